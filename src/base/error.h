@@ -1,0 +1,30 @@
+/* Status and error message of a library call.
+ *
+ * A function that can fail returns an `enum status` and takes a `struct error *` as its last
+ * argument. The numeric value of a status is the exit status of a program that ends with it.
+ * Libraries never print and never exit; only mains do.
+ */
+#ifndef DMSQ_BASE_ERROR_H
+#define DMSQ_BASE_ERROR_H
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,    /* the machine or the computation failed: disk full, diverged, killed */
+    STATUS_BAD_INPUT = 2, /* bad usage or input: unknown key, wrong type, corrupt artifact */
+};
+
+struct error {
+    enum status status;
+    char message[1024]; /* one line: file, line or parameter; what was found; what was expected */
+};
+
+/* Sets status and message, truncating a message that is too long, and returns the status, so that
+ * a caller writes `return error_set(e, STATUS_BAD_INPUT, "...", ...);`. `e` may not be NULL. */
+enum status error_set(struct error *e, enum status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "prefix: " before the message already in `e` and returns its status. */
+enum status error_prefix(struct error *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,23 @@
+/* Files written so that a crash, a full disk or a kill leaves the old file or the new one, never half:
+ * temporary file in the same folder, fsync, rename, fsync of the folder. */
+#ifndef DMSQ_BASE_FILE_H
+#define DMSQ_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Writes size bytes to path atomically. */
+enum status file_write(const char *path, const void *data, size_t size, struct error *e);
+/* Makes an already closed temporary file the final one: fsync, rename, fsync of the folder. */
+enum status file_replace(const char *temporary, const char *path, struct error *e);
+/* Reads a whole file into memory that the caller frees; a zero byte follows the data. */
+enum status file_read(const char *path, char **data, size_t *size, struct error *e);
+/* Makes a folder and its parents. */
+enum status file_make_folder(const char *path, struct error *e);
+/* SHA-256 of a file, or of memory, as 64 lower-case hex digits and a zero. */
+enum status file_sha256(const char *path, char hex[65], struct error *e);
+void sha256(const void *data, size_t size, char hex[65]);
+
+#endif

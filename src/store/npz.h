@@ -1,0 +1,66 @@
+/* Arrays in a file that numpy.load opens: an uncompressed zip of .npy members (numpy format 1.0),
+ * little-endian, C order. Member times are fixed (1980-01-01), members are in the order they were added,
+ * so equal arrays give equal bytes. Reading verifies the zip structure, each member's CRC-32, and that
+ * the header's shape and type fit the member's length; files above 4 GiB are zip64. */
+#ifndef DMSQ_STORE_NPZ_H
+#define DMSQ_STORE_NPZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum npz_type { NPZ_FLOAT32, NPZ_FLOAT64, NPZ_INT32, NPZ_INT64, NPZ_UINT8, NPZ_BYTES };
+
+#define NPZ_MAX_DIMENSIONS 8
+
+struct npz_array {
+    char name[96];                     /* without ".npy" */
+    enum npz_type type;
+    size_t item_size;                  /* bytes an element; NPZ_BYTES: length of the longest string */
+    size_t dimensions;                 /* 0: a scalar */
+    size_t shape[NPZ_MAX_DIMENSIONS];
+    size_t count;                      /* elements, the product of shape */
+    const void *data;                  /* count * item_size bytes */
+};
+
+/* --- reading ----------------------------------------------------------------------------------- */
+struct npz;
+
+/* Reads and verifies the whole file. Errors name the file, the member and what is wrong. */
+enum status npz_read(const char *path, struct npz **npz, struct error *e);
+void npz_free(struct npz *npz);
+const char *npz_path(const struct npz *npz);
+size_t npz_count(const struct npz *npz);
+const struct npz_array *npz_array_at(const struct npz *npz, size_t i);
+/* NULL when there is none of that name. Data stays valid until npz_free and is aligned to 64 bytes. */
+const struct npz_array *npz_find(const struct npz *npz, const char *name);
+/* Finds a member that must be there with that type and number of dimensions (dimensions < 0: any);
+ * else STATUS_BAD_INPUT naming file, member, what was found and what was expected. */
+enum status npz_require(const struct npz *npz, const char *name, enum npz_type type, int dimensions,
+                        const struct npz_array **array, struct error *e);
+/* The text of a scalar NPZ_BYTES member; the caller frees. */
+enum status npz_text(const struct npz *npz, const char *name, char **text, struct error *e);
+
+/* --- writing ----------------------------------------------------------------------------------- */
+struct npz_writer;
+
+/* Opens a writer; nothing appears at `path` until npz_commit. Added data must stay valid until then. */
+enum status npz_create(const char *path, struct npz_writer **writer, struct error *e);
+enum status npz_add(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
+                    const size_t *shape, const void *data, struct error *e);
+/* A text as scalar bytes, and a list of texts as a vector of bytes (NUL padded); both are copied. */
+enum status npz_add_text(struct npz_writer *writer, const char *name, const char *text, struct error *e);
+enum status npz_add_texts(struct npz_writer *writer, const char *name, const char *const *texts, size_t count,
+                          struct error *e);
+/* Shorthands: a scalar (copied) and a vector of doubles (not copied). */
+enum status npz_add_real(struct npz_writer *writer, const char *name, double value, struct error *e);
+enum status npz_add_reals(struct npz_writer *writer, const char *name, const double *values, size_t count,
+                          struct error *e);
+enum status npz_add_integer(struct npz_writer *writer, const char *name, int64_t value, struct error *e);
+/* Writes, fsyncs and renames into place, and frees the writer; on failure nothing is left behind. */
+enum status npz_commit(struct npz_writer *writer, struct error *e);
+void npz_abandon(struct npz_writer *writer);
+
+#endif

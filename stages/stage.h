@@ -1,0 +1,81 @@
+/* A stage: one step of the pipeline, declared in its own file as `const struct stage stage_NAME` and
+ * turned into the program build/bin/NAME by stages/main.c (compiled once a stage). The planner links the
+ * same declarations, so parameters, inputs and versions exist in one place.
+ *
+ * What a run does, in order (stages/stage.c): parse the command line; read and verify inputs; build the
+ * recipe; take the lock of the output folder (a second process with the same recipe waits, then finds
+ * the work done and ends with status 0); write the run record as "running"; call run(); commit the
+ * outputs; complete the run record ("done", "failed", "interrupted"); enter it into the ledger.
+ */
+#ifndef DMSQ_STAGES_STAGE_H
+#define DMSQ_STAGES_STAGE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/parameters.h"
+#include "store/npz.h"
+
+struct stage_input {
+    const char *name;   /* "training"; on the command line --training=PATH */
+    const char *stages; /* stages whose artifacts fit, "ensemble|sample" */
+    bool required;
+    bool many;          /* a list, in order; --rows=PATH may be repeated */
+    const char *help;
+};
+
+struct stage_context {
+    const struct stage *stage;
+    const struct parameters *parameters;
+    const char *backend;                     /* "cpu" or "cuda" */
+    int threads;                             /* worker threads; results never depend on it */
+    int quiet;                               /* no progress */
+    const char *folder;                      /* output folder; exists; checkpoints may lie here */
+    const char *recipe;                      /* canonical text, goes into the artifact */
+    const char *key;                         /* its SHA-256, 64 hex digits */
+    const volatile sig_atomic_t *interrupted; /* set by SIGINT and SIGTERM: save what is worth it, return */
+    struct stage_state *state;               /* private to stages/stage.c */
+};
+
+struct stage {
+    const char *name;    /* "ensemble" */
+    const char *summary; /* one line for --help and make help */
+    int version;         /* raised when the bits of the output change for the same recipe */
+    bool uses_backend;   /* whether the backend is part of the recipe and --backend an option */
+    const struct parameter *parameters;
+    size_t parameter_count;
+    const struct stage_input *inputs;
+    size_t input_count;
+    const char *const *outputs; /* file names in the output folder, the one make waits for last; NULL ends.
+                                   Stages of numbers have {"artifact.npz"}. */
+    enum status (*run)(struct stage_context *context, struct error *e);
+    /* Optional: checks that involve several parameters at once, called by the planner too. */
+    enum status (*check)(const struct parameters *p, const char *where, struct error *e);
+};
+
+/* Number of files given for an input, and the i-th opened and verified (owned by the context).
+ * An input that was not given has count 0. */
+size_t stage_input_count(const struct stage_context *c, const char *name);
+const struct npz *stage_input(const struct stage_context *c, const char *name, size_t i);
+/* Value of a line "name=value" in the recipe of an input artifact, or NULL; belongs to the context. */
+const char *stage_input_recipe(const struct stage_context *c, const char *name, size_t i, const char *line);
+
+/* Opens the artifact for writing, with the member "recipe" already added. The stage adds arrays and
+ * returns; stage.c commits it when run() succeeded. */
+enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, struct error *e);
+/* Path of a temporary file that becomes outputs `name` when run() succeeded (for figures and tables). */
+const char *stage_output(struct stage_context *c, const char *name);
+
+/* A fact about the run for its record and the ledger ("acceptance", "0.93"): printed as text. */
+void stage_note(struct stage_context *c, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The whole life of a stage program; returns its exit status. */
+int stage_main(const struct stage *stage, int argc, char **argv);
+
+/* Every stage, NULL at the end (stages/all.c). */
+extern const struct stage *const all_stages[];
+
+#endif
