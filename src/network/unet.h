@@ -27,15 +27,17 @@ enum unet_padding { UNET_ZEROS, UNET_PERIODIC };
 
 struct unet_shape {
     int height, width_sites; /* lattice; divisible by stride^3 */
-    int width;               /* channels of the first level, 32 in the papers; a multiple of 4 */
+    int width;               /* channels of the first level, 32 in the papers; 4, 8, 16 or a multiple of 32 */
     int embedding;           /* length of the time embedding, 256 in the papers; even */
     int stride;              /* 1 or 2 */
     enum unet_padding padding;
 };
 
+/* STATUS_BAD_INPUT for a shape that is none, saying what was found and expected. The functions below
+ * take a shape that has passed. */
 enum status unet_check(const struct unet_shape *shape, struct error *e);
 
-#define UNET_TENSORS 41 /* embed 2, conv 4, tconv 4 + 1 bias, dense 7*2, gnorm 4*2, tgnorm 3*2, = 39; see unet.c */
+#define UNET_TENSORS 39 /* embed 2, conv 4, tconv 4 + 1 bias, dense 7*2, gnorm 4*2, tgnorm 3*2 */
 
 struct unet_tensor {
     const char *name;   /* as in reference/unet-*.npz: "conv1.weight", "tgnorm2.bias" */
@@ -45,7 +47,7 @@ struct unet_tensor {
 
 /* Fills the list of trainable arrays in the order of their place in the flat weight vector (the order
  * of the reference files), and returns their number; *total is the length of the vector
- * (1,115,297 for width 32, embedding 256). `list` may be NULL to ask for the numbers only. */
+ * (1,115,297 for width 32, embedding 256). `list` and `total` may be NULL. */
 size_t unet_tensors(const struct unet_shape *shape, struct unet_tensor list[UNET_TENSORS], size_t *total);
 
 /* Index in the list, or -1. */
