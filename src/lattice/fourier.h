@@ -1,0 +1,62 @@
+/* Discrete Fourier transform of real fields on a periodic lattice of any dimension, the two-point
+ * function in momentum space, and Gaussian fields of a given propagator.
+ *
+ *   phi(p) = sum_x exp(-i p.x) phi(x),   p_mu = 2 pi k_mu / L_mu,   G(p) = <|phi(p)|^2> / V.
+ *
+ * With this normalisation a free field of action 1/2 phi D phi has G(p) = 1/D(p); for A 4.2 at lambda = 0
+ * that is G(p) = 1/(2 - 4 kappa sum_mu cos p_mu). White noise has G = 1.
+ *
+ * The transform is separable and direct, O(V sum_mu L_mu), meant for extents up to about 64. Its twiddles
+ * do not come from libm and its sums have a fixed order, so the bits are the same on every machine.
+ * All arrays are in C order (x_1 slowest), modes as numpy's fftn puts them: k_mu = 0 .. L_mu - 1.
+ */
+#ifndef DMSQ_LATTICE_FOURIER_H
+#define DMSQ_LATTICE_FOURIER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct fourier; /* the plan of one lattice: immutable, may be shared by threads */
+
+/* Plan for extents[0 .. dimensions-1]. STATUS_BAD_INPUT: no dimension, or an extent of 0;
+ * STATUS_FAILED: out of memory. */
+enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier **fourier, struct error *e);
+void fourier_free(struct fourier *f);
+
+size_t fourier_volume(const struct fourier *f);
+/* Doubles of scratch that the functions below need; one array a thread, contents arbitrary. */
+size_t fourier_workspace(const struct fourier *f);
+
+/* phi(p) of a real field phi[V]: re[V], im[V]. */
+void fourier_forward(const struct fourier *f, const double *phi, double *re, double *im, double *workspace);
+
+/* phi(x) = 1/V sum_p exp(i p.x) phi(p), real part. phi may be re or im. */
+void fourier_inverse(const struct fourier *f, const double *re, const double *im, double *phi, double *workspace);
+
+/* power[V] = |phi(p)|^2 / V. The sum of power over p is sum_x phi^2 (Parseval). */
+void fourier_power(const struct fourier *f, const double *phi, double *power, double *workspace);
+
+/* Multiplies every mode of a real field by gain(p): out[V] = F^-1 gain F in. The gain is to be even,
+ * gain(p) = gain(-p), so that the result is real. `out` may be `in`.
+ * White noise `in` (V standard normals) and gain = sqrt(G) gives a Gaussian field with
+ * <|phi(p)|^2>/V = G(p). */
+void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out,
+                    double *workspace);
+
+/* The gain sqrt(G(p)) of a Gaussian field with propagator G: symmetrises G under p -> -p (otherwise
+ * filtering would not give a real field of that G). STATUS_BAD_INPUT: a mode that is negative or not finite. */
+enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e);
+
+/* Averages g[V] over the symmetries of the lattice: p_mu -> -p_mu, and exchange of directions of
+ * equal extent. In place. STATUS_FAILED: out of memory. */
+enum status fourier_symmetrise(const struct fourier *f, double *g, struct error *e);
+
+/* Second-moment correlation length of a propagator g[V], in lattice units,
+ *   xi = 1/(2 sin(pi/L)) sqrt(G(0)/G(1) - 1),
+ * G(1) at the smallest momentum along one direction; the mean of xi^2 over the directions with L > 1 is taken
+ * (for equal extents G(1) is averaged over directions first), then the root. With G(0) = V<M^2> this is
+ * the definition for the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1). */
+double fourier_correlation_length(const struct fourier *f, const double *g);
+
+#endif
