@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/functions.h"
+
 #define LANES 8
 
 struct axis {
@@ -25,37 +27,55 @@ struct axis {
 struct fourier {
     size_t dimensions, volume, longest;
     struct axis *axes;
+    size_t orbits, *orbit_of; /* (V): the orbit of each mode */
+    double *orbit_size;       /* (orbits): modes in it */
 };
 
-/* cos and sin of 2 pi a / (8 L) for 0 <= a <= L, by Taylor's series: the angle is at most pi/4,
- * where the terms left out are below 1e-18. */
-static void octant(uint64_t a, uint64_t L, double *cosine, double *sine) {
-    const double angle = 0.78539816339744830962 * ((double)a / (double)L), square = angle * angle;
-    double c = 1.0, s = 1.0; /* Horner's scheme from the last term */
-    for (int n = 20; n >= 2; n -= 2) {
-        c = 1.0 - square / (double)(n * (n - 1)) * c;
-        s = 1.0 - square / (double)(n * (n + 1)) * s;
+/* Mode numbers k_1 .. k_d of mode p; returns through k. */
+static void mode_numbers(const struct fourier *f, size_t p, size_t *k) {
+    for (size_t mu = f->dimensions; mu-- > 0;) {
+        k[mu] = p % f->axes[mu].extent;
+        p /= f->axes[mu].extent;
     }
-    *cosine = c;
-    *sine = angle * s;
 }
 
-/* cos and sin of 2 pi j / L. The reduction to an octant is in integers, so that symmetries hold exactly. */
-static void twiddle(uint64_t j, uint64_t L, double *cosine, double *sine) {
-    uint64_t a = 8 * (j % L);
-    const bool lower = a > 4 * L;
-    if (lower)
-        a = 8 * L - a;
-    const bool left = a > 2 * L;
-    if (left)
-        a = 4 * L - a;
-    double c, s;
-    if (a > L)
-        octant(2 * L - a, L, &s, &c);
-    else
-        octant(a, L, &c, &s);
-    *cosine = left ? -c : c;
-    *sine = lower ? -s : s;
+static size_t mode_index(const struct fourier *f, const size_t *k) {
+    size_t p = 0;
+    for (size_t mu = 0; mu < f->dimensions; mu++)
+        p = p * f->axes[mu].extent + k[mu];
+    return p;
+}
+
+/* Numbers the orbits of the modes under the symmetries of the lattice by the first mode of each. */
+static bool find_orbits(struct fourier *f) {
+    const size_t V = f->volume, d = f->dimensions;
+    size_t *k = malloc(d * sizeof *k);
+    f->orbit_of = malloc(V * sizeof *f->orbit_of);
+    f->orbit_size = calloc(V, sizeof *f->orbit_size);
+    if (!k || !f->orbit_of || !f->orbit_size) {
+        free(k);
+        return false;
+    }
+    for (size_t p = 0; p < V; p++) {
+        mode_numbers(f, p, k);
+        for (size_t mu = 0; mu < d; mu++)
+            if (2 * k[mu] > f->axes[mu].extent)
+                k[mu] = f->axes[mu].extent - k[mu];
+        /* Sorts the mode numbers of directions of equal extent among themselves; the result is the
+         * member of the orbit that comes first. */
+        for (size_t mu = 0; mu < d; mu++)
+            for (size_t nu = mu + 1; nu < d; nu++)
+                if (f->axes[mu].extent == f->axes[nu].extent && k[nu] < k[mu]) {
+                    const size_t swap = k[mu];
+                    k[mu] = k[nu];
+                    k[nu] = swap;
+                }
+        const size_t first = mode_index(f, k);
+        f->orbit_of[p] = first == p ? f->orbits++ : f->orbit_of[first];
+        f->orbit_size[f->orbit_of[p]] += 1.0;
+    }
+    free(k);
+    return true;
 }
 
 enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier **fourier, struct error *e) {
@@ -92,7 +112,12 @@ enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier
         }
         for (size_t k = 0; k < rows; k++)
             for (size_t n = 0; n < rows; n++)
-                twiddle((uint64_t)k * n, L, &axis->cosine[k * rows + n], &axis->sine[k * rows + n]);
+                function_sincos_turns((double)(k * n % L) / (double)L, &axis->sine[k * rows + n],
+                                      &axis->cosine[k * rows + n]);
+    }
+    if (!find_orbits(f)) {
+        fourier_free(f);
+        return error_set(e, STATUS_FAILED, "Fourier transform: out of memory for the modes");
     }
     *fourier = f;
     return STATUS_OK;
@@ -106,6 +131,8 @@ void fourier_free(struct fourier *f) {
         free(f->axes[mu].sine);
     }
     free(f->axes);
+    free(f->orbit_of);
+    free(f->orbit_size);
     free(f);
 }
 
@@ -220,21 +247,6 @@ void fourier_filter(const struct fourier *f, const double *gain, const double *i
     fourier_inverse(f, re, im, out, workspace);
 }
 
-/* Mode numbers k_1 .. k_d of mode p; returns through k. */
-static void mode_numbers(const struct fourier *f, size_t p, size_t *k) {
-    for (size_t mu = f->dimensions; mu-- > 0;) {
-        k[mu] = p % f->axes[mu].extent;
-        p /= f->axes[mu].extent;
-    }
-}
-
-static size_t mode_index(const struct fourier *f, const size_t *k) {
-    size_t p = 0;
-    for (size_t mu = 0; mu < f->dimensions; mu++)
-        p = p * f->axes[mu].extent + k[mu];
-    return p;
-}
-
 enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e) {
     size_t *k = malloc(f->dimensions * sizeof *k);
     if (!k)
@@ -254,63 +266,44 @@ enum status fourier_gaussian_gain(const struct fourier *f, const double *propaga
     return STATUS_OK;
 }
 
-enum status fourier_symmetrise(const struct fourier *f, double *g, struct error *e) {
-    const size_t V = f->volume, d = f->dimensions;
-    size_t *representative = malloc(V * sizeof *representative), *members = calloc(V, sizeof *members),
-           *k = malloc(d * sizeof *k);
-    double *sum = calloc(V, sizeof *sum);
-    enum status status = STATUS_OK;
-    if (!representative || !members || !k || !sum) {
-        status = error_set(e, STATUS_FAILED, "propagator: out of memory");
-        goto done;
-    }
-    for (size_t p = 0; p < V; p++) {
-        mode_numbers(f, p, k);
-        for (size_t mu = 0; mu < d; mu++)
-            if (2 * k[mu] > f->axes[mu].extent)
-                k[mu] = f->axes[mu].extent - k[mu];
-        /* Sorts the mode numbers of directions of equal extent among themselves. */
-        for (size_t mu = 0; mu < d; mu++)
-            for (size_t nu = mu + 1; nu < d; nu++)
-                if (f->axes[mu].extent == f->axes[nu].extent && k[nu] < k[mu]) {
-                    const size_t swap = k[mu];
-                    k[mu] = k[nu];
-                    k[nu] = swap;
-                }
-        representative[p] = mode_index(f, k);
-        sum[representative[p]] += g[p];
-        members[representative[p]]++;
-    }
-    for (size_t p = 0; p < V; p++)
-        g[p] = sum[representative[p]] / (double)members[representative[p]];
-done:
-    free(representative);
-    free(members);
-    free(k);
-    free(sum);
-    return status;
+size_t fourier_orbits(const struct fourier *f) {
+    return f->orbits;
 }
 
-double fourier_correlation_length(const struct fourier *f, const double *g) {
+size_t fourier_orbit_of(const struct fourier *f, size_t mode) {
+    return f->orbit_of[mode];
+}
+
+void fourier_orbit_means(const struct fourier *f, const double *g, double *means) {
+    memset(means, 0, f->orbits * sizeof *means);
+    for (size_t p = 0; p < f->volume; p++)
+        means[f->orbit_of[p]] += g[p];
+    for (size_t o = 0; o < f->orbits; o++)
+        means[o] /= f->orbit_size[o];
+}
+
+void fourier_symmetrise(const struct fourier *f, double *g, double *workspace) {
+    fourier_orbit_means(f, g, workspace);
+    for (size_t p = 0; p < f->volume; p++)
+        g[p] = workspace[f->orbit_of[p]];
+}
+
+size_t fourier_first_mode(const struct fourier *f, size_t direction) {
+    size_t mode = f->axes[direction].extent > 1;
+    for (size_t mu = direction + 1; mu < f->dimensions; mu++)
+        mode *= f->axes[mu].extent;
+    return mode;
+}
+
+double fourier_correlation_length(const struct fourier *f, double zero, const double *first) {
     double sum = 0.0;
-    size_t directions = 0, stride = f->volume;
+    size_t directions = 0;
     for (size_t mu = 0; mu < f->dimensions; mu++) {
-        const size_t L = f->axes[mu].extent;
-        stride /= L; /* the index of k_mu = 1 */
-        if (L < 2)
+        double sine, cosine;
+        if (f->axes[mu].extent == 1)
             continue;
-        /* G(1) of all directions of this extent; each of them sees the same mean. */
-        double first = 0.0, s, c;
-        size_t equal = 0, other = f->volume;
-        for (size_t nu = 0; nu < f->dimensions; nu++) {
-            other /= f->axes[nu].extent;
-            if (f->axes[nu].extent == L) {
-                first += g[other];
-                equal++;
-            }
-        }
-        twiddle(1, 2 * L, &c, &s); /* sin(pi / L) */
-        sum += (g[0] * (double)equal / first - 1.0) / (4.0 * s * s);
+        function_sincos_turns(0.5 / (double)f->axes[mu].extent, &sine, &cosine);
+        sum += (zero / first[mu] - 1.0) / (4.0 * sine * sine);
         directions++;
     }
     return directions ? sqrt(sum / (double)directions) : NAN;

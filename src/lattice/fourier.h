@@ -48,15 +48,22 @@ void fourier_filter(const struct fourier *f, const double *gain, const double *i
  * filtering would not give a real field of that G). STATUS_BAD_INPUT: a mode that is negative or not finite. */
 enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e);
 
-/* Averages g[V] over the symmetries of the lattice: p_mu -> -p_mu, and exchange of directions of
- * equal extent. In place. STATUS_FAILED: out of memory. */
-enum status fourier_symmetrise(const struct fourier *f, double *g, struct error *e);
+/* The symmetries of the lattice, p_mu -> -p_mu and exchange of directions of equal extent, sort the modes
+ * into orbits, numbered 0 .. orbits-1 in the order of their first modes (orbit 0 is p = 0). */
+size_t fourier_orbits(const struct fourier *f);
+size_t fourier_orbit_of(const struct fourier *f, size_t mode);
+/* means[orbits]: mean of g[V] over each orbit. */
+void fourier_orbit_means(const struct fourier *f, const double *g, double *means);
+/* Replaces g[V] by its mean over the symmetries of the lattice. */
+void fourier_symmetrise(const struct fourier *f, double *g, double *workspace);
 
-/* Second-moment correlation length of a propagator g[V], in lattice units,
- *   xi = 1/(2 sin(pi/L)) sqrt(G(0)/G(1) - 1),
- * G(1) at the smallest momentum along one direction; the mean of xi^2 over the directions with L > 1 is taken
- * (for equal extents G(1) is averaged over directions first), then the root. With G(0) = V<M^2> this is
- * the definition for the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1). */
-double fourier_correlation_length(const struct fourier *f, const double *g);
+/* Index of the smallest mode along one direction, k_mu = 1 (of the zero mode if the extent is 1). */
+size_t fourier_first_mode(const struct fourier *f, size_t direction);
+
+/* Second-moment correlation length in lattice units,
+ *   xi^2 = mean over directions of (G(0)/G(1_mu) - 1) / (4 sin^2(pi/L_mu)),
+ * from zero = G(0) and first[mu] = G at fourier_first_mode(mu). With G(0) = V<M^2> this is the definition for
+ * the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1). Directions of extent 1 do not count. */
+double fourier_correlation_length(const struct fourier *f, double zero, const double *first);
 
 #endif
