@@ -8,7 +8,7 @@ ARCH     ?= native
 BUILD    := build$(if $(SANITIZE),/sanitize)
 CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Werror
-CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fopenmp $(WARNINGS)
+CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fopenmp $(WARNINGS)
 LDLIBS   := -ldnnl -lsqlite3 -lzip -lz -lcrypto -linih -ljansson -lm
 ifdef SANITIZE
 CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
