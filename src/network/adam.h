@@ -1,0 +1,20 @@
+/* Adam (Kingma & Ba 2015, algorithm 1) with the conventions of PyTorch, and the running average of
+ * weights. State and weights are single precision; every element is computed from its own numbers alone,
+ * so bits depend neither on threads nor on how a vector is split. */
+#ifndef DMSQ_NETWORK_ADAM_H
+#define DMSQ_NETWORK_ADAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One step, step = 1 for the first, with m and v all zero before it:
+ *   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
+ *   w <- w - rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
+ * Published: rate 1e-3, and PyTorch's defaults beta1 0.9, beta2 0.999, epsilon 1e-8. */
+void adam_step(float *w, const float *g, float *m, float *v, size_t n, int64_t step, double rate, double beta1,
+               double beta2, double epsilon);
+
+/* Exponential moving average of the weights: average <- average + (1 - decay) (w - average). */
+void adam_average(float *average, const float *w, size_t n, double decay);
+
+#endif
