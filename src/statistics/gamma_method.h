@@ -1,0 +1,35 @@
+/* The Gamma method for Markov chains: errors and integrated autocorrelation times of functions of means
+ * (Wolff, hep-lat/0306017, "Monte Carlo errors with less errors"; equation numbers are his).
+ *
+ * F(means) is replaced by the series projected on its gradient, a_i = sum_alpha dF/dA_alpha (a_i,alpha - mean),
+ * with the overall mean of all chains; then
+ *   Gamma(t) = 1/(N - R t) sum over chains and i of a_i a_(i+t)                            (31)
+ *   tau(W)   = 1/2 + sum_{t=1..W} Gamma(t)/Gamma(0)                                        (41)
+ *   window:  first W with exp(-W/tau) - tau/sqrt(W N) < 0, tau = S/log((2 tau(W)+1)/(2 tau(W)-1))   (50-52)
+ *   tau_int  = tau(W) (1 + (2W+1)/N)/(1 + 1/N)                                             (49)
+ *   its error 2 tau(W) sqrt(|W + 1/2 - tau(W)|/N)                                          (42)
+ *   error^2  = 2 tau_int Gamma(0) (1 + 1/N)/N,   relative error of the error sqrt((W+1/2)/N)
+ * The same formulas as pyerrors, to the last bits for one chain; for several chains pyerrors takes each chain's own
+ * mean, which underestimates the error of short chains, and this takes Wolff's.
+ * S = 0: no autocorrelation is assumed, error^2 = Gamma(0)/(N - 1), tau_int = 1/2.
+ */
+#ifndef DMSQ_STATISTICS_GAMMA_METHOD_H
+#define DMSQ_STATISTICS_GAMMA_METHOD_H
+
+#include "statistics/estimator.h"
+
+#define GAMMA_METHOD_S 2.0 /* the usual S */
+
+struct gamma_result {
+    double value, error, error_of_error;
+    double tau_int, tau_int_error; /* in units of the distance of two configurations */
+    size_t window;                 /* W; the length of a chain / 2 - 1 means that it did not close */
+};
+
+/* results[f->values]. The gradient is taken by symmetric differences of one standard error of each primary
+ * (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
+ * shorter than 4. */
+enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
+                         struct error *e);
+
+#endif
