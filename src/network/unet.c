@@ -20,17 +20,18 @@ enum status unet_check(const struct unet_shape *shape, struct error *e) {
     int w = shape->width;
     if (w != 4 && w != 8 && w != 16 && (w < 32 || w % 32 != 0 || w > MAX_WIDTH))
         return error_set(e, STATUS_BAD_INPUT,
-                         "network: width is %d, expected 4, 8, 16 or a multiple of 32 up to %d (group norm)", w,
-                         MAX_WIDTH);
+                         "network: width is %d, expected 4, 8, 16 or a multiple of 32 up to %d (group norm)",
+                         w, MAX_WIDTH);
     if (shape->embedding < 2 || shape->embedding % 2 != 0 || shape->embedding > MAX_EMBEDDING)
-        return error_set(e, STATUS_BAD_INPUT, "network: embedding is %d, expected an even number from 2 to %d",
-                         shape->embedding, MAX_EMBEDDING);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "network: embedding is %d, expected an even number from 2 to %d", shape->embedding, MAX_EMBEDDING);
     int divisor = shape->stride * shape->stride * shape->stride;
     int extents[2] = {shape->height, shape->width_sites};
     for (int i = 0; i < 2; i++)
         if (extents[i] < 1 || extents[i] > MAX_EXTENT || extents[i] % divisor != 0)
             return error_set(e, STATUS_BAD_INPUT,
-                             "network: lattice is %d x %d, expected extents from 1 to %d divisible by stride^3 = %d",
+                             "network: lattice is %d x %d, expected extents from 1 to %d divisible by "
+                             "stride^3 = %d",
                              shape->height, shape->width_sites, MAX_EXTENT, divisor);
     return STATUS_OK;
 }

@@ -16,8 +16,7 @@ void unet_cpu_free(struct unet_cpu *network);
 /* Copies new weights (flat vector of unet.h) in; no workspace may be at work. */
 enum status unet_cpu_set_weights(struct unet_cpu *network, const float *weights, struct error *e);
 
-/* To be called by the thread that will use it. Only micro-batches of exactly `batch` (<= max_batch)
- * configurations are fast; fewer are padded. */
+/* For one thread at a time. Fewer configurations than max_batch cost as much as max_batch. */
 enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_workspace **ws, struct error *e);
 void unet_cpu_workspace_free(struct unet_cpu_workspace *ws);
 
@@ -33,7 +32,9 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
 /* Length of the packed gradient, and its conversion to the flat vector of unet.h. Packed gradients of
  * several micro-batches may be added element by element. */
 size_t unet_cpu_gradient_size(const struct unet_cpu *network);
-enum status unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, float *flat,
-                                     struct error *e);
+enum status unet_cpu_unpack_gradient(struct unet_cpu *network, float *packed, float *flat, struct error *e);
+
+/* Floating-point operations of the convolutions of one forward pass of max_batch configurations. */
+double unet_cpu_flop(const struct unet_cpu *network);
 
 #endif

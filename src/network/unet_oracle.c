@@ -76,7 +76,8 @@ static void set_shapes(struct oracle *o) {
         *b = blocks[i];
         struct oracle_convolution *c = &b->convolution;
         const struct unet_tensor *w = tensor(o, b->convolution_name, "weight");
-        *c = (struct oracle_convolution){w->shape[1], w->shape[0], height, width, b->level ? stride : 1, s->padding};
+        *c = (struct oracle_convolution){w->shape[1], w->shape[0], height, width, b->level ? stride : 1,
+                                         s->padding};
         for (int level = 1; level < b->level; level++) {
             c->height /= stride;
             c->width /= stride;
@@ -142,14 +143,15 @@ static void block_forward(struct oracle *o, struct block *b) {
                  weight(o, b->dense_name, "bias"), o->e, o->channels);
     for (size_t i = 0; i < outputs_of(b); i++)
         b->sum[i] += o->channels[i / b->norm.sites];
-    oracle_norm(&b->norm, weight(o, b->norm_name, "weight"), weight(o, b->norm_name, "bias"), b->sum, b->normed);
+    oracle_norm(&b->norm, weight(o, b->norm_name, "weight"), weight(o, b->norm_name, "bias"), b->sum,
+                b->normed);
     oracle_swish(outputs_of(b), b->normed, b->output);
 }
 
 static void forward(struct oracle *o, const double *frequencies, const double *x, double t, double *output) {
     oracle_fourier(o->embedding / 2, frequencies, t, o->fourier);
-    oracle_dense(o->embedding, o->embedding, weight(o, "embed", "weight"), weight(o, "embed", "bias"), o->fourier,
-                 o->embedded);
+    oracle_dense(o->embedding, o->embedding, weight(o, "embed", "weight"), weight(o, "embed", "bias"),
+                 o->fourier, o->embedded);
     oracle_swish(o->embedding, o->embedded, o->e);
     for (int i = 0; i < BLOCKS; i++) {
         struct block *b = &o->block[i];
@@ -183,8 +185,9 @@ static void block_backward(struct oracle *o, struct block *b) {
     memset(o->channels, 0, b->norm.channels * sizeof *o->channels);
     for (size_t i = 0; i < n; i++)
         o->channels[i / b->norm.sites] += sum_gradient[i];
-    oracle_dense_adjoint(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"), o->e, o->channels,
-                         o->e_gradient, gradient(o, b->dense_name, "weight"), gradient(o, b->dense_name, "bias"));
+    oracle_dense_adjoint(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"), o->e,
+                         o->channels, o->e_gradient, gradient(o, b->dense_name, "weight"),
+                         gradient(o, b->dense_name, "bias"));
     const double *w = weight(o, b->convolution_name, "weight");
     if (b->transposed)
         oracle_convolve(&b->convolution, w, sum_gradient, b->input_gradient);
@@ -220,8 +223,8 @@ static void backward(struct oracle *o, const double *output_gradient, double *in
         memcpy(input_gradient, o->block[0].input_gradient, o->sites * sizeof *input_gradient);
 
     oracle_swish_adjoint(o->embedding, o->embedded, o->e_gradient, o->embedded_gradient);
-    oracle_dense_adjoint(o->embedding, o->embedding, weight(o, "embed", "weight"), o->fourier, o->embedded_gradient,
-                         NULL, gradient(o, "embed", "weight"), gradient(o, "embed", "bias"));
+    oracle_dense_adjoint(o->embedding, o->embedding, weight(o, "embed", "weight"), o->fourier,
+                         o->embedded_gradient, NULL, gradient(o, "embed", "weight"), gradient(o, "embed", "bias"));
 }
 
 enum status unet_oracle(const struct unet_shape *shape, const double *weights, const double *frequencies,

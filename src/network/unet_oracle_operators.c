@@ -19,7 +19,8 @@ static ptrdiff_t touched(const struct oracle_convolution *c, size_t i, size_t k,
 }
 
 /* One input and one output channel. */
-static void plane_to_coarse(const struct oracle_convolution *c, const double w[9], const double *fine, double *coarse) {
+static void plane_to_coarse(const struct oracle_convolution *c, const double w[9], const double *fine,
+                            double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     for (size_t tap = 0; tap < 9; tap++) {
         for (size_t i = 0; i < rows; i++) {
@@ -34,7 +35,8 @@ static void plane_to_coarse(const struct oracle_convolution *c, const double w[9
 }
 
 /* The transpose: the same walk with input and output exchanged. */
-static void plane_to_fine(const struct oracle_convolution *c, const double w[9], double *fine, const double *coarse) {
+static void plane_to_fine(const struct oracle_convolution *c, const double w[9], double *fine,
+                          const double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     for (size_t tap = 0; tap < 9; tap++) {
         for (size_t i = 0; i < rows; i++) {
@@ -49,7 +51,8 @@ static void plane_to_fine(const struct oracle_convolution *c, const double w[9],
 }
 
 /* And its gradient with respect to the nine weights. */
-static void plane_to_weights(const struct oracle_convolution *c, double w[9], const double *fine, const double *coarse) {
+static void plane_to_weights(const struct oracle_convolution *c, double w[9], const double *fine,
+                             const double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     for (size_t tap = 0; tap < 9; tap++) {
         double sum = 0;
