@@ -1,5 +1,6 @@
 /* Progress on stderr: at most two lines a second on a terminal (rewritten in place), one line every
- * ten seconds otherwise: what, done/total, rate, time left, and a short free text. */
+ * ten seconds otherwise: what, done/total, rate, time left, and a short free text. All functions accept
+ * NULL, which prints nothing. */
 #ifndef DMSQ_BASE_PROGRESS_H
 #define DMSQ_BASE_PROGRESS_H
 
