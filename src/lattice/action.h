@@ -1,0 +1,45 @@
+/* The action of phi^4 theory (A 4.2) of one configuration, and what can be read off with it:
+ *
+ *   S = sum_x [ -2 kappa sum_mu phi(x) phi(x+mu) + (1 - 2 lambda) phi^2 + lambda phi^4 ],
+ *   force -dS/dphi(x) = 2 kappa sum_{+-mu} phi(x+-mu) - 2 (1 - 2 lambda) phi - 4 lambda phi^3,
+ *   virial sum_x phi dS/dphi = 2 S + 2 lambda sum_x phi^4, of expectation V in equilibrium.
+ *
+ * Fields are in C order, phi[g->volume]. Sums are fixed trees (base/sum.h) or row by row: same bits always. */
+#ifndef DMSQ_LATTICE_ACTION_H
+#define DMSQ_LATTICE_ACTION_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "lattice/geometry.h"
+
+struct phi4 {
+    double kappa, lambda;
+};
+
+/* What one configuration tells, each divided by the volume. */
+struct configuration_means {
+    double field;     /* M = mean of phi */
+    double magnitude; /* mean of |phi| (A 4.12 as printed) */
+    double square;    /* mean of phi^2 */
+    double quartic;   /* mean of phi^4 */
+    double action;    /* S/V */
+    double virial;    /* sum_x phi dS/dphi / V */
+};
+
+double action(const struct geometry *g, const struct phi4 *theory, const double *phi);
+
+/* force[volume] = -dS/dphi; may not be phi. */
+void action_force(const struct geometry *g, const struct phi4 *theory, const double *phi, double *force);
+
+struct configuration_means configuration_measure(const struct geometry *g, const struct phi4 *theory,
+                                                 const double *phi);
+/* The same of a stored configuration; every site is converted before anything is computed. */
+struct configuration_means configuration_measure_float(const struct geometry *g, const struct phi4 *theory,
+                                                       const float *phi);
+
+/* Whether the integral of exp(-S) exists: lambda > 0, or lambda = 0 and 2 |kappa| d < 1.
+ * STATUS_BAD_INPUT names what was found. */
+enum status phi4_check(const struct phi4 *theory, size_t dimensions, struct error *e);
+
+#endif
