@@ -74,18 +74,21 @@ void normalise_forward(const struct normalise *s, const float *y, size_t y_row, 
     }
 }
 
-/* da = dh swish'(a), and the sums of da and da xhat. */
+static void add(size_t channels, const float *restrict a, const float *restrict b, float *restrict sum) {
+    for (size_t k = 0; k < channels; k++)
+        sum[k] = a[k] + b[k];
+}
+
+/* From dh in `gradient` to da = dh swish'(a) in its place, and the sums of da and da xhat. */
 static void backward_site(size_t channels, const float *restrict y, const float *restrict rstd,
                           const float *restrict offset, const float *restrict gamma, const float *restrict beta,
-                          const float *restrict g, const float *restrict second, float *restrict da,
-                          float *restrict sum, float *restrict product) {
+                          float *restrict gradient, float *restrict sum, float *restrict product) {
     for (size_t k = 0; k < channels; k++) {
         const float xhat = y[k] * rstd[k] + offset[k];
         const float a = xhat * gamma[k] + beta[k];
         const float sigmoid = 1.0f / (1.0f + function_exp_float(-a));
-        const float dh = second ? g[k] + second[k] : g[k];
-        const float v = dh * (sigmoid + a * sigmoid * (1.0f - sigmoid));
-        da[k] = v;
+        const float v = gradient[k] * (sigmoid + a * sigmoid * (1.0f - sigmoid));
+        gradient[k] = v;
         sum[k] += v;
         product[k] += v * xhat;
     }
@@ -117,8 +120,12 @@ void normalise_backward(const struct normalise *s, const float *y, size_t y_row,
     memset(total, 0, c * sizeof *total);
     for (size_t i = 0; i < s->height; i++)
         for (size_t j = 0; j < s->width; j++) {
-            backward_site(c, y + i * y_row + j * c, rstd, offset, gamma, beta, view_row(g, 0, i) + j * g->site,
-                          second->at ? view_row(second, 0, i) + j * second->site : NULL, site, sum, product);
+            const float *dh = view_row(g, 0, i) + j * g->site;
+            if (second->at)
+                add(c, dh, view_row(second, 0, i) + j * second->site, site);
+            else
+                memcpy(site, dh, c * sizeof *site);
+            backward_site(c, y + i * y_row + j * c, rstd, offset, gamma, beta, site, sum, product);
             memcpy(view_row(dy, 0, i) + j * dy->site, site, c * sizeof *site);
         }
     const size_t size = c / s->groups;
