@@ -331,6 +331,15 @@ enum status npz_add(struct npz_writer *w, const char *name, enum npz_type type, 
     return add(w, name, type, npy_type_size(type), dimensions, shape, data, NULL, e);
 }
 
+enum status npz_add_owned(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions,
+                          const size_t *shape, void *data, struct error *e) {
+    if (type == NPZ_BYTES) {
+        free(data);
+        return error_set(e, STATUS_FAILED, "%s: array '%s': texts are added with npz_add_text", w->path, name);
+    }
+    return add(w, name, type, npy_type_size(type), dimensions, shape, data, data, e);
+}
+
 static enum status add_copy(struct npz_writer *w, const char *name, enum npz_type type, const void *value,
                             size_t size, struct error *e) {
     void *copy = malloc(size);

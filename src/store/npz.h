@@ -50,6 +50,9 @@ struct npz_writer;
 enum status npz_create(const char *path, struct npz_writer **writer, struct error *e);
 enum status npz_add(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
                     const size_t *shape, const void *data, struct error *e);
+/* The same for memory from malloc that the writer is to free, also when this call fails. */
+enum status npz_add_owned(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
+                          const size_t *shape, void *data, struct error *e);
 /* A text as scalar bytes, and a list of texts as a vector of bytes (NUL padded); both are copied. */
 enum status npz_add_text(struct npz_writer *writer, const char *name, const char *text, struct error *e);
 enum status npz_add_texts(struct npz_writer *writer, const char *name, const char *const *texts, size_t count,
