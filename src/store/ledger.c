@@ -1,0 +1,304 @@
+/* The ledger of runs: entering and rebuilding. Showing is in ledger_show.c. */
+#include "store/ledger.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/ledger_open.h"
+#include "store/record.h"
+
+static const char schema[] =
+    "CREATE TABLE runs (id TEXT PRIMARY KEY, stage TEXT, version INTEGER, label TEXT, key TEXT, recipe TEXT,"
+    " folder TEXT, seed INTEGER, status TEXT, message TEXT, start TEXT, wall_seconds REAL, cpu_user_seconds REAL,"
+    " cpu_system_seconds REAL, peak_memory_bytes INTEGER, threads INTEGER, git_commit TEXT, git_dirty INTEGER)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE parameters (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;"
+    "CREATE TABLE inputs (run TEXT, position INTEGER, name TEXT, path TEXT, key TEXT, sha256 TEXT,"
+    " PRIMARY KEY (run, position)) WITHOUT ROWID;"
+    "CREATE TABLE outputs (run TEXT, position INTEGER, name TEXT, bytes INTEGER, sha256 TEXT,"
+    " PRIMARY KEY (run, position)) WITHOUT ROWID;"
+    "CREATE TABLE notes (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;"
+    "CREATE TABLE environment (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;";
+
+enum status ledger_failed(sqlite3 *db, const char *path, struct error *e) {
+    int code = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    bool broken = code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
+    return error_set(e, broken ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: ledger: %s%s", path,
+                     db != NULL ? sqlite3_errmsg(db) : "out of memory",
+                     broken ? " (it can be rebuilt from the run records)" : "");
+}
+
+static enum status execute(sqlite3 *db, const char *sql, const char *path, struct error *e) {
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : ledger_failed(db, path, e);
+}
+
+enum status ledger_open(const char *path, bool write, sqlite3 **result, struct error *e) {
+    sqlite3 *db = NULL;
+    int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    enum status status = STATUS_OK;
+    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+        status = ledger_failed(db, path, e);
+    }
+    int version = 0;
+    if (status == STATUS_OK) {
+        sqlite3_busy_timeout(db, LEDGER_WAIT_MILLISECONDS);
+        /* The version is looked at under the lock, so that of many newcomers only one makes the tables. */
+        status = execute(db, write ? "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" : "BEGIN", path, e);
+    }
+    sqlite3_stmt *query = NULL;
+    if (status == STATUS_OK) {
+        if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &query, NULL) == SQLITE_OK &&
+            sqlite3_step(query) == SQLITE_ROW) {
+            version = sqlite3_column_int(query, 0);
+        } else {
+            status = ledger_failed(db, path, e);
+        }
+        sqlite3_finalize(query);
+    }
+    if (status == STATUS_OK && version == 0 && write) {
+        status = execute(db, schema, path, e);
+    } else if (status == STATUS_OK && version != LEDGER_VERSION) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: ledger of version %d, expected %d: rebuild it", path, version,
+                           LEDGER_VERSION);
+    }
+    if (status != STATUS_OK) {
+        sqlite3_close(db);
+        return status;
+    }
+    *result = db;
+    return STATUS_OK;
+}
+
+/* --- entering ------------------------------------------------------------------------------------ */
+
+static void bind_json(sqlite3_stmt *s, int at, const json_t *value) {
+    if (json_is_string(value)) {
+        sqlite3_bind_text(s, at, json_string_value(value), -1, SQLITE_TRANSIENT);
+    } else if (json_is_integer(value)) {
+        sqlite3_bind_int64(s, at, json_integer_value(value));
+    } else if (json_is_real(value)) {
+        sqlite3_bind_double(s, at, json_real_value(value));
+    } else if (json_is_boolean(value)) {
+        sqlite3_bind_int(s, at, json_is_true(value));
+    } else {
+        sqlite3_bind_null(s, at);
+    }
+}
+
+/* Runs a prepared statement once with these values and is ready for the next. */
+static bool step(sqlite3_stmt *s) {
+    bool fine = sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return fine;
+}
+
+static bool insert_run(sqlite3 *db, const json_t *record) {
+    static const char *const columns[] = {"id", "stage", "version", "label", "key", "recipe", "folder", "seed",
+                                          "status", "message", "start", "wall_seconds", "cpu_user_seconds",
+                                          "cpu_system_seconds", "peak_memory_bytes", "threads", "git_commit",
+                                          "git_dirty"};
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(db, "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &s, NULL) !=
+        SQLITE_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        bind_json(s, (int)i + 1, json_object_get(record, columns[i]));
+    }
+    bool fine = step(s);
+    sqlite3_finalize(s);
+    return fine;
+}
+
+/* A table (run, name, value) from an object. */
+static bool insert_pairs(sqlite3 *db, const char *sql, const char *id, json_t *pairs) {
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
+        return false;
+    }
+    bool fine = true;
+    const char *name;
+    json_t *value;
+    json_object_foreach(pairs, name, value) {
+        sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(s, 2, name, -1, SQLITE_TRANSIENT);
+        bind_json(s, 3, value);
+        fine = fine && step(s);
+    }
+    sqlite3_finalize(s);
+    return fine;
+}
+
+/* A table (run, position, columns...) from a list of objects; columns ends with NULL. */
+static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *list, const char *const *columns) {
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
+        return false;
+    }
+    bool fine = true;
+    size_t position;
+    json_t *entry;
+    json_array_foreach(list, position, entry) {
+        sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_int64(s, 2, (sqlite3_int64)position);
+        for (int i = 0; columns[i] != NULL; i++) {
+            bind_json(s, i + 3, json_object_get(entry, columns[i]));
+        }
+        fine = fine && step(s);
+    }
+    sqlite3_finalize(s);
+    return fine;
+}
+
+static bool forget(sqlite3 *db, const char *id) {
+    static const char *const deletions[] = {
+        "DELETE FROM runs WHERE id = ?",        "DELETE FROM parameters WHERE run = ?",
+        "DELETE FROM inputs WHERE run = ?",     "DELETE FROM outputs WHERE run = ?",
+        "DELETE FROM notes WHERE run = ?",      "DELETE FROM environment WHERE run = ?",
+    };
+    bool fine = true;
+    for (size_t i = 0; fine && i < sizeof deletions / sizeof *deletions; i++) {
+        sqlite3_stmt *s;
+        fine = sqlite3_prepare_v2(db, deletions[i], -1, &s, NULL) == SQLITE_OK;
+        if (fine) {
+            sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
+            fine = step(s);
+            sqlite3_finalize(s);
+        }
+    }
+    return fine;
+}
+
+static enum status insert(sqlite3 *db, const char *path, const char *json, struct error *e) {
+    json_error_t reason;
+    json_t *record = json_loads(json, 0, &reason);
+    const char *id = json_string_value(json_object_get(record, "id"));
+    if (id == NULL) {
+        json_decref(record);
+        return error_set(e, STATUS_BAD_INPUT, "%s: ledger: what should be entered is not a run record", path);
+    }
+    bool fine = forget(db, id) && insert_run(db, record) &&
+                insert_pairs(db, "INSERT INTO parameters VALUES (?,?,?)", id, json_object_get(record, "parameters")) &&
+                insert_pairs(db, "INSERT INTO notes VALUES (?,?,?)", id, json_object_get(record, "notes")) &&
+                insert_pairs(db, "INSERT INTO environment VALUES (?,?,?)", id, json_object_get(record, "environment")) &&
+                insert_files(db, "INSERT INTO inputs VALUES (?,?,?,?,?,?)", id, json_object_get(record, "inputs"),
+                             (const char *const[]){"name", "path", "key", "sha256", NULL}) &&
+                insert_files(db, "INSERT INTO outputs VALUES (?,?,?,?,?)", id, json_object_get(record, "outputs"),
+                             (const char *const[]){"name", "bytes", "sha256", NULL});
+    json_decref(record);
+    return fine ? STATUS_OK : ledger_failed(db, path, e);
+}
+
+/* Which file a path names at the moment: a rebuilt ledger is another one. */
+static ino_t identity(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+enum status ledger_enter(const char *path, const char *json, struct error *e) {
+    for (int attempt = 0; attempt < 10; attempt++) {
+        ino_t before = identity(path);
+        sqlite3 *db;
+        enum status status = ledger_open(path, true, &db, e);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        status = insert(db, path, json, e);
+        if (status == STATUS_OK) {
+            status = execute(db, "COMMIT", path, e);
+        }
+        sqlite3_close(db); /* rolls back what was not committed */
+        /* While we waited for the lock, a rebuild may have put a new ledger in place of the one we hold. */
+        if (status != STATUS_OK || (before != 0 && identity(path) == before)) {
+            return status;
+        }
+    }
+    return error_set(e, STATUS_FAILED, "%s: ledger: is being replaced again and again", path);
+}
+
+/* --- rebuilding ---------------------------------------------------------------------------------- */
+
+static enum status enter_all(sqlite3 *db, const char *path, const char *root, struct error *e) {
+    size_t size = strlen(root) + 32;
+    char *pattern = malloc(size);
+    if (pattern == NULL) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    snprintf(pattern, size, "%s/artifacts/*/runs/*.json", root);
+    glob_t found;
+    int code = glob(pattern, 0, NULL, &found);
+    free(pattern);
+    if (code == GLOB_NOMATCH) {
+        return STATUS_OK;
+    }
+    if (code != 0) {
+        return error_set(e, STATUS_FAILED, "%s: cannot list the run records", root);
+    }
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < found.gl_pathc; i++) {
+        struct record *record;
+        status = record_read(found.gl_pathv[i], &record, e);
+        if (status != STATUS_OK) {
+            break;
+        }
+        char *json = record_json(record);
+        status = json != NULL ? insert(db, path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        free(json);
+        record_free(record);
+    }
+    globfree(&found);
+    return status;
+}
+
+enum status ledger_rebuild(const char *path, const char *root, struct error *e) {
+    struct stat info;
+    if (stat(root, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: is not a folder of results", root);
+    }
+    size_t size = strlen(path) + 48;
+    char *temporary = malloc(size), *journal = malloc(size);
+    if (temporary == NULL || journal == NULL) {
+        free(temporary);
+        free(journal);
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
+    snprintf(journal, size, "%s-journal", path);
+    unlink(temporary);
+    /* Whoever enters a run now waits, and then finds the new ledger. A record is written before its run is
+     * entered, so what came before is found below. An old ledger that is broken cannot be locked. */
+    sqlite3 *old = NULL, *db = NULL;
+    struct error ignored;
+    if (access(path, F_OK) == 0 && ledger_open(path, true, &old, &ignored) != STATUS_OK) {
+        old = NULL;
+    }
+    enum status status = ledger_open(temporary, true, &db, e);
+    if (status == STATUS_OK) {
+        status = enter_all(db, path, root, e);
+        if (status == STATUS_OK) {
+            status = execute(db, "COMMIT", path, e);
+        }
+        sqlite3_close(db);
+    }
+    if (status == STATUS_OK) {
+        unlink(journal); /* would be played back into the new ledger */
+        status = file_replace(temporary, path, e);
+    }
+    if (status != STATUS_OK) {
+        unlink(temporary);
+    }
+    sqlite3_close(old);
+    free(temporary);
+    free(journal);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* The ledger: run records in one SQLite database, to be asked questions. The records are the truth: the
+ * ledger can be rebuilt from them at any time, with the same content.
+ *
+ * Tables (schema version in PRAGMA user_version): runs, one row an attempt; parameters, notes and
+ * environment (run, name, value); inputs (run, position, name, path, key, sha256) and outputs (run,
+ * position, name, bytes, sha256). Columns of runs are the members of a record (store/record.h). Rows are
+ * in the order of their primary keys, so equal content gives equal dumps.
+ *
+ * No WAL (network file systems); many processes may enter runs at once: a writer waits up to a minute. */
+#ifndef DMSQ_STORE_LEDGER_H
+#define DMSQ_STORE_LEDGER_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Enters a run record (JSON text), replacing an earlier state of the same run. Makes the ledger. */
+enum status ledger_enter(const char *path, const char *json, struct error *e);
+
+/* Builds the ledger anew from ROOT/artifacts/<key>/runs/<name>.json and puts it in place of the old one, which
+ * may be missing or broken. A record that cannot be read fails, and the old ledger stays. Runs entered from
+ * folders elsewhere are not found again. */
+enum status ledger_rebuild(const char *path, const char *root, struct error *e);
+
+/* Prints all runs, newest last. A "running" one whose process is gone (its lock is free) is shown as
+ * "interrupted": nobody was left to record it. */
+enum status ledger_show(FILE *out, const char *path, struct error *e);
+
+/* Prints everything about the runs of the artifact whose key begins with key_prefix (at least 4 digits);
+ * STATUS_BAD_INPUT when there is none. */
+enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix, struct error *e);
+
+/* The word for the state of a run: `status`, or "interrupted" for a "running" one whose lock is free. The
+ * lock is that of the artifact beside the ledger, or else in `folder`. */
+const char *ledger_state(const char *path, const char *status, const char *key, const char *folder);
+
+#endif

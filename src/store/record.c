@@ -1,0 +1,239 @@
+/* Run records as JSON. */
+#include "store/record.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/environment.h"
+
+enum { FORMAT = 1 };
+
+struct record {
+    json_t *root;
+    char name[48];
+    struct timespec start; /* monotonic */
+    bool failed;           /* out of memory somewhere */
+};
+
+static void put(struct record *r, json_t *object, const char *name, json_t *value) {
+    if (json_object_set_new(object, name, value) != 0) {
+        r->failed = true;
+    }
+}
+
+/* Text that may not be UTF-8 (a path, a message with one) loses its other bytes, not the whole record. */
+static json_t *text_of(const char *text) {
+    json_t *value = json_string(text);
+    if (value != NULL) {
+        return value;
+    }
+    char *ascii = strdup(text);
+    for (char *at = ascii; at != NULL && *at != '\0'; at++) {
+        if ((unsigned char)*at >= 0x80) {
+            *at = '?';
+        }
+    }
+    value = ascii != NULL ? json_string(ascii) : NULL;
+    free(ascii);
+    return value;
+}
+
+static void put_text(struct record *r, const char *name, const char *text) {
+    put(r, r->root, name, text_of(text));
+}
+
+static json_t *member(struct record *r, const char *name) {
+    return json_object_get(r->root, name);
+}
+
+static void add_environment(void *context, const char *name, const char *text) {
+    record_environment(context, name, text);
+}
+
+struct record *record_new(const char *stage, int version, const char *key, const char *recipe,
+                          const char *folder) {
+    struct record *r = calloc(1, sizeof *r);
+    if (r == NULL || (r->root = json_object()) == NULL) {
+        free(r);
+        return NULL;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &r->start);
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    char start[32], id[128];
+    strftime(start, sizeof start, "%Y%m%dT%H%M%SZ", &utc);
+    snprintf(r->name, sizeof r->name, "%s-%ld", start, (long)getpid());
+    snprintf(id, sizeof id, "%s-%.12s", r->name, key); /* the key tells apart equal processes of two hosts */
+    strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    put(r, r->root, "format", json_integer(FORMAT));
+    put_text(r, "id", id);
+    put_text(r, "stage", stage);
+    put(r, r->root, "version", json_integer(version));
+    put_text(r, "key", key);
+    put_text(r, "recipe", recipe);
+    put_text(r, "label", "");
+    put_text(r, "folder", folder);
+    put_text(r, "start", start);
+    put_text(r, "status", "running");
+    put_text(r, "message", "");
+    put(r, r->root, "parameters", json_object());
+    put(r, r->root, "seed", json_null());
+    put(r, r->root, "inputs", json_array());
+    put(r, r->root, "outputs", json_array());
+    put(r, r->root, "notes", json_object());
+    put(r, r->root, "environment", json_object());
+    char commit[65];
+    int dirty;
+    environment_git(commit, &dirty);
+    put_text(r, "git_commit", commit);
+    put(r, r->root, "git_dirty", dirty < 0 ? json_null() : json_boolean(dirty));
+    environment_list(add_environment, r);
+    return r;
+}
+
+void record_free(struct record *r) {
+    if (r != NULL) {
+        json_decref(r->root);
+        free(r);
+    }
+}
+
+enum status record_read(const char *path, struct record **result, struct error *e) {
+    char *text;
+    size_t size;
+    enum status status = file_read(path, &text, &size, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    json_error_t reason;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
+    free(text);
+    if (root == NULL) {
+        return error_set(e, STATUS_BAD_INPUT, "%s:%d: is not a run record: %s", path, reason.line, reason.text);
+    }
+    static const char *const texts[] = {"id", "stage", "key", "recipe", "start", "status"};
+    const char *missing = NULL;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        missing = json_is_string(json_object_get(root, texts[i])) ? missing : texts[i];
+    }
+    if (missing == NULL && json_integer_value(json_object_get(root, "format")) != FORMAT) {
+        missing = "format";
+    }
+    struct record *r = missing == NULL ? calloc(1, sizeof *r) : NULL;
+    if (r == NULL) {
+        json_decref(root);
+        return missing != NULL ? error_set(e, STATUS_BAD_INPUT, "%s: is not a run record of format %d: '%s' is "
+                                           "missing or different", path, FORMAT, missing)
+                               : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    r->root = root;
+    const char *id = record_text(r, "id"), *end = strrchr(id, '-');
+    snprintf(r->name, sizeof r->name, "%.*s", end != NULL ? (int)(end - id) : 0, id);
+    *result = r;
+    return STATUS_OK;
+}
+
+const char *record_name(const struct record *r) {
+    return r->name;
+}
+
+const char *record_text(const struct record *r, const char *name) {
+    const char *text = json_string_value(json_object_get(r->root, name));
+    return text != NULL ? text : "";
+}
+
+void record_label(struct record *r, const char *label) {
+    put_text(r, "label", label);
+}
+
+void record_threads(struct record *r, int threads) {
+    put(r, r->root, "threads", json_integer(threads));
+}
+
+void record_parameters(struct record *r, const struct parameters *p) {
+    for (size_t i = 0; i < parameters_count(p); i++) {
+        const struct parameter *t = parameters_entry(p, i);
+        put(r, member(r, "parameters"), t->name, text_of(parameters_canonical(p, i)));
+        if (strcmp(t->name, "seed") == 0 && t->type == PARAMETER_INTEGER) {
+            put(r, r->root, "seed", json_integer(parameters_integer(p, "seed")));
+        }
+    }
+}
+
+static void append(struct record *r, const char *list, json_t *entry) {
+    if (json_array_append_new(member(r, list), entry) != 0) {
+        r->failed = true;
+    }
+}
+
+void record_input(struct record *r, const char *name, const char *path, const char *key, const char *sha256) {
+    json_t *entry = json_object();
+    put(r, entry, "name", text_of(name));
+    put(r, entry, "path", text_of(path));
+    put(r, entry, "key", text_of(key));
+    put(r, entry, "sha256", text_of(sha256));
+    append(r, "inputs", entry);
+}
+
+void record_output(struct record *r, const char *name, uint64_t bytes, const char *sha256) {
+    json_t *entry = json_object();
+    put(r, entry, "name", text_of(name));
+    put(r, entry, "bytes", json_integer((json_int_t)bytes));
+    put(r, entry, "sha256", text_of(sha256));
+    append(r, "outputs", entry);
+}
+
+void record_note(struct record *r, const char *name, const char *text) {
+    put(r, member(r, "notes"), name, text_of(text));
+}
+
+void record_environment(struct record *r, const char *name, const char *text) {
+    put(r, member(r, "environment"), name, text_of(text));
+}
+
+void record_amend(struct record *r, const char *status, const char *message) {
+    put_text(r, "status", status);
+    put_text(r, "message", message);
+}
+
+static double seconds(struct timeval a, struct timeval b) {
+    return (double)(a.tv_sec + b.tv_sec) + 1e-6 * (double)(a.tv_usec + b.tv_usec);
+}
+
+void record_end(struct record *r, const char *status, const char *message) {
+    record_amend(r, status, message);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    put(r, r->root, "wall_seconds",
+        json_real((double)(now.tv_sec - r->start.tv_sec) + 1e-9 * (double)(now.tv_nsec - r->start.tv_nsec)));
+    struct rusage own, children;
+    if (getrusage(RUSAGE_SELF, &own) == 0 && getrusage(RUSAGE_CHILDREN, &children) == 0) {
+        put(r, r->root, "cpu_user_seconds", json_real(seconds(own.ru_utime, children.ru_utime)));
+        put(r, r->root, "cpu_system_seconds", json_real(seconds(own.ru_stime, children.ru_stime)));
+        long peak = own.ru_maxrss > children.ru_maxrss ? own.ru_maxrss : children.ru_maxrss; /* KiB */
+        put(r, r->root, "peak_memory_bytes", json_integer((json_int_t)peak * 1024));
+    }
+}
+
+char *record_json(const struct record *r) {
+    return r->failed ? NULL : json_dumps(r->root, JSON_INDENT(2) | JSON_SORT_KEYS);
+}
+
+enum status record_write(const struct record *r, const char *path, struct error *e) {
+    char *text = record_json(r);
+    if (text == NULL) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    size_t length = strlen(text);
+    text[length] = '\n'; /* takes the place of the zero */
+    enum status status = file_write(path, text, length + 1, e);
+    free(text);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* Run records: what one attempt to make an artifact did, as JSON (sorted keys, indented) beside the
+ * artifact. The artifact itself holds no time, host or user; they are here. Every attempt has its record
+ * FOLDER/runs/<UTC>-<pid>.json, and FOLDER/run.json is the record of the attempt that succeeded.
+ *
+ * Members (format 1): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
+ * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
+ * ("running", "done", "failed", "interrupted"), message, notes {name: text}, start (UTC), wall_seconds,
+ * cpu_user_seconds, cpu_system_seconds, peak_memory_bytes, threads, git_commit, git_dirty (or null),
+ * environment {name: text: compiler, libraries, processor, kernel, host}. */
+#ifndef DMSQ_STORE_RECORD_H
+#define DMSQ_STORE_RECORD_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/parameters.h"
+
+struct record;
+
+/* A new record: status "running", start now, environment filled with what can be known here. `folder` is
+ * the output folder. Returns NULL when out of memory. */
+struct record *record_new(const char *stage, int version, const char *key, const char *recipe,
+                          const char *folder);
+/* Reads a record; anything that is not one is STATUS_BAD_INPUT. */
+enum status record_read(const char *path, struct record **record, struct error *e);
+void record_free(struct record *record);
+
+/* "20250131T235959Z-1234": start and process, the name of the file in runs/. */
+const char *record_name(const struct record *record);
+/* Text of a top-level member; "" when it is missing or no text. */
+const char *record_text(const struct record *record, const char *name);
+
+/* Facts. Memory that runs out here is reported by record_write. */
+void record_label(struct record *record, const char *label);
+void record_threads(struct record *record, int threads);
+void record_parameters(struct record *record, const struct parameters *p); /* and the seed, if one is "seed" */
+void record_input(struct record *record, const char *name, const char *path, const char *key, const char *sha256);
+void record_output(struct record *record, const char *name, uint64_t bytes, const char *sha256);
+void record_note(struct record *record, const char *name, const char *text);
+void record_environment(struct record *record, const char *name, const char *text);
+
+/* The end of the run: status, message, and the times and memory of this process and its children. */
+void record_end(struct record *record, const char *status, const char *message);
+/* Changes only status and message: for a record that another process left as "running". */
+void record_amend(struct record *record, const char *status, const char *message);
+
+/* The JSON text, which the caller frees; NULL when out of memory. */
+char *record_json(const struct record *record);
+/* Writes it atomically. */
+enum status record_write(const struct record *record, const char *path, struct error *e);
+
+#endif
