@@ -18,8 +18,7 @@ static void fill_neighbours(const size_t *extents, size_t dimensions, size_t cou
     }
 }
 
-enum status geometry_new(const size_t *extents, size_t dimensions, struct geometry **geometry, struct error *e) {
-    *geometry = NULL;
+enum status geometry_check(const size_t *extents, size_t dimensions, struct error *e) {
     if (dimensions < 1 || dimensions > GEOMETRY_MAX_DIMENSIONS) {
         return error_set(e, STATUS_BAD_INPUT, "lattice: %zu dimensions found, 1 to %d expected", dimensions,
                          GEOMETRY_MAX_DIMENSIONS);
@@ -34,24 +33,34 @@ enum status geometry_new(const size_t *extents, size_t dimensions, struct geomet
         }
         volume *= extents[mu];
     }
+    return STATUS_OK;
+}
+
+enum status geometry_new(const size_t *extents, size_t dimensions, struct geometry **geometry, struct error *e) {
+    *geometry = NULL;
+    enum status s = geometry_check(extents, dimensions, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
     struct geometry *g = calloc(1, sizeof *g);
     if (g == NULL) {
         return error_set(e, STATUS_FAILED, "lattice: out of memory");
     }
     g->dimensions = dimensions;
+    g->volume = 1;
     for (size_t mu = 0; mu < dimensions; mu++) {
         g->extents[mu] = extents[mu];
+        g->volume *= extents[mu];
     }
-    g->volume = volume;
     g->row = extents[dimensions - 1];
-    g->rows = volume / g->row;
-    g->neighbours = calloc(2 * dimensions * volume, sizeof *g->neighbours);
+    g->rows = g->volume / g->row;
+    g->neighbours = calloc(2 * dimensions * g->volume, sizeof *g->neighbours);
     g->neighbour_rows = calloc(2 * dimensions * g->rows, sizeof *g->neighbour_rows);
     if (g->neighbours == NULL || g->neighbour_rows == NULL) {
         geometry_free(g);
         return error_set(e, STATUS_FAILED, "lattice: out of memory");
     }
-    fill_neighbours(extents, dimensions, volume, g->neighbours);
+    fill_neighbours(extents, dimensions, g->volume, g->neighbours);
     fill_neighbours(extents, dimensions - 1, g->rows, g->neighbour_rows);
     *geometry = g;
     return STATUS_OK;

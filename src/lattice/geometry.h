@@ -22,9 +22,11 @@ struct geometry {
     size_t *neighbour_rows;
 };
 
-/* A lattice of extents[0 .. dimensions-1], to be freed with geometry_free. STATUS_BAD_INPUT: no or too many
- * dimensions, an extent below 2 (a site would be its own neighbour), more than 2^31 sites;
- * STATUS_FAILED: out of memory. */
+/* STATUS_BAD_INPUT: no or too many dimensions, an extent below 2 (a site would be its own neighbour), or more
+ * than 2^31 sites. extents[] is read only as far as GEOMETRY_MAX_DIMENSIONS. */
+enum status geometry_check(const size_t *extents, size_t dimensions, struct error *e);
+
+/* A lattice that passes geometry_check, to be freed with geometry_free. STATUS_FAILED: out of memory. */
 enum status geometry_new(const size_t *extents, size_t dimensions, struct geometry **geometry, struct error *e);
 void geometry_free(struct geometry *g);
 

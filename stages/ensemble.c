@@ -1,0 +1,254 @@
+/* Stage `ensemble`: configurations of phi^4 theory (A 4.2) from Markov chains: hybrid Monte Carlo, local
+ * Metropolis or Langevin (src/lattice/ensemble.h).
+ *
+ * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
+ * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/progress.h"
+#include "lattice/ensemble.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "lattice", .type = PARAMETER_INTEGERS, .default_value = "32,32", .minimum = 2, .maximum = 65536,
+     .unit = "sites", .help = "Extents of the periodic lattice, one a dimension."},
+    {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0.21", .minimum = -100, .maximum = 100,
+     .help = "Hopping parameter of the action A 4.2."},
+    {.name = "lambda", .type = PARAMETER_REAL, .default_value = "0.022", .minimum = 0, .maximum = 1e6,
+     .help = "Quartic coupling of the action A 4.2."},
+    {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc", .choices = "hmc|metropolis|langevin",
+     .help = "Hybrid Monte Carlo with leapfrog trajectories; sweeps of single-site Metropolis; or the Langevin "
+             "equation A 2.15 with noise of variance 2 dt, which has errors of order dt."},
+    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
+     .help = "Configurations in all."},
+    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+     .help = "Markov chains the configurations come from, equally many from each; 0: one chain each, as published, "
+             "so that they are independent. Chains run in lanes of 8."},
+    {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "164", .minimum = 1, .maximum = 1e12,
+     .unit = "trajectories, sweeps or Langevin steps",
+     .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
+             "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half."},
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e12,
+     .unit = "trajectories, sweeps or Langevin steps",
+     .help = "Steps from one configuration of a chain to its next."},
+    {.name = "trajectory-length", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1000,
+     .unit = "molecular dynamics time", .help = "Length of an HMC trajectory."},
+    {.name = "leapfrog-steps", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e6,
+     .help = "Leapfrog steps of an HMC trajectory."},
+    {.name = "metropolis-step", .type = PARAMETER_REAL, .default_value = "2", .minimum = 1e-9, .maximum = 1e6,
+     .help = "A proposal moves a site by a number uniform within plus and minus this."},
+    {.name = "langevin-step", .type = PARAMETER_REAL, .default_value = "0.01", .minimum = 1e-12, .maximum = 10,
+     .unit = "Langevin time", .help = "Step dt of the Langevin equation."},
+    {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
+     .help = "hot: every site from N(0,1), as published; cold: every site at the minimum of the classical potential, "
+             "the sign drawn for each chain."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of all random numbers; training and test data need different ones."},
+};
+
+static void read_extents(const struct parameters *p, size_t *extents, size_t *dimensions) {
+    const int64_t *list = parameters_integers(p, "lattice", dimensions);
+    for (size_t mu = 0; mu < *dimensions && mu < GEOMETRY_MAX_DIMENSIONS; mu++) {
+        extents[mu] = (size_t)list[mu];
+    }
+}
+
+static struct phi4 read_theory(const struct parameters *p) {
+    return (struct phi4){parameters_real(p, "kappa"), parameters_real(p, "lambda")};
+}
+
+/* Everything that involves several parameters: the lattice as a whole, a bounded action, equal chains. */
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
+    read_extents(p, extents, &dimensions);
+    enum status s = geometry_check(extents, dimensions, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s", where);
+    }
+    const struct phi4 theory = read_theory(p);
+    s = phi4_check(&theory, dimensions, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s", where);
+    }
+    const int64_t configurations = parameters_integer(p, "configurations");
+    const int64_t chains = parameters_integer(p, "chains");
+    if (chains > 0 && configurations % chains != 0) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: configurations %" PRId64 " with chains %" PRId64
+                         " found, a multiple of chains expected", where, configurations, chains);
+    }
+    return STATUS_OK;
+}
+
+static struct ensemble_plan read_plan(const struct stage_context *c) {
+    const struct parameters *p = c->parameters;
+    const int64_t configurations = parameters_integer(p, "configurations");
+    const int64_t chains = parameters_integer(p, "chains") > 0 ? parameters_integer(p, "chains") : configurations;
+    return (struct ensemble_plan){
+        .sampler =
+            {
+                .theory = read_theory(p),
+                .algorithm = parameters_is(p, "algorithm", "hmc")          ? SAMPLER_HMC
+                             : parameters_is(p, "algorithm", "metropolis") ? SAMPLER_METROPOLIS
+                                                                           : SAMPLER_LANGEVIN,
+                .start = parameters_is(p, "start", "hot") ? SAMPLER_HOT : SAMPLER_COLD,
+                .trajectory_length = parameters_real(p, "trajectory-length"),
+                .leapfrog_steps = (size_t)parameters_integer(p, "leapfrog-steps"),
+                .metropolis_step = parameters_real(p, "metropolis-step"),
+                .langevin_step = parameters_real(p, "langevin-step"),
+                .seed = (uint64_t)parameters_integer(p, "seed"),
+            },
+        .chains = (uint64_t)chains,
+        .measurements = (uint64_t)(configurations / chains),
+        .thermalisation = (uint64_t)parameters_integer(p, "thermalisation"),
+        .stride = (uint64_t)parameters_integer(p, "stride"),
+        .threads = c->threads > 0 ? c->threads : 1,
+    };
+}
+
+struct reporting {
+    const struct stage_context *stage;
+    struct progress *progress;
+};
+
+static bool report(void *context, uint64_t steps) {
+    const struct reporting *r = context;
+    progress_update(r->progress, steps, NULL);
+    return !*r->stage->interrupted;
+}
+
+/* Mean of x[n] and its error, from `blocks` equal blocks (chains) taken as independent; a single chain is cut
+ * into up to 16. */
+static void note_mean(struct stage_context *c, const char *name, const double *x, size_t n, size_t blocks) {
+    if (blocks == 1) {
+        blocks = n < 16 ? n : 16;
+    }
+    const size_t length = n / blocks;
+    double mean = 0.0, square = 0.0;
+    for (size_t b = 0; b < blocks; b++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < length; i++) {
+            sum += x[b * length + i];
+        }
+        /* running mean and sum of squared deviations (Welford) */
+        const double deviation = sum / (double)length - mean;
+        mean += deviation / (double)(b + 1);
+        square += deviation * (sum / (double)length - mean);
+    }
+    if (blocks > 1) {
+        stage_note(c, name, "%.5f +- %.5f", mean, sqrt(square / (double)(blocks - 1) / (double)blocks));
+    } else {
+        stage_note(c, name, "%.5f", mean);
+    }
+}
+
+/* Hands data to the writer, or frees it once something has failed. */
+static void give(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions, const size_t *shape,
+                 void *data, enum status *s, struct error *e) {
+    if (*s == STATUS_OK) {
+        *s = npz_add_owned(w, name, type, dimensions, shape, data, e);
+    } else {
+        free(data);
+    }
+}
+
+/* Takes the arrays of `out`. */
+static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan,
+                                  const struct geometry *g, const struct ensemble *out, struct error *e) {
+    const struct phi4 *theory = &plan->sampler.theory;
+    const size_t chains = (size_t)plan->chains;
+    size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {(size_t)(plan->chains * plan->measurements)};
+    for (size_t mu = 0; mu < g->dimensions; mu++) {
+        shape[mu + 1] = g->extents[mu];
+    }
+    struct npz_writer *w = NULL;
+    enum status s = stage_artifact(c, &w, e);
+    give(w, "phi", NPZ_FLOAT32, g->dimensions + 1, shape, out->phi, &s, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "kappa", theory->kappa, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "lambda", theory->lambda, e);
+    s = s != STATUS_OK ? s : npz_add_integer(w, "chains", (int64_t)plan->chains, e);
+    s = s != STATUS_OK ? s : npz_add_integer(w, "independent", plan->measurements == 1, e);
+    give(w, "acceptance", NPZ_FLOAT64, 1, &chains, out->acceptance, &s, e);
+    if (plan->sampler.algorithm == SAMPLER_HMC) {
+        give(w, "exp_minus_dH", NPZ_FLOAT64, 1, &chains, out->exp_minus_dH, &s, e);
+    } else {
+        free(out->exp_minus_dH);
+    }
+    give(w, "virial", NPZ_FLOAT64, 1, shape, out->virial, &s, e);
+    give(w, "action", NPZ_FLOAT64, 1, shape, out->action, &s, e);
+    return s;
+}
+
+static enum status generate(struct stage_context *c, const struct geometry *g, struct error *e) {
+    const struct ensemble_plan plan = read_plan(c);
+    const size_t chains = (size_t)plan.chains;
+    const size_t n = (size_t)(plan.chains * plan.measurements);
+    const struct ensemble out = {
+        .phi = calloc(n, g->volume * sizeof *out.phi),
+        .action = calloc(n, sizeof *out.action),
+        .virial = calloc(n, sizeof *out.virial),
+        .acceptance = calloc(chains, sizeof *out.acceptance),
+        .exp_minus_dH = calloc(chains, sizeof *out.exp_minus_dH),
+    };
+    enum status s = STATUS_OK;
+    if (out.phi == NULL || out.action == NULL || out.virial == NULL || out.acceptance == NULL ||
+        out.exp_minus_dH == NULL) {
+        s = error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu configurations of %zu sites", n, g->volume);
+    }
+    if (s == STATUS_OK) {
+        const uint64_t steps = plan.thermalisation + (plan.measurements - 1) * plan.stride;
+        struct reporting reporting = {
+            c, progress_new("ensemble",
+                            plan.sampler.algorithm == SAMPLER_HMC          ? "trajectories"
+                            : plan.sampler.algorithm == SAMPLER_METROPOLIS ? "sweeps"
+                                                                           : "steps",
+                            plan.chains * steps, c->quiet)};
+        s = ensemble_generate(g, &plan, &out, report, &reporting, e);
+        progress_end(reporting.progress);
+    }
+    if (s != STATUS_OK) {
+        free(out.phi);
+        free(out.action);
+        free(out.virial);
+        free(out.acceptance);
+        free(out.exp_minus_dH);
+        return s;
+    }
+    note_mean(c, "acceptance", out.acceptance, chains, chains);
+    if (plan.sampler.algorithm == SAMPLER_HMC) {
+        note_mean(c, "exp(-dH)", out.exp_minus_dH, chains, chains);
+    }
+    note_mean(c, "virial", out.virial, n, chains);
+    return write_artifact(c, &plan, g, &out, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
+    read_extents(c->parameters, extents, &dimensions);
+    struct geometry *g;
+    enum status s = geometry_new(extents, dimensions, &g, e);
+    if (s == STATUS_OK) {
+        s = generate(c, g, e);
+        geometry_free(g);
+    }
+    return s;
+}
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+const struct stage stage_ensemble = {
+    .name = "ensemble",
+    .summary = "phi^4 configurations from Markov chains (hybrid Monte Carlo, Metropolis, Langevin)",
+    .version = 1,
+    .uses_backend = false,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = NULL,
+    .input_count = 0,
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
