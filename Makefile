@@ -14,15 +14,16 @@ ifdef SANITIZE
 CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
-FOLDERS          := base store lattice network statistics diffusion experiment
+FOLDERS          := base store lattice network statistics diffusion experiment report
 DEPENDS_base     :=
 DEPENDS_store    := base
 DEPENDS_lattice  := base
 DEPENDS_network  := base
 DEPENDS_statistics := base
 DEPENDS_experiment := store base
+DEPENDS_report := store statistics base
 DEPENDS_diffusion := store lattice network statistics base
-LINK_ORDER       := experiment diffusion statistics network lattice store base
+LINK_ORDER       := report experiment diffusion statistics network lattice store base
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
 STAGES  := $(filter-out main stage all plan bench,$(basename $(notdir $(wildcard stages/*.c))))

@@ -1,0 +1,48 @@
+# What all figures share: terminals, fonts, sizes, line styles. The plot stage loads it before a figure's own
+# style, having set:
+#   format    "svg", "png" or "pdf"
+#   data      name of the data: blocks of columns, one block a dataset (index 0, 1, ...)
+#   blocks    number of datasets
+#   label     array of their labels, 1 ... blocks; "" for none
+#   entries   array of how many numbers each holds
+#   title, xlabel, ylabel   texts, "" where the style is to choose
+#   bin_width               of a histogram, else 0
+#   gaussian                standard deviation of a Gaussian to compare with, 0 for none
+# The figure is as wide as a column of a journal, 8.6 cm, and its letters about 7 points high.
+
+set encoding utf8
+
+# DejaVu Sans comes with fonts-dejavu-core, which `make setup` installs, so that a figure does not depend on
+# the fonts somebody happens to have; without it fontconfig takes its nearest.
+if (format eq "svg") {
+    set terminal svg size 430,310 dynamic enhanced font "DejaVu Sans,11" linewidth 1.3 background "#ffffff"
+}
+if (format eq "png") { # 300 pixels an inch
+    set terminal pngcairo size 1016,732 enhanced font "DejaVu Sans,7.5" fontscale 3.3 linewidth 3.2 pointscale 2.6
+}
+if (format eq "pdf") {
+    set terminal pdfcairo size 8.6cm,6.2cm enhanced font "DejaVu Sans,6" fontscale 1 linewidth 1.2 pointscale 0.5
+}
+
+# Colours of Okabe and Ito, which are told apart with any colour vision, in an order of falling contrast;
+# points differ in shape too, so that a print in grey can be read.
+set linetype 1 linecolor rgb "#0072b2" linewidth 1.2 pointtype 7 pointsize 0.8 # blue, disc
+set linetype 2 linecolor rgb "#d55e00" linewidth 1.2 pointtype 5 pointsize 0.7 # vermilion, square
+set linetype 3 linecolor rgb "#009e73" linewidth 1.2 pointtype 9 pointsize 0.9 # green, triangle
+set linetype 4 linecolor rgb "#cc79a7" linewidth 1.2 pointtype 13 pointsize 0.9 # purple, diamond
+set linetype 5 linecolor rgb "#e69f00" linewidth 1.2 pointtype 11 pointsize 0.9 # orange, triangle downwards
+set linetype 6 linecolor rgb "#56b4e9" linewidth 1.2 pointtype 6 pointsize 0.8 # sky blue, circle
+set linetype cycle 6
+pale = "#d0d0d0"   # filled bars behind everything
+dark = "#606060"   # their outlines
+ink = "#000000"    # reference curves
+
+set border linewidth 0.8
+set tics scale 0.6
+set mxtics 2
+set mytics 2
+set samples 400
+set bars small
+set pointintervalbox 0.01 # no white rings around points with errors
+unset key
+if (title ne "") { set title title }

@@ -1,0 +1,172 @@
+/* Drives gnuplot reproducibly: see gnuplot.h. */
+#include "report/gnuplot.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* One line of a child's output: blanks and line ends become single blanks, and of a long text the end is
+ * kept, where gnuplot states what is wrong. */
+static void tidy(char *text, size_t most) {
+    size_t to = 0;
+    for (size_t from = 0; text[from] != '\0'; from++) {
+        if (!isspace((unsigned char)text[from])) {
+            text[to++] = text[from];
+        } else if (to > 0 && text[to - 1] != ' ') {
+            text[to++] = ' ';
+        }
+    }
+    while (to > 0 && text[to - 1] == ' ') {
+        to--;
+    }
+    text[to] = '\0';
+    if (to > most) {
+        memmove(text, text + to - most, most + 1);
+    }
+}
+
+/* Reads a pipe to its end, keeping the first size-1 bytes. */
+static void drain(int pipe, char *text, size_t size) {
+    size_t length = 0;
+    char rest[512];
+    for (;;) {
+        bool room = length + 1 < size;
+        ssize_t n = read(pipe, room ? text + length : rest, room ? size - 1 - length : sizeof rest);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        length += room ? (size_t)n : 0;
+    }
+    text[length] = '\0';
+}
+
+/* Runs gnuplot in `folder`; `stream` (1 or 2) of it is kept in text. The environment is a fixed one, so that
+ * neither the user's locale nor the user's fonts get into a figure. */
+static enum status spawn(const char *folder, char *const arguments[], int stream, char *text, size_t size,
+                         int *wait_status, struct error *e) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return error_set(e, STATUS_FAILED, "gnuplot: cannot make a pipe: %s", strerror(errno));
+    }
+    const char *path = getenv("PATH");
+    path = path == NULL ? "/usr/bin:/bin" : path;
+    char *absolute = realpath(folder, NULL), *path_entry = NULL, *home = NULL;
+    if (absolute == NULL || asprintf(&path_entry, "PATH=%s", path) < 0 || asprintf(&home, "HOME=%s", absolute) < 0) {
+        error_set(e, STATUS_FAILED, "gnuplot: cannot run in %s: %s", folder, strerror(errno));
+        free(absolute);
+        free(path_entry);
+        close(ends[0]);
+        close(ends[1]);
+        return e->status;
+    }
+    char locale[] = "LC_ALL=C", zone[] = "TZ=UTC", epoch[] = "SOURCE_DATE_EPOCH=315532800";
+    char *environment[] = {path_entry, home, locale, zone, epoch, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 3 - stream, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], stream);
+    posix_spawn_file_actions_addchdir_np(&actions, folder);
+    pid_t child;
+    int failed = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    free(path_entry);
+    free(absolute);
+    free(home);
+    if (failed != 0) {
+        close(ends[0]);
+        return error_set(e, STATUS_FAILED, "cannot run gnuplot: %s%s", strerror(failed),
+                         failed == ENOENT ? " (Debian package gnuplot-nox; `make setup` installs it)" : "");
+    }
+    drain(ends[0], text, size);
+    close(ends[0]);
+    while (waitpid(child, wait_status, 0) < 0) {
+        if (errno != EINTR) {
+            return error_set(e, STATUS_FAILED, "gnuplot: cannot wait for it: %s", strerror(errno));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status gnuplot_version(char *version, size_t size, struct error *e) {
+    char program[] = "gnuplot", option[] = "--version";
+    char *arguments[] = {program, option, NULL};
+    char text[256];
+    int how;
+    enum status s = spawn(".", arguments, 1, text, sizeof text, &how, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    tidy(text, sizeof text);
+    const char *name = "gnuplot ";
+    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0 || strncmp(text, name, strlen(name)) != 0) {
+        return error_set(e, STATUS_FAILED, "gnuplot --version: found '%s', expected 'gnuplot' and a version", text);
+    }
+    snprintf(version, size, "%s", text + strlen(name));
+    return STATUS_OK;
+}
+
+enum status gnuplot_run(const char *folder, const char *script, struct error *e) {
+    char program[] = "gnuplot", defaults[] = "--default-settings";
+    char *name = strdup(script), *text = malloc(16384);
+    int how = 0;
+    enum status s;
+    if (name == NULL || text == NULL) {
+        s = error_set(e, STATUS_FAILED, "gnuplot: out of memory");
+    } else {
+        char *arguments[] = {program, defaults, name, NULL};
+        s = spawn(folder, arguments, 2, text, 16384, &how, e);
+    }
+    if (s == STATUS_OK && WIFSIGNALED(how)) {
+        s = error_set(e, STATUS_FAILED, "gnuplot %s: ended by signal %d", script, WTERMSIG(how));
+    } else if (s == STATUS_OK && WEXITSTATUS(how) != 0) {
+        tidy(text, 800);
+        s = error_set(e, STATUS_FAILED, "gnuplot %s: %s (exit status %d)", script, text, WEXITSTATUS(how));
+    }
+    free(name);
+    free(text);
+    return s;
+}
+
+void gnuplot_string(const char *text, FILE *out) {
+    fputc('\'', out);
+    for (; *text != '\0'; text++) {
+        fputs(*text == '\'' ? "''" : (char[]){*text, '\0'}, out);
+    }
+    fputc('\'', out);
+}
+
+enum status pdf_neutralise_dates(const char *path, struct error *e) {
+    static const char *const key[] = {"/CreationDate (D:", "/ModDate (D:"};
+    static const char date[] = "19800101000000"; /* the same length, so that the offsets in the file hold */
+    char *data;
+    size_t size;
+    enum status s = file_read(path, &data, &size, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    for (size_t k = 0; k < sizeof key / sizeof key[0]; k++) {
+        char *place = data;
+        while ((place = memmem(place, size - (size_t)(place - data), key[k], strlen(key[k]))) != NULL) {
+            place += strlen(key[k]);
+            if (size - (size_t)(place - data) >= sizeof date && strspn(place, "0123456789") == sizeof date - 1) {
+                memcpy(place, date, sizeof date - 1);
+            }
+        }
+    }
+    s = file_write(path, data, size, e);
+    free(data);
+    return s;
+}

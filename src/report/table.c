@@ -1,0 +1,267 @@
+/* A table of observables: reading rows, putting them beside published and equilibrium values, and the
+ * plain .tsv. See table.h. */
+#include "report/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *tex, *meaning;
+} known[] = {
+    {"M", "\\langle M\\rangle", "mean of the field over the sites"},
+    {"chi2", "\\chi_2", "two-point susceptibility, `V(<M^2> - <M>^2)`"},
+    {"U_L", "U_L", "Binder cumulant, `1 - <M^4>/(3 <M^2>^2)`"},
+    {"abs_M", "\\langle|M|\\rangle", "magnitude of the mean field, `|mean phi|`"},
+    {"mean_abs_phi", "\\langle|\\phi|\\rangle", "mean of `|phi|` over the sites (A 4.12 as printed)"},
+    {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`"},
+    {"action", "\\langle S\\rangle/V", "action per site"},
+    {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium"},
+    {"xi", "\\xi", "second-moment correlation length, lattice units"},
+};
+
+const char *observable_meaning(const char *observable) {
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].name, observable) == 0) {
+            return known[i].meaning;
+        }
+    }
+    return "";
+}
+
+const char *observable_tex(const char *observable) {
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].name, observable) == 0) {
+            return known[i].tex;
+        }
+    }
+    return NULL;
+}
+
+/* A vector of as many doubles as there are names. */
+static enum status require_reals(const struct npz *npz, const char *name, size_t count, const double **data,
+                                 struct error *e) {
+    const struct npz_array *array;
+    enum status s = npz_require(npz, name, NPZ_FLOAT64, 1, &array, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    if (array->count != count) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu values, expected %zu, one a name",
+                         npz_path(npz), name, array->count, count);
+    }
+    *data = array->data;
+    return STATUS_OK;
+}
+
+enum status table_row_read(const struct npz *observables, const char *dataset, const char *label,
+                           struct table_row *row, struct error *e) {
+    *row = (struct table_row){.dataset = dataset, .label = label};
+    const struct npz_array *names, *configurations;
+    enum status s = npz_require(observables, "names", NPZ_BYTES, 1, &names, e);
+    if (s == STATUS_OK) {
+        s = npz_require(observables, "configurations", NPZ_INT64, 0, &configurations, e);
+    }
+    if (s != STATUS_OK) {
+        return s;
+    }
+    row->configurations = *(const int64_t *)configurations->data;
+    row->name = calloc(names->count + 1, sizeof *row->name);
+    if (row->name == NULL) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(observables));
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        row->name[i] = strndup((const char *)names->data + i * names->item_size, names->item_size);
+        if (row->name[i] == NULL) {
+            table_row_free(row);
+            return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(observables));
+        }
+        row->count++;
+    }
+    s = npz_text(observables, "error_method", &row->error_method, e);
+    const struct {
+        const char *name;
+        const double **data;
+    } arrays[] = {{"values", &row->value}, {"errors", &row->error}, {"tau_int", &row->tau_int},
+                  {"tau_int_error", &row->tau_int_error}};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && s == STATUS_OK; i++) {
+        s = require_reals(observables, arrays[i].name, row->count, arrays[i].data, e);
+    }
+    if (s != STATUS_OK) {
+        table_row_free(row);
+    }
+    return s;
+}
+
+void table_row_free(struct table_row *row) {
+    for (size_t i = 0; i < row->count; i++) {
+        free(row->name[i]);
+    }
+    free(row->name);
+    free(row->error_method);
+    *row = (struct table_row){0};
+}
+
+static const struct table_row *find_row(const struct table *table, const char *dataset) {
+    for (size_t i = 0; i < table->rows; i++) {
+        if (strcmp(table->row[i].dataset, dataset) == 0) {
+            return &table->row[i];
+        }
+    }
+    return NULL;
+}
+
+static bool find_observable(const struct table_row *row, const char *observable, size_t *index) {
+    for (*index = 0; *index < row->count; ++*index) {
+        if (strcmp(row->name[*index], observable) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The columns, those with a published value in any row first, otherwise in the order given. */
+static enum status choose_columns(struct table *table, const char *experiment,
+                                  const struct report_list *observables, const struct published *published,
+                                  struct error *e) {
+    for (size_t i = 0; i < observables->count; i++) {
+        const char *name = observables->item[i];
+        bool found = false;
+        size_t index;
+        for (size_t r = 0; r < table->rows; r++) {
+            found = found || find_observable(&table->row[r], name, &index);
+        }
+        if (!found) {
+            char have[512] = "";
+            for (size_t k = 0; k < table->row[0].count; k++) {
+                size_t length = strlen(have);
+                snprintf(have + length, sizeof have - length, "%s%s", k > 0 ? ", " : "", table->row[0].name[k]);
+            }
+            return error_set(e, STATUS_BAD_INPUT,
+                             "parameter observables: found '%s', expected names that a row has (%s)", name, have);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(observables->item[j], name) == 0) {
+                return error_set(e, STATUS_BAD_INPUT, "parameter observables: found '%s' twice", name);
+            }
+        }
+    }
+    for (int others = 0; others <= 1; others++) {
+        for (size_t i = 0; i < observables->count; i++) {
+            bool has = false;
+            for (size_t r = 0; r < table->rows; r++) {
+                has = has || published_find(published, experiment, table->row[r].dataset, observables->item[i]);
+            }
+            if (has == !others) {
+                table->observable[table->columns] = strdup(observables->item[i]);
+                if (table->observable[table->columns] == NULL) {
+                    return error_set(e, STATUS_FAILED, "out of memory for a table");
+                }
+                table->columns++;
+                table->published += has;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static void fill_cell(struct table *table, size_t r, size_t c, const char *experiment,
+                      const struct published *published) {
+    struct table_cell *cell = &table->cell[r * table->columns + c];
+    *cell = (struct table_cell){.pull = (double)NAN, .pull_equilibrium = (double)NAN};
+    const struct table_row *row = &table->row[r];
+    size_t i, k;
+    cell->published = published_find(published, experiment, row->dataset, table->observable[c]);
+    table->matched += cell->published != NULL;
+    if (!find_observable(row, table->observable[c], &i)) {
+        return;
+    }
+    cell->present = true;
+    cell->value = row->value[i];
+    cell->error = row->error[i];
+    cell->tau_int = row->tau_int[i];
+    cell->tau_int_error = row->tau_int_error[i];
+    if (cell->published != NULL) {
+        cell->pull = report_pull(cell->value, cell->error, cell->published->value, cell->published->error);
+    }
+    const struct table_row *equilibrium = find_row(table, "equilibrium");
+    if (equilibrium != NULL && equilibrium != row && find_observable(equilibrium, table->observable[c], &k)) {
+        cell->pull_equilibrium =
+            report_pull(cell->value, cell->error, equilibrium->value[k], equilibrium->error[k]);
+    }
+}
+
+enum status table_new(const char *title, const char *notes, const char *experiment,
+                      const struct table_row *rows, size_t row_count, const struct report_list *observables,
+                      const struct published *published, struct table *table, struct error *e) {
+    *table = (struct table){.title = title, .rows = row_count, .row = rows};
+    enum status s = report_split(notes, '|', &table->notes, e);
+    table->observable = calloc(observables->count + 1, sizeof *table->observable);
+    table->cell = calloc(observables->count * row_count + 1, sizeof *table->cell);
+    if (s == STATUS_OK && (table->observable == NULL || table->cell == NULL)) {
+        s = error_set(e, STATUS_FAILED, "out of memory for a table");
+    }
+    if (s == STATUS_OK && (row_count == 0 || observables->count == 0)) {
+        s = error_set(e, STATUS_BAD_INPUT, "a table needs a row and an observable: found %zu and %zu", row_count,
+                      observables->count);
+    }
+    if (s == STATUS_OK) {
+        s = choose_columns(table, experiment, observables, published, e);
+    }
+    if (s != STATUS_OK) {
+        table_free(table);
+        return s;
+    }
+    table->equilibrium = find_row(table, "equilibrium") != NULL;
+    for (size_t r = 0; r < table->rows; r++) {
+        for (size_t c = 0; c < table->columns; c++) {
+            fill_cell(table, r, c, experiment, published);
+        }
+    }
+    return STATUS_OK;
+}
+
+void table_free(struct table *table) {
+    for (size_t i = 0; table->observable != NULL && i < table->columns; i++) {
+        free(table->observable[i]);
+    }
+    free(table->observable);
+    free(table->cell);
+    report_list_free(&table->notes);
+    *table = (struct table){0};
+}
+
+const struct table_cell *table_cell(const struct table *table, size_t row, size_t column) {
+    return &table->cell[row * table->columns + column];
+}
+
+/* A tab and the number, which is left out where there is none. */
+static void write_number(bool there, double number, FILE *out) {
+    fputc('\t', out);
+    if (there) {
+        fprintf(out, "%.10g", isnan(number) ? (double)NAN : number); /* one NaN, never "-nan" */
+    }
+}
+
+void table_write_tsv(const struct table *table, FILE *out) {
+    fputs("dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n", out);
+    for (int others = 0; others <= 1; others++) {
+        size_t first = others ? table->published : 0, last = others ? table->columns : table->published;
+        for (size_t r = 0; r < table->rows; r++) {
+            for (size_t c = first; c < last; c++) {
+                const struct table_cell *cell = table_cell(table, r, c);
+                const struct published_value *p = cell->published;
+                if (!cell->present && p == NULL) {
+                    continue;
+                }
+                fprintf(out, "%s\t%s", table->row[r].dataset, table->observable[c]);
+                write_number(cell->present, cell->value, out);
+                write_number(cell->present, cell->error, out);
+                write_number(p != NULL, p != NULL ? p->value : 0, out);
+                write_number(p != NULL && !isnan(p->error), p != NULL ? p->error : 0, out);
+                write_number(!isnan(cell->pull), cell->pull, out);
+                fputc('\n', out);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+/* Stage `table`: a paper's table from observables artifacts, with the published values and the equilibrium
+ * run beside ours, as .md, .tex and .tsv. What is in it: report/table.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/table.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "datasets", .type = PARAMETER_TEXT,
+     .help = "Names of the rows, separated by commas, in the order of the input: column `dataset`, and the name "
+             "under which published values are looked up; `equilibrium` is the row that others are compared with."},
+    {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
+     .help = "What the rows are called in print, separated by '|'; empty: the names."},
+    {.name = "experiment", .type = PARAMETER_TEXT, .help = "Name under which published values are looked up."},
+    {.name = "published", .type = PARAMETER_FILE, .default_value = "experiments/published.tsv",
+     .help = "Published values, columns experiment, dataset, observable, value, error, source; empty: none."},
+    {.name = "observables", .type = PARAMETER_TEXT,
+     .default_value = "M,chi2,U_L,abs_M,mean_abs_phi,phi2,action,virial,xi",
+     .help = "Columns, separated by commas; those with a published value come first."},
+    {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading."},
+    {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
+};
+
+static const struct stage_input inputs[] = {
+    {.name = "rows", .stages = "observables", .required = true, .many = true,
+     .help = "The rows of the table, in order."},
+};
+
+static const char *const outputs[] = {"table.md", "table.tex", "table.tsv", NULL};
+
+/* A name of a row or experiment stands in .tsv columns and file names. */
+static enum status check_name(const char *name, const char *parameter, const char *where, struct error *e) {
+    if (name[0] == '\0' || strpbrk(name, " \t|") != NULL) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter %s: found '%s', expected a name without blanks", where,
+                         parameter, name);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_lists(const struct report_list *datasets, const struct report_list *labels,
+                               const char *where, struct error *e) {
+    if (datasets->count == 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found no name, expected one a row", where);
+    }
+    for (size_t i = 0; i < datasets->count; i++) {
+        enum status s = check_name(datasets->item[i], "datasets", where, e);
+        if (s != STATUS_OK) {
+            return s;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(datasets->item[i], datasets->item[j]) == 0) {
+                return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found '%s' twice, expected a name of "
+                                 "its own for each row", where, datasets->item[i]);
+            }
+        }
+    }
+    if (labels->count != 0 && labels->count != datasets->count) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter labels: found %zu labels, expected %zu, one a dataset",
+                         where, labels->count, datasets->count);
+    }
+    return STATUS_OK;
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    struct report_list datasets = {0}, labels = {0};
+    enum status s = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
+    if (s == STATUS_OK) {
+        s = report_split(parameters_text(p, "labels"), '|', &labels, e);
+    }
+    if (s == STATUS_OK) {
+        s = check_lists(&datasets, &labels, where, e);
+    }
+    if (s == STATUS_OK) {
+        s = check_name(parameters_text(p, "experiment"), "experiment", where, e);
+    }
+    report_list_free(&datasets);
+    report_list_free(&labels);
+    return s;
+}
+
+static enum status write_output(struct stage_context *c, const struct table *table, const char *name,
+                                struct error *e) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", name);
+    }
+    enum status s = STATUS_OK;
+    if (strcmp(name, "table.md") == 0) {
+        s = table_write_markdown(table, out, e);
+    } else if (strcmp(name, "table.tex") == 0) {
+        table_write_latex(table, out);
+    } else {
+        table_write_tsv(table, out);
+    }
+    if (fclose(out) != 0 && s == STATUS_OK) {
+        s = error_set(e, STATUS_FAILED, "%s: out of memory", name);
+    }
+    if (s == STATUS_OK) {
+        s = file_write(stage_output(c, name), text, size, e);
+    }
+    free(text);
+    return s;
+}
+
+static enum status write_table(struct stage_context *c, const struct table_row *rows, size_t count,
+                               const struct report_list *observables, const struct published *published,
+                               struct error *e) {
+    const struct parameters *p = c->parameters;
+    struct table table;
+    enum status s = table_new(parameters_text(p, "title"), parameters_text(p, "notes"),
+                              parameters_text(p, "experiment"), rows, count, observables, published, &table, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    for (size_t i = 0; outputs[i] != NULL && s == STATUS_OK; i++) {
+        s = write_output(c, &table, outputs[i], e);
+    }
+    stage_note(c, "published_values", "%zu", table.matched);
+    table_free(&table);
+    return s;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    const struct parameters *p = c->parameters;
+    size_t count = stage_input_count(c, "rows"), read = 0;
+    struct report_list datasets = {0}, labels = {0}, observables = {0};
+    struct published *published = NULL;
+    struct table_row *rows = calloc(count + 1, sizeof *rows);
+    enum status s = rows != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "table: out of memory");
+    if (s == STATUS_OK) {
+        s = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
+    }
+    if (s == STATUS_OK) {
+        s = report_split(parameters_text(p, "labels"), '|', &labels, e);
+    }
+    if (s == STATUS_OK) {
+        s = report_split(parameters_text(p, "observables"), ',', &observables, e);
+    }
+    if (s == STATUS_OK) {
+        s = check_lists(&datasets, &labels, "table", e);
+    }
+    if (s == STATUS_OK && datasets.count != count) {
+        s = error_set(e, STATUS_BAD_INPUT, "table: parameter datasets: found %zu names, expected %zu, one for each "
+                      "of the rows given", datasets.count, count);
+    }
+    if (s == STATUS_OK && parameters_text(p, "published")[0] != '\0') {
+        s = published_read(parameters_text(p, "published"), &published, e);
+    }
+    for (; read < count && s == STATUS_OK; read += s == STATUS_OK) {
+        s = table_row_read(stage_input(c, "rows", read), datasets.item[read],
+                           labels.count > 0 ? labels.item[read] : datasets.item[read], &rows[read], e);
+    }
+    if (s == STATUS_OK) {
+        s = write_table(c, rows, count, &observables, published, e);
+    }
+    for (size_t i = 0; i < read; i++) {
+        table_row_free(&rows[i]);
+    }
+    free(rows);
+    published_free(published);
+    report_list_free(&datasets);
+    report_list_free(&labels);
+    report_list_free(&observables);
+    return s;
+}
+
+const struct stage stage_table = {
+    .name = "table",
+    .summary = "writes a table of observables with the published values beside them",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
