@@ -241,7 +241,7 @@ enum status unet_oracle(const struct unet_shape *shape, const double *weights, c
     if (!memory)
         return error_set(e, STATUS_FAILED, "oracle network: out of memory");
     set_maps(&o, memory);
-    if (weight_gradient)
+    if (output_gradient && weight_gradient)
         memset(weight_gradient, 0, total * sizeof *weight_gradient);
     for (size_t i = 0; i < n; i++) {
         forward(&o, frequencies, x + i * o.sites, t[i], output + i * o.sites);
