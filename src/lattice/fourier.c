@@ -41,8 +41,9 @@ static void mode_numbers(const struct fourier *f, size_t p, size_t *k) {
 
 static size_t mode_index(const struct fourier *f, const size_t *k) {
     size_t p = 0;
-    for (size_t mu = 0; mu < f->dimensions; mu++)
+    for (size_t mu = 0; mu < f->dimensions; mu++) {
         p = p * f->axes[mu].extent + k[mu];
+    }
     return p;
 }
 
@@ -58,18 +59,22 @@ static bool find_orbits(struct fourier *f) {
     }
     for (size_t p = 0; p < V; p++) {
         mode_numbers(f, p, k);
-        for (size_t mu = 0; mu < d; mu++)
-            if (2 * k[mu] > f->axes[mu].extent)
+        for (size_t mu = 0; mu < d; mu++) {
+            if (2 * k[mu] > f->axes[mu].extent) {
                 k[mu] = f->axes[mu].extent - k[mu];
+            }
+        }
         /* Sorts the mode numbers of directions of equal extent among themselves; the result is the
          * member of the orbit that comes first. */
-        for (size_t mu = 0; mu < d; mu++)
-            for (size_t nu = mu + 1; nu < d; nu++)
+        for (size_t mu = 0; mu < d; mu++) {
+            for (size_t nu = mu + 1; nu < d; nu++) {
                 if (f->axes[mu].extent == f->axes[nu].extent && k[nu] < k[mu]) {
                     const size_t swap = k[mu];
                     k[mu] = k[nu];
                     k[nu] = swap;
                 }
+            }
+        }
         const size_t first = mode_index(f, k);
         f->orbit_of[p] = first == p ? f->orbits++ : f->orbit_of[first];
         f->orbit_size[f->orbit_of[p]] += 1.0;
@@ -80,11 +85,13 @@ static bool find_orbits(struct fourier *f) {
 
 enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier **fourier, struct error *e) {
     *fourier = NULL;
-    if (dimensions == 0)
+    if (dimensions == 0) {
         return error_set(e, STATUS_BAD_INPUT, "Fourier transform: no dimension, expected at least 1");
+    }
     struct fourier *f = calloc(1, sizeof *f);
-    if (f)
+    if (f) {
         f->axes = calloc(dimensions, sizeof *f->axes);
+    }
     if (!f || !f->axes) {
         free(f);
         return error_set(e, STATUS_FAILED, "Fourier transform: out of memory");
@@ -94,10 +101,10 @@ enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier
     for (size_t mu = 0; mu < dimensions; mu++) {
         struct axis *axis = &f->axes[mu];
         const size_t L = extents[mu];
-        if (L == 0 || L > 1u << 20 || f->volume > SIZE_MAX / 64 / L) {
+        if (L == 0 || L > 4096 || f->volume > SIZE_MAX / 64 / L) {
             fourier_free(f);
-            return error_set(e, STATUS_BAD_INPUT, "Fourier transform: extent %zu of direction %zu, expected 1 to 2^20",
-                             L, mu + 1);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "Fourier transform: extent %zu of direction %zu, expected 1 to 4096", L, mu + 1);
         }
         f->volume *= L;
         f->longest = L > f->longest ? L : f->longest;
@@ -110,10 +117,12 @@ enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier
             fourier_free(f);
             return error_set(e, STATUS_FAILED, "Fourier transform: out of memory for extent %zu", L);
         }
-        for (size_t k = 0; k < rows; k++)
-            for (size_t n = 0; n < rows; n++)
+        for (size_t k = 0; k < rows; k++) {
+            for (size_t n = 0; n < rows; n++) {
                 function_sincos_turns((double)(k * n % L) / (double)L, &axis->sine[k * rows + n],
                                       &axis->cosine[k * rows + n]);
+            }
+        }
     }
     if (!find_orbits(f)) {
         fourier_free(f);
@@ -124,8 +133,9 @@ enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier
 }
 
 void fourier_free(struct fourier *f) {
-    if (!f)
+    if (!f) {
         return;
+    }
     for (size_t mu = 0; mu < f->dimensions; mu++) {
         free(f->axes[mu].cosine);
         free(f->axes[mu].sine);
@@ -157,16 +167,19 @@ static void fold(const struct axis *axis, const double *x, size_t inner, size_t 
             even[n * LANES + l] = alone ? a[l] : a[l] + b[l];
             odd[n * LANES + l] = alone ? 0.0 : a[l] - b[l];
         }
-        for (size_t l = width; l < LANES; l++)
+        for (size_t l = width; l < LANES; l++) {
             even[n * LANES + l] = odd[n * LANES + l] = 0.0;
+        }
     }
 }
 
 static void sum_lanes(const double *factor, const double *lanes, size_t count, double *restrict out) {
     double s[LANES] = {0};
-    for (size_t n = 0; n < count; n++)
-        for (size_t l = 0; l < LANES; l++)
+    for (size_t n = 0; n < count; n++) {
+        for (size_t l = 0; l < LANES; l++) {
             s[l] += factor[n] * lanes[n * LANES + l];
+        }
+    }
     memcpy(out, s, sizeof s);
 }
 
@@ -180,8 +193,9 @@ static void pass(const struct axis *axis, size_t inner, double sign, const doubl
     for (size_t i = 0; i < inner; i += LANES) {
         const size_t width = inner - i < LANES ? inner - i : LANES;
         fold(axis, in_re, inner, i, width, even_re, odd_re);
-        if (in_im)
+        if (in_im) {
             fold(axis, in_im, inner, i, width, even_im, odd_im);
+        }
         for (size_t k = 0; k < rows; k++) {
             const double *c = axis->cosine + k * rows, *s = axis->sine + k * rows;
             double c_re[LANES], s_re[LANES], c_im[LANES] = {0}, s_im[LANES] = {0};
@@ -224,20 +238,24 @@ void fourier_forward(const struct fourier *f, const double *phi, double *re, dou
     memcpy(im, modes + f->volume, f->volume * sizeof(double));
 }
 
-void fourier_inverse(const struct fourier *f, const double *re, const double *im, double *phi, double *workspace) {
+void fourier_inverse(const struct fourier *f, const double *re, const double *im, double *phi,
+                     double *workspace) {
     const double *field = transform(f, 1.0, re, im, workspace);
-    for (size_t x = 0; x < f->volume; x++)
+    for (size_t x = 0; x < f->volume; x++) {
         phi[x] = field[x] / (double)f->volume;
+    }
 }
 
 void fourier_power(const struct fourier *f, const double *phi, double *power, double *workspace) {
     const size_t V = f->volume;
     const double *re = transform(f, -1.0, phi, NULL, workspace), *im = re + V;
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         power[p] = (re[p] * re[p] + im[p] * im[p]) / (double)V;
+    }
 }
 
-void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out, double *workspace) {
+void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out,
+                    double *workspace) {
     const size_t V = f->volume;
     double *re = transform(f, -1.0, in, NULL, workspace), *im = re + V;
     for (size_t p = 0; p < V; p++) {
@@ -247,10 +265,12 @@ void fourier_filter(const struct fourier *f, const double *gain, const double *i
     fourier_inverse(f, re, im, out, workspace);
 }
 
-enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e) {
+enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain,
+                                  struct error *e) {
     size_t *k = malloc(f->dimensions * sizeof *k);
-    if (!k)
+    if (!k) {
         return error_set(e, STATUS_FAILED, "Gaussian field: out of memory");
+    }
     for (size_t p = 0; p < f->volume; p++) {
         if (!(propagator[p] >= 0.0) || isinf(propagator[p])) {
             free(k);
@@ -258,8 +278,9 @@ enum status fourier_gaussian_gain(const struct fourier *f, const double *propaga
                              propagator[p]);
         }
         mode_numbers(f, p, k);
-        for (size_t mu = 0; mu < f->dimensions; mu++)
+        for (size_t mu = 0; mu < f->dimensions; mu++) {
             k[mu] = (f->axes[mu].extent - k[mu]) % f->axes[mu].extent;
+        }
         gain[p] = sqrt(0.5 * (propagator[p] + propagator[mode_index(f, k)]));
     }
     free(k);
@@ -276,22 +297,26 @@ size_t fourier_orbit_of(const struct fourier *f, size_t mode) {
 
 void fourier_orbit_means(const struct fourier *f, const double *g, double *means) {
     memset(means, 0, f->orbits * sizeof *means);
-    for (size_t p = 0; p < f->volume; p++)
+    for (size_t p = 0; p < f->volume; p++) {
         means[f->orbit_of[p]] += g[p];
-    for (size_t o = 0; o < f->orbits; o++)
+    }
+    for (size_t o = 0; o < f->orbits; o++) {
         means[o] /= f->orbit_size[o];
+    }
 }
 
 void fourier_symmetrise(const struct fourier *f, double *g, double *workspace) {
     fourier_orbit_means(f, g, workspace);
-    for (size_t p = 0; p < f->volume; p++)
+    for (size_t p = 0; p < f->volume; p++) {
         g[p] = workspace[f->orbit_of[p]];
+    }
 }
 
 size_t fourier_first_mode(const struct fourier *f, size_t direction) {
     size_t mode = f->axes[direction].extent > 1;
-    for (size_t mu = direction + 1; mu < f->dimensions; mu++)
+    for (size_t mu = direction + 1; mu < f->dimensions; mu++) {
         mode *= f->axes[mu].extent;
+    }
     return mode;
 }
 
@@ -300,8 +325,9 @@ double fourier_correlation_length(const struct fourier *f, double zero, const do
     size_t directions = 0;
     for (size_t mu = 0; mu < f->dimensions; mu++) {
         double sine, cosine;
-        if (f->axes[mu].extent == 1)
+        if (f->axes[mu].extent == 1) {
             continue;
+        }
         function_sincos_turns(0.5 / (double)f->axes[mu].extent, &sine, &cosine);
         sum += (zero / first[mu] - 1.0) / (4.0 * sine * sine);
         directions++;

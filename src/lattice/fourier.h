@@ -19,7 +19,7 @@
 
 struct fourier; /* the plan of one lattice: immutable, may be shared by threads */
 
-/* Plan for extents[0 .. dimensions-1]. STATUS_BAD_INPUT: no dimension, or an extent of 0;
+/* Plan for extents[0 .. dimensions-1]. STATUS_BAD_INPUT: no dimension, or an extent that is not 1 to 4096;
  * STATUS_FAILED: out of memory. */
 enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier **fourier, struct error *e);
 void fourier_free(struct fourier *f);
@@ -46,7 +46,8 @@ void fourier_filter(const struct fourier *f, const double *gain, const double *i
 
 /* The gain sqrt(G(p)) of a Gaussian field with propagator G: symmetrises G under p -> -p (otherwise
  * filtering would not give a real field of that G). STATUS_BAD_INPUT: a mode that is negative or not finite. */
-enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e);
+enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain,
+                                  struct error *e);
 
 /* The symmetries of the lattice, p_mu -> -p_mu and exchange of directions of equal extent, sort the modes
  * into orbits, numbered 0 .. orbits-1 in the order of their first modes (orbit 0 is p = 0). */

@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 struct series {
-    const double *data;    /* (primaries, configurations) */
+    const double *data; /* (primaries, configurations) */
     size_t primaries;
     size_t configurations; /* chain-major: the chains follow each other, each in order of its time */
     size_t chains;         /* of equal length; divides configurations */

@@ -12,8 +12,9 @@
 /* Gamma(t) of the projected series a; `products` (N) is scratch. */
 static double autocovariance(const double *a, size_t chains, size_t length, size_t t, double *products) {
     const size_t pairs = length - t;
-    for (size_t r = 0; r < chains; r++)
+    for (size_t r = 0; r < chains; r++) {
         products[r] = dot_tree(a + r * length, a + r * length + t, pairs);
+    }
     return sum_tree(products, chains) / (double)(chains * pairs);
 }
 
@@ -65,22 +66,26 @@ static void differentiate(const struct series *s, const struct estimator *f, dou
         means[alpha] = mean - h;
         estimator_evaluate(f, means, below);
         means[alpha] = mean;
-        for (size_t v = 0; v < f->values; v++)
+        for (size_t v = 0; v < f->values; v++) {
             gradient[v * s->primaries + alpha] = h > 0.0 ? (above[v] - below[v]) / (2.0 * h) : 0.0;
+        }
     }
 }
 
-enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
-                         struct error *e) {
+enum status gamma_method(const struct series *s, const struct estimator *f, double S,
+                         struct gamma_result *results, struct error *e) {
     const enum status checked = series_check(s, f, e);
-    if (checked)
+    if (checked) {
         return checked;
+    }
     const size_t N = s->configurations, length = N / s->chains, primaries = s->primaries, values = f->values;
-    if (!(S >= 0.0) || isinf(S))
+    if (!(S >= 0.0) || isinf(S)) {
         return error_set(e, STATUS_BAD_INPUT, "Gamma method: S = %g, expected a number >= 0", S);
-    if (S > 0.0 ? length < 4 : N < 2)
-        return error_set(e, STATUS_BAD_INPUT, "Gamma method: chains of %zu configurations, expected at least %d", length,
-                         S > 0.0 ? 4 : 2);
+    }
+    if (S > 0.0 ? length < 4 : N < 2) {
+        return error_set(e, STATUS_BAD_INPUT, "Gamma method: chains of %zu configurations, expected at least %d",
+                         length, S > 0.0 ? 4 : 2);
+    }
 
     double *memory = malloc((2 * primaries + 3 * values + 2 * N) * sizeof *memory),
            *gradient = f->evaluate ? malloc(values * primaries * sizeof *gradient) : NULL;
@@ -96,25 +101,30 @@ enum status gamma_method(const struct series *s, const struct estimator *f, doub
     estimator_evaluate(f, means, value);
     if (f->evaluate) {
         for (size_t alpha = 0; alpha < primaries; alpha++) {
-            for (size_t i = 0; i < N; i++)
+            for (size_t i = 0; i < N; i++) {
                 a[i] = s->data[alpha * N + i] - means[alpha];
+            }
             steps[alpha] = sqrt(dot_tree(a, a, N)) / (double)N;
         }
         differentiate(s, f, means, steps, above, below, gradient);
     }
     for (size_t v = 0; v < values; v++) {
         if (f->evaluate) {
-            for (size_t i = 0; i < N; i++)
+            for (size_t i = 0; i < N; i++) {
                 a[i] = 0.0;
+            }
             for (size_t alpha = 0; alpha < primaries; alpha++) {
                 const double slope = gradient[v * primaries + alpha];
-                if (slope != 0.0)
-                    for (size_t i = 0; i < N; i++)
+                if (slope != 0.0) {
+                    for (size_t i = 0; i < N; i++) {
                         a[i] += slope * (s->data[alpha * N + i] - means[alpha]);
+                    }
+                }
             }
         } else {
-            for (size_t i = 0; i < N; i++)
+            for (size_t i = 0; i < N; i++) {
                 a[i] = s->data[v * N + i] - means[v];
+            }
         }
         results[v].value = value[v];
         analyse(a, s->chains, length, S, scratch, &results[v]);

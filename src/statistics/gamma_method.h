@@ -29,7 +29,7 @@ struct gamma_result {
 /* results[f->values]. The gradient is taken by symmetric differences of one standard error of each primary
  * (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
  * shorter than 4. */
-enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
-                         struct error *e);
+enum status gamma_method(const struct series *s, const struct estimator *f, double S,
+                         struct gamma_result *results, struct error *e);
 
 #endif

@@ -15,17 +15,20 @@ static size_t bin_begin(size_t b, size_t bins, size_t configurations) {
 enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values,
                       double *errors, struct error *e) {
     const enum status checked = series_check(s, f, e);
-    if (checked)
+    if (checked) {
         return checked;
+    }
     const size_t N = s->configurations;
     const size_t B = bins ? bins : N;
-    if (B < 2 || B > N)
-        return error_set(e, STATUS_BAD_INPUT, "jackknife: %zu bins of %zu configurations, expected 2 to %zu bins", B, N,
-                         N);
+    if (B < 2 || B > N) {
+        return error_set(e, STATUS_BAD_INPUT, "jackknife: %zu bins of %zu configurations, expected 2 to %zu bins",
+                         B, N, N);
+    }
 
     double *memory = calloc(2 * s->primaries + 3 * f->values, sizeof *memory);
-    if (!memory)
+    if (!memory) {
         return error_set(e, STATUS_FAILED, "jackknife: out of memory");
+    }
     double *means = memory, *without = means + s->primaries, *value = without + s->primaries,
            *sum = value + f->values, *squares = sum + f->values;
 

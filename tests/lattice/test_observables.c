@@ -54,7 +54,8 @@ static void test_against_plain_loops(void **state) {
                 for (int y = 0; y < Y; y++) {
                     for (int z = 0; z < Z; z++) {
                         const double a = 1.0 + scale * epsilon, f = a * (phi[x][y][z] + 0.5),
-                                     sum = a * (phi[(x + 1) % X][y][z] + phi[x][(y + 1) % Y][z] + phi[x][y][(z + 1) % Z] + 1.5);
+                                     sum = a * (phi[(x + 1) % X][y][z] + phi[x][(y + 1) % Y][z] +
+                                                phi[x][y][(z + 1) % Z] + 1.5);
                         S[scale + 1] += -2.0 * theory.kappa * f * sum + (1.0 - 2.0 * theory.lambda) * f * f +
                                         theory.lambda * f * f * f * f;
                     }
@@ -102,7 +103,8 @@ static void test_functions_of_means(void **state) {
     assert_int_equal(observables_new(extents, 2, &theory, &o, &e), STATUS_OK);
     /* sin(pi/6) = 1/2: xi = sqrt(G(0)/G(1) - 1) */
     const double means[10] = {0.5, 1.25, 3.0, 0.7, 0.9, 2.0, 0.4, 1.1, 9.0, 9.0};
-    const double expected[OBSERVABLES] = {0.5, 36.0, 1.0 - 3.0 / (3.0 * 1.25 * 1.25), 0.7, 0.9, 2.0, 0.4, 1.1, 2.0};
+    const double expected[OBSERVABLES] = {0.5, 36.0, 1.0 - 3.0 / (3.0 * 1.25 * 1.25), 0.7, 0.9, 2.0, 0.4,
+                                          1.1, 2.0};
     double values[OBSERVABLES];
     observables_evaluate(means, values, o);
     for (int i = 0; i < OBSERVABLES; i++) {
@@ -113,8 +115,9 @@ static void test_functions_of_means(void **state) {
     observables_free(o);
 }
 
-/* A free field (lambda = 0) drawn from its propagator 1/(2 - 4 kappa sum cos p): chi2 = G(0), U_L = 0, phi2 = mean of G,
- * S/V = 1/2, virial = 1, xi from G = kappa (4 sin^2 + m^2) with m^2 = (2 - 8 kappa)/(2 kappa). 4 sigma of 4000 fields. */
+/* A free field (lambda = 0) drawn from its propagator 1/(2 - 4 kappa sum cos p): chi2 = G(0), U_L = 0,
+ * phi2 = mean of G, S/V = 1/2, virial = 1, xi = 1/m from 1/G = 2 kappa (sum 4 sin^2(p/2) + m^2) with
+ * m^2 = (2 - 8 kappa)/(2 kappa). 4 sigma of 4000 fields. */
 static void test_free_field(void **state) {
     (void)state;
     enum { L = 8, V = L * L, FIELDS = 4000 };
@@ -129,7 +132,8 @@ static void test_free_field(void **state) {
     double *propagator = malloc(observables_orbits(o) * sizeof *propagator);
     assert_non_null(workspace);
     assert_non_null(propagator);
-    double g[V], gain[V], phi[V], primaries[PRIMARY_FIRST_MODE + 2], means[PRIMARY_FIRST_MODE + 2] = {0}, phi2 = 0.0;
+    double g[V], gain[V], phi[V], primaries[PRIMARY_FIRST_MODE + 2], means[PRIMARY_FIRST_MODE + 2] = {0},
+                                                                                                phi2 = 0.0;
     for (int p = 0; p < V; p++) {
         g[p] = 1.0 / (2.0 - 4.0 * theory.kappa * (cos(2.0 * M_PI * (p / L) / L) + cos(2.0 * M_PI * (p % L) / L)));
         phi2 += g[p] / V;
@@ -148,7 +152,8 @@ static void test_free_field(void **state) {
     const double n = FIELDS;
     assert_close(values[OBSERVABLE_M], 0.0, 4.0 * sqrt(g[0] / V / n));
     assert_close(values[OBSERVABLE_CHI2], g[0], 4.0 * g[0] * sqrt(2.0 / n));
-    assert_close(values[OBSERVABLE_U_L], 0.0, 4.0 * sqrt(8.0 / 3.0 / n)); /* var of (m^4/3 - 2 m^2), m normal: 8/3 */
+    assert_close(values[OBSERVABLE_U_L], 0.0,
+                 4.0 * sqrt(8.0 / 3.0 / n)); /* var of (m^4/3 - 2 m^2), m normal: 8/3 */
     assert_close(values[OBSERVABLE_ABS_M], sqrt(2.0 / M_PI * g[0] / V), 4.0 * sqrt(0.37 * g[0] / V / n));
     assert_close(values[OBSERVABLE_MEAN_ABS_PHI], sqrt(2.0 / M_PI * phi2), 4.0 * 0.1 / sqrt(n));
     assert_close(values[OBSERVABLE_ACTION], 0.5, 4.0 * sqrt(0.5 / V / n));

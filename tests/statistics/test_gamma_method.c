@@ -15,8 +15,9 @@
 static const struct estimator the_mean = {.values = 1};
 
 static void assert_close(double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("found %.17g, expected %.17g +- %.2g", found, expected, tolerance);
+    }
 }
 
 /* sin(i/100), i < 100: pyerrors 2.17, Obs([x], ["e"]).gamma_method(S = 2), S = 1 and S = 0. */
@@ -25,8 +26,9 @@ static void test_golden_numbers(void **state) {
     double x[100];
     struct gamma_result r;
     struct error e;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         x[i] = sin(i / 100.0);
+    }
     const struct series s = {x, 1, 100, 1};
     assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_OK);
     assert_close(r.error, 0.11817931680985193, 1e-14);
@@ -50,7 +52,8 @@ static void square_and_ratio(const double *means, double *values, const void *co
     values[1] = means[1] / means[0];
 }
 
-/* A product and a ratio of x = 2 + sin(i/7) and y = 1 + cos(i/3), i < 500, from pyerrors (analytic gradient there). */
+/* A product and a ratio of x = 2 + sin(i/7) and y = 1 + cos(i/3), i < 500, from pyerrors (where the gradient is
+ * analytic). */
 static void test_golden_nonlinear(void **state) {
     (void)state;
     static double x[1000];
@@ -71,8 +74,9 @@ static void test_golden_nonlinear(void **state) {
 /* x_(i+1) = a x_i + sqrt(1 - a^2) z, stationary with variance 1 */
 static void autoregressive(double a, double *x, size_t n, uint64_t chain) {
     random_normal(random_key(11, "test", "autoregressive"), chain, 0, x, n);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++) {
         x[i] = a * x[i - 1] + sqrt(1.0 - a * a) * x[i];
+    }
 }
 
 /* tau_int = (1+a)/(2(1-a)), within 4 of the estimated errors plus 3% for the truncated tail. */
@@ -111,8 +115,9 @@ static void test_replicas(void **state) {
         const size_t chains = N / length;
         struct gamma_result r;
         struct error e;
-        for (size_t c = 0; c < chains; c++)
+        for (size_t c = 0; c < chains; c++) {
             autoregressive(0.9, x + c * length, length, 100 + c);
+        }
         const struct series s = {x, 1, N, chains};
         assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_OK);
         assert_close(r.tau_int, tau, 0.1 * tau);
@@ -136,8 +141,9 @@ static void test_nonlinear_error_against_repetition(void **state) {
     for (size_t k = 0; k < REPETITIONS; k++) {
         struct gamma_result r;
         struct error e;
-        for (size_t c = 0; c < 4; c++)
+        for (size_t c = 0; c < 4; c++) {
             autoregressive(0.7, x + c * N / 4, N / 4, 10000 + 4 * k + c);
+        }
         for (size_t i = 0; i < N; i++) {
             x[i] += 3.0; /* the gradient with respect to the mean is -6, not 0 */
             x[N + i] = x[i] * x[i];

@@ -15,8 +15,9 @@ static void test_edges(void **state) {
     const double expected[] = {1, 1, 2, 2};
     double counts[4];
     assert_int_equal(histogram_fill(x, 9, -1.0, 1.0, 4, counts), 3);
-    for (int b = 0; b < 4; b++)
+    for (int b = 0; b < 4; b++) {
         assert_true(counts[b] == expected[b]);
+    }
 }
 
 int main(void) {

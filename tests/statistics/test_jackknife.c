@@ -11,8 +11,9 @@
 #include "statistics/jackknife.h"
 
 static void assert_close(double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("found %.17g, expected %.17g +- %.2g", found, expected, tolerance);
+    }
 }
 
 static void normals(double *x, size_t n, uint64_t stream) {
@@ -22,10 +23,12 @@ static void normals(double *x, size_t n, uint64_t stream) {
 /* The standard error of a mean of n numbers. */
 static double standard_error(const double *x, size_t n) {
     double mean = 0.0, squares = 0.0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         mean += x[i] / (double)n;
-    for (size_t i = 0; i < n; i++)
+    }
+    for (size_t i = 0; i < n; i++) {
         squares += (x[i] - mean) * (x[i] - mean);
+    }
     return sqrt(squares / (double)(n * (n - 1)));
 }
 
@@ -37,8 +40,9 @@ static void test_mean_is_standard_error(void **state) {
     double x[2 * N], means[BINS], value[2], error[2];
     struct error e;
     normals(x, 2 * N, 0);
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         x[N + i] = 1e6 + x[N + i];
+    }
     const struct series s = {x, 2, N, 1};
     const struct estimator f = {.values = 2};
     assert_int_equal(jackknife(&s, &f, 0, value, error, &e), STATUS_OK);
@@ -47,8 +51,9 @@ static void test_mean_is_standard_error(void **state) {
     assert_int_equal(jackknife(&s, &f, BINS, value, error, &e), STATUS_OK);
     for (size_t b = 0; b < BINS; b++) {
         means[b] = 0.0;
-        for (size_t i = 0; i < N / BINS; i++)
+        for (size_t i = 0; i < N / BINS; i++) {
             means[b] += x[b * (N / BINS) + i] / (N / BINS);
+        }
     }
     assert_close(error[0], standard_error(means, BINS), 1e-14);
 }
@@ -75,16 +80,19 @@ static void test_nonlinear_by_hand(void **state) {
     double without[5][2], mean[2] = {0, 0}, expected[2] = {0, 0};
     for (int i = 0; i < 5; i++) {
         double means[3] = {0, 0, 0};
-        for (int j = 0; j < 5; j++)
-            for (int k = 0; k < 3; k++)
+        for (int j = 0; j < 5; j++) {
+            for (int k = 0; k < 3; k++) {
                 means[k] += j == i ? 0.0 : x[5 * k + j] / 4.0;
+            }
+        }
         binder(means, without[i], &volume);
         mean[0] += without[i][0] / 5.0;
         mean[1] += without[i][1] / 5.0;
     }
     for (int v = 0; v < 2; v++) {
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 5; i++) {
             expected[v] += 0.8 * (without[i][v] - mean[v]) * (without[i][v] - mean[v]);
+        }
         assert_close(error[v], sqrt(expected[v]), 1e-14);
     }
 }
@@ -134,8 +142,9 @@ static void test_bins_of_correlated_configurations(void **state) {
     double z[CHAINS], value, naive, binned;
     struct error e;
     normals(z, CHAINS, 1);
-    for (size_t i = 0; i < CHAINS * LENGTH; i++)
+    for (size_t i = 0; i < CHAINS * LENGTH; i++) {
         x[i] = z[i / LENGTH];
+    }
     const struct series s = {x, 1, CHAINS * LENGTH, CHAINS};
     const struct estimator f = {.values = 1};
     assert_int_equal(jackknife(&s, &f, 0, &value, &naive, &e), STATUS_OK);

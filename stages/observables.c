@@ -1,0 +1,367 @@
+/* The stage `observables`: M, chi2, U_L and the other observables of an ensemble (A 4.9-4.12,
+ * lattice/observables.h), and its two-point function, with errors.
+ *
+ * Independent configurations (one a chain, or generated): jackknife, every estimator recomputed for each bin. Markov
+ * chains: Gamma method, with integrated autocorrelation times in units of the distance of two stored
+ * configurations. Values are plain estimates from all configurations, without bias corrections.
+ *
+ * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`;
+ * `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd), modes as
+ * numpy's fftn orders them, averaged over the symmetries of the lattice.
+ */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/progress.h"
+#include "lattice/observables.h"
+#include "stages/stage.h"
+#include "statistics/gamma_method.h"
+#include "statistics/jackknife.h"
+
+static const struct parameter table[] = {
+    {.name = "method",
+     .type = PARAMETER_CHOICE,
+     .default_value = "auto",
+     .choices = "auto|jackknife|gamma",
+     .unit = "",
+     .help = "Error analysis; auto: jackknife for independent configurations, Gamma method for Markov chains."},
+    {.name = "window",
+     .type = PARAMETER_REAL,
+     .default_value = "2",
+     .minimum = 0.0,
+     .maximum = 100.0,
+     .unit = "",
+     .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51); 0: no autocorrelation."},
+    {.name = "bins",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0.0,
+     .maximum = 1e9,
+     .unit = "bins",
+     .help = "Bins of the jackknife; 0: one a configuration if they are independent, else one a chain."},
+};
+
+static const struct stage_input inputs[] = {
+    {.name = "fields",
+     .stages = "ensemble|sample",
+     .required = true,
+     .many = false,
+     .help = "The configurations to measure."},
+};
+
+/* What comes in. */
+struct fields {
+    const struct npz_array *phi; /* (N, x1, ..., xd), float32 or float64 */
+    const char *path;
+    size_t configurations, chains, dimensions;
+    const size_t *extents;
+    bool independent;
+    struct phi4 theory;
+};
+
+/* What is measured and computed. */
+struct measurement {
+    struct observables *plan;
+    size_t volume, primaries, orbits;
+    double *series; /* (primaries, N) */
+    double *modes;  /* (orbits, N): |phi(p)|^2/V */
+    double values[OBSERVABLES], errors[OBSERVABLES], tau_int[OBSERVABLES], tau_int_error[OBSERVABLES];
+    double *orbit_values, *orbit_errors;   /* (orbits) */
+    double *propagator, *propagator_error; /* (volume) */
+};
+
+static enum status read_integer(const struct npz *npz, const char *name, int64_t minimum, int64_t maximum,
+                                int64_t *value, struct error *e) {
+    const struct npz_array *array;
+    const enum status status = npz_require(npz, name, NPZ_INT64, 0, &array, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *value = *(const int64_t *)array->data;
+    if (*value < minimum || *value > maximum) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s is %lld, expected %lld to %lld", npz_path(npz), name,
+                         (long long)*value, (long long)minimum, (long long)maximum);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_coupling(const struct npz *npz, const char *name, double *value, struct error *e) {
+    const struct npz_array *array;
+    const enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &array, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *value = *(const double *)array->data;
+    if (!isfinite(*value)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected a number", npz_path(npz), name, *value);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_fields(const struct npz *npz, struct fields *fields, struct error *e) {
+    const struct npz_array *phi = npz_find(npz, "phi");
+    fields->path = npz_path(npz);
+    if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64", fields->path,
+                         phi ? "phi is of another type or shape" : "no member phi");
+    }
+    if (phi->shape[0] < 2) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,
+                         phi->shape[0]);
+    }
+    fields->phi = phi;
+    fields->configurations = phi->shape[0];
+    fields->dimensions = phi->dimensions - 1;
+    fields->extents = phi->shape + 1;
+    int64_t chains = 0, independent = 0;
+    enum status status = read_coupling(npz, "kappa", &fields->theory.kappa, e);
+    if (status == STATUS_OK) {
+        status = read_coupling(npz, "lambda", &fields->theory.lambda, e);
+    }
+    if (status == STATUS_OK) {
+        status = read_integer(npz, "chains", 1, (int64_t)fields->configurations, &chains, e);
+    }
+    if (status == STATUS_OK) {
+        status = read_integer(npz, "independent", 0, 1, &independent, e);
+    }
+    if (status == STATUS_OK && fields->configurations % (size_t)chains != 0) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
+                           fields->path, (long long)chains, fields->configurations);
+    }
+    fields->chains = (size_t)chains;
+    fields->independent = independent == 1;
+    return status;
+}
+
+/* Measures every configuration, each by one thread. */
+static enum status measure(const struct stage_context *c, const struct fields *fields, struct measurement *m,
+                           struct error *e) {
+    const size_t N = fields->configurations, V = m->volume;
+    const size_t scratch = V + m->primaries + m->orbits + observables_workspace(m->plan);
+    const bool single = fields->phi->type == NPZ_FLOAT32;
+    struct progress *progress = progress_new("measure observables", "configurations", N, c->quiet);
+    atomic_size_t done = 0;
+    atomic_bool no_memory = false;
+#pragma omp parallel num_threads(c->threads)
+    {
+        double *phi = malloc(scratch * sizeof *phi);
+        if (!phi) {
+            no_memory = true;
+        }
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < N; i++) {
+            if (!phi || *c->interrupted) {
+                continue;
+            }
+            double *primaries = phi + V, *modes = primaries + m->primaries, *workspace = modes + m->orbits;
+            for (size_t x = 0; x < V; x++) {
+                phi[x] = single ? (double)((const float *)fields->phi->data)[i * V + x]
+                                : ((const double *)fields->phi->data)[i * V + x];
+            }
+            observables_measure(m->plan, phi, primaries, modes, workspace);
+            for (size_t a = 0; a < m->primaries; a++) {
+                m->series[a * N + i] = primaries[a];
+            }
+            for (size_t o = 0; o < m->orbits; o++) {
+                m->modes[o * N + i] = modes[o];
+            }
+            const size_t now = ++done;
+            if (now % 1024 == 0) {
+                progress_update(progress, now, NULL);
+            }
+        }
+        free(phi);
+    }
+    progress_end(progress);
+    if (no_memory) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu sites", V);
+    }
+    if (*c->interrupted) {
+        return error_set(e, STATUS_FAILED, "interrupted");
+    }
+    /* phi^4 overflows first, so that a finite action means a finite field and finite observables. */
+    for (size_t i = 0; i < N; i++) {
+        if (!isfinite(m->series[PRIMARY_ACTION * N + i])) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: configuration %zu of phi has action density %g, expected numbers", fields->path,
+                             i, m->series[PRIMARY_ACTION * N + i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status analyse_jackknife(const struct series *series, const struct series *modes,
+                                     const struct estimator *estimator, const struct fields *fields, size_t bins,
+                                     struct measurement *m, struct error *e) {
+    const struct estimator means = {.values = m->orbits};
+    if (bins == 0 && !fields->independent) {
+        bins = fields->chains;
+    }
+    for (int k = 0; k < OBSERVABLES; k++) {
+        /* Bins of chains know nothing of times within a chain. */
+        m->tau_int[k] = fields->independent ? 0.5 : NAN;
+        m->tau_int_error[k] = fields->independent ? 0.0 : NAN;
+    }
+    const enum status status = jackknife(series, estimator, bins, m->values, m->errors, e);
+    return status != STATUS_OK ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
+}
+
+static enum status analyse_gamma(const struct series *series, const struct series *modes,
+                                 const struct estimator *estimator, double S, struct measurement *m,
+                                 struct error *e) {
+    const struct estimator means = {.values = m->orbits};
+    struct gamma_result results[OBSERVABLES], *orbits = malloc(m->orbits * sizeof *orbits);
+    if (!orbits) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->orbits);
+    }
+    enum status status = gamma_method(series, estimator, S, results, e);
+    if (status == STATUS_OK) {
+        status = gamma_method(modes, &means, S, orbits, e);
+    }
+    for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
+        m->values[k] = results[k].value;
+        m->errors[k] = results[k].error;
+        m->tau_int[k] = results[k].tau_int;
+        m->tau_int_error[k] = results[k].tau_int_error;
+    }
+    for (size_t o = 0; status == STATUS_OK && o < m->orbits; o++) {
+        m->orbit_values[o] = orbits[o].value;
+        m->orbit_errors[o] = orbits[o].error;
+    }
+    free(orbits);
+    return status;
+}
+
+static enum status analyse(const struct stage_context *c, const struct fields *fields, const char *method,
+                           struct measurement *m, struct error *e) {
+    const size_t N = fields->configurations;
+    const struct series series = {m->series, m->primaries, N, fields->chains},
+                        modes = {m->modes, m->orbits, N, fields->chains};
+    const struct estimator estimator = {OBSERVABLES, observables_evaluate, m->plan};
+    enum status status;
+    if (strcmp(method, "gamma") == 0) {
+        status = analyse_gamma(&series, &modes, &estimator, parameters_real(c->parameters, "window"), m, e);
+    } else {
+        const size_t bins = (size_t)parameters_integer(c->parameters, "bins");
+        status = analyse_jackknife(&series, &modes, &estimator, fields, bins, m, e);
+    }
+    if (status != STATUS_OK) {
+        return error_prefix(e, "%s", fields->path);
+    }
+    observables_expand(m->plan, m->orbit_values, m->propagator);
+    observables_expand(m->plan, m->orbit_errors, m->propagator_error);
+    return STATUS_OK;
+}
+
+/* Adds a copy: what is added has to outlive run(). */
+static enum status add(struct npz_writer *w, const char *name, size_t dimensions, const size_t *shape,
+                       const double *data, struct error *e) {
+    size_t size = sizeof *data;
+    for (size_t mu = 0; mu < dimensions; mu++) {
+        size *= shape[mu];
+    }
+    double *copy = malloc(size);
+    if (!copy) {
+        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
+    }
+    memcpy(copy, data, size);
+    return npz_add_owned(w, name, NPZ_FLOAT64, dimensions, shape, copy, e);
+}
+
+static enum status write_artifact(struct stage_context *c, const struct fields *fields, const char *method,
+                                  const struct measurement *m, struct error *e) {
+    struct npz_writer *w;
+    const size_t N = fields->configurations, d = fields->dimensions, k = OBSERVABLES;
+    enum status s = stage_artifact(c, &w, e);
+    s = s ? s : npz_add_texts(w, "names", observable_names, OBSERVABLES, e);
+    s = s ? s : add(w, "values", 1, &k, m->values, e);
+    s = s ? s : add(w, "errors", 1, &k, m->errors, e);
+    s = s ? s : add(w, "tau_int", 1, &k, m->tau_int, e);
+    s = s ? s : add(w, "tau_int_error", 1, &k, m->tau_int_error, e);
+    s = s ? s : npz_add_text(w, "error_method", method, e);
+    s = s ? s : npz_add_integer(w, "configurations", (int64_t)N, e);
+    s = s ? s : add(w, "M", 1, &N, m->series + PRIMARY_M * N, e);
+    s = s ? s : add(w, "abs_M", 1, &N, m->series + PRIMARY_ABS_M * N, e);
+    s = s ? s : add(w, "action", 1, &N, m->series + PRIMARY_ACTION * N, e);
+    s = s ? s : add(w, "propagator", d, fields->extents, m->propagator, e);
+    s = s ? s : add(w, "propagator_error", d, fields->extents, m->propagator_error, e);
+    return s;
+}
+
+static enum status allocate(const struct fields *fields, struct measurement *m, struct error *e) {
+    const enum status status = observables_new(fields->extents, fields->dimensions, &fields->theory, &m->plan, e);
+    if (status != STATUS_OK) {
+        return error_prefix(e, "%s: phi", fields->path);
+    }
+    const size_t N = fields->configurations;
+    m->volume = observables_volume(m->plan);
+    m->primaries = observables_primaries(m->plan);
+    m->orbits = observables_orbits(m->plan);
+    m->series = malloc(m->primaries * N * sizeof(double));
+    m->modes = malloc(m->orbits * N * sizeof(double));
+    m->orbit_values = malloc(2 * m->orbits * sizeof(double));
+    m->propagator = malloc(2 * m->volume * sizeof(double));
+    if (!m->series || !m->modes || !m->orbit_values || !m->propagator) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations of %zu sites", N, m->volume);
+    }
+    m->orbit_errors = m->orbit_values + m->orbits;
+    m->propagator_error = m->propagator + m->volume;
+    return STATUS_OK;
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    if (parameters_integer(p, "bins") == 1) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: bins = 1, expected 0 or at least 2", where);
+    }
+    return STATUS_OK;
+}
+
+static void release(struct measurement *m) {
+    observables_free(m->plan);
+    free(m->series);
+    free(m->modes);
+    free(m->orbit_values); /* and the errors behind */
+    free(m->propagator);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct fields fields;
+    struct measurement m = {0};
+    enum status status = read_fields(stage_input(c, "fields", 0), &fields, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const char *method = parameters_text(c->parameters, "method");
+    if (strcmp(method, "auto") == 0) {
+        method = fields.independent ? "jackknife" : "gamma";
+    }
+    status = allocate(&fields, &m, e);
+    status = status ? status : measure(c, &fields, &m, e);
+    status = status ? status : analyse(c, &fields, method, &m, e);
+    status = status ? status : write_artifact(c, &fields, method, &m, e);
+    for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
+        stage_note(c, observable_names[k], "%.6g +- %.2g", m.values[k], m.errors[k]);
+    }
+    release(&m);
+    return status;
+}
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+const struct stage stage_observables = {
+    .name = "observables",
+    .summary = "Observables and two-point function of an ensemble, with jackknife or Gamma-method errors.",
+    .version = 1,
+    .uses_backend = false,
+    .parameters = table,
+    .parameter_count = sizeof table / sizeof *table,
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof *inputs,
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
