@@ -26,7 +26,9 @@ DEPENDS_diffusion := store lattice network statistics base
 LINK_ORDER       := report experiment diffusion statistics network lattice store base
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
-STAGES  := $(filter-out main stage all plan bench,$(basename $(notdir $(wildcard stages/*.c))))
+STAGES  := $(filter-out main stage command history all plan bench ledger,$(basename $(notdir $(wildcard stages/*.c))))
+# what every stage program links
+SUPPORT := $(patsubst %,$(BUILD)/stages/%.o,stage command history)
 STAGE_OBJECTS := $(patsubst %,$(BUILD)/stages/%.o,$(STAGES))
 LIBRARIES := $(foreach f,$(LINK_ORDER),$(BUILD)/lib$(f).a)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
@@ -38,6 +40,11 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# The flags go into run records; the list of stages comes from the files there are.
+$(BUILD)/stages/history.o: CPPFLAGS += '-DDMSQ_CFLAGS="$(filter-out -W%,$(CFLAGS))"'
+$(BUILD)/stages/all.o: CPPFLAGS += '-DSTAGES=$(foreach s,$(STAGES),STAGE($(subst -,_,$s)))'
+$(BUILD)/stages/all.o: $(wildcard stages/*.c)
+
 define library
 $(BUILD)/lib$(1).a: $(call objects,$(1))
 	@rm -f $$@; ar rcsD $$@ $$^
@@ -48,7 +55,11 @@ $(BUILD)/stages/main-%.o: stages/main.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -DSTAGE=stage_$(subst -,_,$*) -MMD -MP -c $< -o $@
 
-$(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(BUILD)/stages/stage.o $(LIBRARIES)
+$(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SUPPORT) $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bin/ledger: $(BUILD)/stages/ledger.o $(BUILD)/libstore.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -58,7 +69,7 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(foreach f,$(LINK_ORDER),$(if $(
 	$(CC) $(CFLAGS) -o $$@ $$^ $(LDLIBS) -lcmocka
 endef
 $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
-$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(BUILD)/stages/stage.o $(BUILD)/stages/all.o $(LIBRARIES)
+$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SUPPORT) $(BUILD)/stages/all.o $(LIBRARIES)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 test: $(TESTS)

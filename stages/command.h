@@ -1,0 +1,28 @@
+/* The command line of a stage program, built from the stage's declarations: --PARAMETER=VALUE,
+ * --INPUT=PATH, and the options that all stages share. Private to stages/stage.c. */
+#ifndef DMSQ_STAGES_COMMAND_H
+#define DMSQ_STAGES_COMMAND_H
+
+#include "stages/stage.h"
+
+struct command_input {
+    const struct stage_input *input;
+    const char *path;
+};
+
+struct command {
+    struct parameters *parameters;
+    struct command_input *inputs; /* in the order of the declarations, then as given */
+    size_t input_count;
+    const char *output, *ledger, *label, *key, *backend; /* ledger, label, key: NULL when not given */
+    int threads, quiet;
+    bool answered; /* --help or --version was printed, nothing is left to do */
+};
+
+/* Parses and checks everything that needs no file but those of FILE parameters. Texts point into argv.
+ * On failure *command is released. */
+enum status command_parse(const struct stage *stage, int argc, char **argv, struct command *command,
+                          struct error *e);
+void command_release(struct command *command);
+
+#endif

@@ -1,0 +1,182 @@
+/* Records of a stage's runs in its output folder and in the ledger. */
+#include "stages/history.h"
+
+#include <dirent.h>
+#include <dnnl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/ledger.h"
+
+#ifndef DMSQ_CFLAGS
+#define DMSQ_CFLAGS "unknown"
+#endif
+
+static void warn(const char *stage, const struct error *e) {
+    fprintf(stderr, "%s: warning: %s\n", stage, e->message);
+}
+
+/* A path too long for the system becomes "", which nothing opens or removes. */
+static const char *path_of(char buffer[PATH_MAX], const char *folder, const char *name, const char *ending) {
+    int n = snprintf(buffer, PATH_MAX, "%s/%s%s", folder, name, ending);
+    if (n < 0 || n >= PATH_MAX) {
+        buffer[0] = '\0';
+    }
+    return buffer;
+}
+
+static const char *instruction_set(void) {
+    switch (dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_sse41: return "SSE4.1";
+    case dnnl_cpu_isa_avx: return "AVX";
+    case dnnl_cpu_isa_avx2: return "AVX2";
+    case dnnl_cpu_isa_avx2_vnni: return "AVX2_VNNI";
+    case dnnl_cpu_isa_avx512_mic: return "AVX512_MIC";
+    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512_MIC_4OPS";
+    case dnnl_cpu_isa_avx512_core: return "AVX512_CORE";
+    case dnnl_cpu_isa_avx512_core_vnni: return "AVX512_CORE_VNNI";
+    case dnnl_cpu_isa_avx512_core_bf16: return "AVX512_CORE_BF16";
+    case dnnl_cpu_isa_avx512_core_amx: return "AVX512_CORE_AMX";
+    default: return "unknown";
+    }
+}
+
+void history_environment(struct record *record) {
+    char text[64];
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, sizeof text, "%d.%d.%d", version->major, version->minor, version->patch);
+    record_environment(record, "oneDNN", text);
+    record_environment(record, "instruction set", instruction_set());
+    /* oneDNN looks at these two by itself; a pinned instruction set gives the same bits on other machines. */
+    const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+    limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");
+    record_environment(record, "instruction set limit", limit != NULL ? limit : "none");
+    record_environment(record, "compiler flags", DMSQ_CFLAGS);
+}
+
+void history_enter(const char *stage, const struct record *record, const char *ledger) {
+    if (ledger == NULL) {
+        return;
+    }
+    struct error e;
+    char *json = record_json(record);
+    if (json == NULL) {
+        error_set(&e, STATUS_FAILED, "%s: out of memory", ledger);
+        warn(stage, &e);
+    } else if (ledger_enter(ledger, json, &e) != STATUS_OK) {
+        warn(stage, &e);
+    }
+    free(json);
+}
+
+enum status history_write(const struct record *record, const char *folder, struct error *e) {
+    char runs[PATH_MAX], path[PATH_MAX];
+    enum status status = file_make_folder(path_of(runs, folder, "runs", ""), e);
+    return status == STATUS_OK ? record_write(record, path_of(path, runs, record_name(record), ".json"), e) : status;
+}
+
+enum status history_prepare(const struct record *record, const char *folder, struct error *e) {
+    char path[PATH_MAX];
+    return record_write(record, path_of(path, folder, "pending-run.json", ""), e);
+}
+
+void history_finish(const char *stage, const char *folder, const char *ledger) {
+    char pending[PATH_MAX], final[PATH_MAX];
+    path_of(pending, folder, "pending-run.json", "");
+    path_of(final, folder, "run.json", "");
+    struct record *record;
+    struct error e;
+    if (record_read(pending, &record, &e) != STATUS_OK) {
+        warn(stage, &e);
+        return;
+    }
+    if (history_write(record, folder, &e) != STATUS_OK || file_replace(pending, final, &e) != STATUS_OK) {
+        warn(stage, &e);
+    }
+    history_enter(stage, record, ledger);
+    record_free(record);
+}
+
+static void sweep_folder(const char *folder) {
+    DIR *list = opendir(folder);
+    const struct dirent *entry;
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        if (strncmp(entry->d_name, HISTORY_PARTIAL, strlen(HISTORY_PARTIAL)) == 0 ||
+            strstr(entry->d_name, ".tmp-") != NULL) {
+            char path[PATH_MAX];
+            unlink(path_of(path, folder, entry->d_name, ""));
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+}
+
+void history_sweep(const char *folder) {
+    char path[PATH_MAX];
+    sweep_folder(folder);
+    sweep_folder(path_of(path, folder, "runs", ""));
+    unlink(path_of(path, folder, "pending-run.json", ""));
+}
+
+/* Nobody else holds the lock, so whoever wrote "running" is gone. */
+static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
+    char runs[PATH_MAX];
+    DIR *list = opendir(path_of(runs, folder, "runs", ""));
+    const struct dirent *entry;
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        size_t length = strlen(entry->d_name);
+        char path[PATH_MAX];
+        struct record *record;
+        struct error e;
+        if (length < 5 || strcmp(entry->d_name + length - 5, ".json") != 0) {
+            continue;
+        }
+        if (record_read(path_of(path, runs, entry->d_name, ""), &record, &e) != STATUS_OK) {
+            warn(stage, &e);
+            continue;
+        }
+        if (strcmp(record_text(record, "status"), "running") == 0) {
+            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)");
+            if (record_write(record, path, &e) != STATUS_OK) {
+                warn(stage, &e);
+            }
+            history_enter(stage, record, ledger);
+        }
+        record_free(record);
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+}
+
+enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
+                            bool outputs, bool *done, struct error *e) {
+    char path[PATH_MAX], pending[PATH_MAX];
+    path_of(path, folder, "run.json", "");
+    path_of(pending, folder, "pending-run.json", "");
+    *done = false;
+    if (outputs && access(path, F_OK) != 0 && access(pending, F_OK) == 0) {
+        history_finish(stage, folder, ledger);
+    }
+    struct record *record;
+    struct error missing;
+    if (outputs && record_read(path, &record, &missing) == STATUS_OK) {
+        bool same = strcmp(record_text(record, "key"), key) == 0;
+        enum status status = STATUS_OK;
+        if (!same) {
+            status = error_set(e, STATUS_BAD_INPUT, "%s: holds the output of another recipe (found key %.12s, this one "
+                               "is %.12s): choose another --output", folder, record_text(record, "key"), key);
+        }
+        record_free(record);
+        *done = same;
+        return status;
+    }
+    bury_the_dead(stage, folder, ledger);
+    history_sweep(folder);
+    return STATUS_OK;
+}

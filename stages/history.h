@@ -1,0 +1,43 @@
+/* What a stage leaves in its output folder about itself, and what it finds there from before:
+ *
+ *   runs/<UTC>-<pid>.json   the record of every attempt
+ *   run.json                the record of the attempt that succeeded
+ *   partial-*               outputs not finished (removed by the next process that holds the lock)
+ *   pending-run.json        the finished record, from before the last output is renamed until after
+ *
+ * All functions are for the process that holds the lock of the folder. Private to stages/stage.c. */
+#ifndef DMSQ_STAGES_HISTORY_H
+#define DMSQ_STAGES_HISTORY_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "store/record.h"
+
+#define HISTORY_PARTIAL "partial-"
+
+/* Takes stock of the folder. Records that a killed process left as "running" become "interrupted", its
+ * temporary files are removed, and when the outputs are there (`outputs`) but their record is still pending, it
+ * is completed. *done: the outputs are there and made by the recipe with this key. Outputs of another recipe
+ * are STATUS_BAD_INPUT. */
+enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
+                            bool outputs, bool *done, struct error *e);
+
+/* Removes temporary files. */
+void history_sweep(const char *folder);
+
+/* Adds what the store cannot know: oneDNN, its instruction set, how the program was compiled. */
+void history_environment(struct record *record);
+
+/* Writes the record of the attempt. */
+enum status history_write(const struct record *record, const char *folder, struct error *e);
+
+/* Writes pending-run.json; and once the outputs are in place, makes it run.json and the attempt's record, and
+ * enters it into the ledger. From then on the run is done, so what fails is only warned of. */
+enum status history_prepare(const struct record *record, const char *folder, struct error *e);
+void history_finish(const char *stage, const char *folder, const char *ledger);
+
+/* Enters a record into the ledger (NULL: none), or warns: the ledger can be rebuilt from the records. */
+void history_enter(const char *stage, const struct record *record, const char *ledger);
+
+#endif

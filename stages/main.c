@@ -1,0 +1,12 @@
+/* The main of every stage program, compiled once a stage with STAGE naming its declaration. */
+#include "stages/stage.h"
+
+#ifndef STAGE
+#error "compile with -DSTAGE=stage_NAME"
+#endif
+
+extern const struct stage STAGE;
+
+int main(int argc, char **argv) {
+    return stage_main(&STAGE, argc, argv);
+}

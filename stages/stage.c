@@ -1,0 +1,422 @@
+/* The life of a stage program: inputs, recipe, lock, run, commit of the outputs. Its command line is in
+ * command.c, what it leaves behind about itself (run records, the ledger, cleaning up after a killed
+ * predecessor) in history.c. */
+#include "stages/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "stages/command.h"
+#include "stages/history.h"
+#include "store/recipe.h"
+#include "store/record.h"
+
+struct loaded {
+    const struct stage_input *input;
+    struct npz *npz;
+    char *recipe;
+    char key[65];
+};
+
+struct stage_state {
+    struct command command;
+    struct loaded *inputs;
+    size_t input_count;
+    char **kept; /* texts handed out by stage_input_recipe */
+    size_t kept_count;
+    char *recipe;
+    char key[65];
+    char **partial; /* temporary path of each output */
+    char **final;
+    size_t output_count;
+    struct npz_writer *writer;
+    struct record *record;
+    int lock; /* file descriptor, -1 */
+};
+
+/* A signal handler reaches nothing else; programs only, libraries have no such state. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal) {
+    interrupted = signal;
+}
+
+static void catch_signals(void) {
+    /* The second signal of a kind kills: for a stage that does not come to an end. */
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of write(), as a full disk is */
+    interrupted = 0;
+}
+
+static char *join(const char *folder, const char *prefix, const char *name) {
+    char *path = NULL;
+    return asprintf(&path, "%s/%s%s", folder, prefix, name) >= 0 ? path : NULL;
+}
+
+static enum status no_memory(struct error *e) {
+    return error_set(e, STATUS_FAILED, "out of memory");
+}
+
+/* --- inputs and recipe --------------------------------------------------------------------------- */
+
+/* Whether `word` is one of "a|b|c". */
+static bool fits(const char *stages, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = stages; at != NULL; at = strchr(at, '|'), at += at != NULL) {
+        if (strncmp(at, word, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status load(struct loaded *l, const struct command_input *given, struct error *e) {
+    l->input = given->input;
+    enum status status = npz_read(given->path, &l->npz, e);
+    if (status == STATUS_OK) {
+        status = npz_text(l->npz, "recipe", &l->recipe, e);
+    }
+    if (status != STATUS_OK) {
+        return error_prefix(e, "--%s", l->input->name);
+    }
+    recipe_key(l->recipe, l->key);
+    char *stage = recipe_value(l->recipe, "stage");
+    if (stage == NULL || (l->input->stages != NULL && !fits(l->input->stages, stage))) {
+        error_set(e, STATUS_BAD_INPUT, "--%s: %s: found an artifact of stage '%.60s', expected %s", l->input->name,
+                  given->path, stage != NULL ? stage : "(none)", l->input->stages ? l->input->stages : "a stage");
+        status = STATUS_BAD_INPUT;
+    }
+    free(stage);
+    return status;
+}
+
+static enum status load_inputs(struct stage_state *s, struct error *e) {
+    s->inputs = calloc(s->command.input_count + 1, sizeof *s->inputs);
+    if (s->inputs == NULL) {
+        return no_memory(e);
+    }
+    for (size_t i = 0; i < s->command.input_count; i++) {
+        s->input_count = i + 1;
+        enum status status = load(&s->inputs[i], &s->command.inputs[i], e);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status make_recipe(const struct stage *stage, struct stage_state *s, struct error *e) {
+    struct recipe_input *inputs = calloc(s->input_count + 1, sizeof *inputs);
+    if (inputs == NULL) {
+        return no_memory(e);
+    }
+    int position = 0;
+    for (size_t i = 0; i < s->input_count; i++) {
+        const struct loaded *l = &s->inputs[i];
+        position = i > 0 && l->input == s->inputs[i - 1].input ? position + 1 : 0;
+        inputs[i] = (struct recipe_input){l->input->name, l->input->many ? position : -1, l->key};
+    }
+    s->recipe = recipe_text(stage->name, stage->version, stage->uses_backend ? s->command.backend : NULL,
+                            s->command.parameters, inputs, s->input_count);
+    free(inputs);
+    if (s->recipe == NULL) {
+        return no_memory(e);
+    }
+    recipe_key(s->recipe, s->key);
+    if (s->command.key != NULL && strcmp(s->command.key, s->key) != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "--key: expected %s, but the recipe of this command line has key %s: an "
+                         "input was changed since the plan was made, or the plan is of another version",
+                         s->command.key, s->key);
+    }
+    return STATUS_OK;
+}
+
+/* --- what stages call ---------------------------------------------------------------------------- */
+
+static const struct loaded *find_input(const struct stage_context *c, const char *name, size_t i) {
+    const struct stage_state *s = c->state;
+    for (size_t k = 0; k < s->input_count; k++) {
+        if (strcmp(s->inputs[k].input->name, name) == 0 && i-- == 0) {
+            return &s->inputs[k];
+        }
+    }
+    return NULL;
+}
+
+size_t stage_input_count(const struct stage_context *c, const char *name) {
+    size_t count = 0;
+    while (find_input(c, name, count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
+const struct npz *stage_input(const struct stage_context *c, const char *name, size_t i) {
+    const struct loaded *l = find_input(c, name, i);
+    return l != NULL ? l->npz : NULL;
+}
+
+const char *stage_input_recipe(const struct stage_context *c, const char *name, size_t i, const char *line) {
+    struct stage_state *s = c->state;
+    const struct loaded *l = find_input(c, name, i);
+    char *value = l != NULL ? recipe_value(l->recipe, line) : NULL;
+    char **larger = value != NULL ? realloc(s->kept, (s->kept_count + 1) * sizeof *larger) : NULL;
+    if (larger == NULL) {
+        free(value);
+        return NULL;
+    }
+    s->kept = larger;
+    return s->kept[s->kept_count++] = value;
+}
+
+const char *stage_output(struct stage_context *c, const char *name) {
+    for (size_t i = 0; i < c->state->output_count; i++) {
+        if (strcmp(c->stage->outputs[i], name) == 0) {
+            return c->state->partial[i];
+        }
+    }
+    fprintf(stderr, "%s: '%s' is not among the declared outputs\n", c->stage->name, name);
+    abort();
+}
+
+enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, struct error *e) {
+    struct stage_state *s = c->state;
+    if (s->writer != NULL) {
+        *writer = s->writer;
+        return STATUS_OK;
+    }
+    enum status status = npz_create(stage_output(c, "artifact.npz"), &s->writer, e);
+    if (status == STATUS_OK) {
+        status = npz_add_text(s->writer, "recipe", s->recipe, e);
+    }
+    *writer = s->writer;
+    return status;
+}
+
+void stage_note(struct stage_context *c, const char *name, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    record_note(c->state->record, name, text);
+}
+
+/* --- the run ------------------------------------------------------------------------------------- */
+
+static enum status stopped(struct error *e) {
+    return error_set(e, STATUS_FAILED, "interrupted by %s", interrupted == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* Waits for the lock of the output folder; the kernel gives it back when the process ends, however it does. */
+static enum status take_lock(const struct stage *stage, struct stage_state *s, struct error *e) {
+    char *path = join(s->command.output, "", "lock");
+    if (path == NULL) {
+        return no_memory(e);
+    }
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    enum status status = STATUS_OK;
+    if (s->lock < 0) {
+        status = error_set(e, STATUS_FAILED, "%s: cannot open: %s", path, strerror(errno));
+    }
+    for (int tries = 0; status == STATUS_OK && flock(s->lock, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            status = error_set(e, STATUS_FAILED, "%s: cannot lock: %s", path, strerror(errno));
+        } else if (interrupted) {
+            status = stopped(e);
+        }
+        if (tries == 10 && !s->command.quiet) {
+            fprintf(stderr, "%s: waits for another process that works in %s\n", stage->name, s->command.output);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    free(path);
+    return status;
+}
+
+static enum status name_outputs(const struct stage *stage, struct stage_state *s, struct error *e) {
+    while (stage->outputs[s->output_count] != NULL) {
+        s->output_count++;
+    }
+    s->partial = calloc(s->output_count + 1, sizeof *s->partial);
+    s->final = calloc(s->output_count + 1, sizeof *s->final);
+    bool fine = s->partial != NULL && s->final != NULL;
+    for (size_t i = 0; fine && i < s->output_count; i++) {
+        s->partial[i] = join(s->command.output, HISTORY_PARTIAL, stage->outputs[i]);
+        s->final[i] = join(s->command.output, "", stage->outputs[i]);
+        fine = s->partial[i] != NULL && s->final[i] != NULL;
+    }
+    return fine ? STATUS_OK : no_memory(e);
+}
+
+static bool all_there(const struct stage_state *s) {
+    for (size_t i = 0; i < s->output_count; i++) {
+        if (access(s->final[i], F_OK) != 0) {
+            return false;
+        }
+    }
+    return s->output_count > 0;
+}
+
+static enum status start_record(const struct stage *stage, struct stage_state *s, struct error *e) {
+    s->record = record_new(stage->name, stage->version, s->key, s->recipe, s->command.output);
+    if (s->record == NULL) {
+        return no_memory(e);
+    }
+    record_label(s->record, s->command.label != NULL ? s->command.label : "");
+    record_threads(s->record, s->command.threads);
+    record_parameters(s->record, s->command.parameters);
+    history_environment(s->record);
+    for (size_t i = 0; i < s->input_count; i++) {
+        const char *path = s->command.inputs[i].path;
+        char digest[65];
+        if (file_sha256(path, digest, e) != STATUS_OK) {
+            return e->status;
+        }
+        record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, digest);
+    }
+    return history_write(s->record, s->command.output, e);
+}
+
+/* Puts the outputs in place. The finished record lies ready before the last of them appears, so that a
+ * process killed in between leaves an artifact whose record the next process completes. */
+static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
+    enum status status = STATUS_OK;
+    if (s->writer != NULL) {
+        status = npz_commit(s->writer, e);
+        s->writer = NULL;
+    }
+    for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
+        struct stat info;
+        char digest[65];
+        if (stat(s->partial[i], &info) != 0) {
+            return error_set(e, STATUS_FAILED, "the stage ended without writing its output '%s'", stage->outputs[i]);
+        }
+        status = file_sha256(s->partial[i], digest, e);
+        record_output(s->record, stage->outputs[i], (uint64_t)info.st_size, digest);
+    }
+    if (status == STATUS_OK) {
+        record_end(s->record, "done", "");
+        status = history_prepare(s->record, s->command.output, e);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
+        status = file_replace(s->partial[i], s->final[i], e);
+    }
+    return status;
+}
+
+static enum status work(const struct stage *stage, struct stage_state *s, struct error *e) {
+    struct stage_context context = {
+        .stage = stage,
+        .parameters = s->command.parameters,
+        .backend = s->command.backend,
+        .threads = s->command.threads,
+        .quiet = s->command.quiet,
+        .folder = s->command.output,
+        .recipe = s->recipe,
+        .key = s->key,
+        .interrupted = &interrupted,
+        .state = s,
+    };
+    omp_set_num_threads(s->command.threads);
+    enum status status = stage->run(&context, e);
+    bool was_interrupted = interrupted != 0; /* also when run() says OK: it may have ended early */
+    if (was_interrupted) {
+        status = stopped(e);
+    } else if (status == STATUS_OK) {
+        status = commit(stage, s, e);
+    }
+    npz_abandon(s->writer);
+    s->writer = NULL;
+    if (status == STATUS_OK) {
+        history_finish(stage->name, s->command.output, s->command.ledger);
+        return STATUS_OK;
+    }
+    /* An output that was not renamed, also in the middle of several, is of no use to anyone. */
+    history_sweep(s->command.output);
+    record_end(s->record, was_interrupted ? "interrupted" : "failed", e->message);
+    struct error second;
+    if (history_write(s->record, s->command.output, &second) != STATUS_OK) {
+        fprintf(stderr, "%s: warning: %s\n", stage->name, second.message);
+    }
+    history_enter(stage->name, s->record, s->command.ledger);
+    return status;
+}
+
+static enum status live(const struct stage *stage, int argc, char **argv, struct stage_state *s, struct error *e) {
+    enum status status = command_parse(stage, argc, argv, &s->command, e);
+    if (status != STATUS_OK || s->command.answered) {
+        return status;
+    }
+    if (strcmp(s->command.backend, "cuda") == 0) {
+        return error_set(e, STATUS_FAILED, "backend 'cuda': this program was built without CUDA; use --backend=cpu");
+    }
+    catch_signals();
+    if ((status = load_inputs(s, e)) != STATUS_OK || (status = make_recipe(stage, s, e)) != STATUS_OK ||
+        (status = file_make_folder(s->command.output, e)) != STATUS_OK ||
+        (status = name_outputs(stage, s, e)) != STATUS_OK || (status = take_lock(stage, s, e)) != STATUS_OK) {
+        return status;
+    }
+    bool done;
+    status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), &done, e);
+    if (status != STATUS_OK || done) {
+        if (done && !s->command.quiet) {
+            fprintf(stderr, "%s: %s is up to date\n", stage->name, s->final[s->output_count - 1]);
+        }
+        return status;
+    }
+    status = start_record(stage, s, e);
+    if (status == STATUS_OK) {
+        history_enter(stage->name, s->record, s->command.ledger);
+        status = work(stage, s, e);
+    }
+    return status;
+}
+
+static void release(struct stage_state *s) {
+    for (size_t i = 0; s->inputs != NULL && i < s->input_count; i++) {
+        npz_free(s->inputs[i].npz);
+        free(s->inputs[i].recipe);
+    }
+    for (size_t i = 0; i < s->kept_count; i++) {
+        free(s->kept[i]);
+    }
+    for (size_t i = 0; i < s->output_count; i++) {
+        free(s->partial != NULL ? s->partial[i] : NULL);
+        free(s->final != NULL ? s->final[i] : NULL);
+    }
+    free(s->inputs);
+    free(s->kept);
+    free(s->recipe);
+    free(s->partial);
+    free(s->final);
+    record_free(s->record);
+    command_release(&s->command);
+    if (s->lock >= 0) {
+        close(s->lock); /* gives the lock back */
+    }
+}
+
+int stage_main(const struct stage *stage, int argc, char **argv) {
+    struct stage_state state = {.lock = -1};
+    struct error e = {.status = STATUS_OK, .message = ""};
+    enum status status = live(stage, argc, argv, &state, &e);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "%s: %s\n", stage->name, e.message);
+    }
+    release(&state);
+    return (int)status;
+}
