@@ -1,0 +1,70 @@
+/* The ledger program: shows the ledger of a folder of results, or builds it anew from the run records.
+ *
+ *   ledger --root=results              all runs, newest last
+ *   ledger --root=results 3fa9         everything about the runs of the artifact 3fa9...
+ *   ledger --root=results --rebuild    from ROOT/artifacts/.../runs/.json
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/ledger.h"
+
+static void print_help(void) {
+    printf("ledger: shows the runs recorded in a folder of results\n\n"
+           "Usage: ledger [--root=FOLDER] [--rebuild] [--show] [KEYPREFIX]\n\n"
+           "  --root=FOLDER  the folder that holds ledger.sqlite and artifacts/ (default: results)\n"
+           "  --rebuild      builds the ledger anew from the run records; shows it only with --show\n"
+           "  --show         all runs, newest last (the default)\n"
+           "  KEYPREFIX      everything about the runs of the artifact with this key\n\n"
+           "Exit status: 0 done, 1 failed, 2 bad usage or input.\n");
+}
+
+static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool show,
+                        struct error *e) {
+    enum status status = rebuild ? ledger_rebuild(path, root, e) : STATUS_OK;
+    if (status == STATUS_OK && !rebuild && access(path, F_OK) != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
+                         "makes it from the run records", path, root);
+    }
+    if (status == STATUS_OK && prefix != NULL) {
+        return ledger_show_runs(stdout, path, prefix, e);
+    }
+    return status == STATUS_OK && (show || !rebuild) ? ledger_show(stdout, path, e) : status;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {
+        {"root", required_argument, NULL, 'r'}, {"rebuild", no_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+    };
+    const char *root = "results";
+    bool rebuild = false, show = false;
+    int code;
+    while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (code) {
+        case 'r': root = optarg; break;
+        case 'b': rebuild = true; break;
+        case 's': show = true; break;
+        case 'h': print_help(); return STATUS_OK;
+        default: return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
+        }
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "ledger: '%s': expected one key at most; see --help\n", argv[optind + 1]);
+        return STATUS_BAD_INPUT;
+    }
+    char *path = NULL;
+    struct error e;
+    enum status status = asprintf(&path, "%s/ledger.sqlite", root) >= 0
+                             ? work(root, path, optind < argc ? argv[optind] : NULL, rebuild, show, &e)
+                             : error_set(&e, STATUS_FAILED, "out of memory");
+    free(path);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "ledger: %s\n", e.message);
+    }
+    return (int)status;
+}
