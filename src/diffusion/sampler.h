@@ -1,0 +1,50 @@
+/* Samples of a score model: the reverse process (A 3.2, 3.9) from the prior N(0, s2(1)) to data.
+ *
+ *   euler-maruyama  phi <- phi + g^2 s dt + g sqrt(dt) z with unit noise on a grid uniform in t from 1 to
+ *                   t_end, the noiseless mean of the last step returned: the published sampler. On a grid
+ *                   uniform in log s: phi <- phi + D s + sqrt(D) z, D = s_i^2 - s_(i+1)^2, the last mean
+ *                   with D = s_end^2 (the posterior mean).
+ *   ancestral       the same mean, with the noise of the exact conditional p(phi(s') | phi(s)) of a Gaussian
+ *                   field with the model's propagator: covariance D (G(p) + s'^2)/(G(p) + s^2) a mode. Exact
+ *                   for Gaussian data at any number of steps when the score is; where Euler-Maruyama puts
+ *                   too much noise and the usual posterior variance D s'^2/s^2 too little. The last step
+ *                   goes from s_end to 0 the same way. Grid uniform in log s only.
+ *   direct          gaussian models only: the field with propagator G itself, from white noise.
+ *
+ * Configuration i is a function of (seed, i): any split over threads and processes gives the same bits.
+ */
+#ifndef DMSQ_DIFFUSION_SAMPLER_H
+#define DMSQ_DIFFUSION_SAMPLER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/progress.h"
+#include "diffusion/score.h"
+
+enum sampler_method { SAMPLER_EULER_MARUYAMA, SAMPLER_ANCESTRAL, SAMPLER_DIRECT };
+
+struct sampler_settings {
+    enum sampler_method method;
+    bool log_grid;     /* uniform in log s instead of in t */
+    int64_t steps;     /* evaluations of the score, >= 2 */
+    double t_end;      /* last time of the grid */
+    uint64_t seed;
+    /* Snapshots of the field at the points of the grid nearest to these values of tau = 1 - t, of the first
+     * snapshot_configurations configurations; tau = 1 is the result. */
+    const double *snapshot_times;
+    size_t snapshot_count, snapshot_configurations;
+};
+
+/* The grid: steps times, descending from 1 to t_end. */
+void sampler_grid(const struct sampler_settings *settings, double sigma, double *t);
+
+/* Draws configurations first .. first+count-1 into phi (count x volume), in the field's own units (scaling
+ * undone). snapshots: snapshot_count x snapshot_configurations x volume, NULL without. Ends early when
+ * *interrupted becomes nonzero: STATUS_FAILED. progress counts configurations and may be NULL. */
+enum status sampler_run(const struct score_model *model, const struct sampler_settings *settings, size_t first,
+                        size_t count, int threads, float *phi, float *snapshots,
+                        const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
+
+#endif

@@ -1,0 +1,193 @@
+#include "diffusion/score.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diffusion/schedule.h"
+#include "lattice/fourier.h"
+#include "network/unet_cpu.h"
+
+struct score {
+    const struct score_model *model;
+    struct unet_cpu *network; /* unet */
+    struct fourier *fourier;  /* gaussian */
+};
+
+struct score_worker {
+    struct score *score;
+    struct unet_cpu_workspace *network;
+    float *field;                      /* SCORE_BATCH x volume: what goes into the network or out of it */
+    float input[SCORE_BATCH];          /* factor of phi at the network's input */
+    float output[SCORE_BATCH];         /* factor of F */
+    float skip[SCORE_BATCH];           /* factor of phi that is added */
+    double noise[SCORE_BATCH];         /* s(t), gaussian */
+    double *gain, *fine, *workspace;   /* volume, volume, fourier's */
+};
+
+enum status score_new(const struct score_model *model, struct score **score, struct error *e) {
+    *score = NULL;
+    struct score *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    s->model = model;
+    enum status status;
+    if (model->kind == SCORE_UNET) {
+        status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);
+        if (status == STATUS_OK)
+            status = unet_cpu_set_weights(s->network, model->weights, e);
+    } else
+        status = fourier_new(model->extents, model->dimensions, &s->fourier, e);
+    if (status != STATUS_OK) {
+        score_free(s);
+        return status;
+    }
+    *score = s;
+    return STATUS_OK;
+}
+
+void score_free(struct score *s) {
+    if (!s)
+        return;
+    unet_cpu_free(s->network);
+    fourier_free(s->fourier);
+    free(s);
+}
+
+enum status score_set_weights(struct score *s, const float *weights, struct error *e) {
+    return unet_cpu_set_weights(s->network, weights, e);
+}
+
+enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e) {
+    *worker = NULL;
+    struct score_worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    w->score = s;
+    const size_t volume = s->model->volume;
+    w->field = malloc(SCORE_BATCH * volume * sizeof *w->field);
+    bool complete = w->field;
+    if (s->fourier) {
+        w->gain = malloc(volume * sizeof *w->gain);
+        w->fine = malloc(volume * sizeof *w->fine);
+        w->workspace = malloc(fourier_workspace(s->fourier) * sizeof *w->workspace);
+        complete = complete && w->gain && w->fine && w->workspace;
+    }
+    enum status status = complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a worker");
+    if (status == STATUS_OK && s->network)
+        status = unet_cpu_workspace_new(s->network, &w->network, e);
+    if (status != STATUS_OK) {
+        score_worker_free(w);
+        return status;
+    }
+    *worker = w;
+    return STATUS_OK;
+}
+
+void score_worker_free(struct score_worker *w) {
+    if (!w)
+        return;
+    unet_cpu_workspace_free(w->network);
+    free(w->field);
+    free(w->gain);
+    free(w->fine);
+    free(w->workspace);
+    free(w);
+}
+
+/* The factors around the network for configuration b at noise s. */
+static void set_factors(struct score_worker *w, int b, double s) {
+    const struct score_model *m = w->score->model;
+    w->noise[b] = s;
+    if (m->parameterisation == SCORE_PUBLISHED) {
+        w->input[b] = 1;
+        w->output[b] = 1;
+        w->skip[b] = 0;
+        return;
+    }
+    const double total = m->variance + s * s;
+    w->input[b] = (float)(1.0 / sqrt(total));
+    w->output[b] = (float)sqrt(m->variance / total);
+    w->skip[b] = (float)(-s / total);
+}
+
+static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = factor * in[i];
+}
+
+static void combine(size_t n, float factor, const float *restrict phi, float own, float *restrict out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = factor * phi[i] + own * out[i];
+}
+
+/* -s phi(p)/(G(p) + s^2) for one configuration: linear and symmetric, so also its own adjoint. */
+static void wiener(struct score_worker *w, double s, const float *phi, float *out) {
+    const struct score_model *m = w->score->model;
+    for (size_t i = 0; i < m->volume; i++) {
+        w->gain[i] = -s / (m->propagator[i] + s * s);
+        w->fine[i] = (double)phi[i];
+    }
+    fourier_filter(w->score->fourier, w->gain, w->fine, w->fine, w->workspace);
+    for (size_t i = 0; i < m->volume; i++)
+        out[i] = (float)w->fine[i];
+}
+
+enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
+                           struct error *e) {
+    const struct score_model *m = w->score->model;
+    const size_t volume = m->volume;
+    float times[SCORE_BATCH] = {0};
+    for (int b = 0; b < n; b++) {
+        set_factors(w, b, schedule_noise(m->sigma, t[b]));
+        times[b] = (float)t[b];
+    }
+    if (m->kind == SCORE_GAUSSIAN) {
+        for (int b = 0; b < n; b++)
+            wiener(w, w->noise[b], phi + (size_t)b * volume, out + (size_t)b * volume);
+        return STATUS_OK;
+    }
+    if (m->parameterisation == SCORE_PUBLISHED)
+        return unet_cpu_forward(w->network, n, phi, times, out, e);
+    for (int b = 0; b < n; b++)
+        scale(volume, w->input[b], phi + (size_t)b * volume, w->field + (size_t)b * volume);
+    enum status status = unet_cpu_forward(w->network, n, w->field, times, out, e);
+    for (int b = 0; b < n; b++)
+        combine(volume, w->skip[b], phi + (size_t)b * volume, w->output[b], out + (size_t)b * volume);
+    return status;
+}
+
+enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e) {
+    const struct score_model *m = w->score->model;
+    const size_t volume = m->volume;
+    if (m->kind == SCORE_GAUSSIAN) {
+        for (int b = 0; b < n; b++)
+            wiener(w, w->noise[b], probe + (size_t)b * volume, out + (size_t)b * volume);
+        return STATUS_OK;
+    }
+    for (int b = 0; b < n; b++)
+        scale(volume, w->output[b], probe + (size_t)b * volume, w->field + (size_t)b * volume);
+    enum status status = unet_cpu_backward(w->network, n, w->field, out, NULL, e);
+    for (int b = 0; b < n; b++)
+        combine(volume, w->skip[b], probe + (size_t)b * volume, w->input[b], out + (size_t)b * volume);
+    return status;
+}
+
+enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e) {
+    const size_t volume = w->score->model->volume;
+    for (int b = 0; b < n; b++)
+        scale(volume, w->output[b], g + (size_t)b * volume, w->field + (size_t)b * volume);
+    return unet_cpu_backward(w->network, n, w->field, NULL, packed, e);
+}
+
+size_t score_gradient_size(const struct score *s) {
+    return unet_cpu_gradient_size(s->network);
+}
+
+enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e) {
+    return unet_cpu_unpack_gradient(s->network, packed, gradient, e);
+}
+
+double score_flop(const struct score *s) {
+    return s->network ? unet_cpu_flop(s->network) : 0;
+}

@@ -1,0 +1,73 @@
+/* The score model s(phi, t) ~ grad log p_t(phi): what the samplers, the likelihood and the training see.
+ * Two kinds exist behind one interface:
+ *
+ *   unet      the network F of network/unet.h, made a score in one of two ways:
+ *               published:       s = F(phi, t) / s(t)                                      (A App. A)
+ *               preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), t),
+ *                                v the variance of the (scaled) field (Karras et al. 2022, eq. 7 for
+ *                                denoising to the score): exact for large noise without any learning.
+ *   gaussian  the exact score of a Gaussian field with propagator G: s(p) = -phi(p)/(G(p) + s^2), the
+ *             Wiener filter. Nothing is learned but G.
+ *
+ * Fields are in the model's scaled units: phi_scaled = (phi - offset) * factor. All functions work with
+ * s(t) times the score, which is of order one at every noise level.
+ */
+#ifndef DMSQ_DIFFUSION_SCORE_H
+#define DMSQ_DIFFUSION_SCORE_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "network/unet.h"
+#include "store/npz.h"
+
+enum score_kind { SCORE_UNET, SCORE_GAUSSIAN };
+enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED };
+
+/* Configurations that one worker takes at a time: the micro-batch over which gradients are summed. */
+enum { SCORE_BATCH = 8 };
+
+struct score_model {
+    enum score_kind kind;
+    enum score_parameterisation parameterisation;
+    double sigma;          /* of the schedule */
+    double offset, factor; /* field scaling */
+    double variance;       /* mean of G: variance of the scaled field */
+    double kappa, lambda;  /* of the ensemble it was trained on, carried along */
+    size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;
+    double *propagator;    /* G(p) of the scaled training set, volume */
+    struct unet_shape shape; /* unet only, like the following */
+    float *weights, *frequencies;
+    size_t weight_count;
+};
+
+/* Writes the model's arrays into an artifact (the model must outlive the writer), and reads them back. */
+enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e);
+enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e);
+void score_model_release(struct score_model *m);
+
+/* A model made ready for computing, shared by workers, and one worker a thread. */
+struct score;
+struct score_worker;
+
+enum status score_new(const struct score_model *model, struct score **score, struct error *e);
+void score_free(struct score *s);
+/* New weights; no worker may be computing. */
+enum status score_set_weights(struct score *s, const float *weights, struct error *e);
+enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);
+void score_worker_free(struct score_worker *w);
+
+/* out[n x V] = s(t) score(phi[n x V], t[n]), n <= SCORE_BATCH. */
+enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
+                           struct error *e);
+/* After score_evaluate with the same n: out = J^T probe, J the Jacobian of s(t) score. Repeatable. */
+enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e);
+/* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (unet only). */
+enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
+size_t score_gradient_size(const struct score *s);
+enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e);
+
+/* Floating-point operations of the convolutions of one evaluation of SCORE_BATCH configurations. */
+double score_flop(const struct score *s);
+
+#endif

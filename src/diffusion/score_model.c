@@ -1,0 +1,147 @@
+/* Score models as artifacts: the network's arrays under the names of network/unet.h, and the scalars
+ * model.kind, model.parameterisation, model.sigma, model.offset, model.factor, model.variance, model.stride,
+ * model.padding, kappa, lambda; propagator has the extents of the lattice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "diffusion/score.h"
+
+enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e) {
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {{"kappa", m->kappa},         {"lambda", m->lambda},         {"model.sigma", m->sigma},
+                 {"model.offset", m->offset}, {"model.factor", m->factor}, {"model.variance", m->variance}};
+    enum status status =
+        npz_add_text(writer, "model.kind", m->kind == SCORE_UNET ? "unet" : "gaussian", e);
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+        status = npz_add_real(writer, reals[i].name, reals[i].value, e);
+    if (status == STATUS_OK)
+        status = npz_add(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator, e);
+    if (status != STATUS_OK || m->kind == SCORE_GAUSSIAN)
+        return status;
+    status = npz_add_text(writer, "model.parameterisation",
+                          m->parameterisation == SCORE_PUBLISHED ? "published" : "preconditioned", e);
+    if (status == STATUS_OK)
+        status = npz_add_integer(writer, "model.stride", m->shape.stride, e);
+    if (status == STATUS_OK)
+        status = npz_add_text(writer, "model.padding", m->shape.padding == UNET_PERIODIC ? "periodic" : "zeros", e);
+    struct unet_tensor list[UNET_TENSORS];
+    const size_t count = unet_tensors(&m->shape, list, NULL);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = npz_add(writer, list[i].name, NPZ_FLOAT32, list[i].dimensions, list[i].shape,
+                         m->weights + list[i].offset, e);
+    const size_t frequencies = (size_t)m->shape.embedding / 2;
+    if (status == STATUS_OK)
+        status = npz_add(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, m->frequencies, e);
+    return status;
+}
+
+static enum status read_real(const struct npz *npz, const char *name, double *value, struct error *e) {
+    const struct npz_array *a;
+    enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &a, e);
+    if (status == STATUS_OK)
+        *value = *(const double *)a->data;
+    return status;
+}
+
+/* Reads a word that must be one of two; *second tells which. */
+static enum status read_word(const struct npz *npz, const char *name, const char *first_word,
+                             const char *second_word, bool *second, struct error *e) {
+    char *text;
+    enum status status = npz_text(npz, name, &text, e);
+    if (status != STATUS_OK)
+        return status;
+    *second = strcmp(text, second_word) == 0;
+    if (!*second && strcmp(text, first_word) != 0)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected '%s' or '%s'", npz_path(npz), name, text,
+                           first_word, second_word);
+    free(text);
+    return status;
+}
+
+static enum status read_network(const struct npz *npz, struct score_model *m, struct error *e) {
+    bool preconditioned = false, periodic = false;
+    const struct npz_array *stride, *first, *frequencies;
+    enum status status =
+        read_word(npz, "model.parameterisation", "published", "preconditioned", &preconditioned, e);
+    if (status == STATUS_OK)
+        status = read_word(npz, "model.padding", "zeros", "periodic", &periodic, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e);
+    if (status != STATUS_OK)
+        return status;
+    if (m->dimensions != 2)
+        return error_set(e, STATUS_BAD_INPUT, "%s: the network is for 2 dimensions, propagator has %zu",
+                         npz_path(npz), m->dimensions);
+    m->parameterisation = preconditioned ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
+    m->shape = (struct unet_shape){.height = (int)m->extents[0],
+                                   .width_sites = (int)m->extents[1],
+                                   .width = (int)first->shape[0],
+                                   .embedding = (int)(2 * frequencies->count),
+                                   .stride = (int)*(const int64_t *)stride->data,
+                                   .padding = periodic ? UNET_PERIODIC : UNET_ZEROS};
+    status = unet_check(&m->shape, e);
+    if (status != STATUS_OK)
+        return error_prefix(e, "%s", npz_path(npz));
+    struct unet_tensor list[UNET_TENSORS];
+    const size_t count = unet_tensors(&m->shape, list, &m->weight_count);
+    m->weights = malloc(m->weight_count * sizeof *m->weights);
+    m->frequencies = malloc(frequencies->count * sizeof *m->frequencies);
+    if (!m->weights || !m->frequencies)
+        return error_set(e, STATUS_FAILED, "out of memory for the weights of %s", npz_path(npz));
+    memcpy(m->frequencies, frequencies->data, frequencies->count * sizeof *m->frequencies);
+    for (size_t i = 0; i < count; i++) {
+        const struct npz_array *a;
+        status = npz_require(npz, list[i].name, NPZ_FLOAT32, (int)list[i].dimensions, &a, e);
+        if (status != STATUS_OK)
+            return status;
+        if (memcmp(a->shape, list[i].shape, list[i].dimensions * sizeof *a->shape) != 0)
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s has another shape than a network of width %d should have",
+                             npz_path(npz), list[i].name, m->shape.width);
+        memcpy(m->weights + list[i].offset, a->data, a->count * sizeof *m->weights);
+    }
+    return STATUS_OK;
+}
+
+enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e) {
+    *m = (struct score_model){0};
+    bool gaussian = false;
+    const struct npz_array *propagator;
+    enum status status = read_word(npz, "model.kind", "unet", "gaussian", &gaussian, e);
+    struct {
+        const char *name;
+        double *value;
+    } reals[] = {{"kappa", &m->kappa},         {"lambda", &m->lambda},       {"model.sigma", &m->sigma},
+                 {"model.offset", &m->offset}, {"model.factor", &m->factor}, {"model.variance", &m->variance}};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+        status = read_real(npz, reals[i].name, reals[i].value, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
+    if (status != STATUS_OK)
+        return status;
+    m->kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET;
+    m->dimensions = propagator->dimensions;
+    memcpy(m->extents, propagator->shape, sizeof propagator->shape);
+    m->volume = propagator->count;
+    m->propagator = malloc((m->volume + 1) * sizeof *m->propagator);
+    if (!m->propagator)
+        return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
+    memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
+    if (!gaussian)
+        status = read_network(npz, m, e);
+    if (status != STATUS_OK)
+        score_model_release(m);
+    return status;
+}
+
+void score_model_release(struct score_model *m) {
+    free(m->propagator);
+    free(m->weights);
+    free(m->frequencies);
+    *m = (struct score_model){0};
+}

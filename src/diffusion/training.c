@@ -1,0 +1,367 @@
+#include "diffusion/training.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/functions.h"
+#include "base/random.h"
+#include "base/sum.h"
+#include "diffusion/schedule.h"
+#include "network/adam.h"
+
+struct training {
+    struct score_model *model;
+    const float *fields;
+    size_t count;
+    struct training_settings settings;
+    int threads;
+    struct score *score;
+    struct score_worker **workers;
+    /* state */
+    float *weights, *first_moment, *second_moment, *average;
+    int64_t epoch, step;
+    double *loss; /* epochs */
+    /* room for one step and one epoch */
+    uint32_t *order;
+    double *batch_loss;      /* batch: loss of each configuration */
+    double *epoch_loss;      /* batches of an epoch */
+    float **packed;          /* a gradient a micro-batch */
+    size_t micro_batches;    /* at most, in one batch */
+    float *gradient;
+    struct random_key shuffle, time, noise, sign;
+};
+
+static void *need(size_t count, size_t size, bool *complete) {
+    void *p = aligned_alloc(64, (count * size + 127) / 64 * 64);
+    if (p)
+        memset(p, 0, count * size);
+    else
+        *complete = false;
+    return p;
+}
+
+static size_t batches(const struct training *t) {
+    return (t->count + (size_t)t->settings.batch - 1) / (size_t)t->settings.batch;
+}
+
+static void shuffle(struct training *t) {
+    random_permutation(t->shuffle, 0, (uint64_t)t->epoch, t->order, t->count);
+}
+
+enum status training_new(struct score_model *model, const float *fields, size_t count,
+                         const struct training_settings *settings, int threads, struct training **training,
+                         struct error *e) {
+    *training = NULL;
+    struct training *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_set(e, STATUS_FAILED, "out of memory for training");
+    t->model = model;
+    t->fields = fields;
+    t->count = count;
+    t->settings = *settings;
+    t->threads = threads;
+    enum status status = score_new(model, &t->score, e);
+    if (status != STATUS_OK) {
+        training_free(t);
+        return status;
+    }
+    const size_t weights = model->weight_count, batch = (size_t)settings->batch;
+    bool complete = true;
+    t->micro_batches = (batch + SCORE_BATCH - 1) / SCORE_BATCH;
+    t->workers = need((size_t)threads, sizeof *t->workers, &complete);
+    t->weights = need(weights, sizeof *t->weights, &complete);
+    t->first_moment = need(weights, sizeof *t->first_moment, &complete);
+    t->second_moment = need(weights, sizeof *t->second_moment, &complete);
+    t->average = need(weights, sizeof *t->average, &complete);
+    t->gradient = need(weights, sizeof *t->gradient, &complete);
+    t->loss = need((size_t)settings->epochs, sizeof *t->loss, &complete);
+    t->order = need(count, sizeof *t->order, &complete);
+    t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
+    t->epoch_loss = need(batches(t), sizeof *t->epoch_loss, &complete);
+    t->packed = need(t->micro_batches, sizeof *t->packed, &complete);
+    if (complete)
+        for (size_t i = 0; i < t->micro_batches; i++)
+            t->packed[i] = need(score_gradient_size(t->score), sizeof *t->packed[i], &complete);
+    if (!complete) {
+        training_free(t);
+        return error_set(e, STATUS_FAILED, "out of memory for training");
+    }
+    for (int i = 0; i < threads && status == STATUS_OK; i++)
+        status = score_worker_new(t->score, &t->workers[i], e);
+    if (status != STATUS_OK) {
+        training_free(t);
+        return status;
+    }
+    memcpy(t->weights, model->weights, weights * sizeof *t->weights);
+    memcpy(t->average, model->weights, weights * sizeof *t->average);
+    t->shuffle = random_key(settings->seed, "train", "shuffle");
+    t->time = random_key(settings->seed, "train", "time");
+    t->noise = random_key(settings->seed, "train", "noise");
+    t->sign = random_key(settings->seed, "train", "sign");
+    shuffle(t);
+    *training = t;
+    return STATUS_OK;
+}
+
+void training_free(struct training *t) {
+    if (!t)
+        return;
+    for (int i = 0; t->workers && i < t->threads; i++)
+        score_worker_free(t->workers[i]);
+    for (size_t i = 0; t->packed && i < t->micro_batches; i++)
+        free(t->packed[i]);
+    score_free(t->score);
+    void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss,
+                     t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        free(owned[i]);
+    free(t);
+}
+
+static double draw_time(const struct training *t, size_t place) {
+    double u;
+    random_uniform(t->time, place, (uint64_t)t->epoch, &u, 1);
+    const double t_min = t->settings.t_min;
+    if (!t->settings.log_noise)
+        return t_min + u * (1.0 - t_min);
+    const double sigma = t->model->sigma, low = function_log(schedule_noise(sigma, t_min)),
+                 high = function_log(schedule_noise(sigma, 1.0));
+    return schedule_time(sigma, function_exp(low + u * (high - low)));
+}
+
+/* One micro-batch: perturbs, evaluates, and leaves the gradient of the batch's mean loss in `packed`. */
+static enum status micro_batch(struct training *t, struct score_worker *worker, size_t first, int n, size_t batch,
+                               float *packed, double *loss, struct error *e) {
+    const size_t volume = t->model->volume;
+    float *room = malloc(3 * SCORE_BATCH * volume * sizeof *room);
+    if (!room)
+        return error_set(e, STATUS_FAILED, "out of memory for a micro-batch");
+    float *phi = room, *z = room + SCORE_BATCH * volume, *out = room + 2 * SCORE_BATCH * volume;
+    double time[SCORE_BATCH];
+    for (int b = 0; b < n; b++) {
+        const size_t place = first + (size_t)b;
+        const float *phi0 = t->fields + (size_t)t->order[place] * volume;
+        time[b] = draw_time(t, place);
+        const float s = (float)schedule_noise(t->model->sigma, time[b]);
+        float sign = 1;
+        if (t->settings.flip) {
+            uint32_t word[4];
+            random_block(t->sign, place, (uint64_t)t->epoch, 0, word);
+            sign = word[0] & 1 ? -1.0f : 1.0f;
+        }
+        float *zb = z + (size_t)b * volume, *phib = phi + (size_t)b * volume;
+        random_normal_float(t->noise, place, (uint64_t)t->epoch, zb, volume);
+        for (size_t i = 0; i < volume; i++)
+            phib[i] = sign * phi0[i] + s * zb[i];
+    }
+    enum status status = score_evaluate(worker, n, phi, time, out, e);
+    for (int b = 0; b < n; b++) {
+        double sum = 0;
+        float *o = out + (size_t)b * volume;
+        const float *zb = z + (size_t)b * volume;
+        for (size_t i = 0; i < volume; i++) {
+            const float r = o[i] + zb[i];
+            sum += (double)r * (double)r;
+            o[i] = 2.0f * r / (float)batch;
+        }
+        loss[b] = sum;
+    }
+    if (status == STATUS_OK)
+        status = score_weight_gradient(worker, n, out, packed, e);
+    free(room);
+    return status;
+}
+
+/* packed[0] = sum of all, pairwise: the tree depends only on their number. */
+static void add_gradients(struct training *t, size_t count) {
+    const size_t size = score_gradient_size(t->score), block = 4096;
+#pragma omp parallel for num_threads(t->threads) schedule(static)
+    for (size_t first = 0; first < size; first += block) {
+        const size_t last = first + block < size ? first + block : size;
+        for (size_t stride = 1; stride < count; stride *= 2)
+            for (size_t i = 0; i + stride < count; i += 2 * stride) {
+                float *restrict to = t->packed[i];
+                const float *restrict from = t->packed[i + stride];
+                for (size_t k = first; k < last; k++)
+                    to[k] += from[k];
+            }
+    }
+}
+
+static double rate(const struct training *t) {
+    if (!t->settings.cosine)
+        return t->settings.learning_rate;
+    const double total = (double)(t->settings.epochs * (int64_t)batches(t));
+    double sine, cosine;
+    function_sincos_turns(0.5 * (double)t->step / total, &sine, &cosine);
+    return t->settings.learning_rate * (0.505 + 0.495 * cosine);
+}
+
+static void update(struct training *t) {
+    const size_t size = t->model->weight_count, block = 16384;
+    const double step_rate = rate(t);
+    t->step++;
+#pragma omp parallel for num_threads(t->threads) schedule(static)
+    for (size_t first = 0; first < size; first += block) {
+        const size_t n = first + block < size ? block : size - first;
+        adam_step(t->weights + first, t->gradient + first, t->first_moment + first, t->second_moment + first, n,
+                  t->step, step_rate, 0.9, 0.999, 1e-8);
+        if (t->settings.ema > 0)
+            adam_average(t->average + first, t->weights + first, n, t->settings.ema);
+    }
+}
+
+enum status training_step(struct training *t, size_t first, double *loss, struct error *e) {
+    size_t batch = (size_t)t->settings.batch;
+    if (first + batch > t->count)
+        batch = t->count - first;
+    const size_t tasks = (batch + SCORE_BATCH - 1) / SCORE_BATCH;
+    enum status status = STATUS_OK;
+#pragma omp parallel for num_threads(t->threads) schedule(dynamic, 1)
+    for (size_t i = 0; i < tasks; i++) {
+        const size_t at = i * SCORE_BATCH, rest = batch - at;
+        struct error own;
+        if (micro_batch(t, t->workers[omp_get_thread_num()], first + at, rest < SCORE_BATCH ? (int)rest : SCORE_BATCH,
+                        batch, t->packed[i], t->batch_loss + at, &own) != STATUS_OK)
+#pragma omp critical(training_error)
+        {
+            *e = own;
+            status = own.status;
+        }
+    }
+    if (status != STATUS_OK)
+        return status;
+    *loss = sum_tree(t->batch_loss, batch) / (double)batch;
+    if (!isfinite(*loss))
+        return error_set(e, STATUS_FAILED, "the loss is not finite in epoch %" PRId64 ", batch %zu: training diverged",
+                         t->epoch + 1, first / (size_t)t->settings.batch + 1);
+    add_gradients(t, tasks);
+    status = score_unpack_gradient(t->score, t->packed[0], t->gradient, e);
+    if (status != STATUS_OK)
+        return status;
+    update(t);
+    return score_set_weights(t->score, t->weights, e);
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+enum status training_run(struct training *t, const char *checkpoint, const char *key,
+                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
+    const int64_t epochs = t->settings.epochs;
+    const size_t count = batches(t);
+    double last_save = seconds(), cost = 0;
+    progress_resume(progress, (uint64_t)t->epoch);
+    while (t->epoch < epochs) {
+        shuffle(t);
+        for (size_t b = 0; b < count; b++) {
+            enum status status = training_step(t, b * (size_t)t->settings.batch, &t->epoch_loss[b], e);
+            if (status != STATUS_OK)
+                return status;
+            if (*interrupted) /* the epoch begun is lost, those before it are not */
+                return error_set(e, STATUS_FAILED, "interrupted in epoch %" PRId64 " of %" PRId64, t->epoch + 1, epochs);
+        }
+        t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
+        char note[48];
+        snprintf(note, sizeof note, "loss %.3f", t->loss[t->epoch - 1]);
+        progress_update(progress, (uint64_t)t->epoch, note);
+        if (checkpoint && t->epoch < epochs && seconds() - last_save > 20 * cost) {
+            const double start = seconds();
+            enum status status = training_save(t, checkpoint, key, e);
+            if (status != STATUS_OK)
+                return status;
+            last_save = seconds();
+            cost = last_save - start;
+        }
+    }
+    return STATUS_OK;
+}
+
+int64_t training_epoch(const struct training *t) {
+    return t->epoch;
+}
+
+const double *training_loss(const struct training *t) {
+    return t->loss;
+}
+
+void training_finish(struct training *t) {
+    memcpy(t->model->weights, t->settings.ema > 0 ? t->average : t->weights,
+           t->model->weight_count * sizeof *t->weights);
+}
+
+/* --- checkpoints --------------------------------------------------------------------------------- */
+
+enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
+    struct npz_writer *writer;
+    enum status status = npz_create(path, &writer, e);
+    if (status != STATUS_OK)
+        return status;
+    const size_t n = t->model->weight_count;
+    status = npz_add_text(writer, "key", key, e);
+    if (status == STATUS_OK)
+        status = npz_add_integer(writer, "step", t->step, e);
+    if (status == STATUS_OK)
+        status = npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e);
+    const struct {
+        const char *name;
+        const float *data;
+    } vectors[] = {{"weights", t->weights},
+                   {"first_moment", t->first_moment},
+                   {"second_moment", t->second_moment},
+                   {"average", t->average}};
+    for (size_t i = 0; i < 4 && status == STATUS_OK; i++)
+        status = npz_add(writer, vectors[i].name, NPZ_FLOAT32, 1, &n, vectors[i].data, e);
+    if (status != STATUS_OK) {
+        npz_abandon(writer);
+        return status;
+    }
+    return npz_commit(writer, e);
+}
+
+enum status training_restore(struct training *t, const char *path, const char *key, struct error *e) {
+    struct npz *npz;
+    enum status status = npz_read(path, &npz, e);
+    if (status != STATUS_OK)
+        return status;
+    char *found = NULL;
+    const struct npz_array *step, *loss, *vectors[4];
+    const char *const names[] = {"weights", "first_moment", "second_moment", "average"};
+    float *const targets[] = {t->weights, t->first_moment, t->second_moment, t->average};
+    status = npz_text(npz, "key", &found, e);
+    if (status == STATUS_OK && strcmp(found, key) != 0)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, found, key);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e);
+    for (int i = 0; i < 4 && status == STATUS_OK; i++) {
+        status = npz_require(npz, names[i], NPZ_FLOAT32, 1, &vectors[i], e);
+        if (status == STATUS_OK && vectors[i]->count != t->model->weight_count)
+            status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, names[i],
+                               vectors[i]->count, t->model->weight_count);
+    }
+    if (status == STATUS_OK && loss->count > (size_t)t->settings.epochs)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu epochs done, expected at most %" PRId64, path, loss->count,
+                           t->settings.epochs);
+    if (status == STATUS_OK) {
+        for (int i = 0; i < 4; i++)
+            memcpy(targets[i], vectors[i]->data, t->model->weight_count * sizeof(float));
+        memcpy(t->loss, loss->data, loss->count * sizeof *t->loss);
+        t->epoch = (int64_t)loss->count;
+        t->step = *(const int64_t *)step->data;
+        shuffle(t);
+        status = score_set_weights(t->score, t->weights, e);
+    }
+    free(found);
+    npz_free(npz);
+    return status;
+}
