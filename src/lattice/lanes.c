@@ -113,6 +113,14 @@ void lanes_kick_drift(const struct geometry *g, const struct phi4 *theory, doubl
     drift_row(n, drift, momentum, phi);
 }
 
+void lanes_leapfrog(const struct geometry *g, const struct phi4 *theory, double step, size_t steps, double *phi,
+                    double *momentum, double *workspace) {
+    for (size_t i = 0; i < steps; i++) {
+        lanes_kick_drift(g, theory, i == 0 ? 0.5 * step : step, step, phi, momentum, workspace);
+    }
+    lanes_kick(g, theory, 0.5 * step, phi, momentum, workspace);
+}
+
 void lanes_action_rows(const struct geometry *g, const struct phi4 *theory, const double *phi, double *rows) {
     const size_t n = g->row * LANES;
     const size_t directions = g->dimensions - 1;

@@ -24,6 +24,10 @@ void lanes_drift(const struct geometry *g, double step, const double *momentum, 
 void lanes_kick_drift(const struct geometry *g, const struct phi4 *theory, double kick, double drift, double *phi,
                       double *momentum, double *workspace);
 
+/* `steps` leapfrog steps of size `step`: half a kick, drifts and kicks in turn, half a kick. */
+void lanes_leapfrog(const struct geometry *g, const struct phi4 *theory, double step, size_t steps, double *phi,
+                    double *momentum, double *workspace);
+
 /* rows[g->rows][LATTICE_LANES]: each row's part of the action (bonds in positive directions), and of the
  * kinetic energy sum p^2 / 2. */
 void lanes_action_rows(const struct geometry *g, const struct phi4 *theory, const double *phi, double *rows);

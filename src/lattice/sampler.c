@@ -109,7 +109,7 @@ void sampler_forget(struct sampler *s) {
     }
 }
 
-/* One trajectory: half a kick, drifts and kicks in turn, half a kick. */
+/* One trajectory of hybrid Monte Carlo. */
 static void trajectory(struct sampler *s) {
     const struct geometry *g = s->geometry;
     const struct phi4 *theory = &s->settings.theory;
@@ -122,11 +122,7 @@ static void trajectory(struct sampler *s) {
     memcpy(s->old, s->phi, field_size * sizeof *s->old);
     lanes_kinetic_rows(g, s->momentum, s->before);
 
-    lanes_kick_drift(g, theory, 0.5 * step, step, s->phi, s->momentum, s->workspace);
-    for (size_t i = 1; i < steps; i++) {
-        lanes_kick_drift(g, theory, step, step, s->phi, s->momentum, s->workspace);
-    }
-    lanes_kick(g, theory, 0.5 * step, s->phi, s->momentum, s->workspace);
+    lanes_leapfrog(g, theory, step, steps, s->phi, s->momentum, s->workspace);
 
     /* dH is summed from the changes of the rows: H itself is of order V, its change of order 1. */
     double dH[LANES] = {0};
