@@ -1,82 +1,258 @@
 # dmsq: diffusion models as stochastic quantization. `make help` lists the targets.
-#
-# Folders of src/ become static libraries that see only the folders below them (DEPENDS_*), so the
-# direction of dependencies is checked by the linker.
 
-CC       ?= gcc
-ARCH     ?= native
-BUILD    := build$(if $(SANITIZE),/sanitize)
+# --- what a user may set -----------------------------------------------------------------------------
+PROFILE     ?= paper
+SET         ?=
+BACKEND     ?= cpu
+THREADS     ?=
+ISA         ?=
+EXPERIMENTS ?= experiments
+RESULTS     ?= results
+FIGURES     ?= figures
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ARCH  ?= native
+BUILD := build$(if $(SANITIZE),/sanitize)
+
+# Debian packages that everything needs, and the headers by which one sees that they are there.
+PACKAGES := gcc libc6-dev libdnnl-dev libsqlite3-dev libzip-dev zlib1g-dev libssl-dev libinih-dev \
+            libjansson-dev librandom123-dev libcmocka-dev gnuplot-nox fonts-dejavu-core
+HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h Random123/philox.h
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all setup test check-slow bench ledger ledger-rebuild help clean FORCE
+all:
+
+ifneq ($(filter setup,$(MAKECMDGOALS)),)
+# --- make setup, alone or before other goals ---------------------------------------------------------
+# Nothing can be built before the libraries are there, the planner least of all: so the other goals wait,
+# and get a make of their own.
+AFTER := $(filter-out setup,$(MAKECMDGOALS))
+FIRST := $(firstword $(AFTER))
+INSTALL := apt-get install -y --no-install-recommends
+
+setup:
+	@if command -v dpkg-query >/dev/null; then \
+	    missing=; \
+	    for p in $(PACKAGES); do \
+	        dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || missing="$$missing $$p"; \
+	    done; \
+	    [ "$$missing" ] || { echo "setup: all packages are installed"; exit 0; }; \
+	elif printf '#include <%s>\n' $(HEADERS) | $(CC) -E -o /dev/null - 2>/dev/null && command -v gnuplot >/dev/null; then \
+	    echo "setup: all libraries are there"; exit 0; \
+	else missing=" $(PACKAGES)"; fi; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "setup: installing$$missing"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -q && $(INSTALL) $$missing; \
+	elif command -v apt-get >/dev/null; then \
+	    echo "setup: not root; run: sudo apt-get update && sudo $(INSTALL)$$missing" >&2; exit 1; \
+	else \
+	    echo "setup: no apt-get; install what these Debian packages hold:$$missing" >&2; exit 1; \
+	fi
+
+ifneq ($(AFTER),)
+.PHONY: $(AFTER)
+$(FIRST): setup
+	$(MAKE) $(AFTER)
+$(filter-out $(FIRST),$(AFTER)): $(FIRST)
+	@:
+endif
+
+else
+# --- building ----------------------------------------------------------------------------------------
+# Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): the linker checks
+# the direction of dependencies, where `make test` links each library with what it may use and nothing else.
 CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Werror
-CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fopenmp $(WARNINGS)
+CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fopenmp $(WARNINGS)
 LDLIBS   := -ldnnl -lsqlite3 -lzip -lz -lcrypto -linih -ljansson -lm
 ifdef SANITIZE
 CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
-FOLDERS          := base store lattice network statistics diffusion experiment report
-DEPENDS_base     :=
-DEPENDS_store    := base
-DEPENDS_lattice  := base
-DEPENDS_network  := base
+FOLDERS            := base store lattice network statistics diffusion report experiment
+DEPENDS_base       :=
+DEPENDS_store      := base
+DEPENDS_lattice    := base
+DEPENDS_network    := base
 DEPENDS_statistics := base
+DEPENDS_diffusion  := store lattice network statistics base
+DEPENDS_report     := store statistics base
 DEPENDS_experiment := store base
-DEPENDS_report := store statistics base
-DEPENDS_diffusion := store lattice network statistics base
-LINK_ORDER       := report experiment diffusion statistics network lattice store base
+LINK_ORDER         := experiment report diffusion statistics network lattice store base
 
-objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
-STAGES  := $(filter-out main stage command history all plan bench ledger,$(basename $(notdir $(wildcard stages/*.c))))
-# what every stage program links
-SUPPORT := $(patsubst %,$(BUILD)/stages/%.o,stage command history)
-STAGE_OBJECTS := $(patsubst %,$(BUILD)/stages/%.o,$(STAGES))
-LIBRARIES := $(foreach f,$(LINK_ORDER),$(BUILD)/lib$(f).a)
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
+libraries = $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1)),$(BUILD)/lib$(f).a))
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
+LIBRARIES := $(call libraries,$(FOLDERS))
 
-.SECONDARY:
-all: $(patsubst %,$(BUILD)/bin/%,$(STAGES))
+# A file of stages/ that declares a stage becomes a program with stages/main.c; one with a main of its own is a
+# tool; the rest (and all.c, for tools that know all stages) is shared.
+STAGE_SOURCES := $(shell grep -l '^const struct stage stage_' stages/*.c)
+TOOL_SOURCES  := $(filter-out stages/main.c,$(shell grep -l '^int main.int' stages/*.c))
+STAGES        := $(basename $(notdir $(STAGE_SOURCES)))
+TOOLS         := $(basename $(notdir $(TOOL_SOURCES)))
+STAGE_OBJECTS := $(STAGE_SOURCES:%.c=$(BUILD)/%.o)
+SHARED        := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(STAGE_SOURCES) $(TOOL_SOURCES) stages/main.c \
+                   stages/all.c,$(wildcard stages/*.c)))
+STAGE_LIST    := $(foreach s,$(STAGES),STAGE($(subst -,_,$(s))))
+PROGRAMS      := $(patsubst %,$(BUILD)/bin/%,$(STAGES) $(TOOLS))
 
-$(BUILD)/%.o: %.c
+all: $(PROGRAMS)
+
+# What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
+# by a rule, so that make -n knows.
+quote = '$(subst ','\'',$(1))'
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(STAGE_LIST)
+ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
+$(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(FLAGS)) | cmp -s - $(BUILD)/flags || \
+    { printf '%s\n' $(call quote,$(FLAGS)) >$(BUILD)/flags.$$$$ && mv -f $(BUILD)/flags.$$$$ $(BUILD)/flags; })
+endif
+
+$(BUILD)/libraries-found:
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@command -v $(CC) >/dev/null || { echo "$(CC) is missing: run 'make setup'" >&2; exit 1; }
+	@for h in $(HEADERS); do echo "#include <$$h>" | $(CC) -E -o /dev/null - 2>/dev/null || \
+	    { echo "the header $$h is missing: run 'make setup'" >&2; exit 1; }; done
+	@touch $@
 
-# The flags go into run records; the list of stages comes from the files there are.
-$(BUILD)/stages/history.o: CPPFLAGS += '-DDMSQ_CFLAGS="$(filter-out -W%,$(CFLAGS))"'
-$(BUILD)/stages/all.o: CPPFLAGS += '-DSTAGES=$(foreach s,$(STAGES),STAGE($(subst -,_,$s)))'
-$(BUILD)/stages/all.o: $(wildcard stages/*.c)
+# Everything that is made appears whole (made under another name, then renamed): two makes may run at once.
+# V=1 shows the commands.
+say     = $(if $(V),,@echo "$(1)";)
+COMPILE = $(call say,compile $<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
+          mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+LINK    = $(call say,link $@)$(CC) $(CFLAGS) -o $@.$$$$ $^ $(LDLIBS) $(1) && mv -f $@.$$$$ $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,$<)
+
+$(BUILD)/stages/main-%.o: stages/main.c $(BUILD)/flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,-DSTAGE=stage_$(subst -,_,$*) $<)
+
+# Run records say how the program was compiled.
+$(BUILD)/stages/history.o: CPPFLAGS += -DDMSQ_CFLAGS='"$(CFLAGS)"'
+
+$(BUILD)/stages/all.o: stages/all.c $(BUILD)/flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,"-DSTAGES=$(STAGE_LIST)" $<)
 
 define library
 $(BUILD)/lib$(1).a: $(call objects,$(1))
-	@rm -f $$@; ar rcsD $$@ $$^
+	@ar rcsD $$@.$$$$$$$$ $$^ && mv -f $$@.$$$$$$$$ $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call library,$(f))))
 
-$(BUILD)/stages/main-%.o: stages/main.c
+$(patsubst %,$(BUILD)/bin/%,$(STAGES)): $(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SHARED) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -DSTAGE=stage_$(subst -,_,$*) -MMD -MP -c $< -o $@
+	$(call LINK)
 
-$(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SUPPORT) $(LIBRARIES)
+$(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUILD)/stages/all.o $(STAGE_OBJECTS) $(SHARED) \
+    $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(call LINK)
 
-$(BUILD)/bin/ledger: $(BUILD)/stages/ledger.o $(BUILD)/libstore.a $(BUILD)/libbase.a
+# --- computing ---------------------------------------------------------------------------------------
+# The planner writes the rules of the experiments. They are read in when a goal is not one of this file's own,
+# and make starts again when they have changed.
+PLAN = $(BUILD)/bin/plan --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
+       --backend=$(call quote,$(BACKEND)) --experiments=$(call quote,$(EXPERIMENTS)) \
+       --results=$(call quote,$(RESULTS)) --figures=$(call quote,$(FIGURES)) --programs=$(BUILD)/bin
+STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
+ifneq ($(ISA),)
+export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
+endif
+
+OWN_GOALS := all test check-slow bench ledger ledger-rebuild help clean build/% FORCE
+ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
+RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
+$(RULES): $(BUILD)/bin/plan FORCE
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(PLAN) --rules=$@
+include $(RULES)
+endif
 
-# A test of folder F links F and what F may depend on; tests of stages link everything.
+ROOT = $(RESULTS)$(if $(filter-out paper,$(PROFILE)),/$(basename $(notdir $(PROFILE))))
+ledger: $(BUILD)/bin/ledger
+	@$< --root=$(ROOT) $(KEY)
+ledger-rebuild: $(BUILD)/bin/ledger
+	@$< --root=$(ROOT) --rebuild --show
+
+bench: $(BUILD)/bin/bench
+	@$<
+
+# --- testing -----------------------------------------------------------------------------------------
+# A test of a folder links that folder and what it may depend on; tests of stages link everything.
+tests   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/$(1)_*.c))
+TESTS   := $(call tests,test)
+SLOW    := $(call tests,slow)
+SCRIPTS := $(wildcard tests/*/test_*.sh)
+DIRECTIONS := $(FOLDERS:%=$(BUILD)/direction/%)
+
 define tests_of
-$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1) $(DEPENDS_$(1)) $(if $(filter network,$(1)),store)),$(BUILD)/lib$(f).a))
-	$(CC) $(CFLAGS) -o $$@ $$^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call libraries,$(1) $(DEPENDS_$(1)) $(if $(filter network,$(1)),store))
+	$$(call LINK,-lcmocka)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
-$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SUPPORT) $(BUILD)/stages/all.o $(LIBRARIES)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(LIBRARIES)
+	$(call LINK,-lcmocka)
 
-test: $(TESTS)
-	@failed=0; for t in $(TESTS); do echo "== $$t"; $$t || failed=1; done; exit $$failed
+define direction_of
+$(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
+	@mkdir -p $$(@D)
+	@echo 'int main(void) { return 0; }' | $(CC) $(CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive $(BUILD)/lib$(1).a \
+	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(LDLIBS) || \
+	    { echo "src/$(1) uses a folder that it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
+endef
+$(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,$(f))),$(eval $(BUILD)/direction/$(f):;@:)))
+
+test: all $(DIRECTIONS) $(TESTS)
+	@BUILD=$(BUILD) tests/run.sh $(TESTS) $(SCRIPTS)
+
+check-slow: all $(SLOW)
+	@BUILD=$(BUILD) tests/run.sh $(SLOW) $(wildcard tests/*/slow_*.sh)
 
 clean:
 	rm -rf build
 
-.PHONY: all test clean
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# --- help --------------------------------------------------------------------------------------------
+help:
+	@echo "Usage: make TARGET... [PROFILE=quick] [SET=\"STAGE.PARAMETER=VALUE NODE.PARAMETER=VALUE\"] [THREADS=N]"
+	@echo
+	@echo "Targets:                                                           what it takes on 2 CPU cores"
+	@echo "  make setup            install the Debian packages that are needed        1 min"
+	@echo "  make all              build the programs (the other targets do, too)     1 min"
+	@echo "  make test             all tests; ends with 'N passed, N failed'          5 min"
+	@echo "  make check-slow       long comparisons with known results"
+	@echo "  make bench            speed of the primitives and of the stages"
+	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
+	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
+	@echo "  make paper            all experiments"
+	@echo "  make clean            remove build/; results/ stay"
+	@echo
+	@if [ -x $(BUILD)/bin/plan ]; then $(PLAN) --help-targets; else \
+	    echo "Experiments:"; \
+	    for f in $(EXPERIMENTS)/*.ini; do \
+	        printf '  make %-16s %s\n' "$$(basename $$f .ini)" "$$(sed -n 's/^summary *= *//p' $$f | head -1)"; \
+	        sed -n 's/^cost *= *\(.*\)/                        takes \1/p' $$f | head -1; \
+	    done; \
+	    echo; echo "After 'make all' this also lists figures, tables and the stages with their parameters."; fi
+	@echo
+	@echo "Variables:"
+	@echo "  PROFILE=quick    the same path in seconds or minutes; results/quick/ and figures/quick/; make -n shows what"
+	@echo "                   would run, make -j2 runs independent stages at once"
+	@echo "  SET=\"...\"        parameters: SET=\"train.epochs=100 training.kappa=0.25\" (a stage, or a node of an experiment)"
+	@echo "  BACKEND=cpu      the only one so far"
+	@echo "  THREADS=N        worker threads a stage (results do not depend on it; default: all cores)"
+	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
+	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
+	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
+
+$(BUILD)/%.d: ;
+-include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests -name '*.d' 2>/dev/null)
+endif

@@ -1,0 +1,285 @@
+/* Turns families into nodes: sweeps multiplied out, parameters settled by precedence, recipes and keys. */
+#include "experiment/experiment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiment/overrides.h"
+#include "store/recipe.h"
+
+/* --- axes ---------------------------------------------------------------------------------------- */
+
+static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis,
+                            struct error *e) {
+    for (size_t i = 0; i < family->axis_count; i++) {
+        const struct sweep *other = &family->axes[i];
+        if (strcmp(other->parameter, axis->parameter)) {
+            continue;
+        }
+        bool same = other->count == axis->count;
+        for (size_t j = 0; same && j < axis->count; j++) {
+            same = !strcmp(other->values[j], axis->values[j]);
+        }
+        if (!same) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: [%s] meets two sweeps of '%s', at %s and %s, that list "
+                             "different values; expected the same list",
+                             family->section->where, family->name, axis->parameter, other->where, axis->where);
+        }
+        return STATUS_OK;
+    }
+    family->axes = pool_extend(pool, family->axes, family->axis_count, sizeof *axis);
+    if (!family->axes) {
+        return pool_exhausted(e);
+    }
+    family->axes[family->axis_count++] = *axis;
+    return STATUS_OK;
+}
+
+static enum status find_axes(struct pool *pool, struct family *family, struct error *e) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < family->stage->input_count; i++) {
+        const struct family_inputs *input = &family->inputs[i];
+        if (family->stage->inputs[i].many || !input->count) {
+            continue;
+        }
+        for (size_t j = 0; j < input->families[0]->axis_count && status == STATUS_OK; j++) {
+            status = add_axis(pool, family, &input->families[0]->axes[j], e);
+        }
+    }
+    for (size_t i = 0; i < family->sweep_count && status == STATUS_OK; i++) {
+        status = add_axis(pool, family, &family->sweeps[i], e);
+    }
+    return status;
+}
+
+/* Whether a node of an input agrees with the coordinates on the axes that both have. */
+static bool agrees(const struct node *node, const struct family *family, const char *const *coordinates) {
+    for (size_t i = 0; i < node->family->axis_count; i++) {
+        for (size_t j = 0; j < family->axis_count; j++) {
+            if (!strcmp(node->family->axes[i].parameter, family->axes[j].parameter) &&
+                strcmp(node->coordinates[i], coordinates[j])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* --- one node ------------------------------------------------------------------------------------ */
+
+static const struct sweep *find_sweep(const struct family *family, const char *parameter) {
+    for (size_t i = 0; i < family->sweep_count; i++) {
+        if (!strcmp(family->sweeps[i].parameter, parameter)) {
+            return &family->sweeps[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_input(const struct stage *stage, const char *name) {
+    for (size_t i = 0; i < stage->input_count; i++) {
+        if (!strcmp(stage->inputs[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The profile's own sweeps replace those of the file. */
+static enum status override_sweeps(struct pool *pool, const struct experiment *x, struct family *family,
+                                   const struct overrides *overrides, struct error *e) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
+        const struct override *o = &overrides->list[i];
+        const char *swept =
+            o->name && o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
+        if (!swept || !override_applies(o, x, family)) {
+            continue;
+        }
+        status = find_sweep(family, swept)
+                     ? family_sweep(pool, family, swept, o->value, o->where, e)
+                     : error_set(e, STATUS_BAD_INPUT, "%s: [%s] has no sweep of '%s' that this could replace",
+                                 o->where, family->name, swept);
+    }
+    for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
+        const struct override *o = &overrides->list[i];
+        bool of_node = o->name && (o->level == OVERRIDE_PROFILE_NODE || o->level == OVERRIDE_SET_NODE);
+        if (of_node && override_applies(o, x, family) && find_sweep(family, o->name)) {
+            status = error_set(e, STATUS_BAD_INPUT,
+                               "%s: '%s' is swept in [%s], at %s; expected a parameter with one value",
+                               o->where, o->name, family->name, find_sweep(family, o->name)->where);
+        }
+    }
+    return status;
+}
+
+/* All values of a node, from weak to strong. */
+static enum status settle(const struct experiment *x, const struct family *family, struct node *node,
+                          const struct overrides *overrides, struct error *e) {
+    const struct stage *stage = family->stage;
+    const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
+    enum status status = STATUS_OK;
+    for (size_t l = 0; l < 2; l++) {
+        for (size_t i = 0; levels[l] && i < levels[l]->count && status == STATUS_OK; i++) {
+            const struct setting *s = &levels[l]->settings[i];
+            if (l == 0 ||
+                (strcmp(s->name, "stage") && !after_prefix(s->name, "sweep.") && !is_input(stage, s->name))) {
+                status = parameters_set(node->parameters, s->name, s->value, s->where, e);
+            }
+        }
+    }
+    for (int level = OVERRIDE_PROFILE_STAGE; level <= (int)OVERRIDE_SET_NODE; level++) {
+        for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
+            const struct override *o = &overrides->list[i];
+            if ((int)o->level == level && o->name && !after_prefix(o->name, "sweep.") &&
+                override_applies(o, x, family)) {
+                status = parameters_set(node->parameters, o->name, o->value, o->where, e);
+            }
+        }
+    }
+    for (size_t i = 0; i < family->axis_count && status == STATUS_OK; i++) {
+        const struct sweep *sweep = find_sweep(family, family->axes[i].parameter);
+        if (sweep) {
+            status = parameters_set(node->parameters, sweep->parameter, node->coordinates[i], sweep->where, e);
+        }
+    }
+    const char *where = family->section->where;
+    if (status == STATUS_OK) {
+        status = parameters_complete(node->parameters, where, e);
+    }
+    if (status == STATUS_OK && stage->check) {
+        status = stage->check(node->parameters, where, e);
+    }
+    return status;
+}
+
+static enum status collect_inputs(struct pool *pool, const struct family *family, struct node *node,
+                                  struct error *e) {
+    node->inputs = pool_take(pool, (family->stage->input_count + 1) * sizeof *node->inputs);
+    if (!node->inputs) {
+        return pool_exhausted(e);
+    }
+    for (size_t i = 0; i < family->stage->input_count; i++) {
+        struct node_inputs *input = &node->inputs[i];
+        for (size_t j = 0; j < family->inputs[i].count; j++) {
+            const struct family *source = family->inputs[i].families[j];
+            for (size_t k = 0; k < source->node_count; k++) {
+                if (!agrees(source->nodes[k], family, node->coordinates)) {
+                    continue;
+                }
+                input->nodes = pool_extend(pool, input->nodes, input->count, sizeof *input->nodes);
+                if (!input->nodes) {
+                    return pool_exhausted(e);
+                }
+                input->nodes[input->count++] = source->nodes[k];
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status cook(struct pool *pool, struct node *node, const char *backend, struct error *e) {
+    size_t count = 0;
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        count += node->inputs[i].count;
+    }
+    struct recipe_input *inputs = pool_take(pool, (count + 1) * sizeof *inputs);
+    if (!inputs) {
+        return pool_exhausted(e);
+    }
+    count = 0;
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        const struct stage_input *declared = &node->stage->inputs[i];
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            int position = declared->many ? (int)j : -1;
+            inputs[count++] = (struct recipe_input){declared->name, position, node->inputs[i].nodes[j]->key};
+        }
+    }
+    node->recipe = recipe_text(node->stage->name, node->stage->version,
+                               node->stage->uses_backend ? backend : NULL, node->parameters, inputs, count);
+    if (!node->recipe) {
+        return pool_exhausted(e);
+    }
+    recipe_key(node->recipe, node->key);
+    return STATUS_OK;
+}
+
+/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". */
+static const char *node_name(struct pool *pool, const struct family *family, const char *const *coordinates) {
+    const char *name = family->name;
+    for (size_t i = 0; i < family->axis_count && name; i++) {
+        char *value = pool_copy(pool, coordinates[i], strlen(coordinates[i]));
+        for (char *c = value; c && *c; c++) {
+            *c = *c == ',' || *c == ' ' || *c == '/' ? 'x' : *c;
+        }
+        name =
+            value ? pool_print(pool, "%s%c%s=%s", name, i ? ',' : '@', family->axes[i].parameter, value) : NULL;
+    }
+    return name;
+}
+
+/* The node at place `index` among all combinations; the last axis runs fastest. */
+static enum status expand_one(struct pool *pool, struct experiment *x, struct family *family, size_t index,
+                              const struct overrides *overrides, const char *backend, struct error *e) {
+    struct node *node = pool_take(pool, sizeof *node);
+    const char **coordinates = pool_take(pool, (family->axis_count + 1) * sizeof *coordinates);
+    struct node **all = pool_extend(pool, x->nodes, x->node_count, sizeof *all);
+    struct node **siblings = pool_extend(pool, family->nodes, family->node_count, sizeof *siblings);
+    if (!node || !coordinates || !all || !siblings) {
+        return pool_exhausted(e);
+    }
+    x->nodes = all;
+    family->nodes = siblings;
+    for (size_t i = family->axis_count; i-- > 0;) {
+        coordinates[i] = family->axes[i].values[index % family->axes[i].count];
+        index /= family->axes[i].count;
+    }
+    *node = (struct node){.name = node_name(pool, family, coordinates),
+                          .family = family,
+                          .stage = family->stage,
+                          .coordinates = coordinates};
+    node->parameters = parameters_new(family->stage->parameters, family->stage->parameter_count);
+    x->nodes[x->node_count++] = family->nodes[family->node_count++] = node; /* from here on, released with x */
+    if (!node->name || !node->parameters) {
+        return pool_exhausted(e);
+    }
+    enum status status = settle(x, family, node, overrides, e);
+    if (status == STATUS_OK) {
+        status = collect_inputs(pool, family, node, e);
+    }
+    return status == STATUS_OK ? cook(pool, node, backend, e) : status;
+}
+
+enum status experiment_expand(struct pool *pool, struct experiment *x, const struct overrides *overrides,
+                              const char *backend, struct error *e) {
+    enum { MOST_NODES = 10000 };
+    enum status status = STATUS_OK;
+    for (size_t f = 0; f < x->family_count && status == STATUS_OK; f++) {
+        struct family *family = x->families[f];
+        status = override_sweeps(pool, x, family, overrides, e);
+        if (status == STATUS_OK) {
+            status = find_axes(pool, family, e);
+        }
+        size_t combinations = 1;
+        for (size_t i = 0; i < family->axis_count && combinations <= MOST_NODES; i++) {
+            combinations *= family->axes[i].count;
+        }
+        if (status == STATUS_OK && combinations > MOST_NODES) {
+            status = error_set(e, STATUS_BAD_INPUT, "%s: the sweeps make more than %d nodes of [%s]",
+                               family->section->where, (int)MOST_NODES, family->name);
+        }
+        for (size_t i = 0; i < combinations && status == STATUS_OK; i++) {
+            status = expand_one(pool, x, family, i, overrides, backend, e);
+        }
+    }
+    return status;
+}
+
+void experiment_release(struct experiment *x) {
+    for (size_t i = 0; i < x->node_count; i++) {
+        parameters_free(x->nodes[i]->parameters);
+        free(x->nodes[i]->recipe);
+    }
+    x->node_count = 0;
+}

@@ -1,0 +1,138 @@
+/* Experiments: which stages run with which parameters, and which feeds which (experiments/NAME.ini).
+ *
+ *   [experiment]
+ *   title = Table 1 of paper A                 what it reproduces
+ *   summary = observables of ...               one line for make help
+ *   cost = 1 h; 80 s with PROFILE=quick        what it takes, for make help
+ *   table = comparison                         results/NAME/NAME.{tsv,md,tex} come from this node
+ *   table.OTHER = node                         and results/NAME/OTHER.* from that
+ *   figure.fig6 = magnetization                figures/fig6.{pdf,svg,png}; `make fig6` draws just this
+ *   summary.fig6 = magnetization histograms    for make help
+ *
+ *   [train]                                    a stage: parameters of all its nodes in this experiment
+ *   epochs = 250
+ *
+ *   [model]                                    a node: one step of the computation
+ *   stage = train
+ *   training = training                        an input of the stage = the node that feeds it; several
+ *                                              nodes, separated by commas, where the stage takes many
+ *   padding = periodic                         a parameter
+ *   sweep.width = 16, 32                       a node for each value: model@width=16, model@width=32
+ *
+ * A node that takes a swept node as a single input is expanded along with it; an input of many nodes
+ * collects them all. Two sweeps of the same parameter that meet in a node must list the same values; they
+ * then run in step. Two different ones give every combination.
+ *
+ * Which value of a parameter counts, from weak to strong: the stage's default, [STAGE], [node], the
+ * profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value
+ * yields only to `sweep.` in the profile's [experiment.node]. */
+#ifndef DMSQ_EXPERIMENT_EXPERIMENT_H
+#define DMSQ_EXPERIMENT_EXPERIMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/parameters.h"
+#include "experiment/pool.h"
+#include "experiment/settings.h"
+#include "stages/stage.h"
+
+/* A parameter that takes several values. */
+struct sweep {
+    const char *parameter;
+    const char *const *values; /* canonical text */
+    size_t count;
+    const char *where;
+};
+
+struct node;
+
+struct node_inputs {
+    struct node **nodes;
+    size_t count;
+};
+
+/* One step of the computation: a stage with all its parameters and inputs, hence with a recipe. */
+struct node {
+    const char *name; /* "generated", or "generated@steps=100" where it is swept */
+    const struct family *family;
+    const struct stage *stage;
+    struct parameters *parameters;
+    struct node_inputs *inputs;     /* in the order of stage->inputs */
+    const char *const *coordinates; /* value on each axis of the family */
+    char *recipe;
+    char key[65];
+};
+
+/* A node as written in the file: one section. A sweep makes several nodes of it. */
+struct family {
+    const char *name;
+    const struct section *section;
+    const struct stage *stage;
+    struct family_inputs {
+        struct family **families;
+        size_t count;
+        const char *where;
+    } * inputs;           /* in the order of stage->inputs */
+    struct sweep *sweeps; /* own */
+    size_t sweep_count;
+    struct sweep *axes; /* own and those that come in through single inputs */
+    size_t axis_count;
+    struct node **nodes;
+    size_t node_count;
+    int mark; /* of the walk in order of dependence */
+};
+
+/* Files that users look at: figures/NAME.{pdf,svg,png}, results/EXPERIMENT/NAME.{tsv,md,tex}. */
+struct exported {
+    bool is_figure; /* else a table */
+    const char *name;
+    const struct family *family;
+    const char *summary; /* "" when none is given */
+    const char *where;
+};
+
+struct experiment {
+    const char *name; /* "table1" */
+    struct settings settings;
+    const char *title, *summary, *cost; /* "" when not given */
+    struct family **families;           /* inputs first */
+    size_t family_count;
+    struct node **nodes; /* inputs first */
+    size_t node_count;
+    struct exported *exports;
+    size_t export_count;
+};
+
+/* Reads experiments/NAME.ini up to families: names, stages, references, cycles, sweeps. Values of
+ * parameters are checked by experiment_expand(). Everything belongs to the pool. */
+enum status experiment_read(struct pool *pool, const char *path, const struct stage *const *stages,
+                            struct experiment *experiment, struct error *e);
+
+struct overrides;
+
+/* Makes the nodes, with their parameters, recipes and keys. `overrides` holds profile and SET.
+ * After this experiment_release() has to be called, also on failure. */
+enum status experiment_expand(struct pool *pool, struct experiment *experiment,
+                              const struct overrides *overrides, const char *backend, struct error *e);
+void experiment_release(struct experiment *experiment);
+
+/* Sets the values of the family's own sweep of a parameter (canonical, distinct), from "a, b, c". */
+enum status family_sweep(struct pool *pool, struct family *family, const char *parameter, const char *text,
+                         const char *where, struct error *e);
+
+/* Splits "a, b, c" at commas, without blanks around; an empty text has no part. */
+enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count,
+                       struct error *e);
+/* NULL when there is no such stage. */
+const struct stage *find_stage(const struct stage *const *stages, const char *name);
+const struct family *find_family(const struct experiment *experiment, const char *name);
+/* "; did you mean 'x'?" for the candidate nearest to word, or "" when none is near; belongs to the pool. */
+const char *suggestion(struct pool *pool, const char *word, const char *const *candidates, size_t count);
+const char *suggest_stage(struct pool *pool, const char *word, const struct stage *const *stages);
+
+/* The rest of the name after the prefix, or NULL when it does not begin so. */
+const char *after_prefix(const char *name, const char *prefix);
+
+#endif

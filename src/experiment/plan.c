@@ -1,0 +1,237 @@
+/* Reads all experiments with a profile, SET and backend, see plan.h. */
+#include "experiment/plan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "experiment/overrides.h"
+
+/* Names that make uses for itself. */
+static const char *const reserved[] = {"all",   "bench",  "check-slow",     "clean",
+                                       "help",  "ledger", "ledger-rebuild", "paper",
+                                       "setup", "test",   "profiles"};
+
+static int by_name(const void *a, const void *b) {
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+/* The names, without ".ini", of the files in a folder, sorted. */
+static enum status list_folder(struct pool *pool, const char *folder, const char ***names, size_t *count,
+                               struct error *e) {
+    *names = NULL;
+    *count = 0;
+    DIR *d = opendir(folder);
+    if (!d) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s; expected a folder with experiments", folder,
+                         strerror(errno));
+    }
+    enum status status = STATUS_OK;
+    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(d));) {
+        size_t length = strlen(entry->d_name);
+        if (length <= 4 || entry->d_name[0] == '.' || strcmp(entry->d_name + length - 4, ".ini")) {
+            continue;
+        }
+        *names = pool_extend(pool, *names, *count, sizeof **names);
+        if (!*names || !((*names)[*count] = pool_copy(pool, entry->d_name, length - 4))) {
+            status = pool_exhausted(e);
+        } else {
+            ++*count;
+        }
+    }
+    closedir(d);
+    if (status == STATUS_OK && *count) {
+        qsort(*names, *count, sizeof **names, by_name);
+    }
+    return status;
+}
+
+/* Reads the profile and finds the folders that belong to it. */
+static enum status read_profile(const struct plan_request *r, struct plan *plan, struct overrides *overrides,
+                                struct error *e) {
+    plan->root = r->results;
+    plan->figures = r->figures;
+    if (!strcmp(r->profile, "paper")) {
+        return STATUS_OK;
+    }
+    size_t length = strlen(r->profile);
+    bool is_path = length > 4 && !strcmp(r->profile + length - 4, ".ini");
+    const char *folder = pool_print(plan->pool, "%s/profiles", r->experiments);
+    const char *path =
+        is_path ? r->profile : pool_print(plan->pool, "%s/%s.ini", folder ? folder : "", r->profile);
+    if (!folder || !path) {
+        return pool_exhausted(e);
+    }
+    if (strchr(r->profile, '/') && !is_path) {
+        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: expected a name, or a path that ends in .ini",
+                         r->profile);
+    }
+    if (access(path, R_OK)) {
+        const char **names;
+        size_t count;
+        struct error ignored;
+        if (is_path || list_folder(plan->pool, folder, &names, &count, &ignored) != STATUS_OK) {
+            count = 0;
+        }
+        const char *known = "paper";
+        for (size_t i = 0; i < count; i++) {
+            known = known ? pool_print(plan->pool, "%s, %s", known, names[i]) : NULL;
+        }
+        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: cannot read %s; expected one of %s%s", r->profile,
+                         path, known ? known : "paper",
+                         count ? suggestion(plan->pool, r->profile, names, count) : "");
+    }
+    const char *slash = strrchr(r->profile, '/'), *base = slash ? slash + 1 : r->profile;
+    size_t base_length = strlen(base) - (is_path ? 4 : 0);
+    plan->root = pool_print(plan->pool, "%s/%.*s", r->results, (int)base_length, base);
+    plan->figures = pool_print(plan->pool, "%s/%.*s", r->figures, (int)base_length, base);
+    if (!plan->root || !plan->figures) {
+        return pool_exhausted(e);
+    }
+    return overrides_profile(plan->pool, overrides, path, r->stages, e);
+}
+
+struct target {
+    const char *name, *where;
+};
+
+/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. */
+static enum status check_targets(const struct plan *plan, struct error *e) {
+    struct target *targets = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j <= x->export_count; j++) { /* the experiment itself comes last */
+            struct target target = {x->name, x->settings.path};
+            if (j < x->export_count) {
+                target = (struct target){x->exports[j].name, x->exports[j].where};
+                bool is_main = !strcmp(target.name, x->name);
+                for (size_t k = 0; k < j; k++) {
+                    if (!strcmp(x->exports[k].name, target.name) &&
+                        x->exports[k].is_figure == x->exports[j].is_figure) {
+                        is_main = false;
+                    }
+                }
+                if (is_main) {
+                    continue; /* made by the experiment's own target */
+                }
+            }
+            if (!(targets = pool_extend(plan->pool, targets, count, sizeof *targets))) {
+                return pool_exhausted(e);
+            }
+            targets[count++] = target;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++) {
+            if (!strcmp(targets[i].name, reserved[j])) {
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: '%s' is a target of the Makefile; expected another name",
+                                 targets[i].where, reserved[j]);
+            }
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (!strcmp(targets[i].name, targets[j].name)) {
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: '%s' is a target already, of %s; expected another name", targets[i].where,
+                                 targets[i].name, targets[j].where);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status plan_read(const struct plan_request *r, struct plan *plan, struct error *e) {
+    struct overrides overrides = {0};
+    const char **names;
+    size_t count;
+    *plan =
+        (struct plan){.pool = pool_new(), .stages = r->stages, .programs = r->programs, .backend = r->backend};
+    if (!plan->pool) {
+        return pool_exhausted(e);
+    }
+    if (strcmp(r->backend, "cpu")) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         strcmp(r->backend, "cuda") ? "BACKEND=%s: expected cpu"
+                                                    : "BACKEND=%s: no CUDA backend is built; expected cpu",
+                         r->backend);
+    }
+    char *title = pool_print(plan->pool, "PROFILE=%s SET=%s BACKEND=%s", r->profile, r->set, r->backend);
+    for (char *c = title; c && *c; c++) {
+        *c = *c == '\\' || (unsigned char)*c < ' ' ? ' ' : *c; /* it ends in a comment line of the rules */
+    }
+    plan->title = title;
+    enum status status =
+        plan->title ? list_folder(plan->pool, r->experiments, &names, &count, e) : pool_exhausted(e);
+    if (status == STATUS_OK) {
+        status = read_profile(r, plan, &overrides, e);
+    }
+    if (status == STATUS_OK) {
+        status = overrides_set(plan->pool, &overrides, r->set, r->stages, e);
+    }
+    if (status == STATUS_OK &&
+        !(plan->experiments = pool_take(plan->pool, (count + 1) * sizeof *plan->experiments))) {
+        status = pool_exhausted(e);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const char *path = pool_print(plan->pool, "%s/%s.ini", r->experiments, names[i]);
+        status =
+            path ? experiment_read(plan->pool, path, r->stages, &plan->experiments[i], e) : pool_exhausted(e);
+        plan->count = i + 1;
+    }
+    if (status == STATUS_OK) {
+        status = check_targets(plan, e);
+    }
+    if (status == STATUS_OK) {
+        status = overrides_check(plan->pool, &overrides, plan->experiments, plan->count, r->stages, e);
+    }
+    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
+        status = experiment_expand(plan->pool, &plan->experiments[i], &overrides, r->backend, e);
+    }
+    return status;
+}
+
+void plan_free(struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        experiment_release(&plan->experiments[i]);
+    }
+    pool_free(plan->pool);
+    *plan = (struct plan){0};
+}
+
+const char *plan_folder(const struct plan *plan, const struct node *node) {
+    return pool_print(plan->pool, "%s/artifacts/%s", plan->root, node->key);
+}
+
+const char *plan_artifact(const struct plan *plan, const struct node *node) {
+    const char *const *last = node->stage->outputs;
+    while (last[1]) {
+        last++;
+    }
+    return pool_print(plan->pool, "%s/artifacts/%s/%s", plan->root, node->key, *last);
+}
+
+void plan_help(const struct plan *plan, FILE *out) {
+    fprintf(out, "Experiments:\n");
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        fprintf(out, "  make %-16s %s\n", x->name, *x->summary ? x->summary : x->title);
+        if (*x->cost) {
+            fprintf(out, "  %21s takes %s\n", "", x->cost);
+        }
+        for (size_t j = 0; j < x->export_count; j++) {
+            const struct exported *export = &x->exports[j];
+            if (strcmp(export->name, x->name)) {
+                fprintf(out, "  make %-16s %s%s(of %s)\n", export->name, export->summary,
+                        *export->summary ? " " : "", x->name);
+            }
+        }
+    }
+    fprintf(out, "\nStages (%s/NAME --help describes the parameters, which SET changes):\n", plan->programs);
+    for (const struct stage *const *s = plan->stages; *s; s++) {
+        fprintf(out, "  %-21s %s\n", (*s)->name, (*s)->summary);
+    }
+}

@@ -1,0 +1,58 @@
+/* The plan: all experiments under one profile, SET and backend, and what follows from them: make rules
+ * (rules.c), and the links and files that users look at (publish.c). */
+#ifndef DMSQ_EXPERIMENT_PLAN_H
+#define DMSQ_EXPERIMENT_PLAN_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "experiment/experiment.h"
+
+struct plan_request {
+    const struct stage *const *stages; /* NULL at the end */
+    const char *experiments;           /* folder of the .ini files; profiles lie in its folder profiles/ */
+    const char *profile;               /* "paper": none; NAME: profiles/NAME.ini; or a path that ends in .ini */
+    const char *set;                   /* "train.epochs=100 training.kappa=0.25", may be empty */
+    const char *backend;               /* "cpu" */
+    const char *results, *figures;     /* folders; a profile NAME gets a folder NAME below each */
+    const char *programs;              /* folder of the stages' programs, "build/bin" */
+};
+
+struct plan {
+    struct pool *pool;
+    struct experiment *experiments; /* in order of their names */
+    size_t count;
+    const struct stage *const *stages;
+    const char *root;    /* "results" or "results/quick" */
+    const char *figures; /* "figures" or "figures/quick" */
+    const char *programs;
+    const char *backend;
+    const char *title; /* "PROFILE=quick SET=... BACKEND=cpu" */
+};
+
+/* Reads everything; plan_free() also after a failure. */
+enum status plan_read(const struct plan_request *request, struct plan *plan, struct error *e);
+void plan_free(struct plan *plan);
+
+/* The folder ROOT/artifacts/KEY, and the file in it that make waits for. Belong to the plan's pool; NULL
+ * when out of memory. */
+const char *plan_folder(const struct plan *plan, const struct node *node);
+const char *plan_artifact(const struct plan *plan, const struct node *node);
+
+/* The make rules: one for each distinct key, whose prerequisites are order-only (whether a result is there
+ * decides, never its time), one target for each experiment and each exported figure and table, and
+ * `paper` for all experiments. The caller frees. Uses the make variables PLAN (command of the planner,
+ * with its options) and STAGE_OPTIONS. */
+enum status plan_rules(const struct plan *plan, char **text, struct error *e);
+
+/* Makes the links ROOT/EXPERIMENT/NODE.npz, the tables beside them and the figures, each atomically and only
+ * where something differs; removes links of nodes that are no more; prints the tables to `out`, and where
+ * things lie. `only`: just the export of that name (NULL: everything). */
+enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, FILE *out,
+                         struct error *e);
+
+/* The targets of the experiments with summary and cost, and the stages, for make help. */
+void plan_help(const struct plan *plan, FILE *out);
+
+#endif

@@ -1,0 +1,155 @@
+/* The make rules of a plan, see plan.h. */
+#include "experiment/plan.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Writes a word of a command so that shell and make leave it as it is. */
+static void write_word(FILE *out, const char *text) {
+    bool plain = *text;
+    for (const char *c = text; *c && plain; c++) {
+        plain = isalnum((unsigned char)*c) || strchr("-_=./,:@+", *c);
+    }
+    if (!plain) {
+        fputc('\'', out);
+    }
+    for (; *text; text++) {
+        if (*text == '$') {
+            fputs("$$", out);
+        } else if (*text == '\'') {
+            fputs("'\\''", out);
+        } else {
+            fputc(*text, out);
+        }
+    }
+    if (!plain) {
+        fputc('\'', out);
+    }
+}
+
+/* One "--name=value"; false when out of memory. */
+static bool write_option(const struct plan *plan, FILE *out, const char *name, const char *value) {
+    const char *option = value ? pool_print(plan->pool, "--%s=%s", name, value) : NULL;
+    if (!option) {
+        return false;
+    }
+    fputc(' ', out);
+    write_word(out, option);
+    return true;
+}
+
+static bool write_rule(const struct plan *plan, const struct experiment *x, const struct node *node,
+                       FILE *out) {
+    const char *target = plan_artifact(plan, node), *folder = plan_folder(plan, node);
+    const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
+    const char *label = pool_print(plan->pool, "%s/%s", x->name, node->name);
+    if (!target || !folder || !ledger || !label) {
+        return false;
+    }
+    fprintf(out, "\n# %s\n%s: |", label, target);
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            const char *input = plan_artifact(plan, node->inputs[i].nodes[j]);
+            if (!input) {
+                return false;
+            }
+            fprintf(out, " %s", input);
+        }
+    }
+    fprintf(out, " %s/%s\n\t$(if $(V),,@echo '== %s';) %s/%s", plan->programs, node->stage->name, label,
+            plan->programs, node->stage->name);
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            if (!write_option(plan, out, node->stage->inputs[i].name,
+                              plan_artifact(plan, node->inputs[i].nodes[j]))) {
+                return false;
+            }
+        }
+    }
+    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
+        if (parameters_differs(node->parameters, i) &&
+            !write_option(plan, out, parameters_entry(node->parameters, i)->name,
+                          parameters_argument(node->parameters, i))) {
+            return false;
+        }
+    }
+    bool fine = write_option(plan, out, "output", folder) && write_option(plan, out, "ledger", ledger) &&
+                write_option(plan, out, "key", node->key) && write_option(plan, out, "label", label);
+    if (fine && node->stage->uses_backend && strcmp(plan->backend, "cpu")) {
+        fine = write_option(plan, out, "backend", plan->backend);
+    }
+    fprintf(out, " $(STAGE_OPTIONS)\n");
+    return fine;
+}
+
+/* Whether a node before this one, in the order of writing, has the same key. */
+static bool is_first(const struct plan *plan, size_t experiment, size_t node) {
+    const char *key = plan->experiments[experiment].nodes[node]->key;
+    for (size_t i = 0; i <= experiment; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j < (i == experiment ? node : x->node_count); j++) {
+            if (!strcmp(x->nodes[j]->key, key)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool write_target(const struct plan *plan, const struct experiment *x, const char *name, FILE *out,
+                         struct node *const *nodes, size_t count, bool only) {
+    fprintf(out, "\n.PHONY: %s\n%s: |", name, name);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = plan_artifact(plan, nodes[i]);
+        if (!path) {
+            return false;
+        }
+        fprintf(out, " \\\n  %s", path);
+    }
+    fprintf(out, "\n\t@$(PLAN) --publish=%s", x->name);
+    if (only) {
+        fprintf(out, " --only=%s", name);
+    }
+    fputc('\n', out);
+    return true;
+}
+
+enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
+    size_t size = 0;
+    *text = NULL;
+    FILE *out = open_memstream(text, &size);
+    if (!out) {
+        return pool_exhausted(e);
+    }
+    fputs("# Written by plan from the experiments, for ", out);
+    fputs(plan->title, out);
+    fputs("\n# A result that is there stays; its name is the hash of everything it depends on.\n", out);
+    bool fine = true;
+    for (size_t i = 0; i < plan->count && fine; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j < x->node_count && fine; j++) {
+            fine = !is_first(plan, i, j) || write_rule(plan, x, x->nodes[j], out);
+        }
+        fine = fine && write_target(plan, x, x->name, out, x->nodes, x->node_count, false);
+        for (size_t j = 0; j < x->export_count && fine; j++) {
+            const struct exported *export = &x->exports[j];
+            if (strcmp(export->name, x->name)) {
+                fine = write_target(plan, x, export->name, out, export->family->nodes,
+                                    export->family->node_count, true);
+            }
+        }
+    }
+    fputs("\n.PHONY: paper\npaper:", out);
+    for (size_t i = 0; i < plan->count; i++) {
+        fprintf(out, " %s", plan->experiments[i].name);
+    }
+    fputc('\n', out);
+    bool failed = ferror(out);
+    if (fclose(out) || failed || !fine) {
+        free(*text);
+        *text = NULL;
+        return pool_exhausted(e);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,142 @@
+/* The planner: reads experiments, profile, SET and backend and writes make rules, makes the links and files
+ * that users look at, or describes the targets for make help. See src/experiment/plan.h. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "experiment/plan.h"
+
+static const char usage[] =
+    "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n"
+    "\n"
+    "  --rules=FILE          write the make rules, unless the file holds them already\n"
+    "  --publish=EXPERIMENT  link the results, copy the figures, print the tables\n"
+    "  --only=NAME           just this figure or table of the experiment\n"
+    "  --help-targets        list what make can compute, and the stages\n"
+    "  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n"
+    "\n"
+    "  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
+    "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
+    "  --backend=cpu\n"
+    "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
+    "                        where things are: experiments, results, figures, build/bin\n";
+
+struct command {
+    struct plan_request request;
+    const char *rules, *publish, *only;
+    int help_targets, nodes;
+};
+
+/* Writes the rules only when they differ, so that make sees no change where there is none. */
+static enum status write_rules(const struct plan *plan, const char *path, struct error *e) {
+    char *text, *old = NULL;
+    size_t size = 0;
+    enum status status = plan_rules(plan, &text, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct error ignored;
+    bool same =
+        !access(path, F_OK) && file_read(path, &old, &size, &ignored) == STATUS_OK && !strcmp(old, text);
+    if (!same) {
+        status = file_write(path, text, strlen(text), e);
+    }
+    free(old);
+    free(text);
+    return status;
+}
+
+static void list_nodes(const struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        for (size_t j = 0; j < plan->experiments[i].node_count; j++) {
+            const struct node *node = plan->experiments[i].nodes[j];
+            printf("%s/%s\t%s\t%s\n", plan->experiments[i].name, node->name, node->stage->name, node->key);
+        }
+    }
+}
+
+static enum status execute(const struct command *c, struct error *e) {
+    struct plan plan;
+    enum status status = plan_read(&c->request, &plan, e);
+    if (status == STATUS_OK && c->rules) {
+        status = write_rules(&plan, c->rules, e);
+    }
+    if (status == STATUS_OK && c->publish) {
+        status = plan_publish(&plan, c->publish, c->only, stdout, e);
+    }
+    if (status == STATUS_OK && c->help_targets) {
+        plan_help(&plan, stdout);
+    }
+    if (status == STATUS_OK && c->nodes) {
+        list_nodes(&plan);
+    }
+    if (status == STATUS_OK && (fflush(stdout) || ferror(stdout))) {
+        status = error_set(e, STATUS_FAILED, "standard output: cannot write");
+    }
+    plan_free(&plan);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    struct command c = {.request = {.stages = all_stages,
+                                    .experiments = "experiments",
+                                    .profile = "paper",
+                                    .set = "",
+                                    .backend = "cpu",
+                                    .results = "results",
+                                    .figures = "figures",
+                                    .programs = "build/bin"}};
+    struct option_target {
+        const char *name;
+        const char **text;
+        int *flag;
+    } targets[] = {
+        {"rules", &c.rules, NULL},
+        {"publish", &c.publish, NULL},
+        {"only", &c.only, NULL},
+        {"help-targets", NULL, &c.help_targets},
+        {"nodes", NULL, &c.nodes},
+        {"profile", &c.request.profile, NULL},
+        {"set", &c.request.set, NULL},
+        {"backend", &c.request.backend, NULL},
+        {"experiments", &c.request.experiments, NULL},
+        {"results", &c.request.results, NULL},
+        {"figures", &c.request.figures, NULL},
+        {"programs", &c.request.programs, NULL},
+    };
+    enum { OPTIONS = sizeof targets / sizeof *targets };
+    struct option options[OPTIONS + 2] = {{0}};
+    for (int i = 0; i < OPTIONS; i++) {
+        options[i] =
+            (struct option){targets[i].name, targets[i].text ? required_argument : no_argument, NULL, i};
+    }
+    options[OPTIONS] = (struct option){"help", no_argument, NULL, OPTIONS};
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == OPTIONS) {
+            fputs(usage, stdout);
+            return STATUS_OK;
+        }
+        if (option < 0 || option > OPTIONS) {
+            fputs(usage, stderr);
+            return STATUS_BAD_INPUT;
+        }
+        if (targets[option].text) {
+            *targets[option].text = optarg;
+        } else {
+            *targets[option].flag = 1;
+        }
+    }
+    if (optind != argc || (!c.rules && !c.publish && !c.help_targets && !c.nodes)) {
+        fputs(usage, stderr);
+        return STATUS_BAD_INPUT;
+    }
+    struct error e;
+    enum status status = execute(&c, &e);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "%s\n", e.message);
+    }
+    return (int)status;
+}
