@@ -1,0 +1,121 @@
+/* Bins and blocks of data for figures: report/bins.h, report/blocks.h. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "report/bins.h"
+#include "report/blocks.h"
+#include "tests/report/artifacts.h"
+
+static void round_widths(void **state) {
+    (void)state;
+    const double a[] = {-0.17, 0.1}, b[] = {0.03, 0.19};
+    const double *const sets[] = {a, b};
+    struct bins bins;
+    struct error e;
+    assert_int_equal(bins_choose(sets, (const size_t[]){2, 2}, 2, 20, &bins, &e), STATUS_OK);
+    /* span 0.36 in 20: 0.018, rounded up to 0.02, edges at its multiples */
+    assert_true(fabs(bins.low + 0.18) < 1e-12 && fabs(bins.high - 0.2) < 1e-12);
+    assert_int_equal(bins.count, 19);
+    assert_int_equal(bins_choose(sets, (const size_t[]){2, 2}, 2, 1, &bins, &e), STATUS_OK);
+    assert_true(bins.high - bins.low >= 0.36 && bins.count <= 2);
+}
+
+static void all_equal(void **state) {
+    (void)state;
+    const double x[] = {3.0, 3.0}, zero[] = {0.0};
+    struct bins bins;
+    struct error e;
+    assert_int_equal(bins_choose(&(const double *){x}, (const size_t[]){2}, 1, 30, &bins, &e), STATUS_OK);
+    assert_true(bins.low <= 3.0 && bins.high > 3.0 && bins.count >= 1 && bins.count < 100);
+    assert_int_equal(bins_choose(&(const double *){zero}, (const size_t[]){1}, 1, 30, &bins, &e), STATUS_OK);
+    assert_true(bins.low <= 0.0 && bins.high > 0.0);
+}
+
+static void nothing_to_count(void **state) {
+    (void)state;
+    const double x[] = {1.0, (double)NAN};
+    struct bins bins;
+    struct error e;
+    assert_int_equal(bins_choose(&(const double *){x}, (const size_t[]){0}, 1, 5, &bins, &e), STATUS_BAD_INPUT);
+    assert_int_equal(bins_choose(&(const double *){x}, (const size_t[]){2}, 1, 5, &bins, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "expected finite numbers"));
+}
+
+static void histogram_block(void **state) {
+    (void)state;
+    const double x[] = {0.0, 0.1, 0.1, 0.9, 0.6, 2.0, -1.0, 1.0};
+    const struct bins bins = {0.0, 1.0, 2};
+    struct error e;
+    char *text;
+    size_t size, outside;
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(block_histogram(&bins, x, 8, &outside, out, &e), STATUS_OK);
+    fclose(out);
+    assert_string_equal(text, "0.25 3 1.73205081\n0.75 3 1.73205081\n\n\n");
+    assert_int_equal(outside, 2);
+    free(text);
+}
+
+static void columns_block(void **state) {
+    (void)state;
+    char folder[128], path[160];
+    const float loss[] = {3.5f, 2.25f, 1.0f};
+    const int64_t epochs[] = {10, 20, 30};
+    const double few[] = {1.0, 2.0};
+    struct npz_writer *w;
+    struct npz *npz;
+    struct error e = {0};
+    struct report_list members;
+    test_folder("blocks", folder);
+    snprintf(path, sizeof path, "%s/model.npz", folder);
+    assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
+    assert_int_equal(npz_add(w, "loss", NPZ_FLOAT32, 1, (const size_t[]){3}, loss, &e), STATUS_OK);
+    assert_int_equal(npz_add(w, "epochs", NPZ_INT64, 1, (const size_t[]){3}, epochs, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "few", few, 2, &e), STATUS_OK);
+    assert_int_equal(npz_add_text(w, "recipe", "stage=train\n", &e), STATUS_OK);
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    assert_int_equal(npz_read(path, &npz, &e), STATUS_OK);
+
+    char *text;
+    size_t size, count = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(report_split("#,epochs,loss", ',', &members, &e), STATUS_OK);
+    assert_int_equal(block_columns(npz, &members, &count, out, &e), STATUS_OK);
+    report_list_free(&members);
+    fclose(out);
+    assert_string_equal(text, "1 10 3.5\n2 20 2.25\n3 30 1\n\n\n");
+    assert_int_equal(count, 3);
+    free(text);
+
+    static const struct {
+        const char *members, *message;
+    } bad[] = {
+        {"loss,few", "member few: found 2 numbers, expected 3 as in loss"},
+        {"#,lost", "found no member lost, expected a vector"},
+        {"recipe", "member recipe: found 0 dimensions of text"},
+        {"#", "found no member but '#'"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        out = open_memstream(&text, &size);
+        assert_int_equal(report_split(bad[i].members, ',', &members, &e), STATUS_OK);
+        assert_int_equal(block_columns(npz, &members, &count, out, &e), STATUS_BAD_INPUT);
+        assert_non_null(strstr(e.message, bad[i].message));
+        report_list_free(&members);
+        fclose(out);
+        free(text);
+    }
+    npz_free(npz);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_widths),    cmocka_unit_test(all_equal),     cmocka_unit_test(nothing_to_count),
+        cmocka_unit_test(histogram_block), cmocka_unit_test(columns_block),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* Running gnuplot: report/gnuplot.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "report/gnuplot.h"
+#include "tests/report/artifacts.h"
+
+static void write_text(const char *folder, const char *name, const char *text) {
+    char path[200];
+    struct error e;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(file_write(path, text, strlen(text), &e), STATUS_OK);
+}
+
+static void version(void **state) {
+    (void)state;
+    char text[64];
+    struct error e = {0};
+    if (gnuplot_version(text, sizeof text, &e) != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    assert_true(text[0] >= '5' && text[0] <= '9');
+}
+
+static void missing(void **state) {
+    (void)state;
+    char text[64], *path = strdup(getenv("PATH"));
+    struct error e = {0};
+    assert_non_null(path);
+    setenv("PATH", "/nonexistent", 1);
+    enum status s = gnuplot_version(text, sizeof text, &e);
+    setenv("PATH", path, 1);
+    free(path);
+    assert_int_equal(s, STATUS_FAILED);
+    assert_non_null(strstr(e.message, "cannot run gnuplot"));
+    assert_non_null(strstr(e.message, "gnuplot-nox"));
+}
+
+/* A failure tells the line and what gnuplot says; the child's locale, home and settings are not the user's. */
+static void failure(void **state) {
+    (void)state;
+    char folder[128];
+    struct error e = {0};
+    test_folder("gnuplot", folder);
+    write_text(folder, "bad.gp", "set xlabel 'x'\nplot no_such_function(x)\n");
+    assert_int_equal(gnuplot_run(folder, "bad.gp", &e), STATUS_FAILED);
+    assert_non_null(strstr(e.message, "gnuplot bad.gp: "));
+    assert_non_null(strstr(e.message, "line 2: undefined function: no_such_function"));
+    assert_null(strchr(e.message, '\n'));
+    write_text(folder, ".gnuplot", "exit status 9\n");
+    write_text(folder, "good.gp", "set print 'out.txt'\nprint 1\n");
+    setenv("LC_ALL", "de_DE.UTF-8", 1);
+    enum status s = gnuplot_run(folder, "good.gp", &e);
+    unsetenv("LC_ALL");
+    assert_int_equal(s, STATUS_OK);
+}
+
+static void strings(void **state) {
+    (void)state;
+    char *text, folder[128], path[200], *data;
+    size_t size;
+    struct error e;
+    FILE *out = open_memstream(&text, &size);
+    fputs("set print 'out.txt'\nprint ", out);
+    gnuplot_string("it's \"a\\n\" `x` $y", out);
+    fclose(out);
+    test_folder("gnuplot", folder);
+    write_text(folder, "string.gp", text);
+    free(text);
+    assert_int_equal(gnuplot_run(folder, "string.gp", &e), STATUS_OK);
+    snprintf(path, sizeof path, "%s/out.txt", folder);
+    assert_int_equal(file_read(path, &data, &size, &e), STATUS_OK);
+    assert_string_equal(data, "it's \"a\\n\" `x` $y\n");
+    free(data);
+}
+
+static void dates(void **state) {
+    (void)state;
+    char folder[128], path[200], *data;
+    size_t size;
+    struct error e;
+    test_folder("gnuplot", folder);
+    write_text(folder, "a.pdf", "%PDF <</CreationDate (D:20261122010950Z)/ModDate (D:20261122010950+02'00)>> (D:2026)");
+    snprintf(path, sizeof path, "%s/a.pdf", folder);
+    assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
+    assert_int_equal(file_read(path, &data, &size, &e), STATUS_OK);
+    assert_string_equal(data,
+                        "%PDF <</CreationDate (D:19800101000000Z)/ModDate (D:19800101000000+02'00)>> (D:2026)");
+    free(data);
+    write_text(folder, "a.pdf", "/CreationDate (D:2026");
+    assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(failure),
+        cmocka_unit_test(strings), cmocka_unit_test(dates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
