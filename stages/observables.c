@@ -257,7 +257,7 @@ static enum status analyse(const struct stage_context *c, const struct fields *f
     return STATUS_OK;
 }
 
-/* Adds a copy: what is added has to outlive run(). */
+/* Adds a copy, because what is added has to outlive run(). */
 static enum status add(struct npz_writer *w, const char *name, size_t dimensions, const size_t *shape,
                        const double *data, struct error *e) {
     size_t size = sizeof *data;
@@ -268,7 +268,9 @@ static enum status add(struct npz_writer *w, const char *name, size_t dimensions
     if (!copy) {
         return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
     }
-    memcpy(copy, data, size);
+    for (size_t i = 0; i < size / sizeof *data; i++) {
+        copy[i] = isnan(data[i]) ? NAN : data[i]; /* a NaN's sign depends on the compiler */
+    }
     return npz_add_owned(w, name, NPZ_FLOAT64, dimensions, shape, copy, e);
 }
 
