@@ -41,7 +41,7 @@ struct score_model {
     size_t weight_count;
 };
 
-/* Writes the model's arrays into an artifact (the model must outlive the writer), and reads them back. */
+/* Adds copies of the model's arrays to an artifact, and reads them back. */
 enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e);
 enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e);
 void score_model_release(struct score_model *m);

@@ -6,6 +6,16 @@
 
 #include "diffusion/score.h"
 
+/* Adds a copy, which the writer frees. */
+static enum status add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
+                            const size_t *shape, const void *data, size_t size, struct error *e) {
+    void *copy = malloc(size);
+    if (!copy)
+        return error_set(e, STATUS_FAILED, "out of memory for %s", name);
+    memcpy(copy, data, size);
+    return npz_add_owned(writer, name, type, dimensions, shape, copy, e);
+}
+
 enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e) {
     const struct {
         const char *name;
@@ -17,7 +27,8 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
-        status = npz_add(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator, e);
+        status = add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
+                          m->volume * sizeof *m->propagator, e);
     if (status != STATUS_OK || m->kind == SCORE_GAUSSIAN)
         return status;
     status = npz_add_text(writer, "model.parameterisation",
@@ -29,11 +40,12 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     struct unet_tensor list[UNET_TENSORS];
     const size_t count = unet_tensors(&m->shape, list, NULL);
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = npz_add(writer, list[i].name, NPZ_FLOAT32, list[i].dimensions, list[i].shape,
-                         m->weights + list[i].offset, e);
+        status = add_copy(writer, list[i].name, NPZ_FLOAT32, list[i].dimensions, list[i].shape,
+                          m->weights + list[i].offset, list[i].count * sizeof *m->weights, e);
     const size_t frequencies = (size_t)m->shape.embedding / 2;
     if (status == STATUS_OK)
-        status = npz_add(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, m->frequencies, e);
+        status = add_copy(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, m->frequencies,
+                          frequencies * sizeof *m->frequencies, e);
     return status;
 }
 

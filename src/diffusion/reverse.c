@@ -1,4 +1,4 @@
-#include "diffusion/sampler.h"
+#include "diffusion/reverse.h"
 
 #include <math.h>
 #include <omp.h>
@@ -13,7 +13,7 @@
 /* What all workers share. */
 struct plan {
     const struct score_model *model;
-    const struct sampler_settings *settings;
+    const struct reverse_settings *settings;
     size_t steps;
     double *t, *s;               /* the grid and its noise levels */
     size_t *snapshot_step;       /* evaluation before which a snapshot is taken; steps: the result */
@@ -28,7 +28,7 @@ struct worker {
     double *gain, *fine, *workspace;  /* for filtering noise */
 };
 
-void sampler_grid(const struct sampler_settings *settings, double sigma, double *t) {
+void reverse_grid(const struct reverse_settings *settings, double sigma, double *t) {
     const int64_t n = settings->steps;
     const double low = function_log(schedule_noise(sigma, settings->t_end));
     const double high = function_log(schedule_noise(sigma, 1.0));
@@ -41,7 +41,7 @@ void sampler_grid(const struct sampler_settings *settings, double sigma, double 
 }
 
 static void place_snapshots(struct plan *p) {
-    const struct sampler_settings *s = p->settings;
+    const struct reverse_settings *s = p->settings;
     for (size_t k = 0; k < s->snapshot_count; k++) {
         const double t = 1.0 - s->snapshot_times[k];
         size_t best = 0;
@@ -95,7 +95,7 @@ static void step(const struct plan *p, struct worker *w, size_t i, size_t first,
         variance = s * s - next * next;
     else
         variance = schedule_g2(m->sigma, p->t[i]) * (1.0 - p->settings->t_end) / (double)(p->steps - 1);
-    const bool ancestral = p->settings->method == SAMPLER_ANCESTRAL;
+    const bool ancestral = p->settings->method == REVERSE_ANCESTRAL;
     for (int b = 0; b < n; b++) {
         const size_t at = (size_t)b * volume;
         float amplitude = 0;
@@ -118,9 +118,9 @@ static enum status draw(const struct plan *p, struct worker *w, size_t first, in
     for (int b = 0; b < n; b++) {
         float *own = w->phi + (size_t)b * volume;
         random_normal_float(p->prior, first + (size_t)b, 0, own, volume);
-        for (size_t i = 0; i < volume && p->settings->method != SAMPLER_DIRECT; i++)
+        for (size_t i = 0; i < volume && p->settings->method != REVERSE_DIRECT; i++)
             own[i] *= start;
-        if (p->settings->method == SAMPLER_DIRECT) {
+        if (p->settings->method == REVERSE_DIRECT) {
             for (size_t i = 0; i < volume; i++)
                 w->fine[i] = (double)own[i];
             fourier_filter(p->fourier, p->root_propagator, w->fine, w->fine, w->workspace);
@@ -177,9 +177,9 @@ static enum status worker_prepare(const struct plan *p, struct score *score, str
     return score_worker_new(score, &w->score, e);
 }
 
-static enum status plan_make(struct plan *p, const struct score_model *model, const struct sampler_settings *settings,
+static enum status plan_make(struct plan *p, const struct score_model *model, const struct reverse_settings *settings,
                              struct error *e) {
-    const bool direct = settings->method == SAMPLER_DIRECT;
+    const bool direct = settings->method == REVERSE_DIRECT;
     *p = (struct plan){.model = model, .settings = settings, .steps = direct ? 0 : (size_t)settings->steps};
     p->prior = random_key(settings->seed, "sample", "prior");
     p->noise = random_key(settings->seed, "sample", "noise");
@@ -190,11 +190,11 @@ static enum status plan_make(struct plan *p, const struct score_model *model, co
     if (!p->t || !p->s || !p->snapshot_step || !p->root_propagator)
         return error_set(e, STATUS_FAILED, "out of memory for a sampler");
     if (!direct)
-        sampler_grid(settings, model->sigma, p->t);
+        reverse_grid(settings, model->sigma, p->t);
     for (size_t i = 0; i < p->steps; i++)
         p->s[i] = schedule_noise(model->sigma, p->t[i]);
     place_snapshots(p);
-    if (settings->method == SAMPLER_EULER_MARUYAMA)
+    if (settings->method == REVERSE_EULER_MARUYAMA)
         return STATUS_OK;
     enum status status = fourier_new(model->extents, model->dimensions, &p->fourier, e);
     if (status == STATUS_OK && direct)
@@ -225,12 +225,12 @@ static enum status run(const struct plan *p, struct score *score, struct worker 
         struct error own;
         if (*interrupted == 0 && draw(p, &workers[omp_get_thread_num()], first + at, n, phi + at * p->model->volume,
                                       snapshots, interrupted, &own) != STATUS_OK)
-#pragma omp critical(sampler_error)
+#pragma omp critical(reverse_error)
         {
             *e = own;
             status = own.status;
         }
-#pragma omp critical(sampler_progress)
+#pragma omp critical(reverse_progress)
         {
             done += (size_t)n;
             if (progress)
@@ -242,12 +242,12 @@ static enum status run(const struct plan *p, struct score *score, struct worker 
     return status;
 }
 
-enum status sampler_run(const struct score_model *model, const struct sampler_settings *settings, size_t first,
+enum status reverse_run(const struct score_model *model, const struct reverse_settings *settings, size_t first,
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
-    if (settings->method == SAMPLER_ANCESTRAL && !settings->log_grid)
+    if (settings->method == REVERSE_ANCESTRAL && !settings->log_grid)
         return error_set(e, STATUS_BAD_INPUT, "method ancestral needs grid log-s");
-    if (settings->method == SAMPLER_DIRECT && model->kind != SCORE_GAUSSIAN)
+    if (settings->method == REVERSE_DIRECT && model->kind != SCORE_GAUSSIAN)
         return error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a unet");
     struct plan plan;
     struct score *score = NULL;

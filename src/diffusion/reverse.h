@@ -13,8 +13,8 @@
  *
  * Configuration i is a function of (seed, i): any split over threads and processes gives the same bits.
  */
-#ifndef DMSQ_DIFFUSION_SAMPLER_H
-#define DMSQ_DIFFUSION_SAMPLER_H
+#ifndef DMSQ_DIFFUSION_REVERSE_H
+#define DMSQ_DIFFUSION_REVERSE_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -23,10 +23,10 @@
 #include "base/progress.h"
 #include "diffusion/score.h"
 
-enum sampler_method { SAMPLER_EULER_MARUYAMA, SAMPLER_ANCESTRAL, SAMPLER_DIRECT };
+enum reverse_method { REVERSE_EULER_MARUYAMA, REVERSE_ANCESTRAL, REVERSE_DIRECT };
 
-struct sampler_settings {
-    enum sampler_method method;
+struct reverse_settings {
+    enum reverse_method method;
     bool log_grid;     /* uniform in log s instead of in t */
     int64_t steps;     /* evaluations of the score, >= 2 */
     double t_end;      /* last time of the grid */
@@ -38,12 +38,12 @@ struct sampler_settings {
 };
 
 /* The grid: steps times, descending from 1 to t_end. */
-void sampler_grid(const struct sampler_settings *settings, double sigma, double *t);
+void reverse_grid(const struct reverse_settings *settings, double sigma, double *t);
 
 /* Draws configurations first .. first+count-1 into phi (count x volume), in the field's own units (scaling
  * undone). snapshots: snapshot_count x snapshot_configurations x volume, NULL without. Ends early when
  * *interrupted becomes nonzero: STATUS_FAILED. progress counts configurations and may be NULL. */
-enum status sampler_run(const struct score_model *model, const struct sampler_settings *settings, size_t first,
+enum status reverse_run(const struct score_model *model, const struct reverse_settings *settings, size_t first,
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 

@@ -1,0 +1,244 @@
+/* Stage `train`: a score model from an ensemble.
+ *
+ * Artifact: the model (diffusion/score_model.c); and for a unet
+ *   loss            (epochs) mean denoising loss per configuration of each epoch, as trained on
+ *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
+ *                   on the validation ensemble where there is one, else on the training set.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "diffusion/dataset.h"
+#include "diffusion/excess.h"
+#include "diffusion/schedule.h"
+#include "diffusion/training.h"
+#include "network/initialise.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = "unet|gaussian",
+     .help = "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on "
+             "the training set (the Wiener filter), no training."},
+    {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published",
+     .choices = "published|preconditioned",
+     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise."},
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
+     .help = "Stride of the convolutions conv2-conv4: 2 contracts, as the text of A App. A says; 1 is the authors' released code."},
+    {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
+     .help = "What lies beyond the edge of the lattice for a convolution."},
+    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels",
+     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many."},
+    {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096,
+     .help = "Length of the time embedding, even."},
+    {.name = "sigma", .type = PARAMETER_REAL, .default_value = "25", .minimum = 1.001, .maximum = 1e6,
+     .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
+    {.name = "scaling", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|std|minmax",
+     .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values to -1 and "
+             "1 (the authors' code)."},
+    {.name = "noise-levels", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
+     .help = "Distribution of the noise levels trained on: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
+    {.name = "t-min", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
+     .help = "Smallest time trained on."},
+    {.name = "epochs", .type = PARAMETER_INTEGER, .default_value = "250", .minimum = 1, .maximum = 1000000,
+     .help = "Passes over the training set."},
+    {.name = "batch", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 65536,
+     .unit = "configurations", .help = "Configurations of one optimisation step."},
+    {.name = "learning-rate", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-12, .maximum = 10,
+     .help = "Step size of Adam."},
+    {.name = "learning-rate-decay", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|cosine",
+     .help = "cosine: the step size falls to a hundredth along half a cosine over the whole training."},
+    {.name = "ema", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.999999,
+     .help = "Decay of the running average of weights that is the result; 0: the last weights are."},
+    {.name = "flip", .type = PARAMETER_FLAG, .default_value = "no",
+     .help = "Z2 augmentation: the sign of every configuration is drawn anew in every epoch (A App. C)."},
+    {.name = "excess-levels", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 2, .maximum = 1000,
+     .help = "Noise levels at which the loss is compared with that of the Wiener filter."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of weights, shuffling, times and noise."},
+};
+
+static const struct stage_input inputs[] = {
+    {"training", "ensemble", true, false, "The configurations to learn from."},
+    {"validation", "ensemble", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+static struct unet_shape network_shape(const struct parameters *p, const struct score_model *m) {
+    return (struct unet_shape){.height = (int)m->extents[0],
+                               .width_sites = (int)m->extents[1],
+                               .width = (int)parameters_integer(p, "width"),
+                               .embedding = (int)parameters_integer(p, "embedding"),
+                               .stride = (int)parameters_integer(p, "stride"),
+                               .padding = parameters_is(p, "padding", "periodic") ? UNET_PERIODIC : UNET_ZEROS};
+}
+
+static enum status initialise(const struct parameters *p, struct score_model *m, struct error *e) {
+    if (m->dimensions != 2)
+        return error_set(e, STATUS_BAD_INPUT, "network unet is for 2 dimensions, the ensemble has %zu", m->dimensions);
+    m->shape = network_shape(p, m);
+    enum status status = unet_check(&m->shape, e);
+    if (status != STATUS_OK)
+        return status;
+    unet_tensors(&m->shape, NULL, &m->weight_count);
+    m->weights = malloc(m->weight_count * sizeof *m->weights);
+    m->frequencies = malloc((size_t)m->shape.embedding / 2 * sizeof *m->frequencies);
+    if (!m->weights || !m->frequencies)
+        return error_set(e, STATUS_FAILED, "out of memory for the weights");
+    const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
+    status = initialise_weights(&m->shape, seed, m->weights, e);
+    return status == STATUS_OK ? initialise_frequencies(&m->shape, seed, 30.0, m->frequencies, e) : status;
+}
+
+static struct training_settings settings_of(const struct parameters *p) {
+    return (struct training_settings){.seed = (uint64_t)parameters_integer(p, "seed"),
+                                      .epochs = parameters_integer(p, "epochs"),
+                                      .batch = parameters_integer(p, "batch"),
+                                      .learning_rate = parameters_real(p, "learning-rate"),
+                                      .cosine = parameters_is(p, "learning-rate-decay", "cosine"),
+                                      .ema = parameters_real(p, "ema"),
+                                      .log_noise = parameters_is(p, "noise-levels", "log-s"),
+                                      .t_min = parameters_real(p, "t-min"),
+                                      .flip = parameters_flag(p, "flip")};
+}
+
+/* Trains m on fields, going on from a checkpoint in the output folder where there is one. */
+static enum status optimise(struct stage_context *c, struct score_model *m, const float *fields, size_t count,
+                            struct npz_writer *writer, struct error *e) {
+    const struct training_settings settings = settings_of(c->parameters);
+    char checkpoint[4096];
+    if (snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.npz", c->folder) >= (int)sizeof checkpoint)
+        return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
+    struct training *training;
+    enum status status = training_new(m, fields, count, &settings, c->threads, &training, e);
+    if (status != STATUS_OK)
+        return status;
+    if (access(checkpoint, F_OK) == 0) {
+        status = training_restore(training, checkpoint, c->key, e);
+        if (status == STATUS_OK)
+            stage_note(c, "resumed", "at epoch %lld", (long long)training_epoch(training));
+        else
+            error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+    }
+    if (status == STATUS_OK) {
+        struct progress *progress = progress_new("train", "epochs", (uint64_t)settings.epochs, c->quiet);
+        status = training_run(training, checkpoint, c->key, c->interrupted, progress, e);
+        progress_end(progress);
+    }
+    if (status == STATUS_OK) {
+        const size_t epochs = (size_t)settings.epochs;
+        stage_note(c, "loss", "%.4f in the last epoch", training_loss(training)[epochs - 1]);
+        double *loss = malloc(epochs * sizeof *loss);
+        if (loss) {
+            memcpy(loss, training_loss(training), epochs * sizeof *loss);
+            status = npz_add_owned(writer, "loss", NPZ_FLOAT64, 1, &epochs, loss, e);
+        } else
+            status = error_set(e, STATUS_FAILED, "out of memory for the loss curve");
+        training_finish(training);
+    }
+    training_free(training);
+    return status;
+}
+
+static enum status add_excess(struct stage_context *c, const struct score_model *m, const float *fields, size_t count,
+                              struct npz_writer *writer, struct error *e) {
+    enum { MOST = 1024 }; /* configurations: errors of a few per cent of the excess */
+    const struct parameters *p = c->parameters;
+    struct excess x;
+    enum status status = excess_measure(m, fields, count < MOST ? count : MOST,
+                                        (size_t)parameters_integer(p, "excess-levels"), parameters_real(p, "t-min"),
+                                        (uint64_t)parameters_integer(p, "seed"), c->threads, &x, e);
+    if (status != STATUS_OK)
+        return status;
+    const struct {
+        const char *name;
+        double **data;
+    } arrays[] = {{"excess.sigma", &x.sigma},
+                  {"excess.loss", &x.loss},
+                  {"excess.wiener", &x.wiener},
+                  {"excess.excess", &x.excess},
+                  {"excess.error", &x.error}};
+    for (size_t i = 0; i < 5 && status == STATUS_OK; i++) {
+        status = npz_add_owned(writer, arrays[i].name, NPZ_FLOAT64, 1, &x.levels, *arrays[i].data, e);
+        *arrays[i].data = NULL;
+    }
+    excess_release(&x);
+    return status;
+}
+
+/* The excess on the validation ensemble, else on the training set. */
+static enum status validate(struct stage_context *c, const struct score_model *m, const float *training, size_t count,
+                            struct npz_writer *writer, struct error *e) {
+    if (stage_input_count(c, "validation") == 0)
+        return add_excess(c, m, training, count, writer, e);
+    float *fields;
+    size_t validation;
+    enum status status = dataset_fields(stage_input(c, "validation", 0), m, &fields, &validation, e);
+    if (status == STATUS_OK)
+        status = add_excess(c, m, fields, validation, writer, e);
+    free(fields);
+    return status;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    const struct parameters *p = c->parameters;
+    const bool gaussian = parameters_is(p, "network", "gaussian");
+    const enum dataset_scaling scaling = parameters_is(p, "scaling", "std")      ? DATASET_STD
+                                         : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
+                                                                                 : DATASET_NONE;
+    struct score_model m = {.kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
+                            .parameterisation = parameters_is(p, "parameterisation", "preconditioned")
+                                                    ? SCORE_PRECONDITIONED
+                                                    : SCORE_PUBLISHED,
+                            .sigma = parameters_real(p, "sigma")};
+    float *fields = NULL;
+    size_t count = 0;
+    struct npz_writer *writer = NULL;
+    enum status status = dataset_describe(stage_input(c, "training", 0), scaling, &m, e);
+    if (status == STATUS_OK)
+        status = dataset_fields(stage_input(c, "training", 0), &m, &fields, &count, e);
+    if (status == STATUS_OK)
+        status = dataset_propagator(fields, count, c->threads, &m, e);
+    if (status == STATUS_OK && !gaussian)
+        status = initialise(p, &m, e);
+    if (status == STATUS_OK)
+        status = stage_artifact(c, &writer, e);
+    if (status == STATUS_OK && !gaussian)
+        status = optimise(c, &m, fields, count, writer, e);
+    if (status == STATUS_OK && !gaussian)
+        status = validate(c, &m, fields, count, writer, e);
+    if (status == STATUS_OK)
+        status = score_model_add(&m, writer, e);
+    free(fields);
+    score_model_release(&m);
+    return status;
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    const int64_t width = parameters_integer(p, "width"), embedding = parameters_integer(p, "embedding");
+    if (embedding % 2 != 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: embedding %lld found, an even number expected", where,
+                         (long long)embedding);
+    if (width > 16 ? width % 32 != 0 : width != 4 && width != 8 && width != 16)
+        return error_set(e, STATUS_BAD_INPUT, "%s: width %lld found, 4, 8, 16 or a multiple of 32 expected", where,
+                         (long long)width);
+    return STATUS_OK;
+}
+
+const struct stage stage_train = {
+    .name = "train",
+    .summary = "score model by denoising score matching, or the Gaussian model of the measured propagator",
+    .version = 1,
+    .uses_backend = true,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
