@@ -139,8 +139,9 @@ static void trajectory(struct sampler *s) {
     random_uniform_lanes(s->accept_key, s->first, s->step, uniform, 1);
     int accept[LANES], all = 1;
     for (int l = 0; l < LANES; l++) {
-        const double weight = function_exp(-dH[l]);
-        accept[l] = uniform[l] < weight; /* a NaN is refused */
+        /* A trajectory that left all bounds has dH = infinity or, from differences of infinities, NaN. */
+        const double weight = dH[l] < INFINITY ? function_exp(-dH[l]) : 0.0;
+        accept[l] = uniform[l] < weight;
         s->accepted[l] += accept[l] ? 1.0 : 0.0;
         s->exp_minus_dH[l] += weight;
         all = all && accept[l];
