@@ -32,7 +32,7 @@ struct stage_context {
     const char *backend;                     /* "cpu" or "cuda" */
     int threads;                             /* worker threads; results never depend on it */
     int quiet;                               /* no progress */
-    const char *folder;                      /* output folder; exists; checkpoints may lie here */
+    const char *folder;                      /* output folder; exists; checkpoint.npz may lie here, and is removed at the end */
     const char *recipe;                      /* canonical text, goes into the artifact */
     const char *key;                         /* its SHA-256, 64 hex digits */
     const volatile sig_atomic_t *interrupted; /* set by SIGINT and SIGTERM: save what is worth it, return */
