@@ -2,7 +2,7 @@
  *
  *   ledger --root=results              all runs, newest last
  *   ledger --root=results 3fa9         everything about the runs of the artifact 3fa9...
- *   ledger --root=results --rebuild    from ROOT/artifacts/.../runs/.json
+ *   ledger --root=results --rebuild    builds it anew from the records under results/artifacts
  */
 #include <getopt.h>
 #include <stdbool.h>
