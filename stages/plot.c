@@ -25,8 +25,8 @@ static const struct parameter parameters[] = {
      .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
              "are, one a column."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
-     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns '#' counts 1, 2, 3, "
-             "... (\"#,loss\")."},
+     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns index counts 1, 2, 3, "
+             "... (\"index,loss\")."},
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
      .help = "Bins of a histogram; without a range the most there are, of a round width."},
     {.name = "range", .type = PARAMETER_REALS, .default_value = "",
@@ -260,6 +260,10 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return remove(path);
 }
 
+static void remove_folder(const char *folder) {
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static enum status draw_all(struct stage_context *c, struct figure *f, const char *folder, struct error *e) {
     char *path = NULL, version[128];
     enum status s = gnuplot_version(version, sizeof version, e);
@@ -298,11 +302,19 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && !parameters_is(p, "kind", "histogram")) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
     }
-    if (s == STATUS_OK && (asprintf(&folder, "%s/gnuplot-XXXXXX", c->folder) < 0 || mkdtemp(folder) == NULL)) {
-        s = error_set(e, STATUS_FAILED, "%s: cannot make a temporary folder: %s", c->folder, strerror(errno));
-    } else if (s == STATUS_OK) {
+    if (s == STATUS_OK && asprintf(&folder, "%s/gnuplot", c->folder) < 0) {
+        folder = NULL;
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    if (s == STATUS_OK) {
+        remove_folder(folder); /* of a run that was killed; the lock of the output folder is ours */
+        s = file_make_folder(folder, e);
+    }
+    if (s == STATUS_OK) {
         s = draw_all(c, &f, folder, e);
-        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    if (folder != NULL) {
+        remove_folder(folder);
     }
     free(folder);
     free(f.entries);

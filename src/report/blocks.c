@@ -74,7 +74,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     const char *first = NULL; /* the member that has set the length */
     for (size_t c = 0; c < members->count && s == STATUS_OK; c++) {
         size_t n;
-        if (strcmp(members->item[c], "#") == 0) {
+        if (strcmp(members->item[c], "index") == 0) {
             continue;
         }
         s = block_numbers(npz, members->item[c], &column[c], &n, e);
@@ -88,7 +88,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
         }
     }
     if (s == STATUS_OK && first == NULL) {
-        s = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but '#', expected a vector's name");
+        s = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
     }
     for (size_t i = 0; s == STATUS_OK && i < *count; i++) {
         for (size_t c = 0; c < members->count; c++) {

@@ -84,7 +84,7 @@ static void columns_block(void **state) {
     char *text;
     size_t size, count = 0;
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(report_split("#,epochs,loss", ',', &members, &e), STATUS_OK);
+    assert_int_equal(report_split("index,epochs,loss", ',', &members, &e), STATUS_OK);
     assert_int_equal(block_columns(npz, &members, &count, out, &e), STATUS_OK);
     report_list_free(&members);
     fclose(out);
@@ -96,9 +96,9 @@ static void columns_block(void **state) {
         const char *members, *message;
     } bad[] = {
         {"loss,few", "member few: found 2 numbers, expected 3 as in loss"},
-        {"#,lost", "found no member lost, expected a vector"},
+        {"index,lost", "found no member lost, expected a vector"},
         {"recipe", "member recipe: found 0 dimensions of text"},
-        {"#", "found no member but '#'"},
+        {"index", "found no member but index"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         out = open_memstream(&text, &size);

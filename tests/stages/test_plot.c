@@ -1,0 +1,154 @@
+/* Stage `plot`: every style of figures/ draws, bytes are the same from run to run, messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/report/artifacts.h"
+#include "tests/stages/run_stage.h"
+
+extern const struct stage stage_plot;
+
+static char folder[128], rows[3][512], model[512], reference[512];
+
+static int prepare(void **state) {
+    (void)state;
+    char path[3][160], text[160];
+    const double sigma[] = {0.01, 0.1, 1, 10}, excess[] = {0.2, 1.5, 0.7, -0.1}, error[] = {0.1, 0.1, 0.2, 0.2};
+    const double loss[] = {900, 300, 150, 120, 110};
+    struct npz_writer *w;
+    struct error e;
+    test_folder("plot", folder);
+    write_rows(folder, path);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(rows[i], sizeof rows[i], "--data=%s", path[i]);
+    }
+    snprintf(reference, sizeof reference, "--reference=%s", path[2]);
+    snprintf(text, sizeof text, "%s/model.npz", folder);
+    snprintf(model, sizeof model, "--data=%s", text);
+    assert_int_equal(npz_create(text, &w, &e), STATUS_OK);
+    assert_int_equal(npz_add_text(w, "recipe", "stage=train\nversion=1\n", &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "excess.sigma", sigma, 4, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "excess.excess", excess, 4, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "excess.error", error, 4, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "loss", loss, 5, &e), STATUS_OK);
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    return 0;
+}
+
+static void read_figure(const char *name, const char *format, char **data, size_t *size) {
+    char path[192];
+    struct error e;
+    snprintf(path, sizeof path, "%s/%s/figure.%s", folder, name, format);
+    if (file_read(path, data, size, &e) != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    assert_true(*size > 1000);
+}
+
+static const char *output(const char *name) {
+    static char text[8][176];
+    static size_t next;
+    char *t = text[next++ % 8];
+    snprintf(t, 176, "--output=%s/%s", folder, name);
+    return t;
+}
+
+static void all_styles(void **state) {
+    (void)state;
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("excess"), model, model, "--style=figures/excess.gp",
+                                                     "--kind=columns", "--labels=it's|b",
+                                                     "--members=excess.sigma,excess.excess,excess.error", NULL},
+                               NULL),
+                     0);
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("loss"), model, "--style=figures/loss.gp", "--kind=columns",
+                                                     "--members=index,loss", NULL},
+                               NULL),
+                     0);
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("histogram"), rows[0], rows[1], "--kind=histogram",
+                                                     "--style=figures/magnetization.gp", "--range=-1,1", "--bins=10",
+                                                     "--labels=a|b", "--title=T", "--xlabel=X", "--ylabel=Y", NULL},
+                               NULL),
+                     0);
+    char *data;
+    size_t size;
+    read_figure("excess", "svg", &data, &size);
+    assert_non_null(strstr(data, "it's"));
+    free(data);
+    read_figure("histogram", "pdf", &data, &size);
+    assert_memory_equal(data, "%PDF-", 5);
+    free(data);
+    /* nothing is left but the figures and what every stage leaves */
+    char path[192];
+    snprintf(path, sizeof path, "%s/loss/gnuplot", folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* Two runs of one recipe in two folders more than a second apart. */
+static void same_bytes(void **state) {
+    (void)state;
+    const char *const formats[] = {"svg", "png", "pdf"};
+    for (int i = 0; i < 2; i++) {
+        const char *const arguments[] = {output(i == 0 ? "one" : "another"), rows[0], rows[1], rows[2], reference,
+                                         "--style=figures/magnetization.gp", "--kind=histogram", "--labels=a|b|c",
+                                         NULL};
+        assert_int_equal(run_stage(&stage_plot, arguments, NULL), 0);
+        if (i == 0) {
+            sleep(1);
+            usleep(100000);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        char *a, *b;
+        size_t size_a, size_b;
+        read_figure("one", formats[i], &a, &size_a);
+        read_figure("another", formats[i], &b, &size_b);
+        assert_int_equal(size_a, size_b);
+        assert_memory_equal(a, b, size_a);
+        free(a);
+        free(b);
+    }
+}
+
+static void messages(void **state) {
+    (void)state;
+    char bad[192], style[256];
+    struct error e;
+    snprintf(bad, sizeof bad, "%s/bad.gp", folder);
+    snprintf(style, sizeof style, "--style=%s", bad);
+    assert_int_equal(file_write(bad, "\nplot nothing(x)\n", 17, &e), STATUS_OK);
+    expect_message(&stage_plot, (const char *const[]){output("a"), rows[0], style, "--kind=histogram", NULL}, 1,
+                   "bad.gp\" line 2: undefined function: nothing");
+    assert_int_equal(file_write(bad, "x = 1\n", 6, &e), STATUS_OK);
+    expect_message(&stage_plot, (const char *const[]){output("a"), rows[0], style, "--kind=histogram", NULL}, 1,
+                   "gnuplot has drawn nothing into figure.svg");
+    const char *good = "--style=figures/magnetization.gp";
+    expect_message(&stage_plot,
+                   (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--labels=a|b", NULL}, 2,
+                   "parameter labels: found 2 labels, expected 1");
+    expect_message(&stage_plot,
+                   (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--range=1,0", NULL}, 2,
+                   "parameter range");
+    expect_message(&stage_plot,
+                   (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--members=M,chi2", NULL}, 2,
+                   "parameter members: found 2 names, expected one");
+    expect_message(&stage_plot,
+                   (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--members=magnet", NULL}, 2,
+                   "found no member magnet");
+    expect_message(&stage_plot,
+                   (const char *const[]){output("a"), rows[0], reference, good, "--kind=columns", NULL}, 2,
+                   "found an input reference");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(same_bytes),
+                                       cmocka_unit_test(messages)};
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
