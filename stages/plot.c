@@ -25,8 +25,8 @@ static const struct parameter parameters[] = {
      .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
              "are, one a column."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
-     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns index counts 1, 2, 3, "
-             "... (\"index,loss\")."},
+     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
+             "counts 1, 2, 3, ... (\"index,loss\")."},
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
      .help = "Bins of a histogram; without a range the most there are, of a round width."},
     {.name = "range", .type = PARAMETER_REALS, .default_value = "",

@@ -74,7 +74,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     const char *first = NULL; /* the member that has set the length */
     for (size_t c = 0; c < members->count && s == STATUS_OK; c++) {
         size_t n;
-        if (strcmp(members->item[c], "index") == 0) {
+        if (strcmp(members->item[c], "index") == 0 || strcmp(members->item[c], "#") == 0) {
             continue;
         }
         s = block_numbers(npz, members->item[c], &column[c], &n, e);

@@ -19,7 +19,7 @@ enum status block_numbers(const struct npz *npz, const char *member, double **x,
 enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside,
                             FILE *out, struct error *e);
 
-/* A column a member, in the order given, all of one length; the member "index" stands for 1, 2, 3, ... */
+/* A column a member, in the order given, all of one length; the member "index" or "#" stands for 1, 2, 3, ... */
 enum status block_columns(const struct npz *npz, const struct report_list *members, size_t *count, FILE *out,
                           struct error *e);
 

@@ -17,7 +17,7 @@ static const struct {
     {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`"},
     {"action", "\\langle S\\rangle/V", "action per site"},
     {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium"},
-    {"xi", "\\xi", "second-moment correlation length, lattice units"},
+    {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p"},
 };
 
 const char *observable_meaning(const char *observable) {

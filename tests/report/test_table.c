@@ -116,7 +116,7 @@ static const char expected_markdown[] =
     "- `M`: mean of the field over the sites\n"
     "- `chi2`: two-point susceptibility, `V(<M^2> - <M>^2)`\n"
     "- `action`: action per site\n"
-    "- `xi`: second-moment correlation length, lattice units\n"
+    "- `xi`: second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p\n"
     "\n"
     "First note.\n"
     "\n"
