@@ -30,7 +30,8 @@ static const struct parameter parameters[] = {
     {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "164", .minimum = 1, .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
      .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
-             "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half."},
+             "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half. Langevin needs "
+             "many times 1/dt."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
      .help = "Steps from one configuration of a chain to its next."},
