@@ -2,13 +2,16 @@
 #include "store/ledger.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -199,31 +202,49 @@ static enum status insert(sqlite3 *db, const char *path, const char *json, struc
     return fine ? STATUS_OK : ledger_failed(db, path, e);
 }
 
-/* Which file a path names at the moment: a rebuilt ledger is another one. */
-static ino_t identity(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 ? info.st_ino : 0;
+/* Takes the lock FILE.lock: shared to enter runs (SQLite keeps those apart), exclusive to put another database
+ * in place of the ledger, which SQLite knows nothing of. Returns the descriptor to close, or -1. */
+static int take_lock(const char *path, int kind, struct error *e) {
+    size_t size = strlen(path) + 8;
+    char *name = malloc(size);
+    if (name == NULL) {
+        error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        return -1;
+    }
+    snprintf(name, size, "%s.lock", path);
+    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    free(name);
+    enum { PAUSE_MILLISECONDS = 10 };
+    for (int waited = 0; file >= 0 && flock(file, kind | LOCK_NB) != 0; waited += PAUSE_MILLISECONDS) {
+        if (errno != EINTR && (errno != EWOULDBLOCK || waited > LEDGER_WAIT_MILLISECONDS)) {
+            close(file);
+            file = -1;
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = PAUSE_MILLISECONDS * 1000000L}, NULL);
+        }
+    }
+    if (file < 0) {
+        error_set(e, STATUS_FAILED, "%s: ledger: cannot lock %s.lock: %s", path, path, strerror(errno));
+    }
+    return file;
 }
 
 enum status ledger_enter(const char *path, const char *json, struct error *e) {
-    for (int attempt = 0; attempt < 10; attempt++) {
-        ino_t before = identity(path);
-        sqlite3 *db;
-        enum status status = ledger_open(path, true, &db, e);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    int lock = take_lock(path, LOCK_SH, e);
+    if (lock < 0) {
+        return e->status;
+    }
+    sqlite3 *db;
+    enum status status = ledger_open(path, true, &db, e);
+    if (status == STATUS_OK) {
         status = insert(db, path, json, e);
         if (status == STATUS_OK) {
             status = execute(db, "COMMIT", path, e);
         }
         sqlite3_close(db); /* rolls back what was not committed */
-        /* While we waited for the lock, a rebuild may have put a new ledger in place of the one we hold. */
-        if (status != STATUS_OK || (before != 0 && identity(path) == before)) {
-            return status;
-        }
     }
-    return error_set(e, STATUS_FAILED, "%s: ledger: is being replaced again and again", path);
+    close(lock);
+    return status;
 }
 
 /* --- rebuilding ---------------------------------------------------------------------------------- */
@@ -276,13 +297,10 @@ enum status ledger_rebuild(const char *path, const char *root, struct error *e) 
     snprintf(journal, size, "%s-journal", path);
     unlink(temporary);
     /* Whoever enters a run now waits, and then finds the new ledger. A record is written before its run is
-     * entered, so what came before is found below. An old ledger that is broken cannot be locked. */
-    sqlite3 *old = NULL, *db = NULL;
-    struct error ignored;
-    if (access(path, F_OK) == 0 && ledger_open(path, true, &old, &ignored) != STATUS_OK) {
-        old = NULL;
-    }
-    enum status status = ledger_open(temporary, true, &db, e);
+     * entered, so what came before is found below. */
+    int lock = take_lock(path, LOCK_EX, e);
+    sqlite3 *db = NULL;
+    enum status status = lock < 0 ? e->status : ledger_open(temporary, true, &db, e);
     if (status == STATUS_OK) {
         status = enter_all(db, path, root, e);
         if (status == STATUS_OK) {
@@ -297,7 +315,9 @@ enum status ledger_rebuild(const char *path, const char *root, struct error *e) 
     if (status != STATUS_OK) {
         unlink(temporary);
     }
-    sqlite3_close(old);
+    if (lock >= 0) {
+        close(lock);
+    }
     free(temporary);
     free(journal);
     return status;

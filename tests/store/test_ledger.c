@@ -1,0 +1,329 @@
+/* Run records and the ledger: what is entered is found, a rebuilt ledger has the same content, many processes
+ * enter runs at once, and broken files are told apart from missing ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/file.h"
+#include "store/ledger.h"
+#include "store/record.h"
+#include "tests/scratch.h"
+
+static char root[256], ledger[300];
+
+static int setup(void **state) {
+    (void)state;
+    snprintf(root, sizeof root, "%s", scratch_folder("ledger"));
+    snprintf(ledger, sizeof ledger, "%s/ledger.sqlite", root);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    scratch_remove(root);
+    return 0;
+}
+
+static const struct parameter table[] = {
+    {"kappa", PARAMETER_REAL, "0.21", 0, 1, NULL, "", ""},
+    {"seed", PARAMETER_INTEGER, "17", 0, 1e15, NULL, "", ""},
+};
+
+/* A run of the artifact with key "<digit><digit>...": record on disk, and what it holds. */
+static struct record *make_run(int digit, const char *status) {
+    struct error e;
+    char key[65], folder[400], path[500];
+    snprintf(key, sizeof key, "%064x", digit);
+    memmove(key, key + 56, 8); /* distinct in the digits that are shown */
+    snprintf(folder, sizeof folder, "%s/artifacts/%s", root, key);
+    snprintf(path, sizeof path, "%s/runs", folder);
+    assert_int_equal(file_make_folder(path, &e), STATUS_OK);
+    struct record *r = record_new("train", 2, key, "kappa=0.21\nstage=train\n", folder);
+    assert_non_null(r);
+    struct parameters *p = parameters_new(table, 2);
+    record_parameters(r, p);
+    parameters_free(p);
+    record_label(r, "table1/model");
+    record_threads(r, 2);
+    record_input(r, "training", "a.npz", "00ff", "11aa");
+    record_input(r, "training", "b.npz", "00fe", "11ab");
+    record_note(r, "loss", "0.25");
+    record_note(r, "odd", "a 'quoted' \"text\"\nof two lines, \xc3\xa9, and \xff");
+    if (strcmp(status, "running") != 0) {
+        record_output(r, "artifact.npz", 5000000000u, "22bb");
+        record_end(r, status, strcmp(status, "failed") == 0 ? "diverged" : "");
+    }
+    snprintf(path, sizeof path, "%s/runs/%s.json", folder, record_name(r));
+    assert_int_equal(record_write(r, path, &e), STATUS_OK);
+    return r;
+}
+
+static void enter(struct record *r) {
+    struct error e = {0};
+    char *json = record_json(r);
+    if (ledger_enter(ledger, json, &e) != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    free(json);
+    record_free(r);
+}
+
+/* All tables as SQL-quoted text, in the order of the rows as they lie. */
+static char *dump(const char *path) {
+    static const char *const tables[] = {"runs", "parameters", "inputs", "outputs", "notes", "environment"};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        char sql[100];
+        sqlite3_stmt *s;
+        snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[t]);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+        while (sqlite3_step(s) == SQLITE_ROW) {
+            fprintf(out, "%s", tables[t]);
+            for (int i = 0; i < sqlite3_column_count(s); i++) {
+                const unsigned char *value = sqlite3_column_text(s, i);
+                fprintf(out, "|%d:%s", sqlite3_column_type(s, i), value ? (const char *)value : "");
+            }
+            fprintf(out, "\n");
+        }
+        sqlite3_finalize(s);
+    }
+    sqlite3_close(db);
+    fclose(out);
+    return text;
+}
+
+static char *shown(const char *prefix) {
+    struct error e = {0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    enum status status = prefix ? ledger_show_runs(out, ledger, prefix, &e) : ledger_show(out, ledger, &e);
+    fclose(out);
+    if (status != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    return text;
+}
+
+static void records(void **state) {
+    (void)state;
+    struct error e;
+    struct record *r = make_run(1, "done"), *again;
+    char path[700];
+    snprintf(path, sizeof path, "%s/runs/%s.json", record_text(r, "folder"), record_name(r));
+    assert_int_equal(record_read(path, &again, &e), STATUS_OK);
+    char *a = record_json(r), *b = record_json(again);
+    assert_string_equal(a, b);
+    assert_string_equal(record_name(r), record_name(again));
+    assert_string_equal(record_text(again, "status"), "done");
+    assert_string_equal(record_text(again, "no such member"), "");
+    /* Facts that must be there. */
+    static const char *const wanted[] = {"\"seed\": 17", "\"kappa\": \"0.21\"", "\"threads\": 2", "\"wall_seconds\":",
+                                         "\"cpu_user_seconds\":", "\"peak_memory_bytes\":", "\"git_commit\":",
+                                         "\"processor\":", "\"kernel\":", "\"host\":", "\"compiler\":", "\"SQLite\":",
+                                         "\"OpenSSL\":", "\"libzip\":", "\"zlib\":", "\"bytes\": 5000000000"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_non_null(strstr(a, wanted[i]));
+    }
+    free(a);
+    free(b);
+    record_free(r);
+    record_free(again);
+    assert_int_equal(file_write(path, "{\"format\": 1, ", 14, &e), STATUS_OK);
+    assert_int_equal(record_read(path, &again, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, ".json:1: is not a run record: "));
+    assert_int_equal(file_write(path, "{\"format\": 1, \"id\": 5}", 22, &e), STATUS_OK);
+    assert_int_equal(record_read(path, &again, &e), STATUS_BAD_INPUT);
+    assert_int_equal(file_write(path, "[]", 2, &e), STATUS_OK);
+    assert_int_equal(record_read(path, &again, &e), STATUS_BAD_INPUT);
+}
+
+static void enter_and_show(void **state) {
+    (void)state;
+    struct error e = {0};
+    enter(make_run(0xabc1, "done"));
+    enter(make_run(0xabc2, "failed"));
+    enter(make_run(0xabc3, "running"));
+    char *text = shown(NULL);
+    assert_non_null(strstr(text, "done         train  table1/model  0000abc10000"));
+    assert_non_null(strstr(text, "failed       train  table1/model  0000abc20000"));
+    assert_non_null(strstr(text, "interrupted  train  table1/model  0000abc30000")); /* nobody holds its lock */
+    free(text);
+    text = shown("0000abc2");
+    static const char *const wanted[] = {"diverged", "kappa                   0.21", "b.npz", "5000000000 bytes", "22bb",
+                                         "loss                    0.25", "processor"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            fail_msg("'%s' is missing in:\n%s", wanted[i], text);
+        }
+    }
+    assert_null(strstr(text, "0000abc1"));
+    free(text);
+    /* The same run again takes the place of its earlier state. */
+    struct record *r = make_run(0xabc4, "running");
+    char *json = record_json(r);
+    assert_int_equal(ledger_enter(ledger, json, &e), STATUS_OK);
+    free(json);
+    record_end(r, "done", "");
+    enter(r);
+    text = shown(NULL);
+    assert_null(strstr(text, "interrupted  train  table1/model  0000abc4"));
+    assert_non_null(strstr(text, "done         train  table1/model  0000abc4"));
+    free(text);
+    assert_int_equal(ledger_show_runs(stderr, ledger, "ffff", &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "no run of an artifact whose key begins with 'ffff'"));
+    assert_int_equal(ledger_show_runs(stderr, ledger, "xyz", &e), STATUS_BAD_INPUT);
+}
+
+static void running_while_locked(void **state) {
+    (void)state;
+    struct record *r = make_run(0xabc5, "running");
+    char lock[700];
+    snprintf(lock, sizeof lock, "%s/lock", record_text(r, "folder"));
+    enter(r);
+    int file = open(lock, O_RDWR | O_CREAT, 0666);
+    assert_true(file >= 0);
+    assert_int_equal(flock(file, LOCK_EX), 0);
+    char *text = shown(NULL);
+    assert_non_null(strstr(text, "running      train"));
+    free(text);
+    close(file);
+    text = shown(NULL);
+    assert_non_null(strstr(text, "interrupted  train"));
+    free(text);
+}
+
+static void rebuild(void **state) {
+    (void)state;
+    struct error e = {0};
+    static const int digits[] = {7, 3, 0xff, 5, 1}; /* entered in another order than they are found */
+    for (size_t i = 0; i < 5; i++) {
+        enter(make_run(digits[i], i == 1 ? "failed" : i == 2 ? "running" : i == 3 ? "interrupted" : "done"));
+    }
+    char *before = dump(ledger);
+    for (int broken = 0; broken < 4; broken++) {
+        if (broken == 1) {
+            assert_int_equal(file_write(ledger, "this is no database, whatever its name says", 43, &e), STATUS_OK);
+            assert_int_equal(ledger_enter(ledger, "{\"id\": \"x\"}", &e), STATUS_BAD_INPUT);
+            assert_non_null(strstr(e.message, "ledger.sqlite: ledger: file is not a database"));
+            assert_non_null(strstr(e.message, "can be rebuilt"));
+        } else if (broken == 2) {
+            unlink(ledger);
+        } else if (broken == 3) {
+            assert_int_equal(truncate(ledger, 5000), 0);
+        }
+        if (ledger_rebuild(ledger, root, &e) != STATUS_OK) {
+            fail_msg("%s", e.message);
+        }
+        char *after = dump(ledger);
+        assert_string_equal(before, after);
+        free(after);
+    }
+    /* A record that cannot be read: its name is told, and the ledger stays. */
+    char path[600];
+    snprintf(path, sizeof path, "%s/artifacts/x/runs", root);
+    assert_int_equal(file_make_folder(path, &e), STATUS_OK);
+    strcat(path, "/bad.json");
+    assert_int_equal(file_write(path, "{", 1, &e), STATUS_OK);
+    assert_int_equal(ledger_rebuild(ledger, root, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "artifacts/x/runs/bad.json:1: is not a run record"));
+    char *after = dump(ledger);
+    assert_string_equal(before, after);
+    free(after);
+    free(before);
+    assert_int_equal(ledger_rebuild(ledger, "build/tmp/none", &e), STATUS_BAD_INPUT);
+}
+
+static void not_a_record(void **state) {
+    (void)state;
+    struct error e = {0};
+    assert_int_equal(ledger_enter(ledger, "{}", &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_enter(ledger, "{", &e), STATUS_BAD_INPUT);
+    char path[300];
+    snprintf(path, sizeof path, "%s/none/ledger.sqlite", root);
+    assert_int_equal(ledger_enter(path, "{\"id\": \"x\"}", &e), STATUS_FAILED);
+    assert_non_null(strstr(e.message, "none/ledger.sqlite: ledger: cannot lock "));
+    assert_int_equal(ledger_show(stderr, path, &e), STATUS_FAILED);
+}
+
+static int rows(const char *sql) {
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    assert_int_equal(sqlite3_open_v2(ledger, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int n = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return n;
+}
+
+/* Eight processes make the ledger and enter runs, while a ninth rebuilds it again and again. */
+static void many_at_once(void **state) {
+    (void)state;
+    enum { PROCESSES = 8, RUNS = 6 };
+    pid_t children[PROCESSES + 1];
+    fflush(NULL);
+    for (int c = 0; c <= PROCESSES; c++) {
+        children[c] = fork();
+        if (children[c] != 0) {
+            continue;
+        }
+        struct error e = {0};
+        enum status status = STATUS_OK;
+        for (int k = 0; status == STATUS_OK && k < RUNS; k++) {
+            if (c == PROCESSES) {
+                usleep(20000);
+                status = ledger_rebuild(ledger, root, &e);
+                continue;
+            }
+            struct record *r = make_run(0x1000 * (c + 1) + k, "done");
+            char *json = record_json(r);
+            status = ledger_enter(ledger, json, &e);
+            free(json);
+            record_free(r);
+        }
+        if (status != STATUS_OK) {
+            fprintf(stderr, "process %d: %s\n", c, e.message);
+        }
+        _exit((int)status);
+    }
+    for (int c = 0; c <= PROCESSES; c++) {
+        int status;
+        assert_int_equal(waitpid(children[c], &status, 0), children[c]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(rows("SELECT count(*) FROM runs"), PROCESSES * RUNS);
+    assert_int_equal(rows("SELECT count(*) FROM parameters"), PROCESSES * RUNS * 2);
+    char *before = dump(ledger);
+    struct error e;
+    assert_int_equal(ledger_rebuild(ledger, root, &e), STATUS_OK);
+    char *after = dump(ledger);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(records), TEST(enter_and_show), TEST(running_while_locked), TEST(rebuild),
+        TEST(not_a_record), TEST(many_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

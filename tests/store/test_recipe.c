@@ -1,0 +1,78 @@
+/* Recipes: the text is canonical, and its key is the SHA-256 that sha256sum gives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/recipe.h"
+
+static const struct parameter table[] = {
+    {"lattice", PARAMETER_INTEGERS, "32,32", 1, 4096, NULL, "", ""},
+    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", ""},
+    {"seed", PARAMETER_INTEGER, "1", 0, 1e15, NULL, "", ""},
+};
+
+static const struct recipe_input inputs[] = {{"rows", 1, "bb"}, {"rows", 0, "aa"}, {"model", -1, "cc"}};
+
+static void text_and_key(void **state) {
+    (void)state;
+    struct error e;
+    struct parameters *p = parameters_new(table, 3);
+    assert_int_equal(parameters_set(p, "kappa", "0.2100", "test", &e), STATUS_OK);
+    char *text = recipe_text("sample", 3, "cpu", p, inputs, 3), key[65];
+    assert_string_equal(text, "backend=cpu\ninput.model=cc\ninput.rows.000=aa\ninput.rows.001=bb\nkappa=0.21\n"
+                              "lattice=32,32\nseed=1\nstage=sample\nversion=3\n");
+    recipe_key(text, key);
+    assert_string_equal(key, "9ea8815eeec1faddf74223646e2301ec41c4add21aabe28d22bf87ce51687e0b");
+    char *value = recipe_value(text, "input.rows.001");
+    assert_string_equal(value, "bb");
+    free(value);
+    value = recipe_value(text, "lattice");
+    assert_string_equal(value, "32,32");
+    free(value);
+    assert_null(recipe_value(text, "latt"));
+    assert_null(recipe_value(text, "rows"));
+    assert_null(recipe_value(text, "sample"));
+    free(text);
+    text = recipe_text("plot", 1, NULL, NULL, NULL, 0);
+    assert_string_equal(text, "stage=plot\nversion=1\n");
+    free(text);
+    parameters_free(p);
+}
+
+/* Whatever can change the bits of an artifact changes the key, and nothing else does. */
+static void what_counts(void **state) {
+    (void)state;
+    struct error e;
+    char keys[9][65];
+    for (size_t i = 0; i < 9; i++) {
+        struct recipe_input mine[3];
+        memcpy(mine, inputs, sizeof mine);
+        if (i == 5) {
+            mine[0].position = 0, mine[1].position = 1; /* the order of a list */
+        } else if (i == 6) {
+            mine[2].key = "cd";
+        } else if (i == 8) {
+            mine[0] = inputs[2], mine[2] = inputs[0]; /* only listed in another order */
+        }
+        struct parameters *p = parameters_new(table, 3);
+        assert_int_equal(parameters_set(p, "kappa", i == 1 ? "0.22" : i == 8 ? "21e-2" : "0.21", "test", &e), STATUS_OK);
+        char *text = recipe_text(i == 2 ? "other" : "sample", i == 3 ? 4 : 3, i == 4 ? "cuda" : "cpu", p, mine, i == 7 ? 2 : 3);
+        recipe_key(text, keys[i]);
+        free(text);
+        parameters_free(p);
+        for (size_t k = 0; i < 8 && k < i; k++) {
+            assert_string_not_equal(keys[k], keys[i]);
+        }
+    }
+    assert_string_equal(keys[0], keys[8]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
