@@ -94,10 +94,15 @@ void history_finish(const char *stage, const char *folder, const char *ledger) {
         warn(stage, &e);
         return;
     }
-    if (history_write(record, folder, &e) != STATUS_OK || file_replace(pending, final, &e) != STATUS_OK) {
+    /* run.json comes last: while it is missing, all of this is done again by the next process. */
+    enum status status = history_write(record, folder, &e);
+    if (status != STATUS_OK) {
         warn(stage, &e);
     }
     history_enter(stage, record, ledger);
+    if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK) {
+        warn(stage, &e);
+    }
     record_free(record);
 }
 
@@ -116,10 +121,15 @@ static void sweep_folder(const char *folder) {
     }
 }
 
-void history_sweep(const char *folder) {
+static void sweep(const char *folder) {
     char path[PATH_MAX];
     sweep_folder(folder);
     sweep_folder(path_of(path, folder, "runs", ""));
+}
+
+void history_sweep(const char *folder) {
+    char path[PATH_MAX];
+    sweep(folder);
     unlink(path_of(path, folder, "pending-run.json", ""));
 }
 
@@ -162,10 +172,12 @@ enum status history_recover(const char *stage, const char *folder, const char *l
     *done = false;
     if (outputs && access(path, F_OK) != 0 && access(pending, F_OK) == 0) {
         history_finish(stage, folder, ledger);
+        sweep(folder);
     }
     struct record *record;
     struct error missing;
-    if (outputs && record_read(path, &record, &missing) == STATUS_OK) {
+    if (outputs && (record_read(path, &record, &missing) == STATUS_OK ||
+                    record_read(pending, &record, &missing) == STATUS_OK)) {
         bool same = strcmp(record_text(record, "key"), key) == 0;
         enum status status = STATUS_OK;
         if (!same) {
