@@ -145,7 +145,17 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
             fail(r, "expected a setting above for an indented line to go on with");
             return false;
         }
-        last->value = pool_print(r->pool, "%s%s%s", last->value, *last->value ? " " : "", value);
+        size_t length = strlen(value); /* libinih leaves a comment at the end of such a line */
+        for (const char *c = value; *c; c++) {
+            if (*c == ';' && (c == value || isspace((unsigned char)c[-1]))) {
+                length = (size_t)(c - value);
+                break;
+            }
+        }
+        while (length && isspace((unsigned char)value[length - 1])) {
+            length--;
+        }
+        last->value = pool_print(r->pool, "%s%s%.*s", last->value, *last->value ? " " : "", (int)length, value);
         if (!last->value) {
             fail_memory(r);
         }

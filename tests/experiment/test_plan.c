@@ -1,0 +1,336 @@
+/* What follows from experiments that are right: precedence, sweeps, recipes and keys, make rules, published results. */
+#include "tests/experiment/fixture.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void read_plan(struct plan *plan, const char *profile, const char *set) {
+    struct error e = {0};
+    struct plan_request r = request(profile, set);
+    if (plan_read(&r, plan, &e) != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+}
+
+static void from_weak_to_strong(void **state) {
+    (void)state;
+    static const struct {
+        const char *shared, *node, *profile_stage, *profile_node, *set, *expected;
+    } cases[] = {
+        {"", "", "", "", "", "250"},
+        {"epochs = 1", "", "", "", "", "1"},
+        {"epochs = 1", "epochs = 2", "", "", "", "2"},
+        {"epochs = 1", "epochs = 2", "epochs = 3", "", "", "3"},
+        {"epochs = 1", "epochs = 2", "epochs = 3", "epochs = 4", "", "4"},
+        {"epochs = 1", "epochs = 2", "epochs = 3", "epochs = 4", "fit.epochs=5", "5"},
+        {"epochs = 1", "epochs = 2", "epochs = 3", "epochs = 4", "m.epochs=6 fit.epochs=5", "6"},
+        {"epochs = 1", "epochs = 2", "", "epochs = 4", "a.m.epochs=7", "7"},
+        {"epochs = 1", "", "epochs = 3", "", "m.width=8", "3"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "[fit]\n%s\n[t]\nstage = simulate\nseed = 1\n[m]\nstage = fit\ntraining = t\n%s\n",
+                 cases[i].shared, cases[i].node);
+        write_text("experiments/a.ini", text);
+        snprintf(text, sizeof text, "[fit]\n%s\n[a.m]\n%s\n", cases[i].profile_stage, cases[i].profile_node);
+        write_text("experiments/profiles/p.ini", text);
+        struct plan plan;
+        read_plan(&plan, "p", cases[i].set);
+        assert_string_equal(value(&plan, "m", "epochs"), cases[i].expected);
+        plan_free(&plan);
+    }
+}
+
+static void profiles_have_folders_of_their_own(void **state) {
+    (void)state;
+    char expected[128], path[128];
+    struct plan plan;
+    read_plan(&plan, "paper", "");
+    snprintf(expected, sizeof expected, "%s/results", folder);
+    assert_string_equal(plan.root, expected);
+    plan_free(&plan);
+    snprintf(path, sizeof path, "%s/experiments/profiles/p.ini", folder);
+    const char *const names[] = {"p", path};
+    for (size_t i = 0; i < 2; i++) {
+        read_plan(&plan, names[i], "");
+        snprintf(expected, sizeof expected, "%s/results/p", folder);
+        assert_string_equal(plan.root, expected);
+        snprintf(expected, sizeof expected, "%s/figures/p", folder);
+        assert_string_equal(plan.figures, expected);
+        plan_free(&plan);
+    }
+}
+
+static const char swept[] = "[experiment]\nfigure.x = f\n"
+                            "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.20\n"
+                            "[u]\nstage = simulate\nseed = 2\nsweep.kappa = 0.1, 0.2\n"
+                            "[m]\nstage = fit\ntraining = t\n"
+                            "[g]\nstage = draw\nmodel = m\nstart = u\nsweep.steps = 3, 4\n"
+                            "[f]\nstage = picture\ndata = t, g\n";
+
+static void sweeps_expand_what_depends_on_them(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", swept);
+    struct plan plan;
+    read_plan(&plan, "paper", "");
+    static const char *const expected[] = {"t@kappa=0.1", "t@kappa=0.2", "m@kappa=0.1", "m@kappa=0.2",
+                                           "g@kappa=0.1,steps=3", "g@kappa=0.1,steps=4", "g@kappa=0.2,steps=3",
+                                           "g@kappa=0.2,steps=4", "f", "u@kappa=0.1", "u@kappa=0.2"};
+    assert_int_equal(plan.experiments[0].node_count, 11);
+    for (size_t i = 0; i < 11; i++) {
+        find_node(&plan, expected[i]);
+    }
+    /* In step: model and start of the same kappa. */
+    const struct node *g = find_node(&plan, "g@kappa=0.2,steps=3");
+    assert_string_equal(g->inputs[0].nodes[0]->name, "m@kappa=0.2");
+    assert_string_equal(g->inputs[1].nodes[0]->name, "u@kappa=0.2");
+    assert_string_equal(g->inputs[0].nodes[0]->inputs[0].nodes[0]->name, "t@kappa=0.2");
+    assert_string_equal(value(&plan, "t@kappa=0.2", "kappa"), "0.2");
+    assert_string_equal(value(&plan, "g@kappa=0.2,steps=3", "steps"), "3");
+    /* Many: all of them, in order. */
+    const struct node *f = find_node(&plan, "f");
+    static const char *const collected[] = {"t@kappa=0.1", "t@kappa=0.2", "g@kappa=0.1,steps=3", "g@kappa=0.1,steps=4",
+                                            "g@kappa=0.2,steps=3", "g@kappa=0.2,steps=4"};
+    assert_int_equal(f->inputs[0].count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_string_equal(f->inputs[0].nodes[i]->name, collected[i]);
+    }
+    plan_free(&plan);
+}
+
+static void a_profile_replaces_sweeps(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", swept);
+    write_text("experiments/profiles/p.ini", "[a.g]\nsweep.steps = 7\n[simulate]\nkappa = 0.5\n");
+    struct plan plan;
+    read_plan(&plan, "p", "simulate.kappa=0.6");
+    assert_int_equal(plan.experiments[0].node_count, 9);
+    assert_string_equal(value(&plan, "g@kappa=0.1,steps=7", "steps"), "7");
+    /* A swept value stays whatever is said for the stage as a whole. */
+    assert_string_equal(value(&plan, "t@kappa=0.1", "kappa"), "0.1");
+    plan_free(&plan);
+}
+
+static void lists_are_swept_by_commas_between_extents(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\nsweep.lattice = 8x8, 16x16\n");
+    struct plan plan;
+    read_plan(&plan, "paper", "");
+    assert_string_equal(value(&plan, "t@lattice=16x16", "lattice"), "16,16");
+    plan_free(&plan);
+}
+
+static const char simple[] = "[experiment]\nfigure.x = f\ntable = r\n[t]\nstage = simulate\nseed = 1\n"
+                             "[m]\nstage = fit\ntraining = t\n[f]\nstage = picture\ndata = t\n"
+                             "[r]\nstage = report\ndata = t\n";
+
+/* The SHA-256 of these texts, by sha256sum: keys name folders for good, so they may not change unnoticed. */
+static void keys_are_golden(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", simple);
+    struct plan plan;
+    read_plan(&plan, "paper", "");
+    const struct node *t = find_node(&plan, "t"), *m = find_node(&plan, "m"), *f = find_node(&plan, "f");
+    assert_string_equal(t->recipe, "algorithm=hmc\nconfigurations=16\nkappa=0.21\nlattice=8,8\nseed=1\n"
+                                   "stage=simulate\nversion=1\n");
+    assert_string_equal(t->key, "b0ef9a8b9e286e77df5cc465cfb010345e88804100594f0d9bc5051e0484e15e");
+    assert_string_equal(m->key, "ff3ba5aee32efb01c19f378e7632b0003262637c6940df34fcf67337e8caa31f");
+    assert_string_equal(f->key, "d4cd1835fef0690b3782d986713c0fe46386d6aafe5b625a547a71ceeff12e1c");
+    plan_free(&plan);
+}
+
+/* Keys under a change of the file or of SET; writes them as t, m, f. */
+static void keys(const char *text, const char *set, char out[3][65]) {
+    write_text("experiments/a.ini", text);
+    struct plan plan;
+    read_plan(&plan, "paper", set);
+    const char *const names[] = {"t", "m", "f"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(out[i], 65, "%s", find_node(&plan, names[i])->key);
+    }
+    plan_free(&plan);
+}
+
+static void keys_change_exactly_when_they_should(void **state) {
+    (void)state;
+    char before[3][65], after[3][65];
+    static const struct {
+        const char *text, *set;
+        bool changed[3];
+    } cases[] = {
+        {simple, "", {false, false, false}},
+        {simple, "m.epochs=250 t.kappa=0.210 t.lattice=8x8", {false, false, false}}, /* the same values */
+        {simple, "fit.epochs=100", {false, true, false}},
+        {simple, "t.kappa=0.25", {true, true, true}},
+        {simple, "f.title=x", {false, false, true}},
+        /* Order, comments, blanks, other nodes, defaults spelled out: nothing. */
+        {"# x\n[f]\ndata = t\nstage = picture\n[m]\ntraining=t\nstage = fit\nepochs = 250\n"
+         "[t]\nseed =   1\nstage = simulate\nlattice = 8 8\n[t2]\nstage = simulate\nseed = 3\n", "", {false, false, false}},
+    };
+    keys(simple, "", before);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        keys(cases[i].text, cases[i].set, after);
+        for (size_t j = 0; j < 3; j++) {
+            assert_int_equal(strcmp(before[j], after[j]) != 0, cases[i].changed[j]);
+        }
+    }
+}
+
+static size_t count_of(const char *text, const char *part) {
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) {
+        n++;
+    }
+    return n;
+}
+
+static void rules_are_one_a_key_and_order_only(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n[same]\nstage = simulate\nseed = 1\nkappa = 0.21\n"
+                                    "[m]\nstage = fit\ntraining = same\n[experiment]\nfigure.x = f\n"
+                                    "[f]\nstage = picture\ndata = m2\ntitle = it's $5 # \\\n"
+                                    "[m2]\nstage = draw\nmodel = m\n");
+    write_text("experiments/b.ini", "[t]\nstage = simulate\nseed = 1\n");
+    struct plan plan;
+    struct error e = {0};
+    char *text = NULL;
+    read_plan(&plan, "paper", "");
+    assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
+    assert_int_equal(count_of(text, "bin/simulate --"), 1);
+    assert_int_equal(count_of(text, "bin/fit --training="), 1);
+    assert_int_equal(count_of(text, "--label=a/t "), 1);
+    assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
+    assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
+    assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
+    assert_non_null(strstr(text, "\npaper: a b\n"));
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
+            assert_non_null(strstr(line, ": |")); /* no time stamp decides */
+        }
+    }
+    free(text);
+    plan_free(&plan);
+    char path[256];
+    snprintf(path, sizeof path, "%s/experiments/b.ini", folder);
+    assert_int_equal(remove(path), 0);
+}
+
+/* --- publishing -------------------------------------------------------------------------------------- */
+
+static void make_output(const struct plan *plan, const char *node, const char *output, const char *text) {
+    const char *base = plan_folder(plan, find_node(plan, node));
+    char path[512];
+    struct error e;
+    assert_int_equal(file_make_folder(base, &e), STATUS_OK);
+    snprintf(path, sizeof path, "%s/%s", base, output);
+    assert_int_equal(file_write(path, text, strlen(text), &e), STATUS_OK);
+}
+
+static ino_t inode(const char *name) {
+    char path[512];
+    struct stat found;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return lstat(path, &found) ? 0 : found.st_ino;
+}
+
+static void publish(const char *set, const char *only, const char *printed) {
+    struct plan plan;
+    struct error e = {0};
+    char *text = NULL;
+    size_t size = 0;
+    read_plan(&plan, "paper", set);
+    FILE *out = open_memstream(&text, &size);
+    if (plan_publish(&plan, "a", only, out, &e) != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    fclose(out);
+    assert_non_null(strstr(text, printed));
+    free(text);
+    plan_free(&plan);
+}
+
+static void results_are_linked_copied_and_printed(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", simple);
+    struct plan plan;
+    struct error e = {0};
+    read_plan(&plan, "paper", "");
+    assert_int_equal(plan_publish(&plan, "a", NULL, stdout, &e), STATUS_FAILED); /* nothing is there yet */
+    assert_non_null(strstr(e.message, "expected the result of t (make a computes it)"));
+    assert_int_equal(plan_publish(&plan, "b", NULL, stdout, &e), STATUS_BAD_INPUT);
+    make_output(&plan, "t", "artifact.npz", "numbers");
+    make_output(&plan, "m", "artifact.npz", "weights");
+    make_output(&plan, "f", "figure.svg", "<svg>");
+    make_output(&plan, "f", "figure.pdf", "%PDF");
+    make_output(&plan, "r", "table.md", "| a table |\n");
+    make_output(&plan, "r", "table.tsv", "a\ttable\n");
+    char expected[256], path[256], found[256] = "", *copy = NULL;
+    snprintf(expected, sizeof expected, "../artifacts/%s/artifact.npz", find_node(&plan, "m")->key);
+    plan_free(&plan);
+
+    publish("", NULL, "| a table |");
+    snprintf(path, sizeof path, "%s/results/a/m.npz", folder);
+    assert_true(readlink(path, found, sizeof found - 1) > 0);
+    assert_string_equal(found, expected);
+    size_t size;
+    snprintf(path, sizeof path, "%s/results/a/a.tsv", folder);
+    assert_int_equal(file_read(path, &copy, &size, &e), STATUS_OK);
+    assert_string_equal(copy, "a\ttable\n");
+    free(copy);
+    snprintf(path, sizeof path, "%s/figures/x.svg", folder);
+    assert_int_equal(file_read(path, &copy, &size, &e), STATUS_OK);
+    assert_string_equal(copy, "<svg>");
+    free(copy);
+
+    /* Again: nothing is written. */
+    ino_t link = inode("results/a/m.npz"), figure = inode("figures/x.pdf");
+    publish("", NULL, "| a table |");
+    assert_true(link == inode("results/a/m.npz") && figure == inode("figures/x.pdf"));
+
+    /* Another model: its link moves, the rest stays; only=x touches no link. */
+    read_plan(&plan, "paper", "m.epochs=1");
+    make_output(&plan, "m", "artifact.npz", "other weights");
+    snprintf(expected, sizeof expected, "../artifacts/%s/artifact.npz", find_node(&plan, "m")->key);
+    plan_free(&plan);
+    ino_t ensemble = inode("results/a/t.npz");
+    publish("m.epochs=1", "x", "x: ");
+    assert_true(link == inode("results/a/m.npz"));
+    publish("m.epochs=1", NULL, "| a table |");
+    snprintf(path, sizeof path, "%s/results/a/m.npz", folder);
+    memset(found, 0, sizeof found);
+    assert_true(readlink(path, found, sizeof found - 1) > 0);
+    assert_string_equal(found, expected);
+    assert_true(ensemble == inode("results/a/t.npz"));
+}
+
+static void links_of_nodes_that_are_no_more_go(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
+    write_text("results/a/notes.txt", "mine");
+    struct plan plan;
+    struct error e = {0};
+    read_plan(&plan, "paper", "");
+    assert_int_equal(plan_publish(&plan, "a", NULL, stdout, &e), STATUS_OK);
+    plan_free(&plan);
+    assert_true(inode("results/a/t.npz") && inode("results/a/notes.txt"));
+    assert_false(inode("results/a/m.npz") || inode("results/a/a.tsv"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(from_weak_to_strong),
+        cmocka_unit_test(profiles_have_folders_of_their_own),
+        cmocka_unit_test(sweeps_expand_what_depends_on_them),
+        cmocka_unit_test(a_profile_replaces_sweeps),
+        cmocka_unit_test(lists_are_swept_by_commas_between_extents),
+        cmocka_unit_test(keys_are_golden),
+        cmocka_unit_test(keys_change_exactly_when_they_should),
+        cmocka_unit_test(rules_are_one_a_key_and_order_only),
+        cmocka_unit_test(results_are_linked_copied_and_printed),
+        cmocka_unit_test(links_of_nodes_that_are_no_more_go),
+    };
+    fixture_open();
+    int failed = cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+    fixture_close();
+    return failed;
+}
