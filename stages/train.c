@@ -52,7 +52,8 @@ static const struct parameter parameters[] = {
     {.name = "learning-rate-decay", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|cosine",
      .help = "cosine: the step size falls to a hundredth along half a cosine over the whole training."},
     {.name = "ema", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.999999,
-     .help = "Decay of the running average of weights that is the result; 0: the last weights are."},
+     .help = "Decay of the running average of weights that is the result, at step n at most (1+n)/(10+n); 0: the last "
+             "weights are the result."},
     {.name = "flip", .type = PARAMETER_FLAG, .default_value = "no",
      .help = "Z2 augmentation: the sign of every configuration is drawn anew in every epoch (A App. C)."},
     {.name = "excess-levels", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 2, .maximum = 1000,

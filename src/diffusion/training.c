@@ -202,17 +202,24 @@ static double rate(const struct training *t) {
     return t->settings.learning_rate * (0.505 + 0.495 * cosine);
 }
 
+/* The running average forgets the starting weights at first as fast as it can. */
+static double decay(const struct training *t) {
+    const double early = (double)(1 + t->step) / (double)(10 + t->step);
+    return early < t->settings.ema ? early : t->settings.ema;
+}
+
 static void update(struct training *t) {
     const size_t size = t->model->weight_count, block = 16384;
     const double step_rate = rate(t);
     t->step++;
+    const double step_decay = decay(t);
 #pragma omp parallel for num_threads(t->threads) schedule(static)
     for (size_t first = 0; first < size; first += block) {
         const size_t n = first + block < size ? block : size - first;
         adam_step(t->weights + first, t->gradient + first, t->first_moment + first, t->second_moment + first, n,
                   t->step, step_rate, 0.9, 0.999, 1e-8);
         if (t->settings.ema > 0)
-            adam_average(t->average + first, t->weights + first, n, t->settings.ema);
+            adam_average(t->average + first, t->weights + first, n, step_decay);
     }
 }
 

@@ -20,7 +20,8 @@ struct training_settings {
     int64_t epochs, batch; /* the last batch of an epoch may be smaller */
     double learning_rate;
     bool cosine;           /* rate falls from learning_rate to 1/100 of it along half a cosine over the run */
-    double ema;            /* decay of the running average of weights, 0: none; the average is the result */
+    double ema;            /* decay of the running average of weights, at step n at most (1+n)/(10+n); 0: none;
+                              the average is the result */
     bool log_noise;        /* noise levels uniform in log s(t) instead of uniform in t */
     double t_min;          /* times lie in [t_min, 1] */
     bool flip;             /* Z2 augmentation: every configuration's sign is drawn anew in every epoch */
