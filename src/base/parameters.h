@@ -36,7 +36,7 @@ struct parameter {
     const char *name; /* lower case, words joined by '-' */
     enum parameter_type type;
     const char *default_value; /* as text, in any accepted form; NULL: must be given */
-    double minimum, maximum;   /* inclusive, for numbers and every element of a list */
+    double minimum, maximum;   /* inclusive, for numbers and every element of a list; 0, 0: no limits */
     const char *choices;       /* "hmc|metropolis|langevin", for CHOICE only */
     const char *unit;          /* "lattice units", "trajectories", "" */
     const char *help;          /* one sentence; names the paper's equation where there is one */

@@ -40,7 +40,9 @@ struct progress *progress_new(const char *what, const char *unit, uint64_t total
 }
 
 static void write_duration(double seconds, char text[32]) {
-    if (seconds < 60) {
+    if (seconds < 10) {
+        snprintf(text, 32, "%.1f s", seconds);
+    } else if (seconds < 60) {
         snprintf(text, 32, "%.0f s", seconds);
     } else if (seconds < 3600) {
         snprintf(text, 32, "%.0f min %02.0f s", (double)(long)(seconds / 60), (double)((long)seconds % 60));
