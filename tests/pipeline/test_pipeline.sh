@@ -1,0 +1,135 @@
+#!/bin/sh
+# The pipeline as make drives it, on Table 1 at its smallest: what runs, what does not, and that the same bits
+# come out however it is run. Prints TAP.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
+mkdir -p build/tmp
+folder=$(mktemp -d build/tmp/pipeline-XXXXXX) || exit 1
+log=$folder/log
+clean_up() { # the rules of this run have names of their own
+    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+n=0 failures=0
+check() { # check DESCRIPTION, after a command that says whether it holds
+    status=$?
+    n=$((n + 1))
+    if [ $status -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        failures=$((failures + 1))
+        tail -20 "$log" | sed 's/^/# /'
+    fi
+}
+dmsq() { # make table1 or what is given, into folders of the test
+    make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/results" FIGURES="$folder/figures" \
+        QUIET=1 "$@" >"$log" 2>&1
+}
+ran() { # the nodes that the last make ran, in order of their names
+    sed -n "s,^== table1/,,p" "$log" | sort | tr '\n' ' '
+}
+digests() { (cd "$1" && find . -name '*.npz' -o -name 'figure.*' -o -name 'table.*' | sort | xargs sha256sum); }
+
+all=$(printf '%s ' comparison equilibrium excess generated generated-gaussian generated-preconditioned loss magnetization \
+    model model-gaussian model-preconditioned observables-equilibrium observables-gaussian observables-generated \
+    observables-preconditioned observables-testing observables-training testing training)
+drawn_from_models=$(printf '%s ' comparison excess generated generated-gaussian generated-preconditioned loss magnetization \
+    model model-gaussian model-preconditioned observables-gaussian observables-generated observables-preconditioned)
+root=$folder/results/tiny
+
+dmsq -n table1
+check "make -n works before anything is there"
+grep -q 'bin/ensemble --' "$log" && grep -q 'bin/table --' "$log" && grep -q -- '--publish=table1' "$log" && [ ! -e "$folder/results" ]
+check "make -n shows the commands and computes nothing"
+
+dmsq -j2 table1
+check "make -j2 table1 succeeds"
+[ "$(ran)" = "$all" ]
+check "it runs every node once"
+head -1 "$root/table1/table1.tsv" | grep -q "^dataset	observable	value	error" && [ -s "$root/table1/table1.md" ] && [ -s "$root/table1/table1.tex" ]
+check "the table is there as .tsv, .md and .tex"
+grep -q 'Equilibrium' "$log"
+check "the table is printed"
+[ -s "$folder/figures/tiny/fig6.pdf" ] && [ -s "$folder/figures/tiny/fig6.svg" ] && [ -s "$folder/figures/tiny/fig6.png" ]
+check "the figure is there as PDF, SVG and PNG"
+[ -f "$root/table1/model.npz" ] && [ -L "$root/table1/model.npz" ] && [ -f "$root/table1/observables-equilibrium.npz" ]
+check "nodes have links"
+
+best=100000
+for i in 1 2 3; do
+    start=$(date +%s%N)
+    dmsq table1
+    took=$((($(date +%s%N) - start) / 1000000))
+    [ $took -lt $best ] && best=$took
+done
+[ "$(ran)" = "" ] && grep -q 'Equilibrium' "$log"
+check "a second make runs no stage and prints the table"
+[ $best -lt 1000 ]
+check "a second make takes less than a second (it took $best ms)"
+
+before=$(digests "$root/artifacts")
+dmsq SET=train.epochs=3 table1
+[ "$(ran)" = "$drawn_from_models" ]
+check "SET=train.epochs runs train and what depends on it: $(ran)"
+dmsq SET="model.epochs=2 training.kappa=0.21" table1
+[ "$(ran)" = "" ]
+check "a value given as it is runs nothing: $(ran)"
+dmsq table1
+[ "$(ran)" = "" ]
+check "back again runs nothing: $(ran)"
+
+cp figures/magnetization.gp "$folder/style.gp"
+dmsq SET="magnetization.style=$folder/style.gp" table1
+[ "$(ran)" = "" ]
+check "a style under another name but of the same content redraws nothing: $(ran)"
+echo 'set title "another"' >>"$folder/style.gp"
+cp "$folder/figures/tiny/fig6.svg" "$folder/old.svg"
+dmsq SET="magnetization.style=$folder/style.gp" table1
+[ "$(ran)" = "magnetization " ]
+check "a changed style redraws the figure and nothing else: $(ran)"
+
+dmsq SET=model.epochs=1 fig6
+[ "$(ran)" = "generated magnetization model observables-generated " ]
+check "make fig6 computes what the figure needs: $(ran)"
+
+# Two makes at once, each with everything still to do: every artifact is computed by one of them.
+dmsq SET="ensemble.seed=77" table1 &
+first=$!
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 \
+    SET="ensemble.seed=77" table1 >"$folder/log2" 2>&1
+second=$?
+wait $first && [ $second -eq 0 ]
+check "two makes at once both succeed"
+twice=$(for f in "$root"/artifacts/*/runs; do [ "$(grep -l '"status": *"done"' "$f"/*.json | wc -l)" -eq 1 ] || echo "$f"; done)
+[ "$twice" = "" ]
+check "no artifact is computed twice: $twice"
+
+# The same bits from one thread and one job, in other folders.
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/again" FIGURES="$folder/figures-again" QUIET=1 \
+    THREADS=1 table1 >"$log" 2>&1
+after=$(digests "$folder/again/tiny/artifacts")
+[ "$after" ] && [ "$before" = "$after" ]
+check "one thread and one job give the same bits as two"
+
+# What is wrong ends with status 2 and says what.
+refused() { # refused MESSAGE ARGUMENTS...
+    message=$1
+    shift
+    dmsq "$@" table1
+    [ $? -eq 2 ] && grep -q "$message" "$log"
+}
+refused 'no CUDA backend is built; expected cpu' BACKEND=cuda
+check "BACKEND=cuda says that there is none"
+refused "SET: trian.epochs=3: unknown 'trian'; expected a stage or a node; did you mean 'train'?" SET=trian.epochs=3
+check "SET of something unknown says what is near"
+refused "SET: train.epochs=0: epochs = '0': expected an integer in" SET=train.epochs=0
+check "SET out of range says the range"
+refused 'PROFILE=quik: cannot read' PROFILE=quik
+check "an unknown PROFILE is refused"
+
+echo "1..$n"
+[ $failures -eq 0 ]
