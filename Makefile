@@ -58,7 +58,7 @@ setup:
 ifneq ($(AFTER),)
 .PHONY: $(AFTER)
 $(FIRST): setup
-	$(MAKE) $(AFTER)
+	@$(MAKE) --no-print-directory $(AFTER)
 $(filter-out $(FIRST),$(AFTER)): $(FIRST)
 	@:
 endif
