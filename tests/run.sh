@@ -13,9 +13,9 @@ for t in "$@"; do
     *) "$t" >"$log" 2>&1 ;;
     esac
     status=$?
-    skip=$(grep -c '^ok.*# *[Ss][Kk][Ii][Pp]' "$log")
-    ok=$(($(grep -c '^ok' "$log") - skip))
-    bad=$(grep -c '^not ok' "$log")
+    skip=$(grep -c '^\(not \)*ok .*# *SKIP' "$log") # cmocka writes "not ok" before it
+    ok=$(grep '^ok' "$log" | grep -vc '# *SKIP')
+    bad=$(grep '^not ok' "$log" | grep -vc '# *SKIP')
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     [ $status -eq 0 ] && [ $((ok + bad + skip)) -eq 0 ] && bad=1 # it tested nothing
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
