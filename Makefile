@@ -228,7 +228,7 @@ help:
 	@echo "Targets:                                                           what it takes on 2 CPU cores"
 	@echo "  make setup            install the Debian packages that are needed        1 min"
 	@echo "  make all              build the programs (the other targets do, too)     1 min"
-	@echo "  make test             all tests; ends with 'N passed, N failed'          5 min"
+	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check-slow       long comparisons with known results"
 	@echo "  make bench            speed of the primitives and of the stages"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
@@ -253,6 +253,9 @@ help:
 	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
 	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
+
+.DEFAULT:
+	@echo "there is no target '$@'; 'make help' lists them" >&2; exit 2
 
 $(BUILD)/%.d: ;
 -include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests -name '*.d' 2>/dev/null)
