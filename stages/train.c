@@ -34,6 +34,8 @@ static const struct parameter parameters[] = {
      .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many."},
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096,
      .help = "Length of the time embedding, even."},
+    {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6,
+     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 (preconditioned)."},
     {.name = "sigma", .type = PARAMETER_REAL, .default_value = "25", .minimum = 1.001, .maximum = 1e6,
      .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
     {.name = "scaling", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|std|minmax",
@@ -92,7 +94,8 @@ static enum status initialise(const struct parameters *p, struct score_model *m,
         return error_set(e, STATUS_FAILED, "out of memory for the weights");
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
     status = initialise_weights(&m->shape, seed, m->weights, e);
-    return status == STATUS_OK ? initialise_frequencies(&m->shape, seed, 30.0, m->frequencies, e) : status;
+    return status == STATUS_OK ? initialise_frequencies(&m->shape, seed, parameters_real(p, "fourier-scale"),
+                                                                     m->frequencies, e) : status;
 }
 
 static struct training_settings settings_of(const struct parameters *p) {

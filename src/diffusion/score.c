@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/functions.h"
 #include "diffusion/schedule.h"
 #include "lattice/fourier.h"
 #include "network/unet_cpu.h"
@@ -137,10 +138,11 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
                            struct error *e) {
     const struct score_model *m = w->score->model;
     const size_t volume = m->volume;
-    float times[SCORE_BATCH] = {0};
+    float labels[SCORE_BATCH] = {0};
     for (int b = 0; b < n; b++) {
-        set_factors(w, b, schedule_noise(m->sigma, t[b]));
-        times[b] = (float)t[b];
+        const double s = schedule_noise(m->sigma, t[b]);
+        set_factors(w, b, s);
+        labels[b] = m->parameterisation == SCORE_PUBLISHED ? (float)t[b] : (float)(0.25 * function_log(s));
     }
     if (m->kind == SCORE_GAUSSIAN) {
         for (int b = 0; b < n; b++)
@@ -148,10 +150,10 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
         return STATUS_OK;
     }
     if (m->parameterisation == SCORE_PUBLISHED)
-        return unet_cpu_forward(w->network, n, phi, times, out, e);
+        return unet_cpu_forward(w->network, n, phi, labels, out, e);
     for (int b = 0; b < n; b++)
         scale(volume, w->input[b], phi + (size_t)b * volume, w->field + (size_t)b * volume);
-    enum status status = unet_cpu_forward(w->network, n, w->field, times, out, e);
+    enum status status = unet_cpu_forward(w->network, n, w->field, labels, out, e);
     for (int b = 0; b < n; b++)
         combine(volume, w->skip[b], phi + (size_t)b * volume, w->output[b], out + (size_t)b * volume);
     return status;

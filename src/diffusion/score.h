@@ -3,9 +3,10 @@
  *
  *   unet      the network F of network/unet.h, made a score in one of two ways:
  *               published:       s = F(phi, t) / s(t)                                      (A App. A)
- *               preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), t),
- *                                v the variance of the (scaled) field (Karras et al. 2022, eq. 7 for
- *                                denoising to the score): exact for large noise without any learning.
+ *               preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), ln(s)/4),
+ *                                v the variance of the (scaled) field (Karras et al. 2022, eq. 7 and
+ *                                table 1, the denoiser turned into the score): exact for large noise
+ *                                without any learning.
  *   gaussian  the exact score of a Gaussian field with propagator G: s(p) = -phi(p)/(G(p) + s^2), the
  *             Wiener filter. Nothing is learned but G.
  *
