@@ -88,6 +88,9 @@ static enum status draw(struct stage_context *c, const struct score_model *m, st
     const struct reverse_settings settings = settings_of(c->parameters);
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     const size_t kept = settings.snapshot_count * settings.snapshot_configurations;
+    if (kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
+        return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
+                         m->dimensions, NPZ_MAX_DIMENSIONS - 2);
     float *phi = malloc(count * m->volume * sizeof *phi), *snapshots = NULL;
     if (kept > 0)
         snapshots = calloc(kept * m->volume, sizeof *snapshots);

@@ -87,11 +87,15 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
         return status;
     if (memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0)
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", npz_path(ensemble));
+    const float *data = phi->data;
+    for (size_t i = 0; i < phi->count; i++)
+        if (!isfinite(data[i]))
+            return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", npz_path(ensemble),
+                             i / m->volume);
     *count = phi->shape[0];
     *fields = malloc(phi->count * sizeof **fields);
     if (!*fields)
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", *count);
-    const float *data = phi->data;
     for (size_t i = 0; i < phi->count; i++)
         (*fields)[i] = (float)(((double)data[i] - m->offset) * m->factor);
     return STATUS_OK;

@@ -15,7 +15,7 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
                              struct error *e);
 
 /* The fields of an ensemble scaled as m says (count x volume, the caller frees). STATUS_BAD_INPUT when the
- * lattice is another. */
+ * lattice is another or a field is not finite. */
 enum status dataset_fields(const struct npz *ensemble, const struct score_model *m, float **fields, size_t *count,
                            struct error *e);
 

@@ -1,6 +1,7 @@
 /* Score models as artifacts: the network's arrays under the names of network/unet.h, and the scalars
  * model.kind, model.parameterisation, model.sigma, model.offset, model.factor, model.variance, model.stride,
  * model.padding, kappa, lambda; propagator has the extents of the lattice. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,23 @@ static enum status read_network(const struct npz *npz, struct score_model *m, st
     return STATUS_OK;
 }
 
+/* What no training writes, and what would make nonsense or NaN of every sample. */
+static enum status check_reals(const struct npz *npz, const struct score_model *m, struct error *e) {
+    const struct {
+        const char *name, *expected;
+        double value;
+        bool fits;
+    } reals[] = {{"model.sigma", "more than 1", m->sigma, m->sigma > 1},
+                 {"model.offset", "a finite number", m->offset, true},
+                 {"model.factor", "more than 0", m->factor, m->factor > 0},
+                 {"model.variance", "0 or more", m->variance, m->variance >= 0}};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        if (!isfinite(reals[i].value) || !reals[i].fits)
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected %s", npz_path(npz), reals[i].name,
+                             reals[i].value, reals[i].expected);
+    return STATUS_OK;
+}
+
 enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e) {
     *m = (struct score_model){0};
     bool gaussian = false;
@@ -133,9 +151,15 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = read_real(npz, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
+        status = check_reals(npz, m, e);
+    if (status == STATUS_OK)
         status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
     if (status != STATUS_OK)
         return status;
+    /* fields have one dimension more, for the configuration */
+    if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS)
+        return error_set(e, STATUS_BAD_INPUT, "%s: propagator has %zu dimensions, expected 1 to %d", npz_path(npz),
+                         propagator->dimensions, NPZ_MAX_DIMENSIONS - 1);
     m->kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET;
     m->dimensions = propagator->dimensions;
     memcpy(m->extents, propagator->shape, sizeof propagator->shape);
