@@ -1,0 +1,139 @@
+/* What the tests of diffusion share: score models made by hand, and a Fourier transform by brute force. */
+#ifndef DMSQ_TESTS_DIFFUSION_MODELS_H
+#define DMSQ_TESTS_DIFFUSION_MODELS_H
+
+#include <complex.h>
+
+#include "diffusion/score.h"
+#include "network/unet_oracle.h"
+#include "tests/network/cpu.h"
+
+#define assert_near(found, expected, tolerance) \
+    do { \
+        const double found_ = (found), expected_ = (expected), tolerance_ = (tolerance); \
+        if (!(fabs(found_ - expected_) <= tolerance_)) \
+            fail_msg("%s is %.17g, expected %.17g +- %.3g", #found, found_, expected_, tolerance_); \
+    } while (0)
+
+/* Expects a call to fail with this status and a message that contains the text. */
+#define assert_refused(call, wanted, text) \
+    do { \
+        if ((call) != (wanted) || e.status != (wanted) || !strstr(e.message, (text))) \
+            fail_msg("%s: found '%s' (%d), expected '%s' (%d)", #call, e.message, (int)e.status, (text), \
+                     (int)(wanted)); \
+    } while (0)
+
+static const double two_pi = 6.283185307179586;
+
+/* Momentum p_mu of a mode, and the coordinate x_mu of a site, in C order. */
+static inline size_t component(const struct score_model *m, size_t index, size_t mu) {
+    for (size_t nu = m->dimensions; nu-- > mu + 1;)
+        index /= m->extents[nu];
+    return index % m->extents[mu];
+}
+
+static inline struct score_model model_new(enum score_kind kind, size_t dimensions, const size_t *extents) {
+    struct score_model m = {.kind = kind, .sigma = 25, .factor = 1, .kappa = 0.2, .lambda = 0.02,
+                            .dimensions = dimensions, .volume = 1};
+    for (size_t mu = 0; mu < dimensions; mu++)
+        m.volume *= m.extents[mu] = extents[mu];
+    m.propagator = test_reals(m.volume);
+    return m;
+}
+
+/* The free field: G(p) = 1/(2 - 4 kappa sum_mu cos p_mu). */
+static inline struct score_model free_field(size_t dimensions, const size_t *extents, double kappa) {
+    struct score_model m = model_new(SCORE_GAUSSIAN, dimensions, extents);
+    for (size_t p = 0; p < m.volume; p++) {
+        double sum = 0;
+        for (size_t mu = 0; mu < dimensions; mu++)
+            sum += cos(two_pi * (double)component(&m, p, mu) / (double)extents[mu]);
+        m.propagator[p] = 1 / (2 - 4 * kappa * sum);
+        m.variance += m.propagator[p] / (double)m.volume;
+    }
+    return m;
+}
+
+/* A network with the weights that a training starts from, on the lattice of a free field. */
+static inline struct score_model network_model(struct unet_shape shape, enum score_parameterisation how,
+                                               double frequency_scale) {
+    struct score_model m =
+        free_field(2, (size_t[]){(size_t)shape.height, (size_t)shape.width_sites}, 0.21);
+    struct error e = {0};
+    m.kind = SCORE_UNET;
+    m.parameterisation = how;
+    m.shape = shape;
+    unet_tensors(&shape, NULL, &m.weight_count);
+    m.weights = test_floats(m.weight_count);
+    m.frequencies = test_floats((size_t)shape.embedding / 2);
+    assert_ok(initialise_weights(&shape, 5, m.weights, &e));
+    assert_ok(initialise_frequencies(&shape, 5, frequency_scale, m.frequencies, &e));
+    return m;
+}
+
+/* phi(p) = sum_x exp(-i p.x) phi(x), by its definition. */
+static inline void transform(const struct score_model *m, const double *phi, double complex *modes) {
+    for (size_t p = 0; p < m->volume; p++) {
+        modes[p] = 0;
+        for (size_t x = 0; x < m->volume; x++) {
+            double turns = 0;
+            for (size_t mu = 0; mu < m->dimensions; mu++)
+                turns += (double)(component(m, p, mu) * component(m, x, mu) % m->extents[mu]) / (double)m->extents[mu];
+            modes[p] += phi[x] * (cos(two_pi * turns) - I * sin(two_pi * turns));
+        }
+    }
+}
+
+/* One worker on a model. */
+struct scorer {
+    struct score *score;
+    struct score_worker *worker;
+};
+
+static inline struct scorer scorer_new(const struct score_model *m) {
+    struct scorer s;
+    struct error e = {0};
+    assert_ok(score_new(m, &s.score, &e));
+    assert_ok(score_worker_new(s.score, &s.worker, &e));
+    return s;
+}
+
+static inline void scorer_free(struct scorer *s) {
+    score_worker_free(s->worker);
+    score_free(s->score);
+}
+
+static inline double s2(double sigma, double t) {
+    return expm1(2 * t * log(sigma)) / (2 * log(sigma));
+}
+
+/* s(t) score of a network model in double precision, from the formulas of diffusion/score.h, with any weights;
+ * with g not NULL the gradient of sum(out * g) with respect to the weights. The label of the noise level is
+ * rounded as the network sees it. */
+static inline void score_oracle(const struct score_model *m, const double *weights, size_t n, const double *phi,
+                                const double *t, double *out, const double *g, double *gradient) {
+    const size_t V = m->volume;
+    const bool published = m->parameterisation == SCORE_PUBLISHED;
+    struct error e = {0};
+    double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n);
+    double *frequencies = to_reals((size_t)m->shape.embedding / 2, m->frequencies);
+    for (size_t i = 0; i < n * V; i++) {
+        const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
+        label[i / V] = (double)(float)(published ? t[i / V] : log(square) / 8);
+        x[i] = published ? phi[i] : phi[i] / sqrt(total);
+        if (g)
+            output_gradient[i] = published ? g[i] : sqrt(m->variance / total) * g[i];
+    }
+    assert_ok(unet_oracle(&m->shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL,
+                          gradient, &e));
+    for (size_t i = 0; i < n * V && !published; i++) {
+        const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
+        out[i] = -sqrt(square) * phi[i] / total + sqrt(m->variance / total) * out[i];
+    }
+    free(x);
+    free(output_gradient);
+    free(label);
+    free(frequencies);
+}
+
+#endif
