@@ -24,8 +24,9 @@ static const struct parameter parameters[] = {
      .help = "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on "
              "the training set (the Wiener filter), no training."},
     {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published",
-     .choices = "published|preconditioned",
-     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise."},
+     .choices = "published|preconditioned|wiener",
+     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same "
+             "with the measured propagator, exact for Gaussian fields."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
      .help = "Stride of the convolutions conv2-conv4: 2 contracts, as the text of A App. A says; 1 is the authors' released code."},
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
@@ -70,6 +71,13 @@ static const struct stage_input inputs[] = {
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
+
+static enum score_parameterisation parameterisation_of(const struct parameters *p) {
+    int i = 0;
+    while (!parameters_is(p, "parameterisation", score_parameterisation_name[i]))
+        i++;
+    return (enum score_parameterisation)i;
+}
 
 static struct unet_shape network_shape(const struct parameters *p, const struct score_model *m) {
     return (struct unet_shape){.height = (int)m->extents[0],
@@ -195,9 +203,7 @@ static enum status run(struct stage_context *c, struct error *e) {
                                          : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
                                                                                  : DATASET_NONE;
     struct score_model m = {.kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
-                            .parameterisation = parameters_is(p, "parameterisation", "preconditioned")
-                                                    ? SCORE_PRECONDITIONED
-                                                    : SCORE_PUBLISHED,
+                            .parameterisation = parameterisation_of(p),
                             .sigma = parameters_real(p, "sigma")};
     float *fields = NULL;
     size_t count = 0;

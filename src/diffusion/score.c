@@ -12,7 +12,7 @@
 struct score {
     const struct score_model *model;
     struct unet_cpu *network; /* unet */
-    struct fourier *fourier;  /* gaussian */
+    struct fourier *fourier;  /* gaussian, and the wiener parameterisation */
 };
 
 struct score_worker {
@@ -22,7 +22,7 @@ struct score_worker {
     float input[SCORE_BATCH];          /* factor of phi at the network's input */
     float output[SCORE_BATCH];         /* factor of F */
     float skip[SCORE_BATCH];           /* factor of phi that is added */
-    double noise[SCORE_BATCH];         /* s(t), gaussian */
+    double noise[SCORE_BATCH];         /* s(t) */
     double *gain, *fine, *workspace;   /* volume, volume, fourier's */
 };
 
@@ -32,12 +32,13 @@ enum status score_new(const struct score_model *model, struct score **score, str
     if (!s)
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = model;
-    enum status status;
+    enum status status = STATUS_OK;
     if (model->kind == SCORE_UNET) {
         status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);
         if (status == STATUS_OK)
             status = unet_cpu_set_weights(s->network, model->weights, e);
-    } else
+    }
+    if (status == STATUS_OK && (model->kind == SCORE_GAUSSIAN || model->parameterisation == SCORE_WIENER))
         status = fourier_new(model->extents, model->dimensions, &s->fourier, e);
     if (status != STATUS_OK) {
         score_free(s);
@@ -109,7 +110,7 @@ static void set_factors(struct score_worker *w, int b, double s) {
     const double total = m->variance + s * s;
     w->input[b] = (float)(1.0 / sqrt(total));
     w->output[b] = (float)sqrt(m->variance / total);
-    w->skip[b] = (float)(-s / total);
+    w->skip[b] = m->parameterisation == SCORE_WIENER ? 0 : (float)(-s / total);
 }
 
 static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {
@@ -122,8 +123,8 @@ static void combine(size_t n, float factor, const float *restrict phi, float own
         out[i] = factor * phi[i] + own * out[i];
 }
 
-/* -s phi(p)/(G(p) + s^2) for one configuration: linear and symmetric, so also its own adjoint. */
-static void wiener(struct score_worker *w, double s, const float *phi, float *out) {
+/* out += -s phi(p)/(G(p) + s^2) for one configuration: linear and symmetric, so also its own adjoint. */
+static void add_wiener(struct score_worker *w, double s, const float *phi, float *out) {
     const struct score_model *m = w->score->model;
     for (size_t i = 0; i < m->volume; i++) {
         w->gain[i] = -s / (m->propagator[i] + s * s);
@@ -131,7 +132,13 @@ static void wiener(struct score_worker *w, double s, const float *phi, float *ou
     }
     fourier_filter(w->score->fourier, w->gain, w->fine, w->fine, w->workspace);
     for (size_t i = 0; i < m->volume; i++)
-        out[i] = (float)w->fine[i];
+        out[i] += (float)w->fine[i];
+}
+
+static void add_wiener_all(struct score_worker *w, int n, const float *phi, float *out) {
+    const size_t volume = w->score->model->volume;
+    for (int b = 0; b < n; b++)
+        add_wiener(w, w->noise[b], phi + (size_t)b * volume, out + (size_t)b * volume);
 }
 
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
@@ -145,8 +152,8 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
         labels[b] = m->parameterisation == SCORE_PUBLISHED ? (float)t[b] : (float)(0.25 * function_log(s));
     }
     if (m->kind == SCORE_GAUSSIAN) {
-        for (int b = 0; b < n; b++)
-            wiener(w, w->noise[b], phi + (size_t)b * volume, out + (size_t)b * volume);
+        memset(out, 0, (size_t)n * volume * sizeof *out);
+        add_wiener_all(w, n, phi, out);
         return STATUS_OK;
     }
     if (m->parameterisation == SCORE_PUBLISHED)
@@ -156,6 +163,8 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
     enum status status = unet_cpu_forward(w->network, n, w->field, labels, out, e);
     for (int b = 0; b < n; b++)
         combine(volume, w->skip[b], phi + (size_t)b * volume, w->output[b], out + (size_t)b * volume);
+    if (m->parameterisation == SCORE_WIENER)
+        add_wiener_all(w, n, phi, out);
     return status;
 }
 
@@ -163,8 +172,8 @@ enum status score_vjp(struct score_worker *w, int n, const float *probe, float *
     const struct score_model *m = w->score->model;
     const size_t volume = m->volume;
     if (m->kind == SCORE_GAUSSIAN) {
-        for (int b = 0; b < n; b++)
-            wiener(w, w->noise[b], probe + (size_t)b * volume, out + (size_t)b * volume);
+        memset(out, 0, (size_t)n * volume * sizeof *out);
+        add_wiener_all(w, n, probe, out);
         return STATUS_OK;
     }
     for (int b = 0; b < n; b++)
@@ -172,6 +181,8 @@ enum status score_vjp(struct score_worker *w, int n, const float *probe, float *
     enum status status = unet_cpu_backward(w->network, n, w->field, out, NULL, e);
     for (int b = 0; b < n; b++)
         combine(volume, w->skip[b], probe + (size_t)b * volume, w->input[b], out + (size_t)b * volume);
+    if (m->parameterisation == SCORE_WIENER)
+        add_wiener_all(w, n, probe, out);
     return status;
 }
 

@@ -1,12 +1,18 @@
 /* The score model s(phi, t) ~ grad log p_t(phi): what the samplers, the likelihood and the training see.
  * Two kinds exist behind one interface:
  *
- *   unet      the network F of network/unet.h, made a score in one of two ways:
+ *   unet      the network F of network/unet.h, made a score in one of three ways:
  *               published:       s = F(phi, t) / s(t)                                      (A App. A)
  *               preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), ln(s)/4),
  *                                v the variance of the (scaled) field (Karras et al. 2022, eq. 7 and
  *                                table 1, the denoiser turned into the score): exact for large noise
  *                                without any learning.
+ *               wiener:          the same with the field's propagator in the place of its variance,
+ *                                s(t) s = -s phi(p)/(G(p) + s^2) + sqrt(v/(v + s^2)) F(...): without any
+ *                                learning the score of a Gaussian field, at every noise. The network has
+ *                                to see to the rest only. It matters most for the zero mode, which the
+ *                                published network can hardly move: tgnorm2 normalises every channel by
+ *                                itself and so takes the mean out of all but the last skip connection.
  *   gaussian  the exact score of a Gaussian field with propagator G: s(p) = -phi(p)/(G(p) + s^2), the
  *             Wiener filter. Nothing is learned but G.
  *
@@ -23,7 +29,10 @@
 #include "store/npz.h"
 
 enum score_kind { SCORE_UNET, SCORE_GAUSSIAN };
-enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED };
+enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED, SCORE_WIENER, SCORE_PARAMETERISATIONS };
+
+/* Their names in parameters and artifacts. */
+extern const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS];
 
 /* Configurations that one worker takes at a time: the micro-batch over which gradients are summed. */
 enum { SCORE_BATCH = 8 };

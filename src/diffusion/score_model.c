@@ -7,6 +7,9 @@
 
 #include "diffusion/score.h"
 
+const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS] = {
+    [SCORE_PUBLISHED] = "published", [SCORE_PRECONDITIONED] = "preconditioned", [SCORE_WIENER] = "wiener"};
+
 /* Adds a copy, which the writer frees. */
 static enum status add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
                             const size_t *shape, const void *data, size_t size, struct error *e) {
@@ -32,8 +35,7 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
                           m->volume * sizeof *m->propagator, e);
     if (status != STATUS_OK || m->kind == SCORE_GAUSSIAN)
         return status;
-    status = npz_add_text(writer, "model.parameterisation",
-                          m->parameterisation == SCORE_PUBLISHED ? "published" : "preconditioned", e);
+    status = npz_add_text(writer, "model.parameterisation", score_parameterisation_name[m->parameterisation], e);
     if (status == STATUS_OK)
         status = npz_add_integer(writer, "model.stride", m->shape.stride, e);
     if (status == STATUS_OK)
@@ -58,28 +60,31 @@ static enum status read_real(const struct npz *npz, const char *name, double *va
     return status;
 }
 
-/* Reads a word that must be one of two; *second tells which. */
-static enum status read_word(const struct npz *npz, const char *name, const char *first_word,
-                             const char *second_word, bool *second, struct error *e) {
+/* Reads a word that must be one of `count`; *which tells the one. */
+static enum status read_word(const struct npz *npz, const char *name, const char *const *words, int count, int *which,
+                             struct error *e) {
     char *text;
     enum status status = npz_text(npz, name, &text, e);
     if (status != STATUS_OK)
         return status;
-    *second = strcmp(text, second_word) == 0;
-    if (!*second && strcmp(text, first_word) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected '%s' or '%s'", npz_path(npz), name, text,
-                           first_word, second_word);
+    *which = 0;
+    while (*which < count && strcmp(text, words[*which]) != 0)
+        ++*which;
+    if (*which == count)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected one of '%s' ... '%s'", npz_path(npz), name,
+                           text, words[0], words[count - 1]);
     free(text);
     return status;
 }
 
 static enum status read_network(const struct npz *npz, struct score_model *m, struct error *e) {
-    bool preconditioned = false, periodic = false;
+    static const char *const padding_name[] = {[UNET_ZEROS] = "zeros", [UNET_PERIODIC] = "periodic"};
+    int parameterisation = 0, padding = 0;
     const struct npz_array *stride, *first, *frequencies;
-    enum status status =
-        read_word(npz, "model.parameterisation", "published", "preconditioned", &preconditioned, e);
+    enum status status = read_word(npz, "model.parameterisation", score_parameterisation_name, SCORE_PARAMETERISATIONS,
+                                   &parameterisation, e);
     if (status == STATUS_OK)
-        status = read_word(npz, "model.padding", "zeros", "periodic", &periodic, e);
+        status = read_word(npz, "model.padding", padding_name, 2, &padding, e);
     if (status == STATUS_OK)
         status = npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e);
     if (status == STATUS_OK)
@@ -91,13 +96,13 @@ static enum status read_network(const struct npz *npz, struct score_model *m, st
     if (m->dimensions != 2)
         return error_set(e, STATUS_BAD_INPUT, "%s: the network is for 2 dimensions, propagator has %zu",
                          npz_path(npz), m->dimensions);
-    m->parameterisation = preconditioned ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
+    m->parameterisation = (enum score_parameterisation)parameterisation;
     m->shape = (struct unet_shape){.height = (int)m->extents[0],
                                    .width_sites = (int)m->extents[1],
                                    .width = (int)first->shape[0],
                                    .embedding = (int)(2 * frequencies->count),
                                    .stride = (int)*(const int64_t *)stride->data,
-                                   .padding = periodic ? UNET_PERIODIC : UNET_ZEROS};
+                                   .padding = (enum unet_padding)padding};
     status = unet_check(&m->shape, e);
     if (status != STATUS_OK)
         return error_prefix(e, "%s", npz_path(npz));
@@ -140,9 +145,10 @@ static enum status check_reals(const struct npz *npz, const struct score_model *
 
 enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e) {
     *m = (struct score_model){0};
-    bool gaussian = false;
+    static const char *const kind_name[] = {[SCORE_UNET] = "unet", [SCORE_GAUSSIAN] = "gaussian"};
+    int kind = 0;
     const struct npz_array *propagator;
-    enum status status = read_word(npz, "model.kind", "unet", "gaussian", &gaussian, e);
+    enum status status = read_word(npz, "model.kind", kind_name, 2, &kind, e);
     struct {
         const char *name;
         double *value;
@@ -160,7 +166,7 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS)
         return error_set(e, STATUS_BAD_INPUT, "%s: propagator has %zu dimensions, expected 1 to %d", npz_path(npz),
                          propagator->dimensions, NPZ_MAX_DIMENSIONS - 1);
-    m->kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET;
+    m->kind = (enum score_kind)kind;
     m->dimensions = propagator->dimensions;
     memcpy(m->extents, propagator->shape, sizeof propagator->shape);
     m->volume = propagator->count;
@@ -168,7 +174,7 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     if (!m->propagator)
         return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
     memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
-    if (!gaussian)
+    if (m->kind == SCORE_UNET)
         status = read_network(npz, m, e);
     if (status != STATUS_OK)
         score_model_release(m);
