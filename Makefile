@@ -184,8 +184,12 @@ ledger: $(BUILD)/bin/ledger
 ledger-rebuild: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) --rebuild --show
 
+$(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(call LINK)
 bench: $(BUILD)/bin/bench
-	@$<
+	@mkdir -p $(RESULTS)
+	@$< $(if $(THREADS),--threads=$(THREADS)) --output=$(RESULTS)/bench.tsv
 
 # --- testing -----------------------------------------------------------------------------------------
 # A test of a folder links that folder and what it may depend on; tests of stages link everything.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "network/convolution.h"
 #include "store/ledger.h"
 
 #ifndef DMSQ_CFLAGS
@@ -29,28 +30,12 @@ static const char *path_of(char buffer[PATH_MAX], const char *folder, const char
     return buffer;
 }
 
-static const char *instruction_set(void) {
-    switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41: return "SSE4.1";
-    case dnnl_cpu_isa_avx: return "AVX";
-    case dnnl_cpu_isa_avx2: return "AVX2";
-    case dnnl_cpu_isa_avx2_vnni: return "AVX2_VNNI";
-    case dnnl_cpu_isa_avx512_mic: return "AVX512_MIC";
-    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512_MIC_4OPS";
-    case dnnl_cpu_isa_avx512_core: return "AVX512_CORE";
-    case dnnl_cpu_isa_avx512_core_vnni: return "AVX512_CORE_VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16: return "AVX512_CORE_BF16";
-    case dnnl_cpu_isa_avx512_core_amx: return "AVX512_CORE_AMX";
-    default: return "unknown";
-    }
-}
-
 void history_environment(struct record *record) {
     char text[64];
     const dnnl_version_t *version = dnnl_version();
     snprintf(text, sizeof text, "%d.%d.%d", version->major, version->minor, version->patch);
     record_environment(record, "oneDNN", text);
-    record_environment(record, "instruction set", instruction_set());
+    record_environment(record, "instruction set", convolution_instruction_set());
     /* oneDNN looks at these two by itself; a pinned instruction set gives the same bits on other machines. */
     const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
     limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");

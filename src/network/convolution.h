@@ -50,4 +50,7 @@ enum status convolution_unpack(const struct convolution *c, float *packed, float
 /* Floating-point operations of one forward call (the other two need as many). */
 double convolution_flop(const struct convolution *c);
 
+/* Instruction set that oneDNN uses: "AVX2", "AVX512_CORE_BF16", ... */
+const char *convolution_instruction_set(void);
+
 #endif

@@ -1,0 +1,56 @@
+/* What `make bench` is made of. Machines are noisy, so whatever is compared is timed in turn, again and again, in
+ * one run, and medians are quoted: of the times, and of the ratios of times that lie side by side. */
+#ifndef DMSQ_BENCH_H
+#define DMSQ_BENCH_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct bench {
+    int threads;
+    char *tsv;           /* the rows so far, tab-separated, behind commit, processor and threads */
+    size_t tsv_size, tsv_room;
+    const char *prefix;  /* those first columns */
+};
+
+/* A wish about a ratio: at least or at most `value`. */
+enum bench_sense { BENCH_NO_TARGET, BENCH_AT_LEAST, BENCH_AT_MOST };
+struct bench_target {
+    enum bench_sense sense;
+    double value;
+};
+
+/* Prints a row. ratio: NAN where there is none. */
+void bench_row(struct bench *b, const char *what, double value, const char *unit, double ratio,
+               struct bench_target target);
+void bench_text(struct bench *b, const char *what, const char *text);
+
+double bench_seconds(void); /* a clock */
+double bench_median(const double *x, size_t n);
+double bench_median_ratio(const double *a, const double *b, size_t n); /* of a[i]/b[i] */
+
+/* One of the things to be timed. */
+struct bench_side {
+    enum status (*run)(void *context, struct error *e);
+    void *context;
+};
+
+enum { BENCH_REPETITIONS = 32 }; /* at most */
+
+/* Runs every side once to warm up, then all in turn `repetitions` times: times[side][repetition]. */
+enum status bench_time(const struct bench_side *sides, size_t count, size_t repetitions,
+                       double times[][BENCH_REPETITIONS], struct error *e);
+
+/* Fused multiply-adds of single precision in registers on all threads for some 20 ms: the machine's peak. The
+ * context is a struct bench; a run does bench_peak_flop of them. */
+enum status bench_peak(void *context, struct error *e);
+double bench_peak_flop(const struct bench *b);
+
+/* The parts. */
+enum status bench_machine(struct bench *b, struct error *e);
+enum status bench_network(struct bench *b, int stride, struct error *e); /* primitives, training, sampler */
+enum status bench_ensemble(struct bench *b, struct error *e);
+enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
+
+#endif

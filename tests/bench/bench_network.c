@@ -1,0 +1,310 @@
+/* The network of 32x32, width 32, against the convolutions it is made of: a training step of 64 configurations, and
+ * a step of the sampler. The bare convolutions are called with the same shapes, micro-batches and threads, and
+ * nothing around them. */
+#include "tests/bench/bench.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "diffusion/reverse.h"
+#include "diffusion/training.h"
+#include "network/convolution.h"
+#include "network/initialise.h"
+
+enum { L = 32, V = L * L, WIDTH = 32, BATCH = 64, CONVOLUTIONS = 6, FIELDS = 256, FULL_STEPS = 500 };
+
+/* conv2-4 and tconv4-2 with their fields inside halos, as in network/unet_cpu.c */
+struct bare {
+    const struct bench *bench;
+    struct convolution *convolution[CONVOLUTIONS];
+    float **data[CONVOLUTIONS]; /* of each thread: wide, narrow, their gradients */
+    float **gradient;           /* of each micro-batch and convolution */
+    void **scratch;
+    size_t forward_batches;     /* micro-batches of bare_forward */
+};
+enum { WIDE, NARROW, D_WIDE, D_NARROW, KINDS };
+
+static float *filled(size_t count) {
+    float *p = aligned_alloc(64, (count * sizeof *p + 127) / 64 * 64);
+    if (p)
+        random_normal_float(random_key(1, "bench", "network"), 0, 0, p, count);
+    return p;
+}
+
+static enum status bare_new(struct bare *w, const struct bench *b, int stride, struct error *e) {
+    static const int wide[CONVOLUTIONS] = {1, 2, 4, 4, 2, 1}, narrow[CONVOLUTIONS] = {2, 4, 8, 8, 8, 4};
+    static const int level[CONVOLUTIONS] = {1, 2, 3, 3, 2, 1}; /* of the narrow field */
+    const size_t threads = (size_t)b->threads, tasks = BATCH / SCORE_BATCH;
+    *w = (struct bare){.bench = b};
+    bool complete = (w->scratch = calloc(threads, sizeof *w->scratch)) != NULL &&
+                    (w->gradient = calloc(tasks * CONVOLUTIONS, sizeof *w->gradient)) != NULL;
+    size_t scratch = 64;
+    for (int k = 0; k < CONVOLUTIONS && complete; k++) {
+        const int extent = stride == 2 ? L >> level[k] : L, outer = stride * (extent - 1) + 3;
+        const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride};
+        enum status status = convolution_new(&s, &w->convolution[k], e);
+        if (status != STATUS_OK)
+            return status;
+        const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
+        const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
+                                 (size_t)(SCORE_BATCH * extent * extent * s.narrow_channels)};
+        float *initial = filled(weights);
+        for (size_t i = 0; initial && i < weights; i++)
+            initial[i] /= sqrtf(9.0f * (float)s.wide_channels);
+        status = initial ? convolution_set_weights(w->convolution[k], initial, e)
+                         : error_set(e, STATUS_FAILED, "out of memory");
+        free(initial);
+        if (status != STATUS_OK)
+            return status;
+        complete = (w->data[k] = calloc(threads * KINDS, sizeof *w->data[k])) != NULL;
+        for (size_t i = 0; i < threads * KINDS && complete; i++)
+            complete = (w->data[k][i] = filled(sizes[i % 2])) != NULL;
+        for (size_t i = 0; i < tasks && complete; i++)
+            complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] = filled(convolution_packed_size(w->convolution[k])));
+        scratch = convolution_scratch(w->convolution[k]) > scratch ? convolution_scratch(w->convolution[k]) : scratch;
+    }
+    for (size_t i = 0; i < threads && complete; i++)
+        complete = (w->scratch[i] = aligned_alloc(64, (scratch + 63) / 64 * 64)) != NULL;
+    return complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
+}
+
+static void bare_free(struct bare *w) {
+    const size_t threads = (size_t)w->bench->threads;
+    for (int k = 0; k < CONVOLUTIONS; k++) {
+        convolution_free(w->convolution[k]);
+        for (size_t i = 0; w->data[k] && i < threads * KINDS; i++)
+            free(w->data[k][i]);
+        free(w->data[k]);
+    }
+    for (size_t i = 0; w->gradient && i < BATCH / SCORE_BATCH * CONVOLUTIONS; i++)
+        free(w->gradient[i]);
+    for (size_t i = 0; w->scratch && i < threads; i++)
+        free(w->scratch[i]);
+    free(w->gradient);
+    free(w->scratch);
+}
+
+/* Of the convolutions, one pass over a micro-batch. */
+static double bare_flop(const struct bare *w) {
+    double flop = 0;
+    for (int k = 0; k < CONVOLUTIONS; k++)
+        flop += convolution_flop(w->convolution[k]);
+    return flop;
+}
+
+static enum status forward_pass(const struct bare *w, size_t thread, struct error *e) {
+    enum status status = STATUS_OK;
+    for (int k = 0; k < CONVOLUTIONS && status == STATUS_OK; k++) {
+        float **d = w->data[k] + thread * KINDS;
+        status = k < 3 ? convolution_forward(w->convolution[k], w->scratch[thread], d[WIDE], d[NARROW], e)
+                       : convolution_adjoint(w->convolution[k], w->scratch[thread], d[NARROW], d[WIDE], e);
+    }
+    return status;
+}
+
+static enum status backward_pass(const struct bare *w, size_t thread, float **gradient, struct error *e) {
+    enum status status = STATUS_OK;
+    for (int k = CONVOLUTIONS - 1; k >= 0 && status == STATUS_OK; k--) {
+        float **d = w->data[k] + thread * KINDS;
+        const struct convolution *c = w->convolution[k];
+        void *scratch = w->scratch[thread];
+        status = k < 3 ? convolution_adjoint(c, scratch, d[D_NARROW], d[D_WIDE], e)
+                       : convolution_forward(c, scratch, d[D_WIDE], d[D_NARROW], e);
+        if (status == STATUS_OK)
+            status = convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE], d[k < 3 ? D_NARROW : NARROW],
+                                                 gradient[k], e);
+    }
+    return status;
+}
+
+static enum status passes(const struct bare *w, size_t tasks, bool backward, struct error *e) {
+    enum status status = STATUS_OK;
+#pragma omp parallel for num_threads(w->bench->threads) schedule(dynamic, 1)
+    for (size_t i = 0; i < tasks; i++) {
+        const size_t thread = (size_t)omp_get_thread_num();
+        struct error own;
+        enum status s = forward_pass(w, thread, &own);
+        if (s == STATUS_OK && backward)
+            s = backward_pass(w, thread, w->gradient + i * CONVOLUTIONS, &own);
+        if (s != STATUS_OK)
+#pragma omp critical(bench_error)
+        {
+            *e = own;
+            status = s;
+        }
+    }
+    return status;
+}
+
+static enum status bare_step(void *context, struct error *e) {
+    return passes(context, BATCH / SCORE_BATCH, true, e);
+}
+
+static enum status bare_forward(void *context, struct error *e) {
+    const struct bare *w = context;
+    return passes(w, w->forward_batches, false, e);
+}
+
+/* --- training ------------------------------------------------------------------------------------ */
+
+struct steps {
+    struct training *training;
+    size_t next;
+};
+
+static enum status full_step(void *context, struct error *e) {
+    struct steps *s = context;
+    double loss;
+    s->next = (s->next + BATCH) % FIELDS;
+    return training_step(s->training, s->next, &loss, e);
+}
+
+/* --- sampler ------------------------------------------------------------------------------------- */
+
+struct draws {
+    const struct bench *bench;
+    const struct score_model *model;
+    struct reverse_settings settings;
+    float *phi;
+};
+
+static enum status draw(void *context, struct error *e) {
+    const struct draws *d = context;
+    static const volatile sig_atomic_t never = 0;
+    return reverse_run(d->model, &d->settings, 0, (size_t)d->bench->threads * SCORE_BATCH, d->bench->threads, d->phi,
+                       NULL, &never, NULL, e);
+}
+
+/* --- the two comparisons ------------------------------------------------------------------------- */
+
+static const struct bench_target none = {BENCH_NO_TARGET, 0};
+
+/* A row for the time of a step of 64 configurations, and one for the rate at which it does the convolutions. */
+static void step_rows(struct bench *b, const char *what, const struct bare *bare, const double *times,
+                      const double *bare_times, const double *peak, size_t n) {
+    const double flop = 3.0 * BATCH / SCORE_BATCH * bare_flop(bare);
+    const double ratio = bare_times ? bench_median_ratio(times, bare_times, n) : NAN;
+    bench_row(b, what, 1e3 * bench_median(times, n), "ms", ratio,
+              bare_times ? (struct bench_target){BENCH_AT_MOST, 1.5} : none);
+    bench_row(b, "  rate", 1e-9 * flop / bench_median(times, n), "GFLOP/s", NAN, none);
+    bench_row(b, "  fraction of the peak", 100 * flop / bench_peak_flop(b) * bench_median_ratio(peak, times, n), "%", NAN, none);
+}
+
+static enum status compare_training(struct bench *b, struct score_model *m, struct bare *bare, const float *fields,
+                                    struct error *e) {
+    const bool both = m->shape.stride == 2; /* at stride 1 a step takes seconds */
+    const size_t repetitions = both ? 15 : 3;
+    struct steps steps[2] = {{NULL, 0}, {NULL, 0}};
+    struct bench_side sides[4] = {{bare_step, bare}, {bench_peak, b}};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i <= both && status == STATUS_OK; i++) {
+        const struct training_settings settings = {.seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3,
+                                                   .t_min = 1e-5, .log_noise = i, .ema = i ? 0.999 : 0};
+        m->parameterisation = i ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
+        status = training_new(m, fields, FIELDS, &settings, b->threads, &steps[i].training, e);
+        sides[2 + i] = (struct bench_side){full_step, &steps[i]};
+        m->parameterisation = SCORE_PUBLISHED;
+    }
+    double times[4][BENCH_REPETITIONS];
+    if (status == STATUS_OK)
+        status = bench_time(sides, both ? 4 : 3, repetitions, times, e);
+    if (status == STATUS_OK) {
+        char text[96];
+        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", m->shape.stride);
+        step_rows(b, text, bare, times[0], NULL, times[1], repetitions);
+        snprintf(text, sizeof text, "stride %d: training step (64), published", m->shape.stride);
+        step_rows(b, text, bare, times[2], times[0], times[1], repetitions);
+        snprintf(text, sizeof text, "stride %d: training step (64), preconditioned", m->shape.stride);
+        if (both)
+            step_rows(b, text, bare, times[3], times[0], times[1], repetitions);
+    }
+    for (int i = 0; i < 2; i++)
+        training_free(steps[i].training);
+    return status;
+}
+
+/* The sampler's start is not part of a step: long runs less short ones. */
+static enum status compare_sampler(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
+    const int64_t few = 2, many = m->shape.stride == 2 ? 62 : 6;
+    const size_t repetitions = m->shape.stride == 2 ? 9 : 3;
+    const double configurations = (double)b->threads * SCORE_BATCH, steps = (double)(many - few);
+    bare->forward_batches = (size_t)b->threads * (size_t)(many - few);
+    float *phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *phi);
+    if (!phi)
+        return error_set(e, STATUS_FAILED, "out of memory");
+    struct draws runs[4];
+    struct bench_side sides[6] = {{bare_forward, bare}, {bench_peak, b}};
+    for (int i = 0; i < 4; i++) {
+        const bool ancestral = i >= 2;
+        runs[i] = (struct draws){b, m, {.method = ancestral ? REVERSE_ANCESTRAL : REVERSE_EULER_MARUYAMA,
+                                        .log_grid = ancestral, .steps = i % 2 ? many : few, .t_end = 1e-3, .seed = 1},
+                                 phi};
+        sides[2 + i] = (struct bench_side){draw, &runs[i]};
+    }
+    double times[6][BENCH_REPETITIONS];
+    const size_t count = m->shape.stride == 2 ? 6 : 4;
+    enum status status = bench_time(sides, count, repetitions, times, e);
+    for (size_t i = 0; i < repetitions && status == STATUS_OK; i++)
+        for (size_t s = 3; s < count; s += 2)
+            times[s][i] -= times[s - 1][i];
+    if (status == STATUS_OK) {
+        char text[96];
+        const double flop = bare_flop(bare) * b->threads * steps;
+        snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", m->shape.stride);
+        bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions), "configurations/s",
+                  NAN, none);
+        bench_row(b, "  fraction of the peak",
+                  100 * flop / bench_peak_flop(b) * bench_median_ratio(times[1], times[0], repetitions), "%", NAN, none);
+        for (size_t s = 3; s < count; s += 2) {
+            snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", m->shape.stride,
+                     s == 3 ? "Euler-Maruyama" : "ancestral", (int)(many - few));
+            const double rate = configurations * steps / FULL_STEPS / bench_median(times[s], repetitions);
+            bench_row(b, text, rate, "configurations/s", bench_median_ratio(times[0], times[s], repetitions),
+                      (struct bench_target){BENCH_AT_LEAST, 0.7});
+            if (s == 3)
+                bench_row(b, "  against the published rate (of an RTX 3090)", 97.52, "configurations/s", rate / 97.52,
+                          none);
+        }
+    }
+    free(phi);
+    return status;
+}
+
+static enum status model_new(struct score_model *m, int stride, struct error *e) {
+    *m = (struct score_model){.kind = SCORE_UNET, .sigma = 25, .factor = 1, .variance = 0.6, .kappa = 0.21,
+                              .lambda = 0.022, .dimensions = 2, .extents = {L, L}, .volume = V,
+                              .shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC}};
+    unet_tensors(&m->shape, NULL, &m->weight_count);
+    m->weights = malloc(m->weight_count * sizeof *m->weights);
+    m->frequencies = malloc((size_t)m->shape.embedding / 2 * sizeof *m->frequencies);
+    m->propagator = malloc(V * sizeof *m->propagator);
+    if (!m->weights || !m->frequencies || !m->propagator)
+        return error_set(e, STATUS_FAILED, "out of memory");
+    for (size_t i = 0; i < V; i++)
+        m->propagator[i] = m->variance;
+    enum status status = initialise_weights(&m->shape, 1, m->weights, e);
+    return status == STATUS_OK ? initialise_frequencies(&m->shape, 1, 30, m->frequencies, e) : status;
+}
+
+enum status bench_network(struct bench *b, int stride, struct error *e) {
+    struct score_model m;
+    struct bare bare = {.bench = b};
+    float *fields = filled((size_t)FIELDS * V);
+    enum status status = model_new(&m, stride, e);
+    if (status == STATUS_OK && !fields)
+        status = error_set(e, STATUS_FAILED, "out of memory");
+    if (status == STATUS_OK)
+        status = bare_new(&bare, b, stride, e);
+    if (status == STATUS_OK)
+        status = compare_training(b, &m, &bare, fields, e);
+    if (status == STATUS_OK)
+        status = compare_sampler(b, &m, &bare, e);
+    bare_free(&bare);
+    score_model_release(&m);
+    free(fields);
+    return status;
+}
