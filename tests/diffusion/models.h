@@ -136,4 +136,28 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
     free(frequencies);
 }
 
+/* --- files --------------------------------------------------------------------------------------- */
+
+/* An artifact as the stage `ensemble` writes it, as far as diffusion reads it. */
+static inline void write_ensemble(const char *path, const float *phi, size_t count, size_t dimensions,
+                                  const size_t *extents) {
+    struct npz_writer *writer;
+    struct error e = {0};
+    size_t shape[NPZ_MAX_DIMENSIONS] = {count};
+    memcpy(shape + 1, extents, dimensions * sizeof *shape);
+    assert_ok(npz_create(path, &writer, &e));
+    assert_ok(npz_add_text(writer, "recipe", "stage=ensemble\n", &e));
+    assert_ok(npz_add(writer, "phi", NPZ_FLOAT32, dimensions + 1, shape, phi, &e));
+    assert_ok(npz_add_real(writer, "kappa", 0.2, &e));
+    assert_ok(npz_add_real(writer, "lambda", 0.02, &e));
+    assert_ok(npz_commit(writer, &e));
+}
+
+/* White noise in single precision, another for every name. */
+static inline float *white_noise(const char *name, size_t n) {
+    float *z = test_floats(n);
+    random_normal_float(random_key(1, "test diffusion", name), 0, 0, z, n);
+    return z;
+}
+
 #endif

@@ -1,0 +1,121 @@
+/* The excess of a model's denoising loss over the Wiener filter's: zero for the filter itself, closed forms on Gaussian
+ * data, bits. Losses are quadratic in Gaussian numbers, so their variances are known as well. */
+#include "diffusion/excess.h"
+
+#include "diffusion/reverse.h"
+#include "tests/diffusion/models.h"
+
+enum { N = 600, LEVELS = 7 };
+
+static const double t_min = 1e-4;
+
+/* Exact draws of the model's own field. */
+static float *gaussian_fields(const struct score_model *m) {
+    static const volatile sig_atomic_t never = 0;
+    const struct reverse_settings settings = {.method = REVERSE_DIRECT, .seed = 21};
+    struct score_model filter = *m;
+    struct error e = {0};
+    float *phi = test_floats(N * m->volume);
+    filter.kind = SCORE_GAUSSIAN;
+    assert_ok(reverse_run(&filter, &settings, 0, N, 2, phi, NULL, &never, NULL, &e));
+    return phi;
+}
+
+static void assert_levels(const struct score_model *m, const struct excess *x) {
+    assert_int_equal(x->levels, LEVELS);
+    const double low = log(s2(m->sigma, t_min)) / 2, high = log(s2(m->sigma, 1)) / 2;
+    for (int k = 0; k < LEVELS; k++)
+        assert_near(log(x->sigma[k]), low + (high - low) * k / (LEVELS - 1), 1e-10);
+}
+
+/* The residual of a mode of the Wiener filter is (G z - s phi)/(G + s^2), of variance w = G/(G + s^2); the loss of a
+ * configuration is the sum of squares of these normal numbers: mean sum w, variance 2 sum w^2. */
+static void test_wiener_filter(void **state) {
+    (void)state;
+    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.23);
+    struct error e = {0};
+    struct excess x;
+    float *phi = gaussian_fields(&m);
+    assert_ok(excess_measure(&m, phi, N, LEVELS, t_min, 31, 2, &x, &e));
+    assert_levels(&m, &x);
+    for (int k = 0; k < LEVELS; k++) {
+        double mean = 0, variance = 0;
+        for (size_t p = 0; p < m.volume; p++) {
+            const double w = m.propagator[p] / (m.propagator[p] + x.sigma[k] * x.sigma[k]);
+            mean += w;
+            variance += 2 * w * w;
+        }
+        assert_near(x.wiener[k], mean, 4 * sqrt(variance / N));
+        assert_true(x.loss[k] == x.wiener[k] && x.excess[k] == 0 && x.error[k] == 0);
+    }
+    excess_release(&x);
+    free(phi);
+    score_model_release(&m);
+}
+
+/* A preconditioned network without weights, F = 0, takes every mode for one of variance v. Its residual is
+ * (v z - s phi)/(v + s^2), that of the filter (G z - s phi)/(G + s^2): differences of squares of correlated normals
+ * a and b have mean A - B and variance 2 (A^2 + B^2 - 2 C^2), C their covariance. */
+static void test_network_without_weights(void **state) {
+    (void)state;
+    struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PRECONDITIONED, 1);
+    struct error e = {0};
+    struct excess x;
+    float *phi = gaussian_fields(&m);
+    memset(m.weights, 0, m.weight_count * sizeof *m.weights);
+    assert_ok(excess_measure(&m, phi, N, LEVELS, t_min, 32, 2, &x, &e));
+    assert_levels(&m, &x);
+    for (int k = 0; k < LEVELS; k++) {
+        const double square = x.sigma[k] * x.sigma[k], v = m.variance;
+        double loss = 0, variance = 0, excess = 0, excess_variance = 0;
+        for (size_t p = 0; p < m.volume; p++) {
+            const double G = m.propagator[p];
+            const double A = (v * v + square * G) / ((v + square) * (v + square)), B = G / (G + square);
+            const double C = (v * G + square * G) / ((v + square) * (G + square));
+            loss += A;
+            variance += 2 * A * A;
+            excess += A - B;
+            excess_variance += 2 * (A * A + B * B - 2 * C * C);
+        }
+        const double error = sqrt(excess_variance / N);
+        assert_near(x.loss[k], loss, 4 * sqrt(variance / N));
+        assert_near(x.excess[k], excess, 4 * error + 1e-4); /* 64 sites in single precision */
+        assert_near(x.excess[k], x.loss[k] - x.wiener[k], 1e-10 * loss);
+        assert_near(x.error[k], error, 0.25 * error + 1e-5); /* the error of an error of 600 skew numbers */
+    }
+    excess_release(&x);
+    free(phi);
+    score_model_release(&m);
+}
+
+static void test_bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PUBLISHED, 30);
+    struct error e = {0};
+    struct excess x[3];
+    float *phi = gaussian_fields(&m);
+    for (int i = 0; i < 3; i++)
+        assert_ok(excess_measure(&m, phi, 21, LEVELS, t_min, 33, i + 1, &x[i], &e));
+    for (int i = 1; i < 3; i++) {
+        assert_memory_equal(x[i].sigma, x[0].sigma, LEVELS * sizeof(double));
+        assert_memory_equal(x[i].loss, x[0].loss, LEVELS * sizeof(double));
+        assert_memory_equal(x[i].wiener, x[0].wiener, LEVELS * sizeof(double));
+        assert_memory_equal(x[i].excess, x[0].excess, LEVELS * sizeof(double));
+        assert_memory_equal(x[i].error, x[0].error, LEVELS * sizeof(double));
+    }
+    for (int k = 0; k < LEVELS; k++)
+        assert_true(x[0].error[k] > 0 && x[0].excess[k] > 0); /* it has learned nothing */
+    for (int i = 0; i < 3; i++)
+        excess_release(&x[i]);
+    free(phi);
+    score_model_release(&m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wiener_filter),
+        cmocka_unit_test(test_network_without_weights),
+        cmocka_unit_test(test_bits_do_not_depend_on_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
