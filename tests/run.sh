@@ -2,6 +2,8 @@
 # Runs test programs (cmocka, told to print TAP) and scripts (that print TAP themselves), shows what failed,
 # and ends with the line "N passed, N failed". A program that dies without a "not ok" counts as one failure.
 export CMOCKA_MESSAGE_OUTPUT=TAP
+# Threads that wait sleep: tests have many short parallel loops, and spinning is slow where cores are busy.
+export OMP_WAIT_POLICY=passive
 log=$(mktemp "${TMPDIR:-/tmp}/dmsq-test.XXXXXX") || exit 1
 trap 'rm -f "$log"' EXIT
 mkdir -p build/tmp
