@@ -1,5 +1,7 @@
-/* Stage `plot`: a figure as SVG, PNG and PDF. Takes numbers out of artifacts, hands them as text to gnuplot
- * and lets a style of figures/ draw them; what a style finds set is listed in figures/style.gp. */
+/* Stage `plot`: a figure as SVG, PNG and PDF, and the numbers that it shows as a table. Takes them out of
+ * artifacts, hands them as text to gnuplot and lets a style of figures/ draw them; what a style finds set is
+ * listed in figures/style.gp. The table, figure.tsv, has a line of names and then one line a point: its curve
+ * (the label, or the number of the curve where there are no labels) and the columns. */
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
@@ -26,7 +28,7 @@ static const struct parameter parameters[] = {
              "are, one a column."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
-             "counts 1, 2, 3, ... (\"index,loss\")."},
+             "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only."},
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
      .help = "Bins of a histogram; without a range the most there are, of a round width."},
     {.name = "range", .type = PARAMETER_REALS, .default_value = "",
@@ -47,7 +49,7 @@ static const struct stage_input inputs[] = {
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},
 };
 
-static const char *const outputs[] = {"figure.svg", "figure.png", "figure.pdf", NULL};
+static const char *const outputs[] = {"figure.tsv", "figure.svg", "figure.png", "figure.pdf", NULL};
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t range_count;
@@ -75,7 +77,8 @@ struct figure {
     const struct parameters *parameters;
     struct report_list members, labels;
     size_t blocks;
-    size_t *entries;  /* numbers in each block */
+    struct block *block;
+    size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
     double bin_width; /* 0: no histogram */
     double gaussian;  /* width of the curve to compare with, 0: none */
 };
@@ -105,8 +108,7 @@ static enum status gaussian_width(const struct npz *reference, double *width, st
     return STATUS_OK;
 }
 
-static enum status write_histograms(struct stage_context *c, struct figure *f, double **x, FILE *out,
-                                    struct error *e) {
+static enum status fill_histograms(struct stage_context *c, struct figure *f, double **x, struct error *e) {
     struct bins bins;
     size_t range_count, outside = 0;
     const double *range = parameters_reals(f->parameters, "range", &range_count);
@@ -123,7 +125,7 @@ static enum status write_histograms(struct stage_context *c, struct figure *f, d
     }
     for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
         size_t none;
-        s = block_histogram(&bins, x[i], f->entries[i], &none, out, e);
+        s = block_histogram(&bins, x[i], f->entries[i], &none, &f->block[i], e);
         outside += s == STATUS_OK ? none : 0;
     }
     if (s == STATUS_OK) {
@@ -136,11 +138,12 @@ static enum status write_histograms(struct stage_context *c, struct figure *f, d
     return s;
 }
 
-static enum status write_data(struct stage_context *c, struct figure *f, FILE *out, struct error *e) {
+static enum status fill_blocks(struct stage_context *c, struct figure *f, struct error *e) {
     if (!parameters_is(f->parameters, "kind", "histogram")) {
         enum status s = STATUS_OK;
         for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
-            s = block_columns(stage_input(c, "data", i), &f->members, &f->entries[i], out, e);
+            s = block_columns(stage_input(c, "data", i), &f->members, &f->block[i], e);
+            f->entries[i] = f->block[i].rows;
         }
         return s;
     }
@@ -148,12 +151,27 @@ static enum status write_data(struct stage_context *c, struct figure *f, FILE *o
     if (x == NULL) {
         return error_set(e, STATUS_FAILED, "plot: out of memory");
     }
-    enum status s = write_histograms(c, f, x, out, e);
+    enum status s = fill_histograms(c, f, x, e);
     for (size_t i = 0; i < f->blocks; i++) {
         free(x[i]);
     }
     free(x);
     return s;
+}
+
+static void write_data(const struct figure *f, FILE *out) {
+    for (size_t i = 0; i < f->blocks; i++) {
+        block_write_data(&f->block[i], out);
+    }
+}
+
+static void write_table(const struct figure *f, FILE *out) {
+    block_write_header(&f->members, parameters_is(f->parameters, "kind", "histogram"), out);
+    for (size_t i = 0; i < f->blocks; i++) {
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i + 1);
+        block_write_rows(&f->block[i], f->labels.count > 0 ? f->labels.item[i] : number, out);
+    }
 }
 
 static void write_string(const char *name, const char *text, FILE *out) {
@@ -199,16 +217,19 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     return s == STATUS_OK ? write_load(parameters_text(f->parameters, "style"), out, e) : s;
 }
 
-/* Opens folder/name for writing; its path, which the caller frees, goes to *path. */
-static FILE *open_in(const char *folder, const char *name, char **path, struct error *e) {
+/* folder/name, which the caller frees. */
+static enum status path_in(const char *folder, const char *name, char **path, struct error *e) {
     if (asprintf(path, "%s/%s", folder, name) < 0) {
         *path = NULL;
-        error_set(e, STATUS_FAILED, "%s: out of memory", name);
-        return NULL;
+        return error_set(e, STATUS_FAILED, "%s: out of memory", name);
     }
-    FILE *out = fopen(*path, "w");
+    return STATUS_OK;
+}
+
+static FILE *open_text(const char *path, struct error *e) {
+    FILE *out = fopen(path, "w");
     if (out == NULL) {
-        error_set(e, STATUS_FAILED, "%s: cannot create it: %s", *path, strerror(errno));
+        error_set(e, STATUS_FAILED, "%s: cannot create it: %s", path, strerror(errno));
     }
     return out;
 }
@@ -222,18 +243,27 @@ static enum status close_text(FILE *out, const char *path, enum status s, struct
     return s;
 }
 
+static enum status write_text(const struct figure *f, const char *path,
+                              void (*write)(const struct figure *f, FILE *out), struct error *e) {
+    FILE *out = open_text(path, e);
+    if (out == NULL) {
+        return e->status;
+    }
+    write(f, out);
+    return close_text(out, path, STATUS_OK, e);
+}
+
 static enum status draw(struct stage_context *c, const struct figure *f, const char *folder, const char *output,
                         struct error *e) {
     char *script = NULL, *drawn = NULL;
     struct stat found;
-    FILE *out = open_in(folder, "figure.gp", &script, e);
-    enum status s = out != NULL ? write_script(f, output, out, e) : e->status;
-    if (out != NULL) {
-        s = close_text(out, script, s, e);
+    enum status s = path_in(folder, "figure.gp", &script, e);
+    if (s == STATUS_OK) {
+        s = path_in(folder, output, &drawn, e);
     }
-    if (s == STATUS_OK && asprintf(&drawn, "%s/%s", folder, output) < 0) {
-        drawn = NULL;
-        s = error_set(e, STATUS_FAILED, "%s: out of memory", output);
+    if (s == STATUS_OK) {
+        FILE *out = open_text(script, e);
+        s = out != NULL ? close_text(out, script, write_script(f, output, out, e), e) : e->status;
     }
     if (s == STATUS_OK) {
         s = gnuplot_run(folder, "figure.gp", e);
@@ -265,19 +295,24 @@ static void remove_folder(const char *folder) {
 }
 
 static enum status draw_all(struct stage_context *c, struct figure *f, const char *folder, struct error *e) {
-    char *path = NULL, version[128];
+    char *data = NULL, version[128];
     enum status s = gnuplot_version(version, sizeof version, e);
     if (s != STATUS_OK) {
         return s;
     }
     stage_note(c, "gnuplot", "%s", version);
-    FILE *out = open_in(folder, "data.txt", &path, e);
-    s = out != NULL ? write_data(c, f, out, e) : e->status;
-    if (out != NULL) {
-        s = close_text(out, path, s, e);
+    s = fill_blocks(c, f, e);
+    if (s == STATUS_OK) {
+        s = write_text(f, stage_output(c, outputs[0]), write_table, e);
     }
-    free(path);
-    for (size_t i = 0; outputs[i] != NULL && s == STATUS_OK; i++) {
+    if (s == STATUS_OK) {
+        s = path_in(folder, "data.txt", &data, e);
+    }
+    if (s == STATUS_OK) {
+        s = write_text(f, data, write_data, e);
+    }
+    free(data);
+    for (size_t i = 1; outputs[i] != NULL && s == STATUS_OK; i++) {
         s = draw(c, f, folder, outputs[i], e);
     }
     return s;
@@ -288,7 +323,9 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct figure f = {.parameters = p, .blocks = stage_input_count(c, "data")};
     char *folder = NULL;
     f.entries = calloc(f.blocks + 1, sizeof *f.entries);
-    enum status s = f.entries != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
+    f.block = calloc(f.blocks + 1, sizeof *f.block);
+    enum status s = f.entries != NULL && f.block != NULL ? STATUS_OK
+                                                         : error_set(e, STATUS_FAILED, "plot: out of memory");
     if (s == STATUS_OK) {
         s = report_split(parameters_text(p, "members"), ',', &f.members, e);
     }
@@ -302,9 +339,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && !parameters_is(p, "kind", "histogram")) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
     }
-    if (s == STATUS_OK && asprintf(&folder, "%s/gnuplot", c->folder) < 0) {
-        folder = NULL;
-        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    if (s == STATUS_OK) {
+        s = path_in(c->folder, "gnuplot", &folder, e);
     }
     if (s == STATUS_OK) {
         remove_folder(folder); /* of a run that was killed; the lock of the output folder is ours */
@@ -317,6 +353,10 @@ static enum status run(struct stage_context *c, struct error *e) {
         remove_folder(folder);
     }
     free(folder);
+    for (size_t i = 0; f.block != NULL && i < f.blocks; i++) {
+        block_free(&f.block[i]);
+    }
+    free(f.block);
     free(f.entries);
     report_list_free(&f.members);
     report_list_free(&f.labels);
@@ -325,7 +365,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 
 const struct stage stage_plot = {
     .name = "plot",
-    .summary = "draws a figure as SVG, PNG and PDF with gnuplot",
+    .summary = "draws a figure as SVG, PNG and PDF with gnuplot; its numbers as a table",
     .version = 1,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

@@ -1,4 +1,4 @@
-/* The data that gnuplot draws: see blocks.h. */
+/* The numbers of a curve: see blocks.h. */
 #include "report/blocks.h"
 
 #include <math.h>
@@ -48,60 +48,109 @@ enum status block_numbers(const struct npz *npz, const char *member, double **x,
     return STATUS_OK;
 }
 
+static enum status allocate(struct block *block, size_t columns, size_t rows, struct error *e) {
+    *block = (struct block){columns, rows, calloc(columns * rows + 1, sizeof(double))};
+    return block->x != NULL ? STATUS_OK
+                            : error_set(e, STATUS_FAILED, "figure: out of memory for %zu points", rows);
+}
+
 enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside,
-                            FILE *out, struct error *e) {
+                            struct block *block, struct error *e) {
     double *counts = malloc(bins->count * sizeof *counts);
     if (counts == NULL) {
         return error_set(e, STATUS_FAILED, "histogram: out of memory for %zu bins", bins->count);
     }
-    *outside = histogram_fill(x, n, bins->low, bins->high, bins->count, counts);
-    double width = (bins->high - bins->low) / (double)bins->count;
-    for (size_t i = 0; i < bins->count; i++) {
-        fprintf(out, "%.9g %.0f %.9g\n", bins->low + width * ((double)i + 0.5), counts[i], sqrt(counts[i]));
+    enum status s = allocate(block, 3, bins->count, e);
+    if (s == STATUS_OK) {
+        *outside = histogram_fill(x, n, bins->low, bins->high, bins->count, counts);
+        double width = (bins->high - bins->low) / (double)bins->count;
+        for (size_t i = 0; i < bins->count; i++) {
+            double *row = block->x + 3 * i;
+            row[0] = bins->low + width * ((double)i + 0.5);
+            row[1] = counts[i];
+            row[2] = sqrt(counts[i]);
+        }
     }
-    fputs("\n\n", out);
     free(counts);
-    return STATUS_OK;
+    return s;
 }
 
-enum status block_columns(const struct npz *npz, const struct report_list *members, size_t *count, FILE *out,
+static bool is_index(const char *member) {
+    return strcmp(member, "index") == 0 || strcmp(member, "#") == 0;
+}
+
+enum status block_columns(const struct npz *npz, const struct report_list *members, struct block *block,
                           struct error *e) {
     double **column = calloc(members->count + 1, sizeof *column);
     if (column == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(npz));
     }
     enum status s = STATUS_OK;
+    size_t rows = 0;
     const char *first = NULL; /* the member that has set the length */
     for (size_t c = 0; c < members->count && s == STATUS_OK; c++) {
         size_t n;
-        if (strcmp(members->item[c], "index") == 0 || strcmp(members->item[c], "#") == 0) {
+        if (is_index(members->item[c])) {
             continue;
         }
         s = block_numbers(npz, members->item[c], &column[c], &n, e);
-        if (s == STATUS_OK && first != NULL && n != *count) {
+        if (s == STATUS_OK && first != NULL && n != rows) {
             s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu as in %s",
-                          npz_path(npz), members->item[c], n, *count, first);
+                          npz_path(npz), members->item[c], n, rows, first);
         }
-        if (first == NULL) {
+        if (s == STATUS_OK && first == NULL) {
             first = members->item[c];
-            *count = n;
+            rows = n;
         }
     }
     if (s == STATUS_OK && first == NULL) {
         s = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
     }
-    for (size_t i = 0; s == STATUS_OK && i < *count; i++) {
-        for (size_t c = 0; c < members->count; c++) {
-            fprintf(out, "%s%.9g", c > 0 ? " " : "", column[c] != NULL ? column[c][i] : (double)(i + 1));
-        }
-        fputc('\n', out);
-    }
     if (s == STATUS_OK) {
-        fputs("\n\n", out);
+        s = allocate(block, members->count, rows, e);
+    }
+    for (size_t i = 0; s == STATUS_OK && i < rows; i++) {
+        for (size_t c = 0; c < members->count; c++) {
+            block->x[i * members->count + c] = column[c] != NULL ? column[c][i] : (double)(i + 1);
+        }
     }
     for (size_t c = 0; c < members->count; c++) {
         free(column[c]);
     }
     free(column);
     return s;
+}
+
+void block_free(struct block *block) {
+    free(block->x);
+    *block = (struct block){0};
+}
+
+static void write_row(const struct block *block, size_t row, const char *separator, FILE *out) {
+    for (size_t c = 0; c < block->columns; c++) {
+        fprintf(out, "%s%.10g", c > 0 ? separator : "", block->x[row * block->columns + c]);
+    }
+    fputc('\n', out);
+}
+
+void block_write_data(const struct block *block, FILE *out) {
+    for (size_t i = 0; i < block->rows; i++) {
+        write_row(block, i, " ", out);
+    }
+    fputs("\n\n", out);
+}
+
+void block_write_rows(const struct block *block, const char *label, FILE *out) {
+    for (size_t i = 0; i < block->rows; i++) {
+        fprintf(out, "%s\t", label);
+        write_row(block, i, "\t", out);
+    }
+}
+
+void block_write_header(const struct report_list *members, bool histogram, FILE *out) {
+    fputs("curve", out);
+    for (size_t c = 0; c < members->count; c++) {
+        fprintf(out, "\t%s", is_index(members->item[c]) ? "index" : members->item[c]);
+    }
+    fputs(histogram ? "\tcount\terror\n" : "\n", out);
 }

@@ -51,14 +51,27 @@ static void histogram_block(void **state) {
     const double x[] = {0.0, 0.1, 0.1, 0.9, 0.6, 2.0, -1.0, 1.0};
     const struct bins bins = {0.0, 1.0, 2};
     struct error e;
+    struct block block;
+    struct report_list members;
     char *text;
     size_t size, outside;
-    FILE *out = open_memstream(&text, &size);
-    assert_int_equal(block_histogram(&bins, x, 8, &outside, out, &e), STATUS_OK);
-    fclose(out);
-    assert_string_equal(text, "0.25 3 1.73205081\n0.75 3 1.73205081\n\n\n");
+    assert_int_equal(block_histogram(&bins, x, 8, &outside, &block, &e), STATUS_OK);
     assert_int_equal(outside, 2);
+    FILE *out = open_memstream(&text, &size);
+    block_write_data(&block, out);
+    fclose(out);
+    assert_string_equal(text, "0.25 3 1.732050808\n0.75 3 1.732050808\n\n\n");
     free(text);
+    out = open_memstream(&text, &size);
+    assert_int_equal(report_split("M", ',', &members, &e), STATUS_OK);
+    block_write_header(&members, true, out);
+    block_write_rows(&block, "testing (HMC)", out);
+    fclose(out);
+    assert_string_equal(text, "curve\tM\tcount\terror\n"
+                              "testing (HMC)\t0.25\t3\t1.732050808\ntesting (HMC)\t0.75\t3\t1.732050808\n");
+    free(text);
+    report_list_free(&members);
+    block_free(&block);
 }
 
 static void columns_block(void **state) {
@@ -82,15 +95,21 @@ static void columns_block(void **state) {
     assert_int_equal(npz_read(path, &npz, &e), STATUS_OK);
 
     char *text;
-    size_t size, count = 0;
+    size_t size;
+    struct block block = {0};
+    assert_int_equal(report_split("#,epochs,loss", ',', &members, &e), STATUS_OK);
+    assert_int_equal(block_columns(npz, &members, &block, &e), STATUS_OK);
+    assert_int_equal(block.rows, 3);
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(report_split("index,epochs,loss", ',', &members, &e), STATUS_OK);
-    assert_int_equal(block_columns(npz, &members, &count, out, &e), STATUS_OK);
-    report_list_free(&members);
+    block_write_data(&block, out);
+    block_write_header(&members, false, out);
+    block_write_rows(&block, "a", out);
     fclose(out);
-    assert_string_equal(text, "1 10 3.5\n2 20 2.25\n3 30 1\n\n\n");
-    assert_int_equal(count, 3);
+    assert_string_equal(text, "1 10 3.5\n2 20 2.25\n3 30 1\n\n\n"
+                              "curve\tindex\tepochs\tloss\na\t1\t10\t3.5\na\t2\t20\t2.25\na\t3\t30\t1\n");
     free(text);
+    report_list_free(&members);
+    block_free(&block);
 
     static const struct {
         const char *members, *message;
@@ -102,13 +121,11 @@ static void columns_block(void **state) {
         {"#", "found no member but index"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        out = open_memstream(&text, &size);
         assert_int_equal(report_split(bad[i].members, ',', &members, &e), STATUS_OK);
-        assert_int_equal(block_columns(npz, &members, &count, out, &e), STATUS_BAD_INPUT);
+        assert_int_equal(block_columns(npz, &members, &block, &e), STATUS_BAD_INPUT);
         assert_non_null(strstr(e.message, bad[i].message));
         report_list_free(&members);
-        fclose(out);
-        free(text);
+        block_free(&block);
     }
     npz_free(npz);
 }

@@ -1,4 +1,6 @@
-/* Stage `plot`: every style of figures/ draws, bytes are the same from run to run, messages. */
+/* Stage `plot`: every style of figures/ draws, the numbers are there as a table, bytes are the same from run to
+ * run, messages. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@ static int prepare(void **state) {
     (void)state;
     char path[3][160], text[160];
     const double sigma[] = {0.01, 0.1, 1, 10}, excess[] = {0.2, 1.5, 0.7, -0.1}, error[] = {0.1, 0.1, 0.2, 0.2};
-    const double loss[] = {900, 300, 150, 120, 110};
+    const double loss[] = {900, 300, 150, 120, 110}, wiener[] = {10, 8, 5, 1.0 / 3};
     struct npz_writer *w;
     struct error e;
     test_folder("plot", folder);
@@ -35,6 +37,7 @@ static int prepare(void **state) {
     assert_int_equal(npz_add_reals(w, "excess.sigma", sigma, 4, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "excess.excess", excess, 4, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "excess.error", error, 4, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "excess.wiener", wiener, 4, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "loss", loss, 5, &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
     return 0;
@@ -47,7 +50,7 @@ static void read_figure(const char *name, const char *format, char **data, size_
     if (file_read(path, data, size, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
     }
-    assert_true(*size > 1000);
+    assert_true(*size > (strcmp(format, "tsv") == 0 ? 0 : 1000));
 }
 
 static const char *output(const char *name) {
@@ -63,7 +66,7 @@ static void all_styles(void **state) {
     assert_int_equal(run_stage(&stage_plot,
                                (const char *const[]){output("excess"), model, model, "--style=figures/excess.gp",
                                                      "--kind=columns", "--labels=it's|b",
-                                                     "--members=excess.sigma,excess.excess,excess.error", NULL},
+                                                     "--members=excess.sigma,excess.excess,excess.error,excess.wiener", NULL},
                                NULL),
                      0);
     assert_int_equal(run_stage(&stage_plot,
@@ -91,10 +94,44 @@ static void all_styles(void **state) {
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
+static void expect_table(const char *name, const char *expected) {
+    char *data;
+    size_t size;
+    read_figure(name, "tsv", &data, &size);
+    assert_string_equal(data, expected);
+    free(data);
+}
+
+/* The numbers of the figures that all_styles() drew. */
+static void numbers(void **state) {
+    (void)state;
+#define CURVE(label)                                                                                             \
+    label "\t0.01\t0.2\t0.1\t10\n" label "\t0.1\t1.5\t0.1\t8\n" label "\t1\t0.7\t0.2\t5\n" label \
+          "\t10\t-0.1\t0.2\t0.3333333333\n"
+    expect_table("excess", "curve\texcess.sigma\texcess.excess\texcess.error\texcess.wiener\n" CURVE("it's") CURVE("b"));
+#undef CURVE
+    expect_table("loss", "curve\tindex\tloss\n1\t1\t900\n1\t2\t300\n1\t3\t150\n1\t4\t120\n1\t5\t110\n");
+    const char *const counted[] = {"a", "b"}; /* both hold -0.5, -0.25, 0, 0, 0.25, 0.5 */
+    const double count[] = {0, 0, 1, 1, 0, 2, 1, 1, 0, 0};
+    char *expected, *found;
+    size_t size;
+    FILE *out = open_memstream(&expected, &size);
+    fputs("curve\tM\tcount\terror\n", out);
+    for (size_t i = 0; i < 20; i++) {
+        fprintf(out, "%s\t%.10g\t%.10g\t%.10g\n", counted[i / 10], -0.9 + 0.2 * (double)(i % 10), count[i % 10],
+                sqrt(count[i % 10]));
+    }
+    fclose(out);
+    read_figure("histogram", "tsv", &found, &size);
+    assert_string_equal(found, expected);
+    free(found);
+    free(expected);
+}
+
 /* Two runs of one recipe in two folders more than a second apart. */
 static void same_bytes(void **state) {
     (void)state;
-    const char *const formats[] = {"svg", "png", "pdf"};
+    const char *const formats[] = {"tsv", "svg", "png", "pdf"};
     for (int i = 0; i < 2; i++) {
         const char *const arguments[] = {output(i == 0 ? "one" : "another"), rows[0], rows[1], rows[2], reference,
                                          "--style=figures/magnetization.gp", "--kind=histogram", "--labels=a|b|c",
@@ -105,7 +142,7 @@ static void same_bytes(void **state) {
             usleep(100000);
         }
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         char *a, *b;
         size_t size_a, size_b;
         read_figure("one", formats[i], &a, &size_a);
@@ -148,7 +185,7 @@ static void messages(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(same_bytes),
-                                       cmocka_unit_test(messages)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(numbers),
+                                       cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
