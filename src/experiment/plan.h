@@ -46,8 +46,9 @@ const char *plan_artifact(const struct plan *plan, const struct node *node);
  * with its options) and STAGE_OPTIONS. */
 enum status plan_rules(const struct plan *plan, char **text, struct error *e);
 
-/* Makes the links ROOT/EXPERIMENT/NODE.npz, the tables beside them and the figures, each atomically and only
- * where something differs; removes links of nodes that are no more; prints the tables to `out`, and where
+/* Makes the links ROOT/EXPERIMENT/NODE.npz, beside them those to tables and to the numbers of figures (.tsv;
+ * NAME-figure.tsv where a table is called NAME), and the figures, each atomically and only where something
+ * differs; removes links of nodes that are no more; prints the tables to `out`, and where
  * things lie. `only`: just the export of that name (NULL: everything). */
 enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, FILE *out,
                          struct error *e);

@@ -81,6 +81,16 @@ static enum status link_output(const struct plan *plan, const struct experiment 
     return status == STATUS_OK ? keep(plan, kept, name, e) : status;
 }
 
+/* A figure may bear the name of a table; its numbers then need another. */
+static bool has_table(const struct experiment *x, const char *name) {
+    for (size_t i = 0; i < x->export_count; i++) {
+        if (!x->exports[i].is_figure && !strcmp(x->exports[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum status publish_export(const struct plan *plan, const struct experiment *x,
                                   const struct exported *export, struct kept *kept, FILE *out,
                                   struct error *e) {
@@ -95,18 +105,18 @@ static enum status publish_export(const struct plan *plan, const struct experime
             if (!extension) {
                 continue;
             }
-            const char *name = pool_print(plan->pool, "%s%s.%s", export->name, swept ? swept : "", extension);
+            bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
+            const char *kind = export->is_figure && !copied && has_table(x, export->name) ? "-figure" : "";
+            const char *name = pool_print(plan->pool, "%s%s%s.%s", export->name, kind, swept ? swept : "", extension);
             const char *folder = plan_folder(plan, node);
             const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, *output) : NULL;
             const char *path = !source ? NULL
-                               : export->is_figure
-                                   ? pool_print(plan->pool, "%s/%s", plan->figures, name)
-                                   : pool_print(plan->pool, "%s/%s/%s", plan->root, x->name, name);
+                               : copied ? pool_print(plan->pool, "%s/%s", plan->figures, name)
+                                        : pool_print(plan->pool, "%s/%s/%s", plan->root, x->name, name);
             if (!path) {
                 return pool_exhausted(e);
             }
-            status = export->is_figure ? make_copy(source, path, e)
-                                       : link_output(plan, x, node, *output, name, kept, e);
+            status = copied ? make_copy(source, path, e) : link_output(plan, x, node, *output, name, kept, e);
             if (status != STATUS_OK) {
                 continue;
             }

@@ -41,7 +41,7 @@ static const struct stage_input draw_inputs[] = {{.name = "model", .stages = "fi
 static const struct stage_input picture_inputs[] = {
     {.name = "data", .stages = "simulate|draw", .required = true, .many = true}};
 static const char *const numbers[] = {"artifact.npz", NULL};
-static const char *const pictures[] = {"figure.svg", "figure.pdf", NULL};
+static const char *const pictures[] = {"figure.tsv", "figure.svg", "figure.pdf", NULL};
 static const char *const reports[] = {"table.md", "table.tsv", NULL};
 
 /* Refuses what no single parameter can: an odd lattice with metropolis. */

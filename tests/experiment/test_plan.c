@@ -260,6 +260,7 @@ static void results_are_linked_copied_and_printed(void **state) {
     assert_int_equal(plan_publish(&plan, "b", NULL, stdout, &e), STATUS_BAD_INPUT);
     make_output(&plan, "t", "artifact.npz", "numbers");
     make_output(&plan, "m", "artifact.npz", "weights");
+    make_output(&plan, "f", "figure.tsv", "the\tpoints\n");
     make_output(&plan, "f", "figure.svg", "<svg>");
     make_output(&plan, "f", "figure.pdf", "%PDF");
     make_output(&plan, "r", "table.md", "| a table |\n");
@@ -281,6 +282,11 @@ static void results_are_linked_copied_and_printed(void **state) {
     assert_int_equal(file_read(path, &copy, &size, &e), STATUS_OK);
     assert_string_equal(copy, "<svg>");
     free(copy);
+    snprintf(path, sizeof path, "%s/results/a/x.tsv", folder);
+    assert_int_equal(file_read(path, &copy, &size, &e), STATUS_OK);
+    assert_string_equal(copy, "the\tpoints\n");
+    free(copy);
+    assert_false(inode("figures/x.tsv"));
 
     /* Again: nothing is written. */
     ino_t link = inode("results/a/m.npz"), figure = inode("figures/x.pdf");
@@ -301,6 +307,33 @@ static void results_are_linked_copied_and_printed(void **state) {
     assert_true(readlink(path, found, sizeof found - 1) > 0);
     assert_string_equal(found, expected);
     assert_true(ensemble == inode("results/a/t.npz"));
+}
+
+/* A figure and the table of an experiment may bear its name. */
+static void figures_called_like_a_table_keep_their_numbers(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[experiment]\nfigure.a = f\ntable = r\n[t]\nstage = simulate\nseed = 1\n"
+                                    "[f]\nstage = picture\ndata = t\n[r]\nstage = report\ndata = t\n");
+    struct plan plan;
+    struct error e = {0};
+    read_plan(&plan, "paper", "");
+    make_output(&plan, "t", "artifact.npz", "numbers");
+    make_output(&plan, "f", "figure.tsv", "points");
+    make_output(&plan, "f", "figure.svg", "<svg>");
+    make_output(&plan, "f", "figure.pdf", "%PDF");
+    make_output(&plan, "r", "table.md", "| a table |\n");
+    make_output(&plan, "r", "table.tsv", "a table");
+    plan_free(&plan);
+    publish("", NULL, "| a table |");
+    static const char *const names[] = {"a.tsv", "a-figure.tsv"}, *const texts[] = {"a table", "points"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[256], *copy;
+        size_t size;
+        snprintf(path, sizeof path, "%s/results/a/%s", folder, names[i]);
+        assert_int_equal(file_read(path, &copy, &size, &e), STATUS_OK);
+        assert_string_equal(copy, texts[i]);
+        free(copy);
+    }
 }
 
 static void links_of_nodes_that_are_no_more_go(void **state) {
@@ -327,6 +360,7 @@ int main(void) {
         cmocka_unit_test(keys_change_exactly_when_they_should),
         cmocka_unit_test(rules_are_one_a_key_and_order_only),
         cmocka_unit_test(results_are_linked_copied_and_printed),
+        cmocka_unit_test(figures_called_like_a_table_keep_their_numbers),
         cmocka_unit_test(links_of_nodes_that_are_no_more_go),
     };
     fixture_open();

@@ -58,6 +58,8 @@ check "the table is printed"
 check "the figure is there as PDF, SVG and PNG"
 [ -f "$root/table1/model.npz" ] && [ -L "$root/table1/model.npz" ] && [ -f "$root/table1/observables-equilibrium.npz" ]
 check "nodes have links"
+head -1 "$root/table1/table1-excess.tsv" | grep -q "^curve	excess.sigma	excess.excess	excess.error	" && [ -s "$root/table1/fig6.tsv" ]
+check "the numbers of the figures are there as .tsv"
 
 best=100000
 for i in 1 2 3; do
