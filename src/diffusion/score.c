@@ -109,8 +109,13 @@ static void set_factors(struct score_worker *w, int b, double s) {
     }
     const double total = m->variance + s * s;
     w->input[b] = (float)(1.0 / sqrt(total));
-    w->output[b] = (float)sqrt(m->variance / total);
-    w->skip[b] = m->parameterisation == SCORE_WIENER ? 0 : (float)(-s / total);
+    if (m->parameterisation == SCORE_WIENER) {
+        w->output[b] = (float)(s * sqrt(m->variance) / total);
+        w->skip[b] = 0; /* add_wiener sees to it */
+    } else {
+        w->output[b] = (float)sqrt(m->variance / total);
+        w->skip[b] = (float)(-s / total);
+    }
 }
 
 static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {

@@ -8,11 +8,12 @@
  *                                table 1, the denoiser turned into the score): exact for large noise
  *                                without any learning.
  *               wiener:          the same with the field's propagator in the place of its variance,
- *                                s(t) s = -s phi(p)/(G(p) + s^2) + sqrt(v/(v + s^2)) F(...): without any
+ *                                s(t) s = -s phi(p)/(G(p) + s^2) + s sqrt(v)/(v + s^2) F(...): without any
  *                                learning the score of a Gaussian field, at every noise. The network has
- *                                to see to the rest only. It matters most for the zero mode, which the
- *                                published network can hardly move: tgnorm2 normalises every channel by
- *                                itself and so takes the mean out of all but the last skip connection.
+ *                                to see to the rest only, which vanishes at both ends of the noise. It
+ *                                matters most for the zero mode, which the published network can hardly
+ *                                move: tgnorm2 normalises every channel by itself and so takes the mean
+ *                                out of all but the last skip connection.
  *   gaussian  the exact score of a Gaussian field with propagator G: s(p) = -phi(p)/(G(p) + s^2), the
  *             Wiener filter. Nothing is learned but G.
  *
