@@ -71,17 +71,34 @@ static inline struct score_model network_model(struct unet_shape shape, enum sco
     return m;
 }
 
+/* exp(i p.x) */
+static inline double complex wave(const struct score_model *m, size_t p, size_t x) {
+    double turns = 0;
+    for (size_t mu = m->dimensions; mu-- > 0; p /= m->extents[mu], x /= m->extents[mu])
+        turns += (double)(p % m->extents[mu] * (x % m->extents[mu]) % m->extents[mu]) / (double)m->extents[mu];
+    return cos(two_pi * turns) + I * sin(two_pi * turns);
+}
+
 /* phi(p) = sum_x exp(-i p.x) phi(x), by its definition. */
 static inline void transform(const struct score_model *m, const double *phi, double complex *modes) {
     for (size_t p = 0; p < m->volume; p++) {
         modes[p] = 0;
-        for (size_t x = 0; x < m->volume; x++) {
-            double turns = 0;
-            for (size_t mu = 0; mu < m->dimensions; mu++)
-                turns += (double)(component(m, p, mu) * component(m, x, mu) % m->extents[mu]) / (double)m->extents[mu];
-            modes[p] += phi[x] * (cos(two_pi * turns) - I * sin(two_pi * turns));
-        }
+        for (size_t x = 0; x < m->volume; x++)
+            modes[p] += phi[x] * conj(wave(m, p, x));
     }
+}
+
+/* out(x) = -s/V sum_p exp(i p.x) phi(p)/(G(p) + s^2) of one configuration, by its definition. */
+static inline void wiener_by_definition(const struct score_model *m, double s, const double *phi, double *out) {
+    double complex *modes = test_alloc(m->volume, sizeof *modes);
+    transform(m, phi, modes);
+    for (size_t x = 0; x < m->volume; x++) {
+        double complex sum = 0;
+        for (size_t p = 0; p < m->volume; p++)
+            sum -= s / (m->propagator[p] + s * s) * modes[p] * wave(m, p, x);
+        out[x] = creal(sum) / (double)m->volume;
+    }
+    free(modes);
 }
 
 /* One worker on a model. */
@@ -107,6 +124,14 @@ static inline double s2(double sigma, double t) {
     return expm1(2 * t * log(sigma)) / (2 * log(sigma));
 }
 
+/* What multiplies F at noise s. */
+static inline double network_factor(const struct score_model *m, double s) {
+    const double total = m->variance + s * s;
+    return m->parameterisation == SCORE_PUBLISHED        ? 1
+           : m->parameterisation == SCORE_PRECONDITIONED ? sqrt(m->variance / total)
+                                                         : s * sqrt(m->variance) / total;
+}
+
 /* s(t) score of a network model in double precision, from the formulas of diffusion/score.h, with any weights;
  * with g not NULL the gradient of sum(out * g) with respect to the weights. The label of the noise level is
  * rounded as the network sees it. */
@@ -115,22 +140,28 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
     const size_t V = m->volume;
     const bool published = m->parameterisation == SCORE_PUBLISHED;
     struct error e = {0};
-    double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n);
+    double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n), *linear = test_reals(V);
     double *frequencies = to_reals((size_t)m->shape.embedding / 2, m->frequencies);
     for (size_t i = 0; i < n * V; i++) {
         const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
         label[i / V] = (double)(float)(published ? t[i / V] : log(square) / 8);
         x[i] = published ? phi[i] : phi[i] / sqrt(total);
         if (g)
-            output_gradient[i] = published ? g[i] : sqrt(m->variance / total) * g[i];
+            output_gradient[i] = network_factor(m, sqrt(square)) * g[i];
     }
     assert_ok(unet_oracle(&m->shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL,
                           gradient, &e));
-    for (size_t i = 0; i < n * V && !published; i++) {
-        const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
-        out[i] = -sqrt(square) * phi[i] / total + sqrt(m->variance / total) * out[i];
+    for (size_t at = 0; at < n * V && !published; at += V) {
+        const double square = s2(m->sigma, t[at / V]), total = m->variance + square;
+        for (size_t i = 0; i < V; i++)
+            linear[i] = -sqrt(square) * phi[at + i] / total;
+        if (m->parameterisation == SCORE_WIENER)
+            wiener_by_definition(m, sqrt(square), phi + at, linear);
+        for (size_t i = 0; i < V; i++)
+            out[at + i] = linear[i] + network_factor(m, sqrt(square)) * out[at + i];
     }
     free(x);
+    free(linear);
     free(output_gradient);
     free(label);
     free(frequencies);

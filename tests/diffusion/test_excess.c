@@ -88,6 +88,22 @@ static void test_network_without_weights(void **state) {
     score_model_release(&m);
 }
 
+/* With the propagator in the place of v it is the filter. */
+static void test_wiener_network_without_weights(void **state) {
+    (void)state;
+    struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_WIENER, 1);
+    struct error e = {0};
+    struct excess x;
+    float *phi = gaussian_fields(&m);
+    memset(m.weights, 0, m.weight_count * sizeof *m.weights);
+    assert_ok(excess_measure(&m, phi, 20, LEVELS, t_min, 32, 2, &x, &e));
+    for (int k = 0; k < LEVELS; k++)
+        assert_true(x.loss[k] > 0 && x.excess[k] == 0 && x.error[k] == 0);
+    excess_release(&x);
+    free(phi);
+    score_model_release(&m);
+}
+
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
     struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PUBLISHED, 30);
@@ -115,6 +131,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wiener_filter),
         cmocka_unit_test(test_network_without_weights),
+        cmocka_unit_test(test_wiener_network_without_weights),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

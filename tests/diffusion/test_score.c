@@ -17,31 +17,6 @@ static void perturbed(const struct score_model *m, int n, float *phi) {
 
 /* --- Gaussian ------------------------------------------------------------------------------------ */
 
-static void gaussian_by_brute_force(const struct score_model *m, double t, const float *phi, double *out) {
-    const size_t V = m->volume;
-    const double square = s2(m->sigma, t);
-    double *field = to_reals(V, phi);
-    double complex *modes = test_alloc(V, sizeof *modes);
-    transform(m, field, modes);
-    /* The inverse transform of a real field: that of the conjugate, divided by V. */
-    double complex *back = test_alloc(V, sizeof *back);
-    for (size_t p = 0; p < V; p++)
-        modes[p] *= -sqrt(square) / (m->propagator[p] + square);
-    for (size_t x = 0; x < V; x++) {
-        double *one = test_reals(V);
-        one[x] = 1;
-        transform(m, one, back);
-        double complex sum = 0;
-        for (size_t p = 0; p < V; p++)
-            sum += modes[p] * conj(back[p]);
-        out[x] = creal(sum) / (double)V;
-        free(one);
-    }
-    free(field);
-    free(modes);
-    free(back);
-}
-
 static void check_gaussian(size_t dimensions, const size_t *extents, double kappa, int n) {
     struct score_model m = free_field(dimensions, extents, kappa);
     struct scorer s = scorer_new(&m);
@@ -58,7 +33,9 @@ static void check_gaussian(size_t dimensions, const size_t *extents, double kapp
     for (int b = 0; b < n; b++) {
         const size_t at = (size_t)b * V;
         double *found = to_reals(V, out + at), forward = 0, backward = 0, scale = 0;
-        gaussian_by_brute_force(&m, times[b], phi + at, expected);
+        double *field = to_reals(V, phi + at), *probed = to_reals(V, probe + at);
+        const double noise = sqrt(s2(m.sigma, times[b]));
+        wiener_by_definition(&m, noise, field, expected);
         assert_close(V, found, expected, 1e-6);
         for (size_t i = at; i < at + V; i++) {
             forward += (double)probe[i] * (double)out[i];
@@ -66,8 +43,10 @@ static void check_gaussian(size_t dimensions, const size_t *extents, double kapp
             scale += fabs((double)probe[i] * (double)out[i]);
         }
         assert_near(backward, forward, 1e-6 * scale); /* <probe, J phi> = <J^T probe, phi> */
-        gaussian_by_brute_force(&m, times[b], probe + at, expected); /* J is symmetric */
+        wiener_by_definition(&m, noise, probed, expected); /* J is symmetric */
         free(found);
+        free(field);
+        free(probed);
         found = to_reals(V, vjp + at);
         assert_close(V, found, expected, 1e-6);
         free(found);
@@ -193,6 +172,12 @@ static double loss(const struct score_model *m, const double *weights, size_t n,
     return sum;
 }
 
+static void test_wiener_network(void **state) {
+    (void)state;
+    check_network(shapes[0], SCORE_WIENER, SCORE_BATCH);
+    check_network(shapes[1], SCORE_WIENER, 3);
+}
+
 /* The gradient of the denoising loss: every weight against the oracle, and of every array the weight with the
  * largest gradient and one in the middle against finite differences of the loss. */
 static void check_weight_gradient(struct unet_shape shape, enum score_parameterisation how) {
@@ -256,6 +241,7 @@ static void test_weight_gradients(void **state) {
     (void)state;
     check_weight_gradient(shapes[0], SCORE_PUBLISHED);
     check_weight_gradient(shapes[1], SCORE_PRECONDITIONED);
+    check_weight_gradient(shapes[1], SCORE_WIENER);
 }
 
 /* At the largest noise of a wide schedule a preconditioned network is the score of a field that vanishes
@@ -344,6 +330,8 @@ static void test_artifacts_hold_the_model(void **state) {
     check_artifact(&m);
     m = network_model(shapes[1], SCORE_PRECONDITIONED, 30);
     check_artifact(&m);
+    m = network_model(shapes[1], SCORE_WIENER, 1);
+    check_artifact(&m);
 }
 
 /* What is not a model, member by member: those of a good one are copied, but for one. */
@@ -376,8 +364,9 @@ static void test_what_is_no_model_is_refused(void **state) {
         const char *member, *text, *message;
     } cases[] = {
         {"tgnorm2.bias", NULL, "tgnorm2.bias"},
-        {"model.kind", "toy", "model.kind is 'toy', expected 'unet' or 'gaussian'"},
-        {"model.padding", "reflect", "model.padding is 'reflect', expected 'zeros' or 'periodic'"},
+        {"model.kind", "toy", "model.kind is 'toy', expected "},
+        {"model.padding", "reflect", "model.padding is 'reflect', expected "},
+        {"model.parameterisation", "exact", "model.parameterisation is 'exact', expected "},
         {"model.sigma", NULL, "model.sigma"},
         {"propagator", NULL, "propagator"},
         {"embed.fourier", "none", "embed.fourier"},
@@ -408,6 +397,7 @@ int main(void) {
         cmocka_unit_test(test_gaussian_on_single_modes),
         cmocka_unit_test(test_published_network),
         cmocka_unit_test(test_preconditioned_network),
+        cmocka_unit_test(test_wiener_network),
         cmocka_unit_test(test_weight_gradients),
         cmocka_unit_test(test_preconditioning_is_right_at_large_noise),
         cmocka_unit_test(test_artifacts_hold_the_model),
