@@ -1,17 +1,55 @@
-# Excess loss of a score model over the Wiener filter, the best linear denoiser, against the noise level:
-# integrated over log s it is, in nats, how far the model is from the data.
-# Columns: noise level s, excess, error.
+# Excess loss of score models over the Wiener filter, the best linear denoiser, against the noise level. Its
+# integral over ln s is, in nats, how far a model is from the data, less what the field has beyond its
+# two-point function (why a good model may lie below zero); the legend gives it for the levels shown.
+# Columns: noise level s, excess, error; more are not drawn.
 
-set logscale x
-set format x "10^{%T}"
 set xlabel (xlabel eq "" ? "noise level s" : xlabel)
-set ylabel (ylabel eq "" ? "excess loss over the Wiener filter" : ylabel)
-set key top left reverse Left samplen 2.2 spacing 1.15
-set xzeroaxis linecolor rgb dark dashtype 3
-stats data using 1 nooutput
-set xrange [STATS_min / 1.25:STATS_max * 1.25] noextend
-set offsets 0, 0, graph 0.22, graph 0.04
+set ylabel (ylabel eq "" ? "excess loss [nats per unit of ln s]" : ylabel)
+
+# Models lie a factor of a hundred apart and on both sides of zero: the axis is linear near zero and
+# logarithmic far away from it, as asinh.
+bend = 0.3
+up(y) = asinh(y / bend)
+down(u) = bend * sinh(u)
+stats data using 1:2 nooutput
+set logscale x
+set xrange [STATS_min_x / 1.25:STATS_max_x * 1.25] noextend
+set format x "10^{%T}"
 set mxtics 10
 
+stats data using (up($2 + $3)) nooutput
+top = STATS_max > up(1) ? STATS_max : up(1)
+stats data using (up($2 - $3)) nooutput
+bottom = STATS_min < 0 ? STATS_min : 0
+headroom = label[1] eq "" ? 0.06 : 0.08 + 0.077 * (blocks + 1) # for the legend
+set nonlinear y via up(y) inverse down(y)
+set yrange [down(bottom - 0.06 * (top - bottom)):down(top + headroom / (1 - headroom) * (top - bottom))] noextend
+unset mytics
+set ytics (0)
+far = top - bottom > 7 # little room for labels near zero
+do for [k = 0:6] {
+    do for [digit = 1:9] {
+        y = digit * 10.0**(k - 1)
+        if (y > (far ? 0.9 : 0.2) && (digit == 1 || digit == 3)) {
+            set ytics add (y, -y)
+        } else {
+            set ytics add ("" y 1, "" -y 1)
+        }
+    }
+}
+set key top left reverse Left samplen 2.2 spacing 1.15
+
+# Trapezoids between the levels, which ascend.
+array integral[blocks]
+do for [i = 1:blocks] {
+    sum = 0.0
+    last_x = last_y = NaN
+    add(x, y) = (sum = last_x == last_x ? sum + 0.5 * (y + last_y) * log(x / last_x) : 0.0, last_x = x, last_y = y, sum)
+    stats data index i-1 using (add($1, $2)) nooutput
+    integral[i] = sum
+}
+name(i) = label[i] eq "" ? "" : sprintf("%s: %s nats", label[i], gprintf("%.3g", integral[i]))
+
 plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i notitle, \
-     for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i title label[i]
+     for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i title name(i), \
+     0 with lines linecolor rgb dark dashtype 3 title label[1] eq "" ? "" : "Wiener filter"

@@ -1,9 +1,10 @@
-# Training loss per configuration against the epoch.
+# Training loss per configuration against the epoch. Trainings that draw their noise levels from different
+# distributions average over different levels: such curves are no comparison, and labels should say so.
 # Columns: epoch, loss.
 
 set logscale y
 set xlabel (xlabel eq "" ? "epoch" : xlabel)
-set ylabel (ylabel eq "" ? "loss per configuration" : ylabel)
+set ylabel (ylabel eq "" ? "denoising loss per configuration" : ylabel)
 set key top right samplen 2.2 spacing 1.15
 set xrange [0:*]
 stats data using 2 nooutput

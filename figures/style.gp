@@ -41,6 +41,8 @@ set border linewidth 0.8
 set tics scale 0.6
 set mxtics 2
 set mytics 2
+set format "%h" # no blank where a minus could stand: labels stand in the middle
+set minussign
 set samples 400
 set bars small
 set pointintervalbox 0.01 # no white rings around points with errors

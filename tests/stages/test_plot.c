@@ -80,6 +80,12 @@ static void all_styles(void **state) {
                                                      "--labels=a|b", "--title=T", "--xlabel=X", "--ylabel=Y", NULL},
                                NULL),
                      0);
+    /* a single dataset, no legend */
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("alone"), rows[0], "--kind=histogram",
+                                                     "--style=figures/magnetization.gp", NULL},
+                               NULL),
+                     0);
     char *data;
     size_t size;
     read_figure("excess", "svg", &data, &size);
@@ -108,7 +114,8 @@ static void numbers(void **state) {
 #define CURVE(label)                                                                                             \
     label "\t0.01\t0.2\t0.1\t10\n" label "\t0.1\t1.5\t0.1\t8\n" label "\t1\t0.7\t0.2\t5\n" label \
           "\t10\t-0.1\t0.2\t0.3333333333\n"
-    expect_table("excess", "curve\texcess.sigma\texcess.excess\texcess.error\texcess.wiener\n" CURVE("it's") CURVE("b"));
+    expect_table("excess",
+                 "curve\texcess.sigma\texcess.excess\texcess.error\texcess.wiener\n" CURVE("it's") CURVE("b"));
 #undef CURVE
     expect_table("loss", "curve\tindex\tloss\n1\t1\t900\n1\t2\t300\n1\t3\t150\n1\t4\t120\n1\t5\t110\n");
     const char *const counted[] = {"a", "b"}; /* both hold -0.5, -0.25, 0, 0, 0.25, 0.5 */
