@@ -168,8 +168,10 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 ifneq ($(ISA),)
 export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
 endif
+# Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
+export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all test check-slow bench ledger ledger-rebuild help clean build/% FORCE
+OWN_GOALS := all test check-slow bench ledger ledger-rebuild reference-% help clean build/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -183,6 +185,16 @@ ledger: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) $(KEY)
 ledger-rebuild: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) --rebuild --show
+
+# What a reader sees without running: tables, figures and run records of an experiment, kept in git.
+reference-%: $(BUILD)/bin/plan
+	@folder=$(RESULTS)/reference/$*; rm -rf $$folder; mkdir -p $$folder/runs; \
+	cp -L $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex $$folder; \
+	for figure in $$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); do \
+	    cp $(FIGURES)/$$figure.svg $(FIGURES)/$$figure.png $$folder; done; \
+	$(PLAN) --nodes | while read node stage key; do case $$node in $*/*) \
+	    cp $(ROOT)/artifacts/$$key/run.json $$folder/runs/$${node#*/}.json;; esac; done; \
+	echo "$$folder: $$(ls $$folder/runs | wc -l) run records"
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(LIBRARIES)
 	@mkdir -p $(@D)
@@ -237,6 +249,7 @@ help:
 	@echo "  make bench            speed of the primitives and of the stages"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
+	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make paper            all experiments"
 	@echo "  make clean            remove build/; results/ stay"
 	@echo
