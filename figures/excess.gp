@@ -52,4 +52,4 @@ name(i) = label[i] eq "" ? "" : sprintf("%s: %s nats", label[i], gprintf("%.3g",
 
 plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i notitle, \
      for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i title name(i), \
-     0 with lines linecolor rgb dark dashtype 3 title label[1] eq "" ? "" : "Wiener filter"
+     0 with lines linecolor rgb dark dashtype 3 title label[1] eq "" ? "" : "Wiener filter, no training"
