@@ -1,10 +1,32 @@
 # Excess loss of score models over the Wiener filter, the best linear denoiser, against the noise level. Its
 # integral over ln s is, in nats, how far a model is from the data, less what the field has beyond its
-# two-point function (why a good model may lie below zero); the legend gives it for the levels shown.
+# two-point function (why a good model may lie below zero); the legend gives it over the levels that all curves
+# cover.
 # Columns: noise level s, excess, error; more are not drawn.
 
 set xlabel (xlabel eq "" ? "noise level s" : xlabel)
-set ylabel (ylabel eq "" ? "excess loss [nats per unit of ln s]" : ylabel)
+set ylabel (ylabel eq "" ? "excess loss over the Wiener filter\n[nats per unit of ln s]" : ylabel) offset -0.6,0
+
+# Trapezoids between the levels, which ascend, as far as they lie in the common range. Before the axes are set, since
+# `stats` leaves out what lies beyond them.
+low = 0
+high = 1e300
+do for [i = 1:blocks] {
+    stats data index i-1 using 1 nooutput
+    low = STATS_min > low ? STATS_min : low
+    high = STATS_max < high ? STATS_max : high
+}
+within(x) = x < low ? low : x > high ? high : x
+line(x, a, p, b, q) = p + (q - p) * log(x / a) / log(b / a)
+area(x, y) = 0.5 * (line(within(last_x), last_x, last_y, x, y) + line(within(x), last_x, last_y, x, y)) * log(within(x) / within(last_x))
+array integral[blocks]
+do for [i = 1:blocks] {
+    sum = 0.0
+    last_x = NaN
+    add(x, y) = (sum = last_x < x ? sum + area(x, y) : sum, last_x = x, last_y = y, sum)
+    stats data index i-1 using (add($1, $2)) nooutput
+    integral[i] = sum
+}
 
 # Models lie a factor of a hundred apart and on both sides of zero: the axis is linear near zero and
 # logarithmic far away from it, as asinh.
@@ -39,17 +61,12 @@ do for [k = 0:6] {
 }
 set key top left reverse Left samplen 2.2 spacing 1.15
 
-# Trapezoids between the levels, which ascend.
-array integral[blocks]
-do for [i = 1:blocks] {
-    sum = 0.0
-    last_x = last_y = NaN
-    add(x, y) = (sum = last_x == last_x ? sum + 0.5 * (y + last_y) * log(x / last_x) : 0.0, last_x = x, last_y = y, sum)
-    stats data index i-1 using (add($1, $2)) nooutput
-    integral[i] = sum
+common = low < high
+if (label[1] ne "" && common) {
+    set key title sprintf("integral from s = %.2g to %.2g", low, high) left
 }
-name(i) = label[i] eq "" ? "" : sprintf("%s: %s nats", label[i], gprintf("%.3g", integral[i]))
+name(i) = label[i] eq "" || !common ? label[i] : sprintf("%s: %s nats", label[i], gprintf("%.3g", integral[i]))
 
 plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i notitle, \
      for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i title name(i), \
-     0 with lines linecolor rgb dark dashtype 3 title label[1] eq "" ? "" : "Wiener filter, no training"
+     0 with lines linecolor rgb dark dashtype 3 notitle
