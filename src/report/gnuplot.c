@@ -70,7 +70,7 @@ static enum status spawn(const char *folder, char *const arguments[], int stream
         close(ends[1]);
         return e->status;
     }
-    char locale[] = "LC_ALL=C", zone[] = "TZ=UTC", epoch[] = "SOURCE_DATE_EPOCH=315532800";
+    char locale[] = "LC_ALL=C.UTF-8", zone[] = "TZ=UTC", epoch[] = "SOURCE_DATE_EPOCH=315532800";
     char *environment[] = {path_entry, home, locale, zone, epoch, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
