@@ -182,20 +182,6 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     return status;
 }
 
-/* The excess on the validation ensemble, else on the training set. */
-static enum status validate(struct stage_context *c, const struct score_model *m, const float *training, size_t count,
-                            struct npz_writer *writer, struct error *e) {
-    if (stage_input_count(c, "validation") == 0)
-        return add_excess(c, m, training, count, writer, e);
-    float *fields;
-    size_t validation;
-    enum status status = dataset_fields(stage_input(c, "validation", 0), m, &fields, &validation, e);
-    if (status == STATUS_OK)
-        status = add_excess(c, m, fields, validation, writer, e);
-    free(fields);
-    return status;
-}
-
 static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
     const bool gaussian = parameters_is(p, "network", "gaussian");
@@ -205,12 +191,15 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m = {.kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
                             .parameterisation = parameterisation_of(p),
                             .sigma = parameters_real(p, "sigma")};
-    float *fields = NULL;
-    size_t count = 0;
+    const bool validated = stage_input_count(c, "validation") > 0;
+    float *fields = NULL, *validation = NULL;
+    size_t count = 0, validation_count = 0;
     struct npz_writer *writer = NULL;
     enum status status = dataset_describe(stage_input(c, "training", 0), scaling, &m, e);
     if (status == STATUS_OK)
         status = dataset_fields(stage_input(c, "training", 0), &m, &fields, &count, e);
+    if (status == STATUS_OK && validated) /* before the training: what does not fit is to be said at once */
+        status = dataset_fields(stage_input(c, "validation", 0), &m, &validation, &validation_count, e);
     if (status == STATUS_OK)
         status = dataset_propagator(fields, count, c->threads, &m, e);
     if (status == STATUS_OK && !gaussian)
@@ -220,10 +209,11 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status == STATUS_OK && !gaussian)
         status = optimise(c, &m, fields, count, writer, e);
     if (status == STATUS_OK && !gaussian)
-        status = validate(c, &m, fields, count, writer, e);
+        status = add_excess(c, &m, validated ? validation : fields, validated ? validation_count : count, writer, e);
     if (status == STATUS_OK)
         status = score_model_add(&m, writer, e);
     free(fields);
+    free(validation);
     score_model_release(&m);
     return status;
 }
