@@ -133,6 +133,7 @@ int main(int argc, char **argv) {
             return STATUS_BAD_INPUT;
         }
     }
+    omp_set_num_threads(b.threads); /* as stages do: for what is not told how many it may use */
     char commit[65], processor[256], prefix[384];
     int dirty;
     environment_git(commit, &dirty);
