@@ -218,17 +218,27 @@ static enum status run(const struct plan *p, struct score *score, struct worker 
         status = worker_prepare(p, score, &workers[i], e);
     if (status != STATUS_OK)
         return status;
-    size_t done = 0;
+    size_t done = 0, failed = count; /* first configuration of the first batch that failed */
+    int stop = 0;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t at = 0; at < count; at += SCORE_BATCH) {
         const int n = count - at < SCORE_BATCH ? (int)(count - at) : SCORE_BATCH;
         struct error own;
-        if (*interrupted == 0 && draw(p, &workers[omp_get_thread_num()], first + at, n, phi + at * p->model->volume,
-                                      snapshots, interrupted, &own) != STATUS_OK)
+        int skip;
+#pragma omp atomic read
+        skip = stop;
+        if (skip || *interrupted)
+            continue;
+        if (draw(p, &workers[omp_get_thread_num()], first + at, n, phi + at * p->model->volume, snapshots, interrupted,
+                 &own) != STATUS_OK) {
+#pragma omp atomic write
+            stop = 1;
 #pragma omp critical(reverse_error)
-        {
-            *e = own;
-            status = own.status;
+            if (at < failed) {
+                failed = at;
+                *e = own;
+                status = own.status;
+            }
         }
 #pragma omp critical(reverse_progress)
         {
