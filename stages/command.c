@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 enum common_option { OUTPUT, LEDGER, LABEL, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
 
 static const struct {

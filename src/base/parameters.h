@@ -80,7 +80,4 @@ const char *parameters_argument(const struct parameters *p, size_t i);
 /* Prints one block per parameter (name, type or choices, range, unit, default, help). */
 void parameters_help(const struct parameter *table, size_t count, FILE *out);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near (distance > 1/2 length). */
-const char *nearest_word(const char *word, const char *const *candidates, size_t count);
-
 #endif

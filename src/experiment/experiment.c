@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 /* --- words and lists ----------------------------------------------------------------------------- */
 
 const char *after_prefix(const char *name, const char *prefix) {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/nearest.h"
 #include "base/parameters.h"
 #include "tests/scratch.h"
 
