@@ -1,0 +1,106 @@
+/* What the tests of the stages `train` and `sample` share: a folder with inputs, runs of a stage into it, and digests
+ * of what they leave. */
+#ifndef DMSQ_TESTS_STAGES_ARTIFACTS_H
+#define DMSQ_TESTS_STAGES_ARTIFACTS_H
+
+#include <dnnl.h>
+
+#include "base/file.h"
+#include "tests/diffusion/models.h"
+#include "tests/scratch.h"
+#include "tests/stages/run_stage.h"
+
+/* The folder of this test program, and paths in it (valid until the eighth call after). */
+static char root[256];
+
+static inline const char *in_root(const char *folder, const char *name) {
+    static char path[8][600];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(path[turn], sizeof path[turn], "%s/%s%s%s", root, folder, folder[0] && name[0] ? "/" : "", name);
+    return path[turn];
+}
+
+/* An option with a path in the folder: "--training=", "", "ensemble.npz". Valid like that. */
+static inline const char *option(const char *start, const char *folder, const char *name) {
+    static char text[8][700];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(text[turn], sizeof text[turn], "%s%s", start, in_root(folder, name));
+    return text[turn];
+}
+
+static inline bool there(const char *folder, const char *name) {
+    return access(in_root(folder, name), F_OK) == 0;
+}
+
+/* White noise as an ensemble. */
+static inline void make_ensemble(const char *name, size_t count, size_t dimensions, const size_t *extents) {
+    size_t sites = count;
+    for (size_t mu = 0; mu < dimensions; mu++)
+        sites *= extents[mu];
+    float *phi = white_noise(name, sites);
+    write_ensemble(in_root("", name), phi, count, dimensions, extents);
+    free(phi);
+}
+
+/* A model as an artifact of the stage `train`; it is released. */
+static inline void make_model(const char *name, struct score_model *m) {
+    struct npz_writer *writer;
+    struct error e = {0};
+    assert_ok(npz_create(in_root("", name), &writer, &e));
+    assert_ok(npz_add_text(writer, "recipe", "stage=train\n", &e));
+    assert_ok(score_model_add(m, writer, &e));
+    assert_ok(npz_commit(writer, &e));
+    score_model_release(m);
+}
+
+static inline struct npz *open_artifact(const char *folder) {
+    struct npz *npz;
+    struct error e = {0};
+    assert_ok(npz_read(in_root(folder, "artifact.npz"), &npz, &e));
+    return npz;
+}
+
+static inline void assert_same_artifact(const char *a, const char *b) {
+    char found[65], right[65];
+    struct error e = {0};
+    assert_ok(file_sha256(in_root(a, "artifact.npz"), found, &e));
+    assert_ok(file_sha256(in_root(b, "artifact.npz"), right, &e));
+    assert_string_equal(found, right);
+}
+
+/* SHA-256 over the names and digests of all arrays but the recipe: what a stage's version stands for. */
+static inline void digest_of(const char *folder, char hex[65]) {
+    struct npz *npz = open_artifact(folder);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *list = open_memstream(&text, &size);
+    assert_non_null(list);
+    for (size_t i = 0; i < npz_count(npz); i++) {
+        const struct npz_array *a = npz_array_at(npz, i);
+        sha256(a->data, a->count * a->item_size, hex);
+        if (strcmp(a->name, "recipe") != 0)
+            fprintf(list, "%s %s\n", a->name, hex);
+    }
+    fclose(list);
+    sha256(text, size, hex);
+    free(text);
+    npz_free(npz);
+}
+
+/* Call first in main(): the digests are those of oneDNN's AVX2 primitives, which more machines have. */
+static inline void pin_instruction_set(void) {
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    setenv("OMP_WAIT_POLICY", "passive", 1); /* for programs started from here */
+}
+
+/* Why digests cannot be compared here, or NULL. */
+static inline const char *no_digests(void) {
+    const dnnl_version_t *version = dnnl_version();
+    if (dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2)
+        return "this machine has no AVX2";
+    return version->major == 2 && version->minor == 6 ? NULL : "they were made with oneDNN 2.6";
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* The stage `sample` from command line to artifact: contents, bits for any number of threads, digests that tie the
+ * bits to the stage's version, refusals. */
+#include "diffusion/reverse.h"
+#include "diffusion/schedule.h"
+#include "tests/stages/artifacts.h"
+
+extern const struct stage stage_sample;
+
+static int set_up(void **state) {
+    (void)state;
+    static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC}, other = {8, 8, 8, 32, 1, UNET_ZEROS};
+    snprintf(root, sizeof root, "%s", scratch_folder("sample"));
+    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.2);
+    m.offset = 0.5;
+    m.factor = 0.25;
+    make_model("gaussian.npz", &m);
+    m = free_field(3, (size_t[]){2, 4, 3}, 0.12);
+    make_model("cube.npz", &m);
+    m = free_field(7, (size_t[]){2, 2, 2, 2, 2, 2, 2}, 0.03);
+    make_model("seven.npz", &m);
+    m = network_model(shape, SCORE_PUBLISHED, 30);
+    make_model("published.npz", &m);
+    m = network_model(shape, SCORE_WIENER, 1);
+    make_model("wiener.npz", &m);
+    m = network_model(other, SCORE_PRECONDITIONED, 1);
+    make_model("preconditioned.npz", &m);
+    make_ensemble("ensemble.npz", 4, 2, (size_t[]){8, 8});
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(root);
+    return 0;
+}
+
+static int run(const char *folder, const char *model, const char *const *arguments) {
+    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model), "--ledger="};
+    size_t n = 3;
+    for (size_t i = 0; arguments[i]; i++)
+        all[n++] = arguments[i];
+    return run_stage(&stage_sample, all, NULL);
+}
+
+static double real(const struct npz *npz, const char *name) {
+    return *(const double *)reference_array(npz, name, NPZ_FLOAT64)->data;
+}
+
+static int64_t integer(const struct npz *npz, const char *name) {
+    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+}
+
+static struct score_model model_of(const char *name) {
+    struct score_model m;
+    struct npz *npz;
+    struct error e = {0};
+    assert_ok(npz_read(in_root("", name), &npz, &e));
+    assert_ok(score_model_read(npz, &m, &e));
+    npz_free(npz);
+    return m;
+}
+
+/* --- what is in it ------------------------------------------------------------------------------- */
+
+/* The arrays are those of the library with the same settings. */
+static void test_contents(void **state) {
+    (void)state;
+    static const double taus[] = {0, 0.5, 1};
+    static const volatile sig_atomic_t never = 0;
+    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 9, .t_end = 0.01,
+                                              .seed = 17, .snapshot_times = taus, .snapshot_count = 3,
+                                              .snapshot_configurations = 2};
+    struct score_model m = model_of("gaussian.npz");
+    struct error e = {0};
+    assert_int_equal(run("contents", "gaussian.npz",
+                         (const char *[]){"--configurations=11", "--method=ancestral", "--grid=log-s", "--steps=9",
+                                          "--t-end=0.01", "--seed=17", "--snapshots=0,0.5,1",
+                                          "--snapshot-configurations=2", NULL}),
+                     0);
+    struct npz *npz = open_artifact("contents");
+    const struct npz_array *phi = reference_array(npz, "phi", NPZ_FLOAT32);
+    const struct npz_array *kept = reference_array(npz, "snapshots", NPZ_FLOAT32);
+    const size_t shape[] = {11, 8, 8}, kept_shape[] = {3, 2, 8, 8};
+    assert_int_equal(phi->dimensions, 3);
+    assert_memory_equal(phi->shape, shape, sizeof shape);
+    assert_int_equal(kept->dimensions, 4);
+    assert_memory_equal(kept->shape, kept_shape, sizeof kept_shape);
+    float *expected = test_floats(11 * 64), *snapshots = test_floats(3 * 2 * 64);
+    assert_ok(reverse_run(&m, &settings, 0, 11, 1, expected, snapshots, &never, NULL, &e));
+    assert_memory_equal(phi->data, expected, 11 * 64 * sizeof *expected);
+    assert_memory_equal(kept->data, snapshots, 3 * 2 * 64 * sizeof *snapshots);
+    assert_memory_equal(reference_array(npz, "snapshot-times", NPZ_FLOAT64)->data, taus, sizeof taus);
+    double t[9];
+    const double *grid = reference_array(npz, "grid.t", NPZ_FLOAT64)->data;
+    const double *noise = reference_array(npz, "grid.s", NPZ_FLOAT64)->data;
+    reverse_grid(&settings, 25, t);
+    assert_memory_equal(grid, t, sizeof t);
+    for (int i = 0; i < 9; i++)
+        assert_true(noise[i] == schedule_noise(25, t[i]));
+    assert_true(real(npz, "kappa") == 0.2 && real(npz, "lambda") == 0.02);
+    assert_true(integer(npz, "chains") == 11 && integer(npz, "independent") == 1);
+    free(expected);
+    free(snapshots);
+    npz_free(npz);
+    score_model_release(&m);
+}
+
+static void test_other_dimensions(void **state) {
+    (void)state;
+    assert_int_equal(run("cube", "cube.npz",
+                         (const char *[]){"--configurations=3", "--steps=4", "--snapshots=0.5", NULL}),
+                     0);
+    struct npz *npz = open_artifact("cube");
+    const size_t shape[] = {3, 2, 4, 3}, kept_shape[] = {1, 3, 2, 4, 3}; /* no more snapshots than configurations */
+    assert_memory_equal(reference_array(npz, "phi", NPZ_FLOAT32)->shape, shape, sizeof shape);
+    assert_memory_equal(reference_array(npz, "snapshots", NPZ_FLOAT32)->shape, kept_shape, sizeof kept_shape);
+    npz_free(npz);
+    assert_int_equal(run("seven", "seven.npz", (const char *[]){"--configurations=2", "--method=direct", NULL}), 0);
+    npz = open_artifact("seven");
+    assert_int_equal(reference_array(npz, "phi", NPZ_FLOAT32)->dimensions, 8);
+    assert_true(!npz_find(npz, "grid.t") && !npz_find(npz, "snapshots"));
+    npz_free(npz);
+}
+
+/* --- bits ---------------------------------------------------------------------------------------- */
+
+/* Tiny runs. Where a digest changes, raise the version in stages/sample.c. */
+static const struct {
+    const char *name, *model, *arguments[6], *digest;
+} cases[] = {
+    {"euler-maruyama", "gaussian.npz", {"--steps=12", "--snapshots=0,0.7,1", NULL},
+     "48009982964ebd2f1e4adfa22c78cab90949b9acf44f320e36145d7ad65b6fb9"},
+    {"ancestral", "gaussian.npz", {"--method=ancestral", "--grid=log-s", "--steps=5", NULL},
+     "1084f02606c29e14650357faa324e52a63787e302a5d0af3f0db697cc09d851b"},
+    {"direct", "cube.npz", {"--method=direct", NULL},
+     "b3f11160b7f6a842ef281f457208d9ce8824032d62a5d869610d2e5d0d6efefc"},
+    {"published", "published.npz", {"--steps=6", NULL},
+     "01619570bd821a720211055d1243a4239198f5b7b8005422eca7bf0f4c296e90"},
+    {"wiener", "wiener.npz", {"--method=ancestral", "--grid=log-s", "--steps=5", NULL},
+     "867eb8dc46a1002d62b3829463ee75bbd2aa2e149449b6ec3e3d6c1e5b92da59"},
+    {"preconditioned", "preconditioned.npz", {"--grid=log-s", "--steps=5", "--snapshots=0.5", NULL},
+     "21335bb1b69425f246a7108bca5591c3d81b4bb263f5afd37d6349f63397677e"},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_case(size_t i, int threads, char folder[64]) {
+    const char *arguments[12] = {"--configurations=19", "--seed=23"};
+    char threads_option[32];
+    size_t n = 2;
+    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    for (size_t k = 0; cases[i].arguments[k]; k++)
+        arguments[n++] = cases[i].arguments[k];
+    arguments[n++] = threads_option;
+    arguments[n] = NULL;
+    assert_int_equal(run(folder, cases[i].model, arguments), 0);
+}
+
+static void test_artifacts_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        char one[64], more[64];
+        run_case(i, 1, one);
+        for (int threads = 2; threads <= 3; threads++) {
+            run_case(i, threads, more);
+            assert_same_artifact(more, one);
+        }
+    }
+}
+
+static void test_digests(void **state) {
+    (void)state;
+    assert_int_equal(stage_sample.version, 1);
+    int wrong = 0;
+    if (no_digests()) {
+        print_message("SKIPPED, no digests compared: %s\n", no_digests());
+        skip();
+    }
+    for (size_t i = 0; i < CASES; i++) {
+        char folder[64], hex[65];
+        snprintf(folder, sizeof folder, "%s-1", cases[i].name);
+        if (!there(folder, "artifact.npz"))
+            run_case(i, 1, folder);
+        digest_of(folder, hex);
+        if (strcmp(hex, cases[i].digest) != 0) {
+            print_message("%s: digest %s\n", cases[i].name, hex);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* --- refusals ------------------------------------------------------------------------------------ */
+
+static void test_refusals(void **state) {
+    (void)state;
+    const struct {
+        const char *model, *arguments[3], *message;
+        int status;
+    } refused[] = {
+        {"ensemble.npz", {NULL}, "--model: ", 2},
+        {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
+        {"none.npz", {NULL}, "none.npz: cannot open", 2},
+        {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
+        {"published.npz", {"--method=direct", NULL}, "method direct needs a gaussian model, found a unet", 2},
+        {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
+        {"gaussian.npz", {"--steps=1", NULL}, "steps = '1'", 2},
+        {"gaussian.npz", {"--snapshots=0,1.5", NULL}, "snapshots", 2},
+        {"gaussian.npz", {"--configuration=5", NULL}, "unknown option '--configuration'", 2},
+        {"seven.npz", {"--snapshots=0.5", NULL}, "snapshots of a field in 7 dimensions", 2},
+        {"flipped.npz", {NULL}, "flipped.npz", 2},
+        {"truncated.npz", {NULL}, "truncated.npz", 2},
+        {"empty.npz", {NULL}, "model.kind", 2},
+        {"diverging.npz", {"--steps=4", NULL}, "configuration 0 is not finite: the sampler diverged", 1},
+    };
+    char *data;
+    size_t size;
+    struct error e = {0};
+    struct npz_writer *writer;
+    assert_ok(file_read(in_root("", "published.npz"), &data, &size, &e));
+    assert_ok(file_write(in_root("", "truncated.npz"), data, size - 1000, &e));
+    data[size / 2] ^= 1;
+    assert_ok(file_write(in_root("", "flipped.npz"), data, size, &e));
+    free(data);
+    assert_ok(npz_create(in_root("", "empty.npz"), &writer, &e));
+    assert_ok(npz_add_text(writer, "recipe", "stage=train\n", &e));
+    assert_ok(npz_commit(writer, &e));
+    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.2);
+    m.propagator[5] = NAN;
+    make_model("diverging.npz", &m);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model), "--ledger=",
+                              "--threads=1"};
+        for (size_t n = 0; refused[i].arguments[n]; n++)
+            all[4 + n] = refused[i].arguments[n];
+        expect_message(&stage_sample, all, refused[i].status, refused[i].message);
+        assert_false(there("refused", "artifact.npz"));
+    }
+    expect_message(&stage_sample, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--model");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_other_dimensions),
+        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_refusals),
+    };
+    pin_instruction_set();
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

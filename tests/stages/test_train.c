@@ -1,0 +1,420 @@
+/* The stage `train` from command line to artifact: contents, bits for any number of threads, digests that tie the
+ * bits to the stage's version, killed and terminated trainings, refusals. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "diffusion/dataset.h"
+#include "diffusion/excess.h"
+#include "diffusion/schedule.h"
+#include "store/record.h"
+#include "tests/stages/artifacts.h"
+
+extern const struct stage stage_train;
+
+static char program[400]; /* build/bin/train */
+
+static int set_up(void **state) {
+    (void)state;
+    snprintf(root, sizeof root, "%s", scratch_folder("train"));
+    make_ensemble("ensemble.npz", 40, 2, (size_t[]){8, 8});
+    make_ensemble("validation.npz", 24, 2, (size_t[]){8, 8});
+    make_ensemble("larger.npz", 8, 2, (size_t[]){16, 8});
+    make_ensemble("six.npz", 8, 2, (size_t[]){6, 6});
+    make_ensemble("cube.npz", 8, 3, (size_t[]){2, 4, 2});
+    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.2);
+    make_model("model.npz", &m);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(root);
+    return 0;
+}
+
+/* A tiny network, then the arguments; --output, --training. Returns the exit status. */
+static int run(const char *folder, const char *const *arguments) {
+    const char *all[40] = {option("--output=", folder, ""), option("--training=", "", "ensemble.npz"), "--ledger=",
+                           "--width=8", "--embedding=32", "--batch=16", "--excess-levels=5"};
+    size_t n = 7;
+    for (size_t i = 0; arguments[i]; i++)
+        all[n++] = arguments[i];
+    return run_stage(&stage_train, all, NULL);
+}
+
+static const double *reals(const struct npz *npz, const char *name, size_t count) {
+    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
+    assert_int_equal(a->count, count);
+    return a->data;
+}
+
+/* --- what is in it ------------------------------------------------------------------------------- */
+
+static void test_network(void **state) {
+    (void)state;
+    struct score_model m;
+    struct error e = {0};
+    assert_int_equal(run("network", (const char *[]){"--epochs=3", "--scaling=minmax", "--sigma=9", "--stride=2",
+                                                     "--padding=zeros", "--parameterisation=wiener", NULL}),
+                     0);
+    assert_false(there("network", "checkpoint.npz"));
+    struct npz *npz = open_artifact("network");
+    assert_ok(score_model_read(npz, &m, &e));
+    assert_true(m.kind == SCORE_UNET && m.parameterisation == SCORE_WIENER && m.sigma == 9);
+    assert_true(m.kappa == 0.2 && m.lambda == 0.02 && m.dimensions == 2 && m.volume == 64);
+    const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_ZEROS};
+    assert_memory_equal(&m.shape, &shape, sizeof shape);
+
+    /* scaling and propagator are those of the training set */
+    struct score_model expected = {0};
+    struct npz *ensemble;
+    float *fields;
+    size_t count;
+    assert_ok(npz_read(in_root("", "ensemble.npz"), &ensemble, &e));
+    assert_ok(dataset_describe(ensemble, DATASET_MINMAX, &expected, &e));
+    assert_ok(dataset_fields(ensemble, &expected, &fields, &count, &e));
+    assert_ok(dataset_propagator(fields, count, 1, &expected, &e));
+    assert_true(m.offset == expected.offset && m.factor == expected.factor && m.variance == expected.variance);
+    assert_memory_equal(m.propagator, expected.propagator, 64 * sizeof(double));
+
+    /* it is no longer what training started from */
+    float *weights = test_floats(m.weight_count);
+    assert_ok(initialise_weights(&shape, 1, weights, &e));
+    size_t moved = 0;
+    for (size_t i = 0; i < m.weight_count; i++)
+        moved += weights[i] != m.weights[i];
+    assert_true(moved > m.weight_count / 2);
+    free(weights);
+
+    /* the excess is that of these weights on the training set */
+    const double *loss = reals(npz, "loss", 3), *sigma = reals(npz, "excess.sigma", 5);
+    assert_true(loss[0] > 0 && loss[1] > 0 && loss[2] > 0);
+    assert_near(sigma[0], sqrt(s2(9, 1e-5)), 1e-12);
+    assert_near(sigma[4], sqrt(s2(9, 1)), 1e-9);
+    struct excess x;
+    assert_ok(excess_measure(&m, fields, count, 5, 1e-5, 1, 2, &x, &e));
+    assert_memory_equal(reals(npz, "excess.loss", 5), x.loss, 5 * sizeof(double));
+    assert_memory_equal(reals(npz, "excess.wiener", 5), x.wiener, 5 * sizeof(double));
+    assert_memory_equal(reals(npz, "excess.excess", 5), x.excess, 5 * sizeof(double));
+    assert_memory_equal(reals(npz, "excess.error", 5), x.error, 5 * sizeof(double));
+    excess_release(&x);
+    free(fields);
+    npz_free(ensemble);
+    score_model_release(&expected);
+    score_model_release(&m);
+    npz_free(npz);
+}
+
+/* The training is the same, the excess is measured on other fields. */
+static void test_validation(void **state) {
+    (void)state;
+    assert_int_equal(run("alone", (const char *[]){"--epochs=1", NULL}), 0);
+    assert_int_equal(run("validated", (const char *[]){"--epochs=1", option("--validation=", "", "validation.npz"),
+                                                       NULL}),
+                     0);
+    struct npz *alone = open_artifact("alone"), *validated = open_artifact("validated");
+    const struct npz_array *a = npz_find(alone, "conv3.weight"), *b = npz_find(validated, "conv3.weight");
+    assert_true(a && b);
+    assert_memory_equal(a->data, b->data, a->count * sizeof(float));
+    assert_true(memcmp(reals(alone, "excess.loss", 5), reals(validated, "excess.loss", 5), 5 * sizeof(double)) != 0);
+    npz_free(alone);
+    npz_free(validated);
+}
+
+static void test_gaussian(void **state) {
+    (void)state;
+    assert_int_equal(run_stage(&stage_train,
+                               (const char *[]){option("--output=", "cube", ""), "--network=gaussian", "--ledger=",
+                                                option("--training=", "", "cube.npz"), NULL},
+                               NULL),
+                     0);
+    struct npz *npz = open_artifact("cube");
+    struct score_model m;
+    struct error e = {0};
+    assert_ok(score_model_read(npz, &m, &e));
+    assert_true(m.kind == SCORE_GAUSSIAN && m.dimensions == 3 && m.extents[1] == 4 && m.factor == 1);
+    assert_true(!npz_find(npz, "loss") && !npz_find(npz, "conv1.weight"));
+    assert_near(m.variance, 1, 5 * sqrt(2.0 / (8 * 16))); /* white noise, 128 numbers */
+    score_model_release(&m);
+    npz_free(npz);
+}
+
+/* --- bits ---------------------------------------------------------------------------------------- */
+
+/* Tiny trainings. Where a digest changes, raise the version in stages/train.c. */
+static const struct {
+    const char *name, *arguments[10], *digest;
+} cases[] = {
+    {"published", {"--epochs=2", NULL}, "9aa37e9357e3dfb1c687d7f65091eeabee4b9384530cc35f1add1f79d049e82b"},
+    {"preconditioned",
+     {"--epochs=2", "--parameterisation=preconditioned", "--stride=1", "--padding=zeros", "--noise-levels=log-s",
+      "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", "--scaling=std", NULL},
+     "d61854b054fea604faf482230381f04eecee6b82303f194de59a5ae64d87ad1c"},
+    {"wiener",
+     {"--epochs=2", "--parameterisation=wiener", "--noise-levels=log-s", "--fourier-scale=1", "--scaling=minmax",
+      "--t-min=1e-3", NULL},
+     "872eb5d2356a0b6ec85a667f36a71ff1c7a52467cb0c7d219aeb582078602ad2"},
+    {"gaussian", {"--network=gaussian", NULL}, "ea121b9fe5bf93dd07c8db865df92c9872b03e00d920cbfbcfd8791ee4920be9"},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_case(size_t i, int threads, char folder[64]) {
+    const char *arguments[12];
+    char threads_option[32];
+    size_t n = 0;
+    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    for (; cases[i].arguments[n]; n++)
+        arguments[n] = cases[i].arguments[n];
+    arguments[n++] = threads_option;
+    arguments[n] = NULL;
+    assert_int_equal(run(folder, arguments), 0);
+}
+
+static void test_artifacts_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        char one[64], more[64];
+        run_case(i, 1, one);
+        for (int threads = 2; threads <= 3; threads++) {
+            run_case(i, threads, more);
+            assert_same_artifact(more, one);
+        }
+    }
+}
+
+static void test_digests(void **state) {
+    (void)state;
+    assert_int_equal(stage_train.version, 1);
+    if (no_digests()) {
+        print_message("SKIPPED, no digests compared: %s\n", no_digests());
+        skip();
+    }
+    int wrong = 0;
+    for (size_t i = 0; i < CASES; i++) {
+        char folder[64], hex[65];
+        snprintf(folder, sizeof folder, "%s-1", cases[i].name);
+        if (!there(folder, "artifact.npz"))
+            run_case(i, 1, folder);
+        digest_of(folder, hex);
+        if (strcmp(hex, cases[i].digest) != 0) {
+            print_message("%s: digest %s\n", cases[i].name, hex);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* --- killed and terminated ----------------------------------------------------------------------- */
+
+#define EPOCHS "--epochs=60"
+
+/* The program itself, in a process of its own, its messages in the file `log`. */
+static pid_t start(const char *folder, int threads) {
+    char threads_option[32];
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    const char *output = option("--output=", folder, ""), *training = option("--training=", "", "ensemble.npz");
+    const char *log = in_root("", "log");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!freopen(log, "w", stderr))
+            _exit(99);
+        execl(program, "train", output, training, threads_option, "--ledger=", "--width=8", "--embedding=32",
+              "--batch=16", "--excess-levels=5", "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", EPOCHS,
+              "--quiet", (char *)NULL);
+        _exit(98);
+    }
+    return child;
+}
+
+/* Exit status, or 100 + signal. */
+static int ended(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void rest(double s) {
+    const struct timespec time = {(time_t)s, (long)((s - floor(s)) * 1e9)};
+    nanosleep(&time, NULL);
+}
+
+/* The uninterrupted training, once; returns the seconds it took. */
+static double whole(void) {
+    static double took;
+    if (took > 0)
+        return took;
+    const double from = seconds();
+    assert_int_equal(ended(start("whole", 2)), 0);
+    return took = seconds() - from;
+}
+
+/* kill -9 at random moments, again and again in the same folder, the numbers of threads changing; each life but the
+ * last ends somewhere in the first half of what a training takes, in start-up, in an epoch, or in a checkpoint. */
+static void test_killed_anywhere(void **state) {
+    (void)state;
+    const double took = whole();
+    int kills = 0, resumable = 0, finished = 0;
+    char folder[32] = "killed-0";
+    for (uint64_t life = 0; kills < 14 || resumable < 5; life++) {
+        double u;
+        assert_true(life < 100);
+        random_uniform(random_key(1, "test train", "kill"), life, 0, &u, 1);
+        const pid_t child = start(folder, 1 + (int)(life % 2));
+        rest(0.5 * u * took);
+        kill(child, SIGKILL);
+        const int status = ended(child);
+        if (status == 0) { /* it came to its end before the kill: another one */
+            assert_same_artifact(folder, "whole");
+            snprintf(folder, sizeof folder, "killed-%d", ++finished);
+            continue;
+        }
+        assert_int_equal(status, 100 + SIGKILL);
+        kills++;
+        resumable += there(folder, "checkpoint.npz");
+    }
+    assert_int_equal(ended(start(folder, 1)), 0);
+    assert_same_artifact(folder, "whole");
+    assert_false(there(folder, "checkpoint.npz"));
+    print_message("killed %d times, %d times with a checkpoint to go on from, finished %d times before\n", kills,
+                  resumable, finished);
+}
+
+/* SIGTERM in the middle: said so, recorded as such, resumed to the same bits. */
+static void test_terminated(void **state) {
+    (void)state;
+    whole();
+    int status = 0;
+    char folder[32] = "";
+    for (int tries = 0; tries < 5 && status == 0; tries++) { /* it may come to its end before it is looked at */
+        snprintf(folder, sizeof folder, "terminated-%d", tries);
+        const pid_t child = start(folder, 2);
+        for (int i = 0; i < 30000 && !there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"); i++)
+            rest(0.001);
+        kill(child, SIGTERM);
+        status = ended(child);
+    }
+    char *text;
+    size_t size;
+    struct error e = {0};
+    struct record *record;
+    assert_int_equal(status, 1);
+    assert_ok(file_read(in_root("", "log"), &text, &size, &e));
+    assert_string_equal(text, "train: interrupted by SIGTERM\n");
+    free(text);
+    assert_true(there(folder, "checkpoint.npz") && !there(folder, "artifact.npz") && !there(folder, "run.json"));
+    char command[700];
+    snprintf(command, sizeof command, "grep -q '\"status\": \"interrupted\"' %s/*.json", in_root(folder, "runs"));
+    assert_int_equal(system(command), 0);
+    assert_int_equal(ended(start(folder, 1)), 0);
+    assert_same_artifact(folder, "whole");
+    assert_false(there(folder, "checkpoint.npz"));
+    assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
+    text = record_json(record);
+    assert_non_null(strstr(text, "\"resumed\": \"at epoch "));
+    free(text);
+    record_free(record);
+}
+
+/* --- refusals ------------------------------------------------------------------------------------ */
+
+static void test_refusals(void **state) {
+    (void)state;
+    const char *const ensemble = "ensemble.npz";
+    const struct {
+        const char *training, *arguments[3], *message;
+    } refused[] = {
+        {"model.npz", {NULL}, "--training: "},
+        {"model.npz", {NULL}, "found an artifact of stage 'train', expected ensemble"},
+        {"none.npz", {NULL}, "none.npz: cannot open"},
+        {"cube.npz", {"--width=8", NULL}, "network unet is for 2 dimensions, the ensemble has 3"},
+        {"six.npz", {"--width=8", NULL}, "6 x 6"},
+        {ensemble, {"--embedding=31", NULL}, "embedding 31 found, an even number expected"},
+        {ensemble, {"--width=12", NULL}, "width 12 found, 4, 8, 16 or a multiple of 32 expected"},
+        {ensemble, {"--epochs=0", NULL}, "epochs = '0'"},
+        {ensemble, {"--learning-rate=fast", NULL}, "learning-rate = 'fast'"},
+        {ensemble, {"--parameterisation=preconditoned", NULL}, "did you mean 'preconditioned'?"},
+        {ensemble, {"--epoch=3", NULL}, "unknown option '--epoch'"},
+        {"truncated.npz", {NULL}, "truncated.npz"},
+        {"flipped.npz", {NULL}, "flipped.npz"},
+        {"nan.npz", {"--network=gaussian", NULL}, "nan.npz: phi is not finite in configuration 3"},
+        {"constant.npz", {"--network=gaussian", "--scaling=std", NULL}, "constant.npz: phi is constant"},
+    };
+    char *data;
+    size_t size;
+    struct error e = {0};
+    assert_ok(file_read(in_root("", ensemble), &data, &size, &e));
+    assert_ok(file_write(in_root("", "truncated.npz"), data, size / 2, &e));
+    data[size / 2] ^= 16;
+    assert_ok(file_write(in_root("", "flipped.npz"), data, size, &e));
+    free(data);
+    float *phi = white_noise("bad", 8 * 16);
+    phi[3 * 16 + 7] = NAN;
+    write_ensemble(in_root("", "nan.npz"), phi, 8, 2, (size_t[]){4, 4});
+    for (size_t i = 0; i < 8 * 16; i++)
+        phi[i] = 0.5f;
+    write_ensemble(in_root("", "constant.npz"), phi, 8, 2, (size_t[]){4, 4});
+    free(phi);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const char *all[8] = {option("--output=", "refused", ""), option("--training=", "", refused[i].training),
+                              "--ledger="};
+        for (size_t n = 0; refused[i].arguments[n]; n++)
+            all[3 + n] = refused[i].arguments[n];
+        expect_message(&stage_train, all, 2, refused[i].message);
+        assert_false(there("refused", "artifact.npz"));
+    }
+    /* A validation ensemble of another lattice is found out before the training, not after it. */
+    expect_message(&stage_train,
+                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble), "--ledger=",
+                                    option("--validation=", "", "larger.npz"), "--width=8", "--epochs=1000000", NULL},
+                   2, "larger.npz: phi has another lattice than the model");
+    expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
+}
+
+/* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. */
+static void test_foreign_checkpoint(void **state) {
+    (void)state;
+    struct error e = {0};
+    assert_ok(file_make_folder(in_root("foreign", ""), &e));
+    assert_ok(file_write(in_root("foreign", "checkpoint.npz"), "nonsense", 8, &e));
+    const char *arguments[] = {option("--output=", "foreign", ""), option("--training=", "", "ensemble.npz"),
+                               "--ledger=", "--width=8", "--embedding=32", "--epochs=1", NULL};
+    expect_message(&stage_train, arguments, 2, "cannot resume; remove the checkpoint to start anew: ");
+    expect_message(&stage_train, arguments, 2, "foreign/checkpoint.npz");
+    struct npz_writer *writer;
+    assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
+    assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));
+    assert_ok(npz_commit(writer, &e));
+    expect_message(&stage_train, arguments, 2, "checkpoint of recipe 0123456789ab, expected ");
+    assert_true(there("foreign", "checkpoint.npz"));
+    unlink(in_root("foreign", "checkpoint.npz"));
+    assert_int_equal(run_stage(&stage_train, arguments, NULL), 0);
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_gaussian),
+        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_killed_anywhere),
+        cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_foreign_checkpoint),
+    };
+    /* build/tests/stages/test_train goes with build/bin/train */
+    const char *tail = strstr(argv[0], "tests/stages/");
+    snprintf(program, sizeof program, "%.*sbin/train", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    pin_instruction_set();
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
