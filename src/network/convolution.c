@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORWARD, ADJOINT, WEIGHTS, KINDS };
+enum { FORWARD, ADJOINT, WEIGHTS, KINDS }; /* WEIGHTS: the gradient with respect to them */
 
 struct convolution {
     struct convolution_shape shape;
@@ -13,6 +13,7 @@ struct convolution {
     dnnl_primitive_t primitive[KINDS];
     dnnl_memory_desc_t wide, narrow, plain;
     dnnl_memory_desc_t weights[KINDS]; /* layout each primitive wants */
+    dnnl_primitive_t reorder[KINDS];   /* from plain weights to these; WEIGHTS: from these to plain */
     dnnl_memory_desc_t scratchpad[KINDS];
     float *packed[2]; /* weights for FORWARD and ADJOINT */
 };
@@ -63,6 +64,17 @@ static enum status describe(const struct convolution *c, int kind, dnnl_primitiv
     return check(status, "dnnl_primitive_desc_create", e);
 }
 
+static enum status build_reorder(struct convolution *c, int kind, struct error *e) {
+    const dnnl_memory_desc_t *from = kind == WEIGHTS ? &c->weights[kind] : &c->plain;
+    const dnnl_memory_desc_t *to = kind == WEIGHTS ? &c->plain : &c->weights[kind];
+    dnnl_primitive_desc_t descriptor;
+    TRY(dnnl_reorder_primitive_desc_create(&descriptor, from, c->engine, to, c->engine, NULL));
+    enum status status =
+        check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
+    dnnl_primitive_desc_destroy(descriptor);
+    return status;
+}
+
 static enum status build(struct convolution *c, struct error *e) {
     const struct convolution_shape *s = &c->shape;
     TRY(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
@@ -89,6 +101,11 @@ static enum status build(struct convolution *c, struct error *e) {
             dnnl_primitive_desc_destroy(descriptor[kind]);
     if (status != STATUS_OK)
         return status;
+    for (int kind = 0; kind < KINDS; kind++) {
+        status = build_reorder(c, kind, e);
+        if (status != STATUS_OK)
+            return status;
+    }
     for (int kind = FORWARD; kind <= ADJOINT; kind++) {
         c->packed[kind] = aligned(dnnl_memory_desc_get_size(&c->weights[kind]));
         if (!c->packed[kind])
@@ -120,9 +137,12 @@ enum status convolution_new(const struct convolution_shape *shape, struct convol
 void convolution_free(struct convolution *c) {
     if (!c)
         return;
-    for (int kind = 0; kind < KINDS; kind++)
+    for (int kind = 0; kind < KINDS; kind++) {
         if (c->primitive[kind])
             dnnl_primitive_destroy(c->primitive[kind]);
+        if (c->reorder[kind])
+            dnnl_primitive_destroy(c->reorder[kind]);
+    }
     if (c->engine)
         dnnl_engine_destroy(c->engine);
     free(c->packed[FORWARD]);
@@ -174,31 +194,15 @@ static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int
     return status;
 }
 
-static enum status reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *from, void *source,
-                           const dnnl_memory_desc_t *to, void *target, struct error *e) {
-    dnnl_primitive_desc_t descriptor;
-    TRY(dnnl_reorder_primitive_desc_create(&descriptor, from, engine, to, engine, NULL));
-    dnnl_primitive_t primitive;
-    enum status status = check(dnnl_primitive_create(&primitive, descriptor), "dnnl_primitive_create", e);
-    dnnl_primitive_desc_destroy(descriptor);
-    if (status != STATUS_OK)
-        return status;
-    struct argument arguments[] = {{DNNL_ARG_FROM, from, source}, {DNNL_ARG_TO, to, target}};
-    status = execute(engine, primitive, 2, arguments, e);
-    dnnl_primitive_destroy(primitive);
-    return status;
-}
-
 enum status convolution_set_weights(struct convolution *c, const float *weights, struct error *e) {
-    size_t size = dnnl_memory_desc_get_size(&c->plain);
-    void *copy = aligned(size); /* the library wants a pointer it may write through */
-    if (!copy)
-        return error_set(e, STATUS_FAILED, "out of memory for convolution weights");
-    memcpy(copy, weights, size);
+    void *source; /* the library takes a pointer it could write through, but does not */
+    memcpy(&source, &weights, sizeof source);
     enum status status = STATUS_OK;
-    for (int kind = FORWARD; kind <= ADJOINT && status == STATUS_OK; kind++)
-        status = reorder(c->engine, &c->plain, copy, &c->weights[kind], c->packed[kind], e);
-    free(copy);
+    for (int kind = FORWARD; kind <= ADJOINT && status == STATUS_OK; kind++) {
+        struct argument arguments[] = {{DNNL_ARG_FROM, &c->plain, source},
+                                       {DNNL_ARG_TO, &c->weights[kind], c->packed[kind]}};
+        status = execute(c->engine, c->reorder[kind], 2, arguments, e);
+    }
     return status;
 }
 
@@ -234,7 +238,8 @@ size_t convolution_packed_size(const struct convolution *c) {
 }
 
 enum status convolution_unpack(const struct convolution *c, float *packed, float *weights, struct error *e) {
-    return reorder(c->engine, &c->weights[WEIGHTS], packed, &c->plain, weights, e);
+    struct argument arguments[] = {{DNNL_ARG_FROM, &c->weights[WEIGHTS], packed}, {DNNL_ARG_TO, &c->plain, weights}};
+    return execute(c->engine, c->reorder[WEIGHTS], 2, arguments, e);
 }
 
 double convolution_flop(const struct convolution *c) {

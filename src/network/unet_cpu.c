@@ -30,7 +30,7 @@ struct unet_cpu {
     struct single_channel first, last;
     struct convolution *convolution[CONVOLUTIONS];
     struct embedding embedding;
-    float *weights;     /* copy of the flat vector */
+    float *weights;     /* the flat vector; group norms and the last bias are filled in, the rest lies below */
     float *first_taps;  /* conv1 as (9, width) */
     float *last_taps;   /* tconv1 as (9, 2 width) */
     size_t scratch;
@@ -202,27 +202,90 @@ static void transpose(size_t rows, size_t columns, const float *in, float *out) 
             out[j * rows + i] = in[i * columns + j];
 }
 
-enum status unet_cpu_set_weights(struct unet_cpu *u, const float *weights, struct error *e) {
-    memcpy(u->weights, weights, u->weight_count * sizeof *weights);
-    for (int k = 0; k < CONVOLUTIONS; k++) {
-        enum status status = convolution_set_weights(
-            u->convolution[k], weights + tensor(u, convolution_name[k], "weight")->offset, e);
-        if (status != STATUS_OK)
-            return status;
-    }
-    transpose(u->first.many, 9, weights + tensor(u, "conv1", "weight")->offset, u->first_taps);
-    transpose(u->last.many, 9, weights + tensor(u, "tconv1", "weight")->offset, u->last_taps);
+/* The weights change hands once a training step, while nothing else runs: so in pieces that threads share. */
+enum { PIECES = CONVOLUTIONS + LEVELS + 3 };
+
+/* What is used as it lies in the flat vector. */
+static void keep(struct unet_cpu *u, const float *weights, const char *layer, const char *kind) {
+    const struct unet_tensor *t = tensor(u, layer, kind);
+    memcpy(u->weights + t->offset, weights + t->offset, t->count * sizeof *weights);
+}
+
+static enum status set_piece(struct unet_cpu *u, int piece, const float *weights, struct error *e) {
     struct embedding *m = &u->embedding;
-    transpose(m->length, m->length, weights + tensor(u, "embed", "weight")->offset, m->embed);
-    memcpy(m->embed_bias, weights + tensor(u, "embed", "bias")->offset, m->length * sizeof *weights);
-    for (int l = 0; l < LEVELS; l++) {
+    if (piece < CONVOLUTIONS)
+        return convolution_set_weights(u->convolution[piece],
+                                       weights + tensor(u, convolution_name[piece], "weight")->offset, e);
+    const int l = piece - CONVOLUTIONS;
+    if (l < LEVELS) {
         const size_t channels = u->level[l].channels, row = u->d_offset[l];
-        memcpy(m->dense + row * m->length, weights + tensor(u, dense_name[l], "weight")->offset,
-               channels * m->length * sizeof *weights);
+        const float *dense = weights + tensor(u, dense_name[l], "weight")->offset;
+        memcpy(m->dense + row * m->length, dense, channels * m->length * sizeof *dense);
+        for (size_t i = 0; i < m->length; i++)
+            for (size_t j = 0; j < channels; j++)
+                m->dense_transposed[i * m->total + row + j] = dense[j * m->length + i];
         memcpy(m->dense_bias + row, weights + tensor(u, dense_name[l], "bias")->offset, channels * sizeof *weights);
+        keep(u, weights, norm_name[l], "weight");
+        keep(u, weights, norm_name[l], "bias");
+    } else if (l == LEVELS) {
+        transpose(u->first.many, 9, weights + tensor(u, "conv1", "weight")->offset, u->first_taps);
+        transpose(u->last.many, 9, weights + tensor(u, "tconv1", "weight")->offset, u->last_taps);
+    } else if (l == LEVELS + 1)
+        transpose(m->length, m->length, weights + tensor(u, "embed", "weight")->offset, m->embed);
+    else {
+        memcpy(m->embed_bias, weights + tensor(u, "embed", "bias")->offset, m->length * sizeof *weights);
+        keep(u, weights, "tconv1", "bias");
     }
-    transpose(m->total, m->length, m->dense, m->dense_transposed);
     return STATUS_OK;
+}
+
+static enum status unpack_piece(struct unet_cpu *u, int piece, float *packed, float *out, struct error *e) {
+    const size_t length = u->embedding.length;
+    if (piece < CONVOLUTIONS)
+        return convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece],
+                                  out + tensor(u, convolution_name[piece], "weight")->offset, e);
+    const int l = piece - CONVOLUTIONS;
+    if (l < LEVELS) {
+        const size_t c = u->level[l].channels, row = u->d_offset[l];
+        memcpy(out + tensor(u, norm_name[l], "weight")->offset, packed + u->at_gamma[l], c * sizeof *out);
+        memcpy(out + tensor(u, norm_name[l], "bias")->offset, packed + u->at_beta[l], c * sizeof *out);
+        memcpy(out + tensor(u, dense_name[l], "weight")->offset, packed + u->at_dense + row * length,
+               c * length * sizeof *out);
+        memcpy(out + tensor(u, dense_name[l], "bias")->offset, packed + u->at_dense_bias + row, c * sizeof *out);
+    } else if (l == LEVELS) {
+        transpose(9, u->first.many, packed + u->at_first, out + tensor(u, "conv1", "weight")->offset);
+        transpose(9, u->last.many, packed + u->at_last, out + tensor(u, "tconv1", "weight")->offset);
+    } else if (l == LEVELS + 1)
+        memcpy(out + tensor(u, "embed", "weight")->offset, packed + u->at_embed, length * length * sizeof *out);
+    else {
+        out[tensor(u, "tconv1", "bias")->offset] = packed[u->at_bias];
+        memcpy(out + tensor(u, "embed", "bias")->offset, packed + u->at_embed_bias, length * sizeof *out);
+    }
+    return STATUS_OK;
+}
+
+/* Unpacks a gradient to `out`, or where there is none takes over the weights. */
+static enum status exchange(struct unet_cpu *u, const float *weights, float *packed, float *out, struct error *e) {
+    enum status status = STATUS_OK;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int piece = 0; piece < PIECES; piece++) {
+        struct error own;
+        if ((packed ? unpack_piece(u, piece, packed, out, &own) : set_piece(u, piece, weights, &own)) != STATUS_OK)
+#pragma omp critical(unet_cpu_error)
+        {
+            *e = own;
+            status = own.status;
+        }
+    }
+    return status;
+}
+
+enum status unet_cpu_set_weights(struct unet_cpu *u, const float *weights, struct error *e) {
+    return exchange(u, weights, NULL, NULL, e);
+}
+
+enum status unet_cpu_unpack_gradient(struct unet_cpu *u, float *packed, float *flat, struct error *e) {
+    return exchange(u, NULL, packed, flat, e);
 }
 
 /* --- workspace --------------------------------------------------------------------------------- */
@@ -511,30 +574,6 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
 
 size_t unet_cpu_gradient_size(const struct unet_cpu *u) {
     return u->packed;
-}
-
-enum status unet_cpu_unpack_gradient(struct unet_cpu *u, float *packed, float *out, struct error *e) {
-    for (int k = 0; k < CONVOLUTIONS; k++) {
-        enum status status = convolution_unpack(u->convolution[k], packed + u->at_convolution[k],
-                                                out + tensor(u, convolution_name[k], "weight")->offset, e);
-        if (status != STATUS_OK)
-            return status;
-    }
-    transpose(9, u->first.many, packed + u->at_first, out + tensor(u, "conv1", "weight")->offset);
-    transpose(9, u->last.many, packed + u->at_last, out + tensor(u, "tconv1", "weight")->offset);
-    out[tensor(u, "tconv1", "bias")->offset] = packed[u->at_bias];
-    const size_t length = u->embedding.length;
-    memcpy(out + tensor(u, "embed", "weight")->offset, packed + u->at_embed, length * length * sizeof *out);
-    memcpy(out + tensor(u, "embed", "bias")->offset, packed + u->at_embed_bias, length * sizeof *out);
-    for (int l = 0; l < LEVELS; l++) {
-        const size_t c = u->level[l].channels, row = u->d_offset[l];
-        memcpy(out + tensor(u, norm_name[l], "weight")->offset, packed + u->at_gamma[l], c * sizeof *out);
-        memcpy(out + tensor(u, norm_name[l], "bias")->offset, packed + u->at_beta[l], c * sizeof *out);
-        memcpy(out + tensor(u, dense_name[l], "weight")->offset, packed + u->at_dense + row * length,
-               c * length * sizeof *out);
-        memcpy(out + tensor(u, dense_name[l], "bias")->offset, packed + u->at_dense_bias + row, c * sizeof *out);
-    }
-    return STATUS_OK;
 }
 
 double unet_cpu_flop(const struct unet_cpu *u) {
