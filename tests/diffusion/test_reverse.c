@@ -153,21 +153,27 @@ static void test_direct(void **state) {
     score_model_release(&m);
 }
 
-/* Scaling is undone at the end: phi = phi_scaled/factor + offset. */
+/* Scaling is undone at the end, also of snapshots: phi = phi_scaled/factor + offset. */
 static void test_own_units(void **state) {
     (void)state;
-    enum { N = 20 };
+    enum { N = 20, KEPT = 10 };
+    static const double tau = 0.9;
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
     const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 4,
-                                              .t_end = 0.01, .seed = 3};
-    float *plain = draw(&m, &settings, 0, N, 1, NULL);
+                                              .t_end = 0.01, .seed = 3, .snapshot_times = &tau, .snapshot_count = 1,
+                                              .snapshot_configurations = KEPT};
+    float *kept = test_floats(KEPT * m.volume), *kept_scaled = test_floats(KEPT * m.volume);
+    float *plain = draw(&m, &settings, 0, N, 1, kept);
     m.factor = 0.125;
     m.offset = -3;
-    float *scaled = draw(&m, &settings, 0, N, 1, NULL);
+    float *scaled = draw(&m, &settings, 0, N, 1, kept_scaled);
     for (size_t i = 0; i < N * m.volume; i++)
         assert_true(scaled[i] == (float)((double)plain[i] * 8 - 3));
-    free(plain);
-    free(scaled);
+    for (size_t i = 0; i < KEPT * m.volume; i++)
+        assert_true(kept_scaled[i] == (float)((double)kept[i] * 8 - 3) && kept[i] != plain[i]);
+    float *all[] = {plain, scaled, kept, kept_scaled};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
     score_model_release(&m);
 }
 
