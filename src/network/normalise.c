@@ -7,21 +7,47 @@
 
 static const double epsilon = 1e-5;
 
+/* Channels are taken in blocks, and within a block the sites one after the other, so that the sums stay in
+ * registers. The functions named block_... are compiled once for each length of a block. */
+enum { BLOCK = 32 };
+
+#define BLOCK_FUNCTION static inline __attribute__((always_inline)) void
+#define FOR_BLOCKS(channels, call)                                                                           \
+    do {                                                                                                     \
+        for (size_t first = 0; first < (channels); first += BLOCK)                                           \
+            switch ((channels)-first) {                                                                      \
+            case 4: call(4); break;                                                                          \
+            case 8: call(8); break;                                                                          \
+            case 16: call(16); break;                                                                        \
+            default: call(BLOCK);                                                                            \
+            }                                                                                                \
+    } while (0)
+
 /* Per channel: sums of y - y(first site) and of its square; the shift keeps the squares from cancelling. */
-static void moments(const struct normalise *s, const float *y, size_t y_row, float *restrict sum,
-                    float *restrict square) {
-    const size_t c = s->channels;
-    memset(sum, 0, c * sizeof *sum);
-    memset(square, 0, c * sizeof *square);
+BLOCK_FUNCTION block_moments(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
+                             float *restrict sum, float *restrict square) {
+    float start[BLOCK], one[BLOCK], two[BLOCK];
+    for (size_t k = 0; k < n; k++) {
+        start[k] = y[k];
+        one[k] = two[k] = 0;
+    }
     for (size_t i = 0; i < s->height; i++)
         for (size_t j = 0; j < s->width; j++) {
-            const float *restrict v = y + i * y_row + j * c;
-            for (size_t k = 0; k < c; k++) {
-                float x = v[k] - y[k];
-                sum[k] += x;
-                square[k] += x * x;
+            const float *restrict v = y + i * y_row + j * s->channels;
+            for (size_t k = 0; k < n; k++) {
+                const float x = v[k] - start[k];
+                one[k] += x;
+                two[k] += x * x;
             }
         }
+    memcpy(sum, one, n * sizeof *sum);
+    memcpy(square, two, n * sizeof *square);
+}
+
+static void moments(const struct normalise *s, const float *y, size_t y_row, float *sum, float *square) {
+#define CALL(n) block_moments(n, s, y + first, y_row, sum + first, square + first)
+    FOR_BLOCKS(s->channels, CALL);
+#undef CALL
 }
 
 static void group_statistics(const struct normalise *s, const float *y, const float *d, const float *sum,
@@ -45,12 +71,24 @@ static void group_statistics(const struct normalise *s, const float *y, const fl
     }
 }
 
-static void activate(size_t channels, const float *restrict y, const float *restrict scale,
-                     const float *restrict shift, float *restrict h) {
-    for (size_t k = 0; k < channels; k++) {
-        const float a = y[k] * scale[k] + shift[k];
-        h[k] = a / (1.0f + function_exp_float(-a));
-    }
+BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
+                              const float *scale, const float *shift, const struct view *out,
+                              const struct view *second, size_t first) {
+    float by[BLOCK], plus[BLOCK];
+    memcpy(by, scale, n * sizeof *by);
+    memcpy(plus, shift, n * sizeof *plus);
+    for (size_t i = 0; i < s->height; i++)
+        for (size_t j = 0; j < s->width; j++) {
+            const float *restrict v = y + i * y_row + j * s->channels;
+            float h[BLOCK];
+            for (size_t k = 0; k < n; k++) {
+                const float a = v[k] * by[k] + plus[k];
+                h[k] = a / (1.0f + function_exp_float(-a));
+            }
+            memcpy(out->at + i * out->row + j * out->site + first, h, n * sizeof *h);
+            if (second->at)
+                memcpy(second->at + i * second->row + j * second->site + first, h, n * sizeof *h);
+        }
 }
 
 void normalise_forward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
@@ -64,45 +102,77 @@ void normalise_forward(const struct normalise *s, const float *y, size_t y_row, 
         scale[k] = gamma[k] * rstd[k];
         shift[k] = (d[k] - mean[k]) * scale[k] + beta[k];
     }
-    for (size_t i = 0; i < s->height; i++) {
-        float *row = view_row(out, 0, i);
-        for (size_t j = 0; j < s->width; j++)
-            activate(c, y + i * y_row + j * c, scale, shift, row + j * out->site);
-        if (second->at)
-            for (size_t j = 0; j < s->width; j++)
-                memcpy(view_row(second, 0, i) + j * second->site, row + j * out->site, c * sizeof *row);
-    }
+#define CALL(n) block_activate(n, s, y + first, y_row, scale + first, shift + first, out, second, first)
+    FOR_BLOCKS(c, CALL);
+#undef CALL
 }
 
-static void add(size_t channels, const float *restrict a, const float *restrict b, float *restrict sum) {
-    for (size_t k = 0; k < channels; k++)
-        sum[k] = a[k] + b[k];
+/* What the two passes of the gradient share, channel by channel. */
+struct gradient {
+    const float *rstd, *gamma, *beta;
+    float *offset, *sum, *product, *own, *common, *along, *total;
+};
+
+/* From dh = g + second to da = dh swish'(a), and the sums of da and da xhat. */
+BLOCK_FUNCTION block_backward(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
+                              const struct gradient *q, const struct view *g, const struct view *second,
+                              const struct view *dy, size_t first) {
+    float rstd[BLOCK], offset[BLOCK], gamma[BLOCK], beta[BLOCK], sum[BLOCK], product[BLOCK];
+    for (size_t k = 0; k < n; k++) {
+        rstd[k] = q->rstd[first + k];
+        offset[k] = q->offset[first + k];
+        gamma[k] = q->gamma[first + k];
+        beta[k] = q->beta[first + k];
+        sum[k] = product[k] = 0;
+    }
+    for (size_t i = 0; i < s->height; i++)
+        for (size_t j = 0; j < s->width; j++) {
+            const float *restrict v = y + i * y_row + j * s->channels;
+            float dh[BLOCK];
+            memcpy(dh, g->at + i * g->row + j * g->site + first, n * sizeof *dh);
+            if (second->at) {
+                const float *restrict more = second->at + i * second->row + j * second->site + first;
+                for (size_t k = 0; k < n; k++)
+                    dh[k] += more[k];
+            }
+            for (size_t k = 0; k < n; k++) {
+                const float xhat = v[k] * rstd[k] + offset[k];
+                const float a = xhat * gamma[k] + beta[k];
+                const float sigmoid = 1.0f / (1.0f + function_exp_float(-a));
+                const float da = dh[k] * (sigmoid + a * sigmoid * (1.0f - sigmoid));
+                dh[k] = da;
+                sum[k] += da;
+                product[k] += da * xhat;
+            }
+            memcpy(dy->at + i * dy->row + j * dy->site + first, dh, n * sizeof *dh);
+        }
+    memcpy(q->sum + first, sum, n * sizeof *sum);
+    memcpy(q->product + first, product, n * sizeof *product);
 }
 
-/* From dh in `gradient` to da = dh swish'(a) in its place, and the sums of da and da xhat. */
-static void backward_site(size_t channels, const float *restrict y, const float *restrict rstd,
-                          const float *restrict offset, const float *restrict gamma, const float *restrict beta,
-                          float *restrict gradient, float *restrict sum, float *restrict product) {
-    for (size_t k = 0; k < channels; k++) {
-        const float xhat = y[k] * rstd[k] + offset[k];
-        const float a = xhat * gamma[k] + beta[k];
-        const float sigmoid = 1.0f / (1.0f + function_exp_float(-a));
-        const float v = gradient[k] * (sigmoid + a * sigmoid * (1.0f - sigmoid));
-        gradient[k] = v;
-        sum[k] += v;
-        product[k] += v * xhat;
+/* From da to dy in its place. */
+BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
+                            const struct gradient *q, const struct view *dy, size_t first) {
+    float rstd[BLOCK], offset[BLOCK], own[BLOCK], common[BLOCK], along[BLOCK], total[BLOCK];
+    for (size_t k = 0; k < n; k++) {
+        rstd[k] = q->rstd[first + k];
+        offset[k] = q->offset[first + k];
+        own[k] = q->own[first + k];
+        common[k] = q->common[first + k];
+        along[k] = q->along[first + k];
+        total[k] = 0;
     }
-}
-
-static void finish_site(size_t channels, const float *restrict y, const float *restrict rstd,
-                        const float *restrict offset, const float *restrict own, const float *restrict common,
-                        const float *restrict along, float *restrict dy, float *restrict total) {
-    for (size_t k = 0; k < channels; k++) {
-        const float xhat = y[k] * rstd[k] + offset[k];
-        const float v = dy[k] * own[k] - common[k] - xhat * along[k];
-        dy[k] = v;
-        total[k] += v;
-    }
+    for (size_t i = 0; i < s->height; i++)
+        for (size_t j = 0; j < s->width; j++) {
+            const float *restrict v = y + i * y_row + j * s->channels;
+            float *restrict d = dy->at + i * dy->row + j * dy->site + first;
+            for (size_t k = 0; k < n; k++) {
+                const float xhat = v[k] * rstd[k] + offset[k];
+                d[k] = d[k] * own[k] - common[k] - xhat * along[k];
+                total[k] += d[k];
+            }
+        }
+    memcpy(q->total + first, total, n * sizeof *total);
 }
 
 void normalise_backward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
@@ -110,47 +180,35 @@ void normalise_backward(const struct normalise *s, const float *y, size_t y_row,
                         const struct view *second, const struct view *dy, float *gamma_gradient,
                         float *beta_gradient, float *d_gradient, float *workspace) {
     const size_t c = s->channels;
-    float *offset = workspace, *sum = workspace + c, *product = workspace + 2 * c, *own = workspace + 3 * c;
-    float *common = workspace + 4 * c, *along = workspace + 5 * c, *total = workspace + 6 * c;
-    float *site = workspace + 7 * c;
+    const struct gradient q = {rstd, gamma, beta, workspace, workspace + c, workspace + 2 * c, workspace + 3 * c,
+                               workspace + 4 * c, workspace + 5 * c, workspace + 6 * c};
     for (size_t k = 0; k < c; k++)
-        offset[k] = (d[k] - mean[k]) * rstd[k];
-    memset(sum, 0, c * sizeof *sum);
-    memset(product, 0, c * sizeof *product);
-    memset(total, 0, c * sizeof *total);
-    for (size_t i = 0; i < s->height; i++)
-        for (size_t j = 0; j < s->width; j++) {
-            const float *dh = view_row(g, 0, i) + j * g->site;
-            if (second->at)
-                add(c, dh, view_row(second, 0, i) + j * second->site, site);
-            else
-                memcpy(site, dh, c * sizeof *site);
-            backward_site(c, y + i * y_row + j * c, rstd, offset, gamma, beta, site, sum, product);
-            memcpy(view_row(dy, 0, i) + j * dy->site, site, c * sizeof *site);
-        }
+        q.offset[k] = (d[k] - mean[k]) * rstd[k];
+#define CALL(n) block_backward(n, s, y + first, y_row, &q, g, second, dy, first)
+    FOR_BLOCKS(c, CALL);
+#undef CALL
     const size_t size = c / s->groups;
     const float count = (float)(size * s->height * s->width);
-    for (size_t first = 0; first < c; first += size) {
+    for (size_t group = 0; group < c; group += size) {
         float s1 = 0, s2 = 0;
-        for (size_t k = first; k < first + size; k++) {
-            s1 += gamma[k] * sum[k];
-            s2 += gamma[k] * product[k];
+        for (size_t k = group; k < group + size; k++) {
+            s1 += gamma[k] * q.sum[k];
+            s2 += gamma[k] * q.product[k];
         }
-        for (size_t k = first; k < first + size; k++) {
-            own[k] = rstd[k] * gamma[k];
-            common[k] = rstd[k] * s1 / count;
-            along[k] = rstd[k] * s2 / count;
+        for (size_t k = group; k < group + size; k++) {
+            q.own[k] = rstd[k] * gamma[k];
+            q.common[k] = rstd[k] * s1 / count;
+            q.along[k] = rstd[k] * s2 / count;
         }
     }
-    for (size_t i = 0; i < s->height; i++)
-        for (size_t j = 0; j < s->width; j++)
-            finish_site(c, y + i * y_row + j * c, rstd, offset, own, common, along,
-                        view_row(dy, 0, i) + j * dy->site, total);
+#define CALL(n) block_finish(n, s, y + first, y_row, &q, dy, first)
+    FOR_BLOCKS(c, CALL);
+#undef CALL
     if (gamma_gradient) {
         for (size_t k = 0; k < c; k++) {
-            gamma_gradient[k] += product[k];
-            beta_gradient[k] += sum[k];
+            gamma_gradient[k] += q.product[k];
+            beta_gradient[k] += q.sum[k];
         }
-        memcpy(d_gradient, total, c * sizeof *total);
+        memcpy(d_gradient, q.total, c * sizeof *d_gradient);
     }
 }

@@ -9,11 +9,11 @@
 #include "network/view.h"
 
 struct normalise {
-    size_t height, width, channels, groups;
+    size_t height, width, channels, groups; /* channels: 4, 8, 16 or a multiple of 32 */
 };
 
 /* Floats of workspace that one call needs. */
-static inline size_t normalise_workspace(const struct normalise *s) { return 8 * s->channels; }
+static inline size_t normalise_workspace(const struct normalise *s) { return 7 * s->channels; }
 
 /* One configuration. y: field before the norm; d: channels; gamma, beta: channels. Writes h to `out` and,
  * where present, to `second`; mean and 1/sqrt(var + eps) of each channel's group to mean and rstd (channels). */
