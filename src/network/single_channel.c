@@ -4,23 +4,44 @@
 
 enum { TAPS = 9, LANES = 16 };
 
-static void spread_site(size_t many, const float *x0, const float *x1, const float *x2, const float *restrict w,
-                        float *restrict out) {
-    for (size_t c = 0; c < many; c++)
-        out[c] = ((x0[0] * w[c] + x0[1] * w[many + c]) + (x0[2] * w[2 * many + c] + x1[0] * w[3 * many + c])) +
-                 ((x1[1] * w[4 * many + c] + x1[2] * w[5 * many + c]) +
-                  (x2[0] * w[6 * many + c] + x2[1] * w[7 * many + c])) +
-                 x2[2] * w[8 * many + c];
+/* Channels are taken in blocks so that nine taps of a block stay in registers. The functions named block_... are
+ * compiled once for each length of a block. */
+enum { BLOCK = 32 };
+
+#define BLOCK_FUNCTION static inline __attribute__((always_inline)) void
+#define FOR_BLOCKS(many, call)                                                                               \
+    do {                                                                                                     \
+        for (size_t first = 0; first < (many); first += BLOCK)                                               \
+            switch ((many)-first) {                                                                          \
+            case 4: call(4); break;                                                                          \
+            case 8: call(8); break;                                                                          \
+            case 16: call(16); break;                                                                        \
+            default: call(BLOCK);                                                                            \
+            }                                                                                                \
+    } while (0)
+
+BLOCK_FUNCTION block_spread(size_t n, const struct single_channel *s, const float *restrict one,
+                            const float *restrict weights, const struct view *many, size_t first) {
+    const size_t row = s->width + 2;
+    float w[TAPS][BLOCK];
+    for (size_t k = 0; k < TAPS; k++)
+        memcpy(w[k], weights + k * s->many + first, n * sizeof *weights);
+    for (size_t i = 0; i < s->height; i++)
+        for (size_t j = 0; j < s->width; j++) {
+            const float *restrict x0 = one + i * row + j, *restrict x1 = x0 + row, *restrict x2 = x1 + row;
+            float *restrict out = many->at + i * many->row + j * many->site + first;
+            for (size_t c = 0; c < n; c++)
+                out[c] = ((x0[0] * w[0][c] + x0[1] * w[1][c]) + (x0[2] * w[2][c] + x1[0] * w[3][c])) +
+                         ((x1[1] * w[4][c] + x1[2] * w[5][c]) + (x2[0] * w[6][c] + x2[1] * w[7][c])) +
+                         x2[2] * w[8][c];
+        }
 }
 
 void single_channel_spread(const struct single_channel *s, const float *one, const float *weights,
                            const struct view *many) {
-    const size_t row = s->width + 2;
-    for (size_t i = 0; i < s->height; i++)
-        for (size_t j = 0; j < s->width; j++) {
-            const float *x = one + i * row + j;
-            spread_site(s->many, x, x + row, x + 2 * row, weights, view_row(many, 0, i) + j * many->site);
-        }
+#define CALL(n) block_spread(n, s, one, weights, many, first)
+    FOR_BLOCKS(s->many, CALL);
+#undef CALL
 }
 
 /* Lanes are the nine taps, padded to 16; four sites at a time hide the latency of the additions. */
@@ -61,17 +82,35 @@ void single_channel_gather(const struct single_channel *s, const struct view *ma
         }
 }
 
-static void gradient_site(size_t many, float x, const float *restrict m, float *restrict gradient) {
-    for (size_t c = 0; c < many; c++)
-        gradient[c] += x * m[c];
+BLOCK_FUNCTION block_gradient(size_t n, const struct single_channel *s, const float *restrict one,
+                              const struct view *many, float *restrict gradient, size_t first) {
+    const size_t row = s->width + 2;
+    float sum[TAPS][BLOCK];
+    for (size_t k = 0; k < TAPS; k++)
+        memcpy(sum[k], gradient + k * s->many + first, n * sizeof *gradient);
+    for (size_t i = 0; i < s->height; i++)
+        for (size_t j = 0; j < s->width; j++) {
+            const float *restrict x0 = one + i * row + j, *restrict x1 = x0 + row, *restrict x2 = x1 + row;
+            const float *restrict m = many->at + i * many->row + j * many->site + first;
+            for (size_t c = 0; c < n; c++) {
+                sum[0][c] += x0[0] * m[c];
+                sum[1][c] += x0[1] * m[c];
+                sum[2][c] += x0[2] * m[c];
+                sum[3][c] += x1[0] * m[c];
+                sum[4][c] += x1[1] * m[c];
+                sum[5][c] += x1[2] * m[c];
+                sum[6][c] += x2[0] * m[c];
+                sum[7][c] += x2[1] * m[c];
+                sum[8][c] += x2[2] * m[c];
+            }
+        }
+    for (size_t k = 0; k < TAPS; k++)
+        memcpy(gradient + k * s->many + first, sum[k], n * sizeof *gradient);
 }
 
 void single_channel_gradient(const struct single_channel *s, const float *one, const struct view *many,
                              float *gradient) {
-    const size_t row = s->width + 2;
-    for (size_t i = 0; i < s->height; i++)
-        for (size_t j = 0; j < s->width; j++)
-            for (size_t k = 0; k < TAPS; k++)
-                gradient_site(s->many, one[(i + k / 3) * row + j + k % 3], view_row(many, 0, i) + j * many->site,
-                              gradient + k * s->many);
+#define CALL(n) block_gradient(n, s, one, many, gradient, first)
+    FOR_BLOCKS(s->many, CALL);
+#undef CALL
 }

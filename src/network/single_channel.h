@@ -1,7 +1,7 @@
 /* 3x3 kernels between a field of one channel and one of many, stride 1: the first and the last layer and
  * their gradients. General convolution routines run at a few per cent of the machine's peak on these; as
  * small matrix products they are negligible. The field of one channel carries a halo of one site on every
- * side (network/halo.h, both_sides); many is a multiple of 4.
+ * side (network/halo.h, both_sides); many is 4, 8, 16 or a multiple of 32.
  *
  * weights are (9, many): tap k = 3 ky + kx slowest. */
 #ifndef DMSQ_NETWORK_SINGLE_CHANNEL_H
