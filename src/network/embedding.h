@@ -26,7 +26,7 @@ struct embedding_state {
 void embedding_forward(const struct embedding *e, size_t n, const float *t, const struct embedding_state *s);
 
 /* d_gradient: n x total. Adds to the gradients of embed (out, in), its bias, dense (total, length) and its
- * bias. workspace: length floats. */
+ * bias. workspace: n x length floats. */
 void embedding_backward(const struct embedding *e, size_t n, const struct embedding_state *s,
                         const float *d_gradient, float *embed_gradient, float *embed_bias_gradient,
                         float *dense_gradient, float *dense_bias_gradient, float *workspace);

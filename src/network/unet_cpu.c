@@ -332,7 +332,7 @@ static size_t arrays(struct unet_cpu_workspace *ws, float **list[64], size_t cou
     ARRAY(ws->state.d, batch * total);
     ARRAY(ws->d_d, batch * total);
     const size_t norm = normalise_workspace(&u->level[3]);
-    ARRAY(ws->vector, norm > length ? norm : length);
+    ARRAY(ws->vector, norm > batch * length ? norm : batch * length);
 #undef ARRAY
     return n;
 }
@@ -540,7 +540,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
     const size_t count = (size_t)n;
     enum status status = STATUS_OK;
     if (gradient)
-        memset(gradient, 0, u->packed * sizeof *gradient);
+        memset(gradient + u->at_first, 0, (u->packed - u->at_first) * sizeof *gradient); /* oneDNN fills its part */
     outer_backward(ws, count, output_gradient, gradient);
     for (int k = CONVOLUTIONS - 1; k >= 3 && status == STATUS_OK; k--) {
         const int level = k + 1, size = size_of[level];
