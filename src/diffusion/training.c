@@ -33,6 +33,7 @@ struct training {
     float **packed;          /* a gradient a micro-batch */
     size_t micro_batches;    /* at most, in one batch */
     float *gradient;
+    float *room;             /* a thread: fields, noise and score of a micro-batch */
     struct random_key shuffle, time, noise, sign;
 };
 
@@ -84,6 +85,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
     t->epoch_loss = need(batches(t), sizeof *t->epoch_loss, &complete);
     t->packed = need(t->micro_batches, sizeof *t->packed, &complete);
+    t->room = need((size_t)threads * 3 * SCORE_BATCH * model->volume, sizeof *t->room, &complete);
     if (complete)
         for (size_t i = 0; i < t->micro_batches; i++)
             t->packed[i] = need(score_gradient_size(t->score), sizeof *t->packed[i], &complete);
@@ -117,7 +119,7 @@ void training_free(struct training *t) {
         free(t->packed[i]);
     score_free(t->score);
     void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss,
-                     t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient};
+                     t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(t);
@@ -138,9 +140,7 @@ static double draw_time(const struct training *t, size_t place) {
 static enum status micro_batch(struct training *t, struct score_worker *worker, size_t first, int n, size_t batch,
                                float *packed, double *loss, struct error *e) {
     const size_t volume = t->model->volume;
-    float *room = malloc(3 * SCORE_BATCH * volume * sizeof *room);
-    if (!room)
-        return error_set(e, STATUS_FAILED, "out of memory for a micro-batch");
+    float *room = t->room + (size_t)omp_get_thread_num() * 3 * SCORE_BATCH * volume;
     float *phi = room, *z = room + SCORE_BATCH * volume, *out = room + 2 * SCORE_BATCH * volume;
     double time[SCORE_BATCH];
     for (int b = 0; b < n; b++) {
@@ -173,24 +173,48 @@ static enum status micro_batch(struct training *t, struct score_worker *worker, 
     }
     if (status == STATUS_OK)
         status = score_weight_gradient(worker, n, out, packed, e);
-    free(room);
     return status;
 }
 
-/* packed[0] = sum of all, pairwise: the tree depends only on their number. */
-static void add_gradients(struct training *t, size_t count) {
-    const size_t size = score_gradient_size(t->score), block = 4096;
-#pragma omp parallel for num_threads(t->threads) schedule(static)
-    for (size_t first = 0; first < size; first += block) {
-        const size_t last = first + block < size ? first + block : size;
-        for (size_t stride = 1; stride < count; stride *= 2)
-            for (size_t i = 0; i + stride < count; i += 2 * stride) {
-                float *restrict to = t->packed[i];
-                const float *restrict from = t->packed[i + stride];
-                for (size_t k = first; k < last; k++)
-                    to[k] += from[k];
-            }
+/* packed[0] = sum of all, in the binary tree that adds neighbours, then neighbouring pairs, and so on: it depends only
+ * on their number. A piece at a time, with one partial sum a height of the tree. */
+enum { PIECE = 256, HEIGHTS = 32 };
+
+static void add_vectors(size_t n, float *restrict to, const float *restrict from) {
+    for (size_t k = 0; k < n; k++)
+        to[k] += from[k];
+}
+
+static void add_piece(struct training *t, size_t count, size_t first, size_t n) {
+    float partial[HEIGHTS][PIECE];
+    size_t held = 0; /* bit h: partial[h] is the sum of 2^h gradients */
+    for (size_t i = 0; i < count; i++) {
+        const float *next = t->packed[i] + first;
+        size_t h = 0;
+        for (; held >> h & 1; h++) {
+            add_vectors(n, partial[h], next);
+            next = partial[h];
+        }
+        memcpy(partial[h], next, n * sizeof *next);
+        held = i + 1;
     }
+    /* where their number is no power of two the last sums go to the ones before them */
+    float *sum = NULL;
+    for (size_t h = 0; h < HEIGHTS; h++) {
+        if (!(held >> h & 1))
+            continue;
+        if (sum)
+            add_vectors(n, partial[h], sum);
+        sum = partial[h];
+    }
+    memcpy(t->packed[0] + first, sum, n * sizeof *sum);
+}
+
+static void add_gradients(struct training *t, size_t count) {
+    const size_t size = score_gradient_size(t->score);
+#pragma omp parallel for num_threads(t->threads) schedule(static)
+    for (size_t first = 0; first < size; first += PIECE)
+        add_piece(t, count, first, size - first < PIECE ? size - first : PIECE);
 }
 
 static double rate(const struct training *t) {
