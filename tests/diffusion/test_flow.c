@@ -1,0 +1,527 @@
+/* The probability flow: its integrators on an equation with a known solution; of a Gaussian model the map and the
+ * density in closed form, in both directions; the divergence of a network against finite differences; bits for any
+ * threads and company; failures.
+ *
+ * With the exact score of a Gaussian field every mode moves by dphi/du = s^2/(G + s^2) phi, u = log s, so that
+ * phi(p) at t = 1 is sqrt((G + s1^2)/(G + s0^2)) times that at t_start, and q is Gaussian with propagator
+ * s1^2 (G + s0^2)/(G + s1^2). */
+#include "diffusion/flow.h"
+
+#include "diffusion/schedule.h"
+#include "lattice/action.h"
+#include "lattice/fourier.h"
+#include "statistics/weights.h"
+#include "tests/diffusion/models.h"
+
+static const volatile sig_atomic_t never = 0, now = 1;
+
+/* --- integrators --------------------------------------------------------------------------------- */
+
+/* y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1; from (1, 0) that is cos x, sin x, sin x. */
+static double error_of(enum runge_kutta_method method, double from, double to, int64_t steps, double tolerance,
+                       int64_t *evaluations) {
+    struct runge_kutta *r = runge_kutta_new(method, 2, 2);
+    assert_non_null(r);
+    const double start[2] = {cos(from), sin(from)};
+    double error = 0;
+    for (int again = 0; again < 2; again++) { /* started twice, the same comes out */
+        runge_kutta_start(r, from, to, start, steps, tolerance);
+        enum runge_kutta_state state;
+        do {
+            const double x = runge_kutta_point(r), *y = runge_kutta_at(r);
+            assert_true(from < to ? x >= from && x <= to : x <= from && x >= to);
+            state = runge_kutta_advance(r, (double[]){-y[1], y[0], 1.5 * y[0], 0.5 * y[0]});
+        } while (state == RUNGE_KUTTA_MORE);
+        assert_int_equal(state, RUNGE_KUTTA_DONE);
+        const double *y = runge_kutta_at(r), integral = sin(to) - sin(from);
+        double found = fmax(fabs(y[0] - cos(to)), fabs(y[1] - sin(to)));
+        found = fmax(found, fmax(fabs(y[2] / 1.5 - integral), fabs(y[3] / 0.5 - integral)));
+        if (again)
+            assert_true(found == error);
+        error = found;
+    }
+    *evaluations = runge_kutta_evaluations(r);
+    runge_kutta_free(r);
+    return error;
+}
+
+static void test_orders(void **state) {
+    (void)state;
+    int64_t n;
+    for (int down = 0; down < 2; down++) {
+        const double from = down ? 2.3 : 0.1, to = down ? 0.1 : 2.3;
+        const double heun = error_of(RUNGE_KUTTA_HEUN, from, to, 40, 0, &n) /
+                            error_of(RUNGE_KUTTA_HEUN, from, to, 80, 0, &n);
+        assert_int_equal(n, 160);
+        assert_near(heun, 4, 0.15);
+        const double rk4 = error_of(RUNGE_KUTTA_RK4, from, to, 20, 0, &n) /
+                           error_of(RUNGE_KUTTA_RK4, from, to, 40, 0, &n);
+        assert_int_equal(n, 160);
+        assert_near(rk4, 16, 1);
+        /* errors like the tolerance; the number of steps grows as its power 1/5: 2.5 a factor 100 */
+        int64_t coarse, fine;
+        assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-6, &coarse) < 2e-5);
+        assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-10, &fine) < 2e-9);
+        assert_true(coarse < 60 && (double)fine > 3.5 * (double)coarse && (double)fine < 8 * (double)coarse);
+    }
+}
+
+/* y' = y^2 from y(0) = 1 ends at x = 1: before that the adaptive method follows, beyond it says that it cannot. */
+static void test_singularity(void **state) {
+    (void)state;
+    struct runge_kutta *r = runge_kutta_new(RUNGE_KUTTA_DOPRI5, 1, 0);
+    enum runge_kutta_state s;
+    for (int beyond = 0; beyond < 2; beyond++) {
+        runge_kutta_start(r, 0, beyond ? 1.5 : 0.99, (double[]){1}, 0, 1e-8);
+        do {
+            const double y = *runge_kutta_at(r);
+            s = runge_kutta_advance(r, (double[]){y * y});
+        } while (s == RUNGE_KUTTA_MORE);
+        if (beyond)
+            assert_true(s == RUNGE_KUTTA_STUCK || s == RUNGE_KUTTA_NOT_FINITE);
+        else
+            assert_near(*runge_kutta_at(r), 100, 1e-4);
+    }
+    runge_kutta_free(r);
+}
+
+/* --- Gaussian models ----------------------------------------------------------------------------- */
+
+struct found {
+    double *phi, *latent, *log_q, *error;
+    int64_t *evaluations;
+    unsigned char *done;
+};
+
+static struct found found_new(const struct score_model *m, size_t count) {
+    return (struct found){test_reals(count * m->volume), test_reals(count * m->volume), test_reals(count),
+                          test_reals(count), test_alloc(count, sizeof(int64_t)), test_alloc(count, 1)};
+}
+
+static void found_free(struct found *f) {
+    void *all[] = {f->phi, f->latent, f->log_q, f->error, f->evaluations, f->done};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+}
+
+static struct flow_result result_of(struct found *f) {
+    return (struct flow_result){f->log_q, f->error, f->evaluations, f->done, 0};
+}
+
+static struct found draw(const struct score_model *m, const struct flow_settings *s, size_t first, size_t count,
+                         int threads) {
+    struct found f = found_new(m, count);
+    struct flow_result r = result_of(&f);
+    struct error e = {0};
+    assert_ok(flow_sample(m, s, first, count, threads, f.phi, f.latent, &r, &never, NULL, &e));
+    assert_int_equal(r.finished, count);
+    return f;
+}
+
+static struct found score(const struct score_model *m, const struct flow_settings *s, size_t first, size_t count,
+                          int threads, const double *phi) {
+    struct found f = found_new(m, count);
+    struct flow_result r = result_of(&f);
+    struct error e = {0};
+    assert_ok(flow_log_density(m, s, first, count, threads, phi, f.latent, &r, &never, NULL, &e));
+    assert_int_equal(r.finished, count);
+    memcpy(f.phi, phi, count * m->volume * sizeof *phi);
+    return f;
+}
+
+/* log q of one field in own units, the density of the scaled one being Gaussian with the propagator above. */
+static double exact_log_q(const struct score_model *m, double t_start, const double *phi) {
+    struct fourier *f;
+    struct error e = {0};
+    assert_ok(fourier_new(m->extents, m->dimensions, &f, &e));
+    double *scaled = test_reals(m->volume), *power = test_reals(m->volume), *work = test_reals(fourier_workspace(f));
+    const double low = s2(m->sigma, t_start), high = s2(m->sigma, 1);
+    double log_q = (double)m->volume * log(m->factor);
+    for (size_t i = 0; i < m->volume; i++)
+        scaled[i] = (phi[i] - m->offset) * m->factor;
+    fourier_power(f, scaled, power, work);
+    for (size_t p = 0; p < m->volume; p++) {
+        const double G = high * (m->propagator[p] + low) / (m->propagator[p] + high);
+        log_q -= 0.5 * (log(two_pi * G) + power[p] / G);
+    }
+    free(scaled);
+    free(power);
+    free(work);
+    fourier_free(f);
+    return log_q;
+}
+
+static const struct flow_settings methods[] = {
+    {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-5, .divergence = FLOW_CLOSED, .t_start = 1e-5, .seed = 1},
+    {.method = RUNGE_KUTTA_HEUN, .steps = 400, .divergence = FLOW_CLOSED, .t_start = 1e-3, .seed = 2},
+    {.method = RUNGE_KUTTA_RK4, .steps = 60, .divergence = FLOW_CLOSED, .t_start = 1e-5, .seed = 3},
+};
+
+/* Draws have the density they say, by the closed form and by the flow back, which returns to where they came from. */
+static void check_gaussian(struct score_model *m, const struct flow_settings *s, double tolerance) {
+    enum { N = 11 };
+    const size_t V = m->volume;
+    struct found f = draw(m, s, 5, N, 1), back = score(m, s, 5, N, 2, f.phi);
+    for (size_t i = 0; i < N; i++) {
+        const double right = exact_log_q(m, s->t_start, f.phi + i * V);
+        assert_near(f.log_q[i], right, tolerance);
+        assert_near(back.log_q[i], right, tolerance);
+        assert_true(isnan(f.error[i]) && isnan(back.error[i]) && f.done[i] && back.done[i]);
+        if (s->method != RUNGE_KUTTA_DOPRI5)
+            assert_true(f.evaluations[i] == s->steps * (s->method == RUNGE_KUTTA_HEUN ? 2 : 4));
+        else
+            assert_true(f.evaluations[i] > 20 && f.evaluations[i] < 400);
+    }
+    assert_close(N * V, back.latent, f.latent, tolerance / 10);
+    found_free(&f);
+    found_free(&back);
+}
+
+static void test_gaussian_in_closed_form(void **state) {
+    (void)state;
+    static const double tolerances[] = {3e-3, 5e-3, 3e-4};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        struct score_model m = free_field(2, (size_t[]){4, 6}, 0.21);
+        check_gaussian(&m, &methods[i], tolerances[i]);
+        m.offset = -3;
+        m.factor = 0.25;
+        check_gaussian(&m, &methods[i], tolerances[i]);
+        score_model_release(&m);
+        m = free_field(3, (size_t[]){2, 4, 3}, 0.12);
+        check_gaussian(&m, &methods[i], tolerances[i]);
+        score_model_release(&m);
+    }
+}
+
+/* The error of log q falls as steps^-2 and steps^-4. */
+static void check_order(const struct score_model *m, enum runge_kutta_method method, int64_t steps, double ratio) {
+    struct flow_settings s = {.method = method, .divergence = FLOW_CLOSED, .t_start = 1e-3};
+    struct found field = draw(m, &methods[2], 0, 1, 1);
+    double difference[2];
+    for (int i = 0; i < 2; i++) {
+        s.steps = steps << i;
+        struct found f = score(m, &s, 0, 1, 1, field.phi);
+        difference[i] = f.log_q[0] - exact_log_q(m, s.t_start, field.phi);
+        found_free(&f);
+    }
+    assert_near(log2(difference[0] / difference[1]), log2(ratio), 0.4);
+    found_free(&field);
+}
+
+static void test_orders_of_log_q(void **state) {
+    (void)state;
+    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
+    check_order(&m, RUNGE_KUTTA_HEUN, 32, 4);
+    check_order(&m, RUNGE_KUTTA_RK4, 8, 16);
+    score_model_release(&m);
+}
+
+/* The three divergences agree; probes within their own errors, of which the pulls have variance (P-1)/(P-3). Signs see
+ * only what is off the diagonal, so their errors are the smaller ones. */
+static void test_divergences(void **state) {
+    (void)state;
+    enum { N = 24, PROBES = 10 };
+    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
+    struct flow_settings s = {.method = RUNGE_KUTTA_RK4, .steps = 24, .divergence = FLOW_CLOSED, .t_start = 1e-3,
+                              .seed = 7, .probes = PROBES};
+    struct found field = draw(&m, &s, 0, N, 1), closed = score(&m, &s, 0, N, 1, field.phi);
+    s.divergence = FLOW_EXACT;
+    struct found exact = score(&m, &s, 0, N, 1, field.phi);
+    assert_int_equal(flow_products(&m, &s), 16);
+    s.divergence = FLOW_PROBES;
+    assert_int_equal(flow_products(&m, &s), PROBES);
+    double size[2] = {0};
+    for (int signs = 0; signs < 2; signs++) {
+        s.signs = signs;
+        struct found probes = score(&m, &s, 0, N, 1, field.phi);
+        double mean = 0, squares = 0;
+        for (size_t i = 0; i < N; i++) {
+            const double pull = (probes.log_q[i] - closed.log_q[i]) / probes.error[i];
+            mean += pull / N;
+            squares += pull * pull / N;
+            size[signs] += probes.error[i] * probes.error[i] / N;
+            assert_near(exact.log_q[i], closed.log_q[i], 1e-4);
+            assert_true(isnan(exact.error[i]));
+        }
+        const double variance = (PROBES - 1.0) / (PROBES - 3.0);
+        assert_near(mean, 0, 4 * sqrt(variance / N));
+        assert_true(squares > 0.3 * variance && squares < 2.2 * variance); /* its sigma is 0.37 of it */
+        found_free(&probes);
+    }
+    assert_true(size[1] < 0.5 * size[0]);
+    s.probes = 1;
+    struct found one = score(&m, &s, 0, 1, 1, field.phi);
+    assert_true(isnan(one.error[0]) && isfinite(one.log_q[0]));
+    found_free(&one);
+    found_free(&field);
+    found_free(&closed);
+    found_free(&exact);
+    score_model_release(&m);
+}
+
+/* Proposals from the exact flow of the free field against its action: what is wrong with them is the prior, which has
+ * variance s1^2 where the noised field has G + s1^2. So log w = 1/2 sum r |phi|^2/G_q + constant with
+ * r = G_q/G - 1, of variance 1/2 sum r^2. */
+static void test_acceptance_of_the_target(void **state) {
+    (void)state;
+    enum { N = 400 };
+    const double kappas[] = {0.05, 0.21, 0.24};
+    for (size_t k = 0; k < 3; k++) {
+        struct score_model m = free_field(2, (size_t[]){8, 8}, kappas[k]);
+        const struct phi4 theory = {kappas[k], 0};
+        struct flow_settings s = methods[2];
+        struct geometry *g;
+        struct error e = {0};
+        s.steps = 40;
+        assert_ok(geometry_new(m.extents, 2, &g, &e));
+        struct found f = draw(&m, &s, 0, N, 2);
+        double *S = test_reals(N), values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS], variance = 0;
+        for (size_t i = 0; i < N; i++)
+            S[i] = action(g, &theory, f.phi + i * m.volume);
+        for (size_t p = 0; p < m.volume; p++) {
+            const double low = s2(25, s.t_start), high = s2(25, 1), G = m.propagator[p];
+            const double r = high * (G + low) / (G + high) / G - 1;
+            variance += 0.5 * r * r;
+        }
+        assert_ok(weights_analyse(S, f.log_q, N, WEIGHTS_PROPOSALS, N, values, errors, &e));
+        assert_near(values[WEIGHTS_VAR_LOG_W], variance, 5 * errors[WEIGHTS_VAR_LOG_W] + 1e-6);
+        assert_near(values[WEIGHTS_ACCEPTANCE], erfc(sqrt(variance) / 2), 5 * errors[WEIGHTS_ACCEPTANCE] + 1e-3);
+        assert_true(values[WEIGHTS_ACCEPTANCE] > 0.9 && values[WEIGHTS_EFFECTIVE_SAMPLE_SIZE] > 0.95);
+        assert_near(values[WEIGHTS_SLOPE], 1, 0.02);
+        assert_true(values[WEIGHTS_R2] > 0.999);
+        free(S);
+        found_free(&f);
+        geometry_free(g);
+        score_model_release(&m);
+    }
+}
+
+/* --- networks ------------------------------------------------------------------------------------ */
+
+static const struct unet_shape small = {8, 8, 8, 32, 2, UNET_PERIODIC};
+
+/* One Heun step over a tiny interval of log s: its change of log q is the divergence, here by central differences of the
+ * double-precision network. The prior is taken off. */
+static void check_trace(enum score_parameterisation how) {
+    struct score_model m = network_model(small, how, 1);
+    const size_t V = m.volume;
+    const double s_start = 3, t = schedule_time(25, s_start), step = 1e-5;
+    double *phi = test_reals(V), *weights = to_reals(m.weight_count, m.weights), *moved = test_reals(V);
+    double *up = test_reals(V), *down = test_reals(V), trace = 0, scale = 0;
+    test_normal("trace", phi, V);
+    for (size_t i = 0; i < V; i++)
+        phi[i] = (double)(float)(3 * phi[i]);
+    for (size_t x = 0; x < V; x++) {
+        memcpy(moved, phi, V * sizeof *phi);
+        moved[x] = phi[x] + step;
+        score_oracle(&m, weights, 1, moved, &t, up, NULL, NULL);
+        moved[x] = phi[x] - step;
+        score_oracle(&m, weights, 1, moved, &t, down, NULL, NULL);
+        trace += (up[x] - down[x]) / (2 * step);
+        scale += fabs(up[x] - down[x]) / (2 * step);
+    }
+    struct scorer scorer = scorer_new(&m);
+    struct error e = {0};
+    float *single = test_floats(V), *out = test_floats(V), *unit = test_floats(V), *product = test_floats(V);
+    for (size_t i = 0; i < V; i++)
+        single[i] = (float)phi[i];
+    assert_ok(score_evaluate(scorer.worker, 1, single, &t, out, &e));
+    double units = 0;
+    for (size_t x = 0; x < V; x++) {
+        unit[x] = 1;
+        assert_ok(score_vjp(scorer.worker, 1, unit, product, &e));
+        unit[x] = 0;
+        units += (double)product[x];
+    }
+    assert_near(units, trace, 1e-4 * scale);
+
+    /* and in the density: from t to 1 in one Heun step, by hand; s = exp(u) */
+    const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_EXACT, .t_start = t};
+    struct found f = score(&m, &s, 0, 1, 1, phi);
+    const double s_end = schedule_noise(25, 1), h = log(s_end / s_start), one = 1;
+    for (size_t i = 0; i < V; i++) /* Euler to the end, as the network sees it */
+        single[i] = (float)(phi[i] - h * s_start * (double)out[i]);
+    assert_ok(score_evaluate(scorer.worker, 1, single, &one, out, &e));
+    double end_units = 0, squares = 0;
+    for (size_t x = 0; x < V; x++) {
+        unit[x] = 1;
+        assert_ok(score_vjp(scorer.worker, 1, unit, product, &e));
+        unit[x] = 0;
+        end_units += (double)product[x];
+        squares += f.latent[x] * f.latent[x];
+    }
+    const double log_q = -0.5 * ((double)V * log(two_pi * s_end * s_end) + squares / (s_end * s_end)) -
+                         0.5 * h * (s_start * units + s_end * end_units);
+    assert_near(f.log_q[0], log_q, 1e-4 * (fabs(log_q) + scale));
+    double *reals[] = {phi, weights, moved, up, down};
+    float *floats[] = {single, out, unit, product};
+    for (size_t i = 0; i < 5; i++)
+        free(reals[i]);
+    for (size_t i = 0; i < 4; i++)
+        free(floats[i]);
+    found_free(&f);
+    scorer_free(&scorer);
+    score_model_release(&m);
+}
+
+static void test_trace_of_networks(void **state) {
+    (void)state;
+    check_trace(SCORE_PUBLISHED);
+    check_trace(SCORE_PRECONDITIONED);
+    check_trace(SCORE_WIENER);
+}
+
+/* Down and up again, through a network, untrained and so rougher than any that is used. */
+static void test_reversal_of_networks(void **state) {
+    (void)state;
+    enum { N = 3 };
+    struct score_model m = network_model(small, SCORE_PUBLISHED, 1);
+    const struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-6, .divergence = FLOW_PROBES,
+                                    .probes = 2, .t_start = 1e-4, .seed = 2};
+    struct found f = draw(&m, &s, 0, N, 1), back = score(&m, &s, 0, N, 1, f.phi);
+    assert_close(N * m.volume, back.latent, f.latent, 1e-3);
+    for (size_t i = 0; i < N; i++)
+        assert_near(back.log_q[i], f.log_q[i], 0.05);
+    found_free(&f);
+    found_free(&back);
+    score_model_release(&m);
+}
+
+/* --- bits ---------------------------------------------------------------------------------------- */
+
+static void assert_same(const struct found *part, const struct found *all, size_t at, size_t count, size_t volume) {
+    assert_memory_equal(part->phi, all->phi + at * volume, count * volume * sizeof(double));
+    assert_memory_equal(part->latent, all->latent + at * volume, count * volume * sizeof(double));
+    assert_memory_equal(part->log_q, all->log_q + at, count * sizeof(double));
+    assert_memory_equal(part->error, all->error + at, count * sizeof(double));
+    assert_memory_equal(part->evaluations, all->evaluations + at, count * sizeof(int64_t));
+}
+
+/* Configurations of different widths, so that they take different numbers of steps: at once by one thread, by two, and
+ * in parts. */
+static void check_bits(const struct score_model *m, struct flow_settings s) {
+    enum { N = 19 };
+    static const size_t parts[] = {0, 1, 10, N};
+    const size_t V = m->volume;
+    s.seed = 4;
+    struct found drawn = draw(m, &s, 3, N, 1), drawn_by_two = draw(m, &s, 3, N, 2);
+    assert_same(&drawn_by_two, &drawn, 0, N, V);
+    for (size_t i = 0; i < N * V; i++)
+        drawn.phi[i] *= 0.2 + 0.3 * (double)(i / V % 5);
+    struct found one = score(m, &s, 3, N, 1, drawn.phi), two = score(m, &s, 3, N, 2, drawn.phi);
+    assert_same(&two, &one, 0, N, V);
+    for (int i = 0; i < 3; i++) {
+        const size_t at = parts[i], count = parts[i + 1] - at;
+        struct found part = score(m, &s, 3 + at, count, 1 + i % 2, drawn.phi + at * V);
+        assert_same(&part, &one, at, count, V);
+        found_free(&part);
+    }
+    bool differ = false;
+    for (size_t i = 1; i < N; i++)
+        differ = differ || one.evaluations[i] != one.evaluations[0];
+    assert_true(differ == (s.method == RUNGE_KUTTA_DOPRI5));
+    found_free(&drawn);
+    found_free(&drawn_by_two);
+    found_free(&one);
+    found_free(&two);
+}
+
+static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
+    (void)state;
+    const struct flow_settings adaptive = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES,
+                                           .probes = 2, .t_start = 1e-3};
+    struct flow_settings fixed = {.method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 3,
+                                  .signs = true, .t_start = 1e-3};
+    struct score_model m = network_model(small, SCORE_PRECONDITIONED, 1);
+    check_bits(&m, adaptive);
+    check_bits(&m, fixed);
+    score_model_release(&m);
+    m = free_field(2, (size_t[]){4, 6}, 0.21);
+    check_bits(&m, adaptive);
+    fixed.divergence = FLOW_EXACT;
+    check_bits(&m, fixed);
+    score_model_release(&m);
+}
+
+/* What is marked as done is not touched; the rest comes out as always. */
+static void test_going_on(void **state) {
+    (void)state;
+    enum { N = 9 };
+    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
+    const size_t V = m.volume;
+    struct found drawn = draw(&m, &methods[0], 0, N, 1), f = found_new(&m, N);
+    struct found whole = score(&m, &methods[0], 0, N, 1, drawn.phi);
+    struct flow_result r = result_of(&f);
+    struct error e = {0};
+    r.finished = 2;
+    f.done[1] = f.done[7] = 1;
+    f.log_q[1] = f.log_q[7] = 42;
+    assert_ok(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &never, NULL, &e));
+    assert_int_equal(r.finished, N);
+    for (size_t i = 0; i < N; i++)
+        assert_true(f.done[i] == 1 && f.log_q[i] == (i == 1 || i == 7 ? 42 : whole.log_q[i]));
+    memset(f.done, 0, N);
+    r.finished = 0;
+    assert_refused(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &now, NULL, &e), STATUS_FAILED,
+                   "interrupted");
+    assert_int_equal(r.finished, 0);
+    drawn.phi[4 * V] = NAN;
+    assert_refused(flow_log_density(&m, &methods[0], 10, N, 1, drawn.phi, NULL, &r, &never, NULL, &e),
+                   STATUS_BAD_INPUT, "configuration 14 is not finite");
+    found_free(&drawn);
+    found_free(&whole);
+    found_free(&f);
+    score_model_release(&m);
+}
+
+/* --- failures ------------------------------------------------------------------------------------ */
+
+static void test_failures(void **state) {
+    (void)state;
+    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
+    struct found f = found_new(&m, 4);
+    struct flow_result r = result_of(&f);
+    struct error e = {0};
+    struct flow_settings s = methods[0];
+#define draw_refused(status, text) \
+    assert_refused(flow_sample(&m, &s, 0, 4, 1, f.phi, NULL, &r, &never, NULL, &e), status, text)
+    s.tolerance = 0;
+    draw_refused(STATUS_BAD_INPUT, "tolerance 0");
+    s = methods[1];
+    s.steps = 0;
+    draw_refused(STATUS_BAD_INPUT, "0 steps");
+    s = methods[0];
+    s.divergence = FLOW_PROBES;
+    draw_refused(STATUS_BAD_INPUT, "0 probes");
+    s = methods[0];
+    s.t_start = 1;
+    draw_refused(STATUS_BAD_INPUT, "t-start is 1");
+    s = methods[0];
+    s.tolerance = 1e-30;
+    draw_refused(STATUS_FAILED, "makes no progress at t = 1");
+    s = methods[0];
+    m.propagator[3] = NAN;
+    draw_refused(STATUS_FAILED, "configuration 0: the flow is not finite at t = 1");
+    score_model_release(&m);
+    m = network_model(small, SCORE_PUBLISHED, 1);
+    draw_refused(STATUS_BAD_INPUT, "closed needs a gaussian model");
+    found_free(&f);
+    score_model_release(&m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_singularity),
+        cmocka_unit_test(test_gaussian_in_closed_form),
+        cmocka_unit_test(test_orders_of_log_q),
+        cmocka_unit_test(test_divergences),
+        cmocka_unit_test(test_acceptance_of_the_target),
+        cmocka_unit_test(test_trace_of_networks),
+        cmocka_unit_test(test_reversal_of_networks),
+        cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_company),
+        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
