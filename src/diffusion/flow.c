@@ -186,7 +186,8 @@ static enum status explain(const struct job *j, const struct place *place, enum 
     const double x = runge_kutta_point(place->solver);
     const double t = j->settings->method == RUNGE_KUTTA_DOPRI5 ? x : schedule_time(j->model->sigma, function_exp(x));
     if (state == RUNGE_KUTTA_NOT_FINITE)
-        return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g", j->first + place->item, t);
+        return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g",
+                         j->first + place->item, t);
     return error_set(e, STATUS_FAILED,
                      "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations; expected a "
                      "tolerance above %g", j->first + place->item, t,

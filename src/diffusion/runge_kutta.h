@@ -6,8 +6,8 @@
  *   heun, rk4  fixed steps of equal length in x (orders 2 and 4; 2 and 4 derivatives a step)
  *   dopri5     Dormand and Prince 5(4), adaptive, 6 derivatives a step (first same as last). Steps are controlled as in
  *              scipy's RK45 (Hairer, Norsett, Wanner I, II.4): error e_i in units of
- *              tolerance (1 + max |y_i| of both ends), accepted when the root mean square over components is below 1, next
- *              step 0.9 rms^(-1/5) times as long, between 0.2 and 10, not longer after a rejection.
+ *              tolerance (1 + max |y_i| of both ends), accepted when the root mean square over components is below
+ *              1, next step 0.9 rms^(-1/5) times as long, between 0.2 and 10, not longer after a rejection.
  *
  * y has `components` elements that count one each in this norm, then `quadratures` elements whose mean counts as
  * one: estimates of the same integral. x may run up or down. Bits depend on nothing but the derivatives. */

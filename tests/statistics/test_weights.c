@@ -36,7 +36,8 @@ static void brute_force(const double *S, const double *log_q, size_t n, enum wei
         for (size_t j = 0; j < n; j++) {
             const double other = exp(-log_q[j] - mean_E - (S[j] - mean_S));
             if (j != i)
-                pairs += (origin == WEIGHTS_PROPOSALS ? fmin(own, other) : fmin(1 / own, 1 / other)) / (double)(n * (n - 1));
+                pairs += (origin == WEIGHTS_PROPOSALS ? fmin(own, other) : fmin(1 / own, 1 / other)) /
+                         (double)(n * (n - 1));
         }
     }
     values[WEIGHTS_R2] = 1 - DD / SS;
@@ -91,7 +92,8 @@ static void test_gaussian_weights(void **state) {
     const double width = 0.6;
     double S[N], log_q[N], z[N], values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
     struct error e = {0};
-    const int which[] = {WEIGHTS_VAR_LOG_W, WEIGHTS_EFFECTIVE_SAMPLE_SIZE, WEIGHTS_ACCEPTANCE, WEIGHTS_ACCEPTANCE_GAUSSIAN};
+    const int which[] = {WEIGHTS_VAR_LOG_W, WEIGHTS_EFFECTIVE_SAMPLE_SIZE, WEIGHTS_ACCEPTANCE,
+                         WEIGHTS_ACCEPTANCE_GAUSSIAN};
     const double right[] = {width * width, exp(-width * width), erfc(width / 2), erfc(width / 2)};
     for (int origin = 0; origin < 2; origin++) {
         double mean[4] = {0}, squares[4] = {0};
