@@ -1,0 +1,368 @@
+/* The stage `likelihood` from command line to artifact: contents, the law of the fields, bits for any number of
+ * threads, digests that tie the bits to the stage's version, a terminated run that goes on, refusals. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "diffusion/flow.h"
+#include "lattice/action.h"
+#include "statistics/weights.h"
+#include "tests/stages/artifacts.h"
+
+extern const struct stage stage_likelihood;
+
+static char program[400]; /* build/bin/likelihood */
+
+enum { COUNT = 20 };
+
+/* White noise as an artifact of the stage `ensemble` or `sample`. */
+static void make_fields(const char *name, const char *stage, size_t count, int64_t chains, int64_t independent,
+                        const size_t *extents, double spoilt) {
+    struct npz_writer *writer;
+    struct error e = {0};
+    char recipe[64];
+    const size_t shape[] = {count, extents[0], extents[1]};
+    float *phi = white_noise("fields", count * extents[0] * extents[1]);
+    if (spoilt != 0)
+        phi[5 * extents[0] * extents[1]] = (float)spoilt;
+    snprintf(recipe, sizeof recipe, "stage=%s\n", stage);
+    assert_ok(npz_create(in_root("", name), &writer, &e));
+    assert_ok(npz_add_text(writer, "recipe", recipe, &e));
+    assert_ok(npz_add(writer, "phi", NPZ_FLOAT32, 3, shape, phi, &e));
+    assert_ok(npz_add_real(writer, "kappa", 0.2, &e));
+    assert_ok(npz_add_real(writer, "lambda", 0.02, &e));
+    assert_ok(npz_add_integer(writer, "chains", chains, &e));
+    assert_ok(npz_add_integer(writer, "independent", independent, &e));
+    assert_ok(npz_commit(writer, &e));
+    free(phi);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC}, other = {8, 8, 8, 32, 1, UNET_ZEROS};
+    static const size_t extents[] = {8, 8};
+    snprintf(root, sizeof root, "%s", scratch_folder("likelihood"));
+    struct score_model m = free_field(2, extents, 0.2);
+    m.offset = 0.5;
+    m.factor = 0.25;
+    make_model("gaussian.npz", &m);
+    m = network_model(shape, SCORE_PUBLISHED, 1);
+    make_model("published.npz", &m);
+    m = network_model(other, SCORE_WIENER, 1);
+    make_model("wiener.npz", &m);
+    make_fields("sample.npz", "sample", COUNT, COUNT, 1, extents, 0);
+    make_fields("ensemble.npz", "ensemble", COUNT, COUNT, 1, extents, 0);
+    make_fields("chains.npz", "ensemble", COUNT, 5, 0, extents, 0);
+    make_fields("chain.npz", "ensemble", COUNT, 1, 0, extents, 0);
+    make_fields("many.npz", "sample", 700, 700, 1, extents, 0);
+    make_fields("one.npz", "sample", 1, 1, 1, extents, 0);
+    make_fields("infinite.npz", "sample", COUNT, COUNT, 1, extents, INFINITY);
+    make_fields("odd.npz", "sample", COUNT, 3, 1, extents, 0);
+    make_fields("smaller.npz", "sample", COUNT, COUNT, 1, (size_t[]){4, 8}, 0);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(root);
+    return 0;
+}
+
+static int run(const char *folder, const char *model, const char *fields, const char *const *arguments) {
+    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model),
+                           option("--fields=", "", fields), "--ledger="};
+    size_t n = 4;
+    for (size_t i = 0; arguments[i]; i++)
+        all[n++] = arguments[i];
+    return run_stage(&stage_likelihood, all, NULL);
+}
+
+static const double *reals(const struct npz *npz, const char *name, size_t count) {
+    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
+    assert_int_equal(a->count, count);
+    return a->data;
+}
+
+static int64_t integer(const struct npz *npz, const char *name) {
+    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+}
+
+/* --- what is in it ------------------------------------------------------------------------------- */
+
+/* The arrays are those of the library with the same settings, the statistics those of these arrays. */
+static void test_contents(void **state) {
+    (void)state;
+    enum { N = 13, V = 64 };
+    static const volatile sig_atomic_t never = 0;
+    const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4, .steps = 5, .divergence = FLOW_PROBES,
+                                           .probes = 3, .signs = true, .t_start = 1e-3, .seed = 17};
+    struct npz *model, *fields, *npz;
+    struct score_model m;
+    struct error e = {0};
+    assert_int_equal(run("contents", "gaussian.npz", "sample.npz",
+                         (const char *[]){"--configurations=13", "--method=rk4", "--steps=5", "--probes=3",
+                                          "--probe-distribution=rademacher", "--t-start=1e-3", "--seed=17", NULL}),
+                     0);
+    assert_false(there("contents", "checkpoint.npz"));
+    npz = open_artifact("contents");
+    assert_ok(npz_read(in_root("", "gaussian.npz"), &model, &e));
+    assert_ok(score_model_read(model, &m, &e));
+    assert_ok(npz_read(in_root("", "sample.npz"), &fields, &e));
+    double *phi = to_reals(N * V, reference_array(fields, "phi", NPZ_FLOAT32)->data), log_q[N], error[N], S[N];
+    int64_t evaluations[N];
+    unsigned char done[N] = {0};
+    struct flow_result r = {log_q, error, evaluations, done, 0};
+    struct geometry *g;
+    const struct phi4 theory = {0.2, 0.02};
+    assert_ok(geometry_new(m.extents, 2, &g, &e));
+    assert_ok(flow_log_density(&m, &settings, 0, N, 1, phi, NULL, &r, &never, NULL, &e));
+    assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);
+    assert_memory_equal(reals(npz, "log_q_error", N), error, sizeof error);
+    for (size_t i = 0; i < N; i++) {
+        S[i] = action(g, &theory, phi + i * V);
+        assert_true(reals(npz, "action_effective", N)[i] == -log_q[i] && reals(npz, "action", N)[i] == S[i]);
+        assert_true(((const int64_t *)reference_array(npz, "evaluations", NPZ_INT64)->data)[i] == 20);
+        assert_true(reals(npz, "cost", N)[i] == 80); /* forward passes, and three products each */
+    }
+    double values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
+    assert_ok(weights_analyse(S, log_q, N, WEIGHTS_PROPOSALS, N, values, errors, &e));
+    for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s_error", weights_name[v]);
+        assert_true(*reals(npz, weights_name[v], 1) == values[v] && *reals(npz, name, 1) == errors[v]);
+    }
+    assert_true(integer(npz, "bins") == N && *reals(npz, "kappa", 1) == 0.2 && *reals(npz, "lambda", 1) == 0.02);
+    free(phi);
+    geometry_free(g);
+    score_model_release(&m);
+    npz_free(model);
+    npz_free(fields);
+    npz_free(npz);
+}
+
+/* Draws from q or from the target, and how the jackknife cuts them. */
+static void test_laws(void **state) {
+    (void)state;
+    static const struct {
+        const char *fields, *configurations, *law;
+        int64_t bins;
+    } laws[] = {{"sample.npz", "0", "proposals", COUNT}, {"ensemble.npz", "7", "target", 7},
+                {"chains.npz", "0", "target", 5},       {"chains.npz", "8", "target", 2},
+                {"chains.npz", "7", "target", 7},       {"chain.npz", "0", "target", COUNT},
+                {"many.npz", "0", "proposals", 700}};
+    for (size_t i = 0; i < sizeof laws / sizeof laws[0]; i++) {
+        char folder[16], configurations[32], *law;
+        struct error e = {0};
+        snprintf(folder, sizeof folder, "law-%zu", i);
+        snprintf(configurations, sizeof configurations, "--configurations=%s", laws[i].configurations);
+        assert_int_equal(run(folder, "gaussian.npz", laws[i].fields,
+                             (const char *[]){configurations, "--method=heun", "--steps=3", "--divergence=closed", NULL}),
+                         0);
+        struct npz *npz = open_artifact(folder);
+        assert_ok(npz_text(npz, "weights-of", &law, &e));
+        assert_string_equal(law, laws[i].law);
+        assert_int_equal(integer(npz, "bins"), laws[i].bins);
+        assert_true(isnan(*reals(npz, "log_q_error", reference_array(npz, "log_q", NPZ_FLOAT64)->count)));
+        free(law);
+        npz_free(npz);
+    }
+}
+
+/* --- bits ---------------------------------------------------------------------------------------- */
+
+/* Tiny runs. Where a digest changes, raise the version in stages/likelihood.c. */
+static const struct {
+    const char *name, *model, *fields, *arguments[6], *digest;
+} cases[] = {
+    {"gaussian", "gaussian.npz", "sample.npz", {"--tolerance=1e-4", NULL}, 
+     "6d2f574f5bc04edef893663799d918cbe9b7b2de282748c0d9cfa6a4e18e7249"},
+    {"exact", "gaussian.npz", "chains.npz", {"--method=rk4", "--steps=3", "--divergence=exact", NULL}, 
+     "6beb2c7e5eb1582d26a9665f34ccb860212ded1d4036c33b85007db7333959be"},
+    {"published", "published.npz", "ensemble.npz",
+     {"--tolerance=1e-2", "--t-start=1e-3", "--probes=2", NULL}, 
+     "6a16e9788553b0a9e5ebc1817d049c5787a1787da8b793820bd78b27856d5b9d"},
+    {"wiener", "wiener.npz", "sample.npz",
+     {"--method=heun", "--steps=4", "--probes=2", "--probe-distribution=rademacher", NULL}, 
+     "a84d88706c93dac2d89727c4a694c8f5a17758b3caa347d6e532b6d7345f15b7"},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_case(size_t i, int threads, char folder[64]) {
+    const char *arguments[12] = {"--configurations=11", "--seed=23"};
+    char threads_option[32];
+    size_t n = 2;
+    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    for (size_t k = 0; cases[i].arguments[k]; k++)
+        arguments[n++] = cases[i].arguments[k];
+    arguments[n++] = threads_option;
+    arguments[n] = NULL;
+    assert_int_equal(run(folder, cases[i].model, cases[i].fields, arguments), 0);
+}
+
+static void test_artifacts_do_not_depend_on_threads(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        char one[64], more[64];
+        run_case(i, 1, one);
+        for (int threads = 2; threads <= 3; threads++) {
+            run_case(i, threads, more);
+            assert_same_artifact(more, one);
+        }
+    }
+}
+
+static void test_digests(void **state) {
+    (void)state;
+    assert_int_equal(stage_likelihood.version, 1);
+    int wrong = 0;
+    if (no_digests()) {
+        print_message("SKIPPED, no digests compared: %s\n", no_digests());
+        skip();
+    }
+    for (size_t i = 0; i < CASES; i++) {
+        char folder[64], hex[65];
+        snprintf(folder, sizeof folder, "%s-1", cases[i].name);
+        if (!there(folder, "artifact.npz"))
+            run_case(i, 1, folder);
+        digest_of(folder, hex);
+        if (strcmp(hex, cases[i].digest) != 0) {
+            print_message("%s: digest %s\n", cases[i].name, hex);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* --- terminated ---------------------------------------------------------------------------------- */
+
+/* The program itself, in a process of its own. */
+static pid_t start(const char *folder, const char *threads) {
+    const char *output = option("--output=", folder, ""), *model = option("--model=", "", "gaussian.npz");
+    const char *fields = option("--fields=", "", "many.npz"), *log = in_root("", "log");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!freopen(log, "w", stderr))
+            _exit(99);
+        execl(program, "likelihood", output, model, fields, threads, "--ledger=", "--method=heun", "--steps=20",
+              "--probes=4", "--quiet", (char *)NULL);
+        _exit(98);
+    }
+    return child;
+}
+
+static int ended(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+/* SIGTERM and SIGKILL in the middle, again and again in one folder: the artifact is that of an undisturbed run. */
+static void test_terminated(void **state) {
+    (void)state;
+    int interrupted = 0, status;
+    char *text;
+    size_t size;
+    struct error e = {0};
+    assert_int_equal(ended(start("whole", "--threads=2")), 0);
+    for (int life = 0; life < 3 && !there("ended", "artifact.npz"); life++) {
+        const pid_t child = start("ended", life % 2 ? "--threads=2" : "--threads=1");
+        struct stat before = {0}, after = {0};
+        const char *checkpoint = in_root("ended", "checkpoint.npz");
+        stat(checkpoint, &before);
+        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) { /* until there is a new checkpoint */
+            checkpoint = in_root("ended", "checkpoint.npz");
+            if (stat(checkpoint, &after) == 0 && after.st_ino != before.st_ino)
+                break;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        kill(child, life == 1 ? SIGKILL : SIGTERM);
+        status = ended(child);
+        if (status == 0)
+            break;
+        assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
+        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
+        interrupted++;
+        if (life == 1)
+            continue;
+        assert_ok(file_read(in_root("", "log"), &text, &size, &e));
+        assert_string_equal(text, "likelihood: interrupted by SIGTERM\n");
+        free(text);
+    }
+    assert_true(interrupted > 0);
+    assert_int_equal(ended(start("ended", "--threads=1")), 0);
+    assert_same_artifact("ended", "whole");
+    assert_false(there("ended", "checkpoint.npz"));
+}
+
+/* --- refusals ------------------------------------------------------------------------------------ */
+
+static void test_refusals(void **state) {
+    (void)state;
+    const struct {
+        const char *model, *fields, *arguments[3], *message;
+        int status;
+    } refused[] = {
+        {"ensemble.npz", "sample.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
+        {"gaussian.npz", "published.npz", {NULL}, "found an artifact of stage 'train', expected ensemble|sample", 2},
+        {"gaussian.npz", "none.npz", {NULL}, "none.npz: cannot open", 2},
+        {"gaussian.npz", "smaller.npz", {NULL}, "phi has another lattice than the model", 2},
+        {"gaussian.npz", "infinite.npz", {NULL}, "phi is not finite in configuration 5", 2},
+        {"gaussian.npz", "one.npz", {NULL}, "1 configurations found, expected at least 2", 2},
+        {"gaussian.npz", "odd.npz", {NULL}, "3 chains, expected a divisor of the 20 configurations", 2},
+        {"gaussian.npz", "sample.npz", {"--configurations=21", NULL}, "20 configurations found, expected at least 21", 2},
+        {"gaussian.npz", "sample.npz", {"--configurations=1", NULL}, "configurations = 1, expected 0 or at least 2", 2},
+        {"published.npz", "sample.npz", {"--divergence=closed", NULL}, "needs a gaussian model, found a unet", 2},
+        {"gaussian.npz", "sample.npz", {"--method=euler", NULL}, "method = 'euler'", 2},
+        {"gaussian.npz", "sample.npz", {"--probes=0", NULL}, "probes = '0'", 2},
+        {"gaussian.npz", "sample.npz", {"--t-start=1", NULL}, "t-start = '1'", 2},
+        {"gaussian.npz", "sample.npz", {"--tolerance=0", NULL}, "tolerance = '0'", 2},
+        {"broken.npz", "sample.npz", {NULL}, "configuration 0: the flow is not finite at t = 1e-05", 1},
+    };
+    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.2);
+    m.propagator[5] = NAN;
+    make_model("broken.npz", &m);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model),
+                              option("--fields=", "", refused[i].fields), "--ledger=", "--threads=1"};
+        for (size_t n = 0; refused[i].arguments[n]; n++)
+            all[5 + n] = refused[i].arguments[n];
+        expect_message(&stage_likelihood, all, refused[i].status, refused[i].message);
+        assert_false(there("refused", "artifact.npz"));
+    }
+}
+
+/* A checkpoint of another recipe is refused and not touched. */
+static void test_foreign_checkpoint(void **state) {
+    (void)state;
+    struct npz_writer *writer;
+    struct error e = {0};
+    assert_ok(file_make_folder(in_root("foreign", ""), &e));
+    assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
+    assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));
+    assert_ok(npz_commit(writer, &e));
+    expect_message(&stage_likelihood,
+                   (const char *[]){option("--output=", "foreign", ""), option("--model=", "", "gaussian.npz"),
+                                    option("--fields=", "", "sample.npz"), "--ledger=", NULL},
+                   2, "checkpoint of recipe 0123456789ab, expected ");
+    assert_true(there("foreign", "checkpoint.npz"));
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_laws),
+        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_foreign_checkpoint),
+    };
+    /* build/tests/stages/test_likelihood goes with build/bin/likelihood */
+    const char *tail = strstr(argv[0], "tests/stages/");
+    snprintf(program, sizeof program, "%.*sbin/likelihood", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    pin_instruction_set();
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
