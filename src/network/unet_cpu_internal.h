@@ -1,0 +1,48 @@
+/* The network on the CPU as its two files see it: unet_cpu.c (layout, weights, packed gradients) and
+ * unet_cpu_pass.c (workspaces, forward and backward). */
+#ifndef DMSQ_NETWORK_UNET_CPU_INTERNAL_H
+#define DMSQ_NETWORK_UNET_CPU_INTERNAL_H
+
+#include "network/convolution.h"
+#include "network/embedding.h"
+#include "network/halo.h"
+#include "network/normalise.h"
+#include "network/single_channel.h"
+#include "network/unet_cpu.h"
+
+/* Levels are numbered along the data: 0-3 contract (gnorm1-4), 4-6 expand (tgnorm4-2). Sizes 0-3 are the
+ * lattice, then s, s^2, s^3 times coarser; level l lives at size[l]. Convolutions 0-2 are conv2-4, 3-5
+ * tconv4-2. */
+enum { LEVELS = 7, CONVOLUTIONS = 6, SIZES = 4 };
+static const int unet_cpu_size[LEVELS] = {0, 1, 2, 3, 2, 1, 0};
+static const char *const unet_cpu_norm[LEVELS] = {"gnorm1",  "gnorm2",  "gnorm3", "gnorm4",
+                                                  "tgnorm4", "tgnorm3", "tgnorm2"};
+
+struct unet_cpu {
+    struct unet_shape shape;
+    int batch;
+    struct unet_tensor tensors[UNET_TENSORS];
+    size_t weight_count, sites;
+    struct normalise level[LEVELS];
+    size_t d_offset[LEVELS]; /* of a level's channels among the rows of all dense layers */
+    struct halo halo[3];     /* of the wide fields at sizes 0-2; channels as in contraction and expansion */
+    struct halo outer;       /* of the single-channel fields */
+    struct single_channel first, last;
+    struct convolution *convolution[CONVOLUTIONS];
+    struct embedding embedding;
+    float *weights;     /* the flat vector; group norms and the last bias are filled in, the rest lies below */
+    float *first_taps;  /* conv1 as (9, width) */
+    float *last_taps;   /* tconv1 as (9, 2 width) */
+    size_t scratch;
+    /* packed gradient: the convolutions as oneDNN has them, then the rest */
+    size_t at_convolution[CONVOLUTIONS], at_first, at_last, at_bias, at_gamma[LEVELS], at_beta[LEVELS], at_embed,
+        at_embed_bias, at_dense, at_dense_bias, packed;
+};
+
+/* Cleared memory aligned to 64 bytes, padded to a multiple; NULL when there is none. */
+float *unet_cpu_floats(size_t count);
+
+/* The trainable array "layer.kind", which must exist. */
+const struct unet_tensor *unet_cpu_tensor(const struct unet_cpu *u, const char *layer, const char *kind);
+
+#endif
