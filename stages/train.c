@@ -102,6 +102,16 @@ static enum status initialise(const struct parameters *p, struct score_model *m,
         return error_set(e, STATUS_FAILED, "out of memory for the weights");
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
     status = initialise_weights(&m->shape, seed, m->weights, e);
+    if (status == STATUS_OK && m->parameterisation == SCORE_WIENER) {
+        /* F = 0 to begin with: the filter is all but right, and what is to be learned is much smaller than
+         * what a network of random weights puts out */
+        struct unet_tensor list[UNET_TENSORS];
+        unet_tensors(&m->shape, list, NULL);
+        const struct unet_tensor *last = &list[unet_find(&m->shape, "tconv1.weight")],
+                                 *bias = &list[unet_find(&m->shape, "tconv1.bias")];
+        memset(m->weights + last->offset, 0, last->count * sizeof *m->weights);
+        memset(m->weights + bias->offset, 0, bias->count * sizeof *m->weights);
+    }
     return status == STATUS_OK ? initialise_frequencies(&m->shape, seed, parameters_real(p, "fourier-scale"),
                                                                      m->frequencies, e) : status;
 }
