@@ -11,7 +11,7 @@ static void accumulate(size_t rows, float x, const float *restrict m, float *res
 }
 
 /* Rows are taken in blocks so that a block of every configuration's result stays in registers. */
-enum { BLOCK = 32, GROUP = 8 };
+enum { BLOCK = 32, GROUP = 8, AHEAD = 16 };
 
 /* out (n x rows) = bias + in (n x columns) times matrix (columns, rows), for `length` rows from `first` on. */
 static inline __attribute__((always_inline)) void block_affine(size_t length, size_t n, size_t columns, size_t rows,
@@ -22,10 +22,14 @@ static inline __attribute__((always_inline)) void block_affine(size_t length, si
     for (size_t b = 0; b < n; b++)
         for (size_t i = 0; i < length; i++)
             sum[b][i] = bias ? bias[first + i] : 0;
-    for (size_t j = 0; j < columns; j++)
+    for (size_t j = 0; j < columns; j++) {
+        /* the machine does not foresee strides of kilobytes */
+        for (size_t i = 0; j + AHEAD < columns && i < length; i += 16)
+            __builtin_prefetch(matrix + (j + AHEAD) * rows + first + i);
         for (size_t b = 0; b < n; b++)
             for (size_t i = 0; i < length; i++)
                 sum[b][i] += in[b * columns + j] * matrix[j * rows + first + i];
+    }
     for (size_t b = 0; b < n; b++)
         memcpy(out + b * rows + first, sum[b], length * sizeof *out);
 }
