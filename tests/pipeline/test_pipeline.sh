@@ -34,11 +34,13 @@ ran() { # the nodes that the last make ran, in order of their names
 }
 digests() { (cd "$1" && find . -name '*.npz' -o -name 'figure.*' -o -name 'table.*' | sort | xargs sha256sum); }
 
-all=$(printf '%s ' comparison equilibrium excess generated generated-gaussian generated-preconditioned loss magnetization \
-    model model-gaussian model-preconditioned observables-equilibrium observables-gaussian observables-generated \
-    observables-preconditioned observables-testing observables-training testing training)
-drawn_from_models=$(printf '%s ' comparison excess generated generated-gaussian generated-preconditioned loss magnetization \
-    model model-gaussian model-preconditioned observables-gaussian observables-generated observables-preconditioned)
+all=$(printf '%s ' comparison equilibrium excess generated generated-gaussian generated-preconditioned generated-wiener loss \
+    magnetization model model-gaussian model-preconditioned model-wiener observables-equilibrium observables-gaussian \
+    observables-generated observables-preconditioned observables-testing observables-training observables-wiener \
+    testing training)
+drawn_from_models=$(printf '%s ' comparison excess generated generated-gaussian generated-preconditioned generated-wiener loss \
+    magnetization model model-gaussian model-preconditioned model-wiener observables-gaussian observables-generated \
+    observables-preconditioned observables-wiener)
 root=$folder/results/tiny
 
 dmsq -n table1

@@ -154,7 +154,7 @@ static const struct {
     {"wiener",
      {"--epochs=2", "--parameterisation=wiener", "--noise-levels=log-s", "--fourier-scale=1", "--scaling=minmax",
       "--t-min=1e-3", NULL},
-     "872eb5d2356a0b6ec85a667f36a71ff1c7a52467cb0c7d219aeb582078602ad2"},
+     "33b1d866dc72bf25e1d8c4d79d2e5a51f28d314066d551d55591a7b2e1e922ec"},
     {"gaussian", {"--network=gaussian", NULL}, "ea121b9fe5bf93dd07c8db865df92c9872b03e00d920cbfbcfd8791ee4920be9"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
