@@ -80,11 +80,13 @@ BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *
     for (size_t i = 0; i < s->height; i++)
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
-            float h[BLOCK];
+            float h[BLOCK], power[BLOCK];
             for (size_t k = 0; k < n; k++) {
-                const float a = v[k] * by[k] + plus[k];
-                h[k] = a / (1.0f + function_exp_float(-a));
+                h[k] = v[k] * by[k] + plus[k];
+                power[k] = function_exp_float(-h[k]);
             }
+            for (size_t k = 0; k < n; k++)
+                h[k] = h[k] / (1.0f + power[k]);
             memcpy(out->at + i * out->row + j * out->site + first, h, n * sizeof *h);
             if (second->at)
                 memcpy(second->at + i * second->row + j * second->site + first, h, n * sizeof *h);
@@ -135,10 +137,13 @@ BLOCK_FUNCTION block_backward(size_t n, const struct normalise *s, const float *
                 for (size_t k = 0; k < n; k++)
                     dh[k] += more[k];
             }
+            float power[BLOCK];
+            for (size_t k = 0; k < n; k++)
+                power[k] = function_exp_float(-((v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k]));
             for (size_t k = 0; k < n; k++) {
                 const float xhat = v[k] * rstd[k] + offset[k];
                 const float a = xhat * gamma[k] + beta[k];
-                const float sigmoid = 1.0f / (1.0f + function_exp_float(-a));
+                const float sigmoid = 1.0f / (1.0f + power[k]);
                 const float da = dh[k] * (sigmoid + a * sigmoid * (1.0f - sigmoid));
                 dh[k] = da;
                 sum[k] += da;
