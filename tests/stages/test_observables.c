@@ -219,7 +219,7 @@ static void test_same_bits(void **state) {
     };
     for (int i = 0; i < 2; i++) {
         for (char threads[2] = "1"; threads[0] <= '3'; threads[0]++) {
-            char name[16], path[128], hex[65];
+            char name[32], path[128], hex[65];
             struct error e;
             snprintf(name, sizeof name, "bits-%d-%s", i, threads);
             assert_int_equal(run(given[i], name, threads, NULL), 0);
