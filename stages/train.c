@@ -192,6 +192,17 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     return status;
 }
 
+/* Fields of an ensemble of the theory and the lattice that the model is for. */
+static enum status read_validation(const struct npz *ensemble, const struct score_model *m, float **fields,
+                                   size_t *count, struct error *e) {
+    struct score_model other = {0};
+    enum status status = dataset_describe(ensemble, DATASET_NONE, &other, e);
+    if (status == STATUS_OK && (other.kappa != m->kappa || other.lambda != m->lambda))
+        status = error_set(e, STATUS_BAD_INPUT, "%s: kappa %g, lambda %g found, %g and %g of the training set expected",
+                           npz_path(ensemble), other.kappa, other.lambda, m->kappa, m->lambda);
+    return status == STATUS_OK ? dataset_fields(ensemble, m, fields, count, e) : status;
+}
+
 static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
     const bool gaussian = parameters_is(p, "network", "gaussian");
@@ -209,7 +220,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status == STATUS_OK)
         status = dataset_fields(stage_input(c, "training", 0), &m, &fields, &count, e);
     if (status == STATUS_OK && validated) /* before the training: what does not fit is to be said at once */
-        status = dataset_fields(stage_input(c, "validation", 0), &m, &validation, &validation_count, e);
+        status = read_validation(stage_input(c, "validation", 0), &m, &validation, &validation_count, e);
     if (status == STATUS_OK)
         status = dataset_propagator(fields, count, c->threads, &m, e);
     if (status == STATUS_OK && !gaussian)

@@ -173,8 +173,8 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
 /* --- files --------------------------------------------------------------------------------------- */
 
 /* An artifact as the stage `ensemble` writes it, as far as diffusion reads it. */
-static inline void write_ensemble(const char *path, const float *phi, size_t count, size_t dimensions,
-                                  const size_t *extents) {
+static inline void write_ensemble_at(double kappa, const char *path, const float *phi, size_t count,
+                                     size_t dimensions, const size_t *extents) {
     struct npz_writer *writer;
     struct error e = {0};
     size_t shape[NPZ_MAX_DIMENSIONS] = {count};
@@ -182,9 +182,14 @@ static inline void write_ensemble(const char *path, const float *phi, size_t cou
     assert_ok(npz_create(path, &writer, &e));
     assert_ok(npz_add_text(writer, "recipe", "stage=ensemble\n", &e));
     assert_ok(npz_add(writer, "phi", NPZ_FLOAT32, dimensions + 1, shape, phi, &e));
-    assert_ok(npz_add_real(writer, "kappa", 0.2, &e));
+    assert_ok(npz_add_real(writer, "kappa", kappa, &e));
     assert_ok(npz_add_real(writer, "lambda", 0.02, &e));
     assert_ok(npz_commit(writer, &e));
+}
+
+static inline void write_ensemble(const char *path, const float *phi, size_t count, size_t dimensions,
+                                  const size_t *extents) {
+    write_ensemble_at(0.2, path, phi, count, dimensions, extents);
 }
 
 /* White noise in single precision, another for every name. */

@@ -363,6 +363,9 @@ static void test_refusals(void **state) {
         phi[i] = 0.5f;
     write_ensemble(in_root("", "constant.npz"), phi, 8, 2, (size_t[]){4, 4});
     free(phi);
+    phi = white_noise("other theory", 8 * 64);
+    write_ensemble_at(0.25, in_root("", "other.npz"), phi, 8, 2, (size_t[]){8, 8});
+    free(phi);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const char *all[8] = {option("--output=", "refused", ""), option("--training=", "", refused[i].training),
                               "--ledger="};
@@ -371,6 +374,10 @@ static void test_refusals(void **state) {
         expect_message(&stage_train, all, 2, refused[i].message);
         assert_false(there("refused", "artifact.npz"));
     }
+    expect_message(&stage_train,
+                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble), "--ledger=",
+                                    option("--validation=", "", "other.npz"), "--width=8", "--epochs=1000000", NULL},
+                   2, "other.npz: kappa 0.25, lambda 0.02 found, 0.2 and 0.02 of the training set expected");
     /* A validation ensemble of another lattice is found out before the training, not after it. */
     expect_message(&stage_train,
                    (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble), "--ledger=",
