@@ -4,7 +4,7 @@
 
 set logscale y
 set xlabel (xlabel eq "" ? "epoch" : xlabel)
-set ylabel (ylabel eq "" ? "denoising loss per configuration (log scale)" : ylabel)
+set ylabel (ylabel eq "" ? "loss per configuration (log)" : ylabel)
 set key top right samplen 2.2 spacing 1.15
 set xrange [0:*]
 stats data using 2 nooutput
@@ -18,4 +18,4 @@ do for [k = -4:7] {
 }
 
 # Earlier curves are wider, so that one beneath another shows.
-plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i linewidth 1.0 + 1.4 * (blocks - i) title label[i]
+plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i linewidth 0.8 + 0.7 * (blocks - i) title label[i]
