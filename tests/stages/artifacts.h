@@ -103,4 +103,37 @@ static inline const char *no_digests(void) {
     return version->major == 2 && version->minor == 6 ? NULL : "they were made with oneDNN 2.6";
 }
 
+/* Cases of a stage: run_case runs case i with that many threads, or finds it done, and puts the name of its
+ * folder into `folder`; digest_of_case is the artifact's SHA-256 at the pinned instruction set. */
+typedef void stage_case(size_t i, int threads, char folder[64]);
+
+static inline void assert_same_for_any_threads(size_t cases, stage_case *run_case) {
+    for (size_t i = 0; i < cases; i++) {
+        char one[64], more[64];
+        run_case(i, 1, one);
+        for (int threads = 2; threads <= 3; threads++) {
+            run_case(i, threads, more);
+            assert_same_artifact(more, one);
+        }
+    }
+}
+
+static inline void assert_digests(size_t cases, stage_case *run_case, const char *(*digest_of_case)(size_t i)) {
+    if (no_digests()) {
+        print_message("SKIPPED, no digests compared: %s\n", no_digests());
+        skip();
+    }
+    int wrong = 0;
+    for (size_t i = 0; i < cases; i++) {
+        char folder[64], hex[65];
+        run_case(i, 1, folder);
+        digest_of(folder, hex);
+        if (strcmp(hex, digest_of_case(i)) != 0) {
+            print_message("%s: digest %s\n", folder, hex);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
 #endif

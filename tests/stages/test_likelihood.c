@@ -202,36 +202,17 @@ static void run_case(size_t i, int threads, char folder[64]) {
 
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    for (size_t i = 0; i < CASES; i++) {
-        char one[64], more[64];
-        run_case(i, 1, one);
-        for (int threads = 2; threads <= 3; threads++) {
-            run_case(i, threads, more);
-            assert_same_artifact(more, one);
-        }
-    }
+    assert_same_for_any_threads(CASES, run_case);
+}
+
+static const char *digest_of_case(size_t i) {
+    return cases[i].digest;
 }
 
 static void test_digests(void **state) {
     (void)state;
     assert_int_equal(stage_likelihood.version, 1);
-    int wrong = 0;
-    if (no_digests()) {
-        print_message("SKIPPED, no digests compared: %s\n", no_digests());
-        skip();
-    }
-    for (size_t i = 0; i < CASES; i++) {
-        char folder[64], hex[65];
-        snprintf(folder, sizeof folder, "%s-1", cases[i].name);
-        if (!there(folder, "artifact.npz"))
-            run_case(i, 1, folder);
-        digest_of(folder, hex);
-        if (strcmp(hex, cases[i].digest) != 0) {
-            print_message("%s: digest %s\n", cases[i].name, hex);
-            wrong++;
-        }
-    }
-    assert_int_equal(wrong, 0);
+    assert_digests(CASES, run_case, digest_of_case);
 }
 
 /* --- terminated ---------------------------------------------------------------------------------- */
