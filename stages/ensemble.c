@@ -2,7 +2,9 @@
  * Metropolis or Langevin (src/lattice/ensemble.h).
  *
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
- * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded. */
+ * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
+ * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too small to be tested), thermalisation.names and
+ * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
@@ -10,6 +12,7 @@
 
 #include "base/progress.h"
 #include "lattice/ensemble.h"
+#include "lattice/thermalisation.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -46,6 +49,9 @@ static const struct parameter parameters[] = {
     {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
      .help = "hot: every site from N(0,1), as published; cold: every site at the minimum of the classical potential, "
              "the sign drawn for each chain."},
+    {.name = "test-chains", .type = PARAMETER_INTEGER, .default_value = "128", .minimum = 0, .maximum = 1e6,
+     .help = "Further chains, run from the other start and no longer than to the first configuration, that the "
+             "ensemble is compared with to see whether it has forgotten its start; 0: not compared."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of all random numbers; training and test data need different ones."},
 };
@@ -156,9 +162,34 @@ static void give(struct npz_writer *w, const char *name, enum npz_type type, siz
     }
 }
 
+/* Says in the run record how the ensemble fared. */
+static void note_thermalisation(struct stage_context *c, const struct thermalisation *t) {
+    if (t->worst < 0) {
+        stage_note(c, "thermalisation", "too few configurations to be tested");
+    } else {
+        stage_note(c, "thermalisation", "%s: %s off by %.1f sigma%s", t->passed ? "passed" : "FAILED",
+                   thermalisation_name[t->worst], t->sigmas[t->worst], t->passed ? " at most" : "");
+    }
+}
+
+static enum status add_thermalisation(struct npz_writer *w, const struct thermalisation *t, struct error *e) {
+    const size_t count = THERMALISATION_TESTS;
+    double *sigmas = malloc(count * sizeof *sigmas);
+    if (sigmas == NULL) {
+        return error_set(e, STATUS_FAILED, "ensemble: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        sigmas[i] = isnan(t->sigmas[i]) ? NAN : t->sigmas[i]; /* a NaN's sign depends on the compiler */
+    }
+    enum status s = npz_add_integer(w, "thermalised", t->worst < 0 ? -1 : t->passed, e);
+    s = s != STATUS_OK ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
+    give(w, "thermalisation.sigmas", NPZ_FLOAT64, 1, &count, sigmas, &s, e);
+    return s;
+}
+
 /* Takes the arrays of `out`. */
-static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan,
-                                  const struct geometry *g, const struct ensemble *out, struct error *e) {
+static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan, const struct geometry *g,
+                                  const struct ensemble *out, const struct thermalisation *t, struct error *e) {
     const struct phi4 *theory = &plan->sampler.theory;
     const size_t chains = (size_t)plan->chains;
     size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {(size_t)(plan->chains * plan->measurements)};
@@ -180,7 +211,7 @@ static enum status write_artifact(struct stage_context *c, const struct ensemble
     }
     give(w, "virial", NPZ_FLOAT64, 1, shape, out->virial, &s, e);
     give(w, "action", NPZ_FLOAT64, 1, shape, out->action, &s, e);
-    return s;
+    return s != STATUS_OK ? s : add_thermalisation(w, t, e);
 }
 
 static enum status generate(struct stage_context *c, const struct geometry *g, struct error *e) {
@@ -210,6 +241,14 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
         s = ensemble_generate(g, &plan, &out, report, &reporting, e);
         progress_end(reporting.progress);
     }
+    struct thermalisation thermalisation = {0};
+    if (s == STATUS_OK) {
+        const uint64_t chains_tested = (uint64_t)parameters_integer(c->parameters, "test-chains");
+        struct reporting reporting = {
+            c, progress_new("ensemble: test", "steps", chains_tested * plan.thermalisation, c->quiet)};
+        s = thermalisation_test(g, &plan, &out, chains_tested, report, &reporting, &thermalisation, e);
+        progress_end(reporting.progress);
+    }
     if (s != STATUS_OK) {
         free(out.phi);
         free(out.action);
@@ -223,7 +262,8 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
         note_mean(c, "exp(-dH)", out.exp_minus_dH, chains, chains);
     }
     note_mean(c, "virial", out.virial, n, chains);
-    return write_artifact(c, &plan, g, &out, e);
+    note_thermalisation(c, &thermalisation);
+    return write_artifact(c, &plan, g, &out, &thermalisation, e);
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -243,7 +283,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 const struct stage stage_ensemble = {
     .name = "ensemble",
     .summary = "phi^4 configurations from Markov chains (hybrid Monte Carlo, Metropolis, Langevin)",
-    .version = 1,
+    .version = 2,
     .uses_backend = false,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

@@ -5,7 +5,7 @@
  * chains: Gamma method, with integrated autocorrelation times in units of the distance of two stored
  * configurations. Values are plain estimates from all configurations, without bias corrections.
  *
- * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`;
+ * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`; `thermalised` as it came in;
  * `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd), modes as
  * numpy's fftn orders them, averaged over the symmetries of the lattice.
  */
@@ -59,6 +59,7 @@ struct fields {
     size_t configurations, chains, dimensions;
     const size_t *extents;
     bool independent;
+    int64_t thermalised; /* of the ensemble, or the one that the model of a sample was trained on */
     struct phi4 theory;
 };
 
@@ -127,6 +128,9 @@ static enum status read_fields(const struct npz *npz, struct fields *fields, str
     }
     if (status == STATUS_OK) {
         status = read_integer(npz, "independent", 0, 1, &independent, e);
+    }
+    if (status == STATUS_OK) {
+        status = npz_integer_or(npz, "thermalised", 1, &fields->thermalised, e);
     }
     if (status == STATUS_OK && fields->configurations % (size_t)chains != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
@@ -286,6 +290,7 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     s = s ? s : add(w, "tau_int_error", 1, &k, m->tau_int_error, e);
     s = s ? s : npz_add_text(w, "error_method", method, e);
     s = s ? s : npz_add_integer(w, "configurations", (int64_t)N, e);
+    s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
     s = s ? s : add(w, "M", 1, &N, m->series + PRIMARY_M * N, e);
     s = s ? s : add(w, "abs_M", 1, &N, m->series + PRIMARY_ABS_M * N, e);
     s = s ? s : add(w, "action", 1, &N, m->series + PRIMARY_ACTION * N, e);
@@ -357,7 +362,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 const struct stage stage_observables = {
     .name = "observables",
     .summary = "Observables and two-point function of an ensemble, with jackknife or Gamma-method errors.",
-    .version = 1,
+    .version = 2,
     .uses_backend = false,
     .parameters = table,
     .parameter_count = sizeof table / sizeof *table,

@@ -1,6 +1,6 @@
 /* Stage `sample`: configurations from a score model by the reverse process (diffusion/reverse.h).
  *
- * Artifact: phi float32 (N, x1..xd); kappa, lambda of the training ensemble; chains = N and independent = 1;
+ * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent = 1;
  * grid.t, grid.s the times and noise levels of the steps; snapshots float32 (times, configurations, x1..xd) and
  * snapshot-times, where asked for. */
 #include <stdint.h>
@@ -125,6 +125,8 @@ static enum status draw(struct stage_context *c, const struct score_model *m, st
     if (status == STATUS_OK)
         status = npz_add_real(writer, "lambda", m->lambda, e);
     if (status == STATUS_OK)
+        status = npz_add_integer(writer, "thermalised", m->thermalised, e);
+    if (status == STATUS_OK)
         status = npz_add_integer(writer, "chains", (int64_t)count, e);
     return status == STATUS_OK ? npz_add_integer(writer, "independent", 1, e) : status;
 }
@@ -148,7 +150,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_sample = {
     .name = "sample",
     .summary = "configurations from a score model by the reverse process",
-    .version = 1,
+    .version = 2,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

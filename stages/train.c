@@ -4,6 +4,8 @@
  *   loss            (epochs) mean denoising loss per configuration of each epoch, as trained on
  *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
  *                   on the validation ensemble where there is one, else on the training set.
+ *   kept.epochs, kept.weights   (K), (K, all trainable numbers in the order of network/unet.h): keep-epochs and the
+ *                   weights then, which the stage `checkpoint` makes models of
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -48,6 +50,9 @@ static const struct parameter parameters[] = {
      .help = "Smallest time trained on."},
     {.name = "epochs", .type = PARAMETER_INTEGER, .default_value = "250", .minimum = 1, .maximum = 1000000,
      .help = "Passes over the training set."},
+    {.name = "keep-epochs", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1000000,
+     .help = "Epochs, ascending, after which the weights are kept too, for models of the stage checkpoint; they take 4 bytes a "
+             "trainable number each."},
     {.name = "batch", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 65536,
      .unit = "configurations", .help = "Configurations of one optimisation step."},
     {.name = "learning-rate", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-12, .maximum = 10,
@@ -117,7 +122,11 @@ static enum status initialise(const struct parameters *p, struct score_model *m,
 }
 
 static struct training_settings settings_of(const struct parameters *p) {
-    return (struct training_settings){.seed = (uint64_t)parameters_integer(p, "seed"),
+    size_t keep_count;
+    const int64_t *keep = parameters_integers(p, "keep-epochs", &keep_count);
+    return (struct training_settings){.keep = keep,
+                                      .keep_count = keep_count,
+                                      .seed = (uint64_t)parameters_integer(p, "seed"),
                                       .epochs = parameters_integer(p, "epochs"),
                                       .batch = parameters_integer(p, "batch"),
                                       .learning_rate = parameters_real(p, "learning-rate"),
@@ -126,6 +135,28 @@ static struct training_settings settings_of(const struct parameters *p) {
                                       .log_noise = parameters_is(p, "noise-levels", "log-s"),
                                       .t_min = parameters_real(p, "t-min"),
                                       .flip = parameters_flag(p, "flip")};
+}
+
+static enum status add_kept(const struct training_settings *settings, const float *kept, size_t weights,
+                            struct npz_writer *writer, struct error *e) {
+    const size_t shape[2] = {settings->keep_count, weights}, count = shape[0] * shape[1];
+    if (count == 0)
+        return STATUS_OK;
+    int64_t *epochs = malloc(shape[0] * sizeof *epochs);
+    float *copy = malloc(count * sizeof *copy);
+    if (!epochs || !copy) {
+        free(epochs);
+        free(copy);
+        return error_set(e, STATUS_FAILED, "out of memory for the weights of %zu epochs", shape[0]);
+    }
+    memcpy(epochs, settings->keep, shape[0] * sizeof *epochs);
+    memcpy(copy, kept, count * sizeof *copy);
+    enum status status = npz_add_owned(writer, "kept.epochs", NPZ_INT64, 1, shape, epochs, e);
+    if (status != STATUS_OK) {
+        free(copy);
+        return status;
+    }
+    return npz_add_owned(writer, "kept.weights", NPZ_FLOAT32, 2, shape, copy, e);
 }
 
 /* Trains m on fields, going on from a checkpoint in the output folder where there is one. */
@@ -160,6 +191,8 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
             status = npz_add_owned(writer, "loss", NPZ_FLOAT64, 1, &epochs, loss, e);
         } else
             status = error_set(e, STATUS_FAILED, "out of memory for the loss curve");
+        if (status == STATUS_OK)
+            status = add_kept(&settings, training_kept(training), m->weight_count, writer, e);
         training_finish(training);
     }
     training_free(training);
@@ -240,6 +273,12 @@ static enum status run(struct stage_context *c, struct error *e) {
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    size_t keep_count;
+    const int64_t *keep = parameters_integers(p, "keep-epochs", &keep_count);
+    for (size_t i = 0; i < keep_count; i++)
+        if (keep[i] > parameters_integer(p, "epochs") || (i > 0 && keep[i] <= keep[i - 1]))
+            return error_set(e, STATUS_BAD_INPUT, "%s: keep-epochs has %lld, expected ascending numbers up to epochs %lld",
+                             where, (long long)keep[i], (long long)parameters_integer(p, "epochs"));
     const int64_t width = parameters_integer(p, "width"), embedding = parameters_integer(p, "embedding");
     if (embedding % 2 != 0)
         return error_set(e, STATUS_BAD_INPUT, "%s: embedding %lld found, an even number expected", where,
@@ -253,7 +292,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_train = {
     .name = "train",
     .summary = "score model by denoising score matching, or the Gaussian model of the measured propagator",
-    .version = 1,
+    .version = 2,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

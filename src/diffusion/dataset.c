@@ -48,6 +48,8 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
         status = scalar(ensemble, "kappa", &m->kappa, e);
     if (status == STATUS_OK)
         status = scalar(ensemble, "lambda", &m->lambda, e);
+    if (status == STATUS_OK)
+        status = npz_integer_or(ensemble, "thermalised", 1, &m->thermalised, e);
     if (status != STATUS_OK)
         return status;
     if (phi->dimensions < 2 || phi->count == 0)

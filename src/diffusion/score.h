@@ -24,6 +24,7 @@
 #define DMSQ_DIFFUSION_SCORE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "network/unet.h"
@@ -45,6 +46,7 @@ struct score_model {
     double offset, factor; /* field scaling */
     double variance;       /* mean of G: variance of the scaled field */
     double kappa, lambda;  /* of the ensemble it was trained on, carried along */
+    int64_t thermalised;   /* likewise: 1, 0 or -1, see lattice/thermalisation.h and stages/ensemble.c */
     size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;
     double *propagator;    /* G(p) of the scaled training set, volume */
     struct unet_shape shape; /* unet only, like the following */

@@ -1,6 +1,6 @@
 /* Score models as artifacts: the network's arrays under the names of network/unet.h, and the scalars
  * model.kind, model.parameterisation, model.sigma, model.offset, model.factor, model.variance, model.stride,
- * model.padding, kappa, lambda; propagator has the extents of the lattice. */
+ * model.padding, kappa, lambda, thermalised (1 where it is missing); propagator has the extents of the lattice. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,8 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
         npz_add_text(writer, "model.kind", m->kind == SCORE_UNET ? "unet" : "gaussian", e);
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
+    if (status == STATUS_OK)
+        status = npz_add_integer(writer, "thermalised", m->thermalised, e);
     if (status == STATUS_OK)
         status = add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
                           m->volume * sizeof *m->propagator, e);
@@ -158,6 +160,8 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
         status = read_real(npz, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
         status = check_reals(npz, m, e);
+    if (status == STATUS_OK)
+        status = npz_integer_or(npz, "thermalised", 1, &m->thermalised, e);
     if (status == STATUS_OK)
         status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
     if (status != STATUS_OK)

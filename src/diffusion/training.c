@@ -26,6 +26,7 @@ struct training {
     float *weights, *first_moment, *second_moment, *average;
     int64_t epoch, step;
     double *loss; /* epochs */
+    float *kept;  /* settings.keep_count x weights */
     /* room for one step and one epoch */
     uint32_t *order;
     double *batch_loss;      /* batch: loss of each configuration */
@@ -80,6 +81,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->second_moment = need(weights, sizeof *t->second_moment, &complete);
     t->average = need(weights, sizeof *t->average, &complete);
     t->gradient = need(weights, sizeof *t->gradient, &complete);
+    t->kept = need(settings->keep_count * weights, sizeof *t->kept, &complete);
     t->loss = need((size_t)settings->epochs, sizeof *t->loss, &complete);
     t->order = need(count, sizeof *t->order, &complete);
     t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
@@ -119,7 +121,7 @@ void training_free(struct training *t) {
         free(t->packed[i]);
     score_free(t->score);
     void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss,
-                     t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room};
+                     t->kept,    t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(t);
@@ -285,6 +287,16 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static const float *result(const struct training *t) {
+    return t->settings.ema > 0 ? t->average : t->weights;
+}
+
+static void keep(struct training *t) {
+    for (size_t i = 0; i < t->settings.keep_count; i++)
+        if (t->settings.keep[i] == t->epoch)
+            memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
+}
+
 enum status training_run(struct training *t, const char *checkpoint, const char *key,
                          const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
     const int64_t epochs = t->settings.epochs;
@@ -301,6 +313,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
                 return error_set(e, STATUS_FAILED, "interrupted in epoch %" PRId64 " of %" PRId64, t->epoch + 1, epochs);
         }
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
+        keep(t);
         char note[48];
         snprintf(note, sizeof note, "loss %.3f", t->loss[t->epoch - 1]);
         progress_update(progress, (uint64_t)t->epoch, note);
@@ -324,9 +337,12 @@ const double *training_loss(const struct training *t) {
     return t->loss;
 }
 
+const float *training_kept(const struct training *t) {
+    return t->kept;
+}
+
 void training_finish(struct training *t) {
-    memcpy(t->model->weights, t->settings.ema > 0 ? t->average : t->weights,
-           t->model->weight_count * sizeof *t->weights);
+    memcpy(t->model->weights, result(t), t->model->weight_count * sizeof *t->weights);
 }
 
 /* --- checkpoints --------------------------------------------------------------------------------- */
@@ -351,6 +367,9 @@ enum status training_save(const struct training *t, const char *path, const char
                    {"average", t->average}};
     for (size_t i = 0; i < 4 && status == STATUS_OK; i++)
         status = npz_add(writer, vectors[i].name, NPZ_FLOAT32, 1, &n, vectors[i].data, e);
+    const size_t kept = t->settings.keep_count * n;
+    if (status == STATUS_OK && kept > 0)
+        status = npz_add(writer, "kept", NPZ_FLOAT32, 1, &kept, t->kept, e);
     if (status != STATUS_OK) {
         npz_abandon(writer);
         return status;
@@ -364,7 +383,7 @@ enum status training_restore(struct training *t, const char *path, const char *k
     if (status != STATUS_OK)
         return status;
     char *found = NULL;
-    const struct npz_array *step, *loss, *vectors[4];
+    const struct npz_array *step, *loss, *kept = NULL, *vectors[4];
     const char *const names[] = {"weights", "first_moment", "second_moment", "average"};
     float *const targets[] = {t->weights, t->first_moment, t->second_moment, t->average};
     status = npz_text(npz, "key", &found, e);
@@ -380,12 +399,19 @@ enum status training_restore(struct training *t, const char *path, const char *k
             status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, names[i],
                                vectors[i]->count, t->model->weight_count);
     }
+    const size_t kept_count = t->settings.keep_count * t->model->weight_count;
+    if (status == STATUS_OK && kept_count > 0)
+        status = npz_require(npz, "kept", NPZ_FLOAT32, 1, &kept, e);
+    if (status == STATUS_OK && kept && kept->count != kept_count)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: kept has %zu elements, expected %zu", path, kept->count, kept_count);
     if (status == STATUS_OK && loss->count > (size_t)t->settings.epochs)
         status = error_set(e, STATUS_BAD_INPUT, "%s: %zu epochs done, expected at most %" PRId64, path, loss->count,
                            t->settings.epochs);
     if (status == STATUS_OK) {
         for (int i = 0; i < 4; i++)
             memcpy(targets[i], vectors[i]->data, t->model->weight_count * sizeof(float));
+        if (kept)
+            memcpy(t->kept, kept->data, kept_count * sizeof *t->kept);
         memcpy(t->loss, loss->data, loss->count * sizeof *t->loss);
         t->epoch = (int64_t)loss->count;
         t->step = *(const int64_t *)step->data;

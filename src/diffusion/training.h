@@ -24,6 +24,8 @@ struct training_settings {
                               the average is the result */
     bool log_noise;        /* noise levels uniform in log s(t) instead of uniform in t */
     double t_min;          /* times lie in [t_min, 1] */
+    const int64_t *keep;   /* epochs, ascending, after which the weights are kept as well */
+    size_t keep_count;
     bool flip;             /* Z2 augmentation: every configuration's sign is drawn anew in every epoch */
 };
 
@@ -50,6 +52,9 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
 
 int64_t training_epoch(const struct training *t);        /* epochs done */
 const double *training_loss(const struct training *t);   /* mean loss per configuration of each epoch */
+/* The weights that would have been the result after the epochs of settings.keep, one after the other (floats,
+ * keep_count x model->weight_count); complete when the training is. */
+const float *training_kept(const struct training *t);
 /* Puts the result (the running average where there is one) into model->weights. */
 void training_finish(struct training *t);
 

@@ -40,6 +40,8 @@ const struct npz_array *npz_find(const struct npz *npz, const char *name);
  * else STATUS_BAD_INPUT naming file, member, what was found and what was expected. */
 enum status npz_require(const struct npz *npz, const char *name, enum npz_type type, int dimensions,
                         const struct npz_array **array, struct error *e);
+/* The scalar NPZ_INT64 member of that name, or `fallback` where there is none. */
+enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fallback, int64_t *value, struct error *e);
 /* The text of a scalar NPZ_BYTES member; the caller frees. */
 enum status npz_text(const struct npz *npz, const char *name, char **text, struct error *e);
 

@@ -1,0 +1,212 @@
+#include "lattice/thermalisation.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { ACTION, SQUARE, MAGNITUDE, SQUARED_MEAN, QUANTITIES, FEWEST = 8, BLOCKS = 16 };
+enum { VIRIAL = 0, START = 1, SPLIT = START + QUANTITIES };
+
+const char *const thermalisation_name[THERMALISATION_TESTS] = {
+    "virial",      "start.action", "start.phi2",  "start.abs_M", "start.M2",
+    "split.action", "split.phi2",   "split.abs_M", "split.M2"};
+
+static double quantity(const struct configuration_means *m, int q) {
+    switch (q) {
+    case ACTION:
+        return m->action;
+    case SQUARE:
+        return m->square;
+    case MAGNITUDE:
+        return fabs(m->field);
+    default:
+        return m->field * m->field;
+    }
+}
+
+/* Mean of n numbers and its variance, taking them as independent (Welford). */
+struct estimate {
+    double mean, variance;
+    size_t count;
+};
+
+static struct estimate estimate_of(const double *x, size_t n) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double deviation = x[i] - mean;
+        mean += deviation / (double)(i + 1);
+        squares += deviation * (x[i] - mean);
+    }
+    return (struct estimate){mean, n > 1 ? squares / (double)(n - 1) / (double)n : NAN, n};
+}
+
+/* How far apart in standard deviations; numbers that agree to the rounding of a float are the same. */
+static double apart(double difference, double variance, double scale, size_t count) {
+    if (count < FEWEST || isnan(variance)) {
+        return NAN;
+    }
+    return fabs(difference) <= 1e-6 * fabs(scale) ? 0 : difference / sqrt(variance);
+}
+
+/* Means over `blocks` consecutive parts of each of `chains` rows of `length` numbers. */
+static size_t block_means(const double *x, size_t chains, size_t length, size_t blocks, double *means) {
+    const size_t each = length / blocks;
+    size_t n = 0;
+    for (size_t c = 0; c < chains; c++) {
+        for (size_t b = 0; b < blocks; b++) {
+            double sum = 0;
+            for (size_t i = 0; i < each; i++) {
+                sum += x[c * length + b * each + i];
+            }
+            means[n++] = sum / (double)each;
+        }
+    }
+    return n;
+}
+
+/* Parts that a chain of `length` configurations is cut into so that all chains have 16 in all. */
+static size_t parts(size_t chains, size_t length) {
+    const size_t wanted = (BLOCKS + chains - 1) / chains;
+    return wanted < length ? wanted : length;
+}
+
+static void measure(const struct geometry *g, const struct phi4 *theory, const float *phi, size_t n,
+                    double *x /* (QUANTITIES, n) */) {
+    for (size_t i = 0; i < n; i++) {
+        const struct configuration_means m = configuration_measure_float(g, theory, phi + i * g->volume);
+        for (int q = 0; q < QUANTITIES; q++) {
+            x[(size_t)q * n + i] = quantity(&m, q);
+        }
+    }
+}
+
+/* The four quantities of `plan->chains` chains after plan->thermalisation steps. */
+static enum status run(const struct geometry *g, const struct ensemble_plan *plan, ensemble_report *report,
+                       void *context, double *x, struct error *e) {
+    const size_t n = (size_t)plan->chains;
+    double *numbers = calloc(4 * n, sizeof *numbers);
+    const struct ensemble out = {.phi = calloc(n, g->volume * sizeof *out.phi),
+                                 .action = numbers,
+                                 .virial = numbers + n,
+                                 .acceptance = numbers + 2 * n,
+                                 .exp_minus_dH = numbers + 3 * n};
+    enum status s = numbers != NULL && out.phi != NULL
+                        ? ensemble_generate(g, plan, &out, report, context, e)
+                        : error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu further chains", n);
+    if (s == STATUS_OK) {
+        measure(g, &plan->sampler.theory, out.phi, n, x);
+    }
+    free(out.phi);
+    free(numbers);
+    return s;
+}
+
+struct work {
+    const struct ensemble_plan *plan;
+    size_t chains, length, count; /* of the ensemble; length configurations a chain */
+    double *x;                    /* (QUANTITIES, count) */
+    double *other;                /* (QUANTITIES, further chains) */
+    double *means, *differences;  /* room for as many numbers as there are configurations */
+};
+
+static void compare_starts(const struct work *w, size_t further, double *sigmas) {
+    for (int q = 0; q < QUANTITIES; q++) {
+        const size_t n = block_means(w->x + (size_t)q * w->count, w->chains, w->length, parts(w->chains, w->length), w->means);
+        const struct estimate a = estimate_of(w->means, n), b = estimate_of(w->other + (size_t)q * further, further);
+        sigmas[START + q] = apart(a.mean - b.mean, a.variance + b.variance, a.mean, n < further ? n : further);
+    }
+}
+
+/* One configuration a chain against the same chains when they were half as old. */
+static void compare_ages(const struct work *w, size_t further, double *sigmas) {
+    for (int q = 0; q < QUANTITIES; q++) {
+        for (size_t c = 0; c < further; c++) {
+            w->differences[c] = w->x[(size_t)q * w->count + c] - w->other[(size_t)q * further + c];
+        }
+        const struct estimate d = estimate_of(w->differences, further);
+        sigmas[SPLIT + q] = apart(d.mean, d.variance, estimate_of(w->x + (size_t)q * w->count, w->count).mean, further);
+    }
+}
+
+static void compare_halves(const struct work *w, double *sigmas) {
+    const size_t half = w->length / 2, blocks = parts(w->chains, half);
+    for (int q = 0; q < QUANTITIES; q++) {
+        size_t n = 0;
+        for (size_t c = 0; c < w->chains; c++) {
+            const double *chain = w->x + (size_t)q * w->count + c * w->length;
+            block_means(chain, 1, half, blocks, w->means);
+            block_means(chain + w->length - half, 1, half, blocks, w->means + blocks);
+            for (size_t b = 0; b < blocks; b++) {
+                w->differences[n++] = w->means[b] - w->means[blocks + b];
+            }
+        }
+        const struct estimate d = estimate_of(w->differences, n);
+        sigmas[SPLIT + q] = apart(d.mean, d.variance, w->x[(size_t)q * w->count], n);
+    }
+}
+
+static enum status tests(const struct geometry *g, const struct work *w, const struct ensemble *made, uint64_t chains,
+                         ensemble_report *report, void *context, double *sigmas, struct error *e) {
+    const size_t n = block_means(made->virial, w->chains, w->length, parts(w->chains, w->length), w->means);
+    const struct estimate virial = estimate_of(w->means, n);
+    sigmas[VIRIAL] = apart(virial.mean - 1, virial.variance, 1, n);
+    const size_t further = chains < w->plan->chains || w->length > 1 ? (size_t)chains : w->chains;
+    enum status s = STATUS_OK;
+    if (further > 0) {
+        struct ensemble_plan other = *w->plan;
+        other.measurements = 1;
+        other.chains = further;
+        other.first_chain += w->plan->chains; /* numbers of their own */
+        other.sampler.start = w->plan->sampler.start == SAMPLER_HOT ? SAMPLER_COLD : SAMPLER_HOT;
+        s = run(g, &other, report, context, w->other, e);
+        if (s == STATUS_OK) {
+            compare_starts(w, further, sigmas);
+        }
+    }
+    if (s == STATUS_OK && w->length > 1) {
+        compare_halves(w, sigmas);
+    } else if (s == STATUS_OK && further > 0 && w->plan->thermalisation > 1) {
+        struct ensemble_plan younger = *w->plan;
+        younger.chains = further;
+        younger.thermalisation /= 2;
+        s = run(g, &younger, report, context, w->other, e);
+        if (s == STATUS_OK) {
+            compare_ages(w, further, sigmas);
+        }
+    }
+    return s;
+}
+
+enum status thermalisation_test(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *made,
+                                uint64_t chains, ensemble_report *report, void *context,
+                                struct thermalisation *result, struct error *e) {
+    struct work w = {.plan = plan, .chains = (size_t)plan->chains, .length = (size_t)plan->measurements};
+    w.count = w.chains * w.length;
+    const size_t room = w.count + 2 * BLOCKS;
+    w.x = malloc(QUANTITIES * w.count * sizeof *w.x);
+    w.other = malloc(QUANTITIES * ((size_t)chains + 1) * sizeof *w.other);
+    w.means = malloc(room * sizeof *w.means);
+    w.differences = malloc(room * sizeof *w.differences);
+    *result = (struct thermalisation){.worst = -1};
+    for (int i = 0; i < THERMALISATION_TESTS; i++) {
+        result->sigmas[i] = NAN;
+    }
+    enum status s = STATUS_OK;
+    if (w.x == NULL || w.other == NULL || w.means == NULL || w.differences == NULL) {
+        s = error_set(e, STATUS_FAILED, "ensemble: out of memory for the thermalisation test");
+    } else {
+        measure(g, &plan->sampler.theory, made->phi, w.count, w.x);
+        s = tests(g, &w, made, chains, report, context, result->sigmas, e);
+    }
+    for (int i = 0; i < THERMALISATION_TESTS; i++) {
+        if (!isnan(result->sigmas[i]) &&
+            (result->worst < 0 || fabs(result->sigmas[i]) > fabs(result->sigmas[result->worst]))) {
+            result->worst = i;
+        }
+    }
+    result->passed = result->worst >= 0 && fabs(result->sigmas[result->worst]) < THERMALISATION_SIGMAS;
+    free(w.x);
+    free(w.other);
+    free(w.means);
+    free(w.differences);
+    return s;
+}

@@ -1,0 +1,33 @@
+/* Whether an ensemble has forgotten how it began. Three comparisons, each in standard deviations:
+ *
+ *   virial    the mean of sum_x phi dS/dphi / V against 1, its value in equilibrium
+ *   start.*   the ensemble against further chains of the same length from the other start (cold if it was hot)
+ *   split.*   of one configuration a chain: the same chains at half their length; else the first half of each
+ *             chain's configurations against its second half
+ *
+ * the last two for S/V, phi^2, |M| and M^2 of a configuration. Chains are independent; where there are too few of
+ * them they are cut into blocks, 16 in all. An ensemble passes when nothing is off by THERMALISATION_SIGMAS: nine
+ * comparisons of chains in equilibrium reach that about once in 10^5 ensembles. */
+#ifndef DMSQ_LATTICE_THERMALISATION_H
+#define DMSQ_LATTICE_THERMALISATION_H
+
+#include "lattice/ensemble.h"
+
+enum { THERMALISATION_TESTS = 9 };
+#define THERMALISATION_SIGMAS 5.0
+
+struct thermalisation {
+    double sigmas[THERMALISATION_TESTS]; /* NaN: could not be told (too few configurations or chains) */
+    int worst;                           /* the test furthest off; -1: none could be done */
+    bool passed;                         /* false also where there was nothing to test */
+};
+
+extern const char *const thermalisation_name[THERMALISATION_TESTS];
+
+/* Tests the ensemble `made` of `plan`, running up to `chains` further chains for start.* and half as long for
+ * split.* of single configurations; 0: those are not told. Bits do not depend on threads. Errors of ensemble_generate. */
+enum status thermalisation_test(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *made,
+                                uint64_t chains, ensemble_report *report, void *context,
+                                struct thermalisation *result, struct error *e);
+
+#endif
