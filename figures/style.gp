@@ -6,6 +6,7 @@
 #   label     array of their labels, 1 ... blocks; "" for none
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
+#   unthermalised           1 where data rest on an ensemble that failed its thermalisation tests (label: †)
 #   bin_width               of a histogram, else 0
 #   gaussian                standard deviation of a Gaussian to compare with, 0 for none
 # The figure is as wide as a column of a journal, 8.6 cm, and its letters about 7 points high.
@@ -47,4 +48,7 @@ set samples 400
 set bars small
 set pointintervalbox 0.01 # no white rings around points with errors
 unset key
+if (unthermalised) {
+    set label 99 "† not in equilibrium" at screen 0.995, screen 0.015 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
+}
 if (title ne "") { set title title }

@@ -51,7 +51,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"model", "train", true, false, "The score model."},
+    {"model", "train|checkpoint", true, false, "The score model."},
     {"fields", "ensemble|sample", true, false, "The configurations."},
 };
 

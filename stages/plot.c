@@ -80,6 +80,7 @@ struct figure {
     struct block *block;
     size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
     double bin_width; /* 0: no histogram */
+    bool *failed;     /* each of the data: rests on an ensemble that failed its thermalisation tests */
     double gaussian;  /* width of the curve to compare with, 0: none */
 };
 
@@ -195,6 +196,7 @@ static enum status write_load(const char *path, FILE *out, struct error *e) {
 
 static enum status write_script(const struct figure *f, const char *output, FILE *out, struct error *e) {
     static const char *const texts[] = {"title", "xlabel", "ylabel"};
+    bool failed = false;
     write_string("format", strrchr(output, '.') + 1, out);
     write_string("data", "data.txt", out);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -202,10 +204,14 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     }
     fprintf(out, "blocks = %zu\narray entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks, f->blocks);
     for (size_t i = 0; i < f->blocks; i++) {
+        const char *label = f->labels.count > 0 ? f->labels.item[i] : "";
+        const bool marked = f->failed[i] && label[0] != '\0';
         fprintf(out, "entries[%zu] = %zu\nlabel[%zu] = ", i + 1, f->entries[i], i + 1);
-        gnuplot_string(f->labels.count > 0 ? f->labels.item[i] : "", out);
-        fputc('\n', out);
+        gnuplot_string(label, out);
+        fprintf(out, "%s\n", marked ? ".\" " REPORT_MARK "\"" : "");
+        failed = failed || f->failed[i];
     }
+    fprintf(out, "unthermalised = %d\n", failed);
     fprintf(out, "bin_width = %.17g\ngaussian = %.17g\n", f->bin_width, f->gaussian);
     enum status s = STATUS_OK;
     if (parameters_text(f->parameters, "common")[0] != '\0') {
@@ -323,9 +329,16 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct figure f = {.parameters = p, .blocks = stage_input_count(c, "data")};
     char *folder = NULL;
     f.entries = calloc(f.blocks + 1, sizeof *f.entries);
+    f.failed = calloc(f.blocks + 1, sizeof *f.failed);
     f.block = calloc(f.blocks + 1, sizeof *f.block);
-    enum status s = f.entries != NULL && f.block != NULL ? STATUS_OK
-                                                         : error_set(e, STATUS_FAILED, "plot: out of memory");
+    enum status s = f.entries != NULL && f.failed != NULL && f.block != NULL
+                        ? STATUS_OK
+                        : error_set(e, STATUS_FAILED, "plot: out of memory");
+    for (size_t i = 0; i < f.blocks && s == STATUS_OK; i++) {
+        int64_t thermalised = 1;
+        s = npz_integer_or(stage_input(c, "data", i), "thermalised", 1, &thermalised, e);
+        f.failed[i] = thermalised == 0;
+    }
     if (s == STATUS_OK) {
         s = report_split(parameters_text(p, "members"), ',', &f.members, e);
     }
@@ -358,6 +371,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     }
     free(f.block);
     free(f.entries);
+    free(f.failed);
     report_list_free(&f.members);
     report_list_free(&f.labels);
     return s;

@@ -34,7 +34,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"model", "train", true, false, "The score model."},
+    {"model", "train|checkpoint", true, false, "The score model."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -81,6 +81,9 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return s;
 }
 
+static const char unthermalised[] = REPORT_MARK " not in equilibrium: the ensemble, or the one that the model was trained on, "
+                                    "failed its thermalisation tests (its run record says which)";
+
 static enum status write_output(struct stage_context *c, const struct table *table, const char *name,
                                 struct error *e) {
     char *text = NULL;
@@ -107,13 +110,19 @@ static enum status write_output(struct stage_context *c, const struct table *tab
     return s;
 }
 
-static enum status write_table(struct stage_context *c, const struct table_row *rows, size_t count,
+static enum status write_table(struct stage_context *c, const struct table_row *rows, size_t count, bool failed,
                                const struct report_list *observables, const struct published *published,
                                struct error *e) {
     const struct parameters *p = c->parameters;
     struct table table;
-    enum status s = table_new(parameters_text(p, "title"), parameters_text(p, "notes"),
-                              parameters_text(p, "experiment"), rows, count, observables, published, &table, e);
+    const char *notes = parameters_text(p, "notes");
+    char *all_notes = NULL;
+    if (asprintf(&all_notes, "%s%s%s", notes, failed && notes[0] != '\0' ? "|" : "", failed ? unthermalised : "") < 0) {
+        return error_set(e, STATUS_FAILED, "table: out of memory");
+    }
+    enum status s = table_new(parameters_text(p, "title"), all_notes, parameters_text(p, "experiment"), rows, count,
+                              observables, published, &table, e);
+    free(all_notes);
     if (s != STATUS_OK) {
         return s;
     }
@@ -125,13 +134,31 @@ static enum status write_table(struct stage_context *c, const struct table_row *
     return s;
 }
 
+/* The label of a row, marked where the ensemble failed its thermalisation tests or a model was trained on such. The
+ * caller frees. */
+static enum status mark_label(const struct npz *row, const char *label, char **marked, bool *failed, struct error *e) {
+    int64_t thermalised;
+    enum status s = npz_integer_or(row, "thermalised", 1, &thermalised, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    *failed = *failed || thermalised == 0;
+    if (asprintf(marked, "%s%s", label, thermalised == 0 ? " " REPORT_MARK : "") < 0) {
+        *marked = NULL;
+        return error_set(e, STATUS_FAILED, "table: out of memory");
+    }
+    return STATUS_OK;
+}
+
 static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
     size_t count = stage_input_count(c, "rows"), read = 0;
     struct report_list datasets = {0}, labels = {0}, observables = {0};
     struct published *published = NULL;
     struct table_row *rows = calloc(count + 1, sizeof *rows);
-    enum status s = rows != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "table: out of memory");
+    char **marked = calloc(count + 1, sizeof *marked);
+    bool failed = false;
+    enum status s = rows != NULL && marked != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "table: out of memory");
     if (s == STATUS_OK) {
         s = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
     }
@@ -152,15 +179,21 @@ static enum status run(struct stage_context *c, struct error *e) {
         s = published_read(parameters_text(p, "published"), &published, e);
     }
     for (; read < count && s == STATUS_OK; read += s == STATUS_OK) {
-        s = table_row_read(stage_input(c, "rows", read), datasets.item[read],
-                           labels.count > 0 ? labels.item[read] : datasets.item[read], &rows[read], e);
+        s = mark_label(stage_input(c, "rows", read), labels.count > 0 ? labels.item[read] : datasets.item[read],
+                       &marked[read], &failed, e);
+        s = s != STATUS_OK ? s : table_row_read(stage_input(c, "rows", read), datasets.item[read], marked[read],
+                                                &rows[read], e);
     }
     if (s == STATUS_OK) {
-        s = write_table(c, rows, count, &observables, published, e);
+        s = write_table(c, rows, count, failed, &observables, published, e);
     }
     for (size_t i = 0; i < read; i++) {
         table_row_free(&rows[i]);
     }
+    for (size_t i = 0; marked != NULL && i < count; i++) {
+        free(marked[i]);
+    }
+    free(marked);
     free(rows);
     published_free(published);
     report_list_free(&datasets);

@@ -7,6 +7,9 @@
 
 #include "base/error.h"
 
+/* Behind the name of what rests on an ensemble that failed its thermalisation tests. */
+#define REPORT_MARK "†"
+
 #define REPORT_NUMBER 64 /* room that any number of this file needs, with its zero */
 
 /* value(error) with two significant digits of the error: 2.590(25), -0.020(10), 475.6(2.6), 23890(250),

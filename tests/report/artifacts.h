@@ -20,7 +20,8 @@ static inline void test_folder(const char *name, char folder[128]) {
 /* Observables `count` of M, chi2, action, xi on a 4x4 lattice, in a chain when tau is positive; `series` gives
  * M of each of the configurations. */
 static inline void write_observables(const char *path, size_t count, const double *values, const double *errors,
-                                     double tau, const double *series, size_t configurations) {
+                                     double tau, const double *series, size_t configurations,
+                                     int64_t thermalised) {
     static const char *const names[] = {"M", "chi2", "action", "xi"};
     double taus[4], tau_errors[4], propagator[16] = {0};
     struct npz_writer *w;
@@ -38,6 +39,7 @@ static inline void write_observables(const char *path, size_t count, const doubl
     assert_int_equal(npz_add_reals(w, "tau_int_error", tau_errors, count, &e), STATUS_OK);
     assert_int_equal(npz_add_text(w, "error_method", tau > 0 ? "gamma" : "jackknife", &e), STATUS_OK);
     assert_int_equal(npz_add_integer(w, "configurations", (int64_t)configurations, &e), STATUS_OK);
+    assert_int_equal(npz_add_integer(w, "thermalised", thermalised, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "M", series, configurations, &e), STATUS_OK);
     assert_int_equal(npz_add(w, "propagator", NPZ_FLOAT64, 2, (const size_t[]){4, 4}, propagator, &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
@@ -55,8 +57,16 @@ static inline void write_rows(const char *folder, char path[3][160]) {
     static const char *const name[3] = {"training", "generated", "equilibrium"};
     for (size_t i = 0; i < 3; i++) {
         snprintf(path[i], 160, "%s/%s.npz", folder, name[i]);
-        write_observables(path[i], i == 2 ? 4 : 3, values[i], errors[i], i == 2 ? 4.1 : 0, series, 6);
+        write_observables(path[i], i == 2 ? 4 : 3, values[i], errors[i], i == 2 ? 4.1 : 0, series, 6, 1);
     }
+}
+
+/* The first of them again, resting on an ensemble that failed its thermalisation tests. */
+static inline void write_unthermalised(const char *folder, char path[160]) {
+    static const double values[3] = {0.0012, 2.5160, 0.4758}, errors[3] = {0.0007, 0.0457, 0.0014},
+                        series[6] = {-0.5, -0.25, 0.0, 0.0, 0.25, 0.5};
+    snprintf(path, 160, "%s/unthermalised.npz", folder);
+    write_observables(path, 3, values, errors, 0, series, 6, 0);
 }
 
 /* The published values of that set: of generated chi2 with an error, of generated M without. */

@@ -105,6 +105,22 @@ static void contents(void **state) {
     assert_non_null(strstr(recipe, "stage=ensemble\n"));
     assert_null(strstr(recipe, "backend"));
     free(recipe);
+    assert_int_equal(integer(npz, "thermalised"), 1);
+    assert_int_equal(member(npz, "thermalisation.names", NPZ_BYTES, 1)->count, 9);
+    const struct npz_array *sigmas = member(npz, "thermalisation.sigmas", NPZ_FLOAT64, 1);
+    assert_int_equal(sigmas->count, 9);
+    for (size_t i = 0; i < 9; i++) {
+        const double x = ((const double *)sigmas->data)[i];
+        assert_true(i < 5 ? fabs(x) < 5.0 : isnan(x) != 0); /* five chains of three are too few for halves */
+    }
+    npz_free(npz);
+
+    /* chains that were stopped too soon, and too few to tell */
+    npz = run("young", (const char *[]){"--lattice=8,8", "--kappa=0.5", "--configurations=64", "--thermalisation=2", NULL});
+    assert_int_equal(integer(npz, "thermalised"), 0);
+    npz_free(npz);
+    npz = run("few", (const char *[]){"--lattice=8,8", "--configurations=2", "--test-chains=0", NULL});
+    assert_int_equal(integer(npz, "thermalised"), -1);
     npz_free(npz);
 
     npz = run("independent", (const char *[]){"--lattice=8", "--configurations=3", "--algorithm=metropolis", NULL});

@@ -100,6 +100,26 @@ static void all_styles(void **state) {
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
+/* An ensemble out of equilibrium is marked in the legend and in a corner. */
+static void marked(void **state) {
+    (void)state;
+    char path[160], young[200], *data;
+    size_t size;
+    write_unthermalised(folder, path);
+    snprintf(young, sizeof young, "--data=%s", path);
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("marked"), young, rows[0], "--kind=histogram",
+                                                     "--style=figures/magnetization.gp", "--labels=young|old", NULL},
+                               NULL),
+                     0);
+    read_figure("marked", "svg", &data, &size);
+    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && !strstr(data, "old †"));
+    free(data);
+    read_figure("histogram", "svg", &data, &size);
+    assert_null(strstr(data, "†"));
+    free(data);
+}
+
 static void expect_table(const char *name, const char *expected) {
     char *data;
     size_t size;
@@ -192,7 +212,7 @@ static void messages(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(numbers),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(marked), cmocka_unit_test(numbers),
                                        cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

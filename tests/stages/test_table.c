@@ -51,6 +51,32 @@ static void three_files(void **state) {
     expect_file("table.tex", "% needs \\usepackage{booktabs}\n\\begin{table}\n");
 }
 
+static bool holds(const char *name, const char *text) {
+    char path[192], *found;
+    size_t size;
+    struct error e;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(file_read(path, &found, &size, &e), STATUS_OK);
+    const bool there = strstr(found, text) != NULL;
+    free(found);
+    return there;
+}
+
+/* An ensemble out of equilibrium is marked where it stands, and there alone. */
+static void marked(void **state) {
+    (void)state;
+    char other[176], path[160], young[200];
+    write_unthermalised(folder, path);
+    snprintf(young, sizeof young, "--rows=%s", path);
+    snprintf(other, sizeof other, "--output=%s/marked", folder);
+    const char *const arguments[] = {other, young, row[1], published, "--experiment=table1", "--datasets=a,b",
+                                     "--observables=M,chi2", "--labels=Young|Old", NULL};
+    assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
+    assert_true(holds("marked/table.md", "Young †") && holds("marked/table.md", "\n† not in equilibrium"));
+    assert_true(holds("marked/table.tex", "Young †") && !holds("marked/table.md", "Old †"));
+    assert_false(holds("out/table.md", "†"));
+}
+
 static void no_published(void **state) {
     (void)state;
     char other[176];
@@ -85,7 +111,7 @@ static void counts_do_not_fit(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(three_files), cmocka_unit_test(no_published),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(three_files), cmocka_unit_test(marked), cmocka_unit_test(no_published),
                                        cmocka_unit_test(counts_do_not_fit)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -106,6 +106,49 @@ static void test_network(void **state) {
     npz_free(npz);
 }
 
+/* Weights of an earlier epoch are those of a training that ended then, and the stage `checkpoint` makes a model of them. */
+static void test_checkpoint(void **state) {
+    (void)state;
+    extern const struct stage stage_checkpoint;
+    const char *const averages[] = {"--ema=0", "--ema=0.9"};
+    for (int i = 0; i < 2; i++) {
+        char kept[32], shorter[32], made[32];
+        snprintf(kept, sizeof kept, "kept-%d", i);
+        snprintf(shorter, sizeof shorter, "shorter-%d", i);
+        snprintf(made, sizeof made, "made-%d", i);
+        assert_int_equal(run(kept, (const char *[]){"--epochs=3", "--keep-epochs=1,2", averages[i], NULL}), 0);
+        assert_int_equal(run(shorter, (const char *[]){"--epochs=2", averages[i], NULL}), 0);
+        const char *training = option("--training=", kept, "artifact.npz");
+        assert_int_equal(run_stage(&stage_checkpoint,
+                                   (const char *[]){option("--output=", made, ""), training, "--epoch=2", "--ledger=", NULL},
+                                   NULL),
+                         0);
+        struct npz *a = open_artifact(made), *b = open_artifact(shorter), *whole = open_artifact(kept);
+        struct score_model m, n, last;
+        struct error e = {0};
+        assert_ok(score_model_read(a, &m, &e));
+        assert_ok(score_model_read(b, &n, &e));
+        assert_ok(score_model_read(whole, &last, &e));
+        assert_memory_equal(m.weights, n.weights, m.weight_count * sizeof *m.weights);
+        assert_memory_equal(m.frequencies, n.frequencies, 16 * sizeof *m.frequencies);
+        assert_memory_equal(m.propagator, n.propagator, m.volume * sizeof *m.propagator);
+        assert_true(memcmp(m.weights, last.weights, m.weight_count * sizeof *m.weights) != 0);
+        assert_int_equal(*(const int64_t *)reference_array(a, "epoch", NPZ_INT64)->data, 2);
+        score_model_release(&m);
+        score_model_release(&n);
+        score_model_release(&last);
+        npz_free(a);
+        npz_free(b);
+        npz_free(whole);
+        const char *output = option("--output=", "none", "");
+        expect_message(&stage_checkpoint, (const char *[]){output, training, "--epoch=3", "--ledger=", NULL}, 2,
+                       "epoch 3 was not kept, expected one of 1, 2");
+        expect_message(&stage_checkpoint,
+                       (const char *[]){output, option("--training=", shorter, "artifact.npz"), "--epoch=1", "--ledger=", NULL},
+                       2, "a training with keep-epochs expected");
+    }
+}
+
 /* The training is the same, the excess is measured on other fields. */
 static void test_validation(void **state) {
     (void)state;
@@ -204,6 +247,7 @@ static pid_t start(const char *folder, int threads) {
             _exit(99);
         execl(program, "train", output, training, threads_option, "--ledger=", "--width=8", "--embedding=32",
               "--batch=16", "--excess-levels=5", "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", EPOCHS,
+              "--keep-epochs=7,30,60",
               "--quiet", (char *)NULL);
         _exit(98);
     }
@@ -391,6 +435,7 @@ int main(int argc, char **argv) {
     (void)argc;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_validation),
         cmocka_unit_test(test_gaussian),
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),

@@ -1,0 +1,125 @@
+/* lattice/thermalisation.h: ensembles in equilibrium pass, ensembles that are not fail for the right reason, bits do
+ * not depend on threads, and too small ones are not judged. Seeds are fixed; chains are 64 or more, so that a
+ * comparison of ensembles in equilibrium beyond 5 sigma would come once in 10^6. */
+#include "lattice/thermalisation.h"
+#include "tests/lattice/run_ensemble.h"
+
+#include <string.h>
+
+static struct thermalisation tested(const struct ensemble_plan *plan, size_t extent, uint64_t chains) {
+    struct run r = run_ensemble((size_t[]){extent, extent}, 2, plan);
+    struct thermalisation t;
+    struct error e;
+    assert_int_equal(thermalisation_test(r.geometry, plan, &r.data, chains, NULL, NULL, &t, &e), STATUS_OK);
+    run_free(&r);
+    return t;
+}
+
+static int test_named(const char *name) {
+    int i = 0;
+    while (strcmp(thermalisation_name[i], name) != 0) {
+        assert_true(++i < THERMALISATION_TESTS);
+    }
+    return i;
+}
+
+static void in_equilibrium(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    struct thermalisation t = tested(&plan, 8, 64);
+    assert_true(t.passed && t.worst >= 0);
+    for (int i = 0; i < THERMALISATION_TESTS; i++) {
+        assert_true(fabs(t.sigmas[i]) < THERMALISATION_SIGMAS && fabs(t.sigmas[i]) <= fabs(t.sigmas[t.worst]));
+    }
+    plan.chains = 8; /* few long chains: cut into blocks */
+    plan.measurements = 40;
+    plan.stride = 5;
+    t = tested(&plan, 8, 64);
+    assert_true(t.passed);
+    for (int i = 0; i < THERMALISATION_TESTS; i++) {
+        assert_true(!isnan(t.sigmas[i]));
+    }
+}
+
+/* A hot start at kappa = 0.5 has domain walls, a cold one has none. */
+static void walls(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.sampler.theory.kappa = 0.5;
+    const struct thermalisation t = tested(&plan, 32, 64);
+    assert_false(t.passed);
+    assert_true(t.sigmas[test_named("start.abs_M")] < -THERMALISATION_SIGMAS);
+}
+
+/* Five trajectories from a cold start far from equilibrium: what the chains were when half as old differs. */
+static void too_young(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.sampler.theory.kappa = 0.4;
+    plan.sampler.start = SAMPLER_COLD;
+    plan.sampler.algorithm = SAMPLER_METROPOLIS;
+    plan.sampler.metropolis_step = 0.3;
+    plan.thermalisation = 4;
+    const struct thermalisation t = tested(&plan, 8, 64);
+    assert_false(t.passed);
+    assert_true(fabs(t.sigmas[test_named("split.action")]) > THERMALISATION_SIGMAS);
+    assert_true(fabs(t.sigmas[test_named("start.action")]) > THERMALISATION_SIGMAS);
+}
+
+/* Chains that drift while they are measured. */
+static void drifting(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.sampler.theory.kappa = 0.4;
+    plan.sampler.start = SAMPLER_COLD;
+    plan.sampler.algorithm = SAMPLER_METROPOLIS;
+    plan.sampler.metropolis_step = 0.3;
+    plan.thermalisation = 2;
+    plan.measurements = 8;
+    const struct thermalisation t = tested(&plan, 8, 0);
+    assert_false(t.passed);
+    assert_true(fabs(t.sigmas[test_named("split.action")]) > THERMALISATION_SIGMAS);
+    assert_true(isnan(t.sigmas[test_named("start.action")])); /* no further chains */
+}
+
+/* Langevin with a coarse step is in the equilibrium of another action: the virial tells. */
+static void another_equilibrium(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.sampler.algorithm = SAMPLER_LANGEVIN;
+    plan.sampler.langevin_step = 0.2;
+    plan.thermalisation = 400;
+    const struct thermalisation t = tested(&plan, 16, 64);
+    assert_false(t.passed);
+    assert_true(fabs(t.sigmas[test_named("virial")]) > THERMALISATION_SIGMAS);
+}
+
+static void too_small(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.chains = 3;
+    const struct thermalisation t = tested(&plan, 4, 0);
+    assert_true(t.worst == -1 && !t.passed);
+    for (int i = 0; i < THERMALISATION_TESTS; i++) {
+        assert_true(isnan(t.sigmas[i]));
+    }
+}
+
+static void same_bits(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.threads = 1;
+    const struct thermalisation one = tested(&plan, 8, 40);
+    plan.threads = 3;
+    const struct thermalisation three = tested(&plan, 8, 40);
+    assert_memory_equal(one.sigmas, three.sigmas, sizeof one.sigmas);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls),     cmocka_unit_test(too_young),
+        cmocka_unit_test(drifting),       cmocka_unit_test(another_equilibrium), cmocka_unit_test(too_small),
+        cmocka_unit_test(same_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
