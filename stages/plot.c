@@ -43,7 +43,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = "ensemble|sample|observables|train", .required = true, .many = true,
+    {.name = "data", .stages = "ensemble|sample|observables|train|likelihood|propose|dm-mcmc|autocorrelation", .required = true, .many = true,
      .help = "The artifacts to draw, in the order of the labels."},
     {.name = "reference", .stages = "observables", .required = false, .many = false,
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},
