@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/sum.h"
+
 struct flow_settings densities_settings(const struct parameters *p) {
     return (struct flow_settings){
         .method = parameters_is(p, "method", "heun")  ? RUNGE_KUTTA_HEUN
@@ -154,6 +156,25 @@ enum status densities_add(const struct densities *d, size_t products, struct npz
         return status;
     }
     return npz_add_owned(writer, "cost", NPZ_FLOAT64, 1, &n, cost, e);
+}
+
+enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e) {
+    const size_t n = d->count;
+    const double *S = d->action, *log_q = d->result.log_q;
+    const double mean_S = sum_tree(S, n) / (double)n, mean_q = sum_tree(log_q, n) / (double)n;
+    double *x = malloc(3 * n * sizeof *x);
+    if (!x)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = S[i] - mean_S;
+        x[n + i] = mean_q - log_q[i];
+        x[2 * n + i] = x[i] - x[n + i];
+    }
+    enum status s = densities_add_reals(writer, "action_centred", x, 1, n, e);
+    s = s ? s : densities_add_reals(writer, "action_effective_centred", x + n, 1, n, e);
+    s = s ? s : densities_add_reals(writer, "action_difference", x + 2 * n, 1, n, e);
+    free(x);
+    return s;
 }
 
 void densities_note(struct stage_context *c, const struct densities *d, size_t products) {

@@ -44,6 +44,9 @@ enum status densities_resume(struct stage_context *c, struct densities *d, char 
 
 /* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as one). */
 enum status densities_add(const struct densities *d, size_t products, struct npz_writer *writer, struct error *e);
+/* Members action_centred, action_effective_centred and action_difference: S and S_eff = -log q without the means of each, and
+ * the first less the second. */
+enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e);
 /* Notes the mean of these for the record. */
 void densities_note(struct stage_context *c, const struct densities *d, size_t products);
 

@@ -25,7 +25,6 @@
 #include <string.h>
 
 #include "base/progress.h"
-#include "base/sum.h"
 #include "lattice/action.h"
 #include "stages/densities.h"
 
@@ -160,26 +159,6 @@ static enum status find_densities(struct stage_context *c, const struct score_mo
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* S and S_eff without their means, and their difference. */
-static enum status add_centred(struct npz_writer *writer, const struct work *w, struct error *e) {
-    const size_t n = w->count;
-    const double *S = w->densities.action, *log_q = w->densities.result.log_q;
-    const double mean_S = sum_tree(S, n) / (double)n, mean_q = sum_tree(log_q, n) / (double)n;
-    double *x = malloc(3 * n * sizeof *x);
-    if (!x)
-        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = S[i] - mean_S;
-        x[n + i] = mean_q - log_q[i];
-        x[2 * n + i] = x[i] - x[n + i];
-    }
-    enum status s = densities_add_reals(writer, "action_centred", x, 1, n, e);
-    s = s ? s : densities_add_reals(writer, "action_effective_centred", x + n, 1, n, e);
-    s = s ? s : densities_add_reals(writer, "action_difference", x + 2 * n, 1, n, e);
-    free(x);
-    return s;
-}
-
 static enum status write_artifact(struct stage_context *c, const struct score_model *m, const struct work *w,
                                   struct error *e) {
     const size_t n = w->count, products = flow_products(m, &w->settings);
@@ -190,7 +169,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add(d, products, writer, e);
     s = s ? s : densities_add_reals(writer, "action_effective", d->result.log_q, -1, n, e);
     s = s ? s : densities_add_weights(c, d->action, d->result.log_q, n, w->origin, w->bins, writer, e);
-    s = s ? s : add_centred(writer, w, e);
+    s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
     s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);
     s = s ? s : npz_add_integer(writer, "thermalised", w->thermalised, e);

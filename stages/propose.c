@@ -11,7 +11,8 @@
  * divergence = exact (V products an evaluation, for small lattices), closed and direct have no such error.
  *
  * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as the stage `likelihood` has
- * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q;
+ * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q; action_centred,
+ * action_effective_centred and action_difference (stages/densities.h);
  * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1; thermalised as the
  * model is marked. */
 #include <math.h>
@@ -131,6 +132,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     for (size_t i = 0; log_w && i < n; i++)
         log_w[i] = -d->action[i] - d->result.log_q[i];
     s = s ? s : densities_add(d, products, writer, e);
+    s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : densities_add_reals(writer, "log_w", log_w, 1, n, e);
     free(log_w);
     s = s ? s : densities_add_weights(c, d->action, d->result.log_q, n, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX,
