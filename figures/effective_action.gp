@@ -4,7 +4,7 @@
 # Columns: S and -log q without their means.
 
 set xlabel (xlabel eq "" ? "S - ⟨S⟩" : xlabel)
-set ylabel (ylabel eq "" ? "S_{eff} - ⟨S_{eff}⟩" : ylabel)
+set ylabel (ylabel eq "" ? "S_{eff} - ⟨S_{eff}⟩" : ylabel) offset 0.8,0
 
 stats data using 1 nooutput
 low = STATS_min
@@ -12,7 +12,7 @@ high = STATS_max
 stats data using 2 nooutput
 low = STATS_min < low ? STATS_min : low
 high = STATS_max > high ? STATS_max : high
-margin = 0.06 * (high - low)
+margin = 0.1 * (high - low)
 set xrange [low - margin:high + margin] noextend
 set yrange [low - margin:high + margin] noextend
 unset mxtics
@@ -31,16 +31,26 @@ do for [i = 1:blocks] {
     R2[i] = 1 - left / all
 }
 
-set size ratio -1
-set multiplot layout 1, blocks margins 0.125, 0.985, 0.14, 0.92 spacing 0.03
+# Square panels: a figure is 8.6 cm wide and 6.2 cm high.
+left = 0.145
+width = (0.985 - left - 0.035 * (blocks - 1)) / blocks
+height = width * 8.6 / 6.2
+bottom = 0.5 * (1.02 - height)
+set tmargin 0
+set multiplot
 do for [i = 1:blocks] {
+    at = left + (i - 1) * (width + 0.035)
+    set lmargin at screen at
+    set rmargin at screen at + width
+    set bmargin at screen bottom
+    set tmargin at screen bottom + height
     if (i == 2) {
         set format y ""
         unset ylabel
     }
-    set label 1 label[i] at graph 0.04, 0.95 left
-    set label 2 sprintf("R² = %s", R2[i] > 0.99 ? gprintf("%.4f", R2[i]) : gprintf("%.3f", R2[i])) at graph 0.04, 0.87 left
-    plot x with lines linecolor rgb ink dashtype 2 notitle, \
-         data index i-1 using 1:2 with points linetype i pointtype 7 pointsize 0.28 notitle
+    set label 1 label[i] at graph 0.5, 1.07 center
+    set label 2 sprintf("R² = %s", R2[i] > 0.99 ? gprintf("%.4f", R2[i]) : gprintf("%.3f", R2[i])) at graph 0.05, 0.92 left
+    plot x with lines linecolor rgb ink dashtype 2 linewidth 0.8 notitle, \
+         data index i-1 using 1:2 with points linetype i pointtype 7 pointsize 0.3 notitle
 }
 unset multiplot
