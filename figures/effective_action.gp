@@ -3,8 +3,8 @@
 # after that.
 # Columns: S and -log q without their means.
 
-set xlabel (xlabel eq "" ? "S - ⟨S⟩" : xlabel)
-set ylabel (ylabel eq "" ? "S_{eff} - ⟨S_{eff}⟩" : ylabel) offset 0.8,0
+set xlabel (xlabel eq "" ? "S − ⟨S⟩" : xlabel)
+set ylabel (ylabel eq "" ? "S_{eff} − ⟨S_{eff}⟩" : ylabel) offset 0.8,0
 
 stats data using 1 nooutput
 low = STATS_min

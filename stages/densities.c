@@ -21,6 +21,7 @@ struct flow_settings densities_settings(const struct parameters *p) {
                                                                  : FLOW_PROBES,
         .probes = (size_t)parameters_integer(p, "probes"),
         .signs = parameters_is(p, "probe-distribution", "rademacher"),
+        .control = parameters_is(p, "control-variate", "wiener"),
         .t_start = parameters_real(p, "t-start"),
         .seed = (uint64_t)parameters_integer(p, "seed"),
     };
@@ -189,23 +190,39 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
         stage_note(c, "log_q_error", "%.3g on average", error);
 }
 
-enum status densities_add_weights(struct stage_context *c, const double *action, const double *log_q, size_t count,
-                                  enum weights_origin origin, size_t bins, struct npz_writer *writer, struct error *e) {
-    double values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS], none[WEIGHTS_STATISTICS];
-    enum status s = weights_analyse(action, log_q, count, origin, bins, values, errors, e);
-    for (int v = 0; v < WEIGHTS_STATISTICS && s == STATUS_OK; v++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s_error", weights_name[v]);
-        none[v] = NAN;
-        s = npz_add_real(writer, weights_name[v], isnan(values[v]) ? NAN : values[v], e);
-        s = s ? s : npz_add_real(writer, name, isnan(errors[v]) ? NAN : errors[v], e);
-        stage_note(c, weights_name[v], "%.6g +- %.2g", values[v], errors[v]);
+/* Mean over configurations of the variance that the probes give log q, and its error. */
+static void find_noise(const struct densities *d, double *value, double *error) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        const double variance = d->result.log_q_error[i] * d->result.log_q_error[i], deviation = variance - mean;
+        mean += deviation / (double)(i + 1);
+        squares += deviation * (variance - mean);
     }
-    s = s ? s : npz_add_texts(writer, "names", weights_name, WEIGHTS_STATISTICS, e);
-    s = s ? s : densities_add_reals(writer, "values", values, 1, WEIGHTS_STATISTICS, e);
-    s = s ? s : densities_add_reals(writer, "errors", errors, 1, WEIGHTS_STATISTICS, e);
-    s = s ? s : densities_add_reals(writer, "tau_int", none, 1, WEIGHTS_STATISTICS, e);
-    s = s ? s : densities_add_reals(writer, "tau_int_error", none, 1, WEIGHTS_STATISTICS, e);
+    *value = mean;
+    *error = sqrt(squares / (double)(d->count - 1) / (double)d->count);
+}
+
+enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
+                                  struct npz_writer *writer, struct error *e) {
+    enum { COUNT = WEIGHTS_STATISTICS + 1 };
+    double values[COUNT], errors[COUNT], none[COUNT];
+    const char *names[COUNT];
+    enum status s = weights_analyse(d->action, d->result.log_q, d->count, origin, bins, values, errors, e);
+    find_noise(d, &values[WEIGHTS_STATISTICS], &errors[WEIGHTS_STATISTICS]);
+    for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
+        char name[64];
+        names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : "var_probes";
+        snprintf(name, sizeof name, "%s_error", names[v]);
+        none[v] = NAN;
+        s = npz_add_real(writer, names[v], isnan(values[v]) ? NAN : values[v], e);
+        s = s ? s : npz_add_real(writer, name, isnan(errors[v]) ? NAN : errors[v], e);
+        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+    }
+    s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "values", values, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "errors", errors, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "tau_int", none, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "tau_int_error", none, 1, COUNT, e);
     s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
-    return s ? s : npz_add_integer(writer, "configurations", (int64_t)count, e);
+    return s ? s : npz_add_integer(writer, "configurations", (int64_t)d->count, e);
 }

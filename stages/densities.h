@@ -19,7 +19,10 @@
     {.name = "probes", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 65536, \
      .help = "Probes a configuration."}, \
     {.name = "probe-distribution", .type = PARAMETER_CHOICE, .default_value = "gaussian", \
-     .choices = "gaussian|rademacher", .help = "Of the probes' elements; rademacher (signs) has less variance."}
+     .choices = "gaussian|rademacher", .help = "Of the probes' elements; rademacher (signs) has less variance."}, \
+    {.name = "control-variate", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|wiener", \
+     .help = "wiener: probes estimate only what the divergence differs by from that of the Wiener filter of the model's " \
+             "propagator, which is known; the same mean with far less variance. Published: none."}
 
 struct densities {
     size_t count;
@@ -50,10 +53,11 @@ enum status densities_add_centred(const struct densities *d, struct npz_writer *
 /* Notes the mean of these for the record. */
 void densities_note(struct stage_context *c, const struct densities *d, size_t products);
 
-/* Members R2, R2_error, ... of statistics/weights.h, and what the stage `table` reads: names, values, errors, ... Their
- * notes go to the record. */
-enum status densities_add_weights(struct stage_context *c, const double *action, const double *log_q, size_t count,
-                                  enum weights_origin origin, size_t bins, struct npz_writer *writer, struct error *e);
+/* Members R2, R2_error, ... of statistics/weights.h; var_probes, the mean variance that the probes give log q (NaN without), which
+ * is part of var_log_w; and all of them once more as the stage `table` reads them: names, values, errors, ... Their notes go to the
+ * record. */
+enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
+                                  struct npz_writer *writer, struct error *e);
 
 /* Adds a copy, since what is added has to outlive run(): values times the factor. */
 enum status densities_add_reals(struct npz_writer *writer, const char *name, const double *values, double factor,

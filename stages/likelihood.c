@@ -15,6 +15,7 @@
  *   kappa, lambda, thermalised of the fields; S is taken with the couplings
  *   action_difference          S - S_eff without the mean of it: what is left of the straight line of slope 1
  *   action_centred, action_effective_centred   S and S_eff without the means of each, for the figure (A Fig. 7)
+ *   var_probes                 mean variance that the probes give log q, a part of var_log_w
  *   names, values, errors, ... the statistics once more, as the stage `table` reads them
  *
  * Samples of the stochastic process are not exactly draws from the density of the flow: what this says of them is the
@@ -168,7 +169,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     enum status s = stage_artifact(c, &writer, e);
     s = s ? s : densities_add(d, products, writer, e);
     s = s ? s : densities_add_reals(writer, "action_effective", d->result.log_q, -1, n, e);
-    s = s ? s : densities_add_weights(c, d->action, d->result.log_q, n, w->origin, w->bins, writer, e);
+    s = s ? s : densities_add_weights(c, d, w->origin, w->bins, writer, e);
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
     s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);

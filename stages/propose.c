@@ -135,8 +135,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : densities_add_reals(writer, "log_w", log_w, 1, n, e);
     free(log_w);
-    s = s ? s : densities_add_weights(c, d->action, d->result.log_q, n, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX,
-                                      writer, e);
+    s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
     s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
     s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
     s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);

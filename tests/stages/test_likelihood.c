@@ -141,8 +141,12 @@ static void test_contents(void **state) {
         assert_near(reals(npz, "action_effective_centred", N)[i], mean_q - log_q[i], 1e-9);
         assert_near(reals(npz, "action_difference", N)[i], S[i] - mean_S + log_q[i] - mean_q, 1e-9);
     }
-    assert_memory_equal(reals(npz, "values", WEIGHTS_STATISTICS), values, sizeof values); /* a row of a table */
-    assert_memory_equal(reals(npz, "errors", WEIGHTS_STATISTICS), errors, sizeof errors);
+    assert_memory_equal(reals(npz, "values", WEIGHTS_STATISTICS + 1), values, sizeof values); /* a row of a table */
+    assert_memory_equal(reals(npz, "errors", WEIGHTS_STATISTICS + 1), errors, sizeof errors);
+    double noise = 0;
+    for (size_t i = 0; i < N; i++)
+        noise += error[i] * error[i] / N;
+    assert_near(*reals(npz, "var_probes", 1), noise, 1e-9 * noise);
     assert_true(integer(npz, "configurations") == N && integer(npz, "thermalised") == 1);
     assert_true(integer(npz, "bins") == N && *reals(npz, "kappa", 1) == 0.2 && *reals(npz, "lambda", 1) == 0.02);
     free(phi);
@@ -188,15 +192,15 @@ static const struct {
     const char *name, *model, *fields, *arguments[6], *digest;
 } cases[] = {
     {"gaussian", "gaussian.npz", "sample.npz", {"--tolerance=1e-4", NULL}, 
-     "1bc204af40fed28fcd5a0a31eb3592e74a326ad384a20c97de5547872a43bcf5"},
+     "83c9e5f9e5f10478eb4697b0fb5911b48deeeda2d27f12e63307fdc107c005d7"},
     {"exact", "gaussian.npz", "chains.npz", {"--method=rk4", "--steps=3", "--divergence=exact", NULL}, 
-     "20eea8b46127f6563d009d1801fcd82384a76f1459ee7377bc13ac5e29053007"},
+     "ba6fcb8906ac4f60405012380d3986dec16ffbcd91180513d1f81d6bd43768a7"},
     {"published", "published.npz", "ensemble.npz",
      {"--tolerance=1e-2", "--t-start=1e-3", "--probes=2", NULL}, 
-     "602872f449e8fa51e5e7ce85d197fd5447eb2f11f56d3ff0a42127101a8ba40d"},
+     "e90a8c2fed40fc85fb6402c8bca93d0c1e30a1bfc657b184650c0f8faf5f9334"},
     {"wiener", "wiener.npz", "sample.npz",
      {"--method=heun", "--steps=4", "--probes=2", "--probe-distribution=rademacher", NULL}, 
-     "2d9213244dedd182b0279f2464e4a4e2f4bf4461eb882e955d9a7ac3621d8f33"},
+     "3a06b8b8716b0b4b9f13df8cc4655ce4f491d7625bec104d902e3857604569ac"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
