@@ -115,10 +115,13 @@ struct gradient {
     float *offset, *sum, *product, *own, *common, *along, *total;
 };
 
+/* Whether swish'(a) is found, found and kept, or taken from where it was kept. */
+enum slopes { FIND, KEEP, KEPT };
+
 /* From dh = g + second to da = dh swish'(a), and the sums of da and da xhat. */
-BLOCK_FUNCTION block_backward(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
-                              const struct gradient *q, const struct view *g, const struct view *second,
-                              const struct view *dy, size_t first) {
+BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normalise *s, const float *restrict y,
+                              size_t y_row, const struct gradient *q, const struct view *g, const struct view *second,
+                              const struct view *dy, float *slope, size_t first) {
     float rstd[BLOCK], offset[BLOCK], gamma[BLOCK], beta[BLOCK], sum[BLOCK], product[BLOCK];
     for (size_t k = 0; k < n; k++) {
         rstd[k] = q->rstd[first + k];
@@ -137,14 +140,24 @@ BLOCK_FUNCTION block_backward(size_t n, const struct normalise *s, const float *
                 for (size_t k = 0; k < n; k++)
                     dh[k] += more[k];
             }
-            float power[BLOCK];
-            for (size_t k = 0; k < n; k++)
-                power[k] = function_exp_float(-((v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k]));
+            float *at = slopes == FIND ? NULL : slope + (i * s->width + j) * s->channels + first;
+            float power[BLOCK], along[BLOCK]; /* swish' */
+            if (slopes == KEPT)
+                memcpy(along, at, n * sizeof *along);
+            else {
+                for (size_t k = 0; k < n; k++)
+                    power[k] = function_exp_float(-((v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k]));
+                for (size_t k = 0; k < n; k++) {
+                    const float a = (v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k];
+                    const float sigmoid = 1.0f / (1.0f + power[k]);
+                    along[k] = sigmoid + a * sigmoid * (1.0f - sigmoid);
+                }
+            }
+            if (slopes == KEEP)
+                memcpy(at, along, n * sizeof *along);
             for (size_t k = 0; k < n; k++) {
                 const float xhat = v[k] * rstd[k] + offset[k];
-                const float a = xhat * gamma[k] + beta[k];
-                const float sigmoid = 1.0f / (1.0f + power[k]);
-                const float da = dh[k] * (sigmoid + a * sigmoid * (1.0f - sigmoid));
+                const float da = dh[k] * along[k];
                 dh[k] = da;
                 sum[k] += da;
                 product[k] += da * xhat;
@@ -182,15 +195,24 @@ BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *re
 
 void normalise_backward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
                         const float *beta, const float *mean, const float *rstd, const struct view *g,
-                        const struct view *second, const struct view *dy, float *gamma_gradient,
+                        const struct view *second, const struct view *dy, float *slope, int known, float *gamma_gradient,
                         float *beta_gradient, float *d_gradient, float *workspace) {
     const size_t c = s->channels;
     const struct gradient q = {rstd, gamma, beta, workspace, workspace + c, workspace + 2 * c, workspace + 3 * c,
                                workspace + 4 * c, workspace + 5 * c, workspace + 6 * c};
     for (size_t k = 0; k < c; k++)
         q.offset[k] = (d[k] - mean[k]) * rstd[k];
-#define CALL(n) block_backward(n, s, y + first, y_row, &q, g, second, dy, first)
-    FOR_BLOCKS(c, CALL);
+#define CALL(n) block_backward(n, FIND, s, y + first, y_row, &q, g, second, dy, slope, first)
+    if (!slope)
+        FOR_BLOCKS(c, CALL);
+#undef CALL
+#define CALL(n) block_backward(n, KEEP, s, y + first, y_row, &q, g, second, dy, slope, first)
+    if (slope && !known)
+        FOR_BLOCKS(c, CALL);
+#undef CALL
+#define CALL(n) block_backward(n, KEPT, s, y + first, y_row, &q, g, second, dy, slope, first)
+    if (slope && known)
+        FOR_BLOCKS(c, CALL);
 #undef CALL
     const size_t size = c / s->groups;
     const float count = (float)(size * s->height * s->width);

@@ -14,6 +14,8 @@ struct unet_cpu_workspace {
     float *joined[3];   /* [u, h] at sizes 0-2 */
     float *deepest;     /* h4 */
     float *mean[LEVELS], *rstd[LEVELS];
+    float *slope[LEVELS]; /* swish' of each level, for backward passes that need no weight gradient */
+    int slopes_known;     /* since the last forward pass */
     struct embedding_state state;
     /* gradients with respect to the same */
     float *d_single, *d_y[LEVELS], *d_wide[3], *d_joined[3], *d_deepest, *d_d;
@@ -49,6 +51,7 @@ static size_t arrays(struct unet_cpu_workspace *ws, float **list[64], size_t cou
         ARRAY(ws->d_y[l], batch * level_floats(u, l));
         ARRAY(ws->mean[l], batch * u->level[l].channels);
         ARRAY(ws->rstd[l], batch * u->level[l].channels);
+        ARRAY(ws->slope[l], batch * inside(&u->level[l]));
     }
     for (int s = 0; s < 3; s++) {
         ARRAY(ws->wide[s], batch * padded(&u->halo[s]));
@@ -162,6 +165,7 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
                              struct error *e) {
     const struct unet_cpu *u = ws->network;
     const size_t count = (size_t)n, single = padded(&u->outer);
+    ws->slopes_known = 0;
     embedding_forward(&u->embedding, count, t, &ws->state);
     for (size_t b = 0; b < count; b++) {
         copy_in(&u->outer, x + b * u->sites, ws->single + b * single);
@@ -219,7 +223,8 @@ static void normalise_level_backward(struct unet_cpu_workspace *ws, int l, size_
             g = half(level, ws->d_joined[s], b, 0);
         const size_t d = b * u->embedding.total + u->d_offset[l];
         normalise_backward(level, y.at, y.row, ws->state.d + d, gamma, beta, ws->mean[l] + b * c, ws->rstd[l] + b * c,
-                           &g, &second, &dy, gradient ? gradient + u->at_gamma[l] : NULL,
+                           &g, &second, &dy, gradient ? NULL : ws->slope[l] + b * inside(level), ws->slopes_known,
+                           gradient ? gradient + u->at_gamma[l] : NULL,
                            gradient ? gradient + u->at_beta[l] : NULL, ws->d_d + d, ws->vector);
         if (l > 3)
             halo_fill(&u->halo[s], ws->d_y[l] + b * padded(&u->halo[s]));
@@ -297,6 +302,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
         return status;
     normalise_level_backward(ws, 0, count, gradient);
     input_backward(ws, count, input_gradient, gradient);
+    ws->slopes_known = ws->slopes_known || !gradient;
     if (gradient)
         embedding_backward(&u->embedding, count, &ws->state, ws->d_d, gradient + u->at_embed,
                            gradient + u->at_embed_bias, gradient + u->at_dense, gradient + u->at_dense_bias,

@@ -1,5 +1,5 @@
-/* The network of 32x32, width 32, against the convolutions it is made of: a training step of 64 configurations, and
- * a step of the sampler. The bare convolutions are called with the same shapes, micro-batches and threads, and
+/* The network of 32x32, width 32, against the convolutions it is made of: a training step of 64 configurations, a
+ * step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are called with the same shapes, micro-batches and threads, and
  * nothing around them. */
 #include "tests/bench/bench.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "diffusion/flow.h"
 #include "diffusion/reverse.h"
 #include "diffusion/training.h"
 #include "network/convolution.h"
@@ -106,6 +107,7 @@ static enum status forward_pass(const struct bare *w, size_t thread, struct erro
     return status;
 }
 
+/* gradient of each convolution; NULL: none, as of a probe */
 static enum status backward_pass(const struct bare *w, size_t thread, float **gradient, struct error *e) {
     enum status status = STATUS_OK;
     for (int k = CONVOLUTIONS - 1; k >= 0 && status == STATUS_OK; k--) {
@@ -114,7 +116,7 @@ static enum status backward_pass(const struct bare *w, size_t thread, float **gr
         void *scratch = w->scratch[thread];
         status = k < 3 ? convolution_adjoint(c, scratch, d[D_NARROW], d[D_WIDE], e)
                        : convolution_forward(c, scratch, d[D_WIDE], d[D_NARROW], e);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && gradient)
             status = convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE], d[k < 3 ? D_NARROW : NARROW],
                                                  gradient[k], e);
     }
@@ -149,6 +151,32 @@ static enum status bare_forward(void *context, struct error *e) {
     return passes(w, w->forward_batches, false, e);
 }
 
+/* An evaluation of the likelihood of each micro-batch: one forward pass, and one backward pass a probe. */
+enum { PROBES = 10, EVALUATIONS = 6 };
+
+static enum status bare_likelihood(void *context, struct error *e) {
+    const struct bare *w = context;
+    enum status status = STATUS_OK;
+#pragma omp parallel num_threads(w->bench->threads)
+    {
+        const size_t thread = (size_t)omp_get_thread_num();
+        struct error own;
+        enum status s = STATUS_OK;
+        for (int i = 0; i < EVALUATIONS && s == STATUS_OK; i++) {
+            s = forward_pass(w, thread, &own);
+            for (int p = 0; p < PROBES && s == STATUS_OK; p++)
+                s = backward_pass(w, thread, NULL, &own);
+        }
+        if (s != STATUS_OK)
+#pragma omp critical(bench_error)
+        {
+            *e = own;
+            status = s;
+        }
+    }
+    return status;
+}
+
 /* --- training ------------------------------------------------------------------------------------ */
 
 struct steps {
@@ -179,7 +207,29 @@ static enum status draw(void *context, struct error *e) {
                        NULL, &never, NULL, e);
 }
 
-/* --- the two comparisons ------------------------------------------------------------------------- */
+/* --- likelihood ---------------------------------------------------------------------------------- */
+
+struct scores {
+    const struct bench *bench;
+    const struct score_model *model;
+    struct flow_settings settings;
+    const double *phi;
+};
+
+static enum status score_all(void *context, struct error *e) {
+    enum { MOST = 8192 };
+    static double log_q[MOST], error[MOST];
+    static int64_t evaluations[MOST];
+    static unsigned char done[MOST];
+    static const volatile sig_atomic_t never = 0;
+    const struct scores *d = context;
+    const size_t all = (size_t)d->bench->threads * SCORE_BATCH, count = all < MOST ? all : MOST;
+    memset(done, 0, count);
+    struct flow_result result = {log_q, error, evaluations, done, 0};
+    return flow_log_density(d->model, &d->settings, 0, count, d->bench->threads, d->phi, NULL, &result, &never, NULL, e);
+}
+
+/* --- the comparisons ------------------------------------------------------------------------- */
 
 static const struct bench_target none = {BENCH_NO_TARGET, 0};
 
@@ -274,6 +324,36 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
     return status;
 }
 
+/* As much work by Heun's method with Gaussian probes, and with signs and the control variate; everything that belongs to it is
+ * timed: the workers, the probes, the sums. */
+static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
+    const size_t repetitions = m->shape.stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
+    double *phi = malloc(count * V * sizeof *phi);
+    if (!phi)
+        return error_set(e, STATUS_FAILED, "out of memory");
+    random_normal(random_key(1, "bench", "likelihood"), 0, 0, phi, count * V);
+    struct scores runs[2];
+    struct bench_side sides[3] = {{bare_likelihood, bare}};
+    for (int i = 0; i < 2; i++) {
+        runs[i] = (struct scores){b, m, {.method = RUNGE_KUTTA_HEUN, .steps = EVALUATIONS / 2, .divergence = FLOW_PROBES,
+                                         .probes = PROBES, .signs = i, .control = i, .t_start = 1e-3, .seed = 1}, phi};
+        sides[1 + i] = (struct bench_side){score_all, &runs[i]};
+    }
+    double times[3][BENCH_REPETITIONS];
+    const enum status status = bench_time(sides, 3, repetitions, times, e);
+    for (size_t s = 0; s < 3 && status == STATUS_OK; s++) {
+        static const char *const what[] = {"bare convolutions of an evaluation, 10 probes", "likelihood, 10 Gaussian probes",
+                                           "likelihood, 10 signs, control variate"};
+        char text[96];
+        snprintf(text, sizeof text, "stride %d: %s", m->shape.stride, what[s]);
+        bench_row(b, text, (double)count * EVALUATIONS / bench_median(times[s], repetitions), "evaluations/s",
+                  s ? bench_median_ratio(times[0], times[s], repetitions) : NAN,
+                  s ? (struct bench_target){BENCH_AT_LEAST, 0.6} : none);
+    }
+    free(phi);
+    return status;
+}
+
 static enum status model_new(struct score_model *m, int stride, struct error *e) {
     *m = (struct score_model){.kind = SCORE_UNET, .sigma = 25, .factor = 1, .variance = 0.6, .kappa = 0.21,
                               .lambda = 0.022, .dimensions = 2, .extents = {L, L}, .volume = V,
@@ -303,6 +383,8 @@ enum status bench_network(struct bench *b, int stride, struct error *e) {
         status = compare_training(b, &m, &bare, fields, e);
     if (status == STATUS_OK)
         status = compare_sampler(b, &m, &bare, e);
+    if (status == STATUS_OK)
+        status = compare_likelihood(b, &m, &bare, e);
     bare_free(&bare);
     score_model_release(&m);
     free(fields);
