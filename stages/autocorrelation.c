@@ -12,11 +12,12 @@
  * published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the chains where they know it;
  * names, values, errors, tau_int, tau_int_error, error_method, configurations for the stage `table`, names being
  *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left out
- *   tau_right_abs_M, tau_right_mean_abs_phi          rightly
+ *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window did not close within half a chain
  *   abs_M, acceptance
  * thermalised as the chain is marked, or the long run where there is one. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,10 +167,11 @@ static enum status analyse_right(const struct parameters *p, struct work *w, str
     const struct estimator means = {.values = SERIES};
     enum status status = gamma_method(&series, &means, parameters_real(p, "window"), w->gamma, e);
     for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
+        const bool open = w->gamma[o].window == 0 || w->gamma[o].window >= r->length / 2 - 1;
         status = autocorrelation_function(r->series + o * N, r->count, r->length, room, w->gamma[o].window, w->rho + o * room,
                                           w->error + o * room, e);
-        w->gamma[o].tau_int *= (double)r->stride;
-        w->gamma[o].tau_int_error *= (double)r->stride;
+        w->gamma[o].tau_int *= open ? NAN : (double)r->stride;
+        w->gamma[o].tau_int_error *= open ? NAN : (double)r->stride;
     }
     return status == STATUS_OK ? status : error_prefix(e, "%s", r->path);
 }
@@ -273,7 +275,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_autocorrelation = {
     .name = "autocorrelation",
     .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and rightly",
-    .version = 1,
+    /* 2: NaN where the window stays open */
+    .version = 2,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

@@ -27,7 +27,7 @@ static const struct {
     {"acceptance_expected", "p_\\mathrm{acc}(w)", "acceptance rate of the independence chain in equilibrium, from the weights"},
     {"acceptance_gaussian", "\\mathrm{erfc}", "what it is for Gaussian log-weights, `erfc(sqrt(var_log_w)/2)`"},
     {"tau_int_abs_M", "\\tau_{|M|}", "integrated autocorrelation time of `|mean phi|` as published (A 4.14)"},
-    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method"},
+    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method; nan: longer than the run can tell"},
     {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}", "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published"},
     {"tau_right_mean_abs_phi", "\\tau_{|\\phi|}^{\\Gamma}", "the same from a long run by the Gamma method"},
 };

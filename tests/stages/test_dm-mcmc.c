@@ -232,6 +232,22 @@ static void test_stride(void **state) {
     npz_free(measured);
 }
 
+/* Chains that never move have no autocorrelation times, and no numbers that look like some. */
+static void test_frozen(void **state) {
+    (void)state;
+    assert_int_equal(run(&stage_ensemble, "frozen",
+                         (const char *[]){"--lattice=4x4", "--algorithm=metropolis-global", "--metropolis-step=1000", "--chains=4",
+                                          "--configurations=400", "--stride=1", "--test-chains=0", NULL}), 0);
+    assert_int_equal(run(&stage_autocorrelation, "frozen-times",
+                         (const char *[]){option("--fields=", "frozen", "artifact.npz"), "--configurations=100", "--t-max=20", NULL}), 0);
+    struct npz *times = open_artifact("frozen-times");
+    double error;
+    assert_true(isnan(value_of(times, "tau_int_abs_M", &error)) && isnan(error));
+    assert_true(isnan(value_of(times, "tau_right_abs_M", &error)) && isnan(error));
+    assert_true(value_of(times, "acceptance", &error) == 0);
+    npz_free(times);
+}
+
 /* --- bits ---------------------------------------------------------------------------------------- */
 
 static void run_case(size_t i, int threads, char folder[64]) {
@@ -270,7 +286,7 @@ static const char *digest_of_case(size_t i) {
 static void test_digests(void **state) {
     (void)state;
     assert_int_equal(stage_dm_mcmc.version, 1);
-    assert_int_equal(stage_autocorrelation.version, 1);
+    assert_int_equal(stage_autocorrelation.version, 2);
     assert_digests(3, run_case, digest_of_case);
 }
 
@@ -318,6 +334,7 @@ int main(void) {
         cmocka_unit_test(test_as_published),
         cmocka_unit_test(test_autocorrelation),
         cmocka_unit_test(test_stride),
+        cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_refusals),
