@@ -1,8 +1,10 @@
 # What all figures share: terminals, fonts, sizes, line styles. The plot stage loads it before a figure's own
 # style, having set:
 #   format    "svg", "png" or "pdf"
+#   output    the file to draw into, already set
 #   data      name of the data: blocks of columns, one block a dataset (index 0, 1, ...)
 #   blocks    number of datasets
+#   lines     number of blocks behind those, of one row each, to be drawn as lines across
 #   label     array of their labels, 1 ... blocks; "" for none
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose

@@ -35,6 +35,13 @@ static const struct parameter table[] = {
      .maximum = 100.0,
      .unit = "",
      .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51); 0: no autocorrelation."},
+    {.name = "first",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0.0,
+     .maximum = 1e9,
+     .unit = "configurations",
+     .help = "Measures the first so many configurations only, of a single chain or of independent ones; 0: all."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
@@ -321,8 +328,11 @@ static enum status allocate(const struct fields *fields, struct measurement *m, 
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    if (parameters_integer(p, "bins") == 1) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: bins = 1, expected 0 or at least 2", where);
+    static const char *const counts[] = {"bins", "first"};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (parameters_integer(p, counts[i]) == 1) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s = 1, expected 0 or at least 2", where, counts[i]);
+        }
     }
     return STATUS_OK;
 }
@@ -335,10 +345,26 @@ static void release(struct measurement *m) {
     free(m->propagator);
 }
 
+/* Keeps the first configurations alone. */
+static enum status take_first(size_t first, struct fields *fields, struct error *e) {
+    if (first == 0) {
+        return STATUS_OK;
+    }
+    if (first < 2 || first > fields->configurations || (fields->chains > 1 && !fields->independent)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
+                         "single chain expected", fields->path, fields->configurations, fields->chains, first);
+    }
+    fields->configurations = first;
+    fields->chains = fields->independent ? first : 1;
+    return STATUS_OK;
+}
+
 static enum status run(struct stage_context *c, struct error *e) {
     struct fields fields;
     struct measurement m = {0};
     enum status status = read_fields(stage_input(c, "fields", 0), &fields, e);
+    status = status ? status : take_first((size_t)parameters_integer(c->parameters, "first"), &fields, e);
     if (status != STATUS_OK) {
         return status;
     }

@@ -30,7 +30,13 @@ enum status block_histogram(const struct bins *bins, const double *x, size_t n, 
 enum status block_columns(const struct npz *npz, const struct report_list *members, struct block *block,
                           struct error *e);
 
-/* What these two made; a block of zeros is fine. */
+/* One row for each of `count` artifacts: x[i], then a column a member. A member is a scalar, the last element of a
+ * vector as "name[]", or an observable of an artifact that has names, values and errors: "chi2", and its error
+ * "chi2_error". */
+enum status block_points(const struct npz *const *npz, const double *x, size_t count, const struct report_list *members,
+                         struct block *block, struct error *e);
+
+/* What these made; a block of zeros is fine. */
 void block_free(struct block *block);
 
 /* Rows separated by line ends, columns by blanks; two empty lines behind them. */
@@ -39,8 +45,10 @@ void block_write_data(const struct block *block, FILE *out);
 /* Rows for a table: the label, a tab, the columns separated by tabs. */
 void block_write_rows(const struct block *block, const char *label, FILE *out);
 
+enum block_kind { BLOCK_COLUMNS, BLOCK_HISTOGRAM, BLOCK_POINTS };
+
 /* The line above such rows: "curve", then for a histogram of members[0] that name (the bins' centres), "count"
- * and "error", else the members, with "index" for "#". */
-void block_write_header(const struct report_list *members, bool histogram, FILE *out);
+ * and "error", for points "x" and the members, else the members, with "index" for "#". */
+void block_write_header(const struct report_list *members, enum block_kind kind, FILE *out);
 
 #endif
