@@ -34,12 +34,13 @@ set logscale x 2
 set format x "%.0f"
 unset mxtics
 set xrange [left:right] noextend
-set multiplot layout 2,2 margins 0.105,0.985,0.115,0.9 spacing 0.13,0.09
+set offsets 0, 0, graph 0.22, graph 0.06
+set multiplot layout 2,2 margins 0.105,0.985,0.115,0.97-0.042*(blocks+lines) spacing 0.13,0.09
 do for [p = 1:4] {
     set label 1 panel[p] at graph 0.04, graph 0.91
     set xlabel (p > 2 ? (xlabel eq "" ? "configurations" : xlabel) : "")
     if (p == 1) {
-        set key at screen 0.5, screen 0.985 center top horizontal samplen 1.6 width 1
+        set key at screen 0.5, screen 0.995 center top vertical Left reverse samplen 1.8
     } else { unset key }
     plot for [i = 1:lines] '+' using 1:(value[4 * (i - 1) + p] - error[4 * (i - 1) + p]):(value[4 * (i - 1) + p] + error[4 * (i - 1) + p]) with filledcurves fillcolor rgb shade(i) fillstyle transparent solid 0.25 noborder notitle, \
          for [i = 1:lines] '+' using 1:(value[4 * (i - 1) + p]) with lines linecolor rgb shade(i) dashtype i title name(blocks + i), \
