@@ -1,5 +1,5 @@
-/* Stage `ensemble`: configurations of phi^4 theory (A 4.2) from Markov chains: hybrid Monte Carlo, local
- * Metropolis or Langevin (src/lattice/ensemble.h).
+/* Stage `ensemble`: configurations of phi^4 theory (A 4.2) from Markov chains: hybrid Monte Carlo, local or global
+ * Metropolis, Langevin or cluster flips (src/lattice/ensemble.h).
  *
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
  * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
@@ -22,9 +22,14 @@ static const struct parameter parameters[] = {
      .help = "Hopping parameter of the action A 4.2."},
     {.name = "lambda", .type = PARAMETER_REAL, .default_value = "0.022", .minimum = 0, .maximum = 1e6,
      .help = "Quartic coupling of the action A 4.2."},
-    {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc", .choices = "hmc|metropolis|langevin",
-     .help = "Hybrid Monte Carlo with leapfrog trajectories; sweeps of single-site Metropolis; or the Langevin "
-             "equation A 2.15 with noise of variance 2 dt, which has errors of order dt."},
+    {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc",
+     .choices = "hmc|metropolis|langevin|cluster|metropolis-global",
+     .help = "Hybrid Monte Carlo with leapfrog trajectories; sweeps of single-site Metropolis; the Langevin "
+             "equation A 2.15 with noise of variance 2 dt, which has errors of order dt; cluster: a sweep of "
+             "single-site Metropolis and a Swendsen-Wang sweep that flips clusters of signs, right at criticality and "
+             "in the broken phase, too; or metropolis-global, the comparison of A: every site is proposed a shift by "
+             "metropolis-step times N(0,1), published: metropolis-step = 1, and the whole is accepted or not (at "
+             "32x32 practically never)."},
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
      .help = "Configurations in all."},
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
@@ -43,7 +48,8 @@ static const struct parameter parameters[] = {
     {.name = "leapfrog-steps", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e6,
      .help = "Leapfrog steps of an HMC trajectory."},
     {.name = "metropolis-step", .type = PARAMETER_REAL, .default_value = "2", .minimum = 1e-9, .maximum = 1e6,
-     .help = "A proposal moves a site by a number uniform within plus and minus this."},
+     .help = "A proposal of metropolis and cluster moves a site by a number uniform within plus and minus this; of "
+             "metropolis-global, every site by this times N(0,1), published: 1."},
     {.name = "langevin-step", .type = PARAMETER_REAL, .default_value = "0.01", .minimum = 1e-12, .maximum = 10,
      .unit = "Langevin time", .help = "Step dt of the Langevin equation."},
     {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
@@ -100,7 +106,9 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
                 .theory = read_theory(p),
                 .algorithm = parameters_is(p, "algorithm", "hmc")          ? SAMPLER_HMC
                              : parameters_is(p, "algorithm", "metropolis") ? SAMPLER_METROPOLIS
-                                                                           : SAMPLER_LANGEVIN,
+                             : parameters_is(p, "algorithm", "cluster")    ? SAMPLER_CLUSTER
+                             : parameters_is(p, "algorithm", "metropolis-global") ? SAMPLER_METROPOLIS_GLOBAL
+                                                                                  : SAMPLER_LANGEVIN,
                 .start = parameters_is(p, "start", "hot") ? SAMPLER_HOT : SAMPLER_COLD,
                 .trajectory_length = parameters_real(p, "trajectory-length"),
                 .leapfrog_steps = (size_t)parameters_integer(p, "leapfrog-steps"),
@@ -282,7 +290,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_ensemble = {
     .name = "ensemble",
-    .summary = "phi^4 configurations from Markov chains (hybrid Monte Carlo, Metropolis, Langevin)",
+    .summary = "phi^4 configurations from Markov chains (hybrid Monte Carlo, Metropolis, Langevin, clusters)",
     .version = 2,
     .uses_backend = false,
     .parameters = parameters,

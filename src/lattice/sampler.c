@@ -1,4 +1,5 @@
-/* The three Markov chains of sampler.h: hybrid Monte Carlo (A section 4.1), local Metropolis, Langevin (A 2.15). */
+/* The Markov chains of sampler.h: hybrid Monte Carlo (A section 4.1), Metropolis of single sites and of the whole
+ * field, Langevin (A 2.15); cluster flips are in cluster.c. */
 #include "lattice/sampler.h"
 
 #include <math.h>
@@ -6,21 +7,23 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "lattice/cluster.h"
 
 enum { LANES = LATTICE_LANES };
 
 struct sampler {
     const struct geometry *geometry;
     struct sampler_settings settings;
-    struct random_key start_key, move_key, accept_key;
+    struct random_key start_key, move_key, accept_key, bond_key, flip_key;
     uint64_t first, step;
     double *phi;
-    double *momentum; /* HMC: momenta. Langevin: the increment. Metropolis: two uniforms a site. */
-    double *old;      /* HMC: field at the start of a trajectory */
-    double *before;   /* HMC: energy of each row at the start, and at the end */
+    double *momentum; /* HMC: momenta. Langevin, global: the increment. Local Metropolis: two uniforms a site. */
+    double *old;      /* HMC, global: field at the start of a step */
+    double *before;   /* HMC: energy of each row at the start, and (global, too) at the end */
     double *after;
-    double *action; /* HMC: action of each row of the current field */
+    double *action; /* HMC, global: action of each row of the current field */
     double *workspace;
+    struct cluster_flips *cluster;
     uint64_t counted; /* proposals a chain since sampler_forget */
     double accepted[LANES];
     double exp_minus_dH[LANES]; /* sum over trajectories */
@@ -35,6 +38,15 @@ static double *lanes_new(size_t sites) {
     return p;
 }
 
+static int proposes_locally(enum sampler_algorithm a) {
+    return a == SAMPLER_METROPOLIS || a == SAMPLER_CLUSTER;
+}
+
+/* Whether a step changes the whole field, to be taken or not by the change of its action. */
+static int proposes_whole(enum sampler_algorithm a) {
+    return a == SAMPLER_HMC || a == SAMPLER_METROPOLIS_GLOBAL;
+}
+
 struct sampler *sampler_new(const struct geometry *g, const struct sampler_settings *settings) {
     struct sampler *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -42,21 +54,31 @@ struct sampler *sampler_new(const struct geometry *g, const struct sampler_setti
     }
     s->geometry = g;
     s->settings = *settings;
-    static const char *const move[] = {"momentum", "metropolis", "langevin"};
+    static const char *const move[] = {
+        [SAMPLER_HMC] = "momentum",    [SAMPLER_METROPOLIS] = "metropolis",     [SAMPLER_LANGEVIN] = "langevin",
+        [SAMPLER_CLUSTER] = "cluster", [SAMPLER_METROPOLIS_GLOBAL] = "global",
+    };
+    const int local = proposes_locally(settings->algorithm), whole = proposes_whole(settings->algorithm);
     s->start_key = random_key(settings->seed, "ensemble", "start");
     s->move_key = random_key(settings->seed, "ensemble", move[settings->algorithm]);
     s->accept_key = random_key(settings->seed, "ensemble", "accept");
+    s->bond_key = random_key(settings->seed, "ensemble", "bonds");
+    s->flip_key = random_key(settings->seed, "ensemble", "flips");
     s->phi = lanes_new(g->volume);
-    s->momentum = lanes_new(settings->algorithm == SAMPLER_METROPOLIS ? 2 * g->volume : g->volume);
+    s->momentum = lanes_new(local ? 2 * g->volume : g->volume);
     s->workspace = lanes_new(g->row);
-    if (settings->algorithm == SAMPLER_HMC) {
+    if (settings->algorithm == SAMPLER_CLUSTER) {
+        s->cluster = cluster_flips_new(g);
+    }
+    if (whole) {
         s->old = lanes_new(g->volume);
         s->before = lanes_new(g->rows);
         s->after = lanes_new(g->rows);
         s->action = lanes_new(g->rows);
     }
     const int missing = s->phi == NULL || s->momentum == NULL || s->workspace == NULL ||
-                        (settings->algorithm == SAMPLER_HMC &&
+                        (settings->algorithm == SAMPLER_CLUSTER && s->cluster == NULL) ||
+                        (whole &&
                          (s->old == NULL || s->before == NULL || s->after == NULL || s->action == NULL));
     if (missing) {
         sampler_free(s);
@@ -74,6 +96,7 @@ void sampler_free(struct sampler *s) {
         free(s->after);
         free(s->action);
         free(s->workspace);
+        cluster_flips_free(s->cluster);
         free(s);
     }
 }
@@ -95,7 +118,7 @@ void sampler_begin(struct sampler *s, uint64_t first) {
             s->phi[i] = sign[i % LANES] < 0.5 ? -minimum : minimum;
         }
     }
-    if (s->settings.algorithm == SAMPLER_HMC) {
+    if (proposes_whole(s->settings.algorithm)) {
         lanes_action_rows(g, theory, s->phi, s->action);
     }
     sampler_forget(s);
@@ -109,32 +132,15 @@ void sampler_forget(struct sampler *s) {
     }
 }
 
-/* One trajectory of hybrid Monte Carlo. */
-static void trajectory(struct sampler *s) {
+/* Takes the field of the end of a step, or, chain by chain, the one of its start again. dH is the change of the
+ * energy so far; that of the action, row by row, is added here: H itself is of order V, its change of order 1. */
+static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     const struct geometry *g = s->geometry;
-    const struct phi4 *theory = &s->settings.theory;
-    const size_t steps = s->settings.leapfrog_steps;
-    const double step = s->settings.trajectory_length / (double)steps;
-    const size_t field_size = g->volume * LANES;
     const size_t rows = g->rows * LANES;
-
-    random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
-    memcpy(s->old, s->phi, field_size * sizeof *s->old);
-    lanes_kinetic_rows(g, s->momentum, s->before);
-
-    lanes_leapfrog(g, theory, step, steps, s->phi, s->momentum, s->workspace);
-
-    /* dH is summed from the changes of the rows: H itself is of order V, its change of order 1. */
-    double dH[LANES] = {0};
-    lanes_kinetic_rows(g, s->momentum, s->after);
-    for (size_t i = 0; i < rows; i++) {
-        dH[i % LANES] += s->after[i] - s->before[i];
-    }
-    lanes_action_rows(g, theory, s->phi, s->after);
+    lanes_action_rows(g, &s->settings.theory, s->phi, s->after);
     for (size_t i = 0; i < rows; i++) {
         dH[i % LANES] += s->after[i] - s->action[i];
     }
-
     double uniform[LANES];
     random_uniform_lanes(s->accept_key, s->first, s->step, uniform, 1);
     int accept[LANES], all = 1;
@@ -150,13 +156,45 @@ static void trajectory(struct sampler *s) {
         s->action[i] = accept[i % LANES] ? s->after[i] : s->action[i];
     }
     if (!all) {
-        for (size_t i = 0; i < field_size; i += LANES) {
+        for (size_t i = 0; i < g->volume * LANES; i += LANES) {
             for (int l = 0; l < LANES; l++) {
                 const size_t j = i + (size_t)l;
                 s->phi[j] = accept[l] ? s->phi[j] : s->old[j];
             }
         }
     }
+}
+
+/* One trajectory of hybrid Monte Carlo. */
+static void trajectory(struct sampler *s) {
+    const struct geometry *g = s->geometry;
+    const size_t steps = s->settings.leapfrog_steps;
+    const double step = s->settings.trajectory_length / (double)steps;
+
+    random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
+    memcpy(s->old, s->phi, g->volume * LANES * sizeof *s->old);
+    lanes_kinetic_rows(g, s->momentum, s->before);
+
+    lanes_leapfrog(g, &s->settings.theory, step, steps, s->phi, s->momentum, s->workspace);
+
+    double dH[LANES] = {0};
+    lanes_kinetic_rows(g, s->momentum, s->after);
+    for (size_t i = 0; i < g->rows * LANES; i++) {
+        dH[i % LANES] += s->after[i] - s->before[i];
+    }
+    accept_or_restore(s, dH);
+}
+
+/* Every site shifted by a normal number, all or nothing. */
+static void shift(struct sampler *s) {
+    const struct geometry *g = s->geometry;
+    random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
+    memcpy(s->old, s->phi, g->volume * LANES * sizeof *s->old);
+    for (size_t i = 0; i < g->volume * LANES; i++) {
+        s->phi[i] += s->settings.metropolis_step * s->momentum[i];
+    }
+    double dS[LANES] = {0};
+    accept_or_restore(s, dS);
 }
 
 /* One sweep over the sites in order. Every lane is a chain of its own, so nothing is gained by a
@@ -222,6 +260,14 @@ void sampler_advance(struct sampler *s, uint64_t steps) {
             break;
         case SAMPLER_LANGEVIN:
             langevin(s);
+            break;
+        case SAMPLER_CLUSTER:
+            sweep(s);
+            cluster_flips_sweep(s->cluster, s->settings.theory.kappa, s->bond_key, s->flip_key, s->first, s->step,
+                                s->phi);
+            break;
+        case SAMPLER_METROPOLIS_GLOBAL:
+            shift(s);
             break;
         }
         s->step++;

@@ -1,4 +1,4 @@
-/* Markov chains of phi^4 theory: hybrid Monte Carlo, local Metropolis, Langevin.
+/* Markov chains of phi^4 theory: hybrid Monte Carlo, Metropolis (local and global), Langevin, cluster flips.
  *
  * A sampler holds LATTICE_LANES chains, numbered consecutively, in double precision. All random numbers come
  * from the key (seed, "ensemble", purpose) and the counter (chain, step, site), so a chain is the same
@@ -16,6 +16,9 @@ enum sampler_algorithm {
     SAMPLER_HMC,        /* a step: momenta from N(0,1), leapfrog, accept with min(1, exp(-dH)) */
     SAMPLER_METROPOLIS, /* a step: one sweep, every site in order is proposed phi + uniform(-step, step) */
     SAMPLER_LANGEVIN,   /* a step: phi += dt force + sqrt(2 dt) noise, A 2.15 with alpha = 1; no rejection */
+    SAMPLER_CLUSTER,    /* a step: one sweep of SAMPLER_METROPOLIS, then one of cluster.h; any phase */
+    SAMPLER_METROPOLIS_GLOBAL, /* a step: the proposal phi + step * N(0,1) at every site, taken whole or not at all;
+                                * the comparison of A has step = 1, and no chance beyond the smallest lattices */
 };
 
 enum sampler_start {
@@ -29,7 +32,7 @@ struct sampler_settings {
     enum sampler_start start;
     double trajectory_length; /* HMC */
     size_t leapfrog_steps;    /* HMC */
-    double metropolis_step;
+    double metropolis_step; /* both kinds of Metropolis, and the local part of the cluster algorithm */
     double langevin_step;
     uint64_t seed;
 };
@@ -43,11 +46,11 @@ void sampler_free(struct sampler *s);
 /* Puts chains first .. first + LATTICE_LANES - 1 at their start, with step 0 and empty statistics. */
 void sampler_begin(struct sampler *s, uint64_t first);
 
-/* Advances all chains by `steps` trajectories, sweeps or Langevin steps. */
+/* Advances all chains by `steps` steps of the algorithm. */
 void sampler_advance(struct sampler *s, uint64_t steps);
 
 /* Statistics since sampler_begin or the last call of sampler_forget: the fraction of accepted proposals (1 for
- * Langevin) and, for HMC, the mean of exp(-dH) over all trajectories, accepted or not (else NaN).
+ * Langevin; of the local ones for cluster) and, for HMC, the mean of exp(-dH) over all trajectories, accepted or not (else NaN).
  * NaN when there was no step. */
 void sampler_forget(struct sampler *s);
 void sampler_statistics(const struct sampler *s, double acceptance[LATTICE_LANES],

@@ -138,8 +138,10 @@ static void digests(void **state) {
         {"hmc", "e76c2b46e27032e2d45ca587e9ee919672b7789cf9da3261dbe91a2efd48c570"},
         {"metropolis", "c0992bf2f30b012a23c7f29459275f1c8b728682a6e8020fce76f9c8c4bc9b63"},
         {"langevin", "5ef87657269ed829d8d10ba7f3750052a4d07816e06c33a00cbe82c06a8b4da9"},
+        {"cluster", "aaaacfc61b1caa8e6ee98da9b195554ffb3b12fe7dcecc1927e07464254df9b5"},
+        {"metropolis-global", "310acd4c1f1e1cfbc9087838dbb6d13b318d6610b85464fafda31036f8c1bc40"},
     };
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char algorithm[64], name[64], hex[65];
         snprintf(algorithm, sizeof algorithm, "--algorithm=%s", cases[i][0]);
         for (int threads = 1; threads <= 2; threads++) {
@@ -176,7 +178,7 @@ static void refusals(void **state) {
         {"--lattice=65536,65536", "2^31 sites", 2},
         {"--lattice=2,2,2,2,2,2,2,2", "8 dimensions found", 2},
         {"--lambda=-1", "lambda", 2},
-        {"--algorithm=heatbath", "hmc|metropolis|langevin", 2},
+        {"--algorithm=heatbath", "hmc|metropolis|langevin|cluster|metropolis-global", 2},
         {"--thermalisation=0", "thermalisation", 2},
         {"--kapa=0.2", "kappa", 2},
     };
