@@ -8,6 +8,7 @@
 #   label     array of their labels, 1 ... blocks; "" for none
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
+#   remark                  a text for the lower left corner, or ""
 #   unthermalised           1 where data rest on an ensemble that failed its thermalisation tests (label: †)
 #   bin_width               of a histogram, else 0
 #   gaussian                standard deviation of a Gaussian to compare with, 0 for none
@@ -50,7 +51,7 @@ set samples 400
 set bars small
 set pointintervalbox 0.01 # no white rings around points with errors
 unset key
-if (unthermalised) {
-    set label 99 "† not in equilibrium" at screen 0.995, screen 0.015 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
-}
+small = ",".(format eq "svg" ? "7.5" : format eq "png" ? "5" : "4")
+if (unthermalised) { set label 99 "† not in equilibrium" at screen 0.995, screen 0.018 right font small }
+if (remark ne "") { set label 98 remark at screen 0.005, screen 0.018 left font small textcolor rgb dark }
 if (title ne "") { set title title }

@@ -40,6 +40,8 @@ static const struct parameter parameters[] = {
     {.name = "curves", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 100,
      .help = "Of kind = points: curves, whose data follow each other; there is a label for each curve then."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
+    {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
+     .help = "A line in small letters in the lower left corner; profiles say there at what scale it was computed."},
     {.name = "xlabel", .type = PARAMETER_TEXT, .default_value = "",
      .help = "Label of the x axis; empty: the style's own."},
     {.name = "ylabel", .type = PARAMETER_TEXT, .default_value = "",
@@ -227,7 +229,7 @@ static enum status write_load(const char *path, FILE *out, struct error *e) {
 }
 
 static enum status write_script(const struct figure *f, const char *output, FILE *out, struct error *e) {
-    static const char *const texts[] = {"title", "xlabel", "ylabel"};
+    static const char *const texts[] = {"title", "xlabel", "ylabel", "remark"};
     bool failed = false;
     write_string("format", strrchr(output, '.') + 1, out);
     write_string("output", output, out);

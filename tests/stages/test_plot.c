@@ -121,11 +121,11 @@ static void marked(void **state) {
     snprintf(young, sizeof young, "--data=%s", path);
     assert_int_equal(run_stage(&stage_plot,
                                (const char *const[]){output("marked"), young, rows[0], "--kind=histogram",
-                                                     "--style=figures/magnetization.gp", "--labels=young|old", NULL},
+                                                     "--style=figures/magnetization.gp", "--labels=young|old", "--remark=at a small scale", NULL},
                                NULL),
                      0);
     read_figure("marked", "svg", &data, &size);
-    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && !strstr(data, "old †"));
+    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && strstr(data, "at a small scale") && !strstr(data, "old †"));
     free(data);
     read_figure("histogram", "svg", &data, &size);
     assert_null(strstr(data, "†"));
