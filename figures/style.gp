@@ -10,6 +10,7 @@
 #   title, xlabel, ylabel   texts, "" where the style is to choose
 #   remark                  a text for the lower left corner, or ""
 #   unthermalised           1 where data rest on an ensemble that failed its thermalisation tests (label: †)
+#   columns                 of kind = fields: images side by side, blocks row by row; else 0
 #   bin_width               of a histogram, else 0
 #   gaussian                standard deviation of a Gaussian to compare with, 0 for none
 # The figure is as wide as a column of a journal, 8.6 cm, and its letters about 7 points high.

@@ -23,9 +23,11 @@ static const struct parameter parameters[] = {
     {.name = "style", .type = PARAMETER_FILE, .help = "The gnuplot script that draws the figure."},
     {.name = "common", .type = PARAMETER_FILE, .default_value = "figures/style.gp",
      .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
-    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points",
+    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields",
      .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
-             "are, one a column; or a point for each artifact (columns x, members), several curves of equally many."},
+             "are, one a column; or a point for each artifact (columns x, members), several curves of equally many; "
+             "or two-dimensional fields as images, one artifact, members \"snapshots,snapshot-times\": a row a configuration, a "
+             "column a time."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
              "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only."},
@@ -77,6 +79,10 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
                          parameters_is(p, "kind", "histogram") ? "one, for kind = histogram" : "at least one");
     }
+    if (count != 2 && parameters_is(p, "kind", "fields")) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected two for kind = fields, the "
+                         "snapshots and their times", where, count);
+    }
     return STATUS_OK;
 }
 
@@ -85,6 +91,7 @@ struct figure {
     const struct parameters *parameters;
     struct report_list members, labels;
     size_t blocks, lines; /* the last blocks are lines across */
+    size_t columns;       /* of images, where the blocks are such: row by row */
     enum block_kind kind;
     struct block *block;
     size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
@@ -170,7 +177,41 @@ static enum status fill_points(struct stage_context *c, struct figure *f, struct
     return s;
 }
 
+/* As many blocks as there are images: the arrays of the figure are made longer. */
+static enum status fill_images(struct stage_context *c, struct figure *f, struct error *e) {
+    const struct npz *npz = stage_input(c, "data", 0);
+    const struct npz_array *snapshots;
+    double *times;
+    enum status s = block_snapshots(npz, &f->members, &snapshots, &times, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const bool failed = f->failed[0];
+    const size_t rows = snapshots->shape[1], images = snapshots->shape[0] * rows;
+    free(f->entries);
+    free(f->failed);
+    free(f->block);
+    f->columns = snapshots->shape[0];
+    f->blocks = images;
+    f->entries = calloc(images + 1, sizeof *f->entries);
+    f->failed = calloc(images + 1, sizeof *f->failed);
+    f->block = calloc(images + 1, sizeof *f->block);
+    if (f->entries == NULL || f->failed == NULL || f->block == NULL) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    for (size_t i = 0; i < images && s == STATUS_OK; i++) {
+        s = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
+        f->entries[i] = f->block[i].rows;
+        f->failed[i] = failed;
+    }
+    free(times);
+    return s;
+}
+
 static enum status fill_blocks(struct stage_context *c, struct figure *f, struct error *e) {
+    if (f->kind == BLOCK_IMAGES) {
+        return fill_images(c, f, e);
+    }
     if (f->kind == BLOCK_POINTS) {
         return fill_points(c, f, e);
     }
@@ -247,7 +288,7 @@ static enum status write_script(const struct figure *f, const char *output, FILE
         fprintf(out, "%s\n", marked ? ".\" " REPORT_MARK "\"" : "");
         failed = failed || f->failed[i];
     }
-    fprintf(out, "unthermalised = %d\n", failed);
+    fprintf(out, "unthermalised = %d\ncolumns = %zu\n", failed, f->columns);
     fprintf(out, "bin_width = %.17g\ngaussian = %.17g\n", f->bin_width, f->gaussian);
     enum status s = STATUS_OK;
     if (parameters_text(f->parameters, "common")[0] != '\0') {
@@ -368,6 +409,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct figure f = {.parameters = p,
                        .kind = parameters_is(p, "kind", "histogram") ? BLOCK_HISTOGRAM
                                : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
+                               : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
                                                                      : BLOCK_COLUMNS};
     f.lines = stage_input_count(c, "lines");
     f.blocks = f.kind == BLOCK_POINTS ? curves + f.lines : data;
@@ -384,6 +426,10 @@ static enum status run(struct stage_context *c, struct error *e) {
     }
     if (s == STATUS_OK && f.kind != BLOCK_POINTS && f.lines > 0) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");
+    }
+    if (s == STATUS_OK && f.kind == BLOCK_IMAGES && (data != 1 || parameters_text(p, "labels")[0] != '\0')) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found %zu data%s, expected one artifact without labels for kind = fields",
+                      data, parameters_text(p, "labels")[0] != '\0' ? " and labels" : "");
     }
     for (size_t i = 0; i < data + f.lines && s == STATUS_OK; i++) {
         int64_t thermalised = 1;

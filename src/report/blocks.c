@@ -184,6 +184,47 @@ enum status block_points(const struct npz *const *npz, const double *x, size_t c
     return s;
 }
 
+enum status block_snapshots(const struct npz *npz, const struct report_list *members,
+                            const struct npz_array **snapshots, double **times, struct error *e) {
+    size_t count = 0;
+    *times = NULL;
+    enum status s = npz_require(npz, members->item[0], NPZ_FLOAT32, 4, snapshots, e);
+    if (s == STATUS_OK) {
+        s = block_numbers(npz, members->item[1], times, &count, e);
+    }
+    if (s == STATUS_OK && count != (*snapshots)->shape[0]) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
+                      npz_path(npz), members->item[1], count, (*snapshots)->shape[0], members->item[0]);
+    }
+    for (size_t i = 0; i < (s == STATUS_OK ? (*snapshots)->count : 0) && s == STATUS_OK; i++) {
+        if (!isfinite(((const float *)(*snapshots)->data)[i])) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found a number that is not finite, expected fields",
+                          npz_path(npz), members->item[0]);
+        }
+    }
+    if (s != STATUS_OK) {
+        free(*times);
+        *times = NULL;
+    }
+    return s;
+}
+
+enum status block_image(const struct npz *npz, const struct npz_array *snapshots, const double *times, size_t column,
+                        size_t row, struct block *block, struct error *e) {
+    const size_t height = snapshots->shape[2], width = snapshots->shape[3];
+    enum status s = allocate(block, 5, height * width, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s", npz_path(npz));
+    }
+    const float *phi = (const float *)snapshots->data + (column * snapshots->shape[1] + row) * height * width;
+    for (size_t i = 0; i < height * width; i++) {
+        const double values[5] = {times[column], (double)(row + 1), (double)(i / width), (double)(i % width),
+                                  (double)phi[i]};
+        memcpy(block->x + 5 * i, values, sizeof values);
+    }
+    return STATUS_OK;
+}
+
 void block_free(struct block *block) {
     free(block->x);
     *block = (struct block){0};
@@ -211,6 +252,10 @@ void block_write_rows(const struct block *block, const char *label, FILE *out) {
 }
 
 void block_write_header(const struct report_list *members, enum block_kind kind, FILE *out) {
+    if (kind == BLOCK_IMAGES) {
+        fputs("curve\ttime\tconfiguration\tx1\tx2\tfield\n", out);
+        return;
+    }
     fputs(kind == BLOCK_POINTS ? "curve\tx" : "curve", out);
     for (size_t c = 0; c < members->count; c++) {
         fprintf(out, "\t%s", is_index(members->item[c]) ? "index" : members->item[c]);
