@@ -51,9 +51,9 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = "ensemble|sample|observables|train|likelihood", .required = true, .many = true,
+    {.name = "data", .stages = NULL, .required = true, .many = true,
      .help = "The artifacts to draw, in the order of the labels."},
-    {.name = "lines", .stages = "ensemble|sample|observables|train|likelihood", .required = false, .many = true,
+    {.name = "lines", .stages = NULL, .required = false, .many = true,
      .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the curves."},
     {.name = "reference", .stages = "observables", .required = false, .many = false,
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},

@@ -27,7 +27,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "rows", .stages = "observables|domains", .required = true, .many = true,
+    {.name = "rows", .stages = NULL, .required = true, .many = true,
      .help = "The rows of the table, in order."},
 };
 

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/sum.h"
 #include "diffusion/schedule.h"
+#include "lattice/fourier.h"
 
 /* What all workers share. */
 struct job {
@@ -21,6 +22,7 @@ struct job {
     const double *fields;    /* input of log_density */
     struct flow_result *result;
     struct random_key prior, probe;
+    struct fourier *fourier; /* control variate only */
     const volatile sig_atomic_t *interrupted;
     struct progress *progress;
     size_t next, failed;     /* next configuration; the first that failed, else count */
@@ -33,6 +35,7 @@ struct place {
     size_t item;
     struct runge_kutta *solver;
     float *probes; /* probes x V */
+    double *power; /* probes x V, |v(p)|^2/V: control variate only */
 };
 
 struct worker {
@@ -41,6 +44,7 @@ struct worker {
     float *phi, *out, *probe, *product; /* SCORE_BATCH x V */
     double *derivative, *terms;         /* V + quadratures; V or probes, whichever is more */
     double *traces;                     /* SCORE_BATCH x quadratures */
+    double *transform;                  /* workspace of the control variate's Fourier transform, or NULL */
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
@@ -87,6 +91,11 @@ static enum status move_in(const struct job *j, struct worker *w, struct place *
     }
     if (j->settings->divergence == FLOW_PROBES)
         draw_probes(j, item, place->probes);
+    for (size_t p = 0; j->fourier && p < j->quadratures; p++) {
+        for (size_t i = 0; i < V; i++)
+            w->terms[i] = (double)place->probes[p * V + i];
+        fourier_power(j->fourier, w->terms, place->power + p * V, w->transform);
+    }
     place->item = item;
     place->busy = true;
     runge_kutta_start(place->solver, j->from, j->to, start, j->settings->steps, j->settings->tolerance);
@@ -145,6 +154,13 @@ static double closed_trace(const struct score_model *m, double s, double *terms)
     return sum_tree(terms, m->volume);
 }
 
+/* What the control variate adds to the estimate of a probe: the trace of the Wiener filter less its estimate by this probe. */
+static double control(const struct score_model *m, double s, const double *power, double *terms) {
+    for (size_t p = 0; p < m->volume; p++)
+        terms[p] = s / (m->propagator[p] + s * s) * (power[p] - 1);
+    return sum_tree(terms, m->volume);
+}
+
 /* traces[b x quadratures] of n configurations that were just evaluated; busy[b] are their places. */
 static enum status find_traces(const struct job *j, struct worker *w, int n, struct place *const *busy,
                                const double *t, struct error *e) {
@@ -161,6 +177,8 @@ static enum status find_traces(const struct job *j, struct worker *w, int n, str
             for (size_t i = 0; i < V; i++)
                 w->terms[i] = (double)w->probe[b * V + i] * (double)w->product[b * V + i];
             w->traces[b * q + p] = sum_tree(w->terms, V);
+            if (j->fourier)
+                w->traces[b * q + p] += control(m, schedule_noise(m->sigma, t[b]), busy[b]->power + p * V, w->terms);
         }
     }
     if (j->settings->divergence != FLOW_EXACT)
@@ -265,6 +283,8 @@ static void worker_release(struct worker *w) {
     for (int b = 0; b < SCORE_BATCH; b++)
         runge_kutta_free(w->places[b].solver);
     free(w->places[0].probes);
+    free(w->places[0].power);
+    free(w->transform);
     free(w->phi);
     free(w->derivative);
 }
@@ -280,13 +300,20 @@ static enum status worker_prepare(const struct job *j, struct score *score, stru
     w->phi = malloc(4 * room * sizeof *w->phi);
     w->places[0].probes = malloc((room * probes + 1) * sizeof *w->phi);
     w->derivative = malloc((2 * V + (2 + SCORE_BATCH) * q) * sizeof *w->derivative);
+    if (j->fourier) {
+        w->places[0].power = malloc((room * probes + 1) * sizeof *w->transform);
+        w->transform = malloc(fourier_workspace(j->fourier) * sizeof *w->transform);
+        complete = complete && w->places[0].power && w->transform;
+    }
     if (!complete || !w->phi || !w->places[0].probes || !w->derivative)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     w->out = w->phi + room;
     w->probe = w->phi + 2 * room;
     w->product = w->phi + 3 * room;
-    for (size_t b = 1; b < SCORE_BATCH; b++)
+    for (size_t b = 1; b < SCORE_BATCH; b++) {
         w->places[b].probes = w->places[0].probes + b * probes * V;
+        w->places[b].power = j->fourier ? w->places[0].power + b * probes * V : NULL;
+    }
     w->terms = w->derivative + V + q;
     w->traces = w->terms + V + q;
     return score_worker_new(score, &w->score, e);
@@ -355,11 +382,14 @@ static enum status flow(struct job *j, int threads, struct error *e) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     struct score *score = NULL;
     status = score_new(m, &score, e);
+    if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
+        status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
     if (status == STATUS_OK)
         status = run(j, score, workers, threads, e);
     for (int i = 0; i < threads; i++)
         worker_release(&workers[i]);
     free(workers);
+    fourier_free(j->fourier);
     score_free(score);
     return status;
 }

@@ -14,7 +14,9 @@
  *
  * Divergence, of J the Jacobian of s(t) score:
  *   probes     Skilling-Hutchinson: mean over probes of v.J^T v, v fixed along one solve: normal, or signs (Rademacher,
- *              of less variance). They share one forward pass.
+ *              of less variance). They share one forward pass. With the Wiener filter as control variate,
+ *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
+ *              with the same mean but only the noise of what the model differs by from the score of a Gaussian field.
  *   exact      V unit vectors
  *   closed     gaussian models only: the sum of -s/(G(p) + s^2)
  *
@@ -39,6 +41,7 @@ struct flow_settings {
     enum flow_divergence divergence;
     size_t probes;    /* >= 1, with FLOW_PROBES */
     bool signs;       /* probes are signs instead of normals */
+    bool control;     /* with FLOW_PROBES: the Wiener filter as control variate */
     double t_start;   /* in (0, 1) */
     uint64_t seed;    /* of probes and, drawing, of the prior */
 };

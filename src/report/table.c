@@ -20,6 +20,18 @@ static const struct {
     {"walls", "w", "fraction of the bonds whose ends have opposite signs"},
     {"walled", "\\mathrm{walled}", "fraction of the configurations with domain walls that wind around the lattice"},
     {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p"},
+    {"R2", "R^2", "share of the variance of S that S_eff = -log q explains (A 4.9)"},
+    {"slope", "\\mathrm{slope}", "slope of S_eff against S by least squares"},
+    {"var_log_w", "\\mathrm{Var}\\log w", "variance of the log-weights, `log w = -S - log q`"},
+    {"var_probes", "\\mathrm{Var}_v\\log q", "part of it that comes from the random probes of the divergence; nan: there are none"},
+    {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`"},
+    {"acceptance", "p_\\mathrm{acc}", "acceptance rate of the chain, or expected from the weights where there is none"},
+    {"acceptance_expected", "p_\\mathrm{acc}(w)", "acceptance rate of the independence chain in equilibrium, from the weights"},
+    {"acceptance_gaussian", "\\mathrm{erfc}", "what it is for Gaussian log-weights, `erfc(sqrt(var_log_w)/2)`"},
+    {"tau_int_abs_M", "\\tau_{|M|}", "integrated autocorrelation time of `|mean phi|` as published (A 4.14)"},
+    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method"},
+    {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}", "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published"},
+    {"tau_right_mean_abs_phi", "\\tau_{|\\phi|}^{\\Gamma}", "the same from a long run by the Gamma method"},
 };
 
 const char *observable_meaning(const char *observable) {

@@ -249,6 +249,14 @@ static void test_divergences(void **state) {
         found_free(&probes);
     }
     assert_true(size[1] < 0.5 * size[0]);
+    s.control = true; /* of a Gaussian model nothing is left to estimate */
+    struct found controlled = score(&m, &s, 0, N, 1, field.phi);
+    for (size_t i = 0; i < N; i++) {
+        assert_near(controlled.log_q[i], closed.log_q[i], 1e-3);
+        assert_true(controlled.error[i] < 1e-3);
+    }
+    found_free(&controlled);
+    s.control = false;
     s.probes = 1;
     struct found one = score(&m, &s, 0, 1, 1, field.phi);
     assert_true(isnan(one.error[0]) && isfinite(one.log_q[0]));
@@ -369,6 +377,46 @@ static void test_trace_of_networks(void **state) {
     check_trace(SCORE_PUBLISHED);
     check_trace(SCORE_PRECONDITIONED);
     check_trace(SCORE_WIENER);
+}
+
+/* Of a network, too, probes agree with the exact trace within their errors, with the control variate and without; and with it the errors are
+ * smaller, the network being near the Wiener filter. */
+static void test_probes_of_networks(void **state) {
+    (void)state;
+    enum { N = 8, PROBES = 10 };
+    struct score_model m = network_model(small, SCORE_WIENER, 1);
+    struct flow_settings s = {.method = RUNGE_KUTTA_RK4, .steps = 3, .divergence = FLOW_EXACT, .t_start = 1e-3, .seed = 3,
+                              .probes = PROBES};
+    struct unet_tensor list[UNET_TENSORS];
+    const size_t tensors = unet_tensors(&small, list, NULL);
+    for (size_t k = 0; k < tensors; k++) /* near the filter, as a training starts */
+        for (size_t i = 0; strncmp(list[k].name, "tconv1", 6) == 0 && i < list[k].count; i++)
+            m.weights[list[k].offset + i] *= 0.05f;
+    double *phi = test_reals(N * m.volume), size[2][2] = {{0}};
+    test_normal("fields", phi, N * m.volume);
+    struct found exact = score(&m, &s, 0, N, 2, phi);
+    s.divergence = FLOW_PROBES;
+    for (int control = 0; control < 2; control++)
+        for (int signs = 0; signs < 2; signs++) {
+            s.control = control;
+            s.signs = signs;
+            struct found probes = score(&m, &s, 0, N, 2, phi);
+            double mean = 0, squares = 0;
+            for (size_t i = 0; i < N; i++) {
+                const double pull = (probes.log_q[i] - exact.log_q[i]) / probes.error[i];
+                mean += pull / N;
+                squares += pull * pull / N;
+                size[control][signs] += probes.error[i] / N;
+            }
+            const double variance = (PROBES - 1.0) / (PROBES - 3.0);
+            assert_near(mean, 0, 4 * sqrt(variance / N));
+            assert_true(squares > 0.2 * variance && squares < 3 * variance);
+            found_free(&probes);
+        }
+    assert_true(size[1][0] < 0.3 * size[0][0] && size[1][1] < 0.8 * size[0][1]);
+    found_free(&exact);
+    free(phi);
+    score_model_release(&m);
 }
 
 /* Down and up again, through a network, untrained and so rougher than any that is used. */
@@ -518,6 +566,7 @@ int main(void) {
         cmocka_unit_test(test_divergences),
         cmocka_unit_test(test_acceptance_of_the_target),
         cmocka_unit_test(test_trace_of_networks),
+        cmocka_unit_test(test_probes_of_networks),
         cmocka_unit_test(test_reversal_of_networks),
         cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_company),
         cmocka_unit_test(test_going_on),

@@ -1,0 +1,284 @@
+/* Stage `autocorrelation`: how fast a Markov chain forgets |M| (A 4.11-4.14, Fig. 8), as the paper finds it and rightly.
+ *
+ *   as published  one chain, its first `configurations` configurations, tau_int summed up to t-max whatever is left out
+ *   rightly       a long run (input `long`; else the same chains), all chains together, window and error by the Gamma method
+ *                 (statistics/gamma_method.h)
+ *
+ * for both readings of |M|: abs_M = |mean of phi| (the order parameter, the authors' code) and mean_abs_phi = mean of |phi|
+ * (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored configurations is the `stride` of the
+ * stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window wants stride = 1.
+ *
+ * Artifact: t (lags, in steps); for O = abs_M and mean_abs_phi: O.rho, O.error (lags) of the long run, O.published (lags) of the
+ * published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the chains where they know it;
+ * names, values, errors, tau_int, tau_int_error, error_method, configurations for the stage `table`, names being
+ *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left out
+ *   tau_right_abs_M, tau_right_mean_abs_phi          rightly
+ *   abs_M, acceptance
+ * thermalised as the chain is marked, or the long run where there is one. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice/action.h"
+#include "stages/stage.h"
+#include "statistics/autocorrelation.h"
+#include "statistics/gamma_method.h"
+
+static const struct parameter parameters[] = {
+    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 8, .maximum = 1e9,
+     .help = "Published window: the first configurations of the first chain."},
+    {.name = "t-max", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
+     .unit = "configurations", .help = "Published window: last term of the sum A 4.14."},
+    {.name = "lags", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6, .unit = "configurations",
+     .help = "Largest lag of the autocorrelation function of the long run; fewer where its chains are shorter than twice that."},
+    {.name = "window", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.1, .maximum = 100,
+     .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51)."},
+};
+
+static const struct stage_input inputs[] = {
+    {"fields", "ensemble|dm-mcmc", true, false, "The chain; its first one is the published window."},
+    {"long", "ensemble|dm-mcmc", false, false, "A longer run of the same algorithm for the right numbers."},
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+enum { ABS_M, MEAN_ABS_PHI, SERIES };
+static const char *const series_name[SERIES] = {"abs_M", "mean_abs_phi"};
+
+struct chains {
+    const char *path;
+    size_t count, length; /* chains, configurations of each */
+    int64_t stride, thermalised;
+    double *series;       /* (SERIES, count x length) */
+    double acceptance, acceptance_error; /* NaN: not known */
+};
+
+struct work {
+    struct chains fields, more; /* the published window, and the run for the right numbers */
+    struct chains *right;       /* one of them */
+    size_t lags;
+    double *rho, *error, *published; /* (SERIES, lags + 1) */
+    struct gamma_result gamma[SERIES];
+    double tau[SERIES], tau_error[SERIES];
+};
+
+/* --- input --------------------------------------------------------------------------------------- */
+
+/* Mean and error of what the chains say of themselves: an ensemble has one number a chain, dm-mcmc one with its error. */
+static void read_acceptance(const struct npz *npz, struct chains *c) {
+    const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
+    c->acceptance = c->acceptance_error = NAN;
+    if (!a || a->type != NPZ_FLOAT64 || a->count < 1)
+        return;
+    const double *x = a->data;
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        const double deviation = x[i] - mean;
+        mean += deviation / (double)(i + 1);
+        squares += deviation * (x[i] - mean);
+    }
+    c->acceptance = mean;
+    if (a->count > 1)
+        c->acceptance_error = sqrt(squares / (double)(a->count - 1) / (double)a->count);
+    else if (error && error->type == NPZ_FLOAT64 && error->count == 1)
+        c->acceptance_error = *(const double *)error->data;
+}
+
+static enum status measure(const struct stage_context *c, const struct npz_array *phi, struct chains *chains,
+                           struct error *e) {
+    const size_t N = phi->shape[0];
+    const struct phi4 theory = {0, 0};
+    struct geometry *g = NULL;
+    chains->series = malloc(SERIES * N * sizeof *chains->series);
+    enum status status = chains->series ? geometry_new(phi->shape + 1, phi->dimensions - 1, &g, e)
+                                        : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", N);
+    if (status != STATUS_OK)
+        return status;
+#pragma omp parallel for num_threads(c->threads) schedule(static)
+    for (size_t i = 0; i < N; i++) {
+        const struct configuration_means m =
+            configuration_measure_float(g, &theory, (const float *)phi->data + i * g->volume);
+        chains->series[i] = fabs(m.field);
+        chains->series[N + i] = m.magnitude;
+    }
+    geometry_free(g);
+    for (size_t i = 0; i < N; i++)
+        if (!isfinite(chains->series[N + i]))
+            return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", chains->path, i);
+    return STATUS_OK;
+}
+
+static enum status read_chains(struct stage_context *c, const char *input, struct chains *chains, struct error *e) {
+    const struct npz *npz = stage_input(c, input, 0);
+    const struct npz_array *phi, *number;
+    chains->path = npz_path(npz);
+    enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &phi, e);
+    status = status ? status : npz_require(npz, "chains", NPZ_INT64, 0, &number, e);
+    status = status ? status : npz_integer_or(npz, "thermalised", 1, &chains->thermalised, e);
+    if (status != STATUS_OK)
+        return status;
+    const int64_t count = *(const int64_t *)number->data;
+    if (phi->dimensions < 2 || count < 1 || phi->shape[0] % (uint64_t)count != 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi of %zu configurations in %" PRId64 " chains found, equal chains expected",
+                         chains->path, phi->shape[0], count);
+    chains->count = (size_t)count;
+    chains->length = phi->shape[0] / chains->count;
+    if (chains->length < 8)
+        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, at least 8 expected", chains->path,
+                         chains->length);
+    const char *stride = stage_input_recipe(c, input, 0, "stride");
+    chains->stride = stride ? strtoll(stride, NULL, 10) : 1;
+    read_acceptance(npz, chains);
+    return measure(c, phi, chains, e);
+}
+
+/* --- analysis ------------------------------------------------------------------------------------ */
+
+static enum status analyse_published(const struct parameters *p, struct work *w, struct error *e) {
+    const struct chains *f = &w->fields;
+    const size_t t_max = (size_t)parameters_integer(p, "t-max"), wanted = (size_t)parameters_integer(p, "configurations");
+    if (wanted > f->length)
+        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, configurations = %zu expected", f->path,
+                         f->length, wanted);
+    double *rho = malloc((t_max + 1) * sizeof *rho);
+    enum status status = rho ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu lags", t_max);
+    for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
+        status = autocorrelation_published(f->series + o * f->count * f->length, wanted, t_max, rho, &w->tau[o],
+                                           &w->tau_error[o], e);
+        w->tau[o] *= (double)f->stride;
+        w->tau_error[o] *= (double)f->stride;
+        for (size_t k = 0; k <= w->lags && status == STATUS_OK; k++) { /* at the lags of the long run, where there is one */
+            const int64_t steps = (int64_t)k * w->right->stride;
+            const size_t t = (size_t)(steps / f->stride);
+            w->published[o * (w->lags + 1) + k] = steps % f->stride == 0 && t <= t_max ? rho[t] : NAN;
+        }
+    }
+    free(rho);
+    return status == STATUS_OK ? status : error_prefix(e, "%s", f->path);
+}
+
+static enum status analyse_right(const struct parameters *p, struct work *w, struct error *e) {
+    const struct chains *r = w->right;
+    const size_t N = r->count * r->length, room = w->lags + 1;
+    const struct series series = {r->series, SERIES, N, r->count};
+    const struct estimator means = {.values = SERIES};
+    enum status status = gamma_method(&series, &means, parameters_real(p, "window"), w->gamma, e);
+    for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
+        status = autocorrelation_function(r->series + o * N, r->count, r->length, room, w->gamma[o].window, w->rho + o * room,
+                                          w->error + o * room, e);
+        w->gamma[o].tau_int *= (double)r->stride;
+        w->gamma[o].tau_int_error *= (double)r->stride;
+    }
+    return status == STATUS_OK ? status : error_prefix(e, "%s", r->path);
+}
+
+/* --- output -------------------------------------------------------------------------------------- */
+
+/* Adds a copy, since what is added has to outlive run(). */
+static enum status add(struct npz_writer *writer, const char *name, const double *values, size_t n, struct error *e) {
+    double *copy = malloc((n + 1) * sizeof *copy);
+    if (!copy)
+        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = isnan(values[i]) ? NAN : values[i]; /* a NaN's sign depends on the compiler */
+    return npz_add_owned(writer, name, NPZ_FLOAT64, 1, &n, copy, e);
+}
+
+static enum status add_row(struct stage_context *c, const struct work *w, struct npz_writer *writer, struct error *e) {
+    static const char *const names[] = {"tau_int_abs_M", "tau_right_abs_M", "tau_int_mean_abs_phi",
+                                        "tau_right_mean_abs_phi", "abs_M", "acceptance"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    const struct gamma_result *g = w->gamma;
+    const double values[COUNT] = {w->tau[ABS_M],  g[ABS_M].tau_int, w->tau[MEAN_ABS_PHI], g[MEAN_ABS_PHI].tau_int,
+                                  g[ABS_M].value, w->right->acceptance};
+    const double errors[COUNT] = {w->tau_error[ABS_M], g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
+                                  g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error, w->right->acceptance_error};
+    double none[COUNT];
+    for (size_t v = 0; v < COUNT; v++) {
+        none[v] = NAN;
+        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+    }
+    enum status s = npz_add_texts(writer, "names", names, COUNT, e);
+    s = s ? s : add(writer, "values", values, COUNT, e);
+    s = s ? s : add(writer, "errors", errors, COUNT, e);
+    s = s ? s : add(writer, "tau_int", none, COUNT, e);
+    s = s ? s : add(writer, "tau_int_error", none, COUNT, e);
+    s = s ? s : npz_add_text(writer, "error_method", "windows", e);
+    return s ? s : npz_add_integer(writer, "configurations", (int64_t)(w->right->count * w->right->length), e);
+}
+
+static enum status write_artifact(struct stage_context *c, const struct work *w, struct error *e) {
+    const size_t room = w->lags + 1;
+    struct npz_writer *writer;
+    double *t = malloc(room * sizeof *t);
+    enum status s = t ? stage_artifact(c, &writer, e) : error_set(e, STATUS_FAILED, "out of memory for %zu lags", room);
+    for (size_t k = 0; t && k < room; k++)
+        t[k] = (double)((int64_t)k * w->right->stride);
+    s = s ? s : add(writer, "t", t, room, e);
+    free(t);
+    for (size_t o = 0; o < SERIES && s == STATUS_OK; o++) {
+        const struct {
+            const char *name;
+            const double *data;
+        } arrays[] = {{"rho", w->rho}, {"error", w->error}, {"published", w->published}};
+        char name[64];
+        for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
+            snprintf(name, sizeof name, "%s.%s", series_name[o], arrays[i].name);
+            s = add(writer, name, arrays[i].data + o * room, room, e);
+        }
+        snprintf(name, sizeof name, "%s.window", series_name[o]);
+        s = s ? s : npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e);
+    }
+    s = s ? s : npz_add_integer(writer, "stride", w->right->stride, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", w->right->thermalised, e);
+    return s ? s : add_row(c, w, writer, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct work w = {0};
+    enum status status = read_chains(c, "fields", &w.fields, e);
+    w.right = &w.fields;
+    if (status == STATUS_OK && stage_input_count(c, "long") > 0) {
+        status = read_chains(c, "long", &w.more, e);
+        w.right = &w.more;
+    }
+    if (status == STATUS_OK) {
+        w.lags = (size_t)parameters_integer(c->parameters, "lags");
+        w.lags = w.lags < w.right->length / 2 - 1 ? w.lags : w.right->length / 2 - 1;
+        w.rho = calloc(3 * SERIES * (w.lags + 1), sizeof *w.rho);
+        if (!w.rho)
+            status = error_set(e, STATUS_FAILED, "out of memory for %zu lags", w.lags);
+        w.error = w.rho + SERIES * (w.lags + 1);
+        w.published = w.error + SERIES * (w.lags + 1);
+    }
+    status = status ? status : analyse_published(c->parameters, &w, e);
+    status = status ? status : analyse_right(c->parameters, &w, e);
+    status = status ? status : write_artifact(c, &w, e);
+    free(w.rho);
+    free(w.fields.series);
+    free(w.more.series);
+    return status;
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    if (parameters_integer(p, "configurations") <= parameters_integer(p, "t-max") + 1)
+        return error_set(e, STATUS_BAD_INPUT, "%s: t-max %" PRId64 " with configurations %" PRId64
+                         " found, fewer than configurations - 1 expected", where, parameters_integer(p, "t-max"),
+                         parameters_integer(p, "configurations"));
+    return STATUS_OK;
+}
+
+const struct stage stage_autocorrelation = {
+    .name = "autocorrelation",
+    .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and rightly",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};

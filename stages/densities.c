@@ -1,0 +1,228 @@
+/* Densities of configurations as stages keep them: see densities.h. */
+#include "stages/densities.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sum.h"
+
+struct flow_settings densities_settings(const struct parameters *p) {
+    return (struct flow_settings){
+        .method = parameters_is(p, "method", "heun")  ? RUNGE_KUTTA_HEUN
+                  : parameters_is(p, "method", "rk4") ? RUNGE_KUTTA_RK4
+                                                      : RUNGE_KUTTA_DOPRI5,
+        .steps = parameters_integer(p, "steps"),
+        .tolerance = parameters_real(p, "tolerance"),
+        .divergence = parameters_is(p, "divergence", "exact")    ? FLOW_EXACT
+                      : parameters_is(p, "divergence", "closed") ? FLOW_CLOSED
+                                                                 : FLOW_PROBES,
+        .probes = (size_t)parameters_integer(p, "probes"),
+        .signs = parameters_is(p, "probe-distribution", "rademacher"),
+        .control = parameters_is(p, "control-variate", "wiener"),
+        .t_start = parameters_real(p, "t-start"),
+        .seed = (uint64_t)parameters_integer(p, "seed"),
+    };
+}
+
+enum status densities_allocate(struct densities *d, size_t count, size_t volume, bool phi, struct error *e) {
+    struct flow_result *r = &d->result;
+    d->count = count;
+    d->volume = volume;
+    r->log_q = calloc(count, sizeof *r->log_q);
+    r->log_q_error = calloc(count, sizeof *r->log_q_error);
+    r->evaluations = calloc(count, sizeof *r->evaluations);
+    r->done = calloc(count, sizeof *r->done);
+    d->action = calloc(count, sizeof *d->action);
+    d->phi = phi ? calloc(count, volume * sizeof *d->phi) : NULL;
+    if (!r->log_q || !r->log_q_error || !r->evaluations || !r->done || !d->action || (phi && !d->phi))
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    return STATUS_OK;
+}
+
+void densities_release(struct densities *d) {
+    void *all[] = {d->result.log_q, d->result.log_q_error, d->result.evaluations, d->result.done, d->action, d->phi};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+}
+
+/* --- checkpoints --------------------------------------------------------------------------------- */
+
+enum status densities_save(const struct densities *d, const char *key, const char *path, struct error *e) {
+    struct npz_writer *writer;
+    enum status status = npz_create(path, &writer, e);
+    if (status != STATUS_OK)
+        return status;
+    const struct flow_result *r = &d->result;
+    const size_t sites = d->count * d->volume;
+    status = npz_add_text(writer, "key", key, e);
+    status = status ? status : npz_add_reals(writer, "log_q", r->log_q, d->count, e);
+    status = status ? status : npz_add_reals(writer, "log_q_error", r->log_q_error, d->count, e);
+    status = status ? status : npz_add(writer, "evaluations", NPZ_INT64, 1, &d->count, r->evaluations, e);
+    status = status ? status : npz_add(writer, "done", NPZ_UINT8, 1, &d->count, r->done, e);
+    if (status == STATUS_OK && d->phi)
+        status = npz_add(writer, "phi", NPZ_FLOAT32, 1, &sites, d->phi, e);
+    if (status == STATUS_OK)
+        return npz_commit(writer, e);
+    npz_abandon(writer);
+    return status;
+}
+
+static enum status restore(const struct stage_context *c, struct densities *d, const char *path, struct error *e) {
+    struct npz *npz;
+    enum status status = npz_read(path, &npz, e);
+    if (status != STATUS_OK)
+        return status;
+    struct flow_result *r = &d->result;
+    const struct {
+        const char *name;
+        enum npz_type type;
+        size_t size, count;
+        void *target;
+    } arrays[] = {{"log_q", NPZ_FLOAT64, sizeof(double), d->count, r->log_q},
+                  {"log_q_error", NPZ_FLOAT64, sizeof(double), d->count, r->log_q_error},
+                  {"evaluations", NPZ_INT64, sizeof(int64_t), d->count, r->evaluations},
+                  {"done", NPZ_UINT8, 1, d->count, r->done},
+                  {"phi", NPZ_FLOAT32, sizeof(float), d->count * d->volume, d->phi}};
+    char *key = NULL;
+    status = npz_text(npz, "key", &key, e);
+    if (status == STATUS_OK && strcmp(key, c->key) != 0)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, key, c->key);
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == STATUS_OK; i++) {
+        const struct npz_array *a;
+        if (!arrays[i].target)
+            continue;
+        status = npz_require(npz, arrays[i].name, arrays[i].type, 1, &a, e);
+        if (status == STATUS_OK && a->count != arrays[i].count)
+            status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, arrays[i].name,
+                               a->count, arrays[i].count);
+        if (status == STATUS_OK)
+            memcpy(arrays[i].target, a->data, a->count * arrays[i].size);
+    }
+    for (size_t i = 0; i < d->count && status == STATUS_OK; i++)
+        r->finished += r->done[i] != 0;
+    free(key);
+    npz_free(npz);
+    return status;
+}
+
+enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
+                             struct error *e) {
+    if (snprintf(path, 4096, "%s/checkpoint.npz", c->folder) >= 4096)
+        return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
+    if (access(path, F_OK) != 0)
+        return STATUS_OK;
+    const enum status status = restore(c, d, path, e);
+    if (status != STATUS_OK)
+        return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+    stage_note(c, "resumed", "after %zu configurations", d->result.finished);
+    progress_resume(progress, d->result.finished);
+    return STATUS_OK;
+}
+
+/* --- output -------------------------------------------------------------------------------------- */
+
+enum status densities_add_reals(struct npz_writer *writer, const char *name, const double *values, double factor,
+                                size_t n, struct error *e) {
+    double *copy = malloc((n + 1) * sizeof *copy);
+    if (!copy)
+        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = isnan(values[i]) ? NAN : factor * values[i]; /* a NaN's sign depends on the compiler */
+    return npz_add_owned(writer, name, NPZ_FLOAT64, 1, &n, copy, e);
+}
+
+enum status densities_add(const struct densities *d, size_t products, struct npz_writer *writer, struct error *e) {
+    const size_t n = d->count;
+    enum status status = densities_add_reals(writer, "log_q", d->result.log_q, 1, n, e);
+    status = status ? status : densities_add_reals(writer, "log_q_error", d->result.log_q_error, 1, n, e);
+    status = status ? status : densities_add_reals(writer, "action", d->action, 1, n, e);
+    int64_t *copy = malloc(n * sizeof *copy);
+    double *cost = malloc(n * sizeof *cost);
+    if (status == STATUS_OK && (!copy || !cost))
+        status = error_set(e, STATUS_FAILED, "out of memory for the cost");
+    if (status != STATUS_OK) {
+        free(copy);
+        free(cost);
+        return status;
+    }
+    memcpy(copy, d->result.evaluations, n * sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        cost[i] = (double)copy[i] * (double)(1 + products);
+    status = npz_add_owned(writer, "evaluations", NPZ_INT64, 1, &n, copy, e);
+    if (status != STATUS_OK) {
+        free(cost);
+        return status;
+    }
+    return npz_add_owned(writer, "cost", NPZ_FLOAT64, 1, &n, cost, e);
+}
+
+enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e) {
+    const size_t n = d->count;
+    const double *S = d->action, *log_q = d->result.log_q;
+    const double mean_S = sum_tree(S, n) / (double)n, mean_q = sum_tree(log_q, n) / (double)n;
+    double *x = malloc(3 * n * sizeof *x);
+    if (!x)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = S[i] - mean_S;
+        x[n + i] = mean_q - log_q[i];
+        x[2 * n + i] = x[i] - x[n + i];
+    }
+    enum status s = densities_add_reals(writer, "action_centred", x, 1, n, e);
+    s = s ? s : densities_add_reals(writer, "action_effective_centred", x + n, 1, n, e);
+    s = s ? s : densities_add_reals(writer, "action_difference", x + 2 * n, 1, n, e);
+    free(x);
+    return s;
+}
+
+void densities_note(struct stage_context *c, const struct densities *d, size_t products) {
+    double mean = 0, error = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        mean += (double)d->result.evaluations[i] / (double)d->count;
+        error += d->result.log_q_error[i] / (double)d->count;
+    }
+    stage_note(c, "evaluations", "%.4g a configuration", mean);
+    stage_note(c, "cost", "%.5g forward passes a configuration", mean * (double)(1 + products));
+    if (isfinite(error))
+        stage_note(c, "log_q_error", "%.3g on average", error);
+}
+
+/* Mean over configurations of the variance that the probes give log q, and its error. */
+static void find_noise(const struct densities *d, double *value, double *error) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        const double variance = d->result.log_q_error[i] * d->result.log_q_error[i], deviation = variance - mean;
+        mean += deviation / (double)(i + 1);
+        squares += deviation * (variance - mean);
+    }
+    *value = mean;
+    *error = sqrt(squares / (double)(d->count - 1) / (double)d->count);
+}
+
+enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
+                                  struct npz_writer *writer, struct error *e) {
+    enum { COUNT = WEIGHTS_STATISTICS + 1 };
+    double values[COUNT], errors[COUNT], none[COUNT];
+    const char *names[COUNT];
+    enum status s = weights_analyse(d->action, d->result.log_q, d->count, origin, bins, values, errors, e);
+    find_noise(d, &values[WEIGHTS_STATISTICS], &errors[WEIGHTS_STATISTICS]);
+    for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
+        char name[64];
+        names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : "var_probes";
+        snprintf(name, sizeof name, "%s_error", names[v]);
+        none[v] = NAN;
+        s = npz_add_real(writer, names[v], isnan(values[v]) ? NAN : values[v], e);
+        s = s ? s : npz_add_real(writer, name, isnan(errors[v]) ? NAN : errors[v], e);
+        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+    }
+    s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "values", values, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "errors", errors, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "tau_int", none, 1, COUNT, e);
+    s = s ? s : densities_add_reals(writer, "tau_int_error", none, 1, COUNT, e);
+    s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
+    return s ? s : npz_add_integer(writer, "configurations", (int64_t)d->count, e);
+}

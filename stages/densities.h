@@ -1,0 +1,66 @@
+/* What the stages `likelihood` and `propose` share: the settings of the probability flow as parameters, the densities of
+ * N configurations with what they cost, their checkpoint, and their statistics as members of an artifact. */
+#ifndef DMSQ_STAGES_DENSITIES_H
+#define DMSQ_STAGES_DENSITIES_H
+
+#include "diffusion/flow.h"
+#include "stages/stage.h"
+#include "statistics/weights.h"
+
+/* Entries of a stage's table of parameters, which brings `method` itself; densities_settings reads them. */
+#define DENSITIES_PARAMETERS \
+    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "50", .minimum = 1, .maximum = 1000000, \
+     .help = "Steps of heun (2 evaluations each) and rk4 (4)."}, \
+    {.name = "tolerance", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-9, .maximum = 0.1, \
+     .help = "Absolute and relative tolerance of dopri5."}, \
+    {.name = "divergence", .type = PARAMETER_CHOICE, .default_value = "probes", .choices = "probes|exact|closed", \
+     .help = "probes: Skilling-Hutchinson as published; exact: a vector-Jacobian product a site; closed: gaussian " \
+             "models only."}, \
+    {.name = "probes", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 65536, \
+     .help = "Probes a configuration."}, \
+    {.name = "probe-distribution", .type = PARAMETER_CHOICE, .default_value = "gaussian", \
+     .choices = "gaussian|rademacher", .help = "Of the probes' elements; rademacher (signs) has less variance."}, \
+    {.name = "control-variate", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|wiener", \
+     .help = "wiener: probes estimate only what the divergence differs by from that of the Wiener filter of the model's " \
+             "propagator, which is known; the same mean with far less variance. Published: none."}
+
+struct densities {
+    size_t count;
+    struct flow_result result; /* count each, like the following */
+    double *action;            /* S of the whole configuration */
+    float *phi;                /* count x volume where a stage makes the configurations; else NULL */
+    size_t volume;
+};
+
+/* Reads `method` and DENSITIES_PARAMETERS, `t-start` and `seed`. */
+struct flow_settings densities_settings(const struct parameters *p);
+
+/* All zero, nothing done. phi: whether there is to be room for configurations. */
+enum status densities_allocate(struct densities *d, size_t count, size_t volume, bool phi, struct error *e);
+void densities_release(struct densities *d);
+
+/* The checkpoint of recipe `key`. */
+enum status densities_save(const struct densities *d, const char *key, const char *path, struct error *e);
+/* Takes up the checkpoint in the output folder where there is one; its path goes into `path`. */
+enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
+                             struct error *e);
+
+/* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as one). */
+enum status densities_add(const struct densities *d, size_t products, struct npz_writer *writer, struct error *e);
+/* Members action_centred, action_effective_centred and action_difference: S and S_eff = -log q without the means of each, and
+ * the first less the second. */
+enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e);
+/* Notes the mean of these for the record. */
+void densities_note(struct stage_context *c, const struct densities *d, size_t products);
+
+/* Members R2, R2_error, ... of statistics/weights.h; var_probes, the mean variance that the probes give log q (NaN without), which
+ * is part of var_log_w; and all of them once more as the stage `table` reads them: names, values, errors, ... Their notes go to the
+ * record. */
+enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
+                                  struct npz_writer *writer, struct error *e);
+
+/* Adds a copy, since what is added has to outlive run(): values times the factor. */
+enum status densities_add_reals(struct npz_writer *writer, const char *name, const double *values, double factor,
+                                size_t n, struct error *e);
+
+#endif

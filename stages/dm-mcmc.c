@@ -1,0 +1,330 @@
+/* Stage `dm-mcmc`: the Markov chain of a diffusion model (A 4.13, App. D): proposals of the model accepted with
+ * min(1, w'/w), log w = -S - log q (statistics/independence.h).
+ *
+ *   protocol = exact         a stream of fresh proposals of the stage `propose`, whose density is the one that is scored, each
+ *                            used once, in order. The chain samples exp(-S)/Z however wrong the model is. Where log q has an
+ *                            error from random probes (see the stage `propose`), the chain is a pseudo-marginal one: exact as far
+ *                            as the mean of exp(error) does not depend on the field.
+ *   protocol = as-published  a fixed pool, as a rule of samples of the stochastic process (`sample`) scored by the flow
+ *                            (`likelihood`), drawn with replacement. Not exact: the samples are not draws from the density that is
+ *                            scored, and a pool of K configurations has no more than K to offer, however long the chain.
+ *
+ * Artifact, for C chains of n steps after `discard`: phi float32 (C n, x1..xd), chain after chain, as of the stage
+ * `ensemble`; chains = C, independent = 0, kappa, lambda; proposal (C n): the number of the proposal that is the state; accepted (C n);
+ * log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the steps kept; longest_stay, steps in one
+ * state; expected from the proposals' weights: R2, slope, var_log_w, effective_sample_size, acceptance_expected,
+ * acceptance_gaussian with errors; all of them as names, values, errors ... for the stage `table`;
+ * thermalised: 0 where one state takes more than a tenth of all steps, or, as-published, where the model is marked 0. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice/action.h"
+#include "stages/stage.h"
+#include "statistics/gamma_method.h"
+#include "statistics/independence.h"
+#include "statistics/weights.h"
+
+static const struct parameter parameters[] = {
+    {.name = "protocol", .type = PARAMETER_CHOICE, .default_value = "exact", .choices = "exact|as-published",
+     .help = "exact: every proposal of the stage propose once, in order; as-published: a pool drawn from with replacement."},
+    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e6,
+     .help = "Chains; exact: consecutive parts of the stream."},
+    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+     .help = "Steps of each chain, the start counting as one; 0: as many as there are proposals, divided by the chains."},
+    {.name = "discard", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9, .unit = "steps",
+     .help = "Steps at the start of each chain that are not kept: it starts at a proposal."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of acceptance and of the draws from the pool."},
+};
+
+static const struct stage_input inputs[] = {
+    {"proposals", "propose|sample", true, false, "The configurations that are proposed."},
+    {"likelihood", "likelihood", false, false, "Their density, where they are of the stage sample."},
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+enum { BINS_MAX = 1024, SHARE = 10 };
+
+struct work {
+    const struct npz_array *phi; /* (N or more, x1..xd) float32 */
+    const char *path;
+    size_t volume, pool;         /* N: proposals with a density */
+    const double *log_q;
+    struct phi4 theory;
+    int64_t thermalised;
+    double *action, *log_w;      /* pool */
+    size_t chains, steps, discard;
+    size_t *state, *kept;        /* of all steps, and of those kept */
+    unsigned char *accepted, *kept_accepted;
+};
+
+static enum status read_density(const struct npz *npz, struct work *w, struct error *e) {
+    const struct npz_array *log_q, *number;
+    enum status status = npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e);
+    status = status ? status : npz_require(npz, "kappa", NPZ_FLOAT64, 0, &number, e);
+    if (status != STATUS_OK)
+        return status;
+    w->theory.kappa = *(const double *)number->data;
+    status = npz_require(npz, "lambda", NPZ_FLOAT64, 0, &number, e);
+    if (status != STATUS_OK)
+        return status;
+    w->theory.lambda = *(const double *)number->data;
+    w->log_q = log_q->data;
+    w->pool = log_q->count;
+    if (w->pool > w->phi->shape[0] || w->pool < 2)
+        return error_set(e, STATUS_BAD_INPUT, "%s: the density of %zu configurations found, expected 2 to %zu as in %s",
+                         npz_path(npz), w->pool, w->phi->shape[0], w->path);
+    return STATUS_OK;
+}
+
+static enum status read_proposals(struct stage_context *c, struct work *w, struct error *e) {
+    const struct npz *npz = stage_input(c, "proposals", 0);
+    const char *stage = stage_input_recipe(c, "proposals", 0, "stage");
+    const bool fresh = stage && strcmp(stage, "propose") == 0, scored = stage_input_count(c, "likelihood") > 0;
+    w->path = npz_path(npz);
+    if (parameters_is(c->parameters, "protocol", "exact") && !fresh)
+        return error_set(e, STATUS_BAD_INPUT, "%s: protocol exact with samples found, proposals of the stage propose expected",
+                         w->path);
+    if (fresh == scored)
+        return error_set(e, STATUS_BAD_INPUT, fresh ? "%s: proposals with a density of their own found, no likelihood expected"
+                                                    : "%s: samples without a likelihood found, one expected", w->path);
+    enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &w->phi, e);
+    if (status == STATUS_OK && w->phi->dimensions < 2)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions, expected (configuration, x1, ..., xd)", w->path,
+                           w->phi->dimensions);
+    status = status ? status : npz_integer_or(npz, "thermalised", 1, &w->thermalised, e);
+    status = status ? status : read_density(scored ? stage_input(c, "likelihood", 0) : npz, w, e);
+    w->volume = status == STATUS_OK ? w->phi->count / w->phi->shape[0] : 0;
+    return status;
+}
+
+static enum status plan_steps(const struct parameters *p, struct work *w, struct error *e) {
+    w->chains = (size_t)parameters_integer(p, "chains");
+    w->steps = (size_t)parameters_integer(p, "steps");
+    w->discard = (size_t)parameters_integer(p, "discard");
+    if (w->steps == 0)
+        w->steps = w->pool / w->chains;
+    if (w->steps < w->discard + 4)
+        return error_set(e, STATUS_BAD_INPUT, "%zu steps a chain with discard %zu found, at least %zu expected", w->steps,
+                         w->discard, w->discard + 4);
+    if (parameters_is(p, "protocol", "exact") && w->steps > w->pool / w->chains)
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu proposals found, %zu expected for %zu chains of %zu steps", w->path,
+                         w->pool, w->chains * w->steps, w->chains, w->steps);
+    return STATUS_OK;
+}
+
+/* Actions of the proposals as they are stored, which must be those that the density was found for. */
+static enum status weigh(struct stage_context *c, struct work *w, struct error *e) {
+    const struct npz *density = stage_input(c, stage_input_count(c, "likelihood") > 0 ? "likelihood" : "proposals", 0);
+    const struct npz_array *known;
+    struct geometry *g = NULL;
+    double *phi = malloc(w->volume * sizeof *phi);
+    w->action = malloc(2 * w->pool * sizeof *w->action);
+    enum status status = npz_require(density, "action", NPZ_FLOAT64, 1, &known, e);
+    if (status == STATUS_OK && (!phi || !w->action))
+        status = error_set(e, STATUS_FAILED, "out of memory for %zu proposals", w->pool);
+    if (status == STATUS_OK && known->count != w->pool)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: action has %zu elements, expected %zu", npz_path(density), known->count,
+                           w->pool);
+    status = status ? status : geometry_new(w->phi->shape + 1, w->phi->dimensions - 1, &g, e);
+    for (size_t i = 0; i < w->pool && status == STATUS_OK; i++) {
+        for (size_t x = 0; x < w->volume; x++)
+            phi[x] = (double)((const float *)w->phi->data)[i * w->volume + x];
+        w->action[i] = action(g, &w->theory, phi);
+        const double there = ((const double *)known->data)[i];
+        if (!(fabs(w->action[i] - there) <= 1e-9 * (fabs(there) + 1)))
+            status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu has action %.9g, expected %.9g as in %s", w->path, i,
+                               w->action[i], there, npz_path(density));
+    }
+    w->log_w = w->action + w->pool;
+    for (size_t i = 0; i < w->pool && status == STATUS_OK; i++)
+        w->log_w[i] = -w->action[i] - w->log_q[i];
+    geometry_free(g);
+    free(phi);
+    return status;
+}
+
+static enum status run_chains(struct stage_context *c, struct work *w, struct error *e) {
+    const size_t all = w->chains * w->steps, keep = w->steps - w->discard;
+    const uint64_t seed = (uint64_t)parameters_integer(c->parameters, "seed");
+    const bool exact = parameters_is(c->parameters, "protocol", "exact");
+    size_t *proposal = malloc(w->steps * sizeof *proposal);
+    w->state = malloc((all + w->chains * keep) * sizeof *w->state);
+    w->accepted = malloc(all + w->chains * keep);
+    if (!proposal || !w->state || !w->accepted) {
+        free(proposal);
+        return error_set(e, STATUS_FAILED, "out of memory for %zu steps", all);
+    }
+    w->kept = w->state + all;
+    w->kept_accepted = w->accepted + all;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < w->chains && status == STATUS_OK; i++) {
+        if (exact)
+            independence_fresh(i * w->steps, w->steps, proposal);
+        else
+            status = independence_pool(w->pool, w->steps, random_key(seed, "dm-mcmc", "draw"), i, proposal, e);
+        status = status ? status : independence_chain(w->log_w, proposal, w->steps, random_key(seed, "dm-mcmc", "accept"), i,
+                                                      w->state + i * w->steps, w->accepted + i * w->steps, e);
+        if (status == STATUS_OK) {
+            memcpy(w->kept + i * keep, w->state + i * w->steps + w->discard, keep * sizeof *w->kept);
+            memcpy(w->kept_accepted + i * keep, w->accepted + i * w->steps + w->discard, keep);
+        }
+    }
+    free(proposal);
+    return status;
+}
+
+/* --- output -------------------------------------------------------------------------------------- */
+
+/* Acceptance of the steps kept (but for the start), with the error of a correlated series. */
+static enum status find_acceptance(const struct work *w, struct gamma_result *result, struct error *e) {
+    const size_t keep = w->steps - w->discard, first = w->discard == 0, length = keep - first;
+    double *x = malloc(w->chains * length * sizeof *x);
+    if (!x)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu steps", w->chains * length);
+    for (size_t i = 0; i < w->chains * length; i++)
+        x[i] = w->kept_accepted[i / length * keep + first + i % length];
+    const struct series series = {x, 1, w->chains * length, w->chains};
+    const struct estimator mean = {.values = 1};
+    const enum status status = length < 4 ? error_set(e, STATUS_BAD_INPUT, "%zu steps a chain are kept, expected at least 5", keep)
+                                          : gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
+    free(x);
+    return status;
+}
+
+/* All numbers under their names, and once more as a row of a table. */
+static enum status add_numbers(struct stage_context *c, const struct work *w, struct npz_writer *writer, struct error *e) {
+    enum { COUNT = WEIGHTS_STATISTICS + 1 };
+    double values[COUNT], errors[COUNT], tau[COUNT], tau_error[COUNT];
+    const char *names[COUNT];
+    const size_t n = w->pool, shape = COUNT;
+    struct gamma_result acceptance;
+    enum status s = find_acceptance(w, &acceptance, e);
+    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, values + 1, errors + 1, e);
+    if (s != STATUS_OK)
+        return s;
+    for (int v = 1; v < COUNT; v++) {
+        names[v] = v - 1 == WEIGHTS_ACCEPTANCE ? "acceptance_expected" : weights_name[v - 1];
+        tau[v] = tau_error[v] = NAN;
+    }
+    names[0] = "acceptance";
+    values[0] = acceptance.value;
+    errors[0] = acceptance.error;
+    tau[0] = acceptance.tau_int;
+    tau_error[0] = acceptance.tau_int_error;
+    const struct {
+        const char *name;
+        const double *data;
+    } arrays[] = {{"values", values}, {"errors", errors}, {"tau_int", tau}, {"tau_int_error", tau_error}};
+    for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s_error", names[v]);
+        values[v] = isnan(values[v]) ? NAN : values[v];
+        errors[v] = isnan(errors[v]) ? NAN : errors[v];
+        s = npz_add_real(writer, names[v], values[v], e);
+        s = s ? s : npz_add_real(writer, name, errors[v], e);
+        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+    }
+    s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && s == STATUS_OK; i++) {
+        double *copy = malloc(sizeof values);
+        if (!copy)
+            return error_set(e, STATUS_FAILED, "out of memory");
+        memcpy(copy, arrays[i].data, sizeof values);
+        s = npz_add_owned(writer, arrays[i].name, NPZ_FLOAT64, 1, &shape, copy, e);
+    }
+    s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
+    return s ? s : npz_add_integer(writer, "configurations", (int64_t)n, e);
+}
+
+static enum status add_fields(const struct work *w, struct npz_writer *writer, struct error *e) {
+    const size_t n = w->chains * (w->steps - w->discard), V = w->volume;
+    size_t shape[NPZ_MAX_DIMENSIONS];
+    memcpy(shape, w->phi->shape, sizeof shape);
+    shape[0] = n;
+    float *phi = malloc(n * V * sizeof *phi);
+    int64_t *index = malloc(n * sizeof *index);
+    unsigned char *accepted = malloc(n);
+    double *log_w = malloc(w->pool * sizeof *log_w);
+    enum status s = STATUS_OK;
+    if (!phi || !index || !accepted || !log_w)
+        s = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    for (size_t i = 0; i < n && s == STATUS_OK; i++) {
+        memcpy(phi + i * V, (const float *)w->phi->data + w->kept[i] * V, V * sizeof *phi);
+        index[i] = (int64_t)w->kept[i];
+        accepted[i] = w->kept_accepted[i];
+    }
+    if (s == STATUS_OK)
+        memcpy(log_w, w->log_w, w->pool * sizeof *log_w);
+    const struct {
+        const char *name;
+        enum npz_type type;
+        size_t dimensions, first;
+        void *data;
+    } arrays[] = {{"phi", NPZ_FLOAT32, w->phi->dimensions, n, phi},
+                  {"proposal", NPZ_INT64, 1, n, index},
+                  {"accepted", NPZ_UINT8, 1, n, accepted},
+                  {"log_w", NPZ_FLOAT64, 1, w->pool, log_w}};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        shape[0] = arrays[i].first;
+        if (s == STATUS_OK)
+            s = npz_add_owned(writer, arrays[i].name, arrays[i].type, arrays[i].dimensions, shape, arrays[i].data, e);
+        else
+            free(arrays[i].data);
+    }
+    return s;
+}
+
+static enum status write_artifact(struct stage_context *c, const struct work *w, struct error *e) {
+    const size_t keep = w->steps - w->discard;
+    size_t longest = 0, accepted = 0;
+    for (size_t i = 0; i < w->chains; i++) {
+        const size_t stay = independence_longest_stay(w->kept + i * keep, keep);
+        longest = stay > longest ? stay : longest;
+    }
+    for (size_t i = 0; i < w->chains * keep; i++)
+        accepted += w->kept_accepted[i];
+    int64_t thermalised = longest > w->chains * keep / SHARE ? 0 : 1;
+    if (!parameters_is(c->parameters, "protocol", "exact") && w->thermalised < thermalised)
+        thermalised = w->thermalised;
+    stage_note(c, "accepted", "%zu of %zu", accepted, w->chains * keep);
+    stage_note(c, "longest_stay", "%zu steps", longest);
+    stage_note(c, "thermalised", "%s", thermalised == 1 ? "yes" : thermalised == 0 ? "no" : "unknown");
+    struct npz_writer *writer;
+    enum status s = stage_artifact(c, &writer, e);
+    s = s ? s : add_fields(w, writer, e);
+    s = s ? s : npz_add_real(writer, "kappa", w->theory.kappa, e);
+    s = s ? s : npz_add_real(writer, "lambda", w->theory.lambda, e);
+    s = s ? s : npz_add_integer(writer, "chains", (int64_t)w->chains, e);
+    s = s ? s : npz_add_integer(writer, "independent", 0, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", thermalised, e);
+    s = s ? s : npz_add_integer(writer, "longest_stay", (int64_t)longest, e);
+    return s ? s : add_numbers(c, w, writer, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct work w = {0};
+    enum status status = read_proposals(c, &w, e);
+    status = status ? status : plan_steps(c->parameters, &w, e);
+    status = status ? status : weigh(c, &w, e);
+    status = status ? status : run_chains(c, &w, e);
+    status = status ? status : write_artifact(c, &w, e);
+    free(w.action);
+    free(w.state);
+    free(w.accepted);
+    return status;
+}
+
+const struct stage stage_dm_mcmc = {
+    .name = "dm-mcmc",
+    .summary = "Markov chain of a diffusion model: its proposals accepted or rejected by their density",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+};

@@ -1,0 +1,176 @@
+/* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are drawn
+ * from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
+ *
+ * x_T from the prior N(0, s^2(1)) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the same
+ * path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
+ * (diffusion/gaussian.h), which needs no flow.
+ *
+ * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and kept
+ * with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only as far
+ * as the mean of exp(error) does not depend on the field; a constant error variance does no harm, one that varies does.
+ * divergence = exact (V products an evaluation, for small lattices), closed and direct have no such error.
+ *
+ * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as the stage `likelihood` has
+ * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q; action_centred,
+ * action_effective_centred and action_difference (stages/densities.h);
+ * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1; thermalised as the
+ * model is marked. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/progress.h"
+#include "diffusion/gaussian.h"
+#include "lattice/action.h"
+#include "stages/densities.h"
+
+static const struct parameter parameters[] = {
+    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 2, .maximum = 1e9,
+     .help = "Proposals to draw."},
+    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|direct",
+     .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s. "
+             "direct: gaussian models only, white noise filtered, with its exact density."},
+    DENSITIES_PARAMETERS,
+    {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
+     .help = "Time at which the flow ends; the density is that of the model at this time."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of the prior and the probes."},
+};
+
+static const struct stage_input inputs[] = {
+    {"model", "train|checkpoint", true, false, "The score model."},
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+/* Configurations computed at a time; after each such block there is a checkpoint. */
+enum { BLOCK = 256, BINS_MAX = 1024 };
+
+/* Block by block what is not there yet. */
+static enum status follow(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
+                          struct densities *d, const char *checkpoint, struct progress *progress, struct error *e) {
+    const size_t V = m->volume, room = d->count < BLOCK ? d->count : BLOCK;
+    double *phi = malloc(room * V * sizeof *phi);
+    enum status status = phi ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
+    for (size_t at = 0; at < d->count && status == STATUS_OK; at += BLOCK) {
+        const size_t n = d->count - at < BLOCK ? d->count - at : BLOCK, before = d->result.finished;
+        unsigned char known[BLOCK];
+        struct flow_result *all = &d->result;
+        memcpy(known, all->done + at, n);
+        struct flow_result part = {all->log_q + at, all->log_q_error + at, all->evaluations + at, all->done + at, before};
+        status = flow_sample(m, settings, at, n, c->threads, phi, NULL, &part, c->interrupted, progress, e);
+        all->finished = part.finished;
+        for (size_t i = 0; i < n; i++)
+            for (size_t x = 0; all->done[at + i] && !known[i] && x < V; x++)
+                d->phi[(at + i) * V + x] = (float)phi[i * V + x];
+        struct error second;
+        const bool worth = part.finished > before && (status != STATUS_OK || at + n < d->count);
+        if (worth && densities_save(d, c->key, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
+            *e = second;
+            status = second.status;
+        }
+    }
+    free(phi);
+    return status;
+}
+
+static enum status find_actions(const struct score_model *m, struct densities *d, struct error *e) {
+    const struct phi4 theory = {m->kappa, m->lambda};
+    struct geometry *g;
+    double *phi = malloc(m->volume * sizeof *phi);
+    enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
+                             : error_set(e, STATUS_FAILED, "out of memory for %zu sites", m->volume);
+    if (status != STATUS_OK) {
+        free(phi);
+        return status;
+    }
+    for (size_t i = 0; i < d->count; i++) {
+        for (size_t x = 0; x < m->volume; x++)
+            phi[x] = (double)d->phi[i * m->volume + x];
+        d->action[i] = action(g, &theory, phi);
+    }
+    geometry_free(g);
+    free(phi);
+    return STATUS_OK;
+}
+
+static enum status draw(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
+                        struct densities *d, struct error *e) {
+    struct progress *progress = progress_new("propose", "configurations", d->count, c->quiet);
+    char checkpoint[4096];
+    enum status status;
+    if (parameters_is(c->parameters, "method", "direct")) {
+        status = gaussian_sample(m, settings->seed, 0, d->count, c->threads, d->phi, d->result.log_q, c->interrupted,
+                                 progress, e);
+        for (size_t i = 0; i < d->count; i++)
+            d->result.log_q_error[i] = NAN;
+    } else {
+        status = densities_resume(c, d, checkpoint, progress, e);
+        if (status == STATUS_OK)
+            status = follow(c, m, settings, d, checkpoint, progress, e);
+    }
+    progress_end(progress);
+    return status == STATUS_OK ? find_actions(m, d, e) : status;
+}
+
+/* Takes d->phi. */
+static enum status write_artifact(struct stage_context *c, const struct score_model *m, size_t products,
+                                  struct densities *d, struct error *e) {
+    const size_t n = d->count;
+    size_t shape[NPZ_MAX_DIMENSIONS] = {n};
+    memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
+    struct npz_writer *writer;
+    densities_note(c, d, products);
+    enum status s = stage_artifact(c, &writer, e);
+    if (s == STATUS_OK) {
+        s = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, d->phi, e);
+        d->phi = NULL;
+    }
+    double *log_w = malloc(n * sizeof *log_w);
+    if (s == STATUS_OK && !log_w)
+        s = error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
+    for (size_t i = 0; log_w && i < n; i++)
+        log_w[i] = -d->action[i] - d->result.log_q[i];
+    s = s ? s : densities_add(d, products, writer, e);
+    s = s ? s : densities_add_centred(d, writer, e);
+    s = s ? s : densities_add_reals(writer, "log_w", log_w, 1, n, e);
+    free(log_w);
+    s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
+    s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
+    s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);
+    s = s ? s : npz_add_integer(writer, "chains", (int64_t)n, e);
+    return s ? s : npz_add_integer(writer, "independent", 1, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct score_model m;
+    struct densities d = {0};
+    const struct flow_settings settings = densities_settings(c->parameters);
+    const bool direct = parameters_is(c->parameters, "method", "direct");
+    enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
+    if (status != STATUS_OK)
+        return status;
+    if (direct && m.kind != SCORE_GAUSSIAN)
+        status = error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a unet");
+    const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
+    status = status ? status : densities_allocate(&d, count, m.volume, true, e);
+    status = status ? status : draw(c, &m, &settings, &d, e);
+    status = status ? status : write_artifact(c, &m, direct ? 0 : flow_products(&m, &settings), &d, e);
+    densities_release(&d);
+    score_model_release(&m);
+    return status;
+}
+
+const struct stage stage_propose = {
+    .name = "propose",
+    .summary = "configurations from the probability flow of a score model, with the density they are drawn from",
+    .version = 1,
+    .uses_backend = true,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+};

@@ -1,0 +1,272 @@
+/* The stage `propose` from command line to artifact: what is in it, against the library and against `likelihood` of the same
+ * fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run that goes on; refusals. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "diffusion/flow.h"
+#include "diffusion/gaussian.h"
+#include "lattice/action.h"
+#include "statistics/weights.h"
+#include "tests/stages/artifacts.h"
+
+extern const struct stage stage_propose, stage_likelihood;
+
+static char program[400]; /* build/bin/propose */
+static const volatile sig_atomic_t never = 0;
+
+static int set_up(void **state) {
+    (void)state;
+    static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC};
+    static const size_t extents[] = {8, 8};
+    snprintf(root, sizeof root, "%s", scratch_folder("propose"));
+    struct score_model m = free_field(2, extents, 0.2);
+    m.offset = 0.5;
+    m.factor = 0.25;
+    make_model("gaussian.npz", &m);
+    m = network_model(shape, SCORE_WIENER, 1);
+    make_model("wiener.npz", &m);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    scratch_remove(root);
+    return 0;
+}
+
+static int run(const char *folder, const char *model, const char *const *arguments) {
+    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model), "--ledger="};
+    size_t n = 3;
+    for (size_t i = 0; arguments[i]; i++)
+        all[n++] = arguments[i];
+    return run_stage(&stage_propose, all, NULL);
+}
+
+static const double *reals(const struct npz *npz, const char *name, size_t count) {
+    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
+    assert_int_equal(a->count, count);
+    return a->data;
+}
+
+static int64_t integer(const struct npz *npz, const char *name) {
+    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+}
+
+static struct score_model read_model(const char *name) {
+    struct npz *npz;
+    struct score_model m;
+    struct error e = {0};
+    assert_ok(npz_read(in_root("", name), &npz, &e));
+    assert_ok(score_model_read(npz, &m, &e));
+    npz_free(npz);
+    return m;
+}
+
+/* S, log w and what the table reads, of the stored fields. */
+static void check_derived(const struct npz *npz, size_t n) {
+    enum { V = 64 };
+    const float *phi = reference_array(npz, "phi", NPZ_FLOAT32)->data;
+    const double *S = reals(npz, "action", n), *log_q = reals(npz, "log_q", n);
+    const struct phi4 theory = {0.2, 0.02};
+    const size_t extents[] = {8, 8};
+    struct geometry *g;
+    struct error e = {0};
+    double values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
+    assert_ok(geometry_new(extents, 2, &g, &e));
+    for (size_t i = 0; i < n; i++) {
+        double *x = to_reals(V, phi + i * V);
+        assert_true(S[i] == action(g, &theory, x) && reals(npz, "log_w", n)[i] == -S[i] - log_q[i]);
+        free(x);
+    }
+    assert_ok(weights_analyse(S, log_q, n, WEIGHTS_PROPOSALS, n, values, errors, &e));
+    assert_memory_equal(reals(npz, "values", WEIGHTS_STATISTICS + 1), values, sizeof values);
+    assert_true(*reals(npz, "acceptance", 1) == values[WEIGHTS_ACCEPTANCE]);
+    assert_true(integer(npz, "chains") == (int64_t)n && integer(npz, "independent") == 1 && integer(npz, "thermalised") == 1);
+    assert_true(*reals(npz, "kappa", 1) == 0.2 && *reals(npz, "lambda", 1) == 0.02);
+    geometry_free(g);
+}
+
+static void test_direct(void **state) {
+    (void)state;
+    enum { N = 30, V = 64 };
+    struct score_model m = read_model("gaussian.npz");
+    struct error e = {0};
+    float phi[N * V];
+    double log_q[N];
+    assert_int_equal(run("direct", "gaussian.npz", (const char *[]){"--method=direct", "--configurations=30", "--seed=4", NULL}), 0);
+    struct npz *npz = open_artifact("direct");
+    assert_ok(gaussian_sample(&m, 4, 0, N, 1, phi, log_q, &never, NULL, &e));
+    assert_memory_equal(reference_array(npz, "phi", NPZ_FLOAT32)->data, phi, sizeof phi);
+    assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);
+    assert_true(isnan(reals(npz, "log_q_error", N)[3]) && reals(npz, "cost", N)[3] == 0);
+    check_derived(npz, N);
+    npz_free(npz);
+    score_model_release(&m);
+}
+
+/* The fields and densities of flow_sample; and the stage `likelihood` finds the same density for the fields that came out. */
+static void test_flow(void **state) {
+    (void)state;
+    enum { N = 11, V = 64 };
+    const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4, .steps = 24, .divergence = FLOW_CLOSED, .t_start = 1e-3,
+                                           .seed = 6};
+    struct score_model m = read_model("gaussian.npz");
+    struct error e = {0};
+    double phi[N * V], log_q[N], error[N];
+    int64_t evaluations[N];
+    unsigned char done[N] = {0};
+    struct flow_result r = {log_q, error, evaluations, done, 0};
+    static const char *const arguments[] = {"--configurations=11", "--method=rk4", "--steps=24", "--divergence=closed",
+                                            "--t-start=1e-3", "--seed=6", NULL};
+    assert_int_equal(run("flow", "gaussian.npz", arguments), 0);
+    struct npz *npz = open_artifact("flow");
+    assert_ok(flow_sample(&m, &settings, 0, N, 1, phi, NULL, &r, &never, NULL, &e));
+    assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);
+    for (size_t i = 0; i < N * V; i++)
+        assert_true(((const float *)reference_array(npz, "phi", NPZ_FLOAT32)->data)[i] == (float)phi[i]);
+    assert_true(reals(npz, "cost", N)[0] == 96);
+    check_derived(npz, N);
+    const char *all[12] = {option("--output=", "back", ""), option("--model=", "", "gaussian.npz"),
+                           option("--fields=", "flow", "artifact.npz"), "--ledger="};
+    for (size_t i = 1; arguments[i]; i++)
+        all[3 + i] = arguments[i];
+    assert_int_equal(run_stage(&stage_likelihood, all, NULL), 0);
+    struct npz *back = open_artifact("back");
+    for (size_t i = 0; i < N; i++)
+        assert_near(reals(back, "log_q", N)[i], log_q[i], 2e-3);
+    assert_true(fabs(*reals(back, "R2", 1) - *reals(npz, "R2", 1)) < 1e-4);
+    npz_free(back);
+    npz_free(npz);
+    score_model_release(&m);
+}
+
+/* --- bits ---------------------------------------------------------------------------------------- */
+
+/* Tiny runs. Where a digest changes, raise the version in stages/propose.c. */
+static const struct {
+    const char *name, *model, *arguments[6], *digest;
+} cases[] = {
+    {"direct", "gaussian.npz", {"--method=direct", NULL}, "8125f1fc5e24ed667693ee2d2d62cec8b6bdd5c5ad0c60e725ba69b251ec58f8"},
+    {"gaussian", "gaussian.npz", {"--tolerance=1e-3", "--probes=2", NULL}, "2af10db5fdf82c9ab05824492c489df05f9ac4627a4915d1ed6700dee0266938"},
+    {"wiener", "wiener.npz",
+     {"--method=rk4", "--steps=3", "--probes=2", "--probe-distribution=rademacher", "--control-variate=wiener", NULL},
+     "cb9d3a0cbf729e6c89717c1770ff16c95d4ce28a808b81494c368afcbd266c34"},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static void run_case(size_t i, int threads, char folder[64]) {
+    const char *arguments[12] = {"--configurations=11", "--seed=23"};
+    char threads_option[32];
+    size_t n = 2;
+    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    for (size_t k = 0; k < 6 && cases[i].arguments[k]; k++)
+        arguments[n++] = cases[i].arguments[k];
+    arguments[n++] = threads_option;
+    arguments[n] = NULL;
+    assert_int_equal(run(folder, cases[i].model, arguments), 0);
+}
+
+static void test_artifacts_do_not_depend_on_threads(void **state) {
+    (void)state;
+    assert_same_for_any_threads(CASES, run_case);
+}
+
+static const char *digest_of_case(size_t i) {
+    return cases[i].digest;
+}
+
+static void test_digests(void **state) {
+    (void)state;
+    assert_int_equal(stage_propose.version, 1);
+    assert_digests(CASES, run_case, digest_of_case);
+}
+
+/* --- terminated ---------------------------------------------------------------------------------- */
+
+static pid_t start(const char *folder, const char *threads) {
+    const char *output = option("--output=", folder, ""), *model = option("--model=", "", "gaussian.npz");
+    const char *log = in_root("", "log");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!freopen(log, "w", stderr))
+            _exit(99);
+        execl(program, "propose", output, model, threads, "--ledger=", "--configurations=700", "--method=heun", "--steps=20",
+              "--probes=4", "--quiet", (char *)NULL);
+        _exit(98);
+    }
+    return child;
+}
+
+static int ended(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+/* SIGTERM and SIGKILL in the middle, in one folder: the artifact is that of an undisturbed run. */
+static void test_terminated(void **state) {
+    (void)state;
+    int interrupted = 0;
+    assert_int_equal(ended(start("whole", "--threads=2")), 0);
+    for (int life = 0; life < 2 && !there("ended", "artifact.npz"); life++) {
+        const pid_t child = start("ended", life % 2 ? "--threads=2" : "--threads=1");
+        struct stat before = {0}, after = {0};
+        stat(in_root("ended", "checkpoint.npz"), &before);
+        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) { /* until there is a new checkpoint */
+            if (stat(in_root("ended", "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino)
+                break;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        kill(child, life == 1 ? SIGKILL : SIGTERM);
+        const int status = ended(child);
+        if (status == 0)
+            break;
+        assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
+        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
+        interrupted++;
+    }
+    assert_true(interrupted > 0);
+    assert_int_equal(ended(start("ended", "--threads=1")), 0);
+    assert_same_artifact("ended", "whole");
+    assert_false(there("ended", "checkpoint.npz"));
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    const struct {
+        const char *model, *arguments[3], *message;
+    } refused[] = {
+        {"wiener.npz", {"--method=direct", NULL}, "method direct needs a gaussian model, found a unet"},
+        {"wiener.npz", {"--divergence=closed", NULL}, "closed needs a gaussian model, found a unet"},
+        {"none.npz", {NULL}, "none.npz: cannot open"},
+        {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
+        {"gaussian.npz", {"--control-variate=x", NULL}, "control-variate = 'x'"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model), "--ledger="};
+        for (size_t n = 0; refused[i].arguments[n]; n++)
+            all[3 + n] = refused[i].arguments[n];
+        expect_message(&stage_propose, all, 2, refused[i].message);
+        assert_false(there("refused", "artifact.npz"));
+    }
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_refusals),
+    };
+    /* build/tests/stages/test_propose goes with build/bin/propose */
+    const char *tail = strstr(argv[0], "tests/stages/");
+    snprintf(program, sizeof program, "%.*sbin/propose", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    pin_instruction_set();
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
