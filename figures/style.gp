@@ -1,12 +1,16 @@
 # What all figures share: terminals, fonts, sizes, line styles. The plot stage loads it before a figure's own
 # style, having set:
 #   format    "svg", "png" or "pdf"
+#   output    the file to draw into, already set
 #   data      name of the data: blocks of columns, one block a dataset (index 0, 1, ...)
 #   blocks    number of datasets
+#   lines     number of blocks behind those, of one row each, to be drawn as lines across
 #   label     array of their labels, 1 ... blocks; "" for none
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
+#   remark                  a text for the lower left corner, or ""
 #   unthermalised           1 where data rest on an ensemble that failed its thermalisation tests (label: †)
+#   columns                 of kind = fields: images side by side, blocks row by row; else 0
 #   bin_width               of a histogram, else 0
 #   gaussian                standard deviation of a Gaussian to compare with, 0 for none
 # The figure is as wide as a column of a journal, 8.6 cm, and its letters about 7 points high.
@@ -48,7 +52,7 @@ set samples 400
 set bars small
 set pointintervalbox 0.01 # no white rings around points with errors
 unset key
-if (unthermalised) {
-    set label 99 "† not in equilibrium" at screen 0.995, screen 0.015 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
-}
+small = ",".(format eq "svg" ? "7.5" : format eq "png" ? "5" : "4")
+if (unthermalised) { set label 99 "† not in equilibrium" at screen 0.995, screen 0.018 right font small }
+if (remark ne "") { set label 98 remark at screen 0.005, screen 0.018 left font small textcolor rgb dark }
 if (title ne "") { set title title }

@@ -17,6 +17,7 @@
 
 #include "base/progress.h"
 #include "lattice/observables.h"
+#include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/gamma_method.h"
 #include "statistics/jackknife.h"
@@ -35,6 +36,13 @@ static const struct parameter table[] = {
      .maximum = 100.0,
      .unit = "",
      .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51); 0: no autocorrelation."},
+    {.name = "first",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0.0,
+     .maximum = 1e9,
+     .unit = "configurations",
+     .help = "Measures the first so many configurations only, of a single chain or of independent ones; 0: all."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
@@ -52,17 +60,6 @@ static const struct stage_input inputs[] = {
      .help = "The configurations to measure."},
 };
 
-/* What comes in. */
-struct fields {
-    const struct npz_array *phi; /* (N, x1, ..., xd), float32 or float64 */
-    const char *path;
-    size_t configurations, chains, dimensions;
-    const size_t *extents;
-    bool independent;
-    int64_t thermalised; /* of the ensemble, or the one that the model of a sample was trained on */
-    struct phi4 theory;
-};
-
 /* What is measured and computed. */
 struct measurement {
     struct observables *plan;
@@ -73,73 +70,6 @@ struct measurement {
     double *orbit_values, *orbit_errors;   /* (orbits) */
     double *propagator, *propagator_error; /* (volume) */
 };
-
-static enum status read_integer(const struct npz *npz, const char *name, int64_t minimum, int64_t maximum,
-                                int64_t *value, struct error *e) {
-    const struct npz_array *array;
-    const enum status status = npz_require(npz, name, NPZ_INT64, 0, &array, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    *value = *(const int64_t *)array->data;
-    if (*value < minimum || *value > maximum) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s is %lld, expected %lld to %lld", npz_path(npz), name,
-                         (long long)*value, (long long)minimum, (long long)maximum);
-    }
-    return STATUS_OK;
-}
-
-static enum status read_coupling(const struct npz *npz, const char *name, double *value, struct error *e) {
-    const struct npz_array *array;
-    const enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &array, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    *value = *(const double *)array->data;
-    if (!isfinite(*value)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected a number", npz_path(npz), name, *value);
-    }
-    return STATUS_OK;
-}
-
-static enum status read_fields(const struct npz *npz, struct fields *fields, struct error *e) {
-    const struct npz_array *phi = npz_find(npz, "phi");
-    fields->path = npz_path(npz);
-    if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64", fields->path,
-                         phi ? "phi is of another type or shape" : "no member phi");
-    }
-    if (phi->shape[0] < 2) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,
-                         phi->shape[0]);
-    }
-    fields->phi = phi;
-    fields->configurations = phi->shape[0];
-    fields->dimensions = phi->dimensions - 1;
-    fields->extents = phi->shape + 1;
-    int64_t chains = 0, independent = 0;
-    enum status status = read_coupling(npz, "kappa", &fields->theory.kappa, e);
-    if (status == STATUS_OK) {
-        status = read_coupling(npz, "lambda", &fields->theory.lambda, e);
-    }
-    if (status == STATUS_OK) {
-        status = read_integer(npz, "chains", 1, (int64_t)fields->configurations, &chains, e);
-    }
-    if (status == STATUS_OK) {
-        status = read_integer(npz, "independent", 0, 1, &independent, e);
-    }
-    if (status == STATUS_OK) {
-        status = npz_integer_or(npz, "thermalised", 1, &fields->thermalised, e);
-    }
-    if (status == STATUS_OK && fields->configurations % (size_t)chains != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
-                           fields->path, (long long)chains, fields->configurations);
-    }
-    fields->chains = (size_t)chains;
-    fields->independent = independent == 1;
-    return status;
-}
 
 /* Measures every configuration, each by one thread. */
 static enum status measure(const struct stage_context *c, const struct fields *fields, struct measurement *m,
@@ -321,8 +251,11 @@ static enum status allocate(const struct fields *fields, struct measurement *m, 
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    if (parameters_integer(p, "bins") == 1) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: bins = 1, expected 0 or at least 2", where);
+    static const char *const counts[] = {"bins", "first"};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (parameters_integer(p, counts[i]) == 1) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s = 1, expected 0 or at least 2", where, counts[i]);
+        }
     }
     return STATUS_OK;
 }
@@ -335,10 +268,26 @@ static void release(struct measurement *m) {
     free(m->propagator);
 }
 
+/* Keeps the first configurations alone. */
+static enum status take_first(size_t first, struct fields *fields, struct error *e) {
+    if (first == 0) {
+        return STATUS_OK;
+    }
+    if (first < 2 || first > fields->configurations || (fields->chains > 1 && !fields->independent)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
+                         "single chain expected", fields->path, fields->configurations, fields->chains, first);
+    }
+    fields->configurations = first;
+    fields->chains = fields->independent ? first : 1;
+    return STATUS_OK;
+}
+
 static enum status run(struct stage_context *c, struct error *e) {
     struct fields fields;
     struct measurement m = {0};
-    enum status status = read_fields(stage_input(c, "fields", 0), &fields, e);
+    enum status status = fields_read(stage_input(c, "fields", 0), &fields, e);
+    status = status ? status : take_first((size_t)parameters_integer(c->parameters, "first"), &fields, e);
     if (status != STATUS_OK) {
         return status;
     }

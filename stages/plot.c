@@ -23,9 +23,11 @@ static const struct parameter parameters[] = {
     {.name = "style", .type = PARAMETER_FILE, .help = "The gnuplot script that draws the figure."},
     {.name = "common", .type = PARAMETER_FILE, .default_value = "figures/style.gp",
      .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
-    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns",
+    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields",
      .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
-             "are, one a column."},
+             "are, one a column; or a point for each artifact (columns x, members), several curves of equally many; "
+             "or two-dimensional fields as images, one artifact, members \"snapshots,snapshot-times\": a row a configuration, a "
+             "column a time."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
              "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only."},
@@ -35,7 +37,13 @@ static const struct parameter parameters[] = {
      .help = "Lower and upper end of a histogram; empty: all the data."},
     {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
      .help = "Labels of the data, one each, separated by '|', in gnuplot's enhanced text; empty: no legend."},
+    {.name = "x", .type = PARAMETER_REALS, .default_value = "",
+     .help = "Of kind = points: where the points lie, one for each of the data of a curve."},
+    {.name = "curves", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 100,
+     .help = "Of kind = points: curves, whose data follow each other; there is a label for each curve then."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
+    {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
+     .help = "A line in small letters in the lower left corner; profiles say there at what scale it was computed."},
     {.name = "xlabel", .type = PARAMETER_TEXT, .default_value = "",
      .help = "Label of the x axis; empty: the style's own."},
     {.name = "ylabel", .type = PARAMETER_TEXT, .default_value = "",
@@ -43,8 +51,10 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = "ensemble|sample|observables|train|likelihood|propose|dm-mcmc|autocorrelation", .required = true, .many = true,
+    {.name = "data", .stages = NULL, .required = true, .many = true,
      .help = "The artifacts to draw, in the order of the labels."},
+    {.name = "lines", .stages = NULL, .required = false, .many = true,
+     .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the curves."},
     {.name = "reference", .stages = "observables", .required = false, .many = false,
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},
 };
@@ -69,6 +79,10 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
                          parameters_is(p, "kind", "histogram") ? "one, for kind = histogram" : "at least one");
     }
+    if (count != 2 && parameters_is(p, "kind", "fields")) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected two for kind = fields, the "
+                         "snapshots and their times", where, count);
+    }
     return STATUS_OK;
 }
 
@@ -76,7 +90,9 @@ static enum status check(const struct parameters *p, const char *where, struct e
 struct figure {
     const struct parameters *parameters;
     struct report_list members, labels;
-    size_t blocks;
+    size_t blocks, lines; /* the last blocks are lines across */
+    size_t columns;       /* of images, where the blocks are such: row by row */
+    enum block_kind kind;
     struct block *block;
     size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
     double bin_width; /* 0: no histogram */
@@ -139,8 +155,67 @@ static enum status fill_histograms(struct stage_context *c, struct figure *f, do
     return s;
 }
 
+static enum status fill_points(struct stage_context *c, struct figure *f, struct error *e) {
+    size_t points;
+    const double *x = parameters_reals(f->parameters, "x", &points);
+    const struct npz **npz = calloc(points + 1, sizeof *npz);
+    enum status s = npz != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
+    const size_t curves = f->blocks - f->lines;
+    for (size_t b = 0; b < f->lines && s == STATUS_OK; b++) {
+        const struct npz *line = stage_input(c, "lines", b);
+        s = block_points(&line, &(double){NAN}, 1, &f->members, &f->block[curves + b], e);
+        f->entries[curves + b] = 1;
+    }
+    for (size_t b = 0; b < curves && s == STATUS_OK; b++) {
+        for (size_t i = 0; i < points; i++) {
+            npz[i] = stage_input(c, "data", b * points + i);
+        }
+        s = block_points(npz, x, points, &f->members, &f->block[b], e);
+        f->entries[b] = points;
+    }
+    free(npz);
+    return s;
+}
+
+/* As many blocks as there are images: the arrays of the figure are made longer. */
+static enum status fill_images(struct stage_context *c, struct figure *f, struct error *e) {
+    const struct npz *npz = stage_input(c, "data", 0);
+    const struct npz_array *snapshots;
+    double *times;
+    enum status s = block_snapshots(npz, &f->members, &snapshots, &times, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const bool failed = f->failed[0];
+    const size_t rows = snapshots->shape[1], images = snapshots->shape[0] * rows;
+    free(f->entries);
+    free(f->failed);
+    free(f->block);
+    f->columns = snapshots->shape[0];
+    f->blocks = images;
+    f->entries = calloc(images + 1, sizeof *f->entries);
+    f->failed = calloc(images + 1, sizeof *f->failed);
+    f->block = calloc(images + 1, sizeof *f->block);
+    if (f->entries == NULL || f->failed == NULL || f->block == NULL) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    for (size_t i = 0; i < images && s == STATUS_OK; i++) {
+        s = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
+        f->entries[i] = f->block[i].rows;
+        f->failed[i] = failed;
+    }
+    free(times);
+    return s;
+}
+
 static enum status fill_blocks(struct stage_context *c, struct figure *f, struct error *e) {
-    if (!parameters_is(f->parameters, "kind", "histogram")) {
+    if (f->kind == BLOCK_IMAGES) {
+        return fill_images(c, f, e);
+    }
+    if (f->kind == BLOCK_POINTS) {
+        return fill_points(c, f, e);
+    }
+    if (f->kind == BLOCK_COLUMNS) {
         enum status s = STATUS_OK;
         for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
             s = block_columns(stage_input(c, "data", i), &f->members, &f->block[i], e);
@@ -167,7 +242,7 @@ static void write_data(const struct figure *f, FILE *out) {
 }
 
 static void write_table(const struct figure *f, FILE *out) {
-    block_write_header(&f->members, parameters_is(f->parameters, "kind", "histogram"), out);
+    block_write_header(&f->members, f->kind, out);
     for (size_t i = 0; i < f->blocks; i++) {
         char number[24];
         snprintf(number, sizeof number, "%zu", i + 1);
@@ -195,14 +270,16 @@ static enum status write_load(const char *path, FILE *out, struct error *e) {
 }
 
 static enum status write_script(const struct figure *f, const char *output, FILE *out, struct error *e) {
-    static const char *const texts[] = {"title", "xlabel", "ylabel"};
+    static const char *const texts[] = {"title", "xlabel", "ylabel", "remark"};
     bool failed = false;
     write_string("format", strrchr(output, '.') + 1, out);
+    write_string("output", output, out);
     write_string("data", "data.txt", out);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_string(texts[i], parameters_text(f->parameters, texts[i]), out);
     }
-    fprintf(out, "blocks = %zu\narray entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks, f->blocks);
+    fprintf(out, "blocks = %zu\nlines = %zu\n", f->blocks - f->lines, f->lines);
+    fprintf(out, "array entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks);
     for (size_t i = 0; i < f->blocks; i++) {
         const char *label = f->labels.count > 0 ? f->labels.item[i] : "";
         const bool marked = f->failed[i] && label[0] != '\0';
@@ -211,7 +288,7 @@ static enum status write_script(const struct figure *f, const char *output, FILE
         fprintf(out, "%s\n", marked ? ".\" " REPORT_MARK "\"" : "");
         failed = failed || f->failed[i];
     }
-    fprintf(out, "unthermalised = %d\n", failed);
+    fprintf(out, "unthermalised = %d\ncolumns = %zu\n", failed, f->columns);
     fprintf(out, "bin_width = %.17g\ngaussian = %.17g\n", f->bin_width, f->gaussian);
     enum status s = STATUS_OK;
     if (parameters_text(f->parameters, "common")[0] != '\0') {
@@ -326,7 +403,16 @@ static enum status draw_all(struct stage_context *c, struct figure *f, const cha
 
 static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
-    struct figure f = {.parameters = p, .blocks = stage_input_count(c, "data")};
+    size_t points;
+    parameters_reals(p, "x", &points);
+    const size_t data = stage_input_count(c, "data"), curves = (size_t)parameters_integer(p, "curves");
+    struct figure f = {.parameters = p,
+                       .kind = parameters_is(p, "kind", "histogram") ? BLOCK_HISTOGRAM
+                               : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
+                               : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
+                                                                     : BLOCK_COLUMNS};
+    f.lines = stage_input_count(c, "lines");
+    f.blocks = f.kind == BLOCK_POINTS ? curves + f.lines : data;
     char *folder = NULL;
     f.entries = calloc(f.blocks + 1, sizeof *f.entries);
     f.failed = calloc(f.blocks + 1, sizeof *f.failed);
@@ -334,10 +420,23 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status s = f.entries != NULL && f.failed != NULL && f.block != NULL
                         ? STATUS_OK
                         : error_set(e, STATUS_FAILED, "plot: out of memory");
-    for (size_t i = 0; i < f.blocks && s == STATUS_OK; i++) {
+    if (s == STATUS_OK && f.kind == BLOCK_POINTS && curves * points != data) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves",
+                      data, curves * points, points, curves);
+    }
+    if (s == STATUS_OK && f.kind != BLOCK_POINTS && f.lines > 0) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");
+    }
+    if (s == STATUS_OK && f.kind == BLOCK_IMAGES && (data != 1 || parameters_text(p, "labels")[0] != '\0')) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found %zu data%s, expected one artifact without labels for kind = fields",
+                      data, parameters_text(p, "labels")[0] != '\0' ? " and labels" : "");
+    }
+    for (size_t i = 0; i < data + f.lines && s == STATUS_OK; i++) {
         int64_t thermalised = 1;
-        s = npz_integer_or(stage_input(c, "data", i), "thermalised", 1, &thermalised, e);
-        f.failed[i] = thermalised == 0;
+        const size_t block = i >= data ? f.blocks - f.lines + i - data : f.kind == BLOCK_POINTS ? i / points : i;
+        const struct npz *npz = i >= data ? stage_input(c, "lines", i - data) : stage_input(c, "data", i);
+        s = npz_integer_or(npz, "thermalised", 1, &thermalised, e);
+        f.failed[block] = f.failed[block] || thermalised == 0;
     }
     if (s == STATUS_OK) {
         s = report_split(parameters_text(p, "members"), ',', &f.members, e);

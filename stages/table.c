@@ -21,11 +21,13 @@ static const struct parameter parameters[] = {
      .default_value = "M,chi2,U_L,abs_M,mean_abs_phi,phi2,action,virial,xi",
      .help = "Columns, separated by commas; those with a published value come first."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading."},
+    {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
+     .help = "The first footnote; profiles say there at what scale it was computed."},
     {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "rows", .stages = "observables|likelihood|propose|dm-mcmc|autocorrelation", .required = true, .many = true,
+    {.name = "rows", .stages = NULL, .required = true, .many = true,
      .help = "The rows of the table, in order."},
 };
 
@@ -115,9 +117,20 @@ static enum status write_table(struct stage_context *c, const struct table_row *
                                struct error *e) {
     const struct parameters *p = c->parameters;
     struct table table;
-    const char *notes = parameters_text(p, "notes");
+    const char *const parts[] = {parameters_text(p, "remark"), parameters_text(p, "notes"), failed ? unthermalised : ""};
     char *all_notes = NULL;
-    if (asprintf(&all_notes, "%s%s%s", notes, failed && notes[0] != '\0' ? "|" : "", failed ? unthermalised : "") < 0) {
+    size_t size;
+    FILE *out = open_memstream(&all_notes, &size);
+    if (out == NULL) {
+        return error_set(e, STATUS_FAILED, "table: out of memory");
+    }
+    for (size_t i = 0, written = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i][0] != '\0') {
+            fprintf(out, "%s%s", written++ > 0 ? "|" : "", parts[i]);
+        }
+    }
+    if (fclose(out) != 0) {
+        free(all_notes);
         return error_set(e, STATUS_FAILED, "table: out of memory");
     }
     enum status s = table_new(parameters_text(p, "title"), all_notes, parameters_text(p, "experiment"), rows, count,

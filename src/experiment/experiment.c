@@ -226,11 +226,11 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
         }
         if (!families[i]) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: %s: unknown node '%.100s'; expected a node of stage %s%s", s->where, s->name,
-                             names[i], input->stages, suggest_family(pool, x, names[i]));
+                             "%s: %s: unknown node '%.100s'; expected a node of %s%s%s", s->where, s->name,
+                             names[i], input->stages ? "stage " : "any stage", input->stages ? input->stages : "", suggest_family(pool, x, names[i]));
         }
         const char *stage = families[i]->stage->name;
-        bool fits = false;
+        bool fits = !input->stages;
         for (const char *at = input->stages; at && !fits; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
             fits = !strncmp(at, stage, strlen(stage)) && (at[strlen(stage)] == '|' || !at[strlen(stage)]);
         }

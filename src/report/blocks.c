@@ -8,6 +8,30 @@
 
 #include "statistics/histogram.h"
 
+/* The element of `array` as a number; of text there is none. */
+static bool number_at(const struct npz_array *a, size_t i, double *x) {
+    switch (a->type) {
+    case NPZ_FLOAT32:
+        *x = (double)((const float *)a->data)[i];
+        return true;
+    case NPZ_FLOAT64:
+        *x = ((const double *)a->data)[i];
+        return true;
+    case NPZ_INT32:
+        *x = ((const int32_t *)a->data)[i];
+        return true;
+    case NPZ_INT64:
+        *x = (double)((const int64_t *)a->data)[i];
+        return true;
+    case NPZ_UINT8:
+        *x = ((const uint8_t *)a->data)[i];
+        return true;
+    case NPZ_BYTES:
+        break;
+    }
+    return false;
+}
+
 enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count,
                           struct error *e) {
     const struct npz_array *a = npz_find(npz, member);
@@ -24,24 +48,7 @@ enum status block_numbers(const struct npz *npz, const char *member, double **x,
         return error_set(e, STATUS_FAILED, "%s: member %s: out of memory", npz_path(npz), member);
     }
     for (size_t i = 0; i < a->count; i++) {
-        switch (a->type) {
-        case NPZ_FLOAT32:
-            values[i] = (double)((const float *)a->data)[i];
-            break;
-        case NPZ_FLOAT64:
-            values[i] = ((const double *)a->data)[i];
-            break;
-        case NPZ_INT32:
-            values[i] = ((const int32_t *)a->data)[i];
-            break;
-        case NPZ_INT64:
-            values[i] = (double)((const int64_t *)a->data)[i];
-            break;
-        case NPZ_UINT8:
-        case NPZ_BYTES: /* turned away above */
-            values[i] = ((const uint8_t *)a->data)[i];
-            break;
-        }
+        number_at(a, i, &values[i]);
     }
     *x = values;
     *count = a->count;
@@ -121,6 +128,103 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     return s;
 }
 
+/* Whether `name` is the text at names[i]. */
+static bool named(const struct npz_array *names, size_t i, const char *name, size_t length) {
+    const char *text = (const char *)names->data + i * names->item_size;
+    return length <= names->item_size && strncmp(text, name, length) == 0 &&
+           (length == names->item_size || text[length] == '\0');
+}
+
+/* An observable, or its error where the name ends so. */
+static bool find_observable(const struct npz *npz, const char *member, double *x) {
+    static const char suffix[] = "_error";
+    const struct npz_array *names = npz_find(npz, "names");
+    size_t length = strlen(member);
+    const bool error = length > strlen(suffix) && strcmp(member + length - strlen(suffix), suffix) == 0;
+    const struct npz_array *from = npz_find(npz, error ? "errors" : "values");
+    length -= error ? strlen(suffix) : 0;
+    if (names == NULL || names->type != NPZ_BYTES || from == NULL || from->count != names->count) {
+        return false;
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (named(names, i, member, length)) {
+            return number_at(from, i, x);
+        }
+    }
+    return false;
+}
+
+static enum status find_number(const struct npz *npz, const char *member, double *x, struct error *e) {
+    char name[96];
+    const size_t length = strlen(member);
+    const bool last = length > 2 && strcmp(member + length - 2, "[]") == 0;
+    snprintf(name, sizeof name, "%.*s", (int)(last ? length - 2 : length), member);
+    const struct npz_array *a = npz_find(npz, name);
+    if (a != NULL && (last ? a->dimensions == 1 && a->count > 0 : a->dimensions == 0) &&
+        number_at(a, last ? a->count - 1 : 0, x)) {
+        return STATUS_OK;
+    }
+    if (!last && find_observable(npz, member, x)) {
+        return STATUS_OK;
+    }
+    return error_set(e, STATUS_BAD_INPUT, "%s: found no number %s, expected a scalar member, an observable, or a vector "
+                     "as name[]", npz_path(npz), member);
+}
+
+enum status block_points(const struct npz *const *npz, const double *x, size_t count, const struct report_list *members,
+                         struct block *block, struct error *e) {
+    const size_t columns = members->count + 1;
+    enum status s = allocate(block, columns, count, e);
+    for (size_t i = 0; i < count && s == STATUS_OK; i++) {
+        block->x[i * columns] = x[i];
+        for (size_t c = 1; c < columns && s == STATUS_OK; c++) {
+            s = find_number(npz[i], members->item[c - 1], &block->x[i * columns + c], e);
+        }
+    }
+    return s;
+}
+
+enum status block_snapshots(const struct npz *npz, const struct report_list *members,
+                            const struct npz_array **snapshots, double **times, struct error *e) {
+    size_t count = 0;
+    *times = NULL;
+    enum status s = npz_require(npz, members->item[0], NPZ_FLOAT32, 4, snapshots, e);
+    if (s == STATUS_OK) {
+        s = block_numbers(npz, members->item[1], times, &count, e);
+    }
+    if (s == STATUS_OK && count != (*snapshots)->shape[0]) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
+                      npz_path(npz), members->item[1], count, (*snapshots)->shape[0], members->item[0]);
+    }
+    for (size_t i = 0; i < (s == STATUS_OK ? (*snapshots)->count : 0) && s == STATUS_OK; i++) {
+        if (!isfinite(((const float *)(*snapshots)->data)[i])) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found a number that is not finite, expected fields",
+                          npz_path(npz), members->item[0]);
+        }
+    }
+    if (s != STATUS_OK) {
+        free(*times);
+        *times = NULL;
+    }
+    return s;
+}
+
+enum status block_image(const struct npz *npz, const struct npz_array *snapshots, const double *times, size_t column,
+                        size_t row, struct block *block, struct error *e) {
+    const size_t height = snapshots->shape[2], width = snapshots->shape[3];
+    enum status s = allocate(block, 5, height * width, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s", npz_path(npz));
+    }
+    const float *phi = (const float *)snapshots->data + (column * snapshots->shape[1] + row) * height * width;
+    for (size_t i = 0; i < height * width; i++) {
+        const double values[5] = {times[column], (double)(row + 1), (double)(i / width), (double)(i % width),
+                                  (double)phi[i]};
+        memcpy(block->x + 5 * i, values, sizeof values);
+    }
+    return STATUS_OK;
+}
+
 void block_free(struct block *block) {
     free(block->x);
     *block = (struct block){0};
@@ -147,10 +251,14 @@ void block_write_rows(const struct block *block, const char *label, FILE *out) {
     }
 }
 
-void block_write_header(const struct report_list *members, bool histogram, FILE *out) {
-    fputs("curve", out);
+void block_write_header(const struct report_list *members, enum block_kind kind, FILE *out) {
+    if (kind == BLOCK_IMAGES) {
+        fputs("curve\ttime\tconfiguration\tx1\tx2\tfield\n", out);
+        return;
+    }
+    fputs(kind == BLOCK_POINTS ? "curve\tx" : "curve", out);
     for (size_t c = 0; c < members->count; c++) {
         fprintf(out, "\t%s", is_index(members->item[c]) ? "index" : members->item[c]);
     }
-    fputs(histogram ? "\tcount\terror\n" : "\n", out);
+    fputs(kind == BLOCK_HISTOGRAM ? "\tcount\terror\n" : "\n", out);
 }

@@ -17,6 +17,8 @@ static const struct {
     {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`"},
     {"action", "\\langle S\\rangle/V", "action per site"},
     {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium"},
+    {"walls", "w", "fraction of the bonds whose ends have opposite signs"},
+    {"walled", "\\mathrm{walled}", "fraction of the configurations with domain walls that wind around the lattice"},
     {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p"},
     {"R2", "R^2", "share of the variance of S that S_eff = -log q explains (A 4.9)"},
     {"slope", "\\mathrm{slope}", "slope of S_eff against S by least squares"},

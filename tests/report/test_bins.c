@@ -64,7 +64,7 @@ static void histogram_block(void **state) {
     free(text);
     out = open_memstream(&text, &size);
     assert_int_equal(report_split("M", ',', &members, &e), STATUS_OK);
-    block_write_header(&members, true, out);
+    block_write_header(&members, BLOCK_HISTOGRAM, out);
     block_write_rows(&block, "testing (HMC)", out);
     fclose(out);
     assert_string_equal(text, "curve\tM\tcount\terror\n"
@@ -102,7 +102,7 @@ static void columns_block(void **state) {
     assert_int_equal(block.rows, 3);
     FILE *out = open_memstream(&text, &size);
     block_write_data(&block, out);
-    block_write_header(&members, false, out);
+    block_write_header(&members, BLOCK_COLUMNS, out);
     block_write_rows(&block, "a", out);
     fclose(out);
     assert_string_equal(text, "1 10 3.5\n2 20 2.25\n3 30 1\n\n\n"
@@ -130,10 +130,60 @@ static void columns_block(void **state) {
     npz_free(npz);
 }
 
+/* A row an artifact: scalars, last elements, observables and their errors. */
+static void points_block(void **state) {
+    (void)state;
+    char folder[128], rows[3][160], path[160], *text;
+    const double few[] = {1.0, 2.5};
+    size_t size;
+    struct npz_writer *w;
+    struct npz *npz[2];
+    struct error e = {0};
+    struct report_list members;
+    struct block block = {0};
+    test_folder("points", folder);
+    write_rows(folder, rows); /* training: M = 0.0012(7) */
+    assert_int_equal(npz_read(rows[0], &npz[0], &e), STATUS_OK);
+    assert_int_equal(npz_read(rows[1], &npz[1], &e), STATUS_OK);
+    assert_int_equal(report_split("M,M_error,configurations", ',', &members, &e), STATUS_OK);
+    assert_int_equal(block_points((const struct npz *const *)npz, (const double[]){10, 20}, 2, &members, &block, &e), STATUS_OK);
+    FILE *out = open_memstream(&text, &size);
+    block_write_header(&members, BLOCK_POINTS, out);
+    block_write_rows(&block, "a", out);
+    fclose(out);
+    assert_string_equal(text, "curve\tx\tM\tM_error\tconfigurations\na\t10\t0.0012\t0.0007\t6\na\t20\t-4e-05\t0.0015\t6\n");
+    free(text);
+    report_list_free(&members);
+    block_free(&block);
+    for (size_t i = 0; i < 3; i++) {
+        const char *const bad[] = {"chi", "M_err", "values"};
+        assert_int_equal(report_split(bad[i], ',', &members, &e), STATUS_OK);
+        assert_int_equal(block_points((const struct npz *const *)npz, few, 1, &members, &block, &e), STATUS_BAD_INPUT);
+        assert_non_null(strstr(e.message, "expected a scalar member, an observable, or a vector as name[]"));
+        report_list_free(&members);
+        block_free(&block);
+    }
+    npz_free(npz[0]);
+    npz_free(npz[1]);
+
+    snprintf(path, sizeof path, "%s/vector.npz", folder);
+    assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "few", few, 2, &e), STATUS_OK);
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    assert_int_equal(npz_read(path, &npz[0], &e), STATUS_OK);
+    assert_int_equal(report_split("few[]", ',', &members, &e), STATUS_OK);
+    assert_int_equal(block_points((const struct npz *const *)npz, few, 1, &members, &block, &e), STATUS_OK);
+    assert_true(block.rows == 1 && block.columns == 2 && block.x[0] == 1.0 && block.x[1] == 2.5);
+    report_list_free(&members);
+    block_free(&block);
+    npz_free(npz[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_widths),    cmocka_unit_test(all_equal),     cmocka_unit_test(nothing_to_count),
         cmocka_unit_test(histogram_block), cmocka_unit_test(columns_block),
+        cmocka_unit_test(points_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,18 @@ static void all_styles(void **state) {
                                                      "--style=figures/magnetization.gp", NULL},
                                NULL),
                      0);
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("acceptance"), rows[0], rows[1], rows[2], rows[1], "--kind=points",
+                                                     "--x=0.1,0.2", "--curves=2", "--labels=published|right",
+                                                     "--style=figures/acceptance.gp", "--members=chi2,chi2_error", NULL},
+                               NULL),
+                     0);
+    assert_int_equal(run_stage(&stage_plot,
+                               (const char *const[]){output("panels"), rows[0], rows[1], rows[2], "--kind=points", "--x=1,2,3",
+                                                     "--style=figures/panels.gp", "--labels=a",
+                                                     "--members=M,M_error,chi2,chi2_error,M,M_error,M,M_error", NULL},
+                               NULL),
+                     0);
     char *data;
     size_t size;
     read_figure("excess", "svg", &data, &size);
@@ -109,11 +121,11 @@ static void marked(void **state) {
     snprintf(young, sizeof young, "--data=%s", path);
     assert_int_equal(run_stage(&stage_plot,
                                (const char *const[]){output("marked"), young, rows[0], "--kind=histogram",
-                                                     "--style=figures/magnetization.gp", "--labels=young|old", NULL},
+                                                     "--style=figures/magnetization.gp", "--labels=young|old", "--remark=at a small scale", NULL},
                                NULL),
                      0);
     read_figure("marked", "svg", &data, &size);
-    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && !strstr(data, "old †"));
+    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && strstr(data, "at a small scale") && !strstr(data, "old †"));
     free(data);
     read_figure("histogram", "svg", &data, &size);
     assert_null(strstr(data, "†"));
@@ -138,6 +150,8 @@ static void numbers(void **state) {
                  "curve\texcess.sigma\texcess.excess\texcess.error\texcess.wiener\n" CURVE("it's") CURVE("b"));
 #undef CURVE
     expect_table("loss", "curve\tindex\tloss\n1\t1\t900\n1\t2\t300\n1\t3\t150\n1\t4\t120\n1\t5\t110\n");
+    expect_table("acceptance", "curve\tx\tchi2\tchi2_error\npublished\t0.1\t2.516\t0.0457\npublished\t0.2\t1.81\t0.16\n"
+                               "right\t0.1\t2.5906\t0.0025\nright\t0.2\t1.81\t0.16\n");
     const char *const counted[] = {"a", "b"}; /* both hold -0.5, -0.25, 0, 0, 0.25, 0.5 */
     const double count[] = {0, 0, 1, 1, 0, 2, 1, 1, 0, 0};
     char *expected, *found;

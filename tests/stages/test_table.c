@@ -70,9 +70,10 @@ static void marked(void **state) {
     snprintf(young, sizeof young, "--rows=%s", path);
     snprintf(other, sizeof other, "--output=%s/marked", folder);
     const char *const arguments[] = {other, young, row[1], published, "--experiment=table1", "--datasets=a,b",
-                                     "--observables=M,chi2", "--labels=Young|Old", NULL};
+                                     "--observables=M,chi2", "--labels=Young|Old", "--remark=At a small scale", "--notes=One|Two", NULL};
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
     assert_true(holds("marked/table.md", "Young †") && holds("marked/table.md", "\n† not in equilibrium"));
+    assert_true(holds("marked/table.md", "\nAt a small scale\n\nOne\n\nTwo\n\n†"));
     assert_true(holds("marked/table.tex", "Young †") && !holds("marked/table.md", "Old †"));
     assert_false(holds("out/table.md", "†"));
 }

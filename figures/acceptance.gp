@@ -1,0 +1,30 @@
+# Acceptance of the independence chain against a parameter (A Figs. 13-15): a curve a protocol, with errors. On a
+# logarithmic axis, as what is right differs from what is published by powers of ten; the shaded band is what
+# the paper states. What lies below 10^{-4}, less than a thousand configurations can tell from zero, stands as an open
+# symbol on the axis.
+# Columns: x, acceptance, error.
+
+set xlabel (xlabel eq "" ? "x" : xlabel)
+set ylabel (ylabel eq "" ? "acceptance rate" : ylabel)
+set key at graph 0.03, graph 0.28 left top Left reverse samplen 1.6 spacing 1.1
+
+stats data using 1 nooutput
+left = STATS_min
+right = STATS_max
+wide = left > 0 && right / left > 20 # of epochs, say
+floor_at = 1e-4
+name(i) = i <= blocks ? label[i] : ""
+low(y, dy) = y - dy > floor_at ? y - dy : floor_at
+high(y, dy) = y + dy < 1 ? y + dy : 1
+
+if (wide) { set logscale x }
+set xrange [(wide ? left / 1.4 : left - 0.06 * (right - left)):(wide ? right * 1.4 : right + 0.06 * (right - left))] noextend
+set logscale y
+set format y "10^{%T}"
+set yrange [floor_at / 1.6:1.5] noextend
+set object 1 rectangle from graph 0, first 0.4 to graph 1, first 0.6 fillcolor rgb pale fillstyle solid 0.6 noborder behind
+set label 1 "published: 0.4–0.6" at graph 0.98, first 0.49 right front
+
+plot for [i = 1:blocks] data index i-1 using 1:($2 > floor_at ? $2 : floor_at) with lines linetype i linewidth 0.5 dashtype 3 notitle, \
+     for [i = 1:blocks] data index i-1 using 1:($2 > floor_at ? NaN : floor_at) with points pointtype 10 pointsize 1 linecolor rgb ink notitle, \
+     for [i = 1:blocks] data index i-1 using 1:($2 > floor_at ? $2 : NaN):(low($2, $3)):(high($2, $3)) with yerrorbars linetype i title name(i)

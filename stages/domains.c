@@ -1,0 +1,151 @@
+/* Stage `domains`: walls between domains of opposite sign in the configurations of an ensemble, and how many
+ * configurations hold walls that wind around the lattice (src/lattice/domains.h): those of chains that, begun hot in
+ * the broken phase, have not come to rest in one of the two phases.
+ *
+ * Artifact, as the stage `observables` has it: `names`, `values`, `errors`, `tau_int`, `tau_int_error`; `error_method`;
+ * `configurations`; `thermalised` as it came in; and `walls`, `walled` of each configuration. The observables are
+ *   walls    fraction of the bonds whose ends have opposite signs
+ *   walled   fraction of the configurations that are walled
+ * Errors: jackknife, a bin a configuration where they are independent, else a bin a chain (a single chain in 16 bins).
+ * Where no configuration or every one is walled the scatter is nothing: the error is then one bin's worth. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "lattice/domains.h"
+#include "stages/fields.h"
+#include "stages/stage.h"
+#include "statistics/jackknife.h"
+
+enum { WALLS, WALLED, COUNT };
+
+static const char *const names[COUNT] = {"walls", "walled"};
+
+static const struct stage_input inputs[] = {
+    {.name = "fields", .stages = "ensemble|sample", .required = true, .many = false,
+     .help = "The configurations to look at."},
+};
+
+/* series[COUNT][configurations], each configuration by one thread. */
+static enum status measure(const struct stage_context *c, const struct fields *fields, double *series,
+                           struct error *e) {
+    struct geometry *g;
+    const size_t n = fields->configurations;
+    if (fields->phi->type != NPZ_FLOAT32) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields->path);
+    }
+    enum status s = geometry_new(fields->extents, fields->dimensions, &g, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s: phi", fields->path);
+    }
+    const float *phi = fields->phi->data;
+    for (size_t i = 0; i < n * g->volume && s == STATUS_OK; i++) {
+        if (!isfinite(phi[i])) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of phi holds %g, expected numbers", fields->path,
+                          i / g->volume, (double)phi[i]);
+        }
+    }
+    atomic_bool no_memory = false;
+    if (s == STATUS_OK) {
+#pragma omp parallel num_threads(c->threads)
+        {
+            struct domains_workspace *w = domains_workspace_new(g);
+            if (w == NULL) {
+                no_memory = true;
+            }
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < n; i++) {
+                if (w != NULL && !*c->interrupted) {
+                    const struct domain_walls d = domains_measure(g, phi + i * g->volume, w);
+                    series[WALLS * n + i] = d.bonds;
+                    series[WALLED * n + i] = domains_walled(&d) ? 1.0 : 0.0;
+                }
+            }
+            domains_workspace_free(w);
+        }
+    }
+    geometry_free(g);
+    if (s == STATUS_OK && no_memory) {
+        s = error_set(e, STATUS_FAILED, "domains: out of memory");
+    }
+    return s == STATUS_OK && *c->interrupted ? error_set(e, STATUS_FAILED, "interrupted") : s;
+}
+
+static enum status analyse(const struct fields *fields, const double *series, double *values, double *errors,
+                           struct error *e) {
+    const size_t n = fields->configurations;
+    const size_t bins = fields->independent ? n : fields->chains > 1 ? fields->chains : n < 16 ? n : 16;
+    const struct series both = {series, COUNT, n, fields->chains};
+    const struct estimator means = {.values = COUNT};
+    const enum status s = jackknife(&both, &means, bins, values, errors, e);
+    if (s != STATUS_OK) {
+        return error_prefix(e, "%s", fields->path);
+    }
+    if (values[WALLED] == 0.0 || values[WALLED] == 1.0) {
+        errors[WALLED] = 1.0 / (double)bins;
+    }
+    return STATUS_OK;
+}
+
+static enum status add(struct npz_writer *w, const char *name, size_t n, const double *x, struct error *e) {
+    double *copy = malloc((n + 1) * sizeof *copy); /* what is added has to outlive run() */
+    if (copy == NULL) {
+        return error_set(e, STATUS_FAILED, "domains: out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = x[i];
+    }
+    return npz_add_owned(w, name, NPZ_FLOAT64, 1, &n, copy, e);
+}
+
+static enum status write_artifact(struct stage_context *c, const struct fields *fields, const double *series,
+                                  const double *values, const double *errors, struct error *e) {
+    const size_t n = fields->configurations;
+    const double tau = fields->independent ? 0.5 : NAN, tau_error = fields->independent ? 0.0 : NAN;
+    struct npz_writer *w;
+    enum status s = stage_artifact(c, &w, e);
+    s = s ? s : npz_add_texts(w, "names", names, COUNT, e);
+    s = s ? s : add(w, "values", COUNT, values, e);
+    s = s ? s : add(w, "errors", COUNT, errors, e);
+    s = s ? s : add(w, "tau_int", COUNT, (const double[COUNT]){tau, tau}, e);
+    s = s ? s : add(w, "tau_int_error", COUNT, (const double[COUNT]){tau_error, tau_error}, e);
+    s = s ? s : npz_add_text(w, "error_method", "jackknife", e);
+    s = s ? s : npz_add_integer(w, "configurations", (int64_t)n, e);
+    s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
+    s = s ? s : add(w, "walls", n, series + WALLS * n, e);
+    s = s ? s : add(w, "walled", n, series + WALLED * n, e);
+    return s;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct fields fields;
+    double values[COUNT], errors[COUNT];
+    enum status s = fields_read(stage_input(c, "fields", 0), &fields, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    double *series = malloc(COUNT * fields.configurations * sizeof *series);
+    s = series != NULL ? measure(c, &fields, series, e) : error_set(e, STATUS_FAILED, "domains: out of memory");
+    s = s ? s : analyse(&fields, series, values, errors, e);
+    s = s ? s : write_artifact(c, &fields, series, values, errors, e);
+    for (int k = 0; k < COUNT && s == STATUS_OK; k++) {
+        stage_note(c, names[k], "%.6g +- %.2g", values[k], errors[k]);
+    }
+    free(series);
+    return s;
+}
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+const struct stage stage_domains = {
+    .name = "domains",
+    .summary = "walls between domains of opposite sign, and configurations that hold walls around the lattice",
+    .version = 1,
+    .uses_backend = false,
+    .parameters = NULL,
+    .parameter_count = 0,
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+};
