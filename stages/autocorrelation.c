@@ -12,7 +12,7 @@
  * published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the chains where they know it;
  * names, values, errors, tau_int, tau_int_error, error_method, configurations for the stage `table`, names being
  *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left out
- *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window did not close within half a chain
+ *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window is longer than a quarter of a chain
  *   abs_M, acceptance
  * thermalised as the chain is marked, or the long run where there is one. */
 #include <inttypes.h>
@@ -167,7 +167,7 @@ static enum status analyse_right(const struct parameters *p, struct work *w, str
     const struct estimator means = {.values = SERIES};
     enum status status = gamma_method(&series, &means, parameters_real(p, "window"), w->gamma, e);
     for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
-        const bool open = w->gamma[o].window == 0 || w->gamma[o].window >= r->length / 2 - 1;
+        const bool open = w->gamma[o].window == 0 || w->gamma[o].window >= r->length / 4;
         status = autocorrelation_function(r->series + o * N, r->count, r->length, room, w->gamma[o].window, w->rho + o * room,
                                           w->error + o * room, e);
         w->gamma[o].tau_int *= open ? NAN : (double)r->stride;
