@@ -1,18 +1,22 @@
-/* Stage `autocorrelation`: how fast a Markov chain forgets |M| (A 4.11-4.14, Fig. 8), as the paper finds it and rightly.
+/* Stage `autocorrelation`: how fast a Markov chain forgets |M| (A 4.11-4.14, Fig. 8), as the paper finds it and
+ * rightly.
  *
  *   as published  one chain, its first `configurations` configurations, tau_int summed up to t-max whatever is left out
- *   rightly       a long run (input `long`; else the same chains), all chains together, window and error by the Gamma method
- *                 (statistics/gamma_method.h)
+ *   rightly       a long run (input `long`; else the same chains), all chains together, window and error by the Gamma
+ *                 method (statistics/gamma_method.h)
  *
- * for both readings of |M|: abs_M = |mean of phi| (the order parameter, the authors' code) and mean_abs_phi = mean of |phi|
- * (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored configurations is the `stride` of the
- * stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window wants stride = 1.
+ * for both readings of |M|: abs_M = |mean of phi| (the order parameter, the authors' code) and mean_abs_phi = mean of
+ * |phi| (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored configurations is the
+ * `stride` of the stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window wants stride = 1.
  *
- * Artifact: t (lags, in steps); for O = abs_M and mean_abs_phi: O.rho, O.error (lags) of the long run, O.published (lags) of the
- * published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the chains where they know it;
- * names, values, errors, tau_int, tau_int_error, error_method, configurations for the stage `table`, names being
- *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left out
- *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window is longer than a quarter of a chain
+ * Artifact: t (lags, in steps); for O = abs_M and mean_abs_phi: O.rho, O.error (lags) of the long run, O.published
+ * (lags) of the published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the
+ * chains where they know it; names, values, errors, tau_int, tau_int_error, error_method, configurations for the
+ * stage `table`, names being
+ *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left
+ *                                                    out
+ *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window is longer than a quarter of a
+ *                                                    chain
  *   abs_M, acceptance
  * thermalised as the chain is marked, or the long run where there is one. */
 #include <inttypes.h>
@@ -32,8 +36,10 @@ static const struct parameter parameters[] = {
      .help = "Published window: the first configurations of the first chain."},
     {.name = "t-max", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
      .unit = "configurations", .help = "Published window: last term of the sum A 4.14."},
-    {.name = "lags", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6, .unit = "configurations",
-     .help = "Largest lag of the autocorrelation function of the long run; fewer where its chains are shorter than twice that."},
+    {.name = "lags", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
+     .unit = "configurations",
+     .help = "Largest lag of the autocorrelation function of the long run; fewer where its chains are shorter than twice "
+             "that."},
     {.name = "window", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.1, .maximum = 100,
      .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51)."},
 };
@@ -67,7 +73,8 @@ struct work {
 
 /* --- input --------------------------------------------------------------------------------------- */
 
-/* Mean and error of what the chains say of themselves: an ensemble has one number a chain, dm-mcmc one with its error. */
+/* Mean and error of what the chains say of themselves: an ensemble has one number a chain, dm-mcmc one with its
+ * error. */
 static void read_acceptance(const struct npz *npz, struct chains *c) {
     const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
     c->acceptance = c->acceptance_error = NAN;
@@ -122,7 +129,8 @@ static enum status read_chains(struct stage_context *c, const char *input, struc
         return status;
     const int64_t count = *(const int64_t *)number->data;
     if (phi->dimensions < 2 || count < 1 || phi->shape[0] % (uint64_t)count != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi of %zu configurations in %" PRId64 " chains found, equal chains expected",
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: phi of %zu configurations in %" PRId64 " chains found, equal chains expected",
                          chains->path, phi->shape[0], count);
     chains->count = (size_t)count;
     chains->length = phi->shape[0] / chains->count;
@@ -139,7 +147,8 @@ static enum status read_chains(struct stage_context *c, const char *input, struc
 
 static enum status analyse_published(const struct parameters *p, struct work *w, struct error *e) {
     const struct chains *f = &w->fields;
-    const size_t t_max = (size_t)parameters_integer(p, "t-max"), wanted = (size_t)parameters_integer(p, "configurations");
+    const size_t t_max = (size_t)parameters_integer(p, "t-max");
+    const size_t wanted = (size_t)parameters_integer(p, "configurations");
     if (wanted > f->length)
         return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, configurations = %zu expected", f->path,
                          f->length, wanted);

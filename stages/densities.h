@@ -1,5 +1,5 @@
-/* What the stages `likelihood` and `propose` share: the settings of the probability flow as parameters, the densities of
- * N configurations with what they cost, their checkpoint, and their statistics as members of an artifact. */
+/* What the stages `likelihood` and `propose` share: the settings of the probability flow as parameters, the densities
+ * of N configurations with what they cost, their checkpoint, and their statistics as members of an artifact. */
 #ifndef DMSQ_STAGES_DENSITIES_H
 #define DMSQ_STAGES_DENSITIES_H
 
@@ -45,17 +45,18 @@ enum status densities_save(const struct densities *d, const char *key, const cha
 enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
                              struct error *e);
 
-/* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as one). */
+/* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as
+ * one). */
 enum status densities_add(const struct densities *d, size_t products, struct npz_writer *writer, struct error *e);
-/* Members action_centred, action_effective_centred and action_difference: S and S_eff = -log q without the means of each, and
- * the first less the second. */
+/* Members action_centred, action_effective_centred and action_difference: S and S_eff = -log q without the means of
+ * each, and the first less the second. */
 enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e);
 /* Notes the mean of these for the record. */
 void densities_note(struct stage_context *c, const struct densities *d, size_t products);
 
-/* Members R2, R2_error, ... of statistics/weights.h; var_probes, the mean variance that the probes give log q (NaN without), which
- * is part of var_log_w; and all of them once more as the stage `table` reads them: names, values, errors, ... Their notes go to the
- * record. */
+/* Members R2, R2_error, ... of statistics/weights.h; var_probes, the mean variance that the probes give log q (NaN
+ * without), which is part of var_log_w; and all of them once more as the stage `table` reads them: names, values,
+ * errors, ... Their notes go to the record. */
 enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
                                   struct npz_writer *writer, struct error *e);
 

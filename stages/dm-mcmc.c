@@ -1,20 +1,23 @@
 /* Stage `dm-mcmc`: the Markov chain of a diffusion model (A 4.13, App. D): proposals of the model accepted with
  * min(1, w'/w), log w = -S - log q (statistics/independence.h).
  *
- *   protocol = exact         a stream of fresh proposals of the stage `propose`, whose density is the one that is scored, each
- *                            used once, in order. The chain samples exp(-S)/Z however wrong the model is. Where log q has an
- *                            error from random probes (see the stage `propose`), the chain is a pseudo-marginal one: exact as far
- *                            as the mean of exp(error) does not depend on the field.
- *   protocol = as-published  a fixed pool, as a rule of samples of the stochastic process (`sample`) scored by the flow
- *                            (`likelihood`), drawn with replacement. Not exact: the samples are not draws from the density that is
- *                            scored, and a pool of K configurations has no more than K to offer, however long the chain.
+ *   protocol = exact         a stream of fresh proposals of the stage `propose`, whose density is the one that is
+ *                            scored, each used once, in order. The chain samples exp(-S)/Z however wrong the model
+ *                            is. Where log q has an error from random probes (see the stage `propose`), the chain is
+ *                            a pseudo-marginal one: exact as far as the mean of exp(error) does not depend on the
+ *                            field.
+ *   protocol = as-published  a fixed pool, as a rule of samples of the stochastic process (`sample`) scored by the
+ *                            flow (`likelihood`), drawn with replacement. Not exact: the samples are not draws from
+ *                            the density that is scored, and a pool of K configurations has no more than K to offer,
+ *                            however long the chain.
  *
  * Artifact, for C chains of n steps after `discard`: phi float32 (C n, x1..xd), chain after chain, as of the stage
- * `ensemble`; chains = C, independent = 0, kappa, lambda; proposal (C n): the number of the proposal that is the state; accepted (C n);
- * log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the steps kept; longest_stay, steps in one
- * state; expected from the proposals' weights: R2, slope, var_log_w, effective_sample_size, acceptance_expected,
- * acceptance_gaussian with errors; all of them as names, values, errors ... for the stage `table`;
- * thermalised: 0 where one state takes more than a tenth of all steps, or, as-published, where the model is marked 0. */
+ * `ensemble`; chains = C, independent = 0, kappa, lambda; proposal (C n): the number of the proposal that is the
+ * state; accepted (C n); log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the steps
+ * kept; longest_stay, steps in one state; expected from the proposals' weights: R2, slope, var_log_w,
+ * effective_sample_size, acceptance_expected, acceptance_gaussian with errors; all of them as names, values, errors
+ * ... for the stage `table`; thermalised: 0 where one state takes more than a tenth of all steps, or, as-published,
+ * where the model is marked 0. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +88,12 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     const bool fresh = stage && strcmp(stage, "propose") == 0, scored = stage_input_count(c, "likelihood") > 0;
     w->path = npz_path(npz);
     if (parameters_is(c->parameters, "protocol", "exact") && !fresh)
-        return error_set(e, STATUS_BAD_INPUT, "%s: protocol exact with samples found, proposals of the stage propose expected",
-                         w->path);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: protocol exact with samples found, proposals of the stage propose expected", w->path);
     if (fresh == scored)
-        return error_set(e, STATUS_BAD_INPUT, fresh ? "%s: proposals with a density of their own found, no likelihood expected"
-                                                    : "%s: samples without a likelihood found, one expected", w->path);
+        return error_set(e, STATUS_BAD_INPUT,
+                         fresh ? "%s: proposals with a density of their own found, no likelihood expected"
+                               : "%s: samples without a likelihood found, one expected", w->path);
     enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &w->phi, e);
     if (status == STATUS_OK && w->phi->dimensions < 2)
         status = error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions, expected (configuration, x1, ..., xd)", w->path,
@@ -135,8 +139,8 @@ static enum status weigh(struct stage_context *c, struct work *w, struct error *
         w->action[i] = action(g, &w->theory, phi);
         const double there = ((const double *)known->data)[i];
         if (!(fabs(w->action[i] - there) <= 1e-9 * (fabs(there) + 1)))
-            status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu has action %.9g, expected %.9g as in %s", w->path, i,
-                               w->action[i], there, npz_path(density));
+            status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu has action %.9g, expected %.9g as in %s",
+                               w->path, i, w->action[i], there, npz_path(density));
     }
     w->log_w = w->action + w->pool;
     for (size_t i = 0; i < w->pool && status == STATUS_OK; i++)
@@ -188,8 +192,9 @@ static enum status find_acceptance(const struct work *w, struct gamma_result *re
         x[i] = w->kept_accepted[i / length * keep + first + i % length];
     const struct series series = {x, 1, w->chains * length, w->chains};
     const struct estimator mean = {.values = 1};
-    const enum status status = length < 4 ? error_set(e, STATUS_BAD_INPUT, "%zu steps a chain are kept, expected at least 5", keep)
-                                          : gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
+    const enum status status =
+        length < 4 ? error_set(e, STATUS_BAD_INPUT, "%zu steps a chain are kept, expected at least 5", keep)
+                   : gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
     free(x);
     return status;
 }
@@ -202,7 +207,8 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     const size_t n = w->pool, shape = COUNT;
     struct gamma_result acceptance;
     enum status s = find_acceptance(w, &acceptance, e);
-    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, values + 1, errors + 1, e);
+    const size_t bins = n < BINS_MAX ? n : BINS_MAX;
+    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, bins, values + 1, errors + 1, e);
     if (s != STATUS_OK)
         return s;
     for (int v = 1; v < COUNT; v++) {

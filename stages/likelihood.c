@@ -6,8 +6,8 @@
  *   action_effective, action   -log_q and S of the whole configuration, without log Z
  *   evaluations, cost          of the score; in forward passes, a vector-Jacobian product counting as one
  *   R2, slope, var_log_w, effective_sample_size, acceptance, acceptance_gaussian and R2_error ...
- *                              as statistics/weights.h defines them (R2 is A 4.9 with the difference of the means of S
- *                              and S_eff, the unknown log Z, removed), with jackknife errors
+ *                              as statistics/weights.h defines them (R2 is A 4.9 with the difference of the means of
+ *                              S and S_eff, the unknown log Z, removed), with jackknife errors
  *   weights-of                 "proposals": fields of the stage `sample`, taken for draws from q; "target": fields of
  *                              `ensemble`, taken for draws from exp(-S)/Z
  *   bins                       of the jackknife: one a configuration where they are independent (at most 1024), else

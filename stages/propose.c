@@ -1,20 +1,21 @@
-/* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are drawn
- * from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
+/* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are
+ * drawn from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
  *
- * x_T from the prior N(0, s^2(1)) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the same
- * path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
+ * x_T from the prior N(0, s^2(1)) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the
+ * same path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
  * (diffusion/gaussian.h), which needs no flow.
  *
- * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and kept
- * with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only as far
- * as the mean of exp(error) does not depend on the field; a constant error variance does no harm, one that varies does.
- * divergence = exact (V products an evaluation, for small lattices), closed and direct have no such error.
+ * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and
+ * kept with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only
+ * as far as the mean of exp(error) does not depend on the field; a constant error variance does no harm, one that
+ * varies does. divergence = exact (V products an evaluation, for small lattices), closed and direct have no such
+ * error.
  *
  * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as the stage `likelihood` has
- * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q; action_centred,
- * action_effective_centred and action_difference (stages/densities.h);
- * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1; thermalised as the
- * model is marked. */
+ * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q;
+ * action_centred, action_effective_centred and action_difference (stages/densities.h);
+ * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1;
+ * thermalised as the model is marked. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

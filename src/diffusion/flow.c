@@ -154,7 +154,8 @@ static double closed_trace(const struct score_model *m, double s, double *terms)
     return sum_tree(terms, m->volume);
 }
 
-/* What the control variate adds to the estimate of a probe: the trace of the Wiener filter less its estimate by this probe. */
+/* What the control variate adds to the estimate of a probe: the trace of the Wiener filter less its estimate by this
+ * probe. */
 static double control(const struct score_model *m, double s, const double *power, double *terms) {
     for (size_t p = 0; p < m->volume; p++)
         terms[p] = s / (m->propagator[p] + s * s) * (power[p] - 1);

@@ -4,8 +4,8 @@
  *
  * with the factors 1/2 that A 3.14 lacks, p_T = N(0, s^2(1)) and t from t_start to 1. At t_start, by default 1e-5 as
  * in the authors' code, the flow ends: phi(t_start) is taken for phi_0, and q is the density of phi(t_start), that
- * is of the data with the noise s(t_start) = sqrt(t_start) in scaled units. The density is one of the field in its own
- * units: the Jacobian factor^V of the scaling is in it. q is exactly the density of what flow_sample draws, up to
+ * is of the data with the noise s(t_start) = sqrt(t_start) in scaled units. The density is one of the field in its
+ * own units: the Jacobian factor^V of the scaling is in it. q is exactly the density of what flow_sample draws, up to
  * the integrator's error and that of the divergence.
  *
  *   dopri5     in t, adaptive, tolerance as absolute and relative tolerance, on scaled field and log-density
@@ -13,8 +13,9 @@
  *   heun, rk4  `steps` equal steps in u = log s: dphi/du = -s (s score), smooth over all noise levels.
  *
  * Divergence, of J the Jacobian of s(t) score:
- *   probes     Skilling-Hutchinson: mean over probes of v.J^T v, v fixed along one solve: normal, or signs (Rademacher,
- *              of less variance). They share one forward pass. With the Wiener filter as control variate,
+ *   probes     Skilling-Hutchinson: mean over probes of v.J^T v, v fixed along one solve: normal, or signs
+ *              (Rademacher, of less variance). They share one forward pass. With the Wiener filter as control
+ *              variate,
  *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
  *              with the same mean but only the noise of what the model differs by from the score of a Gaussian field.
  *   exact      V unit vectors

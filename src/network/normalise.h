@@ -22,9 +22,10 @@ void normalise_forward(const struct normalise *s, const float *y, size_t y_row, 
                        float *workspace);
 
 /* One configuration. Gradient with respect to h = g + second (where present). Writes the gradient with
- * respect to y to `dy` (a view of the same extents; may be `g`). slope[height x width x channels] keeps swish'(a), which
- * several gradients of one forward pass have in common: written, or with known != 0 read; NULL: neither, same bits. Where gamma_gradient is not NULL adds to
- * gamma_gradient, beta_gradient and writes d_gradient (channels each). */
+ * respect to y to `dy` (a view of the same extents; may be `g`). slope[height x width x channels] keeps swish'(a),
+ * which several gradients of one forward pass have in common: written, or with known != 0 read; NULL: neither, same
+ * bits. Where gamma_gradient is not NULL adds to gamma_gradient, beta_gradient and writes d_gradient (channels
+ * each). */
 void normalise_backward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
                         const float *beta, const float *mean, const float *rstd, const struct view *g,
                         const struct view *second, const struct view *dy, float *slope, int known, float *gamma_gradient,

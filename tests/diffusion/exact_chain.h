@@ -1,5 +1,6 @@
-/* Exactness of the independence chain, shown: proposals that are deliberately wrong (a Gaussian field with the propagator of a
- * small ensemble, scaled by a factor a mode) must give the equilibrium values of the interacting theory at 8x8. */
+/* Exactness of the independence chain, shown: proposals that are deliberately wrong (a Gaussian field with the
+ * propagator of a small ensemble, scaled by a factor a mode) must give the equilibrium values of the interacting
+ * theory at 8x8. */
 #ifndef DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 #define DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 
@@ -56,8 +57,8 @@ static inline struct score_model exact_model(const struct run *r, double wrong) 
     return m;
 }
 
-/* A chain of n fresh proposals; results[EXACT_QUANTITIES] and, for comparison, plain means of the proposals. Returns the
- * acceptance. */
+/* A chain of n fresh proposals; results[EXACT_QUANTITIES] and, for comparison, plain means of the proposals. Returns
+ * the acceptance. */
 static inline double exact_chain(const struct score_model *m, double kappa, size_t n, uint64_t seed,
                                  struct gamma_result *results, double *proposed) {
     static const volatile sig_atomic_t never = 0;
@@ -98,8 +99,8 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
     return (double)accepted / (double)n;
 }
 
-/* The chain against expected[q] = {value, error} within `sigmas`, and the proposals far from it, so that the agreement is the chain's
- * doing: phi2 of the proposals is off by at least `wrong` of the chain's errors. */
+/* The chain against expected[q] = {value, error} within `sigmas`, and the proposals far from it, so that the
+ * agreement is the chain's doing: phi2 of the proposals is off by at least `wrong` of the chain's errors. */
 static inline void assert_exact(const struct score_model *m, double kappa, size_t n, uint64_t seed,
                                 const double expected[EXACT_QUANTITIES][2], double sigmas, double wrong) {
     struct gamma_result r[EXACT_QUANTITIES];

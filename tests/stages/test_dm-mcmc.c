@@ -1,6 +1,6 @@
-/* The stages `dm-mcmc` and `autocorrelation` from command line to artifact, with `propose`, `sample`, `likelihood` and `observables`
- * before and behind: a chain of proposals of a wrong free field measures the right one; what is in the artifacts; digests that tie
- * their bits to the stages' versions; refusals. */
+/* The stages `dm-mcmc` and `autocorrelation` from command line to artifact, with `propose`, `sample`, `likelihood`
+ * and `observables` before and behind: a chain of proposals of a wrong free field measures the right one; what is in
+ * the artifacts; digests that tie their bits to the stages' versions; refusals. */
 #include "base/sum.h"
 #include "lattice/action.h"
 #include "statistics/autocorrelation.h"
@@ -155,7 +155,8 @@ static void test_as_published(void **state) {
     npz_free(pool);
 }
 
-/* The autocorrelation of the chain: the library's numbers for the series measured here, and the units of an ensemble's stride. */
+/* The autocorrelation of the chain: the library's numbers for the series measured here, and the units of an
+ * ensemble's stride. */
 static void test_autocorrelation(void **state) {
     (void)state;
     enum { N = 1200, LAGS = 20 };

@@ -1,5 +1,6 @@
-/* The stage `propose` from command line to artifact: what is in it, against the library and against `likelihood` of the same
- * fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run that goes on; refusals. */
+/* The stage `propose` from command line to artifact: what is in it, against the library and against `likelihood` of
+ * the same fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run
+ * that goes on; refusals. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -105,7 +106,8 @@ static void test_direct(void **state) {
     score_model_release(&m);
 }
 
-/* The fields and densities of flow_sample; and the stage `likelihood` finds the same density for the fields that came out. */
+/* The fields and densities of flow_sample; and the stage `likelihood` finds the same density for the fields that came
+ * out. */
 static void test_flow(void **state) {
     (void)state;
     enum { N = 11, V = 64 };
