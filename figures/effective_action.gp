@@ -4,7 +4,7 @@
 # Columns: S and -log q without their means.
 
 set xlabel (xlabel eq "" ? "S − ⟨S⟩" : xlabel)
-set ylabel (ylabel eq "" ? "S_{eff} − ⟨S_{eff}⟩" : ylabel) offset 0.8,0
+set ylabel (ylabel eq "" ? "S_{eff} − ⟨S_{eff}⟩" : ylabel) offset 0.6,0
 
 stats data using 1 nooutput
 low = STATS_min
@@ -18,23 +18,23 @@ set yrange [low - margin:high + margin] noextend
 unset mxtics
 unset mytics
 step = 10**floor(log10((high - low) / 2.0))
-step = step * ((high - low) / step > 6 ? 2 : 1)
+step = step * ((high - low) / step > 2.5 * 3 / blocks + 1 ? 2 : 1)
 set xtics step
 set ytics step
 
 array R2[blocks]
 do for [i = 1:blocks] {
-    left = 0.0
+    rest = 0.0
     all = 0.0
-    add(S, E) = (left = left + (S - E)**2, all = all + S**2, 0)
+    add(S, E) = (rest = rest + (S - E)**2, all = all + S**2, 0)
     stats data index i-1 using (add($1, $2)) nooutput
-    R2[i] = 1 - left / all
+    R2[i] = 1 - rest / all
 }
 
-# Square panels: a figure is 8.6 cm wide and 6.2 cm high.
-left = 0.145
-width = (0.985 - left - 0.035 * (blocks - 1)) / blocks
-height = width * 8.6 / 6.2
+# Two panels are square (a figure is 8.6 cm wide and 6.2 cm high), more are higher than wide.
+left = 0.155
+width = (0.97 - left - 0.035 * (blocks - 1)) / blocks
+height = blocks < 3 ? width * 8.6 / 6.2 : 0.56
 bottom = 0.5 * (1.02 - height)
 set tmargin 0
 set multiplot
@@ -48,7 +48,7 @@ do for [i = 1:blocks] {
         set format y ""
         unset ylabel
     }
-    set label 1 label[i] at graph 0.5, 1.07 center
+    set label 1 label[i] at graph 0.5, screen bottom + height + 0.045 center
     set label 2 sprintf("R² = %s", R2[i] > 0.99 ? gprintf("%.4f", R2[i]) : gprintf("%.3f", R2[i])) at graph 0.05, 0.92 left
     plot x with lines linecolor rgb ink dashtype 2 linewidth 0.8 notitle, \
          data index i-1 using 1:2 with points linetype i pointtype 7 pointsize 0.3 notitle
