@@ -100,7 +100,7 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
 }
 
 /* The chain against expected[q] = {value, error} within `sigmas`, and the proposals far from it, so that the
- * agreement is the chain's doing: phi2 of the proposals is off by at least `wrong` of the chain's errors. */
+ * agreement is the chain's doing: the action of the proposals is off by at least `wrong` of the chain's errors. */
 static inline void assert_exact(const struct score_model *m, double kappa, size_t n, uint64_t seed,
                                 const double expected[EXACT_QUANTITIES][2], double sigmas, double wrong) {
     struct gamma_result r[EXACT_QUANTITIES];
@@ -115,7 +115,7 @@ static inline void assert_exact(const struct score_model *m, double kappa, size_
             fail_msg("kappa %.2f: %s is %.6f +- %.6f, expected %.6f +- %.6f", kappa, exact_name[q], r[q].value, r[q].error,
                      expected[q][0], expected[q][1]);
     }
-    assert_true(fabs(proposed[EXACT_PHI2] - expected[EXACT_PHI2][0]) > wrong * r[EXACT_PHI2].error);
+    assert_true(fabs(proposed[EXACT_ACTION] - expected[EXACT_ACTION][0]) > wrong * r[EXACT_ACTION].error);
 }
 
 /* What a reference run says. */
