@@ -20,7 +20,7 @@ do for [i = 1:blocks] {
 }
 limit = 2 * sqrt(spread)
 unit = 10.0**floor(log10(limit))
-limit = unit * (limit <= unit ? 1 : limit <= 2 * unit ? 2 : limit <= 5 * unit ? 5 : 10)
+limit = unit * (limit <= unit ? 1 : limit <= 2 * unit ? 2 : limit <= 4 * unit ? 4 : limit <= 6 * unit ? 6 : 10)
 clip(y) = y > limit ? limit : y < -limit ? -limit : y
 
 left(i) = ((i - 1) % columns) * (width + gap)
@@ -31,13 +31,12 @@ bottom = rows * (height + gap) - gap
 # Blue and red of equal lightness on both sides of white (ColorBrewer RdBu, fit for any colour vision).
 set palette defined (-4 "#053061", -3 "#2166ac", -2 "#4393c3", -1 "#92c5de", 0 "#f7f7f7", 1 "#f4a582", 2 "#d6604d", 3 "#b2182b", 4 "#67001f")
 set cbrange [-limit:limit]
-set cbtics limit / 2 scale 0.4 offset -0.6,0
-set cblabel (ylabel eq "" ? "field φ" : ylabel) offset -0.8,0
-set colorbox user origin 0.872, 0.145 size 0.022, 0.745
+set colorbox user origin 0.868, 0.125 size 0.02, 0.79
+set label 96 (ylabel eq "" ? "field φ" : ylabel) at screen 0.983, screen 0.52 center rotate by 90
 
 unset border
 unset tics
-set cbtics limit / 2
+set cbtics limit / 2 scale 0.4 offset -0.7,0
 unset mxtics
 unset mytics
 set xrange [-0.5:right - 0.5] noextend
@@ -56,6 +55,6 @@ do for [i = 1:blocks] {
 }
 set arrow 1 from -0.5, bottom + 0.12 * height to right - 0.5, bottom + 0.12 * height head filled size graph 0.015,20 linecolor rgb ink linewidth 1
 set label 98 (xlabel eq "" ? "denoising" : xlabel) at 0.5 * right, bottom + 0.13 * height center offset 0,-0.8
-set label 97 sprintf("colours end at ±%g", limit) at screen 0.995, screen 0.94 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
+set label 97 sprintf("colours end at ±%g", limit) at screen 0.995, screen 0.965 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
 
 plot for [i = 1:blocks] data index i-1 using (left(i) + $4):(top(i) + $3):(clip($5)) with image notitle

@@ -1,4 +1,5 @@
-/* What the stages that measure configurations take in: the artifact of the stages `ensemble` and `sample`. */
+/* What the stages that measure configurations take in: the artifact of the stages `ensemble`, `sample`
+ * and `orient`. */
 #ifndef DMSQ_STAGES_FIELDS_H
 #define DMSQ_STAGES_FIELDS_H
 

@@ -54,7 +54,7 @@ static const struct parameter table[] = {
 
 static const struct stage_input inputs[] = {
     {.name = "fields",
-     .stages = "ensemble|sample|propose|dm-mcmc",
+     .stages = "ensemble|sample|propose|dm-mcmc|orient",
      .required = true,
      .many = false,
      .help = "The configurations to measure."},

@@ -71,8 +71,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "ensemble", true, false, "The configurations to learn from."},
-    {"validation", "ensemble", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+    {"training", "ensemble|orient", true, false, "The configurations to learn from."},
+    {"validation", "ensemble|orient", false, false, "Configurations for the excess loss, of the same theory and lattice."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -1,0 +1,107 @@
+/* Stage `orient`: turns configurations over by the symmetry phi -> -phi of the theory.
+ *
+ * In the broken phase on a large lattice the distribution is two copies of one, of M > 0 and of M < 0, which do not
+ * overlap. A model then need not learn both: sign = positive makes training data of one phase, whose fluctuations are
+ * nearly those of a Gaussian field about their mean; sign = random turns what a model of it generates over with
+ * probability one half, so that both phases are there with equal weight, as the symmetry has it. The second is exact
+ * for any distribution p(phi): it gives (p(phi) + p(-phi))/2.
+ *
+ * Artifact: that of the stages `ensemble` and `sample` as far as it goes with the field: phi float32 (N, x1..xd), kappa,
+ * lambda, chains, independent, thermalised. */
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "base/sum.h"
+#include "stages/fields.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "sign", .type = PARAMETER_CHOICE, .choices = "positive|random",
+     .help = "positive: every configuration such that its mean field is not negative; random: each turned over with "
+             "probability one half."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of the random signs."},
+};
+
+static const struct stage_input inputs[] = {
+    {.name = "fields", .stages = "ensemble|sample|orient", .required = true, .many = false,
+     .help = "The configurations to turn over."},
+};
+
+static void turn(const float *from, size_t volume, bool over, float *to) {
+    for (size_t x = 0; x < volume; x++) {
+        to[x] = over ? -from[x] : from[x];
+    }
+}
+
+/* to[configurations][volume]; row: doubles of one configuration. Returns how many were turned over. */
+static size_t turn_all(const struct fields *fields, size_t volume, const struct parameters *p, double *row, float *to) {
+    const bool random = parameters_is(p, "sign", "random");
+    const struct random_key key = random_key((uint64_t)parameters_integer(p, "seed"), "orient", "sign");
+    const float *from = fields->phi->data;
+    size_t turned = 0;
+    for (size_t i = 0; i < fields->configurations; i++) {
+        bool over;
+        if (random) {
+            double uniform;
+            random_uniform(key, i, 0, &uniform, 1);
+            over = uniform < 0.5;
+        } else {
+            for (size_t x = 0; x < volume; x++) {
+                row[x] = (double)from[i * volume + x];
+            }
+            over = sum_tree(row, volume) < 0.0;
+        }
+        turn(from + i * volume, volume, over, to + i * volume);
+        turned += over;
+    }
+    return turned;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct fields fields;
+    enum status s = fields_read(stage_input(c, "fields", 0), &fields, e);
+    if (s == STATUS_OK && fields.phi->type != NPZ_FLOAT32) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields.path);
+    }
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const size_t volume = fields.phi->count / fields.configurations;
+    float *phi = malloc(fields.phi->count * sizeof *phi);
+    double *row = malloc(volume * sizeof *row);
+    struct npz_writer *w = NULL;
+    if (phi == NULL || row == NULL) {
+        s = error_set(e, STATUS_FAILED, "orient: out of memory for %zu configurations", fields.configurations);
+    }
+    if (s == STATUS_OK) {
+        stage_note(c, "turned", "%zu", turn_all(&fields, volume, c->parameters, row, phi));
+        s = stage_artifact(c, &w, e);
+    }
+    free(row);
+    if (s != STATUS_OK) {
+        free(phi);
+        return s;
+    }
+    s = npz_add_owned(w, "phi", NPZ_FLOAT32, fields.dimensions + 1, fields.phi->shape, phi, e);
+    s = s ? s : npz_add_real(w, "kappa", fields.theory.kappa, e);
+    s = s ? s : npz_add_real(w, "lambda", fields.theory.lambda, e);
+    s = s ? s : npz_add_integer(w, "chains", (int64_t)fields.chains, e);
+    s = s ? s : npz_add_integer(w, "independent", fields.independent, e);
+    return s ? s : npz_add_integer(w, "thermalised", fields.thermalised, e);
+}
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+const struct stage stage_orient = {
+    .name = "orient",
+    .summary = "turns configurations over by the symmetry phi -> -phi: all to one phase, or to both at random",
+    .version = 1,
+    .uses_backend = false,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .outputs = outputs,
+    .run = run,
+};
