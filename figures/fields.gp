@@ -32,7 +32,7 @@ bottom = rows * (height + gap) - gap
 set palette defined (-4 "#053061", -3 "#2166ac", -2 "#4393c3", -1 "#92c5de", 0 "#f7f7f7", 1 "#f4a582", 2 "#d6604d", 3 "#b2182b", 4 "#67001f")
 set cbrange [-limit:limit]
 set colorbox user origin 0.868, 0.125 size 0.02, 0.79
-set label 96 (ylabel eq "" ? "field φ" : ylabel) at screen 0.983, screen 0.52 center rotate by 90
+set label 50 (ylabel eq "" ? "field φ" : ylabel) at screen 0.983, screen 0.52 center rotate by 90
 
 unset border
 unset tics
@@ -54,7 +54,7 @@ do for [i = 1:blocks] {
     set object i rectangle from left(i) - 0.5, top(i) - 0.5 to left(i) + width - 0.5, top(i) + height - 0.5 front fillstyle empty border linecolor rgb dark linewidth 0.5
 }
 set arrow 1 from -0.5, bottom + 0.12 * height to right - 0.5, bottom + 0.12 * height head filled size graph 0.015,20 linecolor rgb ink linewidth 1
-set label 98 (xlabel eq "" ? "denoising" : xlabel) at 0.5 * right, bottom + 0.13 * height center offset 0,-0.8
-set label 97 sprintf("colours end at ±%g", limit) at screen 0.995, screen 0.965 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
+set label 51 (xlabel eq "" ? "denoising" : xlabel) at 0.5 * right, bottom + 0.13 * height center offset 0,-0.8
+set label 52 sprintf("colours end at ±%g", limit) at screen 0.995, screen 0.965 right font ",".(format eq "svg" ? "8" : format eq "png" ? "5.5" : "4.5")
 
 plot for [i = 1:blocks] data index i-1 using (left(i) + $4):(top(i) + $3):(clip($5)) with image notitle

@@ -15,7 +15,26 @@
 
 extern const struct stage stage_plot;
 
-static char folder[128], rows[3][512], model[512], reference[512];
+static char folder[128], rows[3][512], model[512], reference[512], sample[512], broken_sample[512];
+
+/* Three times of two configurations of 3x4 sites; `last` replaces the last number of the fields. */
+static void write_snapshots(const char *name, size_t times, float last, char option[512]) {
+    float phi[3 * 2 * 12];
+    char path[200];
+    struct npz_writer *w;
+    struct error e;
+    for (size_t i = 0; i < 72; i++) {
+        phi[i] = (float)i - 36.0f;
+    }
+    phi[71] = last;
+    snprintf(path, sizeof path, "%s/%s.npz", folder, name);
+    snprintf(option, 512, "--data=%s", path);
+    assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
+    assert_int_equal(npz_add_text(w, "recipe", "stage=sample\nversion=1\n", &e), STATUS_OK);
+    assert_int_equal(npz_add(w, "snapshots", NPZ_FLOAT32, 4, (const size_t[]){3, 2, 3, 4}, phi, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "snapshot-times", (const double[]){0, 0.25, 1}, times, &e), STATUS_OK);
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+}
 
 static int prepare(void **state) {
     (void)state;
@@ -40,6 +59,8 @@ static int prepare(void **state) {
     assert_int_equal(npz_add_reals(w, "excess.wiener", wiener, 4, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "loss", loss, 5, &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    write_snapshots("sample", 3, 35.0f, sample);
+    write_snapshots("broken-sample", 2, 35.0f, broken_sample);
     return 0;
 }
 
@@ -110,6 +131,45 @@ static void all_styles(void **state) {
     char path[192];
     snprintf(path, sizeof path, "%s/loss/gnuplot", folder);
     assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* Images: the site (x1, x2) of configuration c at time t is number ((2 t + c) 3 + x1) 4 + x2 of the snapshots. */
+static void images(void **state) {
+    (void)state;
+    const char *const style = "--style=figures/fields.gp", *const kind = "--kind=fields";
+    const char *const members = "--members=snapshots,snapshot-times";
+    assert_int_equal(run_stage(&stage_plot, (const char *const[]){output("fields"), sample, style, kind, members, NULL}, NULL),
+                     0);
+    char *data, not_finite[512];
+    size_t size;
+    read_figure("fields", "tsv", &data, &size);
+    const char *line = data;
+    assert_int_equal(strncmp(line, "curve\ttime\tconfiguration\tx1\tx2\tfield\n", 37), 0);
+    for (int row = 0; row < 72; row++) { /* images row by row: a configuration, its times */
+        const double times[] = {0, 0.25, 1};
+        const int image = row / 12, c = image / 3, t = image % 3, x1 = row % 12 / 4, x2 = row % 4;
+        int found[4];
+        double time, field;
+        line = strchr(line, '\n') + 1;
+        assert_int_equal(sscanf(line, "%d\t%lf\t%d\t%d\t%d\t%lf", &found[0], &time, &found[1], &found[2], &found[3], &field),
+                         6);
+        assert_true(found[0] == image + 1 && time == times[t] && found[1] == c + 1 && found[2] == x1 && found[3] == x2);
+        assert_true(field == ((2 * t + c) * 3 + x1) * 4 + x2 - 36);
+    }
+    assert_string_equal(strchr(line, '\n'), "\n");
+    free(data);
+    read_figure("fields", "svg", &data, &size);
+    assert_non_null(strstr(data, "0.25"));
+    free(data);
+    expect_message(&stage_plot, (const char *const[]){output("refused"), broken_sample, style, kind, members, NULL}, 2,
+                   "found 2 numbers, expected 3, one for each time of snapshots");
+    expect_message(&stage_plot, (const char *const[]){output("refused"), sample, sample, style, kind, members, NULL}, 2,
+                   "expected one artifact");
+    expect_message(&stage_plot, (const char *const[]){output("refused"), sample, style, kind, "--members=snapshots", NULL}, 2,
+                   "expected two for kind = fields");
+    write_snapshots("not-finite", 3, NAN, not_finite);
+    expect_message(&stage_plot, (const char *const[]){output("refused"), not_finite, style, kind, members, NULL}, 2,
+                   "not finite");
 }
 
 /* An ensemble out of equilibrium is marked in the legend and in a corner. */
@@ -226,7 +286,7 @@ static void messages(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(marked), cmocka_unit_test(numbers),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(images), cmocka_unit_test(marked), cmocka_unit_test(numbers),
                                        cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
