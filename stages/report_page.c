@@ -24,7 +24,7 @@ static void write_status(const struct report_state *s, FILE *out) {
 
 static void write_contents(const struct report_state *states, const struct plan *plan, FILE *out) {
     bool marked = false;
-    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th>experiment</th>"
+    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide list\" tabindex=\"0\"><table><thead>\n<tr><th>experiment</th>"
           "<th>what it reproduces</th><th>status</th><th class=\"n\">wall time</th></tr>\n</thead><tbody>\n", out);
     for (size_t i = 0; i < plan->count; i++) {
         const struct experiment *x = &plan->experiments[i];

@@ -78,9 +78,9 @@ static enum status write_figure(const struct report_state *s, const struct expor
         write_missing(x->name, node, out);
     } else if (status == STATUS_OK) {
         const char *caption = *x->summary ? x->summary : x->name;
-        fputs("<figure>\n", out);
+        fputs("<figure>\n<div class=\"wide\" tabindex=\"0\">", out);
         html_svg(svg, size, caption, out);
-        fputs("<figcaption><strong>", out);
+        fputs("</div>\n<figcaption><strong>", out);
         html_text(x->name, out);
         html_text(swept ? swept : "", out);
         fputs("</strong>: ", out);
