@@ -90,7 +90,8 @@ static enum status write_figure(const struct report_state *s, const struct expor
         fputs("</figcaption>\n</figure>\n", out);
         status = read_output(s, node, "figure.tsv", &numbers, &length, e);
     }
-    if (status == STATUS_OK && numbers) {
+    const char *names_end = numbers ? strchr(numbers, '\n') : NULL;
+    if (status == STATUS_OK && names_end && names_end[1]) { /* a scheme has none */
         fputs("<details><summary>The numbers of ", out);
         html_text(x->name, out);
         fputs("</summary>\n", out);
