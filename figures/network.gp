@@ -15,28 +15,29 @@ small = format eq "svg" ? "8.5" : format eq "png" ? "5.6" : "4.6"
 set output output
 unset border
 unset tics
-set xrange [-0.75:8.75]
-set yrange [-1.15:1.45]
 
 # Half the width of a box in units of the distance of two, and half its height: 32 sites are 0.62 high.
-half(c) = 0.035 + 0.05 * log(c) / log(2) / 1.6
+half(c) = 0.025 + 0.017 * log(c) / log(2)
 high(n) = 0.085 + 0.62 * n / top / 1.15
 colour(k) = k < 5 ? 0x8fbfe0 : k < 8 ? 0xf0b48a : 0xd0d0d0 # blue: encoding, orange: decoding
 times = "×"
-amount(x) = x < 1e6 ? sprintf("%.0fk", x / 1e3) : x < 1e9 ? sprintf("%.1fM", x / 1e6) : sprintf("%.2fG", x / 1e9)
+amount(x) = x < 1e3 ? sprintf("%.0f ", x) : x < 1e6 ? sprintf("%.0fk ", x / 1e3) : x < 1e9 ? sprintf("%.1f M", x / 1e6) : sprintf("%.2f G", x / 1e9)
 
 set multiplot layout blocks,1 margins 0.01,0.99,0.03,0.97 spacing 0,0.04
 do for [b = 1:blocks] {
+    set autoscale # stats looks at the ranges
     stats data index b-1 using 5 nooutput
     top = STATS_max
     stats data index b-1 using 6 nooutput
     parameters = STATS_sum
     stats data index b-1 using 7 nooutput
     flop = STATS_sum
+    set xrange [-0.75:8.75]
+    set yrange [-1.15:1.45]
     unset label
     unset arrow
     set label 1 label[b] at graph 0.01, graph 0.97 left font ",".(format eq "svg" ? "11" : format eq "png" ? "7.5" : "6")
-    set label 2 sprintf("convolutions: %s weights, %sFLOP", amount(parameters), amount(flop)) at graph 0.99, graph 0.97 right font ",".small
+    set label 2 sprintf("convolutions: %sweights, %sFLOP", amount(parameters), amount(flop)) at graph 0.99, graph 0.97 right font ",".small
     # skip connections: output of convolution 1, 2, 3 joins that of 7, 6, 5
     do for [k = 1:3] {
         y = 1.16 - 0.13 * (k - 1)

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "stages/planner.h"
+#include "stages/stage.h"
 #include "stages/report_page.h"
 
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
