@@ -24,7 +24,7 @@ HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup test check-slow bench ledger ledger-rebuild help clean FORCE
+.PHONY: all setup test check-slow bench ledger ledger-rebuild report help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -161,9 +161,10 @@ $(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUI
 # --- computing ---------------------------------------------------------------------------------------
 # The planner writes the rules of the experiments. They are read in when a goal is not one of this file's own,
 # and make starts again when they have changed.
-PLAN = $(BUILD)/bin/plan --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
+PLAN_OPTIONS = --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
        --backend=$(call quote,$(BACKEND)) --experiments=$(call quote,$(EXPERIMENTS)) \
        --results=$(call quote,$(RESULTS)) --figures=$(call quote,$(FIGURES)) --programs=$(BUILD)/bin
+PLAN = $(BUILD)/bin/plan $(PLAN_OPTIONS)
 STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 ifneq ($(ISA),)
 export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
@@ -171,7 +172,7 @@ endif
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all test check-slow bench ledger ledger-rebuild reference-% help clean build/% FORCE
+OWN_GOALS := all test check-slow bench ledger ledger-rebuild report gallery reference-% help clean build/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -185,6 +186,10 @@ ledger: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) $(KEY)
 ledger-rebuild: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) --rebuild --show
+
+# Everything that has been computed, on one page: ROOT/report.html.
+report: $(BUILD)/bin/report
+	@$< $(PLAN_OPTIONS)
 
 # What a reader sees without running: tables, figures and run records of an experiment, kept in git.
 reference-%: $(BUILD)/bin/plan
@@ -250,7 +255,8 @@ help:
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
-	@echo "  make paper            all experiments"
+	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
+	@echo "  make paper            all experiments, and the report"
 	@echo "  make clean            remove build/; results/ stay"
 	@echo
 	@if [ -x $(BUILD)/bin/plan ]; then $(PLAN) --help-targets; else \

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/progress.h"
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
@@ -246,8 +247,14 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
                             : plan.sampler.algorithm == SAMPLER_METROPOLIS ? "sweeps"
                                                                            : "steps",
                             plan.chains * steps, c->quiet)};
+        const double begun = clock_seconds();
         s = ensemble_generate(g, &plan, &out, report, &reporting, e);
+        const double took = clock_seconds() - begun; /* with the thermalisation */
         progress_end(reporting.progress);
+        if (s == STATUS_OK && took > 0) {
+            stage_note(c, "configurations_per_second", "%.6g", (double)n / took);
+            stage_note(c, "steps_per_second", "%.6g", (double)(plan.chains * steps) / took);
+        }
     }
     struct thermalisation thermalisation = {0};
     if (s == STATUS_OK) {

@@ -23,11 +23,11 @@ static const struct parameter parameters[] = {
     {.name = "style", .type = PARAMETER_FILE, .help = "The gnuplot script that draws the figure."},
     {.name = "common", .type = PARAMETER_FILE, .default_value = "figures/style.gp",
      .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
-    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields",
+    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields|schematic",
      .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
              "are, one a column; or a point for each artifact (columns x, members), several curves of equally many; "
              "or two-dimensional fields as images, one artifact, members \"snapshots,snapshot-times\": a row a configuration, a "
-             "column a time."},
+             "column a time; or what the style draws by itself, without data."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
              "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only."},
@@ -51,8 +51,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = NULL, .required = true, .many = true,
-     .help = "The artifacts to draw, in the order of the labels."},
+    {.name = "data", .stages = NULL, .required = false, .many = true,
+     .help = "The artifacts to draw, in the order of the labels; none for kind = schematic, else at least one."},
     {.name = "lines", .stages = NULL, .required = false, .many = true,
      .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the curves."},
     {.name = "reference", .stages = "observables", .required = false, .many = false,
@@ -242,6 +242,10 @@ static void write_data(const struct figure *f, FILE *out) {
 }
 
 static void write_table(const struct figure *f, FILE *out) {
+    if (f->blocks == 0) { /* a scheme has no numbers */
+        fputs("curve\n", out);
+        return;
+    }
     block_write_header(&f->members, f->kind, out);
     for (size_t i = 0; i < f->blocks; i++) {
         char number[24];
@@ -279,7 +283,9 @@ static enum status write_script(const struct figure *f, const char *output, FILE
         write_string(texts[i], parameters_text(f->parameters, texts[i]), out);
     }
     fprintf(out, "blocks = %zu\nlines = %zu\n", f->blocks - f->lines, f->lines);
-    fprintf(out, "array entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks);
+    if (f->blocks > 0) { /* gnuplot has no empty arrays */
+        fprintf(out, "array entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks);
+    }
     for (size_t i = 0; i < f->blocks; i++) {
         const char *label = f->labels.count > 0 ? f->labels.item[i] : "";
         const bool marked = f->failed[i] && label[0] != '\0';
@@ -423,6 +429,10 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (s == STATUS_OK && f.kind == BLOCK_POINTS && curves * points != data) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves",
                       data, curves * points, points, curves);
+    }
+    if (s == STATUS_OK && parameters_is(p, "kind", "schematic") != (data == 0)) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found %zu data for kind = %s, expected %s", data,
+                      parameters_text(p, "kind"), data == 0 ? "at least one" : "none");
     }
     if (s == STATUS_OK && f.kind != BLOCK_POINTS && f.lines > 0) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");

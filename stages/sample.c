@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/progress.h"
 #include "diffusion/reverse.h"
 #include "diffusion/schedule.h"
@@ -100,9 +101,13 @@ static enum status draw(struct stage_context *c, const struct score_model *m, st
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
     }
     struct progress *progress = progress_new("sample", "configurations", count, c->quiet);
+    const double begun = clock_seconds();
     enum status status =
         reverse_run(m, &settings, 0, count, c->threads, phi, snapshots, c->interrupted, progress, e);
+    const double took = clock_seconds() - begun;
     progress_end(progress);
+    if (status == STATUS_OK && took > 0)
+        stage_note(c, "configurations_per_second", "%.6g", (double)count / took);
     struct npz_writer *writer = NULL;
     if (status == STATUS_OK)
         status = stage_artifact(c, &writer, e);

@@ -184,6 +184,8 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
     }
     if (status == STATUS_OK) {
         const size_t epochs = (size_t)settings.epochs;
+        if (training_epoch_seconds(training) > 0)
+            stage_note(c, "epoch_seconds", "%.6g", training_epoch_seconds(training));
         stage_note(c, "loss", "%.4f in the last epoch", training_loss(training)[epochs - 1]);
         double *loss = malloc(epochs * sizeof *loss);
         if (loss) {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
@@ -27,6 +27,8 @@ struct training {
     int64_t epoch, step;
     double *loss; /* epochs */
     float *kept;  /* settings.keep_count x weights */
+    double *took; /* seconds of the epochs that this process has done: timed of them */
+    size_t timed;
     /* room for one step and one epoch */
     uint32_t *order;
     double *batch_loss;      /* batch: loss of each configuration */
@@ -83,6 +85,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->gradient = need(weights, sizeof *t->gradient, &complete);
     t->kept = need(settings->keep_count * weights, sizeof *t->kept, &complete);
     t->loss = need((size_t)settings->epochs, sizeof *t->loss, &complete);
+    t->took = need((size_t)settings->epochs, sizeof *t->took, &complete);
     t->order = need(count, sizeof *t->order, &complete);
     t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
     t->epoch_loss = need(batches(t), sizeof *t->epoch_loss, &complete);
@@ -120,7 +123,7 @@ void training_free(struct training *t) {
     for (size_t i = 0; t->packed && i < t->micro_batches; i++)
         free(t->packed[i]);
     score_free(t->score);
-    void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss,
+    void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss, t->took,
                      t->kept,    t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
@@ -281,12 +284,6 @@ enum status training_step(struct training *t, size_t first, double *loss, struct
     return score_set_weights(t->score, t->weights, e);
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static const float *result(const struct training *t) {
     return t->settings.ema > 0 ? t->average : t->weights;
 }
@@ -301,9 +298,10 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
                          const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
     const int64_t epochs = t->settings.epochs;
     const size_t count = batches(t);
-    double last_save = seconds(), cost = 0;
+    double last_save = clock_seconds(), cost = 0;
     progress_resume(progress, (uint64_t)t->epoch);
     while (t->epoch < epochs) {
+        const double begun = clock_seconds();
         shuffle(t);
         for (size_t b = 0; b < count; b++) {
             enum status status = training_step(t, b * (size_t)t->settings.batch, &t->epoch_loss[b], e);
@@ -314,15 +312,17 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         }
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
         keep(t);
+        if (t->timed < (size_t)epochs) /* one that was set back may do more */
+            t->took[t->timed++] = clock_seconds() - begun;
         char note[48];
         snprintf(note, sizeof note, "loss %.3f", t->loss[t->epoch - 1]);
         progress_update(progress, (uint64_t)t->epoch, note);
-        if (checkpoint && t->epoch < epochs && seconds() - last_save > 20 * cost) {
-            const double start = seconds();
+        if (checkpoint && t->epoch < epochs && clock_seconds() - last_save > 20 * cost) {
+            const double start = clock_seconds();
             enum status status = training_save(t, checkpoint, key, e);
             if (status != STATUS_OK)
                 return status;
-            last_save = seconds();
+            last_save = clock_seconds();
             cost = last_save - start;
         }
     }
@@ -335,6 +335,18 @@ int64_t training_epoch(const struct training *t) {
 
 const double *training_loss(const struct training *t) {
     return t->loss;
+}
+
+static int by_size(const void *a, const void *b) {
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+double training_epoch_seconds(const struct training *t) {
+    if (t->timed == 0)
+        return 0;
+    qsort(t->took, t->timed, sizeof *t->took, by_size); /* their order is of no use */
+    return (t->took[(t->timed - 1) / 2] + t->took[t->timed / 2]) / 2;
 }
 
 const float *training_kept(const struct training *t) {

@@ -52,6 +52,8 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
 
 int64_t training_epoch(const struct training *t);        /* epochs done */
 const double *training_loss(const struct training *t);   /* mean loss per configuration of each epoch */
+/* Median seconds an epoch of those that training_run() has done, without checkpoints; 0 for none. */
+double training_epoch_seconds(const struct training *t);
 /* The weights that would have been the result after the epochs of settings.keep, one after the other (floats,
  * keep_count x model->weight_count); complete when the training is. */
 const float *training_kept(const struct training *t);

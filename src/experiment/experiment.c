@@ -372,7 +372,7 @@ static enum status add_export(struct pool *pool, struct experiment *x, bool is_f
 
 static enum status read_head(struct pool *pool, struct experiment *x, struct error *e) {
     const struct section *head = settings_find(&x->settings, "experiment");
-    x->title = x->summary = x->cost = "";
+    x->title = x->summary = x->cost = x->differs = x->tool = "";
     enum status status = STATUS_OK;
     for (size_t i = 0; head && i < head->count && status == STATUS_OK; i++) {
         const struct setting *s = &head->settings[i];
@@ -383,16 +383,24 @@ static enum status read_head(struct pool *pool, struct experiment *x, struct err
             x->summary = s->value;
         } else if (!strcmp(s->name, "cost")) {
             x->cost = s->value;
+        } else if (!strcmp(s->name, "differs")) {
+            x->differs = s->value;
+        } else if (!strcmp(s->name, "tool")) {
+            if (!is_name(s->value)) {
+                return error_set(e, STATUS_BAD_INPUT, "%s: tool = '%.100s': expected the name of a program of build/bin",
+                                 s->where, s->value);
+            }
+            x->tool = s->value;
         } else if (!strcmp(s->name, "table")) {
             status = add_export(pool, x, false, x->name, s, e);
         } else if (figure || table) {
             status = add_export(pool, x, figure, figure ? figure : table, s, e);
         } else if (!after_prefix(s->name, "summary.")) {
-            static const char *const names[] = {"title", "summary", "cost", "table"};
+            static const char *const names[] = {"title", "summary", "cost", "differs", "tool", "table"};
             status = error_set(e, STATUS_BAD_INPUT,
                                "%s: unknown '%.100s' in [experiment]; expected title, summary, "
-                               "cost, table, table.NAME, figure.NAME or summary.NAME%s",
-                               s->where, s->name, suggestion(pool, s->name, names, 4));
+                               "cost, differs, tool, table, table.NAME, figure.NAME or summary.NAME%s",
+                               s->where, s->name, suggestion(pool, s->name, names, sizeof names / sizeof *names));
         }
     }
     for (size_t i = 0; head && i < head->count && status == STATUS_OK; i++) {

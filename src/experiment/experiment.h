@@ -4,6 +4,11 @@
  *   title = Table 1 of paper A                 what it reproduces
  *   summary = observables of ...               one line for make help
  *   cost = 1 h; 80 s with PROFILE=quick        what it takes, for make help
+ *   differs = ... | ...                        what differs from the published protocol and why, for the
+ *                                              report: one statement or several
+ *   tool = costs                               a program of build/bin that is run, with the planner's options,
+ *                                              behind the experiment: for what holds times, so is no artifact;
+ *                                              it writes results/NAME/NAME.{tsv,md}
  *   table = comparison                         results/NAME/NAME.{tsv,md,tex} come from this node
  *   table.OTHER = node                         and results/NAME/OTHER.* from that
  *   figure.fig6 = magnetization                figures/fig6.{pdf,svg,png}; `make fig6` draws just this
@@ -96,7 +101,7 @@ struct exported {
 struct experiment {
     const char *name; /* "table1" */
     struct settings settings;
-    const char *title, *summary, *cost; /* "" when not given */
+    const char *title, *summary, *cost, *differs, *tool; /* "" when not given */
     struct family **families;           /* inputs first */
     size_t family_count;
     struct node **nodes; /* inputs first */

@@ -12,7 +12,8 @@
 /* Names that make uses for itself. */
 static const char *const reserved[] = {"all",   "bench",  "check-slow",     "clean",
                                        "help",  "ledger", "ledger-rebuild", "paper",
-                                       "setup", "test",   "profiles"};
+                                       "setup", "test",   "profiles",       "report",
+                                       "gallery"};
 
 static int by_name(const void *a, const void *b) {
     const char *const *x = a, *const *y = b;

@@ -42,8 +42,8 @@ const char *plan_artifact(const struct plan *plan, const struct node *node);
 
 /* The make rules: one for each distinct key, whose prerequisites are order-only (whether a result is there
  * decides, never its time), one target for each experiment and each exported figure and table, and
- * `paper` for all experiments. The caller frees. Uses the make variables PLAN (command of the planner,
- * with its options) and STAGE_OPTIONS. */
+ * `paper` for all experiments and the report. The caller frees. Uses the make variables PLAN (command of the
+ * planner, with its options), PLAN_OPTIONS (these alone, for the tools) and STAGE_OPTIONS. */
 enum status plan_rules(const struct plan *plan, char **text, struct error *e);
 
 /* Makes the links ROOT/EXPERIMENT/NODE.npz, beside them those to tables and to the numbers of figures (.tsv;

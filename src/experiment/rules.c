@@ -132,6 +132,10 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
             fine = !is_first(plan, i, j) || write_rule(plan, x, x->nodes[j], out);
         }
         fine = fine && write_target(plan, x, x->name, out, x->nodes, x->node_count, false);
+        if (*x->tool) {
+            fprintf(out, "\t@%s/%s $(PLAN_OPTIONS)\n%s: | %s/%s\n", plan->programs, x->tool, x->name, plan->programs,
+                    x->tool);
+        }
         for (size_t j = 0; j < x->export_count && fine; j++) {
             const struct exported *export = &x->exports[j];
             if (strcmp(export->name, x->name)) {
@@ -144,7 +148,7 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     for (size_t i = 0; i < plan->count; i++) {
         fprintf(out, " %s", plan->experiments[i].name);
     }
-    fputc('\n', out);
+    fprintf(out, " | %s/report\n\t@%s/report $(PLAN_OPTIONS)\n", plan->programs, plan->programs);
     bool failed = ferror(out);
     if (fclose(out) || failed || !fine) {
         free(*text);

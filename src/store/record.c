@@ -2,6 +2,7 @@
 #include "store/record.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,35 @@ const char *record_name(const struct record *r) {
 const char *record_text(const struct record *r, const char *name) {
     const char *text = json_string_value(json_object_get(r->root, name));
     return text != NULL ? text : "";
+}
+
+double record_number(const struct record *r, const char *name) {
+    const json_t *value = json_object_get(r->root, name);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+const char *record_member(const struct record *r, const char *group, const char *name) {
+    const char *text = json_string_value(json_object_get(json_object_get(r->root, group), name));
+    return text != NULL ? text : "";
+}
+
+void record_visit(const struct record *r, const char *group,
+                  void (*visit)(void *context, const char *name, const char *text), void *context) {
+    json_t *object = json_object_get(r->root, group);
+    const char *last = "";
+    for (const char *next = ""; next != NULL; last = next) { /* few members: the next name after the last */
+        const char *name;
+        json_t *value;
+        next = NULL;
+        json_object_foreach(object, name, value) {
+            if (json_is_string(value) && strcmp(name, last) > 0 && (next == NULL || strcmp(name, next) < 0)) {
+                next = name;
+            }
+        }
+        if (next != NULL) {
+            visit(context, next, json_string_value(json_object_get(object, next)));
+        }
+    }
 }
 
 void record_label(struct record *r, const char *label) {

@@ -29,6 +29,13 @@ void record_free(struct record *record);
 const char *record_name(const struct record *record);
 /* Text of a top-level member; "" when it is missing or no text. */
 const char *record_text(const struct record *record, const char *name);
+/* A number at the top level ("wall_seconds", "threads"); NaN when it is missing or none. */
+double record_number(const struct record *record, const char *name);
+/* Text `name` of the top-level object `group` ("notes", "environment", "parameters"); "" when missing. */
+const char *record_member(const struct record *record, const char *group, const char *name);
+/* Calls `visit` for each text of a group, in the order of their names. */
+void record_visit(const struct record *record, const char *group,
+                  void (*visit)(void *context, const char *name, const char *text), void *context);
 
 /* Facts. Memory that runs out here is reported by record_write. */
 void record_label(struct record *record, const char *label);

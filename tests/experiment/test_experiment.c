@@ -15,7 +15,7 @@ static void expect(const char *text, const char *profile, const char *set, const
 static void unknown_names(void **state) {
     (void)state;
     expect("[experiment]\nsumary = x\n[t]\nstage = simulate\nseed = 1\n", "paper", "",
-           "%experiments/a.ini:2: unknown 'sumary' in [experiment]; expected title, summary, cost, table, table.NAME, "
+           "%experiments/a.ini:2: unknown 'sumary' in [experiment]; expected title, summary, cost, differs, tool, table, table.NAME, "
            "figure.NAME or summary.NAME; did you mean 'summary'?");
     expect("[t]\nstage = simulte\n", "paper", "",
            "%experiments/a.ini:2: unknown stage 'simulte'; did you mean 'simulate'?");

@@ -190,7 +190,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
                                     "[m]\nstage = fit\ntraining = same\n[experiment]\nfigure.x = f\n"
                                     "[f]\nstage = picture\ndata = m2\ntitle = it's $5 # \\\n"
                                     "[m2]\nstage = draw\nmodel = m\n");
-    write_text("experiments/b.ini", "[t]\nstage = simulate\nseed = 1\n");
+    write_text("experiments/b.ini", "[experiment]\ntool = clock\n[t]\nstage = simulate\nseed = 1\n");
     struct plan plan;
     struct error e = {0};
     char *text = NULL;
@@ -202,7 +202,8 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
-    assert_non_null(strstr(text, "\npaper: a b\n"));
+    assert_non_null(strstr(text, "\npaper: a b | build/bin/report\n\t@build/bin/report $(PLAN_OPTIONS)\n"));
+    assert_non_null(strstr(text, "--publish=b\n\t@build/bin/clock $(PLAN_OPTIONS)\nb: | build/bin/clock\n"));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
             assert_non_null(strstr(line, ": |")); /* no time stamp decides */

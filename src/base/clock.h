@@ -1,0 +1,14 @@
+/* Time for run records. Nothing that is computed may depend on it. */
+#ifndef DMSQ_BASE_CLOCK_H
+#define DMSQ_BASE_CLOCK_H
+
+#include <time.h>
+
+/* Seconds of a clock that only runs forwards. */
+static inline double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif

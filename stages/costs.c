@@ -1,0 +1,361 @@
+/* Tool `costs`: ROOT/costs/costs.{tsv,md}, timings that the papers print (published.tsv, experiment "speed") beside
+ * ours, and what an independent configuration costs. Times stand in run records and never in artifacts, so this is no
+ * stage: it reads the records of what has been computed, and is made anew each time. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "report/published.h"
+#include "report/text.h"
+#include "stages/planner.h"
+#include "store/record.h"
+
+struct row {
+    const char *dataset, *observable;
+    double value, error; /* error NaN: of a single run */
+    const char *node, *machine, *detail; /* detail: "5120 configurations, 2 epochs" of the node, "" */
+};
+
+struct costs {
+    const struct plan *plan;
+    struct published *published;
+    struct row *rows;
+    size_t count;
+};
+
+/* The record of a node's run; NULL when it is not computed or the record is lost. */
+static enum status node_record(const struct plan *plan, const struct node *node, struct record **record,
+                               struct error *e) {
+    const char *artifact = plan_artifact(plan, node), *folder = plan_folder(plan, node);
+    const char *path = folder ? pool_print(plan->pool, "%s/run.json", folder) : NULL;
+    *record = NULL;
+    if (!artifact || !path) {
+        return pool_exhausted(e);
+    }
+    return access(artifact, R_OK) || access(path, R_OK) ? STATUS_OK : record_read(path, record, e);
+}
+
+/* A note that begins with a number, "3.25" or "3.25 +- 0.5"; NaN for none. */
+static double note(const struct record *r, const char *name, double *error) {
+    const char *text = record_member(r, "notes", name);
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text) {
+        return NAN;
+    }
+    if (error) {
+        *error = !strncmp(end, " +- ", 4) ? strtod(end + 4, NULL) : NAN;
+    }
+    return value;
+}
+
+static bool has_parameter(const struct node *node, const char *name) {
+    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
+        if (!strcmp(parameters_entry(node->parameters, i)->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first node of input `name`, or NULL. */
+static const struct node *input_of(const struct node *node, const char *name) {
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        if (!strcmp(node->stage->inputs[i].name, name) && node->inputs[i].count) {
+            return node->inputs[i].nodes[0];
+        }
+    }
+    return NULL;
+}
+
+/* Of what size the run was: it may be another than the paper's. NULL when out of memory. */
+static const char *detail_of(struct pool *pool, const struct node *node) {
+    static const char *const names[] = {"configurations", "steps", "stride"};
+    const struct node *training = input_of(node, "training");
+    const char *text = training && has_parameter(training, "configurations")
+                           ? pool_print(pool, "%lld configurations",
+                                        (long long)parameters_integer(training->parameters, "configurations"))
+                           : "";
+    for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
+        if (has_parameter(node, names[i]) && strcmp(node->stage->name, "autocorrelation")) {
+            text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "", names[i],
+                              (long long)parameters_integer(node->parameters, names[i]));
+        }
+    }
+    return text;
+}
+
+static enum status add(struct costs *c, const char *dataset, const char *observable, double value, double error,
+                       const struct experiment *x, const struct node *node, const struct record *r, struct error *e) {
+    struct pool *pool = c->plan->pool;
+    const double threads = record_number(r, "threads");
+    struct row row = {.dataset = dataset, .observable = observable, .value = value, .error = error};
+    for (size_t i = 0; i < c->count; i++) { /* one is enough of what several experiments share */
+        if (!strcmp(c->rows[i].dataset, dataset) && !strcmp(c->rows[i].observable, observable)) {
+            return STATUS_OK;
+        }
+    }
+    row.node = pool_print(pool, "%s/%s", x->name, node->name);
+    row.machine = pool_print(pool, "%s, %s, %.0f thread%s", record_member(r, "environment", "processor"),
+                             record_member(r, "environment", "instruction set"), threads, threads > 1 ? "s" : "");
+    row.detail = detail_of(pool, node);
+    c->rows = pool_extend(pool, c->rows, c->count, sizeof *c->rows);
+    if (!row.node || !row.detail || !row.machine || !c->rows || !dataset) {
+        return pool_exhausted(e);
+    }
+    c->rows[c->count++] = row;
+    return STATUS_OK;
+}
+
+/* --- rates of single stages ------------------------------------------------------------------------- */
+
+static enum status add_training(struct costs *c, const struct experiment *x, const struct node *node,
+                                const struct record *r, struct error *e) {
+    const double seconds = note(r, "epoch_seconds", NULL);
+    const struct node *training = input_of(node, "training");
+    if (!isfinite(seconds) || !training) {
+        return STATUS_OK;
+    }
+    if (!strcmp(parameters_text(node->parameters, "network"), "toy")) {
+        return add(c, "toy", "seconds_500_epochs", 500 * seconds, NAN, x, node, r, e);
+    }
+    size_t dimensions;
+    const int64_t *lattice = has_parameter(training, "lattice")
+                                 ? parameters_integers(training->parameters, "lattice", &dimensions) : NULL;
+    const char *dataset = lattice ? pool_print(c->plan->pool, "train-L%lld", (long long)lattice[0]) : NULL;
+    return lattice ? add(c, dataset, "seconds_per_epoch", seconds, NAN, x, node, r, e) : STATUS_OK;
+}
+
+/* An ensemble at 32x32, or a sample of it, as the paper times them. */
+static bool is_timed(const struct node *node) {
+    for (const struct node *at = node; at;) {
+        if (has_parameter(at, "lattice")) {
+            size_t dimensions;
+            const int64_t *lattice = parameters_integers(at->parameters, "lattice", &dimensions);
+            return dimensions == 2 && lattice[0] == 32 && lattice[1] == 32;
+        }
+        const struct node *next = input_of(at, "model");
+        at = next ? next : input_of(at, "training");
+    }
+    return false;
+}
+
+static enum status add_rates(struct costs *c, const struct experiment *x, const struct node *node, struct error *e) {
+    struct record *r;
+    enum status status = node_record(c->plan, node, &r, e);
+    if (status != STATUS_OK || !r) {
+        return status;
+    }
+    const double rate = note(r, "configurations_per_second", NULL);
+    if (!strcmp(node->stage->name, "train")) {
+        status = add_training(c, x, node, r, e);
+    } else if (!strcmp(node->stage->name, "ensemble") && is_timed(node) && isfinite(rate)) {
+        status = add(c, "hmc", "configurations_per_second", rate, NAN, x, node, r, e);
+    } else if (!strcmp(node->stage->name, "sample") && is_timed(node) && isfinite(rate)) {
+        status = add(c, "generated", "configurations_per_second", rate, NAN, x, node, r, e);
+    }
+    record_free(r);
+    return status;
+}
+
+/* --- independent configurations ---------------------------------------------------------------------- */
+
+/* Seconds that a node and what it needs, but not trainings and their data, took for one of the configurations that it
+ * makes; NaN when a time is not known. *training grows by the time of trainings. */
+static enum status seconds_each(const struct costs *c, const struct node *node, double *seconds, double *training,
+                                struct error *e) {
+    struct record *r;
+    enum status status = node_record(c->plan, node, &r, e);
+    if (status != STATUS_OK || !r) {
+        *seconds = NAN;
+        return status;
+    }
+    const double wall = record_number(r, "wall_seconds"), rate = note(r, "steps_per_second", NULL);
+    record_free(r);
+    if (!strcmp(node->stage->name, "train")) {
+        *training += wall;
+        *seconds = 0;
+        return STATUS_OK;
+    }
+    if (!strcmp(node->stage->name, "ensemble")) {
+        *seconds = 1 / rate;
+        return STATUS_OK;
+    }
+    double inputs = 0;
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count && status == STATUS_OK; j++) {
+            double one;
+            /* the samples that are scored are proposed as well: their time counts once */
+            if (!strcmp(node->stage->name, "likelihood") && !strcmp(node->stage->inputs[i].name, "fields")) {
+                continue;
+            }
+            status = seconds_each(c, node->inputs[i].nodes[j], &one, training, e);
+            inputs += one;
+        }
+    }
+    const int64_t made = has_parameter(node, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
+    const struct node *fields = input_of(node, "fields");
+    const int64_t scored = fields && has_parameter(fields, "configurations")
+                               ? parameters_integer(fields->parameters, "configurations") : 0;
+    const bool makes = made > 0 || scored > 0; /* a chain makes nothing: its time is its proposals' */
+    *seconds = inputs + (makes ? wall / (double)(made > 0 ? made : scored) : 0);
+    return status;
+}
+
+static enum status add_independent(struct costs *c, const struct experiment *x, const struct node *node,
+                                   struct error *e) {
+    const struct node *fields = input_of(node, "long") ? input_of(node, "long") : input_of(node, "fields");
+    struct record *r;
+    enum status status = fields ? node_record(c->plan, node, &r, e) : STATUS_OK;
+    if (status != STATUS_OK || !fields || !r) {
+        return status;
+    }
+    double error = NAN, seconds, training = 0;
+    const double tau = note(r, "tau_right_abs_M", &error);
+    status = seconds_each(c, fields, &seconds, &training, e);
+    const char *short_name = after_prefix(node->name, "ac-");
+    const char *name = pool_print(c->plan->pool, "%s: %s", x->name, short_name ? short_name : node->name);
+    if (status == STATUS_OK && isfinite(tau) && isfinite(seconds)) {
+        status = add(c, name, "seconds_per_independent_configuration", 2 * tau * seconds, 2 * error * seconds, x, node, r, e);
+        if (status == STATUS_OK && training > 0) {
+            status = add(c, name, "training_seconds", training, NAN, x, node, r, e);
+        }
+    }
+    record_free(r);
+    return status;
+}
+
+/* --- the table --------------------------------------------------------------------------------------- */
+
+static const struct published_value *published_of(const struct costs *c, const struct row *row) {
+    return published_find(c->published, "speed", row->dataset, row->observable);
+}
+
+static void write_number(double x, FILE *out) {
+    if (isfinite(x)) {
+        fprintf(out, "%.6g", x);
+    }
+}
+
+static void write_tsv(const struct costs *c, FILE *out) {
+    fputs("dataset\tobservable\tvalue\terror\tpublished\tratio\tnode\tsize\tmachine\tsource\n", out);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct row *row = &c->rows[i];
+        const struct published_value *p = published_of(c, row);
+        fprintf(out, "%s\t%s\t", row->dataset, row->observable);
+        write_number(row->value, out);
+        fputc('\t', out);
+        write_number(row->error, out);
+        fputc('\t', out);
+        write_number(p ? p->value : NAN, out);
+        fputc('\t', out);
+        write_number(p ? row->value / p->value : NAN, out);
+        fprintf(out, "\t%s\t%s\t%s\t%s\n", row->node, row->detail, row->machine, p ? p->source : "");
+    }
+}
+
+/* Rows are in the order of the plan; those with a published number come first. */
+static void write_markdown(const struct costs *c, FILE *out) {
+    fputs("# Costs\n\nWall time of single runs, ours / published; a number in brackets is an error that comes from tau_int. "
+          "Seconds per independent configuration: 2 tau_int of |M| times the seconds a step takes, training apart.\n\n"
+          "| what | quantity | ours | published | ratio | size of ours | machine | source |\n|:--|:--|--:|--:|--:|:--|:--|:--|\n", out);
+    for (int with = 1; with >= 0; with--) {
+        for (size_t i = 0; i < c->count; i++) {
+            const struct row *row = &c->rows[i];
+            const struct published_value *p = published_of(c, row);
+            char value[REPORT_NUMBER];
+            if ((p != NULL) != (with == 1)) {
+                continue;
+            }
+            if (isfinite(row->error)) {
+                report_value(row->value, row->error, -1, value);
+            } else {
+                snprintf(value, sizeof value, "%.3g", row->value);
+            }
+            fprintf(out, "| %s | %s | %s | ", row->dataset, row->observable, value);
+            write_number(p ? p->value : NAN, out);
+            fputs(" | ", out);
+            if (p) {
+                fprintf(out, "%.3g", row->value / p->value);
+            }
+            fprintf(out, " | %s | %s | %s |\n", row->detail, row->machine, p ? p->source : "");
+        }
+    }
+    fputs("\n", out);
+    for (size_t i = 0; c->published && i < published_count(c->published); i++) {
+        const struct published_value *p = published_at(c->published, i);
+        bool found = strcmp(p->experiment, "speed") != 0;
+        for (size_t j = 0; j < c->count && !found; j++) {
+            found = published_of(c, &c->rows[j]) == p;
+        }
+        if (!found) {
+            fprintf(out, "- not measured: %s, %s (published: %.6g, %s)\n", p->dataset, p->observable, p->value, p->source);
+        }
+    }
+}
+
+static enum status write_file(const struct costs *c, const char *extension,
+                              void (*write)(const struct costs *c, FILE *out), bool print, struct error *e) {
+    char *text = NULL;
+    size_t size = 0;
+    const char *folder = pool_print(c->plan->pool, "%s/costs", c->plan->root);
+    const char *path = folder ? pool_print(c->plan->pool, "%s/costs.%s", folder, extension) : NULL;
+    FILE *out = path ? open_memstream(&text, &size) : NULL;
+    if (!out) {
+        return pool_exhausted(e);
+    }
+    write(c, out);
+    enum status status = fclose(out) ? pool_exhausted(e) : file_make_folder(folder, e);
+    if (status == STATUS_OK) {
+        status = file_write(path, text, size, e);
+    }
+    if (status == STATUS_OK && print) {
+        printf("%s\ncosts: %s\n", text, path);
+    }
+    free(text);
+    return status;
+}
+
+/* Experiment `costs` first: what it measures is there for nothing else. */
+static enum status walk(struct costs *c, bool own, struct error *e) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < c->plan->count && status == STATUS_OK; i++) {
+        const struct experiment *x = &c->plan->experiments[i];
+        if (!strcmp(x->name, "costs") != own) {
+            continue;
+        }
+        for (size_t j = 0; j < x->node_count && status == STATUS_OK; j++) {
+            const char *stage = x->nodes[j]->stage->name;
+            const bool toy = !strcmp(stage, "train") && !strcmp(parameters_text(x->nodes[j]->parameters, "network"), "toy");
+            if (own || toy) {
+                status = add_rates(c, x, x->nodes[j], e);
+            }
+            if (status == STATUS_OK && !strcmp(stage, "autocorrelation")) {
+                status = add_independent(c, x, x->nodes[j], e);
+            }
+        }
+    }
+    return status;
+}
+
+static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
+    struct costs c = {.plan = plan};
+    const char *path = pool_print(plan->pool, "%s/published.tsv", request->experiments);
+    enum status status = path ? STATUS_OK : pool_exhausted(e);
+    if (status == STATUS_OK && !access(path, R_OK)) {
+        status = published_read(path, &c.published, e);
+    }
+    status = status == STATUS_OK ? walk(&c, true, e) : status;
+    status = status == STATUS_OK ? walk(&c, false, e) : status;
+    status = status == STATUS_OK ? write_file(&c, "tsv", write_tsv, false, e) : status;
+    status = status == STATUS_OK ? write_file(&c, "md", write_markdown, true, e) : status;
+    published_free(c.published);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    return planner_main(argc, argv, all_stages, "Writes RESULTS/costs/costs.{tsv,md}: timings of the papers beside ours.",
+                        run);
+}

@@ -1,0 +1,220 @@
+/* Stage `network`: what the score network of the papers consists of (A App. A, Fig. 10), from the program's own
+ * description (src/network/unet.h): every layer with its shapes, trainable numbers and operations, as an artifact for
+ * the diagram and as a table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "network/unet_layers.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "lattice", .type = PARAMETER_INTEGERS, .default_value = "32x32", .minimum = 1, .maximum = 8192,
+     .unit = "sites", .help = "Extents of the lattice, two of them, divisible by stride^3."},
+    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 1024,
+     .help = "Channels of the first level."},
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
+     .help = "Stride of the convolutions between levels: 2 in A App. A, 1 in the released code."},
+    {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
+     .help = "What lies beyond the border; changes neither shapes nor counts."},
+    {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 2, .maximum = 65536,
+     .help = "Length of the time embedding."},
+    {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading of the table; empty: its own."},
+};
+
+static const char *const outputs[] = {"table.tsv", "table.md", "table.tex", "artifact.npz", NULL};
+static const char *const kinds[] = {"dense", "convolution 3x3", "transposed convolution 3x3", "group norm"};
+
+static enum status read_shape(const struct parameters *p, const char *where, struct unet_shape *shape, struct error *e) {
+    size_t dimensions;
+    const int64_t *lattice = parameters_integers(p, "lattice", &dimensions);
+    if (dimensions != 2) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter lattice: found %zu extents, expected 2", where, dimensions);
+    }
+    *shape = (struct unet_shape){.height = (int)lattice[0], .width_sites = (int)lattice[1],
+                                 .width = (int)parameters_integer(p, "width"),
+                                 .embedding = (int)parameters_integer(p, "embedding"),
+                                 .stride = (int)parameters_integer(p, "stride"),
+                                 .padding = parameters_is(p, "padding", "zeros") ? UNET_ZEROS : UNET_PERIODIC};
+    enum status s = unet_check(shape, e);
+    return s == STATUS_OK ? s : error_prefix(e, "%s", where);
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    struct unet_shape shape;
+    return read_shape(p, where, &shape, e);
+}
+
+/* "32 x 16 x 16", or "256" of a dense layer. */
+static const char *shape_text(char text[64], const struct unet_layer *l, bool out) {
+    if (l->kind == UNET_DENSE) {
+        snprintf(text, 64, "%zu", out ? l->out_channels : l->in_channels);
+    } else if (out) {
+        snprintf(text, 64, "%zu x %zu x %zu", l->out_channels, l->out_height, l->out_width);
+    } else {
+        snprintf(text, 64, "%zu x %zu x %zu", l->in_channels, l->in_height, l->in_width);
+    }
+    return text;
+}
+
+struct totals {
+    size_t parameters;
+    double convolutions, dense;
+};
+
+static struct totals sum(const struct unet_layer *layers) {
+    struct totals t = {0};
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        t.parameters += layers[i].parameters;
+        *(layers[i].kind == UNET_DENSE ? &t.dense : &t.convolutions) += layers[i].flop;
+    }
+    return t;
+}
+
+static void write_tsv(const struct unet_layer *layers, FILE *out) {
+    char in[64], to[64];
+    fputs("layer\tkind\tinput\toutput\tparameters\tflop\n", out);
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        fprintf(out, "%s\t%s\t%s\t%s\t%zu\t%.0f\n", layers[i].name, kinds[layers[i].kind],
+                shape_text(in, &layers[i], false), shape_text(to, &layers[i], true), layers[i].parameters, layers[i].flop);
+    }
+    const struct totals t = sum(layers);
+    fprintf(out, "total\t\t\t\t%zu\t%.0f\n", t.parameters, t.convolutions + t.dense);
+}
+
+static void write_markdown(const struct unet_layer *layers, const char *title, FILE *out) {
+    char in[64], to[64];
+    fprintf(out, "# %s\n\nChannels x sites; operations of one evaluation of one configuration, two a multiplication with a "
+            "weight.\n\n| %-7s | %-26s | %14s | %14s | %10s | %8s |\n|:--------|:---------------------------|"
+            "---------------:|---------------:|-----------:|---------:|\n", title, "layer", "kind", "input", "output",
+            "parameters", "MFLOP");
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        fprintf(out, "| %-7s | %-26s | %14s | %14s | %10zu | %8.2f |\n", layers[i].name, kinds[layers[i].kind],
+                shape_text(in, &layers[i], false), shape_text(to, &layers[i], true), layers[i].parameters,
+                layers[i].flop * 1e-6);
+    }
+    const struct totals t = sum(layers);
+    fprintf(out, "| %-7s | %-26s | %14s | %14s | %10zu | %8.2f |\n\n", "total", "", "", "", t.parameters,
+            (t.convolutions + t.dense) * 1e-6);
+    fprintf(out, "Convolutions %.2f MFLOP, dense layers %.2f MFLOP.\n", t.convolutions * 1e-6, t.dense * 1e-6);
+}
+
+static void write_tex(const struct unet_layer *layers, FILE *out) {
+    fputs("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{llrrrr}\n\\toprule\n"
+          "layer & kind & input & output & parameters & MFLOP \\\\\n\\midrule\n", out);
+    char in[64], to[64];
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        fprintf(out, "%s & %s & %s & %s & %zu & %.2f \\\\\n", layers[i].name, kinds[layers[i].kind],
+                shape_text(in, &layers[i], false), shape_text(to, &layers[i], true), layers[i].parameters,
+                layers[i].flop * 1e-6);
+    }
+    const struct totals t = sum(layers);
+    fprintf(out, "\\midrule\ntotal & & & & %zu & %.2f \\\\\n\\bottomrule\n\\end{tabular}\n\\end{table}\n", t.parameters,
+            (t.convolutions + t.dense) * 1e-6);
+}
+
+static enum status write_tables(struct stage_context *c, const struct unet_shape *shape, const struct unet_layer *layers,
+                                struct error *e) {
+    char own[160];
+    const char *title = parameters_text(c->parameters, "title");
+    snprintf(own, sizeof own, "The score network: lattice %d x %d, width %d, stride %d", shape->height, shape->width_sites,
+             shape->width, shape->stride);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        if (out == NULL) {
+            return error_set(e, STATUS_FAILED, "network: out of memory");
+        }
+        if (i == 0) {
+            write_tsv(layers, out);
+        } else if (i == 1) {
+            write_markdown(layers, title[0] != '\0' ? title : own, out);
+        } else {
+            write_tex(layers, out);
+        }
+        s = fclose(out) == 0 ? file_write(stage_output(c, outputs[i]), text, size, e)
+                             : error_set(e, STATUS_FAILED, "network: out of memory");
+        free(text);
+    }
+    return s;
+}
+
+/* Columns of all layers, and of the eight convolutions alone: conv.in_channels and so on, for the diagram. */
+static enum status write_arrays(struct npz_writer *w, const struct unet_shape *shape, const struct unet_layer *layers,
+                                struct error *e) {
+    enum { COLUMNS = 7 };
+    static const char *const columns[COLUMNS] = {"in_channels", "in_height", "out_channels", "out_height", "out_width",
+                                                 "parameters", "flop"};
+    const char *names[UNET_LAYERS], *kind[UNET_LAYERS];
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        names[i] = layers[i].name;
+        kind[i] = kinds[layers[i].kind];
+    }
+    s = npz_add_texts(w, "names", names, UNET_LAYERS, e);
+    s = s != STATUS_OK ? s : npz_add_texts(w, "kinds", kind, UNET_LAYERS, e);
+    for (size_t j = 0; j < COLUMNS && s == STATUS_OK; j++) {
+        const size_t layer_count = UNET_LAYERS;
+        double *all = malloc(UNET_LAYERS * sizeof *all), *convolutions = malloc(UNET_CONVOLUTIONS * sizeof *convolutions);
+        size_t count = 0;
+        if (all == NULL || convolutions == NULL) {
+            free(all);
+            free(convolutions);
+            return error_set(e, STATUS_FAILED, "network: out of memory");
+        }
+        for (size_t i = 0; i < UNET_LAYERS; i++) {
+            const struct unet_layer *l = &layers[i];
+            const double x[COLUMNS] = {(double)l->in_channels, (double)l->in_height, (double)l->out_channels,
+                                       (double)l->out_height, (double)l->out_width, (double)l->parameters, l->flop};
+            all[i] = x[j];
+            if (l->kind == UNET_CONVOLUTION || l->kind == UNET_TRANSPOSED) {
+                convolutions[count++] = x[j];
+            }
+        }
+        char name[32];
+        snprintf(name, sizeof name, "conv.%s", columns[j]);
+        s = npz_add_owned(w, columns[j], NPZ_FLOAT64, 1, &layer_count, all, e);
+        if (s != STATUS_OK) {
+            free(convolutions);
+            return s;
+        }
+        s = npz_add_owned(w, name, NPZ_FLOAT64, 1, &count, convolutions, e);
+    }
+    const struct totals t = sum(layers);
+    s = s != STATUS_OK ? s : npz_add_integer(w, "parameters.total", (int64_t)t.parameters, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "flop.convolutions", t.convolutions, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "flop.total", t.convolutions + t.dense, e);
+    return s != STATUS_OK ? s : npz_add_integer(w, "stride", shape->stride, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct unet_shape shape;
+    struct unet_layer layers[UNET_LAYERS];
+    struct npz_writer *w = NULL;
+    enum status s = read_shape(c->parameters, "network", &shape, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    unet_layers(&shape, layers);
+    s = write_tables(c, &shape, layers, e);
+    s = s != STATUS_OK ? s : stage_artifact(c, &w, e);
+    s = s != STATUS_OK ? s : write_arrays(w, &shape, layers, e);
+    const struct totals t = sum(layers);
+    stage_note(c, "parameters", "%zu", t.parameters);
+    stage_note(c, "MFLOP", "%.1f in convolutions, %.1f in dense layers", t.convolutions * 1e-6, t.dense * 1e-6);
+    return s;
+}
+
+const struct stage stage_network = {
+    .name = "network",
+    .summary = "lists the layers of the score network: shapes, parameters, operations",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};

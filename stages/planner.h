@@ -1,0 +1,17 @@
+/* Options that the tools share with the planner (PLAN_OPTIONS of the Makefile), see plan_request in
+ * src/experiment/plan.h: --profile, --set, --backend, --experiments, --results, --figures, --programs. */
+#ifndef DMSQ_STAGES_PLANNER_H
+#define DMSQ_STAGES_PLANNER_H
+
+#include "experiment/plan.h"
+
+/* The whole of a tool's main: reads the options, then the plan, and calls `run`; prints its error. `stages`: all_stages. `what` is one
+ * sentence for --help. Returns the exit status. */
+int planner_main(int argc, char **argv, const struct stage *const *stages, const char *what,
+                 enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
+
+/* " PROFILE=quick SET='...'": what stands behind `make NAME` to compute the same; "" for the paper's profile.
+ * Belongs to the plan's pool. */
+const char *planner_variables(const struct plan *plan, const struct plan_request *request);
+
+#endif

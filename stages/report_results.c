@@ -1,0 +1,229 @@
+/* Tables and figures in the report, and the published numbers beside ours; see report_page.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "report/html.h"
+#include "report/text.h"
+#include "stages/report_page.h"
+
+enum { MOST_ROWS = 200 }; /* of a figure's numbers */
+
+static bool rests_on_failed(const struct report_state *s, const struct node *node) {
+    for (size_t i = 0; i < s->experiment->node_count; i++) {
+        if (s->experiment->nodes[i] == node) {
+            return s->failed[i];
+        }
+    }
+    return false;
+}
+
+/* FOLDER/NAME of the node's artifact as text, which the caller frees; NULL and status OK when it is not there. */
+static enum status read_output(const struct report_state *s, const struct node *node, const char *name, char **text,
+                               size_t *size, struct error *e) {
+    const char *folder = plan_folder(s->plan, node);
+    const char *path = folder ? pool_print(s->plan->pool, "%s/%s", folder, name) : NULL;
+    *text = NULL;
+    if (!path) {
+        return pool_exhausted(e);
+    }
+    return access(path, R_OK) ? STATUS_OK : file_read(path, text, size, e);
+}
+
+static void write_mark(const struct report_state *s, const struct node *node, FILE *out) {
+    if (rests_on_failed(s, node)) {
+        fputs(" <span class=\"bad\">" REPORT_MARK " rests on an ensemble that FAILED its thermalisation tests.</span>", out);
+    }
+}
+
+static void write_missing(const char *name, const struct node *node, FILE *out) {
+    fputs("<p class=\"soft\">", out);
+    html_text(name, out);
+    fputs(strchr(node->name, '@') ? strchr(node->name, '@') : "", out);
+    fputs(" is not computed yet.</p>\n", out);
+}
+
+static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node,
+                               FILE *out, struct error *e) {
+    char *text;
+    size_t size;
+    enum status status = read_output(s, node, "table.md", &text, &size, e);
+    if (status == STATUS_OK && !text) {
+        write_missing(x->name, node, out);
+    } else if (status == STATUS_OK) {
+        fputs("<h3>Table ", out);
+        html_text(x->name, out);
+        fputs("</h3>\n", out);
+        if (*x->summary || rests_on_failed(s, node)) {
+            fputs("<p>", out);
+            html_inline(x->summary, out);
+            write_mark(s, node, out);
+            fputs("</p>\n", out);
+        }
+        status = html_markdown(text, out, e);
+    }
+    free(text);
+    return status;
+}
+
+static enum status write_figure(const struct report_state *s, const struct exported *x, const struct node *node,
+                                FILE *out, struct error *e) {
+    char *svg, *numbers = NULL;
+    size_t size, length;
+    const char *swept = strchr(node->name, '@');
+    enum status status = read_output(s, node, "figure.svg", &svg, &size, e);
+    if (status == STATUS_OK && !svg) {
+        write_missing(x->name, node, out);
+    } else if (status == STATUS_OK) {
+        const char *caption = *x->summary ? x->summary : x->name;
+        fputs("<figure>\n<div class=\"wide\" tabindex=\"0\">", out);
+        html_svg(svg, size, caption, out);
+        fputs("</div>\n<figcaption><strong>", out);
+        html_text(x->name, out);
+        html_text(swept ? swept : "", out);
+        fputs("</strong>: ", out);
+        html_inline(caption, out);
+        fputs(".", out);
+        write_mark(s, node, out);
+        fputs("</figcaption>\n</figure>\n", out);
+        status = read_output(s, node, "figure.tsv", &numbers, &length, e);
+    }
+    const char *names_end = numbers ? strchr(numbers, '\n') : NULL;
+    if (status == STATUS_OK && names_end && names_end[1]) { /* a scheme has none */
+        fputs("<details><summary>The numbers of ", out);
+        html_text(x->name, out);
+        fputs("</summary>\n", out);
+        status = html_tsv(numbers, MOST_ROWS, out, e);
+        fputs("</details>\n", out);
+    }
+    free(svg);
+    free(numbers);
+    return status;
+}
+
+/* What the experiment's tool wrote: ROOT/NAME/NAME.md. */
+static enum status write_tool(const struct report_state *s, FILE *out, struct error *e) {
+    const char *name = s->experiment->name;
+    const char *path = pool_print(s->plan->pool, "%s/%s/%s.md", s->plan->root, name, name);
+    char *text = NULL;
+    size_t size;
+    if (!path) {
+        return pool_exhausted(e);
+    }
+    if (!*s->experiment->tool || access(path, R_OK)) {
+        return STATUS_OK;
+    }
+    enum status status = file_read(path, &text, &size, e);
+    if (status == STATUS_OK) {
+        status = html_markdown(text, out, e);
+    }
+    free(text);
+    return status;
+}
+
+enum status report_results(const struct report_state *s, FILE *out, struct error *e) {
+    const struct experiment *x = s->experiment;
+    enum status status = write_tool(s, out, e);
+    for (int figures = 0; figures <= 1; figures++) {
+        for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
+            const struct exported *export = &x->exports[i];
+            for (size_t j = 0; j < export->family->node_count && status == STATUS_OK; j++) {
+                if (export->is_figure == (figures == 1)) {
+                    status = (figures ? write_figure : write_table)(s, export, export->family->nodes[j], out, e);
+                }
+            }
+        }
+    }
+    return status;
+}
+
+/* --- published numbers ---------------------------------------------------------------------------- */
+
+/* The columns value, error and pull of "dataset observable ..." in a table's text; false when it has no such line. */
+static bool find_row(const char *tsv, const struct published_value *p, double *value, double *error, double *pull) {
+    char key[256];
+    const int length = snprintf(key, sizeof key, "\n%s\t%s\t", p->dataset, p->observable);
+    const char *at = length < (int)sizeof key ? strstr(tsv, key) : NULL;
+    if (!at) {
+        return false;
+    }
+    double number[5] = {NAN, NAN, NAN, NAN, NAN}; /* value error published published_error pull */
+    at += length;
+    for (size_t i = 0; i < 5 && at; i++) {
+        char *end;
+        const double x = strtod(at, &end);
+        number[i] = end > at && *at != '\t' && *at != '\n' ? x : NAN;
+        const size_t rest = strcspn(at, "\t\n");
+        at = at[rest] == '\t' ? at + rest + 1 : NULL;
+    }
+    *value = number[0];
+    *error = number[1];
+    *pull = number[4];
+    return true;
+}
+
+static enum status write_published(const struct report_state *s, const struct published_value *p, FILE *out,
+                                   struct error *e) {
+    const struct experiment *x = s->experiment;
+    char published[REPORT_NUMBER], ours[REPORT_NUMBER] = "", pulled[REPORT_NUMBER] = "";
+    report_value(p->value, p->error, p->decimals, published);
+    bool found = false;
+    for (size_t i = 0; i < x->export_count && !found; i++) {
+        for (size_t j = 0; j < x->exports[i].family->node_count && !found && !x->exports[i].is_figure; j++) {
+            char *tsv;
+            size_t size;
+            double value, error, pull;
+            enum status status = read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            if (tsv && find_row(tsv, p, &value, &error, &pull)) {
+                found = true;
+                report_value(value, error, -1, ours);
+                report_pull_text(pull, pulled);
+            }
+            free(tsv);
+        }
+    }
+    fputs("<tr><td>", out);
+    html_text(p->dataset, out);
+    fputs("</td><td><code>", out);
+    html_text(p->observable, out);
+    fprintf(out, "</code></td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>", ours, published,
+            pulled);
+    html_text(p->source, out);
+    fputs("</td></tr>\n", out);
+    return STATUS_OK;
+}
+
+/* A published number belongs to the experiment of its name, or to that which exports a figure or table of its name. */
+static bool belongs(const struct experiment *x, const char *name) {
+    bool yes = !strcmp(x->name, name);
+    for (size_t i = 0; i < x->export_count && !yes; i++) {
+        yes = !strcmp(x->exports[i].name, name);
+    }
+    return yes;
+}
+
+enum status report_published(const struct report_state *s, const struct published *published, FILE *out,
+                             struct error *e) {
+    bool any = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; published && i < published_count(published) && status == STATUS_OK; i++) {
+        const struct published_value *p = published_at(published, i);
+        if (!belongs(s->experiment, p->experiment)) {
+            continue;
+        }
+        if (!any) {
+            fputs("<h3>Published numbers</h3>\n<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th>data set</th>"
+                  "<th>observable</th><th class=\"n\">ours</th><th class=\"n\">published</th><th class=\"n\">pull</th>"
+                  "<th>source</th></tr>\n</thead><tbody>\n", out);
+            any = true;
+        }
+        status = write_published(s, p, out, e);
+    }
+    fputs(any ? "</tbody></table></div>\n" : "", out);
+    return status;
+}

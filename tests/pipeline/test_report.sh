@@ -1,0 +1,67 @@
+#!/bin/sh
+# Costs, the scheme without data, and the report, as make drives them, on the smallest profile. Prints TAP.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
+mkdir -p build/tmp
+folder=$(mktemp -d build/tmp/report-XXXXXX) || exit 1
+log=$folder/log
+clean_up() {
+    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+n=0 failures=0
+check() {
+    status=$?
+    n=$((n + 1))
+    if [ $status -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        failures=$((failures + 1))
+        tail -20 "$log" | sed 's/^/# /'
+    fi
+}
+dmsq() {
+    make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/results" FIGURES="$folder/figures" \
+        QUIET=1 "$@" >"$log" 2>&1
+}
+root=$folder/results/tiny
+page=$root/report.html
+
+dmsq report
+check "make report works before anything is computed"
+awk -f tests/pipeline/well_formed.awk "$page" >"$log" && grep -q 'Not computed yet: <code>make fig9 PROFILE=tests/pipeline/tiny.ini</code>' "$page"
+check "it says what computes what is not there"
+
+dmsq -j2 costs
+check "make costs succeeds"
+awk -F '\t' '$1 == "hmc" && $2 == "configurations_per_second" && $3 > 0 && $5 == 1.57 && $6 - $3 / 1.57 < 1e-3 * $6 { found = 1 }
+    END { exit !found }' "$root/costs/costs.tsv" && grep -q '^train-L32	seconds_per_epoch	[0-9]' "$root/costs/costs.tsv"
+check "the table has our rates beside the published ones, and their ratio"
+grep -q 'not measured: train-L24' "$root/costs/costs.md"
+check "it says what has not been measured"
+
+dmsq fig9 fig10
+check "make fig9 fig10 succeeds"
+[ -s "$folder/figures/tiny/fig9.svg" ] && [ -s "$folder/figures/tiny/fig10.pdf" ] && grep -q '^total			' "$root/fig10/fig10-layers.tsv"
+check "a scheme needs no data, the network has its diagram and its table"
+
+dmsq report
+check "make report again"
+awk -f tests/pipeline/well_formed.awk "$page" >"$log"
+check "the page is well-formed and self-contained: $(head -c 200 "$log")"
+[ "$(grep -c '<img alt=' "$page")" -eq 2 ] && grep -q 'seconds_per_epoch' "$page" && grep -q '>1115297<\|>71473<\|total' "$page"
+check "it has both figures and the tables"
+cp "$page" "$folder/first.html"
+dmsq report && cmp "$page" "$folder/first.html" >"$log" 2>&1
+check "the same results give the same page"
+
+make --no-print-directory $sanitize report RESULTS="$folder/results" EXPERIMENTS=tests/nowhere >"$log" 2>&1
+[ $? -ne 0 ] && grep -q 'tests/nowhere: .*; expected a folder with experiments' "$log"
+check "a folder without experiments is refused"
+
+echo "1..$n"
+[ $failures -eq 0 ]
