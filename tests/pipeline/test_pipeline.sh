@@ -13,6 +13,8 @@ clean_up() { # the rules of this run have names of their own
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
+mkdir "$folder/experiments" && cp experiments/table1.ini "$folder/experiments" || exit 1 # others need not fit the profile
+
 n=0 failures=0
 check() { # check DESCRIPTION, after a command that says whether it holds
     status=$?
@@ -26,7 +28,8 @@ check() { # check DESCRIPTION, after a command that says whether it holds
     fi
 }
 dmsq() { # make table1 or what is given, into folders of the test
-    make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/results" FIGURES="$folder/figures" \
+    make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
+        RESULTS="$folder/results" FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
 }
 ran() { # the nodes that the last make ran, in order of their names
@@ -103,7 +106,8 @@ check "make fig6 computes what the figure needs: $(ran)"
 # Two makes at once, each with everything still to do: every artifact is computed by one of them.
 dmsq SET="ensemble.seed=77" table1 &
 first=$!
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 \
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
+        RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 \
     SET="ensemble.seed=77" table1 >"$folder/log2" 2>&1
 second=$?
 wait $first && [ $second -eq 0 ]
@@ -113,7 +117,8 @@ twice=$(for f in "$root"/artifacts/*/runs; do [ "$(grep -l '"status": *"done"' "
 check "no artifact is computed twice: $twice"
 
 # The same bits from one thread and one job, in other folders.
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini RESULTS="$folder/again" FIGURES="$folder/figures-again" QUIET=1 \
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
+        RESULTS="$folder/again" FIGURES="$folder/figures-again" QUIET=1 \
     THREADS=1 table1 >"$log" 2>&1
 after=$(digests "$folder/again/tiny/artifacts")
 [ "$after" ] && [ "$before" = "$after" ]
