@@ -140,5 +140,11 @@ check "SET out of range says the range"
 refused 'PROFILE=quik: cannot read' PROFILE=quik
 check "an unknown PROFILE is refused"
 
+# All experiments, as they are, at every scale that they are meant for.
+for profile in paper quick reduced; do
+    make --no-print-directory $sanitize -n PROFILE=$profile RESULTS="$folder/none" FIGURES="$folder/none" paper >"$log" 2>&1
+    check "make -n paper PROFILE=$profile plans every experiment"
+done
+
 echo "1..$n"
 [ $failures -eq 0 ]
