@@ -24,7 +24,7 @@ HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup test check-slow bench ledger ledger-rebuild report help clean FORCE
+.PHONY: all setup test check-slow bench ledger ledger-rebuild report gallery help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -181,7 +181,9 @@ $(RULES): $(BUILD)/bin/plan FORCE
 include $(RULES)
 endif
 
-ROOT = $(RESULTS)$(if $(filter-out paper,$(PROFILE)),/$(basename $(notdir $(PROFILE))))
+OF_PROFILE = $(if $(filter-out paper,$(PROFILE)),/$(basename $(notdir $(PROFILE))))
+ROOT = $(RESULTS)$(OF_PROFILE)
+FIGURE_ROOT = $(FIGURES)$(OF_PROFILE)
 ledger: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) $(KEY)
 ledger-rebuild: $(BUILD)/bin/ledger
@@ -191,12 +193,16 @@ ledger-rebuild: $(BUILD)/bin/ledger
 report: $(BUILD)/bin/report
 	@$< $(PLAN_OPTIONS)
 
+# The figures that git keeps, with their captions: docs/gallery.md.
+gallery: $(BUILD)/bin/gallery
+	@$< --experiments=$(call quote,$(EXPERIMENTS)) --results=$(call quote,$(RESULTS))
+
 # What a reader sees without running: tables, figures and run records of an experiment, kept in git.
 reference-%: $(BUILD)/bin/plan
 	@folder=$(RESULTS)/reference/$*; rm -rf $$folder; mkdir -p $$folder/runs; \
-	cp -L $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex $$folder; \
+	for file in $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex; do [ ! -e $$file ] || cp -L $$file $$folder; done; \
 	for figure in $$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); do \
-	    cp $(FIGURES)/$$figure.svg $(FIGURES)/$$figure.png $$folder; done; \
+	    cp $(FIGURE_ROOT)/$$figure.svg $(FIGURE_ROOT)/$$figure.png $$folder; done; \
 	$(PLAN) --nodes | while read node stage key; do case $$node in $*/*) \
 	    cp $(ROOT)/artifacts/$$key/run.json $$folder/runs/$${node#*/}.json;; esac; done; \
 	echo "$$folder: $$(ls $$folder/runs | wc -l) run records"
@@ -256,6 +262,7 @@ help:
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
+	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
 	@echo "  make paper            all experiments, and the report"
 	@echo "  make clean            remove build/; results/ stay"
 	@echo

@@ -1,0 +1,71 @@
+#!/bin/sh
+# `make paper PROFILE=quick`, everything of both papers at its smallest, into folders of its own: every figure and table of
+# every experiment is there, and the report shows them all. Prints TAP. Minutes.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
+mkdir -p build/tmp
+folder=$(mktemp -d build/tmp/paper-XXXXXX) || exit 1
+log=$folder/log
+clean_up() {
+    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
+    rm -rf "$folder"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+n=0 failures=0
+check() {
+    status=$?
+    n=$((n + 1))
+    if [ $status -eq 0 ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        failures=$((failures + 1))
+        tail -20 "$log" | sed 's/^/# /'
+    fi
+}
+dmsq() {
+    make --no-print-directory $sanitize PROFILE=quick RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 "$@" >"$log" 2>&1
+}
+root=$folder/results/quick
+page=$root/report.html
+
+start=$(date +%s)
+dmsq -j2 paper
+check "make -j2 paper PROFILE=quick succeeds"
+echo "# it took $(($(date +%s) - start)) s"
+
+# What the experiments export, from the files themselves.
+for ini in experiments/*.ini; do
+    name=$(basename "$ini" .ini)
+    figures=$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' "$ini")
+    tables=$(sed -n "s/^table *=.*/$name/p; s/^table\.\([a-z0-9-]*\) *=.*/\1/p; s/^tool *=.*/$name/p" "$ini")
+    missing=
+    for figure in $figures; do
+        for format in svg png pdf; do
+            ls "$folder/figures/quick/$figure".$format "$folder/figures/quick/$figure"@*.$format 2>/dev/null | grep -q . ||
+                missing="$missing $figure.$format"
+        done
+        grep -q "<figcaption><strong>$figure[<@]" "$page" || missing="$missing $figure-in-the-report"
+    done
+    for table in $tables; do
+        for format in tsv md; do
+            ls "$root/$name/$table".$format "$root/$name/$table"@*.$format 2>/dev/null | grep -q . ||
+                missing="$missing $table.$format"
+        done
+    done
+    grep -q "<section id=\"$name\">" "$page" || missing="$missing section-of-the-report"
+    [ -z "$missing" ] && [ "$figures$tables" ]
+    check "$name: $(echo $figures $tables | tr '\n' ' ')${missing:+MISSING:$missing}"
+done
+
+[ -s "$page" ] && ! grep -q 'Not computed\|Not complete\|is not computed yet' "$page"
+check "the report finds everything computed"
+awk -f tests/pipeline/well_formed.awk "$page" >"$log"
+check "the report is well-formed and self-contained"
+dmsq paper && ! grep -q '^== ' "$log"
+check "a second make paper runs no stage"
+
+echo "1..$n"
+[ $failures -eq 0 ]
