@@ -4,6 +4,7 @@
 #   data      name of the data: blocks of columns, one block a dataset (index 0, 1, ...)
 #   blocks    number of datasets
 #   label     array of their labels, 1 ... blocks; "" for none
+#   datasets  number of data; blocks is a multiple of it where there are several sets of members
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
 #   bin_width               of a histogram, else 0

@@ -1,7 +1,8 @@
 /* Stage `plot`: a figure as SVG, PNG and PDF, and the numbers that it shows as a table. Takes them out of
  * artifacts, hands them as text to gnuplot and lets a style of figures/ draw them; what a style finds set is
  * listed in figures/style.gp. The table, figure.tsv, has a line of names and then one line a point: its curve
- * (the label, or the number of the curve where there are no labels) and the columns. */
+ * (the label, or the number of the curve where there are no labels) and the columns; where there are several sets of
+ * members, such a table for each. */
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
@@ -28,7 +29,9 @@ static const struct parameter parameters[] = {
              "are, one a column."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
-             "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only."},
+             "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only. Several "
+             "sets of members, separated by '|', for columns: a curve of each of the data for the first set, then for the "
+             "second, ..."},
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
      .help = "Bins of a histogram; without a range the most there are, of a round width."},
     {.name = "range", .type = PARAMETER_REALS, .default_value = "",
@@ -43,13 +46,41 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = "ensemble|sample|observables|train", .required = true, .many = true,
+    {.name = "data", .stages = "ensemble|sample|observables|train|drift|trajectories", .required = true, .many = true,
      .help = "The artifacts to draw, in the order of the labels."},
     {.name = "reference", .stages = "observables", .required = false, .many = false,
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},
 };
 
 static const char *const outputs[] = {"figure.tsv", "figure.svg", "figure.png", "figure.pdf", NULL};
+
+static void free_members(struct report_list *sets, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        report_list_free(&sets[i]);
+    }
+    free(sets);
+}
+
+/* The sets of members, each a list of names; at least one set. The caller frees them, if there are any. */
+static enum status read_members(const struct parameters *p, struct report_list **sets, size_t *count, struct error *e) {
+    struct report_list texts;
+    *sets = NULL;
+    *count = 0;
+    enum status s = report_split(parameters_text(p, "members"), '|', &texts, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    *sets = calloc(texts.count + 1, sizeof **sets);
+    if (*sets == NULL) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    for (size_t i = 0; s == STATUS_OK && (i < texts.count || *count == 0); i++) {
+        s = report_split(texts.count > 0 ? texts.item[i] : "", ',', &(*sets)[i], e);
+        *count += s == STATUS_OK;
+    }
+    report_list_free(&texts);
+    return s;
+}
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t range_count;
@@ -58,25 +89,34 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter range: found %zu numbers, expected none, or a lower and "
                          "a higher one", where, range_count);
     }
-    struct report_list members;
-    enum status s = report_split(parameters_text(p, "members"), ',', &members, e);
+    struct report_list *sets;
+    size_t set_count;
+    enum status s = read_members(p, &sets, &set_count, e);
     if (s != STATUS_OK) {
         return s;
     }
-    size_t count = members.count;
-    report_list_free(&members);
-    if (count == 0 || (parameters_is(p, "kind", "histogram") && count != 1)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
-                         parameters_is(p, "kind", "histogram") ? "one, for kind = histogram" : "at least one");
+    const bool histogram = parameters_is(p, "kind", "histogram");
+    if (histogram && set_count > 1) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu sets, expected one, for kind = histogram",
+                      where, set_count);
     }
-    return STATUS_OK;
+    for (size_t i = 0; i < set_count && s == STATUS_OK; i++) {
+        const size_t count = sets[i].count;
+        if (count == 0 || (histogram && count != 1)) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
+                          histogram ? "one, for kind = histogram" : "at least one");
+        }
+    }
+    free_members(sets, set_count);
+    return s;
 }
 
 /* What the styles are told about the data. */
 struct figure {
     const struct parameters *parameters;
-    struct report_list members, labels;
-    size_t blocks;
+    struct report_list *members; /* sets of them */
+    struct report_list labels;   /* of the data */
+    size_t sets, data, blocks;   /* blocks = sets x data: of the first set for all data, then of the second */
     struct block *block;
     size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
     double bin_width; /* 0: no histogram */
@@ -115,7 +155,7 @@ static enum status fill_histograms(struct stage_context *c, struct figure *f, do
     size_t wanted = (size_t)parameters_integer(f->parameters, "bins");
     enum status s = STATUS_OK;
     for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
-        s = block_numbers(stage_input(c, "data", i), f->members.item[0], &x[i], &f->entries[i], e);
+        s = block_numbers(stage_input(c, "data", i), f->members[0].item[0], &x[i], &f->entries[i], e);
     }
     if (s == STATUS_OK) { /* checks the numbers too */
         s = bins_choose((const double *const *)x, f->entries, f->blocks, wanted, &bins, e);
@@ -142,7 +182,7 @@ static enum status fill_blocks(struct stage_context *c, struct figure *f, struct
     if (!parameters_is(f->parameters, "kind", "histogram")) {
         enum status s = STATUS_OK;
         for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
-            s = block_columns(stage_input(c, "data", i), &f->members, &f->block[i], e);
+            s = block_columns(stage_input(c, "data", i % f->data), &f->members[i / f->data], &f->block[i], e);
             f->entries[i] = f->block[i].rows;
         }
         return s;
@@ -166,11 +206,14 @@ static void write_data(const struct figure *f, FILE *out) {
 }
 
 static void write_table(const struct figure *f, FILE *out) {
-    block_write_header(&f->members, parameters_is(f->parameters, "kind", "histogram"), out);
     for (size_t i = 0; i < f->blocks; i++) {
+        const size_t curve = i % f->data;
         char number[24];
-        snprintf(number, sizeof number, "%zu", i + 1);
-        block_write_rows(&f->block[i], f->labels.count > 0 ? f->labels.item[i] : number, out);
+        snprintf(number, sizeof number, "%zu", curve + 1);
+        if (curve == 0) {
+            block_write_header(&f->members[i / f->data], parameters_is(f->parameters, "kind", "histogram"), out);
+        }
+        block_write_rows(&f->block[i], f->labels.count > 0 ? f->labels.item[curve] : number, out);
     }
 }
 
@@ -200,10 +243,10 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_string(texts[i], parameters_text(f->parameters, texts[i]), out);
     }
-    fprintf(out, "blocks = %zu\narray entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks, f->blocks);
+    fprintf(out, "datasets = %zu\nblocks = %zu\narray entries[%zu]\narray label[%zu]\n", f->data, f->blocks, f->blocks, f->blocks);
     for (size_t i = 0; i < f->blocks; i++) {
         fprintf(out, "entries[%zu] = %zu\nlabel[%zu] = ", i + 1, f->entries[i], i + 1);
-        gnuplot_string(f->labels.count > 0 ? f->labels.item[i] : "", out);
+        gnuplot_string(f->labels.count > 0 ? f->labels.item[i % f->data] : "", out);
         fputc('\n', out);
     }
     fprintf(out, "bin_width = %.17g\ngaussian = %.17g\n", f->bin_width, f->gaussian);
@@ -320,21 +363,21 @@ static enum status draw_all(struct stage_context *c, struct figure *f, const cha
 
 static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
-    struct figure f = {.parameters = p, .blocks = stage_input_count(c, "data")};
+    struct figure f = {.parameters = p, .data = stage_input_count(c, "data")};
     char *folder = NULL;
+    enum status s = read_members(p, &f.members, &f.sets, e);
+    f.blocks = f.sets * f.data;
     f.entries = calloc(f.blocks + 1, sizeof *f.entries);
     f.block = calloc(f.blocks + 1, sizeof *f.block);
-    enum status s = f.entries != NULL && f.block != NULL ? STATUS_OK
-                                                         : error_set(e, STATUS_FAILED, "plot: out of memory");
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "members"), ',', &f.members, e);
+    if (s == STATUS_OK && (f.entries == NULL || f.block == NULL)) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
     }
     if (s == STATUS_OK) {
         s = report_split(parameters_text(p, "labels"), '|', &f.labels, e);
     }
-    if (s == STATUS_OK && f.labels.count != 0 && f.labels.count != f.blocks) {
+    if (s == STATUS_OK && f.labels.count != 0 && f.labels.count != f.data) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: parameter labels: found %zu labels, expected %zu, one for each of "
-                      "the data given", f.labels.count, f.blocks);
+                      "the data given", f.labels.count, f.data);
     }
     if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && !parameters_is(p, "kind", "histogram")) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
@@ -358,7 +401,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     }
     free(f.block);
     free(f.entries);
-    report_list_free(&f.members);
+    free_members(f.members, f.sets);
     report_list_free(&f.labels);
     return s;
 }

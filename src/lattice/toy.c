@@ -115,6 +115,14 @@ void toy_free(struct toy *toy) {
     free(toy);
 }
 
+const struct toy_theory *toy_couplings(const struct toy *toy) {
+    return &toy->theory;
+}
+
+double toy_reach(const struct toy *toy) {
+    return toy->near;
+}
+
 double toy_moment(const struct toy *toy, int power) {
     const double h = step_for(toy, 0);
     double sum = 0;

@@ -33,6 +33,9 @@ struct toy; /* the theory with its quadrature */
  * or so narrow that the quadrature does not see it. */
 enum status toy_new(const struct toy_theory *theory, struct toy **toy, struct error *e);
 void toy_free(struct toy *toy);
+const struct toy_theory *toy_couplings(const struct toy *toy);
+/* Half the width of the region where exp(-S) is more than 1e-26 of its largest value. */
+double toy_reach(const struct toy *toy);
 
 /* <phi^power>, to rounding. */
 double toy_moment(const struct toy *toy, int power);
