@@ -7,7 +7,7 @@
 #include "base/functions.h"
 #include "base/random.h"
 
-enum { CELLS = 4096 };
+enum { CELLS = 4096, HALF = 256 }; /* of the cumulative distribution; points on either side of zero */
 
 /* Beyond `reach` the action lies FAR above its minimum. Smeared densities are wanted where the Gaussian, not the
  * theory, is small, so that is far out; draws and moments need less. */
@@ -68,7 +68,7 @@ static double between(const struct toy *toy, double a, double b) {
 }
 
 static double step_for(const struct toy *toy, double variance) {
-    const double own = toy->reach / 1024, smear = 0.25 * sqrt(variance);
+    const double own = toy->reach / HALF, smear = 0.4 * sqrt(variance);
     return variance > 0 && smear < own ? smear : own;
 }
 
@@ -90,14 +90,14 @@ enum status toy_new(const struct toy_theory *theory, struct toy **toy, struct er
     t->near = edge(theory, NEAR);
     /* the width of a well is 1/sqrt(S''): mu2 at the origin, -2 mu2 at a double well's minima */
     const double curvature = theory->mu2 < 0 ? -2 * theory->mu2 : theory->mu2;
-    if (!(t->reach / 1024 * sqrt(curvature) < 0.5)) {
+    if (!(t->reach / HALF * sqrt(curvature) < 0.5)) {
         toy_free(t);
         return error_set(e, STATUS_BAD_INPUT, "toy model: mu2 %g, g %g found, expected wells that are closer together",
                          theory->mu2, theory->g);
     }
     double sum = 0;
     const double h = step_for(t, 0);
-    for (int k = -1024; k <= 1024; k++)
+    for (int k = -HALF; k <= HALF; k++)
         sum += function_exp(t->minimum - toy_action(theory, k * h));
     t->log_norm = function_log(h * sum);
     t->cumulative[0] = 0;
@@ -126,7 +126,7 @@ double toy_reach(const struct toy *toy) {
 double toy_moment(const struct toy *toy, int power) {
     const double h = step_for(toy, 0);
     double sum = 0;
-    for (int k = -1024; k <= 1024; k++) {
+    for (int k = -HALF; k <= HALF; k++) {
         double term = density(toy, k * h);
         for (int i = 0; i < power; i++)
             term *= k * h;
