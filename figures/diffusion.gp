@@ -4,7 +4,7 @@
 # Columns as for figures/langevin.gp. The axis of phi is linear near zero and logarithmic far away (asinh), since the noise
 # is so much wider than the data.
 
-eval page(11.5)
+eval page(13)
 
 times = ""
 last = -1.0
@@ -20,7 +20,6 @@ half = 0.5 * (STATS_max - STATS_min) / (STATS_records / count - 1)
 
 bend = 4.0
 set nonlinear y via asinh(y / bend) inverse bend * sinh(y)
-set yrange [-30:30] noextend
 set ytics (-30, -10, -4, 0, 4, 10, 30)
 unset mytics
 set xtics nomirror
@@ -28,10 +27,11 @@ set style fill solid 1.0 noborder
 stats data index datasets:(2 * datasets - 1) using ($3 + $4) nooutput
 most = 1.15 * STATS_max
 
+set yrange [-30:30] noextend
 set multiplot
 do for [d = 1:datasets] {
-    set bmargin at screen 0.085 + (datasets - d) * 0.49
-    set tmargin at screen 0.085 + (datasets - d) * 0.49 + 0.365
+    set bmargin at screen 0.1 + (datasets - d) * 0.495
+    set tmargin at screen 0.1 + (datasets - d) * 0.495 + 0.345
     histogram = datasets + d - 1
     curve = 2 * datasets + d - 1
 
@@ -39,11 +39,11 @@ do for [d = 1:datasets] {
     set rmargin at screen 0.2
     set title (d == 1 ? "data p_0" : "prior p_T") offset 0,-0.5
     set xrange [most:0] noextend
-    set xtics 0.1
+    set xtics 0.1,0.1
     set mxtics 2
     set ylabel "ϕ" offset 1,0
     set format y "%h"
-    set xlabel "density"
+    set xlabel "density" offset 0,0.3
     plot data index histogram using (0):(at(1, $1, $2)):(0):3:($2 - half):($2 + half) with boxxyerror linecolor rgb pale notitle, \
          data index curve using 3:(at(1, $1, $2)) with lines linewidth 1.4 dashtype 2 linecolor rgb ink notitle
 
@@ -54,15 +54,15 @@ do for [d = 1:datasets] {
     set xtics 0.25
     set format y ""
     unset ylabel
-    set xlabel (d == 1 ? "t" : "τ = 1 − t")
+    set xlabel (d == 1 ? "t" : "τ = 1 − t") offset 0,0.3
     plot for [i = 1:paths] data index d-1 using ($1 == i ? $2 : NaN):3 with lines linewidth 0.45 linecolor rgb hue(i) notitle
 
     set lmargin at screen 0.86
     set rmargin at screen 0.985
     set title (d == 1 ? "noise p_T" : "samples p_0")
     set xrange [0:most] noextend
-    set xtics 0.1
-    set xlabel "density"
+    set xtics 0.1,0.1
+    set xlabel "density" offset 0,0.3
     plot data index histogram using (0):(at(count, $1, $2)):(0):3:($2 - half):($2 + half) with boxxyerror linecolor rgb pale notitle, \
          data index curve using 3:(at(count, $1, $2)) with lines linewidth 1.4 dashtype 2 linecolor rgb ink notitle
 }

@@ -39,7 +39,7 @@ do for [d = 1:datasets] {
     } else {
         unset colorbox
     }
-    set key bottom left reverse Left samplen 2 spacing 1.1
+    set key bottom left reverse Left samplen 3 spacing 1.1
     plot for [k = 1:count] data index d-1 using (at(k, $1, $2)):3:1 with lines linewidth 1.3 linecolor palette notitle, \
          for [k = 1:count] data index d-1 using (at(k, $1, $2)):4 with lines linewidth 0.6 dashtype (4, 4) linecolor rgb dark \
              title (k == 1 ? "exact at each τ" : ""), \
@@ -50,6 +50,7 @@ do for [d = 1:datasets] {
     set tmargin at screen low(1) + 0.295
     unset title
     set ylabel (d == 1 ? "effective action S_{DM} + ΔS_0" : "") offset 0.8,0
+    set yrange [*:*] # what lies beyond the axes `stats` leaves out
     stats data index d-1 using 8 nooutput
     set yrange [STATS_min - 0.5:STATS_min + 10.5] noextend
     set key top center
@@ -63,6 +64,7 @@ do for [d = 1:datasets] {
     set xlabel "ϕ"
     set ylabel (d == 1 ? "probability density" : "") offset 0.8,0
     set style fill solid 1.0 border rgb dark
+    set yrange [*:*]
     stats data index lower using ($2 + $3) nooutput
     highest = STATS_max
     stats data index lower using ($4 + $5) nooutput

@@ -29,6 +29,7 @@ do for [d = 1:datasets] {
     set format x ""
     unset xlabel
     set ylabel (d == 1 ? "effective action S_{DM} + ΔS_0" : "") offset 0.8,0
+    set yrange [*:*] # what lies beyond the axes `stats` leaves out
     stats data index d-1 using 8 nooutput
     set yrange [STATS_min - 0.5:STATS_min + 10.5] noextend
     if (d == datasets) {
@@ -37,7 +38,7 @@ do for [d = 1:datasets] {
     } else {
         unset colorbox
     }
-    set key top center samplen 2
+    set key top center reverse Left samplen 3
     plot for [k = 1:count] data index d-1 using (at(k, $1, $2)):5:1 with lines linewidth 1.3 linecolor palette notitle, \
          data index d-1 using (at(1, $1, $2)):8 with lines linewidth 1.4 dashtype 2 linecolor rgb ink title "S(ϕ)"
     unset colorbox
@@ -49,6 +50,7 @@ do for [d = 1:datasets] {
     set xlabel "ϕ"
     set ylabel (d == 1 ? "probability density" : "") offset 0.8,0
     set style fill solid 1.0 border rgb dark
+    set yrange [*:*]
     stats data index lower using ($2 + $3) nooutput
     highest = STATS_max
     stats data index lower using ($4 + $5) nooutput

@@ -29,7 +29,7 @@ set bmargin at screen 0.15
 set tmargin at screen 0.9
 set title "prior P(ϕ, 0)" offset 0,-0.5
 set xrange [1.15 * STATS_max:0] noextend
-set xtics 0.2
+set xtics 0.2,0.2
 set mxtics 2
 set ylabel "ϕ" offset 1,0
 set xlabel "density"
@@ -51,9 +51,9 @@ set lmargin at screen 0.73
 set rmargin at screen 0.985
 set title "density P(ϕ, τ)"
 set xrange [0:1.15 * STATS_max] noextend
-set xtics 0.2
+set xtics 0.2,0.2
 set xlabel "density"
-set key top right samplen 1.6 spacing 1.1
+set key top right reverse Left samplen 1.8 spacing 1.15
 plot data index 1 using (0):(at(count, $1, $2)):(0):3:($2 - 0.1):($2 + 0.1) with boxxyerror linecolor rgb pale title sprintf("τ = %g, simulated", end), \
      data index 1 using 3:(at(count, $1, $2)):4 with xerrorbars linecolor rgb dark pointtype 0 notitle, \
      for [k = 2:count-1] data index 2 using 3:(at(k, $1, $2)) with lines linetype k-1 title sprintf("τ = %s", word(times, k)), \
