@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/functions.h"
 #include "diffusion/schedule.h"
 #include "diffusion/score.h"
 #include "lattice/toy.h"
@@ -173,7 +174,7 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
     for (size_t k = 0; k < taus && s == STATUS_OK; k++) {
         const double variance = smearing(m, 1 - tau[k]);
         /* seven standard deviations beyond the wells: <phi^4>^(1/4) is about where those are */
-        const double reach = 1.5 * pow(toy_moment(toy, 4), 0.25) + 7 * sqrt(fmin(toy_moment(toy, 2), 1) + variance);
+        const double reach = 1.5 * sqrt(sqrt(toy_moment(toy, 4))) + 7 * sqrt(fmin(toy_moment(toy, 2), 1) + variance);
         for (int i = 0; i < POINTS; i++)
             phi[i] = reach * (2.0 * i / (POINTS - 1) - 1);
         s = learned(worker, m, 1 - tau[k], POINTS, phi, score, e);
@@ -181,7 +182,7 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
         for (int i = 0; i < POINTS && s == STATUS_OK; i++) {
             double log_density, exact;
             toy_smeared(toy, variance, phi[i], &log_density, &exact);
-            const double weight = exp(log_density);
+            const double weight = function_exp(log_density);
             norm += weight;
             difference += weight * (score[i] - exact) * (score[i] - exact);
             square += weight * exact * exact;

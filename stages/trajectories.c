@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/functions.h"
 #include "diffusion/toy_process.h"
 #include "stages/stage.h"
 #include "statistics/histogram.h"
@@ -150,7 +151,7 @@ static enum status fill_curves(const struct parameters *p, const struct toy *toy
             r->curve[0][at + i] = toy_process_time(settings, settings->snapshot_steps[k]);
             r->curve[1][at + i] = range * ((double)i / (0.5 * (CURVE - 1)) - 1);
             toy_smeared(toy, 0, r->curve[1][at + i], &r->curve[3][at + i], NULL);
-            r->curve[3][at + i] = exp(r->curve[3][at + i]);
+            r->curve[3][at + i] = function_exp(r->curve[3][at + i]);
         }
         s = toy_process_density(toy, settings, settings->snapshot_steps[k], CURVE, r->curve[1] + at, r->curve[2] + at, e);
     }
@@ -216,8 +217,10 @@ static enum status run(struct stage_context *c, struct error *e) {
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     const struct toy_theory theory = {parameters_real(p, "mu2"), parameters_real(p, "g")};
     struct toy *toy;
-
-
+    size_t times;
+    parameters_reals(p, "times", &times);
+    if (times == 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter times: found none, expected at least one", where);
     enum status s = toy_new(&theory, &toy, e);
     if (s != STATUS_OK)
         return error_prefix(e, "%s", where);

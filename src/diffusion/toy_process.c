@@ -153,7 +153,7 @@ enum status toy_process_density(const struct toy *toy, const struct toy_process_
     const double variance = schedule_variance(s->sigma, s->process == TOY_FORWARD ? time : 1 - time);
     for (size_t k = 0; k < n; k++) {
         toy_smeared(toy, variance, phi[k], &density[k], NULL);
-        density[k] = exp(density[k]);
+        density[k] = function_exp(density[k]);
     }
     return STATUS_OK;
 }
