@@ -11,7 +11,7 @@ stats data index 0 using (collect($1)) nooutput
 at(k, tau, x) = abs(tau - word(taus, k)) < 1e-9 ? x : NaN
 count = words(taus)
 
-left = 0.07
+left = 0.085
 right = 0.905
 gap = 0.06
 width = (right - left - gap * (datasets - 1)) / datasets
@@ -28,7 +28,7 @@ do for [d = 1:datasets] {
     set title label[d] offset 0,-0.5
     set format x ""
     unset xlabel
-    set ylabel (d == 1 ? "effective action S_{DM} + ΔS_0" : "") offset 0.8,0
+    set ylabel (d == 1 ? "effective action S_{DM} + ΔS_0" : "") offset 0.2,0
     set yrange [*:*] # what lies beyond the axes `stats` leaves out
     stats data index d-1 using 8 nooutput
     set yrange [STATS_min - 0.5:STATS_min + 10.5] noextend
@@ -48,7 +48,7 @@ do for [d = 1:datasets] {
     unset title
     set format x "%h"
     set xlabel "ϕ"
-    set ylabel (d == 1 ? "probability density" : "") offset 0.8,0
+    set ylabel (d == 1 ? "probability density" : "") offset 0.2,0
     set style fill solid 1.0 border rgb dark
     set yrange [*:*]
     stats data index lower using ($2 + $3) nooutput

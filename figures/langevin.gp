@@ -38,19 +38,19 @@ plot data index datasets using (0):(at(1, $1, $2)):(0):3:($2 - 0.1):($2 + 0.1) w
      data index 2 * datasets using 3:(at(1, $1, $2)) with lines linewidth 1.4 dashtype 2 linecolor rgb ink notitle
 
 set lmargin at screen 0.2
-set rmargin at screen 0.72
+set rmargin at screen 0.63
 set title "Langevin trajectories"
 set xrange [0:end] noextend
-set xtics 1
+set xtics 2
 set format y ""
 unset ylabel
 set xlabel "Langevin time τ"
 plot for [i = 1:paths] data index 0 using ($1 == i ? $2 : NaN):3 with lines linewidth 0.45 linecolor rgb hue(i) notitle
 
-set lmargin at screen 0.73
+set lmargin at screen 0.64
 set rmargin at screen 0.985
 set title "density P(ϕ, τ)"
-set xrange [0:1.15 * STATS_max] noextend
+set xrange [0:2 * STATS_max] noextend # room for the key
 set xtics 0.2,0.2
 set xlabel "density"
 set key top right reverse Left samplen 1.8 spacing 1.15
