@@ -189,7 +189,7 @@ ledger-rebuild: $(BUILD)/bin/ledger
 # What a reader sees without running: tables, figures and run records of an experiment, kept in git.
 reference-%: $(BUILD)/bin/plan
 	@folder=$(RESULTS)/reference/$*; rm -rf $$folder; mkdir -p $$folder/runs; \
-	cp -L $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex $$folder; \
+	cp -L $(wildcard $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex) $$folder; \
 	for figure in $$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); do \
 	    cp $(FIGURES)/$$figure.svg $(FIGURES)/$$figure.png $$folder; done; \
 	$(PLAN) --nodes | while read node stage key; do case $$node in $*/*) \

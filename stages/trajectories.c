@@ -2,7 +2,7 @@
  * densities (diffusion/toy_process.h).
  *
  * Artifact, vectors of one length a group, for `plot`:
- *   path.number (1, 2, ...), path.time, path.phi                          the trajectories that are kept, every point
+ *   path.number (1, 2, ...), path.time, path.phi                          the trajectories that are kept, every stride-th point
  *   histogram.time, histogram.phi, histogram.density, histogram.error     bins at every one of `times`, Poisson errors
  *   curve.time, curve.phi, curve.density                                  the exact density at the same times, and
  *   curve.target                                                          that of the toy model
@@ -29,7 +29,9 @@ static const struct parameter parameters[] = {
     {.name = "trajectories", .type = PARAMETER_INTEGER, .default_value = "16384", .minimum = 2, .maximum = 1e9,
      .help = "Trajectories for the histograms."},
     {.name = "kept", .type = PARAMETER_INTEGER, .default_value = "24", .minimum = 1, .maximum = 65536,
-     .help = "Trajectories that are kept whole, to be drawn."},
+     .help = "Trajectories that are kept, to be drawn."},
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1000000,
+     .help = "Steps from one point of these to the next; divides the number of steps."},
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "500", .minimum = 2, .maximum = 1000000,
      .help = "Time steps."},
     {.name = "duration", .type = PARAMETER_REAL, .default_value = "4", .minimum = 1e-6, .maximum = 1e6,
@@ -53,7 +55,7 @@ static const struct parameter parameters[] = {
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 struct result {
-    size_t count, points, rows, curve_rows;
+    size_t count, stride, points, rows, curve_rows;
     double *paths, *snapshot;
     size_t *snapshot_steps;
     double *path[3], *histogram[4], *curve[4];
@@ -85,10 +87,11 @@ static enum status allocate(const struct parameters *p, struct toy_process_setti
     r->count = (size_t)parameters_integer(p, "trajectories");
     settings->kept = (size_t)parameters_integer(p, "kept");
     settings->kept = settings->kept < r->count ? settings->kept : r->count;
-    r->points = settings->kept * (settings->steps + 1);
+    r->stride = (size_t)parameters_integer(p, "stride");
+    r->points = settings->kept * (settings->steps / r->stride + 1);
     r->rows = settings->snapshots * (size_t)parameters_integer(p, "bins");
     r->curve_rows = settings->snapshots * CURVE;
-    r->paths = reals(r->points, &s, e);
+    r->paths = reals(settings->kept * (settings->steps + 1), &s, e);
     r->snapshot = reals(settings->snapshots * r->count, &s, e);
     for (int i = 0; i < 3; i++)
         r->path[i] = reals(r->points, &s, e);
@@ -118,10 +121,12 @@ static void release(struct result *r) {
 }
 
 static void fill_paths(const struct toy_process_settings *settings, struct result *r) {
+    const size_t length = settings->steps / r->stride + 1;
     for (size_t i = 0; i < r->points; i++) {
-        r->path[0][i] = (double)(i / (settings->steps + 1) + 1);
-        r->path[1][i] = toy_process_time(settings, i % (settings->steps + 1));
-        r->path[2][i] = r->paths[i];
+        const size_t path = i / length, step = i % length * r->stride;
+        r->path[0][i] = (double)(path + 1);
+        r->path[1][i] = toy_process_time(settings, step);
+        r->path[2][i] = r->paths[path * (settings->steps + 1) + step];
     }
 }
 
@@ -221,6 +226,9 @@ static enum status check(const struct parameters *p, const char *where, struct e
     parameters_reals(p, "times", &times);
     if (times == 0)
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter times: found none, expected at least one", where);
+    if (parameters_integer(p, "steps") % parameters_integer(p, "stride") != 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter stride: found %lld, expected a divisor of steps = %lld", where,
+                         (long long)parameters_integer(p, "stride"), (long long)parameters_integer(p, "steps"));
     enum status s = toy_new(&theory, &toy, e);
     if (s != STATUS_OK)
         return error_prefix(e, "%s", where);

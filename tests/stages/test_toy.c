@@ -151,13 +151,13 @@ static void test_drift(void **state) {
 static void test_trajectories(void **state) {
     (void)state;
     assert_int_equal(run(&stage_trajectories, "paths",
-                         (const char *[]){"--process=reverse", "--trajectories=2048", "--kept=5", "--steps=80", "--times=0,1",
+                         (const char *[]){"--process=reverse", "--trajectories=2048", "--kept=5", "--steps=80", "--stride=2", "--times=0,1",
                                           "--bins=30", "--range=40", "--threads=2", NULL}),
                      0);
     struct npz *npz = open_artifact("paths");
     const double *density = reals(npz, "histogram.density"), *error = reals(npz, "histogram.error");
-    assert_int_equal(reference_array(npz, "path.phi", NPZ_FLOAT64)->count, 5 * 81);
-    assert_true(reals(npz, "path.number")[81] == 2 && reals(npz, "path.time")[161] == 1);
+    assert_int_equal(reference_array(npz, "path.phi", NPZ_FLOAT64)->count, 5 * 41);
+    assert_true(reals(npz, "path.number")[41] == 2 && reals(npz, "path.time")[81] == 1);
     for (int k = 0; k < 2; k++) {
         double sum = 0;
         for (int i = 0; i < 30; i++) {
@@ -276,6 +276,7 @@ static void test_refusals(void **state) {
     expect_message(&stage_toy, (const char *[]){output, "--mu2=-1", "--g=0", NULL}, 2, "expected g > 0");
     expect_message(&stage_trajectories, (const char *[]){output, "--mu2=-1", "--g=0", NULL}, 2, "expected g > 0");
     expect_message(&stage_trajectories, (const char *[]){output, "--times=", NULL}, 2, "parameter times: found none");
+    expect_message(&stage_trajectories, (const char *[]){output, "--stride=3", NULL}, 2, "parameter stride: found 3");
     make_ensemble("chain.npz", 8, 1, (size_t[]){4});
     expect_message(&stage_train, (const char *[]){output, option("--training=", "", "chain.npz"), "--network=toy", NULL}, 2,
                    "network toy is for fields of one site, the ensemble has 4");
