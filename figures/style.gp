@@ -6,6 +6,7 @@
 #   blocks    number of datasets
 #   lines     number of blocks behind those, of one row each, to be drawn as lines across
 #   label     array of their labels, 1 ... blocks; "" for none
+#   datasets  number of data; blocks is a multiple of it where there are several sets of members
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
 #   remark                  a text for the lower left corner, or ""
@@ -29,6 +30,11 @@ if (format eq "pdf") {
     set terminal pdfcairo size 8.6cm,6.2cm enhanced font "DejaVu Sans,6" fontscale 1 linewidth 1.2 pointscale 0.5
 }
 
+# For a figure of several panels: `eval page(height)` makes it as wide as a page, 17.2 cm, and `height` cm high.
+page(height) = format eq "svg" ? sprintf("set terminal svg size 860,%d dynamic enhanced font 'DejaVu Sans,11' linewidth 1.3 background '#ffffff'", 50 * height) : \
+               format eq "png" ? sprintf("set terminal pngcairo size 2032,%d enhanced font 'DejaVu Sans,7.5' fontscale 3.3 linewidth 3.2 pointscale 2.6", 118 * height) : \
+               sprintf("set terminal pdfcairo size 17.2cm,%gcm enhanced font 'DejaVu Sans,6' fontscale 1 linewidth 1.2 pointscale 0.5", height)
+
 # Colours of Okabe and Ito, which are told apart with any colour vision, in an order of falling contrast;
 # points differ in shape too, so that a print in grey can be read.
 set linetype 1 linecolor rgb "#0072b2" linewidth 1.2 pointtype 7 pointsize 0.8 # blue, disc
@@ -41,6 +47,11 @@ set linetype cycle 6
 pale = "#d0d0d0"   # filled bars behind everything
 dark = "#606060"   # their outlines
 ink = "#000000"    # reference curves
+
+# Colours of time tau from 0 to 1, for a colour bar. Lightness rises all the way, so that the order shows in grey and
+# with any colour vision; it ends short of a yellow that white would swallow.
+set palette defined (0 "#1b0c5a", 0.25 "#7a1c81", 0.5 "#c73d6e", 0.75 "#f07f4f", 1 "#f5b942")
+set cbrange [0:1]
 
 set border linewidth 0.8
 set tics scale 0.6

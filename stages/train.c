@@ -1,6 +1,6 @@
 /* Stage `train`: a score model from an ensemble.
  *
- * Artifact: the model (diffusion/score_model.c); and for a unet
+ * Artifact: the model (diffusion/score_model.c); and for a unet or a toy network
  *   loss            (epochs) mean denoising loss per configuration of each epoch, as trained on
  *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
  *                   on the validation ensemble where there is one, else on the training set.
@@ -22,9 +22,9 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = "unet|gaussian",
+    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = "unet|gaussian|toy",
      .help = "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on "
-             "the training set (the Wiener filter), no training."},
+             "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4)."},
     {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published",
      .choices = "published|preconditioned|wiener",
      .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same "
@@ -34,7 +34,7 @@ static const struct parameter parameters[] = {
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
      .help = "What lies beyond the edge of the lattice for a convolution."},
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels",
-     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many."},
+     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. Of a toy network: units of a level."},
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096,
      .help = "Length of the time embedding, even."},
     {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6,
@@ -71,8 +71,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "ensemble|orient", true, false, "The configurations to learn from."},
-    {"validation", "ensemble|orient", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+    {"training", "ensemble|orient|toy", true, false, "The configurations to learn from."},
+    {"validation", "ensemble|orient|toy", false, false, "Configurations for the excess loss, of the same theory and lattice."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -93,7 +93,27 @@ static struct unet_shape network_shape(const struct parameters *p, const struct 
                                .padding = parameters_is(p, "padding", "periodic") ? UNET_PERIODIC : UNET_ZEROS};
 }
 
+static enum status initialise_toy(const struct parameters *p, struct score_model *m, struct error *e) {
+    if (m->volume != 1)
+        return error_set(e, STATUS_BAD_INPUT, "network toy is for fields of one site, the ensemble has %zu", m->volume);
+    m->toy = (struct mlp_shape){.width = (int)parameters_integer(p, "width"),
+                                .embedding = (int)parameters_integer(p, "embedding")};
+    struct mlp_tensor list[MLP_TENSORS];
+    m->weight_count = mlp_tensors(&m->toy, list);
+    m->weights = malloc(m->weight_count * sizeof *m->weights);
+    m->frequencies = malloc((size_t)m->toy.embedding / 2 * sizeof *m->frequencies);
+    if (!m->weights || !m->frequencies)
+        return error_set(e, STATUS_FAILED, "out of memory for the weights");
+    const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
+    const struct unet_shape embedding = {.embedding = m->toy.embedding};
+    enum status status = mlp_initialise(&m->toy, seed, m->weights, e);
+    return status == STATUS_OK ? initialise_frequencies(&embedding, seed, parameters_real(p, "fourier-scale"),
+                                                        m->frequencies, e) : status;
+}
+
 static enum status initialise(const struct parameters *p, struct score_model *m, struct error *e) {
+    if (m->kind == SCORE_TOY)
+        return initialise_toy(p, m, e);
     if (m->dimensions != 2)
         return error_set(e, STATUS_BAD_INPUT, "network unet is for 2 dimensions, the ensemble has %zu", m->dimensions);
     m->shape = network_shape(p, m);
@@ -244,7 +264,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     const enum dataset_scaling scaling = parameters_is(p, "scaling", "std")      ? DATASET_STD
                                          : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
                                                                                  : DATASET_NONE;
-    struct score_model m = {.kind = gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
+    struct score_model m = {.kind = parameters_is(p, "network", "toy") ? SCORE_TOY : gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
                             .parameterisation = parameterisation_of(p),
                             .sigma = parameters_real(p, "sigma")};
     const bool validated = stage_input_count(c, "validation") > 0;

@@ -258,7 +258,8 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     if (settings->method == REVERSE_ANCESTRAL && !settings->log_grid)
         return error_set(e, STATUS_BAD_INPUT, "method ancestral needs grid log-s");
     if (settings->method == REVERSE_DIRECT && model->kind != SCORE_GAUSSIAN)
-        return error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a unet");
+        return error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a %s",
+                         score_kind_name[model->kind]);
     struct plan plan;
     struct score *score = NULL;
     struct worker *workers = calloc((size_t)threads, sizeof *workers);

@@ -7,17 +7,20 @@
 #include "base/functions.h"
 #include "diffusion/schedule.h"
 #include "lattice/fourier.h"
+#include "network/mlp.h"
 #include "network/unet_cpu.h"
 
 struct score {
     const struct score_model *model;
     struct unet_cpu *network; /* unet */
+    struct mlp *toy;          /* toy */
     struct fourier *fourier;  /* gaussian, and the wiener parameterisation */
 };
 
 struct score_worker {
     struct score *score;
     struct unet_cpu_workspace *network;
+    struct mlp_workspace *toy;
     float *field;                      /* SCORE_BATCH x volume: what goes into the network or out of it */
     float input[SCORE_BATCH];          /* factor of phi at the network's input */
     float output[SCORE_BATCH];         /* factor of F */
@@ -37,6 +40,10 @@ enum status score_new(const struct score_model *model, struct score **score, str
         status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);
         if (status == STATUS_OK)
             status = unet_cpu_set_weights(s->network, model->weights, e);
+    } else if (model->kind == SCORE_TOY) {
+        status = mlp_new(&model->toy, model->frequencies, SCORE_BATCH, &s->toy, e);
+        if (status == STATUS_OK)
+            mlp_set_weights(s->toy, model->weights);
     }
     if (status == STATUS_OK && (model->kind == SCORE_GAUSSIAN || model->parameterisation == SCORE_WIENER))
         status = fourier_new(model->extents, model->dimensions, &s->fourier, e);
@@ -52,12 +59,16 @@ void score_free(struct score *s) {
     if (!s)
         return;
     unet_cpu_free(s->network);
+    mlp_free(s->toy);
     fourier_free(s->fourier);
     free(s);
 }
 
 enum status score_set_weights(struct score *s, const float *weights, struct error *e) {
-    return unet_cpu_set_weights(s->network, weights, e);
+    if (!s->toy)
+        return unet_cpu_set_weights(s->network, weights, e);
+    mlp_set_weights(s->toy, weights);
+    return STATUS_OK;
 }
 
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e) {
@@ -78,6 +89,8 @@ enum status score_worker_new(struct score *s, struct score_worker **worker, stru
     enum status status = complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a worker");
     if (status == STATUS_OK && s->network)
         status = unet_cpu_workspace_new(s->network, &w->network, e);
+    if (status == STATUS_OK && s->toy)
+        status = mlp_workspace_new(s->toy, &w->toy, e);
     if (status != STATUS_OK) {
         score_worker_free(w);
         return status;
@@ -90,11 +103,29 @@ void score_worker_free(struct score_worker *w) {
     if (!w)
         return;
     unet_cpu_workspace_free(w->network);
+    mlp_workspace_free(w->toy);
     free(w->field);
     free(w->gain);
     free(w->fine);
     free(w->workspace);
     free(w);
+}
+
+/* out = F(x, label), whatever network that is. */
+static enum status forward(struct score_worker *w, int n, const float *x, const float *label, float *out,
+                           struct error *e) {
+    if (!w->toy)
+        return unet_cpu_forward(w->network, n, x, label, out, e);
+    mlp_forward(w->toy, n, x, label, out);
+    return STATUS_OK;
+}
+
+static enum status backward(struct score_worker *w, int n, const float *g, float *input, float *packed,
+                            struct error *e) {
+    if (!w->toy)
+        return unet_cpu_backward(w->network, n, g, input, packed, e);
+    mlp_backward(w->toy, n, g, input, packed);
+    return STATUS_OK;
 }
 
 /* The factors around the network for configuration b at noise s. */
@@ -162,10 +193,10 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
         return STATUS_OK;
     }
     if (m->parameterisation == SCORE_PUBLISHED)
-        return unet_cpu_forward(w->network, n, phi, labels, out, e);
+        return forward(w, n, phi, labels, out, e);
     for (int b = 0; b < n; b++)
         scale(volume, w->input[b], phi + (size_t)b * volume, w->field + (size_t)b * volume);
-    enum status status = unet_cpu_forward(w->network, n, w->field, labels, out, e);
+    enum status status = forward(w, n, w->field, labels, out, e);
     for (int b = 0; b < n; b++)
         combine(volume, w->skip[b], phi + (size_t)b * volume, w->output[b], out + (size_t)b * volume);
     if (m->parameterisation == SCORE_WIENER)
@@ -183,7 +214,7 @@ enum status score_vjp(struct score_worker *w, int n, const float *probe, float *
     }
     for (int b = 0; b < n; b++)
         scale(volume, w->output[b], probe + (size_t)b * volume, w->field + (size_t)b * volume);
-    enum status status = unet_cpu_backward(w->network, n, w->field, out, NULL, e);
+    enum status status = backward(w, n, w->field, out, NULL, e);
     for (int b = 0; b < n; b++)
         combine(volume, w->skip[b], probe + (size_t)b * volume, w->input[b], out + (size_t)b * volume);
     if (m->parameterisation == SCORE_WIENER)
@@ -195,17 +226,20 @@ enum status score_weight_gradient(struct score_worker *w, int n, const float *g,
     const size_t volume = w->score->model->volume;
     for (int b = 0; b < n; b++)
         scale(volume, w->output[b], g + (size_t)b * volume, w->field + (size_t)b * volume);
-    return unet_cpu_backward(w->network, n, w->field, NULL, packed, e);
+    return backward(w, n, w->field, NULL, packed, e);
 }
 
 size_t score_gradient_size(const struct score *s) {
-    return unet_cpu_gradient_size(s->network);
+    return s->toy ? s->model->weight_count : unet_cpu_gradient_size(s->network);
 }
 
 enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e) {
-    return unet_cpu_unpack_gradient(s->network, packed, gradient, e);
+    if (!s->toy)
+        return unet_cpu_unpack_gradient(s->network, packed, gradient, e);
+    memcpy(gradient, packed, s->model->weight_count * sizeof *gradient);
+    return STATUS_OK;
 }
 
 double score_flop(const struct score *s) {
-    return s->network ? unet_cpu_flop(s->network) : 0;
+    return s->network ? unet_cpu_flop(s->network) : s->toy ? mlp_flop(s->toy) : 0;
 }

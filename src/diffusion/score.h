@@ -1,5 +1,5 @@
 /* The score model s(phi, t) ~ grad log p_t(phi): what the samplers, the likelihood and the training see.
- * Two kinds exist behind one interface:
+ * Three kinds exist behind one interface:
  *
  *   unet      the network F of network/unet.h, made a score in one of three ways:
  *               published:       s = F(phi, t) / s(t)                                      (A App. A)
@@ -14,6 +14,7 @@
  *                                matters most for the zero mode, which the published network can hardly
  *                                move: tgnorm2 normalises every channel by itself and so takes the mean
  *                                out of all but the last skip connection.
+ *   toy       the network of network/mlp.h for fields of one site (A Sec. 3.4), made a score in the same ways.
  *   gaussian  the exact score of a Gaussian field with propagator G: s(p) = -phi(p)/(G(p) + s^2), the
  *             Wiener filter. Nothing is learned but G.
  *
@@ -27,13 +28,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "network/mlp.h"
 #include "network/unet.h"
 #include "store/npz.h"
 
-enum score_kind { SCORE_UNET, SCORE_GAUSSIAN };
+enum score_kind { SCORE_UNET, SCORE_GAUSSIAN, SCORE_TOY, SCORE_KINDS };
 enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED, SCORE_WIENER, SCORE_PARAMETERISATIONS };
 
 /* Their names in parameters and artifacts. */
+extern const char *const score_kind_name[SCORE_KINDS];
 extern const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS];
 
 /* Configurations that one worker takes at a time: the micro-batch over which gradients are summed. */
@@ -49,8 +52,9 @@ struct score_model {
     int64_t thermalised;   /* likewise: 1, 0 or -1, see lattice/thermalisation.h and stages/ensemble.c */
     size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;
     double *propagator;    /* G(p) of the scaled training set, volume */
-    struct unet_shape shape; /* unet only, like the following */
-    float *weights, *frequencies;
+    struct unet_shape shape; /* unet only */
+    struct mlp_shape toy;    /* toy only */
+    float *weights, *frequencies; /* of a network */
     size_t weight_count;
 };
 
@@ -75,7 +79,7 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
                            struct error *e);
 /* After score_evaluate with the same n: out = J^T probe, J the Jacobian of s(t) score. Repeatable. */
 enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e);
-/* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (unet only). */
+/* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (networks only). */
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
 size_t score_gradient_size(const struct score *s);
 enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e);

@@ -1,0 +1,325 @@
+#include "stages/figure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/bins.h"
+#include "report/table.h"
+
+static void free_members(struct report_list *sets, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        report_list_free(&sets[i]);
+    }
+    free(sets);
+}
+
+/* The sets of members, each a list of names; at least one set. The caller frees them, if there are any. */
+static enum status read_members(const struct parameters *p, struct report_list **sets, size_t *count, struct error *e) {
+    struct report_list texts;
+    *sets = NULL;
+    *count = 0;
+    enum status s = report_split(parameters_text(p, "members"), '|', &texts, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    *sets = calloc(texts.count + 1, sizeof **sets);
+    if (*sets == NULL) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    for (size_t i = 0; s == STATUS_OK && (i < texts.count || *count == 0); i++) {
+        s = report_split(texts.count > 0 ? texts.item[i] : "", ',', &(*sets)[i], e);
+        *count += s == STATUS_OK;
+    }
+    report_list_free(&texts);
+    return s;
+}
+
+enum status figure_check(const struct parameters *p, const char *where, struct error *e) {
+    size_t range_count;
+    const double *range = parameters_reals(p, "range", &range_count);
+    if (range_count != 0 && (range_count != 2 || !(range[0] < range[1]))) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter range: found %zu numbers, expected none, or a lower and "
+                         "a higher one", where, range_count);
+    }
+    struct report_list *sets;
+    size_t set_count;
+    enum status s = read_members(p, &sets, &set_count, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const bool histogram = parameters_is(p, "kind", "histogram"), fields = parameters_is(p, "kind", "fields");
+    if (set_count > 1 && !parameters_is(p, "kind", "columns")) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu sets, expected one, for kind = %s", where,
+                      set_count, parameters_text(p, "kind"));
+    }
+    for (size_t i = 0; i < set_count && s == STATUS_OK; i++) {
+        const size_t count = sets[i].count;
+        if (count == 0 || (histogram && count != 1) || (fields && count != 2)) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
+                          histogram ? "one, for kind = histogram"
+                          : fields  ? "two for kind = fields, the snapshots and their times"
+                                    : "at least one");
+        }
+    }
+    free_members(sets, set_count);
+    return s;
+}
+
+/* sqrt(chi2/V) of an observables artifact: the width of the distribution of M where that is Gaussian. */
+static enum status gaussian_width(const struct npz *reference, double *width, struct error *e) {
+    const struct npz_array *propagator;
+    struct table_row row;
+    enum status s = npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e);
+    if (s == STATUS_OK) {
+        s = table_row_read(reference, "reference", "reference", &row, e);
+    }
+    if (s != STATUS_OK) {
+        return s;
+    }
+    *width = 0;
+    for (size_t i = 0; i < row.count; i++) {
+        if (strcmp(row.name[i], "chi2") == 0 && row.value[i] > 0 && propagator->count > 0) {
+            *width = sqrt(row.value[i] / (double)propagator->count);
+        }
+    }
+    table_row_free(&row);
+    if (!(*width > 0)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: found no observable chi2 > 0, expected one for the Gaussian of the "
+                         "histogram", npz_path(reference));
+    }
+    return STATUS_OK;
+}
+
+static enum status fill_histograms(struct stage_context *c, struct figure *f, double **x, struct error *e) {
+    struct bins bins;
+    size_t range_count, outside = 0;
+    const double *range = parameters_reals(f->parameters, "range", &range_count);
+    size_t wanted = (size_t)parameters_integer(f->parameters, "bins");
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+        s = block_numbers(stage_input(c, "data", i), f->sets[0].item[0], &x[i], &f->entries[i], e);
+    }
+    if (s == STATUS_OK) { /* checks the numbers too */
+        s = bins_choose((const double *const *)x, f->entries, f->blocks, wanted, &bins, e);
+    }
+    if (s == STATUS_OK && range_count == 2) {
+        bins = (struct bins){range[0], range[1], wanted};
+    }
+    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+        size_t none;
+        s = block_histogram(&bins, x[i], f->entries[i], &none, &f->block[i], e);
+        outside += s == STATUS_OK ? none : 0;
+    }
+    if (s == STATUS_OK) {
+        f->bin_width = (bins.high - bins.low) / (double)bins.count;
+        stage_note(c, "outside_range", "%zu", outside);
+    }
+    if (s == STATUS_OK && stage_input_count(c, "reference") > 0) {
+        s = gaussian_width(stage_input(c, "reference", 0), &f->gaussian, e);
+    }
+    return s;
+}
+
+static enum status fill_points(struct stage_context *c, struct figure *f, struct error *e) {
+    size_t points;
+    const double *x = parameters_reals(f->parameters, "x", &points);
+    const struct npz **npz = calloc(points + 1, sizeof *npz);
+    enum status s = npz != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
+    const size_t curves = f->blocks - f->lines;
+    for (size_t b = 0; b < f->lines && s == STATUS_OK; b++) {
+        const struct npz *line = stage_input(c, "lines", b);
+        s = block_points(&line, &(double){NAN}, 1, &f->sets[0], &f->block[curves + b], e);
+        f->entries[curves + b] = 1;
+    }
+    for (size_t b = 0; b < curves && s == STATUS_OK; b++) {
+        for (size_t i = 0; i < points; i++) {
+            npz[i] = stage_input(c, "data", b * points + i);
+        }
+        s = block_points(npz, x, points, &f->sets[0], &f->block[b], e);
+        f->entries[b] = points;
+    }
+    free(npz);
+    return s;
+}
+
+/* As many blocks as there are images: the arrays of the figure are made longer. */
+static enum status fill_images(struct stage_context *c, struct figure *f, struct error *e) {
+    const struct npz *npz = stage_input(c, "data", 0);
+    const struct npz_array *snapshots;
+    double *times;
+    enum status s = block_snapshots(npz, &f->sets[0], &snapshots, &times, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const bool failed = f->failed[0];
+    const size_t rows = snapshots->shape[1], images = snapshots->shape[0] * rows;
+    free(f->entries);
+    free(f->failed);
+    free(f->block);
+    f->columns = snapshots->shape[0];
+    f->blocks = images;
+    f->entries = calloc(images + 1, sizeof *f->entries);
+    f->failed = calloc(images + 1, sizeof *f->failed);
+    f->block = calloc(images + 1, sizeof *f->block);
+    if (f->entries == NULL || f->failed == NULL || f->block == NULL) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    for (size_t i = 0; i < images && s == STATUS_OK; i++) {
+        s = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
+        f->entries[i] = f->block[i].rows;
+        f->failed[i] = failed;
+    }
+    free(times);
+    return s;
+}
+
+static enum status fill_blocks(struct stage_context *c, struct figure *f, struct error *e) {
+    if (f->kind == BLOCK_IMAGES) {
+        return fill_images(c, f, e);
+    }
+    if (f->kind == BLOCK_POINTS) {
+        return fill_points(c, f, e);
+    }
+    if (f->kind == BLOCK_COLUMNS) {
+        enum status s = STATUS_OK;
+        for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+            s = block_columns(stage_input(c, "data", i % f->data), &f->sets[i / f->data], &f->block[i], e);
+            f->entries[i] = f->block[i].rows;
+        }
+        return s;
+    }
+    double **x = calloc(f->blocks, sizeof *x);
+    if (x == NULL) {
+        return error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    enum status s = fill_histograms(c, f, x, e);
+    for (size_t i = 0; i < f->blocks; i++) {
+        free(x[i]);
+    }
+    free(x);
+    return s;
+}
+
+/* Whether the numbers of data and of parameters fit each other. */
+static enum status check_counts(const struct figure *f, struct error *e) {
+    const struct parameters *p = f->parameters;
+    size_t points;
+    parameters_reals(p, "x", &points);
+    const size_t curves = (size_t)parameters_integer(p, "curves");
+    if (f->kind == BLOCK_POINTS && curves * points != f->data) {
+        return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves",
+                         f->data, curves * points, points, curves);
+    }
+    if (parameters_is(p, "kind", "schematic") != (f->data == 0)) {
+        return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data for kind = %s, expected %s", f->data,
+                         parameters_text(p, "kind"), f->data == 0 ? "at least one" : "none");
+    }
+    if (f->kind != BLOCK_POINTS && f->lines > 0) {
+        return error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");
+    }
+    if (f->kind == BLOCK_IMAGES && (f->data != 1 || f->labels.count > 0)) {
+        return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data%s, expected one artifact without labels for kind = fields",
+                         f->data, f->labels.count > 0 ? " and labels" : "");
+    }
+    const size_t labelled = f->kind == BLOCK_POINTS ? f->blocks : f->data;
+    if (f->labels.count != 0 && f->labels.count != labelled) {
+        return error_set(e, STATUS_BAD_INPUT, "plot: parameter labels: found %zu labels, expected %zu, one for each of "
+                         "the data given", f->labels.count, labelled);
+    }
+    return STATUS_OK;
+}
+
+/* Marks every block whose data bear the mark. */
+static enum status read_marks(struct stage_context *c, struct figure *f, struct error *e) {
+    size_t points;
+    parameters_reals(f->parameters, "x", &points);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < f->data + f->lines && s == STATUS_OK; i++) {
+        int64_t thermalised = 1;
+        const bool line = i >= f->data;
+        s = npz_integer_or(line ? stage_input(c, "lines", i - f->data) : stage_input(c, "data", i), "thermalised", 1,
+                           &thermalised, e);
+        if (thermalised == 0 && f->kind == BLOCK_COLUMNS) {
+            for (size_t set = 0; set < f->set_count; set++) {
+                f->failed[set * f->data + i] = true;
+            }
+        } else if (thermalised == 0) {
+            f->failed[line ? f->blocks - f->lines + i - f->data : f->kind == BLOCK_POINTS ? i / points : i] = true;
+        }
+    }
+    return s;
+}
+
+enum status figure_read(struct stage_context *c, struct figure *f, struct error *e) {
+    const struct parameters *p = c->parameters;
+    *f = (struct figure){.parameters = p,
+                         .data = stage_input_count(c, "data"),
+                         .lines = stage_input_count(c, "lines"),
+                         .kind = parameters_is(p, "kind", "histogram") ? BLOCK_HISTOGRAM
+                                 : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
+                                 : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
+                                                                       : BLOCK_COLUMNS};
+    enum status s = read_members(p, &f->sets, &f->set_count, e);
+    if (s == STATUS_OK) {
+        s = report_split(parameters_text(p, "labels"), '|', &f->labels, e);
+    }
+    if (s != STATUS_OK) {
+        return s;
+    }
+    f->blocks = f->kind == BLOCK_POINTS    ? (size_t)parameters_integer(p, "curves") + f->lines
+                : f->kind == BLOCK_COLUMNS ? f->set_count * f->data
+                                           : f->data;
+    s = check_counts(f, e);
+    f->entries = calloc(f->blocks + 1, sizeof *f->entries);
+    f->failed = calloc(f->blocks + 1, sizeof *f->failed);
+    f->block = calloc(f->blocks + 1, sizeof *f->block);
+    if (s == STATUS_OK && (f->entries == NULL || f->failed == NULL || f->block == NULL)) {
+        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+    }
+    if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && f->kind != BLOCK_HISTOGRAM) {
+        s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
+    }
+    s = s != STATUS_OK ? s : read_marks(c, f, e);
+    return s != STATUS_OK ? s : fill_blocks(c, f, e);
+}
+
+void figure_release(struct figure *f) {
+    for (size_t i = 0; f->block != NULL && i < f->blocks; i++) {
+        block_free(&f->block[i]);
+    }
+    free(f->block);
+    free(f->entries);
+    free(f->failed);
+    free_members(f->sets, f->set_count);
+    report_list_free(&f->labels);
+    *f = (struct figure){0};
+}
+
+const char *figure_label(const struct figure *f, size_t i) {
+    const size_t label = f->kind == BLOCK_COLUMNS && f->data > 0 ? i % f->data : i;
+    return label < f->labels.count ? f->labels.item[label] : "";
+}
+
+void figure_write_data(const struct figure *f, FILE *out) {
+    for (size_t i = 0; i < f->blocks; i++) {
+        block_write_data(&f->block[i], out);
+    }
+}
+
+/* A line of names above each set of members; a scheme has no numbers. */
+void figure_write_table(const struct figure *f, FILE *out) {
+    if (f->blocks == 0) {
+        fputs("curve\n", out);
+    }
+    for (size_t i = 0; i < f->blocks; i++) {
+        const size_t curve = f->kind == BLOCK_COLUMNS ? i % f->data : i;
+        const char *label = figure_label(f, i);
+        char number[24];
+        snprintf(number, sizeof number, "%zu", curve + 1);
+        if (curve == 0) {
+            block_write_header(&f->sets[f->kind == BLOCK_COLUMNS ? i / f->data : 0], f->kind, out);
+        }
+        block_write_rows(&f->block[i], label[0] != '\0' ? label : number, out);
+    }
+}

@@ -1,0 +1,87 @@
+/* Stage `toy`: exact draws of the toy model (A 3.19), the training set of A Sec. 3.4.
+ *
+ * Artifact, as an ensemble on a lattice of one site: phi float32 (N, 1); mu2, g; kappa, lambda, the same couplings in
+ * the lattice's action (lattice/toy.h); chains = N, independent = 1, thermalised = 1. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "lattice/toy.h"
+#include "stages/stage.h"
+
+static const struct parameter parameters[] = {
+    {.name = "mu2", .type = PARAMETER_REAL, .default_value = "1", .minimum = -1000, .maximum = 1e6,
+     .help = "Squared mass mu^2; below zero the action is a double well."},
+    {.name = "g", .type = PARAMETER_REAL, .default_value = "0.4", .minimum = 0, .maximum = 1e6,
+     .help = "Coupling of phi^4/24."},
+    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "5120", .minimum = 1, .maximum = 1e9,
+     .help = "Independent configurations to draw."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of the draws."},
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+static enum status draw(const struct toy *toy, uint64_t seed, size_t count, float **phi, struct error *e) {
+    double *x = malloc(count * sizeof *x);
+    *phi = malloc(count * sizeof **phi);
+    if (!x || !*phi) {
+        free(x);
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    }
+    toy_draw(toy, seed, "phi", 0, count, x);
+    for (size_t i = 0; i < count; i++)
+        (*phi)[i] = (float)x[i];
+    free(x);
+    return STATUS_OK;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    const struct toy_theory theory = {parameters_real(c->parameters, "mu2"), parameters_real(c->parameters, "g")};
+    const size_t count = (size_t)parameters_integer(c->parameters, "configurations"), shape[] = {count, 1};
+    const struct phi4 couplings = toy_to_phi4(&theory);
+    struct toy *toy;
+    struct npz_writer *w = NULL;
+    float *phi = NULL;
+    enum status s = toy_new(&theory, &toy, e);
+    if (s != STATUS_OK)
+        return s;
+    s = draw(toy, (uint64_t)parameters_integer(c->parameters, "seed"), count, &phi, e);
+    toy_free(toy);
+    s = s != STATUS_OK ? s : stage_artifact(c, &w, e);
+    if (s != STATUS_OK) {
+        free(phi);
+        return s;
+    }
+    s = npz_add_owned(w, "phi", NPZ_FLOAT32, 2, shape, phi, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "mu2", theory.mu2, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "g", theory.g, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "kappa", couplings.kappa, e);
+    s = s != STATUS_OK ? s : npz_add_real(w, "lambda", couplings.lambda, e);
+    s = s != STATUS_OK ? s : npz_add_integer(w, "chains", (int64_t)count, e);
+    s = s != STATUS_OK ? s : npz_add_integer(w, "independent", 1, e);
+    return s != STATUS_OK ? s : npz_add_integer(w, "thermalised", 1, e);
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    const struct toy_theory theory = {parameters_real(p, "mu2"), parameters_real(p, "g")};
+    struct toy *toy;
+    enum status s = toy_new(&theory, &toy, e);
+    if (s != STATUS_OK)
+        return error_prefix(e, "%s", where);
+    toy_free(toy);
+    return STATUS_OK;
+}
+
+const struct stage stage_toy = {
+    .name = "toy",
+    .summary = "exact draws of the toy model with one degree of freedom",
+    .version = 1,
+    .uses_backend = false,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = NULL,
+    .input_count = 0,
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
