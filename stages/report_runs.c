@@ -225,7 +225,7 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
 enum status report_runs(const struct report_state *s, struct report_environments *all, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
     fprintf(out, "<details><summary>The %zu steps: recipe keys, seeds, times, parameters, notes</summary>\n"
-            "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th>node</th><th>stage</th><th>recipe key</th>"
+            "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th>node</th><th>stage</th><th>recipe key</th>"
             "<th class=\"n\">seed</th><th>start (UTC)</th><th class=\"n\">wall time</th><th class=\"n\">threads</th>"
             "<th>environment</th><th>commit</th><th>parameters other than the defaults</th><th>notes</th></tr>\n"
             "</thead><tbody>\n", x->node_count);

@@ -36,6 +36,8 @@ static const char styles[] =
     "figcaption{font-size:.92rem;margin-top:.5rem;color:#3c434b}figcaption .bad{color:#a3260f}"
     "details{margin:.7rem 0}summary{cursor:pointer;color:var(--link);padding:.2rem 0}"
     ""
+    ".runs td.wrap{min-width:34rem}"
+    "@media(max-width:38rem){td:first-child,th:first-child{white-space:normal;min-width:7rem}}"
     "@media print{details{display:block}h2{break-before:page}}";
 
 void html_open(const char *title, FILE *out) {

@@ -229,6 +229,25 @@ static void numbers(void **state) {
     free(expected);
 }
 
+/* A scheme is the style's own; it takes no data, and nothing else does without. */
+static void schemes(void **state) {
+    (void)state;
+    const char *const style = "--style=figures/scheme.gp";
+    char *found;
+    size_t size;
+    assert_int_equal(run_stage(&stage_plot, (const char *const[]){output("scheme"), style, "--kind=schematic", NULL}, NULL), 0);
+    read_figure("scheme", "svg", &found, &size);
+    assert_non_null(strstr(found, "Stochastic quantization"));
+    free(found);
+    read_figure("scheme", "tsv", &found, &size);
+    assert_string_equal(found, "curve\n");
+    free(found);
+    expect_message(&stage_plot, (const char *const[]){output("scheme2"), style, "--kind=schematic", rows[0], NULL}, 2,
+                   "found 1 data for kind = schematic, expected none");
+    expect_message(&stage_plot, (const char *const[]){output("scheme3"), style, "--kind=columns", NULL}, 2,
+                   "found 0 data for kind = columns, expected at least one");
+}
+
 /* Two runs of one recipe in two folders more than a second apart. */
 static void same_bytes(void **state) {
     (void)state;
@@ -287,6 +306,7 @@ static void messages(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(images), cmocka_unit_test(marked), cmocka_unit_test(numbers),
-                                       cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
+                                       cmocka_unit_test(schemes),
+        cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
