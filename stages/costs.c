@@ -70,6 +70,23 @@ static const struct node *input_of(const struct node *node, const char *name) {
     return NULL;
 }
 
+/* Configurations, and steps of Markov chains, that a run made in a second. Runs note them; of older ones the whole
+ * wall time stands for it, which is a little longer. NaN for neither. */
+static double rate_of(const struct node *node, const struct record *r, bool steps) {
+    const double noted = note(r, steps ? "steps_per_second" : "configurations_per_second", NULL);
+    if (isfinite(noted) || !has_parameter(node, "configurations")) {
+        return noted;
+    }
+    double made = (double)parameters_integer(node->parameters, "configurations");
+    if (steps) {
+        const double chains = has_parameter(node, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
+        const double each = chains > 0 ? made / chains : 1; /* none: one a chain */
+        made = made / each * ((double)parameters_integer(node->parameters, "thermalisation") +
+                              (each - 1) * (double)parameters_integer(node->parameters, "stride"));
+    }
+    return made / record_number(r, "wall_seconds");
+}
+
 /* Of what size the run was: it may be another than the paper's. NULL when out of memory. */
 static const char *detail_of(struct pool *pool, const struct node *node) {
     static const char *const names[] = {"configurations", "steps", "stride"};
@@ -148,7 +165,8 @@ static enum status add_rates(struct costs *c, const struct experiment *x, const 
     if (status != STATUS_OK || !r) {
         return status;
     }
-    const double rate = note(r, "configurations_per_second", NULL);
+    const bool makes = !strcmp(node->stage->name, "ensemble") || !strcmp(node->stage->name, "sample");
+    const double rate = makes ? rate_of(node, r, false) : NAN;
     if (!strcmp(node->stage->name, "train")) {
         status = add_training(c, x, node, r, e);
     } else if (!strcmp(node->stage->name, "ensemble") && is_timed(node) && isfinite(rate)) {
@@ -172,14 +190,15 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
         *seconds = NAN;
         return status;
     }
-    const double wall = record_number(r, "wall_seconds"), rate = note(r, "steps_per_second", NULL);
+    const bool chain = !strcmp(node->stage->name, "ensemble");
+    const double wall = record_number(r, "wall_seconds"), rate = chain ? rate_of(node, r, true) : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
         *training += wall;
         *seconds = 0;
         return STATUS_OK;
     }
-    if (!strcmp(node->stage->name, "ensemble")) {
+    if (chain) {
         *seconds = 1 / rate;
         return STATUS_OK;
     }

@@ -25,7 +25,7 @@ check() {
     fi
 }
 mkdir "$folder/experiments" && cp experiments/costs.ini experiments/fig9.ini experiments/fig10.ini experiments/published.tsv \
-    "$folder/experiments" || exit 1
+    tests/pipeline/chains.ini "$folder/experiments" || exit 1
 dmsq() { # only these experiments: others need not fit the profile
     make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" PROFILE=tests/pipeline/small.ini RESULTS="$folder/results" FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
@@ -45,6 +45,17 @@ awk -F '\t' '$1 == "hmc" && $2 == "configurations_per_second" && $3 > 0 && $5 ==
 check "the table has our rates beside the published ones, and their ratio"
 grep -q 'not measured: train-L24' "$root/costs/costs.md"
 check "it says what has not been measured"
+
+dmsq chains
+check "make chains succeeds"
+dmsq costs
+noted() { sed -n "s/^ *\"$1\": \"\([0-9.e+-]*\).*/\1/p" "$2"; } # a number among the notes of a run record
+tau=$(noted tau_right_abs_M "$(dirname "$(readlink -f "$root/chains/ac-chain.npz")")/run.json")
+rate=$(noted steps_per_second "$(dirname "$(readlink -f "$root/chains/chain.npz")")/run.json")
+awk -F '\t' -v tau="$tau" -v rate="$rate" '$1 == "chains: chain" && $2 == "seconds_per_independent_configuration" {
+    right = 2 * tau / rate; found = right > 0 && $3 > 0.999 * right && $3 < 1.001 * right && $4 > 0 }
+    END { exit !found }' "$root/costs/costs.tsv"
+check "an independent configuration costs 2 tau_int steps of the chain (tau_int $tau, $rate steps a second)"
 
 dmsq fig9 fig10
 check "make fig9 fig10 succeeds"
