@@ -53,9 +53,10 @@ static enum status write_table(const struct report_state *s, const struct export
     if (status == STATUS_OK && !text) {
         write_missing(x->name, node, out);
     } else if (status == STATUS_OK) {
-        fputs("<h3>Table ", out);
+        fputs("<h3>Table <code>", out);
         html_text(x->name, out);
-        fputs("</h3>\n", out);
+        html_text(strchr(node->name, '@') ? strchr(node->name, '@') : "", out);
+        fputs("</code></h3>\n", out);
         if (*x->summary || rests_on_failed(s, node)) {
             fputs("<p>", out);
             html_inline(x->summary, out);
