@@ -202,8 +202,8 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
-    assert_non_null(strstr(text, "\npaper: a b | build/bin/report\n\t@build/bin/report $(PLAN_OPTIONS)\n"));
-    assert_non_null(strstr(text, "--publish=b\n\t@build/bin/clock $(PLAN_OPTIONS)\nb: | build/bin/clock\n"));
+    assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
+    assert_non_null(strstr(text, "--publish=b\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
             assert_non_null(strstr(line, ": |")); /* no time stamp decides */
