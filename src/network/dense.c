@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) void block_affine(size_t length, si
 }
 
 void dense_affine(size_t n, size_t columns, size_t rows, const float *matrix, const float *bias, const float *in,
-                   float *out) {
+                  float *out) {
     for (size_t b = 0; b < n; b += GROUP) {
         const size_t group = n - b < GROUP ? n - b : GROUP;
         for (size_t first = 0; first < rows; first += BLOCK) {
