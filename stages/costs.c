@@ -96,7 +96,8 @@ static const char *detail_of(struct pool *pool, const struct node *node) {
                                         (long long)parameters_integer(training->parameters, "configurations"))
                            : "";
     for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
-        if (has_parameter(node, names[i]) && strcmp(node->stage->name, "autocorrelation")) {
+        const bool toy = has_parameter(node, "network") && !strcmp(parameters_text(node->parameters, "network"), "toy");
+        if (has_parameter(node, names[i]) && strcmp(node->stage->name, "autocorrelation") && !toy) {
             text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "", names[i],
                               (long long)parameters_integer(node->parameters, names[i]));
         }
@@ -287,7 +288,8 @@ static void write_tsv(const struct costs *c, FILE *out) {
 static void write_markdown(const struct costs *c, FILE *out) {
     fputs("# Costs\n\nWall time of single runs, ours / published; a number in brackets is an error that comes from tau_int. "
           "Seconds per independent configuration: 2 tau_int of |M| times the seconds of a step where all "
-          "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short for one, and by the published estimate, which has one always.\n\n"
+          "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short for "
+          "one, and by the published estimate, which has one always.\n\n"
           "| what | quantity | ours | published | ratio | size of ours | machine | source |\n|:--|:--|--:|--:|--:|:--|:--|:--|\n", out);
     for (int with = 1; with >= 0; with--) {
         for (size_t i = 0; i < c->count; i++) {
