@@ -3,7 +3,7 @@
  *
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
  * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
- * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too small to be tested), thermalisation.names and
+ * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too few chains to be tested), thermalisation.names and
  * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures. */
 #include <inttypes.h>
 #include <math.h>
@@ -174,7 +174,7 @@ static void give(struct npz_writer *w, const char *name, enum npz_type type, siz
 /* Says in the run record how the ensemble fared. */
 static void note_thermalisation(struct stage_context *c, const struct thermalisation *t) {
     if (t->worst < 0) {
-        stage_note(c, "thermalisation", "too few configurations to be tested");
+        stage_note(c, "thermalisation", "fewer than 16 chains cannot be tested");
     } else {
         stage_note(c, "thermalisation", "%s: %s off by %.1f sigma%s", t->passed ? "passed" : "FAILED",
                    thermalisation_name[t->worst], t->sigmas[t->worst], t->passed ? " at most" : "");

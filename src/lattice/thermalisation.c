@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ACTION, SQUARE, MAGNITUDE, SQUARED_MEAN, QUANTITIES, FEWEST = 8, BLOCKS = 16 };
+enum { ACTION, SQUARE, MAGNITUDE, SQUARED_MEAN, QUANTITIES, FEWEST = 16 };
 enum { VIRIAL = 0, START = 1, SPLIT = START + QUANTITIES };
 
 const char *const thermalisation_name[THERMALISATION_TESTS] = {
@@ -47,26 +47,15 @@ static double apart(double difference, double variance, double scale, size_t cou
     return fabs(difference) <= 1e-6 * fabs(scale) ? 0 : difference / sqrt(variance);
 }
 
-/* Means over `blocks` consecutive parts of each of `chains` rows of `length` numbers. */
-static size_t block_means(const double *x, size_t chains, size_t length, size_t blocks, double *means) {
-    const size_t each = length / blocks;
-    size_t n = 0;
+/* Means of the `length` numbers from x[c * stride] on of each chain c. */
+static void chain_means(const double *x, size_t chains, size_t stride, size_t length, double *means) {
     for (size_t c = 0; c < chains; c++) {
-        for (size_t b = 0; b < blocks; b++) {
-            double sum = 0;
-            for (size_t i = 0; i < each; i++) {
-                sum += x[c * length + b * each + i];
-            }
-            means[n++] = sum / (double)each;
+        double sum = 0;
+        for (size_t i = 0; i < length; i++) {
+            sum += x[c * stride + i];
         }
+        means[c] = sum / (double)length;
     }
-    return n;
-}
-
-/* Parts that a chain of `length` configurations is cut into so that all chains have 16 in all. */
-static size_t parts(size_t chains, size_t length) {
-    const size_t wanted = (BLOCKS + chains - 1) / chains;
-    return wanted < length ? wanted : length;
 }
 
 static void measure(const struct geometry *g, const struct phi4 *theory, const float *phi, size_t n,
@@ -105,14 +94,15 @@ struct work {
     size_t chains, length, count; /* of the ensemble; length configurations a chain */
     double *x;                    /* (QUANTITIES, count) */
     double *other;                /* (QUANTITIES, further chains) */
-    double *means, *differences;  /* room for as many numbers as there are configurations */
+    double *means, *differences;  /* one a chain */
 };
 
 static void compare_starts(const struct work *w, size_t further, double *sigmas) {
     for (int q = 0; q < QUANTITIES; q++) {
-        const size_t n = block_means(w->x + (size_t)q * w->count, w->chains, w->length, parts(w->chains, w->length), w->means);
-        const struct estimate a = estimate_of(w->means, n), b = estimate_of(w->other + (size_t)q * further, further);
-        sigmas[START + q] = apart(a.mean - b.mean, a.variance + b.variance, a.mean, n < further ? n : further);
+        chain_means(w->x + (size_t)q * w->count, w->chains, w->length, w->length, w->means);
+        const struct estimate a = estimate_of(w->means, w->chains), b = estimate_of(w->other + (size_t)q * further, further);
+        sigmas[START + q] = apart(a.mean - b.mean, a.variance + b.variance, a.mean,
+                                  w->chains < further ? w->chains : further);
     }
 }
 
@@ -128,27 +118,27 @@ static void compare_ages(const struct work *w, size_t further, double *sigmas) {
 }
 
 static void compare_halves(const struct work *w, double *sigmas) {
-    const size_t half = w->length / 2, blocks = parts(w->chains, half);
+    const size_t half = w->length / 2;
     for (int q = 0; q < QUANTITIES; q++) {
-        size_t n = 0;
+        const double *x = w->x + (size_t)q * w->count;
+        chain_means(x, w->chains, w->length, half, w->means);
+        chain_means(x + w->length - half, w->chains, w->length, half, w->differences);
         for (size_t c = 0; c < w->chains; c++) {
-            const double *chain = w->x + (size_t)q * w->count + c * w->length;
-            block_means(chain, 1, half, blocks, w->means);
-            block_means(chain + w->length - half, 1, half, blocks, w->means + blocks);
-            for (size_t b = 0; b < blocks; b++) {
-                w->differences[n++] = w->means[b] - w->means[blocks + b];
-            }
+            w->differences[c] = w->means[c] - w->differences[c];
         }
-        const struct estimate d = estimate_of(w->differences, n);
-        sigmas[SPLIT + q] = apart(d.mean, d.variance, w->x[(size_t)q * w->count], n);
+        const struct estimate d = estimate_of(w->differences, w->chains);
+        sigmas[SPLIT + q] = apart(d.mean, d.variance, x[0], w->chains);
     }
 }
 
 static enum status tests(const struct geometry *g, const struct work *w, const struct ensemble *made, uint64_t chains,
                          ensemble_report *report, void *context, double *sigmas, struct error *e) {
-    const size_t n = block_means(made->virial, w->chains, w->length, parts(w->chains, w->length), w->means);
-    const struct estimate virial = estimate_of(w->means, n);
-    sigmas[VIRIAL] = apart(virial.mean - 1, virial.variance, 1, n);
+    if (w->chains < FEWEST) {
+        return STATUS_OK;
+    }
+    chain_means(made->virial, w->chains, w->length, w->length, w->means);
+    const struct estimate virial = estimate_of(w->means, w->chains);
+    sigmas[VIRIAL] = apart(virial.mean - 1, virial.variance, 1, w->chains);
     const size_t further = chains < w->plan->chains || w->length > 1 ? (size_t)chains : w->chains;
     enum status s = STATUS_OK;
     if (further > 0) {
@@ -181,11 +171,10 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
                                 struct thermalisation *result, struct error *e) {
     struct work w = {.plan = plan, .chains = (size_t)plan->chains, .length = (size_t)plan->measurements};
     w.count = w.chains * w.length;
-    const size_t room = w.count + 2 * BLOCKS;
     w.x = malloc(QUANTITIES * w.count * sizeof *w.x);
     w.other = malloc(QUANTITIES * ((size_t)chains + 1) * sizeof *w.other);
-    w.means = malloc(room * sizeof *w.means);
-    w.differences = malloc(room * sizeof *w.differences);
+    w.means = malloc(w.chains * sizeof *w.means);
+    w.differences = malloc(w.chains * sizeof *w.differences);
     *result = (struct thermalisation){.worst = -1};
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         result->sigmas[i] = NAN;

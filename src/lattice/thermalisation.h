@@ -5,9 +5,10 @@
  *   split.*   of one configuration a chain: the same chains at half their length; else the first half of each
  *             chain's configurations against its second half
  *
- * the last two for S/V, phi^2, |M| and M^2 of a configuration. Chains are independent; where there are too few of
- * them they are cut into blocks, 16 in all. An ensemble passes when nothing is off by THERMALISATION_SIGMAS: nine
- * comparisons of chains in equilibrium reach that about once in 10^5 ensembles. */
+ * the last two for S/V, phi^2, |M| and M^2 of a configuration. Chains are independent, and their means the only numbers
+ * whose spread gives an error that can be trusted near criticality, where a chain may take long to forget anything:
+ * of fewer than 16 chains nothing is told. An ensemble passes when nothing is off by THERMALISATION_SIGMAS: nine comparisons in
+ * equilibrium reach that about once in 10^5 ensembles of many chains, once in 10^3 of 16. */
 #ifndef DMSQ_LATTICE_THERMALISATION_H
 #define DMSQ_LATTICE_THERMALISATION_H
 
@@ -17,7 +18,7 @@ enum { THERMALISATION_TESTS = 9 };
 #define THERMALISATION_SIGMAS 5.0
 
 struct thermalisation {
-    double sigmas[THERMALISATION_TESTS]; /* NaN: could not be told (too few configurations or chains) */
+    double sigmas[THERMALISATION_TESTS]; /* NaN: could not be told (too few chains) */
     int worst;                           /* the test furthest off; -1: none could be done */
     bool passed;                         /* false also where there was nothing to test */
 };

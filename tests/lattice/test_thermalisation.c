@@ -31,7 +31,7 @@ static void in_equilibrium(void **state) {
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(fabs(t.sigmas[i]) < THERMALISATION_SIGMAS && fabs(t.sigmas[i]) <= fabs(t.sigmas[t.worst]));
     }
-    plan.chains = 8; /* few long chains: cut into blocks */
+    plan.chains = 16; /* long ones */
     plan.measurements = 40;
     plan.stride = 5;
     t = tested(&plan, 8, 64);
@@ -97,8 +97,9 @@ static void another_equilibrium(void **state) {
 static void too_small(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
-    plan.chains = 3;
-    const struct thermalisation t = tested(&plan, 4, 0);
+    plan.chains = 15;
+    plan.measurements = 100;
+    const struct thermalisation t = tested(&plan, 4, 64);
     assert_true(t.worst == -1 && !t.passed);
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(isnan(t.sigmas[i]));
