@@ -13,7 +13,7 @@ void report_seconds(double seconds, FILE *out) {
     } else if (seconds >= 120) {
         fprintf(out, "%.1f min", seconds / 60);
     } else if (seconds >= 0) {
-        fprintf(out, "%.2g s", seconds);
+        fprintf(out, seconds < 10 ? "%.2g s" : "%.0f s", seconds);
     }
 }
 

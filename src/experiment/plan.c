@@ -15,9 +15,10 @@ static const char *const reserved[] = {"all",   "bench",  "check-slow",     "cle
                                        "setup", "test",   "profiles",       "report",
                                        "gallery"};
 
+/* fig9 before fig10 */
 static int by_name(const void *a, const void *b) {
     const char *const *x = a, *const *y = b;
-    return strcmp(*x, *y);
+    return strverscmp(*x, *y);
 }
 
 /* The names, without ".ini", of the files in a folder, sorted. */
