@@ -1,30 +1,8 @@
 #!/bin/sh
 # `make paper PROFILE=quick`, everything of both papers at its smallest, into folders of its own: every figure and table of
 # every experiment is there, and the report shows them all. Prints TAP. Minutes.
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
-case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
-mkdir -p build/tmp
-folder=$(mktemp -d build/tmp/paper-XXXXXX) || exit 1
-log=$folder/log
-clean_up() {
-    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
-    rm -rf "$folder"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-n=0 failures=0
-check() {
-    status=$?
-    n=$((n + 1))
-    if [ $status -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        failures=$((failures + 1))
-        tail -20 "$log" | sed 's/^/# /'
-    fi
-}
+name=paper
+. tests/pipeline/tap.sh
 dmsq() {
     make --no-print-directory $sanitize PROFILE=quick RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 "$@" >"$log" 2>&1
 }

@@ -1,32 +1,9 @@
 #!/bin/sh
 # The pipeline as make drives it, on Table 1 at its smallest: what runs, what does not, and that the same bits
 # come out however it is run. Prints TAP.
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
-case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
-mkdir -p build/tmp
-folder=$(mktemp -d build/tmp/pipeline-XXXXXX) || exit 1
-log=$folder/log
-clean_up() { # the rules of this run have names of their own
-    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
-    rm -rf "$folder"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
+name=pipeline
+. tests/pipeline/tap.sh
 mkdir "$folder/experiments" && cp experiments/table1.ini "$folder/experiments" || exit 1 # others need not fit the profile
-
-n=0 failures=0
-check() { # check DESCRIPTION, after a command that says whether it holds
-    status=$?
-    n=$((n + 1))
-    if [ $status -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        failures=$((failures + 1))
-        tail -20 "$log" | sed 's/^/# /'
-    fi
-}
 dmsq() { # make table1 or what is given, into folders of the test
     make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
         RESULTS="$folder/results" FIGURES="$folder/figures" \

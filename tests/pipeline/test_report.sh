@@ -1,29 +1,7 @@
 #!/bin/sh
 # Costs, the scheme without data, and the report, as make drives them, on the smallest profile. Prints TAP.
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
-case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
-mkdir -p build/tmp
-folder=$(mktemp -d build/tmp/report-XXXXXX) || exit 1
-log=$folder/log
-clean_up() {
-    grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
-    rm -rf "$folder"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-n=0 failures=0
-check() {
-    status=$?
-    n=$((n + 1))
-    if [ $status -eq 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        failures=$((failures + 1))
-        tail -20 "$log" | sed 's/^/# /'
-    fi
-}
+name=report
+. tests/pipeline/tap.sh
 mkdir "$folder/experiments" && cp experiments/costs.ini experiments/fig9.ini experiments/fig10.ini experiments/published.tsv \
     tests/pipeline/chains.ini "$folder/experiments" || exit 1
 dmsq() { # only these experiments: others need not fit the profile
