@@ -9,7 +9,7 @@
 #   datasets  number of data; blocks is a multiple of it where there are several sets of members
 #   entries   array of how many numbers each holds
 #   title, xlabel, ylabel   texts, "" where the style is to choose
-#   remark                  a text for the lower left corner, or ""
+#   remark                  a text for the right edge, or ""
 #   unthermalised           1 where data rest on an ensemble that failed its thermalisation tests (label: †)
 #   columns                 of kind = fields: images side by side, blocks row by row; else 0
 #   bin_width               of a histogram, else 0
@@ -65,5 +65,5 @@ set pointintervalbox 0.01 # no white rings around points with errors
 unset key
 small = ",".(format eq "svg" ? "7.5" : format eq "png" ? "5" : "4")
 if (unthermalised) { set label 99 "† not in equilibrium" at screen 0.995, screen 0.018 right font small }
-if (remark ne "") { set label 98 remark at screen 0.005, screen 0.018 left font small textcolor rgb dark }
+if (remark ne "") { set label 98 remark at screen 0.992, screen 0.07 left rotate by 90 font small textcolor rgb dark }
 if (title ne "") { set title title }

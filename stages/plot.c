@@ -40,7 +40,7 @@ static const struct parameter parameters[] = {
      .help = "Of kind = points: curves, whose data follow each other; there is a label for each curve then."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
     {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "A line in small letters in the lower left corner; profiles say there at what scale it was computed."},
+     .help = "A line in small letters along the right edge; profiles say there at what scale it was computed."},
     {.name = "xlabel", .type = PARAMETER_TEXT, .default_value = "",
      .help = "Label of the x axis; empty: the style's own."},
     {.name = "ylabel", .type = PARAMETER_TEXT, .default_value = "",
