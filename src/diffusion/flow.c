@@ -27,7 +27,7 @@ struct job {
     int stop;
 };
 
-/* The places of a micro-batch. Each holds one integration; where one is done, the next configuration moves in. */
+/* The places of a batch. Each holds one integration; where one is done, the next configuration moves in. */
 struct place {
     bool busy;
     size_t item;
@@ -37,10 +37,13 @@ struct place {
 
 struct worker {
     struct score_worker *score;
-    struct place places[SCORE_BATCH];
-    float *phi, *out, *probe, *product; /* SCORE_BATCH x V */
+    size_t capacity;
+    struct place *places, **busy;       /* capacity; those at work */
+    double *t;                          /* capacity: their times */
+    uint64_t *number;                   /* capacity: their configurations, for probes made on a device */
+    float *phi, *out, *probe, *product; /* capacity x V */
     double *derivative, *terms;         /* V + quadratures; V or probes, whichever is more */
-    double *traces;                     /* SCORE_BATCH x quadratures */
+    double *traces;                     /* capacity x quadratures */
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
@@ -85,7 +88,7 @@ static enum status move_in(const struct job *j, struct worker *w, struct place *
                 return error_set(e, STATUS_BAD_INPUT, "configuration %zu is not finite", j->first + item);
         }
     }
-    if (j->settings->divergence == FLOW_PROBES)
+    if (place->probes)
         draw_probes(j, item, place->probes);
     place->item = item;
     place->busy = true;
@@ -149,6 +152,12 @@ static double closed_trace(const struct score_model *m, double s, double *terms)
 static enum status find_traces(const struct job *j, struct worker *w, int n, struct place *const *busy,
                                const double *t, struct error *e) {
     const struct score_model *m = j->model;
+    if (w->number) {
+        for (int b = 0; b < n; b++)
+            w->number[b] = j->first + busy[b]->item;
+        return score_traces(w->score, (size_t)n, j->probe, w->number,
+                            j->settings->divergence == FLOW_PROBES ? j->quadratures : 0, j->settings->signs, w->traces, e);
+    }
     const size_t V = m->volume, q = j->quadratures, room = (size_t)n * V;
     enum status status = STATUS_OK;
     for (int b = 0; b < n && j->settings->divergence == FLOW_CLOSED; b++)
@@ -200,7 +209,7 @@ static enum status advance(struct job *j, struct worker *w, int n, struct place 
     const struct score_model *m = j->model;
     const size_t V = m->volume, q = j->quadratures;
     const bool logarithmic = j->settings->method != RUNGE_KUTTA_DOPRI5;
-    double t[SCORE_BATCH];
+    double *t = w->t;
     for (int b = 0; b < n; b++) {
         const double x = runge_kutta_point(busy[b]->solver), *y = runge_kutta_at(busy[b]->solver);
         t[b] = logarithmic ? schedule_time(m->sigma, function_exp(x)) : x;
@@ -240,9 +249,9 @@ static size_t take(struct job *j) {
 static enum status work(struct job *j, struct worker *w, size_t *at, struct error *e) {
     enum status status = STATUS_OK;
     for (;;) {
-        struct place *busy[SCORE_BATCH];
+        struct place **busy = w->busy;
         int n = 0, stop;
-        for (int b = 0; b < SCORE_BATCH && status == STATUS_OK; b++) {
+        for (size_t b = 0; b < w->capacity && status == STATUS_OK; b++) {
             struct place *place = &w->places[b];
             if (!place->busy) {
                 *at = take(j);
@@ -262,30 +271,42 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
 
 static void worker_release(struct worker *w) {
     score_worker_free(w->score);
-    for (int b = 0; b < SCORE_BATCH; b++)
+    for (size_t b = 0; w->places && b < w->capacity; b++)
         runge_kutta_free(w->places[b].solver);
-    free(w->places[0].probes);
+    if (w->places)
+        free(w->places[0].probes);
+    free(w->places);
+    free(w->busy);
+    free(w->t);
+    free(w->number);
     free(w->phi);
     free(w->derivative);
 }
 
 static enum status worker_prepare(const struct job *j, struct score *score, struct worker *w, struct error *e) {
-    const size_t V = j->model->volume, q = j->quadratures, room = SCORE_BATCH * V;
-    const size_t probes = j->settings->divergence == FLOW_PROBES ? q : 0;
-    bool complete = true;
-    for (int b = 0; b < SCORE_BATCH; b++) {
+    const size_t V = j->model->volume, q = j->quadratures, capacity = score_capacity(score), room = capacity * V;
+    const bool remote = score_on_device(score); /* which makes its probes itself */
+    const size_t probes = j->settings->divergence == FLOW_PROBES && !remote ? q : 0;
+    w->capacity = capacity;
+    w->places = calloc(capacity, sizeof *w->places);
+    w->busy = calloc(capacity, sizeof *w->busy);
+    w->t = calloc(capacity, sizeof *w->t);
+    w->number = remote ? calloc(capacity, sizeof *w->number) : NULL;
+    bool complete = w->places && w->busy && w->t && (w->number || !remote);
+    for (size_t b = 0; b < capacity && complete; b++) {
         w->places[b].solver = runge_kutta_new(j->settings->method, V, q);
         complete = complete && w->places[b].solver;
     }
     w->phi = malloc(4 * room * sizeof *w->phi);
-    w->places[0].probes = malloc((room * probes + 1) * sizeof *w->phi);
-    w->derivative = malloc((2 * V + (2 + SCORE_BATCH) * q) * sizeof *w->derivative);
-    if (!complete || !w->phi || !w->places[0].probes || !w->derivative)
+    if (complete && probes)
+        complete = (w->places[0].probes = malloc(room * probes * sizeof *w->phi)) != NULL;
+    w->derivative = malloc((2 * V + (2 + capacity) * q) * sizeof *w->derivative);
+    if (!complete || !w->phi || !w->derivative)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     w->out = w->phi + room;
     w->probe = w->phi + 2 * room;
     w->product = w->phi + 3 * room;
-    for (size_t b = 1; b < SCORE_BATCH; b++)
+    for (size_t b = 1; b < capacity && probes; b++)
         w->places[b].probes = w->places[0].probes + b * probes * V;
     w->terms = w->derivative + V + q;
     w->traces = w->terms + V + q;
@@ -356,7 +377,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     struct score *score = NULL;
     status = score_new(m, &score, e);
     if (status == STATUS_OK)
-        status = run(j, score, workers, threads, e);
+        status = run(j, score, workers, score_workers(score, threads), e);
     for (int i = 0; i < threads; i++)
         worker_release(&workers[i]);
     free(workers);
