@@ -128,6 +128,7 @@ all: $(PROGRAMS)
 
 # What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
 # by a rule, so that make -n knows.
+comma := ,
 quote = '$(subst ','\'',$(1))'
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(STAGE_LIST)
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
@@ -254,6 +255,28 @@ $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
 $(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) $(LIBRARIES)
 	$(call LINK,-lcmocka $(CUDA_LIBS))
 
+# The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with the
+# convolutions by their definition in the place of cuDNN. Where there is a C++ compiler.
+CXX          := g++
+EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
+EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
+                $(wildcard tests/cuda/emulate/*.cc)
+CXXFLAGS     := -std=c++17 -O2 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror \
+                $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
+EMULATE_WITH := -Itests/cuda/emulate $(CPPFLAGS) -DLAYOUT_SITES=256
+ifeq ($(EMULATED),)
+TESTS := $(filter-out $(BUILD)/tests/cuda/%,$(TESTS))
+endif
+$(BUILD)/emulated/%.o: % $(BUILD)/flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
+	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+$(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
+	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
+$(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
+$(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
+	$(call LINK,-lcmocka -lstdc++)
+
 define direction_of
 $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
 	@mkdir -p $$(@D)
@@ -311,5 +334,5 @@ help:
 	@echo "there is no target '$@'; 'make help' lists them" >&2; exit 2
 
 $(BUILD)/%.d: ;
--include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests $(BUILD)/cuda -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests $(BUILD)/cuda $(BUILD)/emulated -name '*.d' 2>/dev/null)
 endif

@@ -65,7 +65,7 @@ __global__ void back_kernel(int rows, int columns, const float *matrix, const fl
 }
 
 /* gradient[row][j] = sum_n left[n][row] right[n][j], configurations in order; bias[row] = sum_n left[n][row]. */
-__global__ void outer_kernel(int n, int rows, int columns, const float *left, size_t image, const float *right,
+__global__ void outer_kernel(int n, int columns, const float *left, size_t image, const float *right,
                              float *gradient, float *bias) {
     const int j = (int)(blockIdx.x * blockDim.x + threadIdx.x), row = (int)blockIdx.y;
     if (j >= columns)
@@ -85,12 +85,12 @@ enum status embedding_backward(const struct embedding_arrays *a, int n, const fl
                                float *workspace, float *embed_gradient, float *embed_bias_gradient,
                                float *dense_gradient, cudaStream_t stream, struct error *e) {
     const unsigned blocks = (unsigned)((a->length + 127) / 128);
-    TRY(launch("dense_gradient", outer_kernel, dim3(blocks, (unsigned)a->rows), 128, stream, e, n, a->rows, a->length,
+    TRY(launch("dense_gradient", outer_kernel, dim3(blocks, (unsigned)a->rows), 128, stream, e, n, a->length,
                d_gradient, image, a->after, dense_gradient, (float *)NULL));
     TRY(launch("dense_back", back_kernel, dim3((unsigned)((a->length + WARP - 1) / WARP), (unsigned)n), THREADS, stream,
                e, a->rows, a->length, a->dense, d_gradient, image, a->before, workspace));
     return launch("embed_gradient", outer_kernel, dim3(blocks, (unsigned)a->length), 128, stream, e, n, a->length,
-                  a->length, workspace, (size_t)a->length, a->features, embed_gradient, embed_bias_gradient);
+                  workspace, (size_t)a->length, a->features, embed_gradient, embed_bias_gradient);
 }
 
 /* 32 columns a block, rows in 32 strands, each in order, then the strands in a tree. */

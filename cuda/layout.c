@@ -151,9 +151,13 @@ size_t layout_fitting_batch(const struct layout *l, size_t element, bool backwar
     return low;
 }
 
+#ifndef LAYOUT_SITES
+#define LAYOUT_SITES ((size_t)1 << 18) /* tests on the CPU take fewer */
+#endif
+
 size_t layout_capacity(size_t volume) {
     size_t n = 1;
-    while (2 * n * volume <= (size_t)1 << 18)
+    while (2 * n * volume <= LAYOUT_SITES)
         n *= 2;
     return n;
 }
