@@ -261,13 +261,13 @@ CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
                 $(wildcard tests/cuda/emulate/*.cc)
-CXXFLAGS     := -std=c++17 -O2 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror \
+CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror \
                 $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 EMULATE_WITH := -Itests/cuda/emulate $(CPPFLAGS) -DLAYOUT_SITES=256
 ifeq ($(EMULATED),)
 TESTS := $(filter-out $(BUILD)/tests/cuda/%,$(TESTS))
 endif
-$(BUILD)/emulated/%.o: % $(BUILD)/flags | $(BUILD)/libraries-found
+$(BUILD)/emulated/%.o: % $(BUILD)/flags Makefile | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
 	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
 	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
@@ -292,6 +292,9 @@ test: all $(DIRECTIONS) $(TESTS)
 check-slow: all $(SLOW)
 	@BUILD=$(BUILD) tests/run.sh $(SLOW) $(wildcard tests/*/slow_*.sh)
 
+check-gpu:
+	@tests/gpu/check.sh
+
 clean:
 	rm -rf build
 
@@ -304,6 +307,7 @@ help:
 	@echo "  make all              build the programs (the other targets do, too)     1 min"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check-slow       long comparisons with known results"
+	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
 	@echo "  make bench            speed of the primitives and of the stages"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"

@@ -117,7 +117,7 @@ static void parameterisations(void **state) {
 /* Groups of three channels, and channels that are not a power of two. */
 static void an_unusual_width(void **state) {
     (void)state;
-    check_parameterisation((struct unet_shape){4, 4, 96, 6, 1, UNET_ZEROS}, SCORE_PUBLISHED, "cuda-float32", 1e-4);
+    check_parameterisation((struct unet_shape){16, 16, 96, 6, 2, UNET_ZEROS}, SCORE_PUBLISHED, "cuda-float32", 1e-4);
 }
 
 /* 8 bits of mantissa, through seven layers. */
@@ -133,7 +133,7 @@ static void traces(void **state) {
     (void)state;
     struct backend *b = device_open("cuda");
     struct pair p;
-    pair_begin(&p, (struct unet_shape){8, 8, 8, 32, 1, UNET_PERIODIC}, SCORE_WIENER, b);
+    pair_begin(&p, (struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_WIENER, b);
     struct error e = {0};
     enum { N = 2, V = 64, PROBES = 3 };
     const struct random_key key = random_key(3, "test", "probe");
