@@ -116,7 +116,7 @@ template <class T> __device__ static T block_sum(T *part, T x) {
         if (t < half)
             part[t] += part[t + half];
     }
-    return part[0];
+    return t == 0 ? part[0] : x; /* others must not look: it was written after the last barrier */
 }
 
 /* A block a configuration. */

@@ -17,13 +17,13 @@ C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) $(addprefi
              $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BUILD)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 
-all: $(BUILD)/check $(BUILD)/bench
+all: $(BUILD)/check $(BUILD)/bench $(BUILD)/operators
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(INCLUDES) $(SYSTEM) -c $< -o $@
 $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
 	$(NVCC) -std=c++17 -O3 -lineinfo -fmad=false $(ARCH) $(INCLUDES) -c $< -o $@
-$(BUILD)/check $(BUILD)/bench: $(BUILD)/%: $(BUILD)/tests/gpu/%.o $(OBJECTS)
+$(BUILD)/check $(BUILD)/bench $(BUILD)/operators: $(BUILD)/%: $(BUILD)/tests/gpu/%.o $(OBJECTS)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 .SECONDARY:

@@ -30,6 +30,7 @@ for npz in tests/data/unet-*.npz ../shared/reference/unet-w32-*.npz; do
 done
 [ "$references" ] || echo "       no python3: the reference networks are not compared"
 
+build/gpu/operators || failed="$failed operators"
 build/gpu/check $references || failed="$failed comparisons"
 
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(echo "$found" | cut -d' ' -f2)")/compute-sanitizer")
