@@ -276,6 +276,17 @@ $(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
 $(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)
+# cuDNN itself, as far as it goes without a device.
+ifneq ($(CUDA_MISSING),)
+TESTS := $(filter-out %/test_cudnn,$(TESTS))
+endif
+$(BUILD)/tests/cuda/test_cudnn.o: CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
+$(BUILD)/tests/cuda/test_cudnn.o: tests/cuda/test_cudnn.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,$(CUDA_INCLUDES) $<)
+$(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/layout.o $(BUILD)/cuda/convolution_graph.o \
+    $(call libraries,network base)
+	$(call LINK,-lcmocka $(CUDA_LIBS))
 
 define direction_of
 $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
