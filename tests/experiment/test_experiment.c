@@ -199,8 +199,8 @@ static void backends(void **state) {
     for (int i = 0; i < 4; i++) {
         r.backend = names[i];
         assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
-        assert_non_null(strstr(find_node(&plan, "m")->recipe, lines[i]));
-        assert_null(strstr(find_node(&plan, "t")->recipe, "backend="));
+        assert_non_null(strstr(find_node(&plan, "m@kappa=0.1")->recipe, lines[i]));
+        assert_null(strstr(find_node(&plan, "t@kappa=0.1")->recipe, "backend="));
         plan_free(&plan);
     }
 }
