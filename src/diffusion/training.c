@@ -302,7 +302,7 @@ static enum status remote_steps(struct training *t, size_t first, size_t count, 
     return status;
 }
 
-/* From the device to the host, where checkpoints are made. */
+/* Weights, moments and average from the device to the host: to be called before t->weights and the others are read. */
 static enum status pull(const struct training *t, struct error *e) {
     if (!t->remote)
         return STATUS_OK;
@@ -361,7 +361,6 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         shuffle(t);
         if (t->remote) { /* an epoch takes less than a second */
             enum status status = remote_steps(t, 0, count, t->epoch_loss, e);
-            status = status ? status : pull(t, e);
             if (status != STATUS_OK)
                 return status;
             if (*interrupted)
@@ -387,7 +386,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
             cost = last_save - start;
         }
     }
-    return STATUS_OK;
+    return pull(t, e);
 }
 
 int64_t training_epoch(const struct training *t) {
@@ -407,7 +406,9 @@ void training_finish(struct training *t) {
 
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
     struct npz_writer *writer;
-    enum status status = npz_create(path, &writer, e);
+    enum status status = pull(t, e);
+    if (status == STATUS_OK)
+        status = npz_create(path, &writer, e);
     if (status != STATUS_OK)
         return status;
     const size_t n = t->model->weight_count;
