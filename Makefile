@@ -4,6 +4,7 @@
 PROFILE     ?= paper
 SET         ?=
 BACKEND     ?= cpu
+CUDA        ?= auto
 THREADS     ?=
 ISA         ?=
 EXPERIMENTS ?= experiments
@@ -24,7 +25,7 @@ HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup test check-slow bench ledger ledger-rebuild report gallery help clean FORCE
+.PHONY: all setup test check-slow check-gpu bench ledger ledger-rebuild report gallery help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -91,6 +92,26 @@ libraries = $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1)),$(BUILD)/lib$(f).
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
 LIBRARIES := $(call libraries,$(FOLDERS))
 
+# The CUDA backend, where nvcc and cuDNN are found; cuda/absent.c where they are not. Kernels for the H100 as machine
+# code, for others from sm_80 on as PTX. No contraction there either: Gaussians have the bits of the CPU's.
+CUDA_FOUND   := $(if $(SANITIZE),missing a build with sanitizers has none,$(if $(filter no,$(CUDA)),missing the build \
+                  was told CUDA=no,$(shell cuda/find.sh)))
+CUDA_ARCH    ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
+CUDA_MISSING := $(if $(filter missing,$(firstword $(CUDA_FOUND))),$(wordlist 2,100,$(CUDA_FOUND)))
+ifeq ($(CUDA_MISSING),)
+NVCC          := $(word 2,$(CUDA_FOUND))
+CUDNN_LIBRARY := $(word 5,$(CUDA_FOUND))
+NVCC_FLAGS    := -std=c++17 -O3 -fmad=false $(CUDA_ARCH) -Xcompiler=-Wall,-Wextra,-Werror -Werror all-warnings
+CUDA_INCLUDES := $(addprefix -isystem ,$(sort $(word 3,$(CUDA_FOUND)) $(word 4,$(CUDA_FOUND))))
+CUDA_SOURCES  := $(wildcard cuda/*.cu) $(filter-out cuda/absent.c,$(wildcard cuda/*.c))
+CUDA_LIBS     := -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../lib $(CUDNN_LIBRARY) -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) \
+                 -lcudart_static -ldl -lrt -lpthread -lstdc++
+else
+CUDA_SOURCES  := cuda/absent.c
+endif
+CUDA_OBJECTS  := $(patsubst %,$(BUILD)/%.o,$(basename $(CUDA_SOURCES)))
+CUDA_LIBRARY  := $(BUILD)/libcuda-backend.a
+
 # A file of stages/ that declares a stage becomes a program with stages/main.c; one with a main of its own is a
 # tool; the rest (and all.c, for tools that know all stages) is shared.
 STAGE_SOURCES := $(shell grep -l '^const struct stage stage_' stages/*.c)
@@ -107,11 +128,14 @@ all: $(PROGRAMS)
 
 # What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
 # by a rule, so that make -n knows.
+comma := ,
 quote = '$(subst ','\'',$(1))'
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(STAGE_LIST)
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
-$(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(FLAGS)) | cmp -s - $(BUILD)/flags || \
-    { printf '%s\n' $(call quote,$(FLAGS)) >$(BUILD)/flags.$$$$ && mv -f $(BUILD)/flags.$$$$ $(BUILD)/flags; })
+stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $(BUILD)/$(1) || \
+    { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
+$(call stamp,flags,$(FLAGS))
+$(call stamp,cuda-flags,$(FLAGS) $(NVCC_FLAGS) $(CUDA_FOUND))
 endif
 
 $(BUILD)/libraries-found:
@@ -136,6 +160,18 @@ $(BUILD)/stages/main-%.o: stages/main.c $(BUILD)/flags | $(BUILD)/libraries-foun
 	@mkdir -p $(@D)
 	$(call COMPILE,-DSTAGE=stage_$(subst -,_,$*) $<)
 
+$(BUILD)/cuda/%.o: cuda/%.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,$(CUDA_INCLUDES) $(if $(CUDA_MISSING),-DDMSQ_CUDA_MISSING='"$(CUDA_MISSING)"') $<)
+
+$(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call say,compile $<)$(NVCC) $(NVCC_FLAGS) -Isrc -I. -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && \
+	    mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+
+$(CUDA_LIBRARY): $(CUDA_OBJECTS)
+	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
+
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: CPPFLAGS += -DDMSQ_CFLAGS='"$(CFLAGS)"'
 
@@ -149,14 +185,14 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call library,$(f))))
 
-$(patsubst %,$(BUILD)/bin/%,$(STAGES)): $(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SHARED) $(LIBRARIES)
+$(patsubst %,$(BUILD)/bin/%,$(STAGES)): $(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SHARED) $(CUDA_LIBRARY) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(call LINK)
+	$(call LINK,$(CUDA_LIBS))
 
 $(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUILD)/stages/all.o $(STAGE_OBJECTS) $(SHARED) \
-    $(LIBRARIES)
+    $(CUDA_LIBRARY) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(call LINK)
+	$(call LINK,$(CUDA_LIBS))
 
 # --- computing ---------------------------------------------------------------------------------------
 # The planner writes the rules of the experiments. They are read in when a goal is not one of this file's own,
@@ -172,7 +208,7 @@ endif
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all test check-slow bench ledger ledger-rebuild report gallery reference-% help clean build/% FORCE
+OWN_GOALS := all test check-slow check-gpu bench ledger ledger-rebuild report gallery reference-% help clean build/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -227,8 +263,41 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call libraries,$(1) $(DEPENDS_$
 	$$(call LINK,-lcmocka)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
-$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(LIBRARIES)
-	$(call LINK,-lcmocka)
+$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) $(LIBRARIES)
+	$(call LINK,-lcmocka $(CUDA_LIBS))
+
+# The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with the
+# convolutions by their definition in the place of cuDNN. Where there is a C++ compiler.
+CXX          := g++
+EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
+EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
+                $(wildcard tests/cuda/emulate/*.cc)
+CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror \
+                $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
+EMULATE_WITH := -Itests/cuda/emulate $(CPPFLAGS) -DLAYOUT_SITES=256
+ifeq ($(EMULATED),)
+TESTS := $(filter-out $(BUILD)/tests/cuda/%,$(TESTS))
+endif
+$(BUILD)/emulated/%.o: % $(BUILD)/flags Makefile | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
+	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
+$(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
+	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
+$(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
+$(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
+	$(call LINK,-lcmocka -lstdc++)
+# cuDNN itself, as far as it goes without a device.
+ifneq ($(CUDA_MISSING),)
+TESTS := $(filter-out %/test_cudnn,$(TESTS))
+endif
+$(BUILD)/tests/cuda/test_cudnn.o: CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
+$(BUILD)/tests/cuda/test_cudnn.o: tests/cuda/test_cudnn.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	$(call COMPILE,$(CUDA_INCLUDES) $<)
+$(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/layout.o $(BUILD)/cuda/convolution_graph.o \
+    $(call libraries,network base)
+	$(call LINK,-lcmocka $(CUDA_LIBS))
 
 define direction_of
 $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
@@ -245,6 +314,9 @@ test: all $(DIRECTIONS) $(TESTS)
 check-slow: all $(SLOW)
 	@BUILD=$(BUILD) tests/run.sh $(SLOW) $(wildcard tests/*/slow_*.sh)
 
+check-gpu:
+	@tests/gpu/check.sh
+
 clean:
 	rm -rf build
 
@@ -257,6 +329,7 @@ help:
 	@echo "  make all              build the programs (the other targets do, too)     1 min"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check-slow       long comparisons with known results"
+	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
 	@echo "  make bench            speed of the primitives and of the stages"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
@@ -278,7 +351,8 @@ help:
 	@echo "  PROFILE=quick    the same path in seconds or minutes; results/quick/ and figures/quick/; make -n shows what"
 	@echo "                   would run, make -j2 runs independent stages at once"
 	@echo "  SET=\"...\"        parameters: SET=\"train.epochs=100 training.kappa=0.25\" (a stage, or a node of an experiment)"
-	@echo "  BACKEND=cpu      the only one so far"
+	@echo "  BACKEND=cpu      or cuda (convolutions in TF32), cuda-float32, cuda-bf16 (sampling only), where CUDA was found"
+	@echo "  CUDA=no          build without the CUDA backend"
 	@echo "  THREADS=N        worker threads a stage (results do not depend on it; default: all cores)"
 	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
@@ -288,5 +362,5 @@ help:
 	@echo "there is no target '$@'; 'make help' lists them" >&2; exit 2
 
 $(BUILD)/%.d: ;
--include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests $(BUILD)/cuda $(BUILD)/emulated -name '*.d' 2>/dev/null)
 endif

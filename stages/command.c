@@ -21,7 +21,8 @@ static const struct {
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
     [VERSION] = {"version", NULL, "prints the version of the stage"},
-    [BACKEND] = {"backend", "cpu|cuda", "what computes the network; part of the recipe; default: cpu"},
+    [BACKEND] = {"backend", "cpu|cuda|cuda-float32|cuda-bf16",
+                 "what computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; default: cpu"},
 };
 
 static bool has(const struct stage *stage, int option) {
@@ -136,9 +137,11 @@ static enum status set_common(const struct stage *stage, int option, const char 
         return STATUS_OK;
     case BACKEND:
         c->backend = value;
-        return strcmp(value, "cpu") == 0 || strcmp(value, "cuda") == 0
-                   ? STATUS_OK
-                   : error_set(e, STATUS_BAD_INPUT, "--backend = '%.80s': expected cpu or cuda", value);
+        if (strcmp(value, "cpu") == 0 || strcmp(value, "cuda") == 0 || strcmp(value, "cuda-float32") == 0 ||
+            (stage->half_precision && strcmp(value, "cuda-bf16") == 0))
+            return STATUS_OK;
+        return error_set(e, STATUS_BAD_INPUT, "--backend = '%.80s': expected cpu, cuda%s", value,
+                         stage->half_precision ? ", cuda-float32 or cuda-bf16" : " or cuda-float32");
     case HELP:
         print_help(stage);
         c->answered = true;

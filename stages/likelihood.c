@@ -184,6 +184,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
+    m.backend = c->device;
     const char *stage = stage_input_recipe(c, "fields", 0, "stage");
     w.origin = stage && strcmp(stage, "ensemble") == 0 ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
     status = read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);

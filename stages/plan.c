@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cuda/backend.h"
 #include "experiment/plan.h"
 
 static const char usage[] =
@@ -20,7 +21,7 @@ static const char usage[] =
     "\n"
     "  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
     "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
-    "  --backend=cpu\n"
+    "  --backend=cpu|cuda|cuda-float32|cuda-bf16\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
     "                        where things are: experiments, results, figures, build/bin\n";
 
@@ -86,6 +87,7 @@ int main(int argc, char **argv) {
                                     .profile = "paper",
                                     .set = "",
                                     .backend = "cpu",
+                                    .no_cuda = backend_cuda_missing(),
                                     .results = "results",
                                     .figures = "figures",
                                     .programs = "build/bin"}};

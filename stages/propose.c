@@ -152,6 +152,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
+    m.backend = c->device;
     if (direct && m.kind != SCORE_GAUSSIAN)
         status = error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a unet");
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");

@@ -141,6 +141,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
+    m.backend = c->device;
     status = draw(c, &m, e);
     score_model_release(&m);
     return status;
@@ -157,6 +158,7 @@ const struct stage stage_sample = {
     .summary = "configurations from a score model by the reverse process",
     .version = 2,
     .uses_backend = true,
+    .half_precision = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cuda/backend.h"
 #include "stages/command.h"
 #include "stages/history.h"
 #include "store/recipe.h"
@@ -41,6 +42,7 @@ struct stage_state {
     size_t output_count;
     struct npz_writer *writer;
     struct record *record;
+    struct backend *device; /* NULL: the CPU */
     int lock; /* file descriptor, -1 */
 };
 
@@ -129,7 +131,7 @@ static enum status make_recipe(const struct stage *stage, struct stage_state *s,
         position = i > 0 && l->input == s->inputs[i - 1].input ? position + 1 : 0;
         inputs[i] = (struct recipe_input){l->input->name, l->input->many ? position : -1, l->key};
     }
-    s->recipe = recipe_text(stage->name, stage->version, stage->uses_backend ? s->command.backend : NULL,
+    s->recipe = recipe_text(stage->name, stage->version, stage_backend(stage, s->command.backend),
                             s->command.parameters, inputs, s->input_count);
     free(inputs);
     if (s->recipe == NULL) {
@@ -331,6 +333,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         .stage = stage,
         .parameters = s->command.parameters,
         .backend = s->command.backend,
+        .device = s->device,
         .threads = s->command.threads,
         .quiet = s->command.quiet,
         .folder = s->command.output,
@@ -341,6 +344,9 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
     };
     omp_set_num_threads(s->command.threads);
     enum status status = stage->run(&context, e);
+    if (s->device) {
+        stage_note(&context, "device", "%s", s->device->describe(s->device));
+    }
     bool was_interrupted = interrupted != 0; /* also when run() says OK: it may have ended early */
     if (was_interrupted) {
         status = stopped(e);
@@ -370,8 +376,10 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
     if (status != STATUS_OK || s->command.answered) {
         return status;
     }
-    if (strcmp(s->command.backend, "cuda") == 0) {
-        return error_set(e, STATUS_FAILED, "backend 'cuda': this program was built without CUDA; use --backend=cpu");
+    const bool device = strcmp(s->command.backend, "cpu") != 0;
+    if (device && backend_cuda_missing()) {
+        return error_set(e, STATUS_FAILED, "backend '%s': this program was built without CUDA (%s); use --backend=cpu",
+                         s->command.backend, backend_cuda_missing());
     }
     catch_signals();
     if ((status = load_inputs(s, e)) != STATUS_OK || (status = make_recipe(stage, s, e)) != STATUS_OK ||
@@ -385,6 +393,9 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
         if (done && !s->command.quiet) {
             fprintf(stderr, "%s: %s is up to date\n", stage->name, s->final[s->output_count - 1]);
         }
+        return status;
+    }
+    if (device && (status = backend_cuda_open(s->command.backend, &s->device, e)) != STATUS_OK) {
         return status;
     }
     status = start_record(stage, s, e);
@@ -406,6 +417,9 @@ static void release(struct stage_state *s) {
     for (size_t i = 0; i < s->output_count; i++) {
         free(s->partial != NULL ? s->partial[i] : NULL);
         free(s->final != NULL ? s->final[i] : NULL);
+    }
+    if (s->device != NULL) {
+        s->device->close(s->device);
     }
     free(s->inputs);
     free(s->kept);

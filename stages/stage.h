@@ -13,9 +13,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/parameters.h"
+#include "diffusion/backend.h"
 #include "store/npz.h"
 
 struct stage_input {
@@ -29,7 +31,8 @@ struct stage_input {
 struct stage_context {
     const struct stage *stage;
     const struct parameters *parameters;
-    const char *backend;                     /* "cpu" or "cuda" */
+    const char *backend;                     /* "cpu", "cuda", "cuda-float32" or "cuda-bf16" */
+    struct backend *device;                  /* what computes the network (diffusion/backend.h); NULL: the CPU */
     int threads;                             /* worker threads; results never depend on it */
     int quiet;                               /* no progress */
     const char *folder;                      /* output folder; exists; checkpoint.npz may lie here, and is removed at the end */
@@ -44,6 +47,7 @@ struct stage {
     const char *summary; /* one line for --help and make help */
     int version;         /* raised when the bits of the output change for the same recipe */
     bool uses_backend;   /* whether the backend is part of the recipe and --backend an option */
+    bool half_precision; /* whether "cuda-bf16" is for it: forward passes only. The planner takes "cuda" for others. */
     const struct parameter *parameters;
     size_t parameter_count;
     const struct stage_input *inputs;
@@ -54,6 +58,13 @@ struct stage {
     /* Optional: checks that involve several parameters at once, called by the planner too. */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);
 };
+
+/* The backend of a stage in its recipe under the user's BACKEND; NULL: the stage uses none. */
+static inline const char *stage_backend(const struct stage *stage, const char *backend) {
+    if (!stage->uses_backend)
+        return NULL;
+    return strcmp(backend, "cuda-bf16") == 0 && !stage->half_precision ? "cuda" : backend;
+}
 
 /* Number of files given for an input, and the i-th opened and verified (owned by the context).
  * An input that was not given has count 0. */

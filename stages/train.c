@@ -266,7 +266,8 @@ static enum status run(struct stage_context *c, struct error *e) {
                                                                                  : DATASET_NONE;
     struct score_model m = {.kind = parameters_is(p, "network", "toy") ? SCORE_TOY : gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
                             .parameterisation = parameterisation_of(p),
-                            .sigma = parameters_real(p, "sigma")};
+                            .sigma = parameters_real(p, "sigma"),
+                            .backend = c->device};
     const bool validated = stage_input_count(c, "validation") > 0;
     float *fields = NULL, *validation = NULL;
     size_t count = 0, validation_count = 0;

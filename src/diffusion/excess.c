@@ -10,16 +10,29 @@
 #include "base/sum.h"
 #include "diffusion/schedule.h"
 
+/* score_evaluate of any number of configurations, all at one time. */
+static enum status evaluate(struct score_worker *w, size_t capacity, int n, size_t volume, const float *phi,
+                            const double *times, float *out, struct error *e) {
+    enum status status = STATUS_OK;
+    for (size_t at = 0; at < (size_t)n && status == STATUS_OK; at += capacity)
+        status = score_evaluate(w, (size_t)n - at < capacity ? n - (int)at : (int)capacity, phi + at * volume, times + at,
+                                out + at * volume, e);
+    return status;
+}
+
 /* Losses of both models on configurations first .. first+n-1 at one noise level. */
-static enum status losses(struct score_worker *model, struct score_worker *wiener, const float *fields, size_t volume,
-                          size_t first, int n, double time, double s, struct random_key key, size_t level,
+static enum status losses(struct score_worker *model, struct score_worker *wiener, size_t capacity,
+                          const float *fields, size_t volume, size_t first, int n, double time, double s, struct random_key key, size_t level,
                           double *model_loss, double *wiener_loss, struct error *e) {
-    const size_t room = SCORE_BATCH * volume;
+    const size_t room = (size_t)n * volume;
     float *phi = malloc(3 * room * sizeof *phi);
-    if (!phi)
+    double *times = malloc((size_t)n * sizeof *times);
+    if (!phi || !times) {
+        free(phi);
+        free(times);
         return error_set(e, STATUS_FAILED, "out of memory for the excess loss");
+    }
     float *z = phi + room, *out = phi + 2 * room;
-    double times[SCORE_BATCH];
     for (int b = 0; b < n; b++) {
         times[b] = time;
         random_normal_float(key, first + (size_t)b, level, z + (size_t)b * volume, volume);
@@ -29,7 +42,7 @@ static enum status losses(struct score_worker *model, struct score_worker *wiene
     }
     enum status status = STATUS_OK;
     for (int which = 0; which < 2 && status == STATUS_OK; which++) {
-        status = score_evaluate(which ? wiener : model, n, phi, times, out, e);
+        status = evaluate(which ? wiener : model, which ? SCORE_BATCH : capacity, n, volume, phi, times, out, e);
         for (int b = 0; b < n; b++) {
             double sum = 0;
             for (size_t i = (size_t)b * volume; i < (size_t)(b + 1) * volume; i++)
@@ -38,6 +51,7 @@ static enum status losses(struct score_worker *model, struct score_worker *wiene
         }
     }
     free(phi);
+    free(times);
     return status;
 }
 
@@ -59,7 +73,9 @@ static enum status measure(struct score *model, struct score *wiener, const stru
     struct score_worker **workers = calloc(2 * (size_t)threads, sizeof *workers);
     double *series = calloc(2 * count, sizeof *series);
     enum status status = workers && series ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for the excess loss");
-    for (int i = 0; i < threads && status == STATUS_OK; i++) {
+    const size_t capacity = score_capacity(model);
+    const int team = score_workers(model, threads);
+    for (int i = 0; i < team && status == STATUS_OK; i++) {
         status = score_worker_new(model, &workers[2 * i], e);
         if (status == STATUS_OK)
             status = score_worker_new(wiener, &workers[2 * i + 1], e);
@@ -70,12 +86,12 @@ static enum status measure(struct score *model, struct score *wiener, const stru
         const double s = function_exp(low + (high - low) * (double)k / (double)(x->levels - 1));
         const double time = schedule_time(m->sigma, s);
         x->sigma[k] = s;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-        for (size_t first = 0; first < count; first += SCORE_BATCH) {
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
+        for (size_t first = 0; first < count; first += capacity) {
             struct score_worker **mine = workers + 2 * omp_get_thread_num();
             struct error own;
-            const int n = count - first < SCORE_BATCH ? (int)(count - first) : SCORE_BATCH;
-            if (losses(mine[0], mine[1], fields, m->volume, first, n, time, s, key, k, series, series + count, &own) !=
+            const int n = (int)(count - first < capacity ? count - first : capacity);
+            if (losses(mine[0], mine[1], capacity, fields, m->volume, first, n, time, s, key, k, series, series + count, &own) !=
                 STATUS_OK)
 #pragma omp critical(excess_error)
             {

@@ -29,7 +29,7 @@ struct job {
     int stop;
 };
 
-/* The places of a micro-batch. Each holds one integration; where one is done, the next configuration moves in. */
+/* The places of a batch. Each holds one integration; where one is done, the next configuration moves in. */
 struct place {
     bool busy;
     size_t item;
@@ -40,10 +40,13 @@ struct place {
 
 struct worker {
     struct score_worker *score;
-    struct place places[SCORE_BATCH];
-    float *phi, *out, *probe, *product; /* SCORE_BATCH x V */
+    size_t capacity;
+    struct place *places, **busy;       /* capacity; those at work */
+    double *t;                          /* capacity: their times */
+    uint64_t *number;                   /* capacity: their configurations, for probes made on a device */
+    float *phi, *out, *probe, *product; /* capacity x V */
     double *derivative, *terms;         /* V + quadratures; V or probes, whichever is more */
-    double *traces;                     /* SCORE_BATCH x quadratures */
+    double *traces;                     /* capacity x quadratures */
     double *transform;                  /* workspace of the control variate's Fourier transform, or NULL */
 };
 
@@ -89,7 +92,7 @@ static enum status move_in(const struct job *j, struct worker *w, struct place *
                 return error_set(e, STATUS_BAD_INPUT, "configuration %zu is not finite", j->first + item);
         }
     }
-    if (j->settings->divergence == FLOW_PROBES)
+    if (place->probes)
         draw_probes(j, item, place->probes);
     for (size_t p = 0; j->fourier && p < j->quadratures; p++) {
         for (size_t i = 0; i < V; i++)
@@ -166,6 +169,12 @@ static double control(const struct score_model *m, double s, const double *power
 static enum status find_traces(const struct job *j, struct worker *w, int n, struct place *const *busy,
                                const double *t, struct error *e) {
     const struct score_model *m = j->model;
+    if (w->number) {
+        for (int b = 0; b < n; b++)
+            w->number[b] = j->first + busy[b]->item;
+        return score_traces(w->score, (size_t)n, j->probe, w->number,
+                            j->settings->divergence == FLOW_PROBES ? j->quadratures : 0, j->settings->signs, w->traces, e);
+    }
     const size_t V = m->volume, q = j->quadratures, room = (size_t)n * V;
     enum status status = STATUS_OK;
     for (int b = 0; b < n && j->settings->divergence == FLOW_CLOSED; b++)
@@ -219,7 +228,7 @@ static enum status advance(struct job *j, struct worker *w, int n, struct place 
     const struct score_model *m = j->model;
     const size_t V = m->volume, q = j->quadratures;
     const bool logarithmic = j->settings->method != RUNGE_KUTTA_DOPRI5;
-    double t[SCORE_BATCH];
+    double *t = w->t;
     for (int b = 0; b < n; b++) {
         const double x = runge_kutta_point(busy[b]->solver), *y = runge_kutta_at(busy[b]->solver);
         t[b] = logarithmic ? schedule_time(m->sigma, function_exp(x)) : x;
@@ -259,9 +268,9 @@ static size_t take(struct job *j) {
 static enum status work(struct job *j, struct worker *w, size_t *at, struct error *e) {
     enum status status = STATUS_OK;
     for (;;) {
-        struct place *busy[SCORE_BATCH];
+        struct place **busy = w->busy;
         int n = 0, stop;
-        for (int b = 0; b < SCORE_BATCH && status == STATUS_OK; b++) {
+        for (size_t b = 0; b < w->capacity && status == STATUS_OK; b++) {
             struct place *place = &w->places[b];
             if (!place->busy) {
                 *at = take(j);
@@ -281,37 +290,50 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
 
 static void worker_release(struct worker *w) {
     score_worker_free(w->score);
-    for (int b = 0; b < SCORE_BATCH; b++)
+    for (size_t b = 0; w->places && b < w->capacity; b++)
         runge_kutta_free(w->places[b].solver);
-    free(w->places[0].probes);
-    free(w->places[0].power);
+    if (w->places) {
+        free(w->places[0].probes);
+        free(w->places[0].power);
+    }
     free(w->transform);
+    free(w->places);
+    free(w->busy);
+    free(w->t);
+    free(w->number);
     free(w->phi);
     free(w->derivative);
 }
 
 static enum status worker_prepare(const struct job *j, struct score *score, struct worker *w, struct error *e) {
-    const size_t V = j->model->volume, q = j->quadratures, room = SCORE_BATCH * V;
-    const size_t probes = j->settings->divergence == FLOW_PROBES ? q : 0;
-    bool complete = true;
-    for (int b = 0; b < SCORE_BATCH; b++) {
+    const size_t V = j->model->volume, q = j->quadratures, capacity = score_capacity(score), room = capacity * V;
+    const bool remote = score_on_device(score) && !j->fourier; /* which makes its probes itself, if nothing else needs them */
+    const size_t probes = j->settings->divergence == FLOW_PROBES && !remote ? q : 0;
+    w->capacity = capacity;
+    w->places = calloc(capacity, sizeof *w->places);
+    w->busy = calloc(capacity, sizeof *w->busy);
+    w->t = calloc(capacity, sizeof *w->t);
+    w->number = remote ? calloc(capacity, sizeof *w->number) : NULL;
+    bool complete = w->places && w->busy && w->t && (w->number || !remote);
+    for (size_t b = 0; b < capacity && complete; b++) {
         w->places[b].solver = runge_kutta_new(j->settings->method, V, q);
         complete = complete && w->places[b].solver;
     }
     w->phi = malloc(4 * room * sizeof *w->phi);
-    w->places[0].probes = malloc((room * probes + 1) * sizeof *w->phi);
-    w->derivative = malloc((2 * V + (2 + SCORE_BATCH) * q) * sizeof *w->derivative);
-    if (j->fourier) {
-        w->places[0].power = malloc((room * probes + 1) * sizeof *w->transform);
+    if (complete && probes)
+        complete = (w->places[0].probes = malloc(room * probes * sizeof *w->phi)) != NULL;
+    if (complete && j->fourier) {
+        w->places[0].power = malloc(room * probes * sizeof *w->transform);
         w->transform = malloc(fourier_workspace(j->fourier) * sizeof *w->transform);
-        complete = complete && w->places[0].power && w->transform;
+        complete = w->places[0].power && w->transform;
     }
-    if (!complete || !w->phi || !w->places[0].probes || !w->derivative)
+    w->derivative = malloc((2 * V + (2 + capacity) * q) * sizeof *w->derivative);
+    if (!complete || !w->phi || !w->derivative)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     w->out = w->phi + room;
     w->probe = w->phi + 2 * room;
     w->product = w->phi + 3 * room;
-    for (size_t b = 1; b < SCORE_BATCH; b++) {
+    for (size_t b = 1; b < capacity && probes; b++) {
         w->places[b].probes = w->places[0].probes + b * probes * V;
         w->places[b].power = j->fourier ? w->places[0].power + b * probes * V : NULL;
     }
@@ -386,7 +408,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
         status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
     if (status == STATUS_OK)
-        status = run(j, score, workers, threads, e);
+        status = run(j, score, workers, score_workers(score, threads), e);
     for (int i = 0; i < threads; i++)
         worker_release(&workers[i]);
     free(workers);

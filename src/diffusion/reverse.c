@@ -84,17 +84,20 @@ static void colour(const struct plan *p, struct worker *w, double s, double next
         z[i] = (float)w->fine[i];
 }
 
+/* D of the step from grid point i. */
+static double step_variance(const struct plan *p, size_t i) {
+    const double s = p->s[i], next = i + 1 == p->steps ? 0.0 : p->s[i + 1];
+    if (p->settings->log_grid)
+        return s * s - next * next;
+    return schedule_g2(p->model->sigma, p->t[i]) * (1.0 - p->settings->t_end) / (double)(p->steps - 1);
+}
+
 /* One step of n configurations from grid point i; `first` is the number of the first of them. */
 static void step(const struct plan *p, struct worker *w, size_t i, size_t first, int n) {
     const struct score_model *m = p->model;
     const size_t volume = m->volume;
     const bool last = i + 1 == p->steps;
-    const double s = p->s[i], next = last ? 0.0 : p->s[i + 1];
-    double variance; /* D of the step */
-    if (p->settings->log_grid)
-        variance = s * s - next * next;
-    else
-        variance = schedule_g2(m->sigma, p->t[i]) * (1.0 - p->settings->t_end) / (double)(p->steps - 1);
+    const double s = p->s[i], next = last ? 0.0 : p->s[i + 1], variance = step_variance(p, i);
     const bool ancestral = p->settings->method == REVERSE_ANCESTRAL;
     for (int b = 0; b < n; b++) {
         const size_t at = (size_t)b * volume;
@@ -252,6 +255,97 @@ static enum status run(const struct plan *p, struct score *score, struct worker 
     return status;
 }
 
+/* --- a device ------------------------------------------------------------------------------------ */
+
+/* Whether a snapshot is due at this point of the grid. */
+static bool snapshot_due(const struct plan *p, size_t step) {
+    for (size_t k = 0; k < p->settings->snapshot_count; k++)
+        if (p->snapshot_step[k] == step)
+            return true;
+    return false;
+}
+
+/* What a step does, as for the CPU in step(). */
+static struct backend_move move_of(const struct plan *p, size_t i) {
+    const bool last = i + 1 == p->steps, ancestral = p->settings->method == REVERSE_ANCESTRAL;
+    const double variance = step_variance(p, i), next = last ? 0.0 : p->s[i + 1];
+    return (struct backend_move){.drift = (float)(variance / p->s[i]),
+                                 .amplitude = ancestral ? 1.0f : last ? 0.0f : (float)sqrt(variance),
+                                 .coloured = ancestral,
+                                 .next = next};
+}
+
+/* Configurations first .. first+n-1, which have one batch of the device, from the prior to the end. */
+static enum status remote_batch(const struct plan *p, struct backend_sampler *sampler, size_t first, size_t n,
+                                float *field, float *snapshots, const volatile sig_atomic_t *interrupted,
+                                struct error *e) {
+    enum { STRETCH = 64 }; /* steps between two looks at *interrupted */
+    struct backend *device = p->model->backend;
+    const bool kept = snapshots && first < p->settings->snapshot_configurations;
+    enum status status = device->sampler_start(sampler, first, e);
+    for (size_t i = 0; i < p->steps && status == STATUS_OK;) {
+        if (kept && snapshot_due(p, i)) {
+            status = device->sampler_fetch(sampler, n, field, e);
+            if (status == STATUS_OK)
+                take_snapshots(p, i, first, (int)n, field, snapshots);
+        }
+        size_t stretch = 1;
+        while (i + stretch < p->steps && stretch < STRETCH && !(kept && snapshot_due(p, i + stretch)))
+            stretch++;
+        if (status == STATUS_OK)
+            status = device->sampler_steps(sampler, stretch, e);
+        i += stretch;
+        if (status == STATUS_OK && *interrupted)
+            status = error_set(e, STATUS_FAILED, "interrupted while sampling");
+    }
+    if (status == STATUS_OK)
+        status = device->sampler_fetch(sampler, n, field, e);
+    if (status == STATUS_OK && kept)
+        take_snapshots(p, p->steps, first, (int)n, field, snapshots);
+    return status;
+}
+
+static enum status remote_run(const struct plan *p, size_t first, size_t count, float *phi, float *snapshots,
+                              const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
+    const struct score_model *m = p->model;
+    struct backend *device = m->backend;
+    const size_t capacity = device->capacity(m), volume = m->volume;
+    struct backend_frame *frames = calloc(p->steps, sizeof *frames);
+    struct backend_move *moves = calloc(p->steps, sizeof *moves);
+    struct backend_sampler *sampler = NULL;
+    float *field = malloc(capacity * volume * sizeof *field);
+    enum status status =
+        frames && moves && field ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a sampler");
+    for (size_t i = 0; i < p->steps && status == STATUS_OK; i++) {
+        frames[i] = score_frame(m, p->t[i]);
+        moves[i] = move_of(p, i);
+    }
+    if (status == STATUS_OK)
+        status = device->sampler_new(device, m, frames, moves, p->steps, p->prior, p->noise,
+                                     (float)schedule_noise(m->sigma, 1.0), &sampler, e);
+    /* Batches begin at multiples of the capacity, so that a configuration has its place whatever the split. */
+    for (size_t at = first, n; at < first + count && status == STATUS_OK; at += n) {
+        const size_t begin = at - at % capacity, skip = at - begin;
+        n = first + count - at < capacity - skip ? first + count - at : capacity - skip;
+        status = remote_batch(p, sampler, begin, skip + n, field, snapshots, interrupted, e);
+        for (size_t i = 0; i < n * volume && status == STATUS_OK; i++) {
+            const float x = field[skip * volume + i];
+            if (!isfinite(x))
+                status = error_set(e, STATUS_FAILED, "configuration %zu is not finite: the sampler diverged",
+                                   at + i / volume);
+            phi[(at - first) * volume + i] = (float)((double)x / m->factor + m->offset);
+        }
+        if (progress && status == STATUS_OK)
+            progress_update(progress, at + n - first, NULL);
+    }
+    if (sampler)
+        device->sampler_free(sampler);
+    free(frames);
+    free(moves);
+    free(field);
+    return status;
+}
+
 enum status reverse_run(const struct score_model *model, const struct reverse_settings *settings, size_t first,
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
@@ -266,9 +360,12 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     enum status status = workers ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a sampler");
     if (status == STATUS_OK) {
         status = plan_make(&plan, model, settings, e);
-        if (status == STATUS_OK)
+        const bool remote = model->backend && model->kind == SCORE_UNET;
+        if (status == STATUS_OK && remote)
+            status = remote_run(&plan, first, count, phi, snapshots, interrupted, progress, e);
+        else if (status == STATUS_OK)
             status = score_new(model, &score, e);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && !remote)
             status = run(&plan, score, workers, first, count, threads, phi, snapshots, interrupted, progress, e);
         plan_release(&plan);
     }

@@ -15,17 +15,16 @@ struct score {
     struct unet_cpu *network; /* unet */
     struct mlp *toy;          /* toy */
     struct fourier *fourier;  /* gaussian, and the wiener parameterisation */
+    struct backend *backend;  /* unet on a device, which then sees to everything */
+    struct backend_network *remote;
 };
 
 struct score_worker {
     struct score *score;
     struct unet_cpu_workspace *network;
     struct mlp_workspace *toy;
-    float *field;                      /* SCORE_BATCH x volume: what goes into the network or out of it */
-    float input[SCORE_BATCH];          /* factor of phi at the network's input */
-    float output[SCORE_BATCH];         /* factor of F */
-    float skip[SCORE_BATCH];           /* factor of phi that is added */
-    double noise[SCORE_BATCH];         /* s(t) */
+    float *field;                      /* capacity x volume: what goes into the network or out of it */
+    struct backend_frame *frame;       /* capacity: what surrounds the network */
     double *gain, *fine, *workspace;   /* volume, volume, fourier's */
 };
 
@@ -36,7 +35,10 @@ enum status score_new(const struct score_model *model, struct score **score, str
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = model;
     enum status status = STATUS_OK;
-    if (model->kind == SCORE_UNET) {
+    if (model->kind == SCORE_UNET && model->backend) {
+        s->backend = model->backend;
+        status = s->backend->network_new(s->backend, model, &s->remote, e);
+    } else if (model->kind == SCORE_UNET) {
         status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);
         if (status == STATUS_OK)
             status = unet_cpu_set_weights(s->network, model->weights, e);
@@ -45,7 +47,7 @@ enum status score_new(const struct score_model *model, struct score **score, str
         if (status == STATUS_OK)
             mlp_set_weights(s->toy, model->weights);
     }
-    if (status == STATUS_OK && (model->kind == SCORE_GAUSSIAN || model->parameterisation == SCORE_WIENER))
+    if (status == STATUS_OK && !s->backend && (model->kind == SCORE_GAUSSIAN || model->parameterisation == SCORE_WIENER))
         status = fourier_new(model->extents, model->dimensions, &s->fourier, e);
     if (status != STATUS_OK) {
         score_free(s);
@@ -58,13 +60,29 @@ enum status score_new(const struct score_model *model, struct score **score, str
 void score_free(struct score *s) {
     if (!s)
         return;
+    if (s->backend)
+        s->backend->network_free(s->remote);
     unet_cpu_free(s->network);
     mlp_free(s->toy);
     fourier_free(s->fourier);
     free(s);
 }
 
+bool score_on_device(const struct score *s) {
+    return s->backend != NULL;
+}
+
+size_t score_capacity(const struct score *s) {
+    return s->backend ? s->backend->capacity(s->model) : SCORE_BATCH;
+}
+
+int score_workers(const struct score *s, int threads) {
+    return s->backend ? 1 : threads;
+}
+
 enum status score_set_weights(struct score *s, const float *weights, struct error *e) {
+    if (s->backend)
+        return s->backend->set_weights(s->remote, weights, e);
     if (!s->toy)
         return unet_cpu_set_weights(s->network, weights, e);
     mlp_set_weights(s->toy, weights);
@@ -78,8 +96,10 @@ enum status score_worker_new(struct score *s, struct score_worker **worker, stru
         return error_set(e, STATUS_FAILED, "out of memory for a worker");
     w->score = s;
     const size_t volume = s->model->volume;
-    w->field = malloc(SCORE_BATCH * volume * sizeof *w->field);
-    bool complete = w->field;
+    const size_t capacity = score_capacity(s);
+    w->field = malloc(capacity * volume * sizeof *w->field);
+    w->frame = calloc(capacity, sizeof *w->frame);
+    bool complete = w->field && w->frame;
     if (s->fourier) {
         w->gain = malloc(volume * sizeof *w->gain);
         w->fine = malloc(volume * sizeof *w->fine);
@@ -105,6 +125,7 @@ void score_worker_free(struct score_worker *w) {
     unet_cpu_workspace_free(w->network);
     mlp_workspace_free(w->toy);
     free(w->field);
+    free(w->frame);
     free(w->gain);
     free(w->fine);
     free(w->workspace);
@@ -128,25 +149,20 @@ static enum status backward(struct score_worker *w, int n, const float *g, float
     return STATUS_OK;
 }
 
-/* The factors around the network for configuration b at noise s. */
-static void set_factors(struct score_worker *w, int b, double s) {
-    const struct score_model *m = w->score->model;
-    w->noise[b] = s;
-    if (m->parameterisation == SCORE_PUBLISHED) {
-        w->input[b] = 1;
-        w->output[b] = 1;
-        w->skip[b] = 0;
-        return;
-    }
+struct backend_frame score_frame(const struct score_model *m, double t) {
+    const double s = schedule_noise(m->sigma, t);
+    if (m->parameterisation == SCORE_PUBLISHED)
+        return (struct backend_frame){.label = (float)t, .input = 1, .output = 1, .skip = 0, .noise = s};
     const double total = m->variance + s * s;
-    w->input[b] = (float)(1.0 / sqrt(total));
+    struct backend_frame f = {.label = (float)(0.25 * function_log(s)), .input = (float)(1.0 / sqrt(total)), .noise = s};
     if (m->parameterisation == SCORE_WIENER) {
-        w->output[b] = (float)(s * sqrt(m->variance) / total);
-        w->skip[b] = 0; /* add_wiener sees to it */
+        f.output = (float)(s * sqrt(m->variance) / total);
+        f.skip = 0; /* add_wiener sees to it */
     } else {
-        w->output[b] = (float)sqrt(m->variance / total);
-        w->skip[b] = (float)(-s / total);
+        f.output = (float)sqrt(m->variance / total);
+        f.skip = (float)(-s / total);
     }
+    return f;
 }
 
 static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {
@@ -174,19 +190,20 @@ static void add_wiener(struct score_worker *w, double s, const float *phi, float
 static void add_wiener_all(struct score_worker *w, int n, const float *phi, float *out) {
     const size_t volume = w->score->model->volume;
     for (int b = 0; b < n; b++)
-        add_wiener(w, w->noise[b], phi + (size_t)b * volume, out + (size_t)b * volume);
+        add_wiener(w, w->frame[b].noise, phi + (size_t)b * volume, out + (size_t)b * volume);
 }
 
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
                            struct error *e) {
     const struct score_model *m = w->score->model;
     const size_t volume = m->volume;
+    for (int b = 0; b < n; b++)
+        w->frame[b] = score_frame(m, t[b]);
+    if (w->score->backend)
+        return w->score->backend->evaluate(w->score->remote, (size_t)n, phi, w->frame, out, e);
     float labels[SCORE_BATCH] = {0};
-    for (int b = 0; b < n; b++) {
-        const double s = schedule_noise(m->sigma, t[b]);
-        set_factors(w, b, s);
-        labels[b] = m->parameterisation == SCORE_PUBLISHED ? (float)t[b] : (float)(0.25 * function_log(s));
-    }
+    for (int b = 0; b < n; b++)
+        labels[b] = w->frame[b].label;
     if (m->kind == SCORE_GAUSSIAN) {
         memset(out, 0, (size_t)n * volume * sizeof *out);
         add_wiener_all(w, n, phi, out);
@@ -195,10 +212,10 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
     if (m->parameterisation == SCORE_PUBLISHED)
         return forward(w, n, phi, labels, out, e);
     for (int b = 0; b < n; b++)
-        scale(volume, w->input[b], phi + (size_t)b * volume, w->field + (size_t)b * volume);
+        scale(volume, w->frame[b].input, phi + (size_t)b * volume, w->field + (size_t)b * volume);
     enum status status = forward(w, n, w->field, labels, out, e);
     for (int b = 0; b < n; b++)
-        combine(volume, w->skip[b], phi + (size_t)b * volume, w->output[b], out + (size_t)b * volume);
+        combine(volume, w->frame[b].skip, phi + (size_t)b * volume, w->frame[b].output, out + (size_t)b * volume);
     if (m->parameterisation == SCORE_WIENER)
         add_wiener_all(w, n, phi, out);
     return status;
@@ -207,16 +224,18 @@ enum status score_evaluate(struct score_worker *w, int n, const float *phi, cons
 enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e) {
     const struct score_model *m = w->score->model;
     const size_t volume = m->volume;
+    if (w->score->backend)
+        return w->score->backend->vjp(w->score->remote, (size_t)n, probe, out, e);
     if (m->kind == SCORE_GAUSSIAN) {
         memset(out, 0, (size_t)n * volume * sizeof *out);
         add_wiener_all(w, n, probe, out);
         return STATUS_OK;
     }
     for (int b = 0; b < n; b++)
-        scale(volume, w->output[b], probe + (size_t)b * volume, w->field + (size_t)b * volume);
+        scale(volume, w->frame[b].output, probe + (size_t)b * volume, w->field + (size_t)b * volume);
     enum status status = backward(w, n, w->field, out, NULL, e);
     for (int b = 0; b < n; b++)
-        combine(volume, w->skip[b], probe + (size_t)b * volume, w->input[b], out + (size_t)b * volume);
+        combine(volume, w->frame[b].skip, probe + (size_t)b * volume, w->frame[b].input, out + (size_t)b * volume);
     if (m->parameterisation == SCORE_WIENER)
         add_wiener_all(w, n, probe, out);
     return status;
@@ -225,8 +244,13 @@ enum status score_vjp(struct score_worker *w, int n, const float *probe, float *
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e) {
     const size_t volume = w->score->model->volume;
     for (int b = 0; b < n; b++)
-        scale(volume, w->output[b], g + (size_t)b * volume, w->field + (size_t)b * volume);
+        scale(volume, w->frame[b].output, g + (size_t)b * volume, w->field + (size_t)b * volume);
     return backward(w, n, w->field, NULL, packed, e);
+}
+
+enum status score_traces(struct score_worker *w, size_t n, struct random_key key, const uint64_t *configuration,
+                         size_t probes, bool signs, double *traces, struct error *e) {
+    return w->score->backend->traces(w->score->remote, n, key, configuration, probes, signs, traces, e);
 }
 
 size_t score_gradient_size(const struct score *s) {

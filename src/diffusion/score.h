@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "diffusion/backend.h"
 #include "network/mlp.h"
 #include "network/unet.h"
 #include "store/npz.h"
@@ -56,6 +57,7 @@ struct score_model {
     struct mlp_shape toy;    /* toy only */
     float *weights, *frequencies; /* of a network */
     size_t weight_count;
+    struct backend *backend; /* what computes the network; NULL: the CPU. Not the model's own, nor part of its files */
 };
 
 /* Adds copies of the model's arrays to an artifact, and reads them back. */
@@ -74,13 +76,26 @@ enum status score_set_weights(struct score *s, const float *weights, struct erro
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);
 void score_worker_free(struct score_worker *w);
 
-/* out[n x V] = s(t) score(phi[n x V], t[n]), n <= SCORE_BATCH. */
+/* Configurations that a worker takes at once (SCORE_BATCH on the CPU), and how many workers to have for this many
+ * threads (a device wants one). */
+size_t score_capacity(const struct score *s);
+int score_workers(const struct score *s, int threads);
+
+/* What surrounds the network at time t. */
+struct backend_frame score_frame(const struct score_model *m, double t);
+
+/* out[n x V] = s(t) score(phi[n x V], t[n]), n <= score_capacity. */
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
                            struct error *e);
 /* After score_evaluate with the same n: out = J^T probe, J the Jacobian of s(t) score. Repeatable. */
 enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e);
-/* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (networks only). */
+/* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (networks on the CPU only; a device
+ * trains by itself). */
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
+/* After score_evaluate, on a device only: v.J^T v for probes v made there (backend.h). */
+enum status score_traces(struct score_worker *w, size_t n, struct random_key key, const uint64_t *configuration,
+                         size_t probes, bool signs, double *traces, struct error *e);
+bool score_on_device(const struct score *s);
 size_t score_gradient_size(const struct score *s);
 enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e);
 

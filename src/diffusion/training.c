@@ -38,6 +38,12 @@ struct training {
     float *gradient;
     float *room;             /* a thread: fields, noise and score of a micro-batch */
     struct random_key shuffle, time, noise, sign;
+    /* on a device: an epoch's places, the frames around the network and the losses, all in the order of the epoch */
+    struct backend_training *remote;
+    struct backend_place *places;
+    struct backend_frame *frames;
+    struct backend_step *steps;
+    double *losses;
 };
 
 static void *need(size_t count, size_t size, bool *complete) {
@@ -69,14 +75,15 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->count = count;
     t->settings = *settings;
     t->threads = threads;
-    enum status status = score_new(model, &t->score, e);
+    struct backend *device = model->backend;
+    enum status status = device ? STATUS_OK : score_new(model, &t->score, e);
     if (status != STATUS_OK) {
         training_free(t);
         return status;
     }
     const size_t weights = model->weight_count, batch = (size_t)settings->batch;
     bool complete = true;
-    t->micro_batches = (batch + SCORE_BATCH - 1) / SCORE_BATCH;
+    t->micro_batches = device ? 0 : (batch + SCORE_BATCH - 1) / SCORE_BATCH;
     t->workers = need((size_t)threads, sizeof *t->workers, &complete);
     t->weights = need(weights, sizeof *t->weights, &complete);
     t->first_moment = need(weights, sizeof *t->first_moment, &complete);
@@ -90,7 +97,13 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
     t->epoch_loss = need(batches(t), sizeof *t->epoch_loss, &complete);
     t->packed = need(t->micro_batches, sizeof *t->packed, &complete);
-    t->room = need((size_t)threads * 3 * SCORE_BATCH * model->volume, sizeof *t->room, &complete);
+    t->room = need(device ? 0 : (size_t)threads * 3 * SCORE_BATCH * model->volume, sizeof *t->room, &complete);
+    if (device) {
+        t->places = need(batches(t) * batch, sizeof *t->places, &complete);
+        t->frames = need(batches(t) * batch, sizeof *t->frames, &complete);
+        t->losses = need(batches(t) * batch, sizeof *t->losses, &complete);
+        t->steps = need(batches(t), sizeof *t->steps, &complete);
+    }
     if (complete)
         for (size_t i = 0; i < t->micro_batches; i++)
             t->packed[i] = need(score_gradient_size(t->score), sizeof *t->packed[i], &complete);
@@ -98,8 +111,10 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
         training_free(t);
         return error_set(e, STATUS_FAILED, "out of memory for training");
     }
-    for (int i = 0; i < threads && status == STATUS_OK; i++)
+    for (int i = 0; i < threads && status == STATUS_OK && !device; i++)
         status = score_worker_new(t->score, &t->workers[i], e);
+    if (device)
+        status = device->training_new(device, model, fields, count, batch, batches(t), &t->remote, e);
     if (status != STATUS_OK) {
         training_free(t);
         return status;
@@ -123,8 +138,11 @@ void training_free(struct training *t) {
     for (size_t i = 0; t->packed && i < t->micro_batches; i++)
         free(t->packed[i]);
     score_free(t->score);
-    void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average, t->loss, t->took,
-                     t->kept,    t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room};
+    if (t->remote)
+        t->model->backend->training_free(t->remote);
+    void *owned[] = {t->workers, t->weights,    t->first_moment, t->second_moment, t->average,  t->loss, t->took, t->kept,
+                     t->order,   t->batch_loss, t->epoch_loss,   t->packed,        t->gradient, t->room,
+                     t->places,  t->frames,     t->losses,       t->steps};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(t);
@@ -141,6 +159,15 @@ static double draw_time(const struct training *t, size_t place) {
     return schedule_time(sigma, function_exp(low + u * (high - low)));
 }
 
+/* Z2 augmentation: the sign of the configuration at this place of the epoch. */
+static float draw_sign(const struct training *t, size_t place) {
+    if (!t->settings.flip)
+        return 1;
+    uint32_t word[4];
+    random_block(t->sign, place, (uint64_t)t->epoch, 0, word);
+    return word[0] & 1 ? -1.0f : 1.0f;
+}
+
 /* One micro-batch: perturbs, evaluates, and leaves the gradient of the batch's mean loss in `packed`. */
 static enum status micro_batch(struct training *t, struct score_worker *worker, size_t first, int n, size_t batch,
                                float *packed, double *loss, struct error *e) {
@@ -153,12 +180,7 @@ static enum status micro_batch(struct training *t, struct score_worker *worker, 
         const float *phi0 = t->fields + (size_t)t->order[place] * volume;
         time[b] = draw_time(t, place);
         const float s = (float)schedule_noise(t->model->sigma, time[b]);
-        float sign = 1;
-        if (t->settings.flip) {
-            uint32_t word[4];
-            random_block(t->sign, place, (uint64_t)t->epoch, 0, word);
-            sign = word[0] & 1 ? -1.0f : 1.0f;
-        }
+        const float sign = draw_sign(t, place);
         float *zb = z + (size_t)b * volume, *phib = phi + (size_t)b * volume;
         random_normal_float(t->noise, place, (uint64_t)t->epoch, zb, volume);
         for (size_t i = 0; i < volume; i++)
@@ -252,7 +274,51 @@ static void update(struct training *t) {
     }
 }
 
+/* --- a device ------------------------------------------------------------------------------------ */
+
+/* `count` steps from the batch at `first` of the epoch's order, on the device. Where the last batch is smaller its
+ * places are filled up with empty ones. */
+static enum status remote_steps(struct training *t, size_t first, size_t count, double *loss, struct error *e) {
+    const size_t batch = (size_t)t->settings.batch;
+    for (size_t k = 0; k < count; k++) {
+        const size_t at = first + k * batch, n = at + batch > t->count ? t->count - at : batch;
+        for (size_t b = 0; b < batch; b++) {
+            const size_t place = b < n ? at + b : at;
+            const double time = draw_time(t, place);
+            t->frames[k * batch + b] = score_frame(t->model, time);
+            t->places[k * batch + b] =
+                (struct backend_place){t->order[place], draw_sign(t, place),
+                                       (float)schedule_noise(t->model->sigma, time), b < n ? 2.0f / (float)n : 0.0f};
+        }
+        const double step_rate = rate(t);
+        t->step++;
+        t->steps[k] = (struct backend_step){adam_scalars(t->step, step_rate, 0.9, 0.999, 1e-8),
+                                            t->settings.ema > 0 ? (float)(1 - decay(t)) : 0.0f};
+    }
+    enum status status = t->model->backend->training_steps(t->remote, count, t->places, t->frames, t->steps, t->noise,
+                                                           first, (uint64_t)t->epoch, t->losses, e);
+    for (size_t k = 0; k < count && status == STATUS_OK; k++) {
+        const size_t at = first + k * batch, n = at + batch > t->count ? t->count - at : batch;
+        loss[k] = sum_tree(t->losses + k * batch, n) / (double)n;
+        if (!isfinite(loss[k]))
+            status = error_set(e, STATUS_FAILED, "the loss is not finite in epoch %" PRId64 ", batch %zu: training diverged",
+                               t->epoch + 1, at / batch + 1);
+    }
+    return status;
+}
+
+/* Weights, moments and average from the device to the host: to be called before t->weights and the others are read. */
+static enum status pull(const struct training *t, struct error *e) {
+    if (!t->remote)
+        return STATUS_OK;
+    return t->model->backend->training_read(t->remote, t->weights, t->first_moment, t->second_moment, t->average, e);
+}
+
+/* --- steps and epochs ---------------------------------------------------------------------------- */
+
 enum status training_step(struct training *t, size_t first, double *loss, struct error *e) {
+    if (t->remote)
+        return remote_steps(t, first, 1, loss, e);
     size_t batch = (size_t)t->settings.batch;
     if (first + batch > t->count)
         batch = t->count - first;
@@ -288,10 +354,16 @@ static const float *result(const struct training *t) {
     return t->settings.ema > 0 ? t->average : t->weights;
 }
 
-static void keep(struct training *t) {
-    for (size_t i = 0; i < t->settings.keep_count; i++)
-        if (t->settings.keep[i] == t->epoch)
-            memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
+static enum status keep(struct training *t, struct error *e) {
+    for (size_t i = 0; i < t->settings.keep_count; i++) {
+        if (t->settings.keep[i] != t->epoch)
+            continue;
+        const enum status status = pull(t, e);
+        if (status != STATUS_OK)
+            return status;
+        memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
+    }
+    return STATUS_OK;
 }
 
 enum status training_run(struct training *t, const char *checkpoint, const char *key,
@@ -303,7 +375,14 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
     while (t->epoch < epochs) {
         const double begun = clock_seconds();
         shuffle(t);
-        for (size_t b = 0; b < count; b++) {
+        if (t->remote) { /* an epoch takes less than a second */
+            enum status status = remote_steps(t, 0, count, t->epoch_loss, e);
+            if (status != STATUS_OK)
+                return status;
+            if (*interrupted)
+                return error_set(e, STATUS_FAILED, "interrupted in epoch %" PRId64 " of %" PRId64, t->epoch + 1, epochs);
+        }
+        for (size_t b = 0; b < count && !t->remote; b++) {
             enum status status = training_step(t, b * (size_t)t->settings.batch, &t->epoch_loss[b], e);
             if (status != STATUS_OK)
                 return status;
@@ -311,7 +390,8 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
                 return error_set(e, STATUS_FAILED, "interrupted in epoch %" PRId64 " of %" PRId64, t->epoch + 1, epochs);
         }
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
-        keep(t);
+        if (keep(t, e) != STATUS_OK)
+            return e->status;
         if (t->timed < (size_t)epochs) /* one that was set back may do more */
             t->took[t->timed++] = clock_seconds() - begun;
         char note[48];
@@ -326,7 +406,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
             cost = last_save - start;
         }
     }
-    return STATUS_OK;
+    return pull(t, e);
 }
 
 int64_t training_epoch(const struct training *t) {
@@ -361,7 +441,9 @@ void training_finish(struct training *t) {
 
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
     struct npz_writer *writer;
-    enum status status = npz_create(path, &writer, e);
+    enum status status = pull(t, e);
+    if (status == STATUS_OK)
+        status = npz_create(path, &writer, e);
     if (status != STATUS_OK)
         return status;
     const size_t n = t->model->weight_count;
@@ -428,7 +510,9 @@ enum status training_restore(struct training *t, const char *path, const char *k
         t->epoch = (int64_t)loss->count;
         t->step = *(const int64_t *)step->data;
         shuffle(t);
-        status = score_set_weights(t->score, t->weights, e);
+        status = t->remote ? t->model->backend->training_write(t->remote, t->weights, t->first_moment, t->second_moment,
+                                                               t->average, e)
+                           : score_set_weights(t->score, t->weights, e);
     }
     free(found);
     npz_free(npz);

@@ -197,7 +197,7 @@ static enum status cook(struct pool *pool, struct node *node, const char *backen
         }
     }
     node->recipe = recipe_text(node->stage->name, node->stage->version,
-                               node->stage->uses_backend ? backend : NULL, node->parameters, inputs, count);
+                               stage_backend(node->stage, backend), node->parameters, inputs, count);
     if (!node->recipe) {
         return pool_exhausted(e);
     }

@@ -14,7 +14,8 @@ struct plan_request {
     const char *experiments;           /* folder of the .ini files; profiles lie in its folder profiles/ */
     const char *profile;               /* "paper": none; NAME: profiles/NAME.ini; or a path that ends in .ini */
     const char *set;                   /* "train.epochs=100 training.kappa=0.25", may be empty */
-    const char *backend;               /* "cpu" */
+    const char *backend;               /* "cpu", "cuda", "cuda-float32" or "cuda-bf16" */
+    const char *no_cuda;               /* why the programs have no CUDA; NULL: they have */
     const char *results, *figures;     /* folders; a profile NAME gets a folder NAME below each */
     const char *programs;              /* folder of the stages' programs, "build/bin" */
 };

@@ -76,8 +76,9 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     }
     bool fine = write_option(plan, out, "output", folder) && write_option(plan, out, "ledger", ledger) &&
                 write_option(plan, out, "key", node->key) && write_option(plan, out, "label", label);
-    if (fine && node->stage->uses_backend && strcmp(plan->backend, "cpu")) {
-        fine = write_option(plan, out, "backend", plan->backend);
+    const char *backend = stage_backend(node->stage, plan->backend);
+    if (fine && backend && strcmp(backend, "cpu")) {
+        fine = write_option(plan, out, "backend", backend);
     }
     fprintf(out, " $(STAGE_OPTIONS)\n");
     return fine;

@@ -5,14 +5,10 @@
 
 #define PIECE ((size_t)16384) /* elements; below two pieces a thread is not worth waking */
 
-struct scalars {
-    float keep_m, add_m, keep_v, add_v, rate, correction, epsilon;
-};
-
 /* Vectorised, sqrtf included, since the build says -fno-math-errno. */
 static void step_piece(float *restrict w, const float *restrict g, float *restrict m, float *restrict v, size_t n,
-                       const struct scalars *s) {
-    const struct scalars k = *s;
+                       const struct adam_scalars *s) {
+    const struct adam_scalars k = *s;
     for (size_t i = 0; i < n; i++) {
         m[i] = k.keep_m * m[i] + k.add_m * g[i];
         v[i] = k.keep_v * v[i] + k.add_v * (g[i] * g[i]);
@@ -29,11 +25,15 @@ static double power(double base, int64_t exponent) {
     return result;
 }
 
+struct adam_scalars adam_scalars(int64_t step, double rate, double beta1, double beta2, double epsilon) {
+    return (struct adam_scalars){(float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
+                                 (float)(rate / (1 - power(beta1, step))), (float)sqrt(1 - power(beta2, step)),
+                                 (float)epsilon};
+}
+
 void adam_step(float *w, const float *g, float *m, float *v, size_t n, int64_t step, double rate, double beta1,
                double beta2, double epsilon) {
-    struct scalars s = {(float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
-                        (float)(rate / (1 - power(beta1, step))), (float)sqrt(1 - power(beta2, step)),
-                        (float)epsilon};
+    const struct adam_scalars s = adam_scalars(step, rate, beta1, beta2, epsilon);
 #pragma omp parallel for schedule(static) if (n > 2 * PIECE)
     for (size_t start = 0; start < n; start += PIECE) {
         size_t count = n - start < PIECE ? n - start : PIECE;

@@ -7,6 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is the same for all elements of a step. */
+struct adam_scalars {
+    float keep_m, add_m, keep_v, add_v, rate, correction, epsilon;
+};
+struct adam_scalars adam_scalars(int64_t step, double rate, double beta1, double beta2, double epsilon);
+
 /* One step, step = 1 for the first, with m and v all zero before it:
  *   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
  *   w <- w - rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)

@@ -182,9 +182,27 @@ static void backends(void **state) {
     struct error e = {0};
     struct plan_request r = request("paper", "");
     r.backend = "cuda";
+    r.no_cuda = "no nvcc was found";
     assert_int_equal(plan_read(&r, &plan, &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message, "BACKEND=cuda: no CUDA backend is built; expected cpu");
+    assert_string_equal(e.message, "BACKEND=cuda: no CUDA backend is built: no nvcc was found; expected cpu");
     plan_free(&plan);
+    r.backend = "gpu";
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_BAD_INPUT);
+    assert_string_equal(e.message, "BACKEND=gpu: expected cpu, cuda, cuda-float32 or cuda-bf16");
+    plan_free(&plan);
+
+    /* Where it is built it is part of the recipes of stages that use one; those that need gradients have none in
+     * bfloat16. */
+    r.no_cuda = NULL;
+    static const char *const names[] = {"cpu", "cuda", "cuda-float32", "cuda-bf16"};
+    static const char *const lines[] = {"backend=cpu\n", "backend=cuda\n", "backend=cuda-float32\n", "backend=cuda\n"};
+    for (int i = 0; i < 4; i++) {
+        r.backend = names[i];
+        assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
+        assert_non_null(strstr(find_node(&plan, "m@kappa=0.1")->recipe, lines[i]));
+        assert_null(strstr(find_node(&plan, "t@kappa=0.1")->recipe, "backend="));
+        plan_free(&plan);
+    }
 }
 
 static void names_are_unique_across_experiments(void **state) {

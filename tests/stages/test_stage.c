@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "cuda/backend.h"
 #include "stages/stage.h"
 #include "store/ledger.h"
 #include "store/recipe.h"
@@ -310,7 +311,7 @@ static void usage(void **state) {
         {"--kappa=0.2 --quiet=yes", "tiny: '--quiet=yes': expected --NAME=VALUE, or --NAME of an option without value"},
         {"--kappa=0.2 --mode=fien", "mode = 'fien': expected one of fine|fail|hang|deaf|forget|slow (did you mean 'fine'?)"},
         {"--kappa=0.2 --threads=0", "tiny: --threads = '0': expected an integer in [1, 1024]\n"},
-        {"--kappa=0.2 --backend=gpu", "tiny: --backend = 'gpu': expected cpu or cuda\n"},
+        {"--kappa=0.2 --backend=gpu", "tiny: --backend = 'gpu': expected cpu, cuda or cuda-float32\n"},
         {"--kappa=0.2 --seed=13", "tiny: command line: seed = '13': expected a lucky number\n"},
         {"--kappa=0.2 --key=12", "tiny: --key = '12': expected 64 lower-case hexadecimal digits\n"},
         {"--kappa=0.2 --output=", "tiny: --output: expected a folder\n"},
@@ -326,8 +327,16 @@ static void usage(void **state) {
         assert_says(cases[i].message);
         assert_false(there("a", "ran"));
     }
-    assert_run("a", "--kappa=0.2 --backend=cuda", 1);
-    assert_says("tiny: backend 'cuda': this program was built without CUDA; use --backend=cpu\n");
+    struct backend *device;
+    struct error e;
+    if (backend_cuda_open("cuda", &device, &e) == STATUS_OK) {
+        device->close(device);
+    } else { /* built without CUDA, or there is no device */
+        assert_run("a", "--kappa=0.2 --backend=cuda", 1);
+        assert_says("tiny: backend 'cuda': ");
+        assert_says("CUDA");
+        assert_false(there("a", "ran"));
+    }
     assert_run("a", "--help", 0);
     static const char *const wanted[] = {"tiny: multiples of kappa", "--kappa=VALUE", "must be given", "--rows=PATH",
                                          "--backend=", "--output=FOLDER", "--mode=fine|fail", "Exit status:"};

@@ -1,0 +1,106 @@
+/* What a device offers that computes the network in the place of the CPU: the one interface between the program
+ * and a folder like cuda/. A model carries the device it runs on (score.h: score_model.backend, NULL: the CPU), so
+ * whoever trains, samples or scores says nothing about it: training.c, reverse.c, flow.c and score.c hand the work
+ * over, and keep to themselves everything that is not arithmetic on fields: shuffles, times, grids, steps of the
+ * integrator, snapshots, checkpoints, and all numbers that depend on the schedule (in double precision).
+ *
+ * Random numbers are those of base/random.h for the same key, stream and step, to the bit. Fields are in scaled
+ * units, float32, n x V, C order. A call returns when its results are there. Every function fails with
+ * STATUS_FAILED and a message that carries the call and the shapes. */
+#ifndef DMSQ_DIFFUSION_BACKEND_H
+#define DMSQ_DIFFUSION_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "network/adam.h"
+
+struct score_model;
+
+/* What surrounds the network for one configuration (score.h):
+ *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */
+struct backend_frame {
+    float label, input, output, skip;
+    double noise; /* s(t) */
+};
+
+/* One configuration of a training step: field `field` times sign, plus noise z; its part of the gradient of the loss
+ * is weight (s score + z), weight = 2 / (configurations of the batch); 0: the place is empty. */
+struct backend_place {
+    uint32_t field;
+    float sign, noise, weight;
+};
+
+struct backend_step {
+    struct adam_scalars adam;
+    float average; /* weight of the new weights in the running average */
+};
+
+/* phi <- (phi + drift (s score)) + amplitude z, z white, or with covariance D (G + next^2)/(G + s^2), D = s^2 -
+ * next^2; amplitude 0: no noise is drawn. */
+struct backend_move {
+    float drift, amplitude;
+    bool coloured;
+    double next;
+};
+
+struct backend_network;  /* evaluations and vector-Jacobian products of a model */
+struct backend_sampler;  /* a reverse process, one batch after the other */
+struct backend_training; /* weights, moments, average and training set on the device */
+
+struct backend {
+    const char *name;  /* as in recipes: "cuda", "cuda-float32", "cuda-bf16" */
+    bool forward_only; /* no gradients: neither training nor flow */
+    void (*close)(struct backend *b);
+    /* The device and the algorithms it chose so far, for the run record. */
+    const char *(*describe)(struct backend *b);
+
+    /* Configurations of one call, the same for every call: a function of the model's shape alone, so that results do
+     * not depend on how many are wanted. */
+    size_t (*capacity)(const struct score_model *model);
+
+    enum status (*network_new)(struct backend *b, const struct score_model *model, struct backend_network **network,
+                               struct error *e);
+    void (*network_free)(struct backend_network *network);
+    enum status (*set_weights)(struct backend_network *network, const float *weights, struct error *e);
+    /* out = s(t) score, n <= capacity. */
+    enum status (*evaluate)(struct backend_network *network, size_t n, const float *phi,
+                            const struct backend_frame *frames, float *out, struct error *e);
+    /* After evaluate: out = J^T probe. */
+    enum status (*vjp)(struct backend_network *network, size_t n, const float *probe, float *out, struct error *e);
+    /* After evaluate: traces[n x probes], v.J^T v for probe p of configuration number c: v = numbers of (key, stream
+     * c, step p), normal or signs. probes = 0: traces[n], the exact trace of J. */
+    enum status (*traces)(struct backend_network *network, size_t n, struct random_key key, const uint64_t *configuration,
+                          size_t probes, bool signs, double *traces, struct error *e);
+
+    /* The prior of configuration i is the numbers of (prior, i, 0) times start, its noise in step k those of
+     * (noise, i, k). */
+    enum status (*sampler_new)(struct backend *b, const struct score_model *model, const struct backend_frame *frames,
+                               const struct backend_move *moves, size_t steps, struct random_key prior,
+                               struct random_key noise, float start, struct backend_sampler **sampler, struct error *e);
+    void (*sampler_free)(struct backend_sampler *sampler);
+    /* Configurations first .. first + capacity - 1 from the prior. */
+    enum status (*sampler_start)(struct backend_sampler *sampler, uint64_t first, struct error *e);
+    enum status (*sampler_steps)(struct backend_sampler *sampler, size_t count, struct error *e);
+    enum status (*sampler_fetch)(struct backend_sampler *sampler, size_t n, float *phi, struct error *e);
+
+    /* Starts with the model's weights as weights and average and with zero moments. */
+    enum status (*training_new)(struct backend *b, const struct score_model *model, const float *fields, size_t count,
+                                size_t batch, size_t steps_an_epoch, struct backend_training **training, struct error *e);
+    void (*training_free)(struct backend_training *training);
+    /* `count` optimisation steps on places[count x batch] with their frames. Noise of place i: (noise, first + i,
+     * epoch). loss[count x batch]: |s score + z|^2, of empty places too. */
+    enum status (*training_steps)(struct backend_training *training, size_t count, const struct backend_place *places,
+                                  const struct backend_frame *frames, const struct backend_step *steps,
+                                  struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e);
+    /* Vectors as in unet.h; NULL: not wanted, left alone. */
+    enum status (*training_read)(struct backend_training *training, float *weights, float *first_moment,
+                                 float *second_moment, float *average, struct error *e);
+    enum status (*training_write)(struct backend_training *training, const float *weights, const float *first_moment,
+                                  const float *second_moment, const float *average, struct error *e);
+};
+
+#endif

@@ -1,0 +1,53 @@
+/* What the tests of the CUDA backend share: an open device, real or emulated, and models on it. */
+#ifndef DMSQ_TESTS_CUDA_DEVICE_H
+#define DMSQ_TESTS_CUDA_DEVICE_H
+
+#include <signal.h>
+
+#include "cuda/backend.h"
+#include "tests/diffusion/models.h"
+
+static const volatile sig_atomic_t never = 0;
+
+static inline struct backend *device_open(const char *name) {
+    struct backend *b;
+    struct error e = {0};
+    assert_ok(backend_cuda_open(name, &b, &e));
+    return b;
+}
+
+/* A model of which a copy runs on a device. */
+static inline struct score_model on_device(const struct score_model *m, struct backend *b) {
+    struct score_model copy = *m;
+    copy.backend = b;
+    return copy;
+}
+
+/* max |a - b| / max |b| in single precision */
+static inline double difference(size_t n, const float *a, const float *b) {
+    double *x = to_reals(n, a), *y = to_reals(n, b);
+    const double d = relative_difference(n, x, y);
+    free(x);
+    free(y);
+    return d;
+}
+
+#define assert_same(n, a, b, tolerance) \
+    do { \
+        const double difference_ = difference((n), (a), (b)); \
+        if (!(difference_ <= (tolerance))) \
+            fail_msg("%s differs from %s by %.3g of its largest, allowed %.3g", #a, #b, difference_, (double)(tolerance)); \
+    } while (0)
+
+static inline struct score_model reference_model(const struct reference *r) {
+    struct score_model m = free_field(2, (size_t[]){(size_t)r->shape.height, (size_t)r->shape.width_sites}, 0.2);
+    m.kind = SCORE_UNET;
+    m.parameterisation = SCORE_PUBLISHED;
+    m.shape = r->shape;
+    m.weight_count = r->total;
+    m.weights = r->weights_float;
+    m.frequencies = r->frequencies_float;
+    return m;
+}
+
+#endif

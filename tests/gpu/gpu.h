@@ -1,0 +1,78 @@
+/* What the check and the benchmark of the GPU share: models made by hand, a clock, and rows of the one table. */
+#ifndef DMSQ_TESTS_GPU_H
+#define DMSQ_TESTS_GPU_H
+
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/random.h"
+#include "cuda/backend.h"
+#include "diffusion/flow.h"
+#include "diffusion/reverse.h"
+#include "diffusion/schedule.h"
+#include "diffusion/training.h"
+#include "network/initialise.h"
+
+static const volatile sig_atomic_t gpu_never = 0;
+
+static inline void *gpu_alloc(size_t count, size_t size) {
+    void *p = calloc(count ? count : 1, size);
+    if (!p) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+/* Ends the program where a call fails. */
+#define GPU_DO(call) \
+    do { \
+        if ((call) != STATUS_OK) { \
+            fprintf(stderr, "check-gpu: %s: %s\n", #call, e.message); \
+            exit(1); \
+        } \
+    } while (0)
+
+static inline double gpu_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static inline float *gpu_noise(const char *name, size_t n) {
+    float *z = gpu_alloc(n, sizeof *z);
+    random_normal_float(random_key(1, "tests gpu", name), 0, 0, z, n);
+    return z;
+}
+
+/* A network with the weights that a training starts from, for a field of this propagator: 0.6 in all modes, but
+ * for the zero mode's neighbours, so that it is symmetric and no constant. */
+static inline struct score_model gpu_model(struct unet_shape shape, enum score_parameterisation how, double scale) {
+    struct score_model m = {.kind = SCORE_UNET, .parameterisation = how, .sigma = 25, .factor = 1, .variance = 0.6,
+                            .kappa = 0.21, .lambda = 0.022, .dimensions = 2,
+                            .extents = {(size_t)shape.height, (size_t)shape.width_sites}, .shape = shape};
+    struct error e = {0};
+    m.volume = m.extents[0] * m.extents[1];
+    unet_tensors(&shape, NULL, &m.weight_count);
+    m.weights = gpu_alloc(m.weight_count, sizeof *m.weights);
+    m.frequencies = gpu_alloc((size_t)shape.embedding / 2, sizeof *m.frequencies);
+    m.propagator = gpu_alloc(m.volume, sizeof *m.propagator);
+    for (size_t i = 0; i < m.volume; i++)
+        m.propagator[i] = i == 0 ? 2.5 : 0.6;
+    GPU_DO(initialise_weights(&shape, 5, m.weights, &e));
+    GPU_DO(initialise_frequencies(&shape, 5, scale, m.frequencies, &e));
+    return m;
+}
+
+static inline void gpu_model_free(struct score_model *m) {
+    free(m->weights);
+    free(m->frequencies);
+    free(m->propagator);
+}
+
+#endif
