@@ -18,7 +18,7 @@ ARCH  ?= native
 BUILD := build$(if $(SANITIZE),/sanitize)
 
 # Debian packages that everything needs, and the headers by which one sees that they are there.
-PACKAGES := gcc libc6-dev libdnnl-dev libsqlite3-dev libzip-dev zlib1g-dev libssl-dev libinih-dev \
+PACKAGES := gcc g++ libc6-dev libdnnl-dev libsqlite3-dev libzip-dev zlib1g-dev libssl-dev libinih-dev \
             libjansson-dev librandom123-dev libcmocka-dev gnuplot-nox fonts-dejavu-core
 HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h Random123/philox.h
 
