@@ -88,7 +88,7 @@ static void advance(const struct toy *toy, const struct toy_process_settings *s,
 enum status toy_process_run(const struct toy *toy, const struct toy_process_settings *s, size_t count, int threads,
                             double *paths, double *snapshot, struct error *e) {
     struct table *table = malloc(sizeof *table);
-    double *phi = malloc(count * sizeof *phi);
+    double *phi = calloc(count, sizeof *phi);
     if (!table || !phi) {
         free(table);
         free(phi);
