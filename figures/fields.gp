@@ -29,6 +29,8 @@ right = columns * (width + gap) - gap
 bottom = rows * (height + gap) - gap
 
 # Blue and red of equal lightness on both sides of white (ColorBrewer RdBu, fit for any colour vision).
+# the right edge is the colour box's
+if (remark ne "") { set label 98 remark at screen 0.02, screen 0.07 left rotate by 90 font small textcolor rgb dark }
 set palette defined (-4 "#053061", -3 "#2166ac", -2 "#4393c3", -1 "#92c5de", 0 "#f7f7f7", 1 "#f4a582", 2 "#d6604d", 3 "#b2182b", 4 "#67001f")
 set cbrange [-limit:limit]
 set colorbox user origin 0.868, 0.125 size 0.02, 0.79
