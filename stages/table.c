@@ -84,7 +84,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
 }
 
 static const char unthermalised[] = REPORT_MARK " not in equilibrium: the ensemble, or the one that the model was trained on, "
-                                    "failed its thermalisation tests (its run record says which)";
+                                    "failed its thermalisation tests (its run record says which), or a Markov chain of "
+                                    "proposals spent more than a tenth of its steps in one state";
 
 static enum status write_output(struct stage_context *c, const struct table *table, const char *name,
                                 struct error *e) {
@@ -218,7 +219,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_table = {
     .name = "table",
     .summary = "writes a table of observables with the published values beside them",
-    .version = 1,
+    .version = 2,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
