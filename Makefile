@@ -71,7 +71,7 @@ else
 CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Werror
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
-CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fopenmp $(WARNINGS)
+CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp $(WARNINGS)
 LDLIBS   := -ldnnl -lsqlite3 -lzip -lz -lcrypto -linih -ljansson -lm
 ifdef SANITIZE
 CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -272,7 +272,7 @@ CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
                 $(wildcard tests/cuda/emulate/*.cc)
-CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror \
+CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror \
                 $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 EMULATE_WITH := -Itests/cuda/emulate $(CPPFLAGS) -DLAYOUT_SITES=256
 ifeq ($(EMULATED),)

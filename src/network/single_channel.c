@@ -44,22 +44,31 @@ void single_channel_spread(const struct single_channel *s, const float *one, con
 #undef CALL
 }
 
-/* Lanes are the nine taps, padded to 16; four sites at a time hide the latency of the additions. */
+/* Lanes are the nine taps, padded to 16, in vectors that the processor has registers for: the compiler would keep wider
+ * ones in memory. */
+#ifdef __AVX512F__
+enum { WIDTH = 16 };
+#else
+enum { WIDTH = 8 };
+#endif
+typedef float vector __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4), may_alias));
+
+/* Four sites at a time hide the latency of the additions. */
 static void gather_sites(size_t many, const float *m, size_t site, const float *restrict w, float (*restrict sum)[LANES]) {
-    typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
-    lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    for (size_t c = 0; c < many; c++) {
-        lanes v;
-        memcpy(&v, w + c * LANES, sizeof v);
-        s0 += m[c] * v;
-        s1 += m[site + c] * v;
-        s2 += m[2 * site + c] * v;
-        s3 += m[3 * site + c] * v;
+    for (size_t k = 0; k < TAPS; k += WIDTH) {
+        vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+        for (size_t c = 0; c < many; c++) {
+            const vector v = *(const vector *)(w + c * LANES + k);
+            s0 += m[c] * v;
+            s1 += m[site + c] * v;
+            s2 += m[2 * site + c] * v;
+            s3 += m[3 * site + c] * v;
+        }
+        *(vector *)(sum[0] + k) = s0;
+        *(vector *)(sum[1] + k) = s1;
+        *(vector *)(sum[2] + k) = s2;
+        *(vector *)(sum[3] + k) = s3;
     }
-    memcpy(sum[0], &s0, sizeof s0);
-    memcpy(sum[1], &s1, sizeof s1);
-    memcpy(sum[2], &s2, sizeof s2);
-    memcpy(sum[3], &s3, sizeof s3);
 }
 
 void single_channel_gather(const struct single_channel *s, const struct view *many, const float *weights,
