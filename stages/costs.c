@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "experiment/names.h"
 #include "report/published.h"
 #include "report/text.h"
 #include "stages/planner.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "report/html.h"
+#include "experiment/names.h"
 #include "stages/report_page.h"
 
 void report_seconds(double seconds, FILE *out) {

@@ -1,4 +1,4 @@
-#include "diffusion/training.h"
+#include "diffusion/training_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,38 +14,6 @@
 #include "diffusion/schedule.h"
 #include "network/adam.h"
 
-struct training {
-    struct score_model *model;
-    const float *fields;
-    size_t count;
-    struct training_settings settings;
-    int threads;
-    struct score *score;
-    struct score_worker **workers;
-    /* state */
-    float *weights, *first_moment, *second_moment, *average;
-    int64_t epoch, step;
-    double *loss; /* epochs */
-    float *kept;  /* settings.keep_count x weights */
-    double *took; /* seconds of the epochs that this process has done: timed of them */
-    size_t timed;
-    /* room for one step and one epoch */
-    uint32_t *order;
-    double *batch_loss;      /* batch: loss of each configuration */
-    double *epoch_loss;      /* batches of an epoch */
-    float **packed;          /* a gradient a micro-batch */
-    size_t micro_batches;    /* at most, in one batch */
-    float *gradient;
-    float *room;             /* a thread: fields, noise and score of a micro-batch */
-    struct random_key shuffle, time, noise, sign;
-    /* on a device: an epoch's places, the frames around the network and the losses, all in the order of the epoch */
-    struct backend_training *remote;
-    struct backend_place *places;
-    struct backend_frame *frames;
-    struct backend_step *steps;
-    double *losses;
-};
-
 static void *need(size_t count, size_t size, bool *complete) {
     void *p = aligned_alloc(64, (count * size + 127) / 64 * 64);
     if (p)
@@ -59,7 +27,7 @@ static size_t batches(const struct training *t) {
     return (t->count + (size_t)t->settings.batch - 1) / (size_t)t->settings.batch;
 }
 
-static void shuffle(struct training *t) {
+void training_shuffle(struct training *t) {
     random_permutation(t->shuffle, 0, (uint64_t)t->epoch, t->order, t->count);
 }
 
@@ -125,7 +93,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->time = random_key(settings->seed, "train", "time");
     t->noise = random_key(settings->seed, "train", "noise");
     t->sign = random_key(settings->seed, "train", "sign");
-    shuffle(t);
+    training_shuffle(t);
     *training = t;
     return STATUS_OK;
 }
@@ -307,8 +275,7 @@ static enum status remote_steps(struct training *t, size_t first, size_t count, 
     return status;
 }
 
-/* Weights, moments and average from the device to the host: to be called before t->weights and the others are read. */
-static enum status pull(const struct training *t, struct error *e) {
+enum status training_pull(const struct training *t, struct error *e) {
     if (!t->remote)
         return STATUS_OK;
     return t->model->backend->training_read(t->remote, t->weights, t->first_moment, t->second_moment, t->average, e);
@@ -358,7 +325,7 @@ static enum status keep(struct training *t, struct error *e) {
     for (size_t i = 0; i < t->settings.keep_count; i++) {
         if (t->settings.keep[i] != t->epoch)
             continue;
-        const enum status status = pull(t, e);
+        const enum status status = training_pull(t, e);
         if (status != STATUS_OK)
             return status;
         memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
@@ -374,7 +341,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
     progress_resume(progress, (uint64_t)t->epoch);
     while (t->epoch < epochs) {
         const double begun = clock_seconds();
-        shuffle(t);
+        training_shuffle(t);
         if (t->remote) { /* an epoch takes less than a second */
             enum status status = remote_steps(t, 0, count, t->epoch_loss, e);
             if (status != STATUS_OK)
@@ -406,7 +373,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
             cost = last_save - start;
         }
     }
-    return pull(t, e);
+    return training_pull(t, e);
 }
 
 int64_t training_epoch(const struct training *t) {
@@ -435,86 +402,4 @@ const float *training_kept(const struct training *t) {
 
 void training_finish(struct training *t) {
     memcpy(t->model->weights, result(t), t->model->weight_count * sizeof *t->weights);
-}
-
-/* --- checkpoints --------------------------------------------------------------------------------- */
-
-enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
-    struct npz_writer *writer;
-    enum status status = pull(t, e);
-    if (status == STATUS_OK)
-        status = npz_create(path, &writer, e);
-    if (status != STATUS_OK)
-        return status;
-    const size_t n = t->model->weight_count;
-    status = npz_add_text(writer, "key", key, e);
-    if (status == STATUS_OK)
-        status = npz_add_integer(writer, "step", t->step, e);
-    if (status == STATUS_OK)
-        status = npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e);
-    const struct {
-        const char *name;
-        const float *data;
-    } vectors[] = {{"weights", t->weights},
-                   {"first_moment", t->first_moment},
-                   {"second_moment", t->second_moment},
-                   {"average", t->average}};
-    for (size_t i = 0; i < 4 && status == STATUS_OK; i++)
-        status = npz_add(writer, vectors[i].name, NPZ_FLOAT32, 1, &n, vectors[i].data, e);
-    const size_t kept = t->settings.keep_count * n;
-    if (status == STATUS_OK && kept > 0)
-        status = npz_add(writer, "kept", NPZ_FLOAT32, 1, &kept, t->kept, e);
-    if (status != STATUS_OK) {
-        npz_abandon(writer);
-        return status;
-    }
-    return npz_commit(writer, e);
-}
-
-enum status training_restore(struct training *t, const char *path, const char *key, struct error *e) {
-    struct npz *npz;
-    enum status status = npz_read(path, &npz, e);
-    if (status != STATUS_OK)
-        return status;
-    char *found = NULL;
-    const struct npz_array *step, *loss, *kept = NULL, *vectors[4];
-    const char *const names[] = {"weights", "first_moment", "second_moment", "average"};
-    float *const targets[] = {t->weights, t->first_moment, t->second_moment, t->average};
-    status = npz_text(npz, "key", &found, e);
-    if (status == STATUS_OK && strcmp(found, key) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, found, key);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e);
-    for (int i = 0; i < 4 && status == STATUS_OK; i++) {
-        status = npz_require(npz, names[i], NPZ_FLOAT32, 1, &vectors[i], e);
-        if (status == STATUS_OK && vectors[i]->count != t->model->weight_count)
-            status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, names[i],
-                               vectors[i]->count, t->model->weight_count);
-    }
-    const size_t kept_count = t->settings.keep_count * t->model->weight_count;
-    if (status == STATUS_OK && kept_count > 0)
-        status = npz_require(npz, "kept", NPZ_FLOAT32, 1, &kept, e);
-    if (status == STATUS_OK && kept && kept->count != kept_count)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: kept has %zu elements, expected %zu", path, kept->count, kept_count);
-    if (status == STATUS_OK && loss->count > (size_t)t->settings.epochs)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu epochs done, expected at most %" PRId64, path, loss->count,
-                           t->settings.epochs);
-    if (status == STATUS_OK) {
-        for (int i = 0; i < 4; i++)
-            memcpy(targets[i], vectors[i]->data, t->model->weight_count * sizeof(float));
-        if (kept)
-            memcpy(t->kept, kept->data, kept_count * sizeof *t->kept);
-        memcpy(t->loss, loss->data, loss->count * sizeof *t->loss);
-        t->epoch = (int64_t)loss->count;
-        t->step = *(const int64_t *)step->data;
-        shuffle(t);
-        status = t->remote ? t->model->backend->training_write(t->remote, t->weights, t->first_moment, t->second_moment,
-                                                               t->average, e)
-                           : score_set_weights(t->score, t->weights, e);
-    }
-    free(found);
-    npz_free(npz);
-    return status;
 }

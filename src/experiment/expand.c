@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiment/names.h"
 #include "experiment/overrides.h"
 #include "store/recipe.h"
 

@@ -127,17 +127,4 @@ void experiment_release(struct experiment *experiment);
 enum status family_sweep(struct pool *pool, struct family *family, const char *parameter, const char *text,
                          const char *where, struct error *e);
 
-/* Splits "a, b, c" at commas, without blanks around; an empty text has no part. */
-enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count,
-                       struct error *e);
-/* NULL when there is no such stage. */
-const struct stage *find_stage(const struct stage *const *stages, const char *name);
-const struct family *find_family(const struct experiment *experiment, const char *name);
-/* "; did you mean 'x'?" for the candidate nearest to word, or "" when none is near; belongs to the pool. */
-const char *suggestion(struct pool *pool, const char *word, const char *const *candidates, size_t count);
-const char *suggest_stage(struct pool *pool, const char *word, const struct stage *const *stages);
-
-/* The rest of the name after the prefix, or NULL when it does not begin so. */
-const char *after_prefix(const char *name, const char *prefix);
-
 #endif

@@ -1,4 +1,5 @@
 /* Profiles and SET, see overrides.h. */
+#include "experiment/names.h"
 #include "experiment/overrides.h"
 
 #include <ctype.h>

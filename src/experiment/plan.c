@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "experiment/names.h"
 #include "experiment/overrides.h"
 
 /* Names that make uses for itself. */

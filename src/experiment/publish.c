@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "experiment/names.h"
 
 /* Makes `path` a link to `target`, unless it is one, in one step that others see whole. */
 static enum status make_link(const struct plan *plan, const char *target, const char *path, struct error *e) {

@@ -1,0 +1,28 @@
+/* Finding stages and families by name, suggestions for misspelt names, lists of words. */
+#ifndef DMSQ_EXPERIMENT_NAMES_H
+#define DMSQ_EXPERIMENT_NAMES_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "experiment/pool.h"
+
+struct experiment;
+struct family;
+struct stage;
+
+/* Splits "a, b, c" at commas, without blanks around; an empty text has no part. */
+enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count,
+                       struct error *e);
+/* NULL when there is no such stage. */
+const struct stage *find_stage(const struct stage *const *stages, const char *name);
+const struct family *find_family(const struct experiment *experiment, const char *name);
+/* "; did you mean 'x'?" for the candidate nearest to word, or "" when none is near; belongs to the pool. */
+const char *suggestion(struct pool *pool, const char *word, const char *const *candidates, size_t count);
+const char *suggest_stage(struct pool *pool, const char *word, const struct stage *const *stages);
+const char *suggest_family(struct pool *pool, const struct experiment *experiment, const char *word);
+
+/* The rest of the name after the prefix, or NULL when it does not begin so. */
+const char *after_prefix(const char *name, const char *prefix);
+
+#endif
