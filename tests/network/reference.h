@@ -146,6 +146,37 @@ static inline double largest(size_t n, const double *a) {
                      (double)(tolerance)); \
     } while (0)
 
+/* The files, each the state of one test. That of the published width (9 MB) is not in the repository; beside the
+ * repository it is found. */
+struct reference_file {
+    const char *path;
+    int stride;
+    enum unet_padding padding;
+};
+
+#define REFERENCE_TEST(name, check, path, stride, padding) \
+    {name, check, NULL, NULL, &(struct reference_file){path, stride, padding}}
+
+/* Entries of a list of tests: check(state) with reference_of_state(state). */
+#define REFERENCE_TESTS(check)                                                                                          \
+    REFERENCE_TEST("reference, stride 1, zeros", check, "tests/data/unet-w8-stride1-zeros-L8.npz", 1, UNET_ZEROS),          \
+    REFERENCE_TEST("reference, stride 1, periodic", check, "tests/data/unet-w8-stride1-periodic-L8.npz", 1, UNET_PERIODIC), \
+    REFERENCE_TEST("reference, stride 2, zeros", check, "tests/data/unet-w8-stride2-zeros-L16.npz", 2, UNET_ZEROS),         \
+    REFERENCE_TEST("reference, stride 2, periodic", check, "tests/data/unet-w8-stride2-periodic-L16.npz", 2, UNET_PERIODIC), \
+    REFERENCE_TEST("reference, published width", check, "../shared/reference/unet-w32-stride2-periodic-L32.npz", 2,         \
+                   UNET_PERIODIC)
+
+static inline struct reference reference_of_state(void **state) {
+    const struct reference_file *of = *state;
+    FILE *file = fopen(of->path, "rb");
+    if (!file) {
+        print_message("SKIPPED, nothing was compared: there is no %s\n", of->path);
+        skip();
+    }
+    fclose(file);
+    return reference_read(of->path, of->stride, of->padding);
+}
+
 /* Whether the gradient of an array is zero in exact arithmetic: a dense layer in front of a group norm of
  * one channel a group (at width 4 all are, and then the time embedding has no effect either). */
 static inline int gradient_vanishes(const struct unet_shape *shape, const char *name) {

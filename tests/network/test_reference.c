@@ -6,8 +6,8 @@
 
 #define TOLERANCE 1e-10
 
-static void check(const char *path, int stride, enum unet_padding padding) {
-    struct reference r = reference_read(path, stride, padding);
+static void check(void **state) {
+    struct reference r = reference_of_state(state);
     struct error e = {0};
     size_t count = r.n * r.sites;
     double *output = test_reals(count), *output_gradient = test_reals(count), *vjp = test_reals(count);
@@ -43,44 +43,7 @@ static void check(const char *path, int stride, enum unet_padding padding) {
     reference_free(&r);
 }
 
-static void test_stride_1_zeros(void **state) {
-    (void)state;
-    check("tests/data/unet-w8-stride1-zeros-L8.npz", 1, UNET_ZEROS);
-}
-
-static void test_stride_1_periodic(void **state) {
-    (void)state;
-    check("tests/data/unet-w8-stride1-periodic-L8.npz", 1, UNET_PERIODIC);
-}
-
-static void test_stride_2_zeros(void **state) {
-    (void)state;
-    check("tests/data/unet-w8-stride2-zeros-L16.npz", 2, UNET_ZEROS);
-}
-
-static void test_stride_2_periodic(void **state) {
-    (void)state;
-    check("tests/data/unet-w8-stride2-periodic-L16.npz", 2, UNET_PERIODIC);
-}
-
-/* The published width. Its file (9 MB) is not in the repository; beside the repository it is found. */
-static void test_published_width(void **state) {
-    (void)state;
-    static const char path[] = "../shared/reference/unet-w32-stride2-periodic-L32.npz";
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        print_message("SKIPPED, nothing was compared: there is no %s\n", path);
-        skip();
-    }
-    fclose(file);
-    check(path, 2, UNET_PERIODIC);
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stride_1_zeros),    cmocka_unit_test(test_stride_1_periodic),
-        cmocka_unit_test(test_stride_2_zeros),    cmocka_unit_test(test_stride_2_periodic),
-        cmocka_unit_test(test_published_width),
-    };
+    const struct CMUnitTest tests[] = {REFERENCE_TESTS(check)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
 
 #define TOLERANCE 1e-4
 
-static void check_reference(const char *path, int stride, enum unet_padding padding) {
-    struct reference r = reference_read(path, stride, padding);
+static void check_reference(void **state) {
+    struct reference r = reference_of_state(state);
     struct cpu c = cpu_new(&r.shape, r.weights_float, r.frequencies_float, (int)r.n);
     size_t count = r.n * r.sites;
     double *output = test_reals(count), *output_gradient = test_reals(count), *vjp = test_reals(count);
@@ -33,38 +33,6 @@ static void check_reference(const char *path, int stride, enum unet_padding padd
     free(gradient);
     cpu_free(&c);
     reference_free(&r);
-}
-
-static void test_reference_stride_1_zeros(void **state) {
-    (void)state;
-    check_reference("tests/data/unet-w8-stride1-zeros-L8.npz", 1, UNET_ZEROS);
-}
-
-static void test_reference_stride_1_periodic(void **state) {
-    (void)state;
-    check_reference("tests/data/unet-w8-stride1-periodic-L8.npz", 1, UNET_PERIODIC);
-}
-
-static void test_reference_stride_2_zeros(void **state) {
-    (void)state;
-    check_reference("tests/data/unet-w8-stride2-zeros-L16.npz", 2, UNET_ZEROS);
-}
-
-static void test_reference_stride_2_periodic(void **state) {
-    (void)state;
-    check_reference("tests/data/unet-w8-stride2-periodic-L16.npz", 2, UNET_PERIODIC);
-}
-
-static void test_reference_published_width(void **state) {
-    (void)state;
-    static const char path[] = "../shared/reference/unet-w32-stride2-periodic-L32.npz";
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        print_message("SKIPPED, nothing was compared: there is no %s\n", path);
-        skip();
-    }
-    fclose(file);
-    check_reference(path, 2, UNET_PERIODIC);
 }
 
 /* --- against the oracle, at shapes the references do not have ------------------------------------ */
@@ -143,11 +111,7 @@ static void test_bad_shape_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference_stride_1_zeros),
-        cmocka_unit_test(test_reference_stride_1_periodic),
-        cmocka_unit_test(test_reference_stride_2_zeros),
-        cmocka_unit_test(test_reference_stride_2_periodic),
-        cmocka_unit_test(test_reference_published_width),
+        REFERENCE_TESTS(check_reference),
         cmocka_unit_test(test_oracle_on_other_shapes),
         cmocka_unit_test(test_oracle_on_large_and_constant_fields),
         cmocka_unit_test(test_fewer_configurations_than_the_batch),

@@ -103,32 +103,86 @@ static inline const char *no_digests(void) {
     return version->major == 2 && version->minor == 6 ? NULL : "they were made with oneDNN 2.6";
 }
 
-/* Cases of a stage: run_case runs case i with that many threads, or finds it done, and puts the name of its
- * folder into `folder`; digest_of_case is the artifact's SHA-256 at the pinned instruction set. */
-typedef void stage_case(size_t i, int threads, char folder[64]);
+/* --- runs ---------------------------------------------------------------------------------------- */
 
-static inline void assert_same_for_any_threads(size_t cases, stage_case *run_case) {
-    for (size_t i = 0; i < cases; i++) {
+/* Runs a stage into a folder of root. inputs: files of root for the stage's inputs, in their order. NULL ends both. */
+static inline int run_with(const struct stage *stage, const char *folder, const char *const *inputs,
+                           const char *const *arguments) {
+    const char *all[40] = {option("--output=", folder, ""), "--ledger="};
+    size_t n = 2;
+    for (size_t i = 0; inputs[i]; i++) {
+        char start[64];
+        snprintf(start, sizeof start, "--%s=", stage->inputs[i].name);
+        all[n++] = option(start, "", inputs[i]);
+    }
+    for (size_t i = 0; arguments[i]; i++) {
+        assert_true(n < 39);
+        all[n++] = arguments[i];
+    }
+    return run_stage(stage, all, NULL);
+}
+
+/* The same with inputs, if any, among the arguments. */
+static inline int run_into(const struct stage *stage, const char *folder, const char *const *arguments) {
+    return run_with(stage, folder, (const char *[]){NULL}, arguments);
+}
+
+static inline const double *reals(const struct npz *npz, const char *name, size_t count) {
+    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
+    assert_int_equal(a->count, count);
+    return a->data;
+}
+
+static inline int64_t integer(const struct npz *npz, const char *name) {
+    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+}
+
+/* A tiny run of a stage, with the SHA-256 of its artifact at the pinned instruction set: where that changes, the
+ * stage's version has to rise. */
+struct digest_case {
+    const struct stage *stage;
+    int version;
+    const char *name, *inputs[4], *arguments[14], *digest;
+};
+
+/* Runs a case with that many threads, or finds it done, and puts the name of its folder into `folder`. */
+static inline void run_case(const struct digest_case *one, int threads, char folder[64]) {
+    const char *arguments[16];
+    char threads_option[32];
+    size_t n = 0;
+    for (; n < 14 && one->arguments[n]; n++)
+        arguments[n] = one->arguments[n];
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    arguments[n] = threads_option;
+    arguments[n + 1] = NULL;
+    snprintf(folder, 64, "%s-%d", one->name, threads);
+    assert_int_equal(run_with(one->stage, folder, one->inputs, arguments), 0);
+}
+
+static inline void assert_same_for_any_threads(const struct digest_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
         char one[64], more[64];
-        run_case(i, 1, one);
+        run_case(&cases[i], 1, one);
         for (int threads = 2; threads <= 3; threads++) {
-            run_case(i, threads, more);
+            run_case(&cases[i], threads, more);
             assert_same_artifact(more, one);
         }
     }
 }
 
-static inline void assert_digests(size_t cases, stage_case *run_case, const char *(*digest_of_case)(size_t i)) {
+static inline void assert_digests(const struct digest_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(cases[i].stage->version, cases[i].version);
     if (no_digests()) {
         print_message("SKIPPED, no digests compared: %s\n", no_digests());
         skip();
     }
     int wrong = 0;
-    for (size_t i = 0; i < cases; i++) {
+    for (size_t i = 0; i < count; i++) {
         char folder[64], hex[65];
-        run_case(i, 1, folder);
+        run_case(&cases[i], 1, folder);
         digest_of(folder, hex);
-        if (strcmp(hex, digest_of_case(i)) != 0) {
+        if (strcmp(hex, cases[i].digest) != 0) {
             print_message("%s: digest %s\n", folder, hex);
             wrong++;
         }

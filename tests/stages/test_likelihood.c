@@ -69,22 +69,7 @@ static int tear_down(void **state) {
 }
 
 static int run(const char *folder, const char *model, const char *fields, const char *const *arguments) {
-    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model),
-                           option("--fields=", "", fields), "--ledger="};
-    size_t n = 4;
-    for (size_t i = 0; arguments[i]; i++)
-        all[n++] = arguments[i];
-    return run_stage(&stage_likelihood, all, NULL);
-}
-
-static const double *reals(const struct npz *npz, const char *name, size_t count) {
-    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
-    assert_int_equal(a->count, count);
-    return a->data;
-}
-
-static int64_t integer(const struct npz *npz, const char *name) {
-    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+    return run_with(&stage_likelihood, folder, (const char *[]){model, fields, NULL}, arguments);
 }
 
 /* --- what is in it ------------------------------------------------------------------------------- */
@@ -187,49 +172,32 @@ static void test_laws(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* Tiny runs. Where a digest changes, raise the version in stages/likelihood.c. */
-static const struct {
-    const char *name, *model, *fields, *arguments[6], *digest;
-} cases[] = {
-    {"gaussian", "gaussian.npz", "sample.npz", {"--tolerance=1e-4", NULL}, 
+#define COMMON "--configurations=11", "--seed=23"
+
+/* Where a digest changes, raise the version in stages/likelihood.c. */
+static const struct digest_case cases[] = {
+    {&stage_likelihood, 2, "gaussian", {"gaussian.npz", "sample.npz"}, {COMMON, "--tolerance=1e-4"},
      "83c9e5f9e5f10478eb4697b0fb5911b48deeeda2d27f12e63307fdc107c005d7"},
-    {"exact", "gaussian.npz", "chains.npz", {"--method=rk4", "--steps=3", "--divergence=exact", NULL}, 
+    {&stage_likelihood, 2, "exact", {"gaussian.npz", "chains.npz"},
+     {COMMON, "--method=rk4", "--steps=3", "--divergence=exact"},
      "ba6fcb8906ac4f60405012380d3986dec16ffbcd91180513d1f81d6bd43768a7"},
-    {"published", "published.npz", "ensemble.npz",
-     {"--tolerance=1e-2", "--t-start=1e-3", "--probes=2", NULL}, 
+    {&stage_likelihood, 2, "published", {"published.npz", "ensemble.npz"},
+     {COMMON, "--tolerance=1e-2", "--t-start=1e-3", "--probes=2"},
      "e90a8c2fed40fc85fb6402c8bca93d0c1e30a1bfc657b184650c0f8faf5f9334"},
-    {"wiener", "wiener.npz", "sample.npz",
-     {"--method=heun", "--steps=4", "--probes=2", "--probe-distribution=rademacher", NULL}, 
+    {&stage_likelihood, 2, "wiener", {"wiener.npz", "sample.npz"},
+     {COMMON, "--method=heun", "--steps=4", "--probes=2", "--probe-distribution=rademacher"},
      "3a06b8b8716b0b4b9f13df8cc4655ce4f491d7625bec104d902e3857604569ac"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static void run_case(size_t i, int threads, char folder[64]) {
-    const char *arguments[12] = {"--configurations=11", "--seed=23"};
-    char threads_option[32];
-    size_t n = 2;
-    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
-    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    for (size_t k = 0; cases[i].arguments[k]; k++)
-        arguments[n++] = cases[i].arguments[k];
-    arguments[n++] = threads_option;
-    arguments[n] = NULL;
-    assert_int_equal(run(folder, cases[i].model, cases[i].fields, arguments), 0);
-}
-
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    assert_same_for_any_threads(CASES, run_case);
-}
-
-static const char *digest_of_case(size_t i) {
-    return cases[i].digest;
+    assert_same_for_any_threads(cases, CASES);
 }
 
 static void test_digests(void **state) {
     (void)state;
-    assert_int_equal(stage_likelihood.version, 2);
-    assert_digests(CASES, run_case, digest_of_case);
+    assert_digests(cases, CASES);
 }
 
 /* --- terminated ---------------------------------------------------------------------------------- */

@@ -37,21 +37,7 @@ static int tear_down(void **state) {
 }
 
 static int run(const char *folder, const char *model, const char *const *arguments) {
-    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model), "--ledger="};
-    size_t n = 3;
-    for (size_t i = 0; arguments[i]; i++)
-        all[n++] = arguments[i];
-    return run_stage(&stage_propose, all, NULL);
-}
-
-static const double *reals(const struct npz *npz, const char *name, size_t count) {
-    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
-    assert_int_equal(a->count, count);
-    return a->data;
-}
-
-static int64_t integer(const struct npz *npz, const char *name) {
-    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
+    return run_with(&stage_propose, folder, (const char *[]){model, NULL}, arguments);
 }
 
 static struct score_model read_model(const char *name) {
@@ -145,44 +131,28 @@ static void test_flow(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* Tiny runs. Where a digest changes, raise the version in stages/propose.c. */
-static const struct {
-    const char *name, *model, *arguments[6], *digest;
-} cases[] = {
-    {"direct", "gaussian.npz", {"--method=direct", NULL}, "8125f1fc5e24ed667693ee2d2d62cec8b6bdd5c5ad0c60e725ba69b251ec58f8"},
-    {"gaussian", "gaussian.npz", {"--tolerance=1e-3", "--probes=2", NULL}, "2af10db5fdf82c9ab05824492c489df05f9ac4627a4915d1ed6700dee0266938"},
-    {"wiener", "wiener.npz",
-     {"--method=rk4", "--steps=3", "--probes=2", "--probe-distribution=rademacher", "--control-variate=wiener", NULL},
+#define COMMON "--configurations=11", "--seed=23"
+
+/* Where a digest changes, raise the version in stages/propose.c. */
+static const struct digest_case cases[] = {
+    {&stage_propose, 1, "direct", {"gaussian.npz"}, {COMMON, "--method=direct"},
+     "8125f1fc5e24ed667693ee2d2d62cec8b6bdd5c5ad0c60e725ba69b251ec58f8"},
+    {&stage_propose, 1, "gaussian", {"gaussian.npz"}, {COMMON, "--tolerance=1e-3", "--probes=2"},
+     "2af10db5fdf82c9ab05824492c489df05f9ac4627a4915d1ed6700dee0266938"},
+    {&stage_propose, 1, "wiener", {"wiener.npz"},
+     {COMMON, "--method=rk4", "--steps=3", "--probes=2", "--probe-distribution=rademacher", "--control-variate=wiener"},
      "cb9d3a0cbf729e6c89717c1770ff16c95d4ce28a808b81494c368afcbd266c34"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static void run_case(size_t i, int threads, char folder[64]) {
-    const char *arguments[12] = {"--configurations=11", "--seed=23"};
-    char threads_option[32];
-    size_t n = 2;
-    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
-    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    for (size_t k = 0; k < 6 && cases[i].arguments[k]; k++)
-        arguments[n++] = cases[i].arguments[k];
-    arguments[n++] = threads_option;
-    arguments[n] = NULL;
-    assert_int_equal(run(folder, cases[i].model, arguments), 0);
-}
-
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    assert_same_for_any_threads(CASES, run_case);
-}
-
-static const char *digest_of_case(size_t i) {
-    return cases[i].digest;
+    assert_same_for_any_threads(cases, CASES);
 }
 
 static void test_digests(void **state) {
     (void)state;
-    assert_int_equal(stage_propose.version, 1);
-    assert_digests(CASES, run_case, digest_of_case);
+    assert_digests(cases, CASES);
 }
 
 /* --- terminated ---------------------------------------------------------------------------------- */

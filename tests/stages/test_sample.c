@@ -35,19 +35,11 @@ static int tear_down(void **state) {
 }
 
 static int run(const char *folder, const char *model, const char *const *arguments) {
-    const char *all[24] = {option("--output=", folder, ""), option("--model=", "", model), "--ledger="};
-    size_t n = 3;
-    for (size_t i = 0; arguments[i]; i++)
-        all[n++] = arguments[i];
-    return run_stage(&stage_sample, all, NULL);
+    return run_with(&stage_sample, folder, (const char *[]){model, NULL}, arguments);
 }
 
 static double real(const struct npz *npz, const char *name) {
     return *(const double *)reference_array(npz, name, NPZ_FLOAT64)->data;
-}
-
-static int64_t integer(const struct npz *npz, const char *name) {
-    return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
 }
 
 static struct score_model model_of(const char *name) {
@@ -124,51 +116,33 @@ static void test_other_dimensions(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* Tiny runs. Where a digest changes, raise the version in stages/sample.c. */
-static const struct {
-    const char *name, *model, *arguments[6], *digest;
-} cases[] = {
-    {"euler-maruyama", "gaussian.npz", {"--steps=12", "--snapshots=0,0.7,1", NULL},
+#define COMMON "--configurations=19", "--seed=23"
+
+/* Where a digest changes, raise the version in stages/sample.c. */
+static const struct digest_case cases[] = {
+    {&stage_sample, 2, "euler-maruyama", {"gaussian.npz"}, {COMMON, "--steps=12", "--snapshots=0,0.7,1"},
      "6c824bcc0a3297e0c7178095f7afe2e33265c1c2c96acf97b37d3bd449c6317b"},
-    {"ancestral", "gaussian.npz", {"--method=ancestral", "--grid=log-s", "--steps=5", NULL},
+    {&stage_sample, 2, "ancestral", {"gaussian.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
      "c0779f1fb011af99957e3539e6f2bee7853414c8b1dc4d63c7c7168b32810397"},
-    {"direct", "cube.npz", {"--method=direct", NULL},
+    {&stage_sample, 2, "direct", {"cube.npz"}, {COMMON, "--method=direct"},
      "e2fc415942e5f1ad9370e67b5f61f8a02586efb0cc53d2e229112f8f5552a3d3"},
-    {"published", "published.npz", {"--steps=6", NULL},
+    {&stage_sample, 2, "published", {"published.npz"}, {COMMON, "--steps=6"},
      "9231dea9c312cac1f3531d4e54d8307bd398adebf717e98a50949ec0a48c5b18"},
-    {"wiener", "wiener.npz", {"--method=ancestral", "--grid=log-s", "--steps=5", NULL},
+    {&stage_sample, 2, "wiener", {"wiener.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
      "e0fc46f714399ee4f81f2b9304e7af0bfb45046cebe7a3d20f694c848bce3100"},
-    {"preconditioned", "preconditioned.npz", {"--grid=log-s", "--steps=5", "--snapshots=0.5", NULL},
+    {&stage_sample, 2, "preconditioned", {"preconditioned.npz"}, {COMMON, "--grid=log-s", "--steps=5", "--snapshots=0.5"},
      "2d54aae117e0bcf8ce3f2a4dbcc252bb51f4ba50420a1e75f292e51a34359998"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static void run_case(size_t i, int threads, char folder[64]) {
-    const char *arguments[12] = {"--configurations=19", "--seed=23"};
-    char threads_option[32];
-    size_t n = 2;
-    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
-    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    for (size_t k = 0; cases[i].arguments[k]; k++)
-        arguments[n++] = cases[i].arguments[k];
-    arguments[n++] = threads_option;
-    arguments[n] = NULL;
-    assert_int_equal(run(folder, cases[i].model, arguments), 0);
-}
-
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    assert_same_for_any_threads(CASES, run_case);
-}
-
-static const char *digest_of_case(size_t i) {
-    return cases[i].digest;
+    assert_same_for_any_threads(cases, CASES);
 }
 
 static void test_digests(void **state) {
     (void)state;
-    assert_int_equal(stage_sample.version, 2);
-    assert_digests(CASES, run_case, digest_of_case);
+    assert_digests(cases, CASES);
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */

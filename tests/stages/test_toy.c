@@ -5,27 +5,19 @@
 
 extern const struct stage stage_toy, stage_train, stage_sample, stage_drift, stage_trajectories, stage_plot;
 
-static int run(const struct stage *stage, const char *folder, const char *const *arguments) {
-    const char *all[24] = {option("--output=", folder, ""), "--ledger="};
-    size_t n = 2;
-    for (size_t i = 0; arguments[i]; i++)
-        all[n++] = arguments[i];
-    return run_stage(stage, all, NULL);
-}
-
 #define ARTIFACT(name, folder) option("--" name "=", folder, "artifact.npz")
 
 /* What the stages feed each other, each computed once. */
 static int set_up(void **state) {
     (void)state;
     snprintf(root, sizeof root, "%s", scratch_folder("toy"));
-    if (run(&stage_toy, "double", (const char *[]){"--mu2=-1", "--configurations=512", "--seed=3", NULL}) != 0 ||
-        run(&stage_train, "model",
+    if (run_into(&stage_toy, "double", (const char *[]){"--mu2=-1", "--configurations=512", "--seed=3", NULL}) != 0 ||
+        run_into(&stage_train, "model",
             (const char *[]){ARTIFACT("training", "double"), "--network=toy", "--width=8", "--embedding=8", "--epochs=3",
                              "--parameterisation=preconditioned", "--fourier-scale=1", "--threads=1", NULL}) != 0 ||
-        run(&stage_sample, "generated",
+        run_into(&stage_sample, "generated",
             (const char *[]){ARTIFACT("model", "model"), "--configurations=64", "--steps=20", "--threads=1", NULL}) != 0 ||
-        run(&stage_drift, "drift",
+        run_into(&stage_drift, "drift",
             (const char *[]){ARTIFACT("model", "model"), ARTIFACT("draws", "double"), ARTIFACT("generated", "generated"),
                              "--taus=0,0.9", "--points=121", "--bins=12", "--compared=100", NULL}) != 0)
         return 1;
@@ -42,7 +34,7 @@ static double real(const struct npz *npz, const char *name) {
     return *(const double *)reference_array(npz, name, NPZ_FLOAT64)->data;
 }
 
-static const double *reals(const struct npz *npz, const char *name) {
+static const double *numbers(const struct npz *npz, const char *name) {
     return reference_array(npz, name, NPZ_FLOAT64)->data;
 }
 
@@ -83,8 +75,8 @@ static void test_drift(void **state) {
     assert_ok(score_model_read(model, &m, &e));
     assert_true(m.kind == SCORE_TOY && m.toy.width == 8);
     struct scorer s = scorer_new(&m);
-    const double *tau = reals(npz, "tau"), *phi = reals(npz, "phi"), *score = reals(npz, "score"), *exact = reals(npz, "exact"),
-                 *learned_action = reals(npz, "action"), *exact_action = reals(npz, "exact_action"), h = 0.1;
+    const double *tau = numbers(npz, "tau"), *phi = numbers(npz, "phi"), *score = numbers(npz, "score"), *exact = numbers(npz, "exact"),
+                 *learned_action = numbers(npz, "action"), *exact_action = numbers(npz, "exact_action"), h = 0.1;
     double least[2] = {1e300, 1e300}, exact_least[2] = {1e300, 1e300};
     for (int i = 0; i < 242; i++) {
         const int k = i / 121;
@@ -98,8 +90,8 @@ static void test_drift(void **state) {
         toy_smeared(toy, variance, phi[i], &log_density, &right);
         assert_near(score[i], (double)out / sqrt(variance), 1e-6 * (1 + fabs(score[i])));
         assert_near(exact[i], right, 1e-9);
-        assert_near(reals(npz, "theory")[i], toy_action(&theory, phi[i]), 1e-12);
-        assert_near(reals(npz, "force")[i], toy_force(&theory, phi[i]), 1e-12);
+        assert_near(numbers(npz, "theory")[i], toy_action(&theory, phi[i]), 1e-12);
+        assert_near(numbers(npz, "force")[i], toy_force(&theory, phi[i]), 1e-12);
         if (i % 121 > 0 && i % 121 < 120) { /* grad S_DM = -s, in the trapezoids' sense and for the exact one to h^2 */
             assert_near((learned_action[i + 1] - learned_action[i - 1]) / h, -(score[i - 1] + 2 * score[i] + score[i + 1]) / 2, 1e-9);
             assert_near((exact_action[i + 1] - exact_action[i - 1]) / (2 * h), -exact[i], 0.02);
@@ -124,23 +116,23 @@ static void test_drift(void **state) {
             sum += 0.0625 * exp(log_density) * pow((double)out / sqrt(variance) - right, 2);
             square += 0.0625 * exp(log_density) * right * right;
         }
-        assert_near(reals(npz, "error.rms")[k], sqrt(sum), 1e-5 * sqrt(sum));
-        assert_near(reals(npz, "error.exact")[k], sqrt(square), 1e-5 * sqrt(square));
-        assert_near(reals(npz, "error.relative")[k], sqrt(sum / square), 1e-5 * sqrt(sum / square));
-        assert_near(reals(npz, "error.scaled")[k], sqrt(sum * variance), 1e-5 * sqrt(sum * variance));
-        assert_near(reals(npz, "error.noise")[k], sqrt(variance), 1e-9);
+        assert_near(numbers(npz, "error.rms")[k], sqrt(sum), 1e-5 * sqrt(sum));
+        assert_near(numbers(npz, "error.exact")[k], sqrt(square), 1e-5 * sqrt(square));
+        assert_near(numbers(npz, "error.relative")[k], sqrt(sum / square), 1e-5 * sqrt(sum / square));
+        assert_near(numbers(npz, "error.scaled")[k], sqrt(sum * variance), 1e-5 * sqrt(sum * variance));
+        assert_near(numbers(npz, "error.noise")[k], sqrt(variance), 1e-9);
     }
     double all[3] = {0, 0, 0};
     for (int i = 0; i < 12; i++) {
-        all[0] += reals(npz, "bin.exact")[i];
-        all[1] += reals(npz, "bin.generated")[i];
-        all[2] += reals(npz, "bin.density")[i];
+        all[0] += numbers(npz, "bin.exact")[i];
+        all[1] += numbers(npz, "bin.generated")[i];
+        all[2] += numbers(npz, "bin.density")[i];
     }
     for (int i = 0; i < 3; i += 2) /* bins are 1 wide, all exact draws lie in them */
         assert_near(all[i], 1, i == 0 ? 0.021 : 1e-3);
     assert_true(all[1] > 0.5 && all[1] < 1 + 1e-12);
-    assert_near(reals(npz, "moment.exact")[0], 13.67303375, 1e-7);
-    assert_near(reals(npz, "moment.draws")[0], 13.673, 4.5 * reals(npz, "moment.draws_error")[0]);
+    assert_near(numbers(npz, "moment.exact")[0], 13.67303375, 1e-7);
+    assert_near(numbers(npz, "moment.draws")[0], 13.673, 4.5 * numbers(npz, "moment.draws_error")[0]);
     scorer_free(&s);
     score_model_release(&m);
     npz_free(npz);
@@ -150,14 +142,14 @@ static void test_drift(void **state) {
 
 static void test_trajectories(void **state) {
     (void)state;
-    assert_int_equal(run(&stage_trajectories, "paths",
+    assert_int_equal(run_into(&stage_trajectories, "paths",
                          (const char *[]){"--process=reverse", "--trajectories=2048", "--kept=5", "--steps=80", "--stride=2", "--times=0,1",
                                           "--bins=30", "--range=40", "--threads=2", NULL}),
                      0);
     struct npz *npz = open_artifact("paths");
-    const double *density = reals(npz, "histogram.density"), *error = reals(npz, "histogram.error");
+    const double *density = numbers(npz, "histogram.density"), *error = numbers(npz, "histogram.error");
     assert_int_equal(reference_array(npz, "path.phi", NPZ_FLOAT64)->count, 5 * 41);
-    assert_true(reals(npz, "path.number")[41] == 2 && reals(npz, "path.time")[81] == 1);
+    assert_true(numbers(npz, "path.number")[41] == 2 && numbers(npz, "path.time")[81] == 1);
     for (int k = 0; k < 2; k++) {
         double sum = 0;
         for (int i = 0; i < 30; i++) {
@@ -167,7 +159,7 @@ static void test_trajectories(void **state) {
         }
         assert_near(sum, 1, 1e-3);
     }
-    const double *curve = reals(npz, "curve.density") + 401, *target = reals(npz, "curve.target") + 401;
+    const double *curve = numbers(npz, "curve.density") + 401, *target = numbers(npz, "curve.target") + 401;
     for (int i = 0; i < 401; i++) /* tau = 1 is the theory */
         assert_near(curve[i], target[i], 1e-12);
     npz_free(npz);
@@ -193,14 +185,14 @@ static void test_figures(void **state) {
          "--members=error.tau, error.noise, error.rms, error.relative, error.scaled, error.exact"},
     };
     for (int i = 0; i < 2; i++)
-        assert_int_equal(run(&stage_trajectories, i == 0 ? "langevin" : "forward",
+        assert_int_equal(run_into(&stage_trajectories, i == 0 ? "langevin" : "forward",
                              (const char *[]){i == 0 ? "--process=langevin" : "--process=forward", "--trajectories=256",
                                               "--kept=3", "--steps=40", NULL}),
                          0);
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         char data[700];
         snprintf(data, sizeof data, "%s", option("--data=", figures[i].data, "artifact.npz"));
-        assert_int_equal(run(&stage_plot, figures[i].folder,
+        assert_int_equal(run_into(&stage_plot, figures[i].folder,
                              (const char *[]){data, data, figures[i].style, "--kind=columns", figures[i].members,
                                               "--labels=one|two", NULL}),
                          0);
@@ -220,52 +212,29 @@ static void test_figures(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-enum { CASES = 5 };
-
-static void run_case(size_t i, int threads, char folder[64]) {
-    static const struct stage *const stages[CASES] = {&stage_toy, &stage_train, &stage_sample, &stage_drift,
-                                                      &stage_trajectories};
-    const char *const arguments[CASES][8] = {
-        {"--mu2=1", "--g=0.4", "--configurations=64", NULL},
-        {ARTIFACT("training", "double"), "--network=toy", "--width=8", "--embedding=8", "--epochs=2", "--batch=48", NULL},
-        {ARTIFACT("model", "model"), "--configurations=50", "--steps=10", NULL},
-        {ARTIFACT("model", "model"), ARTIFACT("draws", "double"), ARTIFACT("generated", "generated"), "--taus=0.5", NULL},
-        {"--process=reverse", "--trajectories=100", "--kept=2", "--steps=12", NULL},
-    };
-    const char *all[12];
-    char option_text[32];
-    size_t n = 0;
-    snprintf(folder, 64, "case%zu-%d", i, threads);
-    snprintf(option_text, sizeof option_text, "--threads=%d", threads);
-    while (arguments[i][n]) {
-        all[n] = arguments[i][n];
-        n++;
-    }
-    all[n++] = option_text;
-    all[n] = NULL;
-    assert_int_equal(run(stages[i], folder, all), 0);
-}
+static const struct digest_case cases[] = {
+    {&stage_toy, 1, "draws", {NULL}, {"--mu2=1", "--g=0.4", "--configurations=64"},
+     "f9b006919159c9fa3f82e012101531c36da34bc81dc00b5297d0c561de8e4a32"},
+    {&stage_train, 2, "training", {"double/artifact.npz"},
+     {"--network=toy", "--width=8", "--embedding=8", "--epochs=2", "--batch=48"},
+     "f421f19761c9afcec489a227778390220ea5c835165f2858ddf0a8dbc8456b4d"},
+    {&stage_sample, 2, "samples", {"model/artifact.npz"}, {"--configurations=50", "--steps=10"},
+     "b3ef81ee5170c41dcb5d8c6af569bcf9328a3efc6ebe387ecf29cbde6aabd391"},
+    {&stage_drift, 1, "drift-of-one-tau", {"model/artifact.npz", "double/artifact.npz", "generated/artifact.npz"},
+     {"--taus=0.5"}, "32a22c0060df07b61af7f315db2106582dc4bf3a1e4c0bc3ed67c8d5836ddba6"},
+    {&stage_trajectories, 1, "trajectories", {NULL}, {"--process=reverse", "--trajectories=100", "--kept=2", "--steps=12"},
+     "9c3ace774af8d1ed3faaa4d8cc2edd0d429f01d41d962d99cecd769bff062ba8"},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
 
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    assert_same_for_any_threads(CASES, run_case);
-}
-
-static const char *digest_of_case(size_t i) {
-    static const char *const digests[CASES] = {
-        "f9b006919159c9fa3f82e012101531c36da34bc81dc00b5297d0c561de8e4a32",
-        "f421f19761c9afcec489a227778390220ea5c835165f2858ddf0a8dbc8456b4d",
-        "b3ef81ee5170c41dcb5d8c6af569bcf9328a3efc6ebe387ecf29cbde6aabd391",
-        "32a22c0060df07b61af7f315db2106582dc4bf3a1e4c0bc3ed67c8d5836ddba6",
-        "9c3ace774af8d1ed3faaa4d8cc2edd0d429f01d41d962d99cecd769bff062ba8"};
-    return digests[i];
+    assert_same_for_any_threads(cases, CASES);
 }
 
 static void test_digests(void **state) {
     (void)state;
-    assert_true(stage_toy.version == 1 && stage_train.version == 2 && stage_sample.version == 2 &&
-                stage_drift.version == 1 && stage_trajectories.version == 1);
-    assert_digests(CASES, run_case, digest_of_case);
+    assert_digests(cases, CASES);
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -284,7 +253,7 @@ static void test_refusals(void **state) {
                    "network unet is for 2 dimensions, the ensemble has 1");
     expect_message(&stage_sample, (const char *[]){output, ARTIFACT("model", "model"), "--method=direct", NULL}, 2,
                    "method direct needs a gaussian model, found a toy");
-    assert_int_equal(run(&stage_toy, "single", (const char *[]){"--mu2=1", "--configurations=8", NULL}), 0);
+    assert_int_equal(run_into(&stage_toy, "single", (const char *[]){"--mu2=1", "--configurations=8", NULL}), 0);
     expect_message(&stage_drift,
                    (const char *[]){output, ARTIFACT("model", "model"), ARTIFACT("draws", "single"),
                                     ARTIFACT("generated", "generated"), NULL},

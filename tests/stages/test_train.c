@@ -34,19 +34,14 @@ static int tear_down(void **state) {
 }
 
 /* A tiny network, then the arguments; --output, --training. Returns the exit status. */
+#define SMALL "--width=8", "--embedding=32", "--batch=16", "--excess-levels=5"
+
 static int run(const char *folder, const char *const *arguments) {
-    const char *all[40] = {option("--output=", folder, ""), option("--training=", "", "ensemble.npz"), "--ledger=",
-                           "--width=8", "--embedding=32", "--batch=16", "--excess-levels=5"};
-    size_t n = 7;
+    const char *all[24] = {SMALL};
+    size_t n = 4;
     for (size_t i = 0; arguments[i]; i++)
         all[n++] = arguments[i];
-    return run_stage(&stage_train, all, NULL);
-}
-
-static const double *reals(const struct npz *npz, const char *name, size_t count) {
-    const struct npz_array *a = reference_array(npz, name, NPZ_FLOAT64);
-    assert_int_equal(a->count, count);
-    return a->data;
+    return run_with(&stage_train, folder, (const char *[]){"ensemble.npz", NULL}, all);
 }
 
 /* --- what is in it ------------------------------------------------------------------------------- */
@@ -185,49 +180,31 @@ static void test_gaussian(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* Tiny trainings. Where a digest changes, raise the version in stages/train.c. */
-static const struct {
-    const char *name, *arguments[10], *digest;
-} cases[] = {
-    {"published", {"--epochs=2", NULL}, "9746fc40de098a6950bab137f0f04bff6150e0f71217f704c020a02eea0845f4"},
-    {"preconditioned",
-     {"--epochs=2", "--parameterisation=preconditioned", "--stride=1", "--padding=zeros", "--noise-levels=log-s",
-      "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", "--scaling=std", NULL},
+/* Where a digest changes, raise the version in stages/train.c. */
+static const struct digest_case cases[] = {
+    {&stage_train, 2, "published", {"ensemble.npz"}, {SMALL, "--epochs=2"},
+     "9746fc40de098a6950bab137f0f04bff6150e0f71217f704c020a02eea0845f4"},
+    {&stage_train, 2, "preconditioned", {"ensemble.npz"},
+     {SMALL, "--epochs=2", "--parameterisation=preconditioned", "--stride=1", "--padding=zeros", "--noise-levels=log-s",
+      "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", "--scaling=std"},
      "1ab2970eaa2bbdb5c4f66169c197eb1bec92087577f8a4edf5b9b189fc1a104b"},
-    {"wiener",
-     {"--epochs=2", "--parameterisation=wiener", "--noise-levels=log-s", "--fourier-scale=1", "--scaling=minmax",
-      "--t-min=1e-3", NULL},
+    {&stage_train, 2, "wiener", {"ensemble.npz"},
+     {SMALL, "--epochs=2", "--parameterisation=wiener", "--noise-levels=log-s", "--fourier-scale=1", "--scaling=minmax",
+      "--t-min=1e-3"},
      "1af53ec2bea662f943d43612ffc372787a6193d823567e75075410c7ba59671c"},
-    {"gaussian", {"--network=gaussian", NULL}, "34ae78f24c0c60c11590352bdef1676a1e5984a49d2fdbf7125afc01acec9b04"},
+    {&stage_train, 2, "gaussian", {"ensemble.npz"}, {SMALL, "--network=gaussian"},
+     "34ae78f24c0c60c11590352bdef1676a1e5984a49d2fdbf7125afc01acec9b04"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-static void run_case(size_t i, int threads, char folder[64]) {
-    const char *arguments[12];
-    char threads_option[32];
-    size_t n = 0;
-    snprintf(folder, 64, "%s-%d", cases[i].name, threads);
-    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    for (; cases[i].arguments[n]; n++)
-        arguments[n] = cases[i].arguments[n];
-    arguments[n++] = threads_option;
-    arguments[n] = NULL;
-    assert_int_equal(run(folder, arguments), 0);
-}
-
 static void test_artifacts_do_not_depend_on_threads(void **state) {
     (void)state;
-    assert_same_for_any_threads(CASES, run_case);
-}
-
-static const char *digest_of_case(size_t i) {
-    return cases[i].digest;
+    assert_same_for_any_threads(cases, CASES);
 }
 
 static void test_digests(void **state) {
     (void)state;
-    assert_int_equal(stage_train.version, 2);
-    assert_digests(CASES, run_case, digest_of_case);
+    assert_digests(cases, CASES);
 }
 
 /* --- killed and terminated ----------------------------------------------------------------------- */
@@ -245,10 +222,8 @@ static pid_t start(const char *folder, int threads) {
     if (child == 0) {
         if (!freopen(log, "w", stderr))
             _exit(99);
-        execl(program, "train", output, training, threads_option, "--ledger=", "--width=8", "--embedding=32",
-              "--batch=16", "--excess-levels=5", "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", EPOCHS,
-              "--keep-epochs=7,30,60",
-              "--quiet", (char *)NULL);
+        execl(program, "train", output, training, threads_option, "--ledger=", SMALL, "--ema=0.9", "--flip=yes",
+              "--learning-rate-decay=cosine", EPOCHS, "--keep-epochs=7,30,60", "--quiet", (char *)NULL);
         _exit(98);
     }
     return child;
