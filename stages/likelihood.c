@@ -35,6 +35,9 @@ static const struct parameter parameters[] = {
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s."},
     DENSITIES_PARAMETERS,
+    {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared",
+     .help = "shared: all configurations have the same probes, so that the error they leave in log q is mostly one constant, "
+             "which R2 and weights do not see; -log q is then the estimate of no normalised density."},
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the configurations enter the flow; the density is that of the model at this time."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
@@ -181,6 +184,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct work w = {.settings = densities_settings(c->parameters)};
+    w.settings.shared = parameters_is(c->parameters, "probe-sharing", "shared");
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;

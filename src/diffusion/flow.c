@@ -58,17 +58,23 @@ size_t flow_products(const struct score_model *model, const struct flow_settings
 
 /* --- one configuration --------------------------------------------------------------------------- */
 
+/* The configuration whose probes this one has. */
+static uint64_t probe_number(const struct job *j, size_t item) {
+    return j->settings->shared ? 0 : j->first + item;
+}
+
 static void draw_probes(const struct job *j, size_t item, float *probes) {
     const size_t V = j->model->volume;
+    const uint64_t number = probe_number(j, item);
     for (size_t p = 0; p < j->settings->probes; p++, probes += V) {
         if (!j->settings->signs) {
-            random_normal_float(j->probe, j->first + item, p, probes, V);
+            random_normal_float(j->probe, number, p, probes, V);
             continue;
         }
         uint32_t words[4] = {0};
         for (size_t i = 0; i < V; i++) {
             if (i % 128 == 0)
-                random_block(j->probe, j->first + item, p, (uint32_t)(i / 128), words);
+                random_block(j->probe, number, p, (uint32_t)(i / 128), words);
             probes[i] = words[i / 32 % 4] >> (i % 32) & 1 ? 1.0f : -1.0f;
         }
     }
@@ -171,7 +177,7 @@ static enum status find_traces(const struct job *j, struct worker *w, int n, str
     const struct score_model *m = j->model;
     if (w->number) {
         for (int b = 0; b < n; b++)
-            w->number[b] = j->first + busy[b]->item;
+            w->number[b] = probe_number(j, busy[b]->item);
         return score_traces(w->score, (size_t)n, j->probe, w->number,
                             j->settings->divergence == FLOW_PROBES ? j->quadratures : 0, j->settings->signs, w->traces, e);
     }

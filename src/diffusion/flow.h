@@ -14,7 +14,8 @@
  *
  * Divergence, of J the Jacobian of s(t) score:
  *   probes     Skilling-Hutchinson: mean over probes of v.J^T v, v fixed along one solve: normal, or signs
- *              (Rademacher, of less variance). They share one forward pass. With the Wiener filter as control
+ *              (Rademacher, of less variance), own ones for each configuration or the same for all. They share one
+ *              forward pass. With the Wiener filter as control
  *              variate,
  *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
  *              with the same mean but only the noise of what the model differs by from the score of a Gaussian field.
@@ -42,6 +43,8 @@ struct flow_settings {
     enum flow_divergence divergence;
     size_t probes;    /* >= 1, with FLOW_PROBES */
     bool signs;       /* probes are signs instead of normals */
+    bool shared;      /* all configurations have the probes of number 0: what their errors have in common is then one
+                         constant in log q, but no density is normalised so */
     bool control;     /* with FLOW_PROBES: the Wiener filter as control variate */
     double t_start;   /* in (0, 1) */
     uint64_t seed;    /* of probes and, drawing, of the prior */

@@ -249,6 +249,17 @@ static void test_divergences(void **state) {
         found_free(&probes);
     }
     assert_true(size[1] < 0.5 * size[0]);
+    s.shared = true; /* its Jacobian is the same for every field, so the same probes err by the same */
+    struct found shared = score(&m, &s, 0, N, 1, field.phi), rest = score(&m, &s, 5, N - 5, 2, field.phi + 5 * m.volume);
+    const double common = shared.log_q[0] - closed.log_q[0];
+    assert_true(fabs(common) > 0.1);
+    for (size_t i = 0; i < N; i++) {
+        assert_near(shared.log_q[i] - closed.log_q[i], common, 1e-3);
+        assert_true(i < 5 || rest.log_q[i - 5] == shared.log_q[i]);
+    }
+    found_free(&rest);
+    found_free(&shared);
+    s.shared = false;
     s.control = true; /* of a Gaussian model nothing is left to estimate */
     struct found controlled = score(&m, &s, 0, N, 1, field.phi);
     for (size_t i = 0; i < N; i++) {
