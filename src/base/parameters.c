@@ -204,13 +204,30 @@ const char *parameters_argument(const struct parameters *p, size_t i) {
 
 /* --- help ------------------------------------------------------------------------------------------ */
 
+enum { INDENT = 8, COLUMNS = 100 };
+
+/* A sentence in lines of at most COLUMNS bytes, longer words apart, each indented. */
+static void print_wrapped(const char *text, FILE *out) {
+    for (size_t column = 0; *text; ) {
+        const size_t word = strcspn(text, " ");
+        if (column > 0 && column + 1 + word > COLUMNS) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += (size_t)fprintf(out, "%*s%.*s", column ? 1 : INDENT, "", (int)word, text);
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', out);
+}
+
 void parameters_help(const struct parameter *table, size_t count, FILE *out) {
     for (size_t i = 0; i < count; i++) {
         const struct parameter *t = &table[i];
         char expected[512];
         parameter_describe(t, expected, sizeof expected);
         fprintf(out, "  --%s=%s\n", t->name, t->type == PARAMETER_CHOICE ? t->choices : "VALUE");
-        fprintf(out, "        %s\n        %s", t->help ? t->help : "", expected);
+        print_wrapped(t->help ? t->help : "", out);
+        fprintf(out, "%*s%s", INDENT, "", expected);
         if (t->unit != NULL && *t->unit != '\0') {
             fprintf(out, ", unit: %s", t->unit);
         }

@@ -216,6 +216,23 @@ static void help_names_everything(void **state) {
     free(text);
 }
 
+static void help_is_wrapped(void **state) {
+    (void)state;
+    static const struct parameter one = {.name = "x", .type = PARAMETER_TEXT, .default_value = "",
+                                         .help = "Forty letters and more, forty letters and more, forty letters and more, "
+                                                 "forty letters and more, forty letters and more."};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    parameters_help(&one, 1, out);
+    fclose(out);
+    assert_non_null(strstr(text, "\n        Forty letters and more, forty letters and more, forty letters and more, "
+                                 "forty letters and\n"
+                                 "        more, forty letters and more.\n"));
+    free(text);
+}
+
 static void nearest(void **state) {
     (void)state;
     static const char *const words[] = {"epochs", "batch", "width", "x"};
@@ -236,6 +253,7 @@ int main(void) {
         cmocka_unit_test(canonical_forms), cmocka_unit_test(reals_read_back),
         cmocka_unit_test(values),          cmocka_unit_test(rejected),
         cmocka_unit_test(completeness_and_files), cmocka_unit_test(help_names_everything),
+        cmocka_unit_test(help_is_wrapped),
         cmocka_unit_test(nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
