@@ -138,6 +138,7 @@ enum status backend_cuda_open(const char *name, struct backend **backend, struct
     d->base.describe = describe;
     d->base.capacity = backend_capacity;
     evaluation_operations(&d->base);
+    integrator_operations(&d->base);
     sampler_operations(&d->base);
     training_operations(&d->base);
     const enum status status = open_device(d, e);

@@ -3,34 +3,16 @@
 #include <stdlib.h>
 
 #include "cuda/check.h"
-#include "cuda/network.h"
+#include "cuda/evaluation.h"
 
-struct backend_network {
-    struct device *device;
-    struct network *network;
-    bool wiener;
-    size_t volume, batch;
-    struct backend_frame *frames; /* batch */
-    uint32_t *counter;            /* two: one that stays zero, and the number of the probe */
-    float *phi, *out, *probe, *product;
-    uint64_t *numbers;
-    double *traces;
-    size_t traces_room;
-    struct recording evaluate, vjp, trace;
-    /* what `trace` was recorded for */
-    struct random_key key;
-    size_t probes;
-    bool signs, recorded;
-};
-
-static struct frames frames_of(const struct backend_network *b) {
+struct frames evaluation_frames(const struct backend_network *b) {
     return {b->frames, b->counter, 0, 1};
 }
 
 static enum status record_evaluate(void *context, struct error *e) {
     struct backend_network *b = (struct backend_network *)context;
     struct network *w = b->network;
-    const struct frames f = frames_of(b);
+    const struct frames f = evaluation_frames(b);
     cudaStream_t stream = b->device->stream;
     TRY(process_input(network_sites(w), w->batch, f, b->phi, network_field(w, FIELD_X), stream, e));
     TRY(network_forward(w, f, e));
@@ -42,7 +24,7 @@ static enum status record_evaluate(void *context, struct error *e) {
 static enum status record_vjp(void *context, struct error *e) {
     struct backend_network *b = (struct backend_network *)context;
     struct network *w = b->network;
-    const struct frames f = frames_of(b);
+    const struct frames f = evaluation_frames(b);
     cudaStream_t stream = b->device->stream;
     TRY(process_probe(network_sites(w), w->batch, f, b->probe, network_field(w, FIELD_GRADIENT), stream, e));
     TRY(network_backward(w, e));
@@ -100,6 +82,7 @@ static enum status create(struct backend *base, const struct score_model *model,
     b->device = (struct device *)base;
     b->wiener = model->parameterisation == SCORE_WIENER;
     b->volume = model->volume;
+    b->propagator = model->propagator;
     b->batch = backend_capacity(model);
     const enum status status = build(b, model, e);
     if (status != STATUS_OK) {
@@ -114,13 +97,17 @@ static enum status set_weights(struct backend_network *b, const float *weights, 
     return network_set_weights(b->network, weights, e);
 }
 
+enum status evaluation_score(struct backend_network *b, struct error *e) {
+    return recording_launch(b->device, &b->evaluate, 1, e);
+}
+
 static enum status evaluate(struct backend_network *b, size_t n, const float *phi, const struct backend_frame *frames,
                             float *out, struct error *e) {
     struct device *d = b->device;
     const size_t bytes = n * b->volume * sizeof *phi;
     TRY(device_upload(d, b->frames, frames, n * sizeof *frames, e));
     TRY(device_upload(d, b->phi, phi, bytes, e));
-    TRY(recording_launch(d, &b->evaluate, 1, e));
+    TRY(evaluation_score(b, e));
     return device_download(d, out, b->out, bytes, e);
 }
 
@@ -159,19 +146,23 @@ static enum status prepare_traces(struct backend_network *b, struct random_key k
     return STATUS_OK;
 }
 
+enum status evaluation_traces(struct backend_network *b, struct random_key key, size_t probes, bool signs,
+                              struct error *e) {
+    const size_t each = probes ? probes : 1;
+    TRY(prepare_traces(b, key, probes, signs, e));
+    CUDA_TRY(cudaMemsetAsync(b->counter + 1, 0, sizeof *b->counter, b->device->stream));
+    CUDA_TRY(cudaMemsetAsync(b->traces, 0, b->batch * each * sizeof *b->traces, b->device->stream));
+    return recording_launch(b->device, &b->trace, probes ? probes : b->volume, e);
+}
+
 static enum status traces(struct backend_network *b, size_t n, struct random_key key, const uint64_t *configuration,
                           size_t probes, bool signs, double *out, struct error *e) {
     struct device *d = b->device;
-    const uint32_t zero = 0;
     if (d->base.forward_only)
         return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only", d->base.name);
-    TRY(prepare_traces(b, key, probes, signs, e));
-    const size_t bytes = n * (probes ? probes : 1) * sizeof *out;
     TRY(device_upload(d, b->numbers, configuration, n * sizeof *configuration, e));
-    TRY(device_upload(d, b->counter + 1, &zero, sizeof zero, e));
-    CUDA_TRY(cudaMemsetAsync(b->traces, 0, bytes, d->stream));
-    TRY(recording_launch(d, &b->trace, probes ? probes : b->volume, e));
-    return device_download(d, out, b->traces, bytes, e);
+    TRY(evaluation_traces(b, key, probes, signs, e));
+    return device_download(d, out, b->traces, n * (probes ? probes : 1) * sizeof *out, e);
 }
 
 void evaluation_operations(struct backend *b) {

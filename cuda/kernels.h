@@ -173,4 +173,32 @@ enum status filter_score(const struct filter *f, int n, struct frames frames, co
 enum status filter_colour(const struct filter *f, int n, struct frames frames, const struct backend_move *moves,
                           float *z, cudaStream_t stream, struct error *e);
 
+/* --- kernels_flow.cu ------------------------------------------------------------------------------ */
+
+/* The vectors of an integrator's places, those of a place one after the other: y, next, k_0 ... k_6, each of volume +
+ * quadratures elements; and their orders. A place that is not busy is left alone. */
+enum { INTEGRATION_Y, INTEGRATION_NEXT, INTEGRATION_K, INTEGRATION_VECTORS = INTEGRATION_K + RUNGE_KUTTA_STAGES };
+struct integration_order {
+    int busy;
+    double factor; /* dphi/dx = factor (s score) */
+    struct runge_kutta_order order;
+};
+struct integration {
+    size_t volume, quadratures;
+    double *vectors;
+    const struct integration_order *orders;
+};
+
+/* An order up to its derivative; phi[n x V]: next, as the network takes it. */
+enum status flow_combine(struct integration s, int n, float *phi, cudaStream_t stream, struct error *e);
+/* traces[n x quadratures] += sum_p s/(G(p) + s^2) (power(p) - 1), s of the configuration's frame. */
+enum status flow_control(struct integration s, int n, struct frames frames, const double *propagator,
+                         const double *power, double *traces, cudaStream_t stream, struct error *e);
+/* k_slot = factor (out, traces) */
+enum status flow_derive(struct integration s, int n, const float *out, const double *traces, cudaStream_t stream,
+                        struct error *e);
+/* The sums of the order. */
+enum status flow_measure(struct integration s, int n, struct runge_kutta_sums *sums, cudaStream_t stream,
+                         struct error *e);
+
 #endif

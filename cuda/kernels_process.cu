@@ -4,6 +4,7 @@
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/numbers.h"
+#include "cuda/sums.h"
 
 static dim3 quads_of(struct sites map, int n) {
     const int quads = (map.height * map.width + 3) / 4;
@@ -283,10 +284,8 @@ __global__ void trace_kernel(struct sites map, const float *probe, const float *
             traces[n] += (double)product[(size_t)n * V + step];
         return;
     }
-    double sum = 0;
-    for (int p = (int)threadIdx.x; p < V; p += THREADS)
-        sum += (double)probe[(size_t)n * V + p] * (double)product[(size_t)n * V + p];
-    sum = block_sum(part, sum);
+    const float *left = probe + (size_t)n * V, *right = product + (size_t)n * V;
+    const double sum = tree_sum(part, (size_t)V, [&](size_t p) { return (double)left[p] * (double)right[p]; });
     if (threadIdx.x == 0)
         traces[(size_t)n * (size_t)count + step] = sum;
 }

@@ -89,6 +89,7 @@ enum status network_backward(struct network *w, struct error *e);
 /* backend.h, by file */
 size_t backend_capacity(const struct score_model *model);
 void evaluation_operations(struct backend *b); /* evaluation.cu */
+void integrator_operations(struct backend *b); /* integrator.cu */
 void sampler_operations(struct backend *b);    /* sampler.cu */
 void training_operations(struct backend *b);   /* training.cu */
 

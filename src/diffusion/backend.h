@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "diffusion/runge_kutta.h"
 #include "network/adam.h"
 
 struct score_model;
@@ -47,8 +48,25 @@ struct backend_move {
     double next;
 };
 
+/* How the divergence of the flow is found: by probes, numbers of (key, stream configuration, step probe), normal or
+ * signs; 0: exactly. control: with the Wiener filter as control variate (flow.h). */
+struct backend_divergence {
+    struct random_key key;
+    size_t probes;
+    bool signs, control;
+};
+
+/* One evaluation of a place of an integrator: dphi/dx = factor (s score). */
+struct backend_evaluation {
+    size_t place;
+    struct backend_frame frame;
+    double factor;
+    struct runge_kutta_order order;
+};
+
 struct backend_network;  /* evaluations and vector-Jacobian products of a model */
 struct backend_sampler;  /* a reverse process, one batch after the other */
+struct backend_integrator; /* the probability flow of a batch: y, next and k of every place, in double precision */
 struct backend_training; /* weights, moments, average and training set on the device */
 
 struct backend {
@@ -75,6 +93,23 @@ struct backend {
      * c, step p), normal or signs. probes = 0: traces[n], the exact trace of J. */
     enum status (*traces)(struct backend_network *network, size_t n, struct random_key key, const uint64_t *configuration,
                           size_t probes, bool signs, double *traces, struct error *e);
+
+    /* The places of flow_places.h, `capacity` of them, with vectors (runge_kutta.h) of V components and a quadrature a
+     * probe, or one. They need the network to themselves. */
+    enum status (*integrator_new)(struct backend_network *network, const struct backend_divergence *divergence,
+                                  struct backend_integrator **integrator, struct error *e);
+    void (*integrator_free)(struct backend_integrator *integrator);
+    /* Configuration `number` moves in: y = phi[V], in double precision. power[probes x V]: |v(p)|^2/V of its probes, with
+     * a control variate; else NULL. */
+    enum status (*integrator_start)(struct backend_integrator *integrator, size_t place, uint64_t number,
+                                    const double *phi, const double *power, struct error *e);
+    /* n evaluations at once, of different places. Only sums[n] comes back. */
+    enum status (*integrator_advance)(struct backend_integrator *integrator, size_t n,
+                                      const struct backend_evaluation *evaluations, struct runge_kutta_sums *sums,
+                                      struct error *e);
+    /* An order without a derivative, and what it leaves in next, y[V + quadratures]. */
+    enum status (*integrator_finish)(struct backend_integrator *integrator, size_t place,
+                                     const struct runge_kutta_order *order, double *y, struct error *e);
 
     /* The prior of configuration i is the numbers of (prior, i, 0) times start, its noise in step k those of
      * (noise, i, k). */

@@ -8,8 +8,8 @@
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
+#include "diffusion/flow_places.h"
 #include "diffusion/schedule.h"
-#include "lattice/fourier.h"
 
 /* What all workers share. */
 struct job {
@@ -29,25 +29,19 @@ struct job {
     int stop;
 };
 
-/* The places of a batch. Each holds one integration; where one is done, the next configuration moves in. */
-struct place {
+/* A configuration at work; where it is done, the next one moves in. */
+struct seat {
     bool busy;
     size_t item;
-    struct runge_kutta *solver;
-    float *probes; /* probes x V */
-    double *power; /* probes x V, |v(p)|^2/V: control variate only */
+    struct runge_kutta solver;
 };
 
 struct worker {
-    struct score_worker *score;
+    struct flow_places *places;
     size_t capacity;
-    struct place *places, **busy;       /* capacity; those at work */
-    double *t;                          /* capacity: their times */
-    uint64_t *number;                   /* capacity: their configurations, for probes made on a device */
-    float *phi, *out, *probe, *product; /* capacity x V */
-    double *derivative, *terms;         /* V + quadratures; V or probes, whichever is more */
-    double *traces;                     /* capacity x quadratures */
-    double *transform;                  /* workspace of the control variate's Fourier transform, or NULL */
+    struct seat *seats;                  /* capacity */
+    struct flow_evaluation *evaluations; /* capacity: of those at work */
+    double *state, *terms;               /* V + quadratures each */
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
@@ -58,32 +52,11 @@ size_t flow_products(const struct score_model *model, const struct flow_settings
 
 /* --- one configuration --------------------------------------------------------------------------- */
 
-/* The configuration whose probes this one has. */
-static uint64_t probe_number(const struct job *j, size_t item) {
-    return j->settings->shared ? 0 : j->first + item;
-}
-
-static void draw_probes(const struct job *j, size_t item, float *probes) {
-    const size_t V = j->model->volume;
-    const uint64_t number = probe_number(j, item);
-    for (size_t p = 0; p < j->settings->probes; p++, probes += V) {
-        if (!j->settings->signs) {
-            random_normal_float(j->probe, number, p, probes, V);
-            continue;
-        }
-        uint32_t words[4] = {0};
-        for (size_t i = 0; i < V; i++) {
-            if (i % 128 == 0)
-                random_block(j->probe, number, p, (uint32_t)(i / 128), words);
-            probes[i] = words[i / 32 % 4] >> (i % 32) & 1 ? 1.0f : -1.0f;
-        }
-    }
-}
-
-static enum status move_in(const struct job *j, struct worker *w, struct place *place, size_t item, struct error *e) {
+static enum status move_in(const struct job *j, struct worker *w, size_t place, size_t item, struct error *e) {
     const struct score_model *m = j->model;
     const size_t V = m->volume;
-    double *start = w->derivative;
+    struct seat *seat = &w->seats[place];
+    double *start = w->state;
     if (j->draw) {
         const double s = schedule_noise(m->sigma, 1);
         random_normal(j->prior, j->first + item, 0, start, V);
@@ -98,16 +71,14 @@ static enum status move_in(const struct job *j, struct worker *w, struct place *
                 return error_set(e, STATUS_BAD_INPUT, "configuration %zu is not finite", j->first + item);
         }
     }
-    if (place->probes)
-        draw_probes(j, item, place->probes);
-    for (size_t p = 0; j->fourier && p < j->quadratures; p++) {
-        for (size_t i = 0; i < V; i++)
-            w->terms[i] = (double)place->probes[p * V + i];
-        fourier_power(j->fourier, w->terms, place->power + p * V, w->transform);
-    }
-    place->item = item;
-    place->busy = true;
-    runge_kutta_start(place->solver, j->from, j->to, start, j->settings->steps, j->settings->tolerance);
+    const uint64_t probes_of = j->settings->shared ? 0 : j->first + item;
+    const enum status status = flow_places_start(w->places, place, probes_of, start, e);
+    if (status != STATUS_OK)
+        return status;
+    seat->item = item;
+    seat->busy = true;
+    runge_kutta_start(&seat->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
+                      j->settings->tolerance);
     /* log p_T of a draw is taken now, from numbers that will be gone, and kept where the result will be */
     for (size_t i = 0; j->draw && i < V; i++)
         start[i] *= start[i];
@@ -122,10 +93,14 @@ static double log_prior(const struct score_model *m, double squares) {
     return -0.5 * ((double)m->volume * function_log(6.283185307179586477 * variance) + squares / variance);
 }
 
-static void move_out(struct job *j, struct worker *w, struct place *place) {
+static enum status move_out(struct job *j, struct worker *w, size_t place, struct error *e) {
     const struct score_model *m = j->model;
-    const size_t V = m->volume, item = place->item, q = j->quadratures;
-    const double *y = runge_kutta_at(place->solver), *integral = y + V;
+    struct seat *seat = &w->seats[place];
+    const size_t V = m->volume, item = seat->item, q = j->quadratures;
+    const double *y = w->state, *integral = y + V;
+    const enum status status = flow_places_finish(w->places, place, &seat->solver.order, w->state, e);
+    if (status != STATUS_OK)
+        return status;
     struct flow_result *r = j->result;
     double squares = j->draw ? r->log_q[item] : 0;
     if (j->draw) {
@@ -144,8 +119,8 @@ static void move_out(struct job *j, struct worker *w, struct place *place) {
     for (size_t p = 0; p < q; p++)
         w->terms[p] = (integral[p] - mean) * (integral[p] - mean);
     r->log_q_error[item] = q > 1 ? sqrt(sum_tree(w->terms, q) / (double)(q * (q - 1))) : NAN;
-    r->evaluations[item] = runge_kutta_evaluations(place->solver);
-    place->busy = false;
+    r->evaluations[item] = runge_kutta_evaluations(&seat->solver);
+    seat->busy = false;
 #pragma omp critical(flow_progress)
     {
         r->done[item] = 1;
@@ -153,110 +128,47 @@ static void move_out(struct job *j, struct worker *w, struct place *place) {
         if (j->progress)
             progress_update(j->progress, r->finished, NULL);
     }
-}
-
-/* --- the divergence ------------------------------------------------------------------------------ */
-
-static double closed_trace(const struct score_model *m, double s, double *terms) {
-    for (size_t p = 0; p < m->volume; p++)
-        terms[p] = -s / (m->propagator[p] + s * s);
-    return sum_tree(terms, m->volume);
-}
-
-/* What the control variate adds to the estimate of a probe: the trace of the Wiener filter less its estimate by this
- * probe. */
-static double control(const struct score_model *m, double s, const double *power, double *terms) {
-    for (size_t p = 0; p < m->volume; p++)
-        terms[p] = s / (m->propagator[p] + s * s) * (power[p] - 1);
-    return sum_tree(terms, m->volume);
-}
-
-/* traces[b x quadratures] of n configurations that were just evaluated; busy[b] are their places. */
-static enum status find_traces(const struct job *j, struct worker *w, int n, struct place *const *busy,
-                               const double *t, struct error *e) {
-    const struct score_model *m = j->model;
-    if (w->number) {
-        for (int b = 0; b < n; b++)
-            w->number[b] = probe_number(j, busy[b]->item);
-        return score_traces(w->score, (size_t)n, j->probe, w->number,
-                            j->settings->divergence == FLOW_PROBES ? j->quadratures : 0, j->settings->signs, w->traces, e);
-    }
-    const size_t V = m->volume, q = j->quadratures, room = (size_t)n * V;
-    enum status status = STATUS_OK;
-    for (int b = 0; b < n && j->settings->divergence == FLOW_CLOSED; b++)
-        w->traces[b] = closed_trace(m, schedule_noise(m->sigma, t[b]), w->terms);
-    for (size_t p = 0; p < q && j->settings->divergence == FLOW_PROBES && status == STATUS_OK; p++) {
-        for (size_t b = 0; b < (size_t)n; b++)
-            memcpy(w->probe + b * V, busy[b]->probes + p * V, V * sizeof *w->probe);
-        status = score_vjp(w->score, n, w->probe, w->product, e);
-        for (size_t b = 0; b < (size_t)n; b++) {
-            for (size_t i = 0; i < V; i++)
-                w->terms[i] = (double)w->probe[b * V + i] * (double)w->product[b * V + i];
-            w->traces[b * q + p] = sum_tree(w->terms, V);
-            if (j->fourier)
-                w->traces[b * q + p] += control(m, schedule_noise(m->sigma, t[b]), busy[b]->power + p * V, w->terms);
-        }
-    }
-    if (j->settings->divergence != FLOW_EXACT)
-        return status;
-    memset(w->traces, 0, (size_t)n * sizeof *w->traces);
-    memset(w->probe, 0, room * sizeof *w->probe);
-    for (size_t x = 0; x < V && status == STATUS_OK && !*j->interrupted; x++) {
-        for (size_t b = 0; b < (size_t)n; b++)
-            w->probe[b * V + x] = 1;
-        status = score_vjp(w->score, n, w->probe, w->product, e);
-        for (size_t b = 0; b < (size_t)n; b++) {
-            w->probe[b * V + x] = 0;
-            w->traces[b] += (double)w->product[b * V + x];
-        }
-    }
-    return status;
+    return STATUS_OK;
 }
 
 /* --- all of them --------------------------------------------------------------------------------- */
 
-static enum status explain(const struct job *j, const struct place *place, enum runge_kutta_state state,
+static enum status explain(const struct job *j, const struct seat *seat, enum runge_kutta_state state,
                            struct error *e) {
-    const double x = runge_kutta_point(place->solver);
+    const double x = runge_kutta_point(&seat->solver);
     const double t = j->settings->method == RUNGE_KUTTA_DOPRI5 ? x : schedule_time(j->model->sigma, function_exp(x));
     if (state == RUNGE_KUTTA_NOT_FINITE)
         return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g",
-                         j->first + place->item, t);
+                         j->first + seat->item, t);
     return error_set(e, STATUS_FAILED,
                      "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations; expected a "
-                     "tolerance above %g", j->first + place->item, t,
-                     (long long)runge_kutta_evaluations(place->solver), j->settings->tolerance);
+                     "tolerance above %g", j->first + seat->item, t,
+                     (long long)runge_kutta_evaluations(&seat->solver), j->settings->tolerance);
 }
 
-/* One evaluation of every busy place. *at: the configuration an error is about. */
-static enum status advance(struct job *j, struct worker *w, int n, struct place *const *busy, size_t *at,
-                           struct error *e) {
+/* One evaluation of n places. *at: the configuration an error is about. */
+static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at, struct error *e) {
     const struct score_model *m = j->model;
-    const size_t V = m->volume, q = j->quadratures;
     const bool logarithmic = j->settings->method != RUNGE_KUTTA_DOPRI5;
-    double *t = w->t;
-    for (int b = 0; b < n; b++) {
-        const double x = runge_kutta_point(busy[b]->solver), *y = runge_kutta_at(busy[b]->solver);
-        t[b] = logarithmic ? schedule_time(m->sigma, function_exp(x)) : x;
-        for (size_t i = 0; i < V; i++)
-            w->phi[(size_t)b * V + i] = (float)y[i];
+    for (size_t b = 0; b < n; b++) {
+        struct flow_evaluation *v = &w->evaluations[b];
+        const struct runge_kutta *solver = &w->seats[v->place].solver;
+        const double x = runge_kutta_point(solver);
+        v->t = logarithmic ? schedule_time(m->sigma, function_exp(x)) : x;
+        const double s = schedule_noise(m->sigma, v->t);
+        v->factor = logarithmic ? -s : -0.5 * schedule_g2(m->sigma, v->t) / s;
+        v->order = solver->order;
     }
-    enum status status = score_evaluate(w->score, n, w->phi, t, w->out, e);
-    if (status == STATUS_OK)
-        status = find_traces(j, w, n, busy, t, e);
-    for (int b = 0; b < n && status == STATUS_OK && !*j->interrupted; b++) {
-        const double s = schedule_noise(m->sigma, t[b]);
-        const double factor = logarithmic ? -s : -0.5 * schedule_g2(m->sigma, t[b]) / s;
-        for (size_t i = 0; i < V; i++)
-            w->derivative[i] = factor * (double)w->out[(size_t)b * V + i];
-        for (size_t p = 0; p < q; p++)
-            w->derivative[V + p] = factor * w->traces[(size_t)b * q + p];
-        const enum runge_kutta_state state = runge_kutta_advance(busy[b]->solver, w->derivative);
-        *at = busy[b]->item;
+    enum status status = flow_places_evaluate(w->places, n, w->evaluations, j->interrupted, e);
+    for (size_t b = 0; b < n && status == STATUS_OK && !*j->interrupted; b++) {
+        struct flow_evaluation *v = &w->evaluations[b];
+        struct seat *seat = &w->seats[v->place];
+        const enum runge_kutta_state state = runge_kutta_advance(&seat->solver, &v->sums);
+        *at = seat->item;
         if (state == RUNGE_KUTTA_DONE)
-            move_out(j, w, busy[b]);
+            status = move_out(j, w, v->place, e);
         else if (state != RUNGE_KUTTA_MORE)
-            status = explain(j, busy[b], state, e);
+            status = explain(j, seat, state, e);
     }
     return status;
 }
@@ -274,78 +186,42 @@ static size_t take(struct job *j) {
 static enum status work(struct job *j, struct worker *w, size_t *at, struct error *e) {
     enum status status = STATUS_OK;
     for (;;) {
-        struct place **busy = w->busy;
-        int n = 0, stop;
+        size_t n = 0;
+        int stop;
         for (size_t b = 0; b < w->capacity && status == STATUS_OK; b++) {
-            struct place *place = &w->places[b];
-            if (!place->busy) {
+            if (!w->seats[b].busy) {
                 *at = take(j);
                 if (*at < j->count)
-                    status = move_in(j, w, place, *at, e);
+                    status = move_in(j, w, b, *at, e);
             }
-            if (place->busy)
-                busy[n++] = place;
+            if (w->seats[b].busy)
+                w->evaluations[n++].place = b;
         }
 #pragma omp atomic read
         stop = j->stop;
         if (status != STATUS_OK || n == 0 || stop || *j->interrupted)
             return status;
-        status = advance(j, w, n, busy, at, e);
+        status = advance(j, w, n, at, e);
     }
 }
 
 static void worker_release(struct worker *w) {
-    score_worker_free(w->score);
-    for (size_t b = 0; w->places && b < w->capacity; b++)
-        runge_kutta_free(w->places[b].solver);
-    if (w->places) {
-        free(w->places[0].probes);
-        free(w->places[0].power);
-    }
-    free(w->transform);
-    free(w->places);
-    free(w->busy);
-    free(w->t);
-    free(w->number);
-    free(w->phi);
-    free(w->derivative);
+    flow_places_free(w->places);
+    free(w->seats);
+    free(w->evaluations);
+    free(w->state);
 }
 
 static enum status worker_prepare(const struct job *j, struct score *score, struct worker *w, struct error *e) {
-    const size_t V = j->model->volume, q = j->quadratures, capacity = score_capacity(score), room = capacity * V;
-    const bool remote = score_on_device(score) && !j->fourier; /* which makes its probes itself, if nothing else needs them */
-    const size_t probes = j->settings->divergence == FLOW_PROBES && !remote ? q : 0;
-    w->capacity = capacity;
-    w->places = calloc(capacity, sizeof *w->places);
-    w->busy = calloc(capacity, sizeof *w->busy);
-    w->t = calloc(capacity, sizeof *w->t);
-    w->number = remote ? calloc(capacity, sizeof *w->number) : NULL;
-    bool complete = w->places && w->busy && w->t && (w->number || !remote);
-    for (size_t b = 0; b < capacity && complete; b++) {
-        w->places[b].solver = runge_kutta_new(j->settings->method, V, q);
-        complete = complete && w->places[b].solver;
-    }
-    w->phi = malloc(4 * room * sizeof *w->phi);
-    if (complete && probes)
-        complete = (w->places[0].probes = malloc(room * probes * sizeof *w->phi)) != NULL;
-    if (complete && j->fourier) {
-        w->places[0].power = malloc(room * probes * sizeof *w->transform);
-        w->transform = malloc(fourier_workspace(j->fourier) * sizeof *w->transform);
-        complete = w->places[0].power && w->transform;
-    }
-    w->derivative = malloc((2 * V + (2 + capacity) * q) * sizeof *w->derivative);
-    if (!complete || !w->phi || !w->derivative)
+    const size_t length = j->model->volume + j->quadratures;
+    w->capacity = score_capacity(score);
+    w->seats = calloc(w->capacity, sizeof *w->seats);
+    w->evaluations = calloc(w->capacity, sizeof *w->evaluations);
+    w->state = malloc(2 * length * sizeof *w->state);
+    if (!w->seats || !w->evaluations || !w->state)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
-    w->out = w->phi + room;
-    w->probe = w->phi + 2 * room;
-    w->product = w->phi + 3 * room;
-    for (size_t b = 1; b < capacity && probes; b++) {
-        w->places[b].probes = w->places[0].probes + b * probes * V;
-        w->places[b].power = j->fourier ? w->places[0].power + b * probes * V : NULL;
-    }
-    w->terms = w->derivative + V + q;
-    w->traces = w->terms + V + q;
-    return score_worker_new(score, &w->score, e);
+    w->terms = w->state + length;
+    return flow_places_new(score, j->model, j->settings, j->probe, j->fourier, &w->places, e);
 }
 
 static enum status run(struct job *j, struct score *score, struct worker *workers, int threads, struct error *e) {
@@ -402,7 +278,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     }
     j->from = j->draw ? high : low;
     j->to = j->draw ? low : high;
-    j->quadratures = s->divergence == FLOW_PROBES ? s->probes : 1;
+    j->quadratures = flow_quadratures(s);
     j->failed = j->count;
     j->prior = random_key(s->seed, "flow", "prior");
     j->probe = random_key(s->seed, "flow", "probe");

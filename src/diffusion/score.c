@@ -68,8 +68,8 @@ void score_free(struct score *s) {
     free(s);
 }
 
-bool score_on_device(const struct score *s) {
-    return s->backend != NULL;
+struct backend_network *score_device(const struct score *s) {
+    return s->remote;
 }
 
 size_t score_capacity(const struct score *s) {
@@ -246,11 +246,6 @@ enum status score_weight_gradient(struct score_worker *w, int n, const float *g,
     for (int b = 0; b < n; b++)
         scale(volume, w->frame[b].output, g + (size_t)b * volume, w->field + (size_t)b * volume);
     return backward(w, n, w->field, NULL, packed, e);
-}
-
-enum status score_traces(struct score_worker *w, size_t n, struct random_key key, const uint64_t *configuration,
-                         size_t probes, bool signs, double *traces, struct error *e) {
-    return w->score->backend->traces(w->score->remote, n, key, configuration, probes, signs, traces, e);
 }
 
 size_t score_gradient_size(const struct score *s) {

@@ -92,10 +92,8 @@ enum status score_vjp(struct score_worker *w, int n, const float *probe, float *
 /* After score_evaluate: gradient of sum(out * g) with respect to the weights, packed (networks on the CPU only; a device
  * trains by itself). */
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
-/* After score_evaluate, on a device only: v.J^T v for probes v made there (backend.h). */
-enum status score_traces(struct score_worker *w, size_t n, struct random_key key, const uint64_t *configuration,
-                         size_t probes, bool signs, double *traces, struct error *e);
-bool score_on_device(const struct score *s);
+/* The network where it is on a device (backend.h); NULL on the CPU. */
+struct backend_network *score_device(const struct score *s);
 size_t score_gradient_size(const struct score *s);
 enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e);
 

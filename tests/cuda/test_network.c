@@ -139,6 +139,7 @@ static void traces(void **state) {
     const struct random_key key = random_key(3, "test", "probe");
     const uint64_t numbers[N] = {5, 900};
     const double t[N] = {0.3, 0.8};
+    struct backend_network *remote = score_device(p.device.score);
     float *phi = white_noise("phi", N * V), probe[N * V], product[N * V];
     double found[N * PROBES], expected[N * PROBES];
     for (int signs = 0; signs < 2; signs++) {
@@ -161,7 +162,7 @@ static void traces(void **state) {
         }
         assert_ok(score_evaluate(p.device.worker, N, phi, t, product, &e));
         for (int twice = 0; twice < 2; twice++) {
-            assert_ok(score_traces(p.device.worker, N, key, numbers, PROBES, signs, found, &e));
+            assert_ok(b->traces(remote, N, key, numbers, PROBES, signs, found, &e));
             assert_close(N * PROBES, found, expected, 1e-4);
         }
     }
@@ -174,7 +175,7 @@ static void traces(void **state) {
         for (int n = 0; n < N; n++)
             expected[n] += (double)product[n * V + i];
     }
-    assert_ok(score_traces(p.device.worker, N, key, numbers, 0, false, found, &e));
+    assert_ok(b->traces(remote, N, key, numbers, 0, false, found, &e));
     assert_close(N, found, expected, 1e-4);
     free(phi);
     pair_free(&p);

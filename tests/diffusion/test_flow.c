@@ -20,28 +20,32 @@ static const volatile sig_atomic_t never = 0, now = 1;
 /* y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1; from (1, 0) that is cos x, sin x, sin x. */
 static double error_of(enum runge_kutta_method method, double from, double to, int64_t steps, double tolerance,
                        int64_t *evaluations) {
-    struct runge_kutta *r = runge_kutta_new(method, 2, 2);
-    assert_non_null(r);
+    struct runge_kutta_vectors *v = runge_kutta_vectors_new(2, 2);
+    struct runge_kutta r;
+    assert_non_null(v);
     const double start[2] = {cos(from), sin(from)};
     double error = 0;
     for (int again = 0; again < 2; again++) { /* started twice, the same comes out */
-        runge_kutta_start(r, from, to, start, steps, tolerance);
+        struct runge_kutta_sums sums;
         enum runge_kutta_state state;
+        runge_kutta_vectors_start(v, start);
+        runge_kutta_start(&r, method, 2, 2, from, to, steps, tolerance);
         do {
-            const double x = runge_kutta_point(r), *y = runge_kutta_at(r);
+            const double x = runge_kutta_point(&r), *y = runge_kutta_vectors_combine(v, &r.order);
             assert_true(from < to ? x >= from && x <= to : x <= from && x >= to);
-            state = runge_kutta_advance(r, (double[]){-y[1], y[0], 1.5 * y[0], 0.5 * y[0]});
+            runge_kutta_vectors_take(v, &r.order, (double[]){-y[1], y[0], 1.5 * y[0], 0.5 * y[0]}, &sums);
+            state = runge_kutta_advance(&r, &sums);
         } while (state == RUNGE_KUTTA_MORE);
         assert_int_equal(state, RUNGE_KUTTA_DONE);
-        const double *y = runge_kutta_at(r), integral = sin(to) - sin(from);
+        const double *y = runge_kutta_vectors_combine(v, &r.order), integral = sin(to) - sin(from);
         double found = fmax(fabs(y[0] - cos(to)), fabs(y[1] - sin(to)));
         found = fmax(found, fmax(fabs(y[2] / 1.5 - integral), fabs(y[3] / 0.5 - integral)));
         if (again)
             assert_true(found == error);
         error = found;
     }
-    *evaluations = runge_kutta_evaluations(r);
-    runge_kutta_free(r);
+    *evaluations = runge_kutta_evaluations(&r);
+    runge_kutta_vectors_free(v);
     return error;
 }
 
@@ -69,20 +73,24 @@ static void test_orders(void **state) {
 /* y' = y^2 from y(0) = 1 ends at x = 1: before that the adaptive method follows, beyond it says that it cannot. */
 static void test_singularity(void **state) {
     (void)state;
-    struct runge_kutta *r = runge_kutta_new(RUNGE_KUTTA_DOPRI5, 1, 0);
-    enum runge_kutta_state s;
+    struct runge_kutta_vectors *v = runge_kutta_vectors_new(1, 0);
     for (int beyond = 0; beyond < 2; beyond++) {
-        runge_kutta_start(r, 0, beyond ? 1.5 : 0.99, (double[]){1}, 0, 1e-8);
+        struct runge_kutta r;
+        struct runge_kutta_sums sums;
+        enum runge_kutta_state s;
+        runge_kutta_vectors_start(v, (double[]){1});
+        runge_kutta_start(&r, RUNGE_KUTTA_DOPRI5, 1, 0, 0, beyond ? 1.5 : 0.99, 0, 1e-8);
         do {
-            const double y = *runge_kutta_at(r);
-            s = runge_kutta_advance(r, (double[]){y * y});
+            const double y = *runge_kutta_vectors_combine(v, &r.order);
+            runge_kutta_vectors_take(v, &r.order, (double[]){y * y}, &sums);
+            s = runge_kutta_advance(&r, &sums);
         } while (s == RUNGE_KUTTA_MORE);
         if (beyond)
             assert_true(s == RUNGE_KUTTA_STUCK || s == RUNGE_KUTTA_NOT_FINITE);
         else
-            assert_near(*runge_kutta_at(r), 100, 1e-4);
+            assert_near(*runge_kutta_vectors_combine(v, &r.order), 100, 1e-4);
     }
-    runge_kutta_free(r);
+    runge_kutta_vectors_free(v);
 }
 
 /* --- Gaussian models ----------------------------------------------------------------------------- */

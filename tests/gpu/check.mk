@@ -13,7 +13,7 @@ LDLIBS   := -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../lib $(CUDNN) -Wl,-rpath,
 
 C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) $(addprefix src/network/,adam.c initialise.c unet.c unet_oracle.c \
              unet_oracle_operators.c) src/lattice/fourier.c \
-             $(addprefix src/diffusion/,score.c reverse.c flow.c runge_kutta.c schedule.c training.c) \
+             $(addprefix src/diffusion/,score.c reverse.c flow.c flow_places.c runge_kutta.c runge_kutta_vectors.c schedule.c training.c) \
              $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BUILD)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 
