@@ -1,10 +1,9 @@
-/* Training, sampling and scoring through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the
+/* Training and sampling through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the
  * CPU) against the CPU backend: the same random numbers, and results that differ by rounding only; bits that depend
- * neither on splitting nor on interruptions; refusals. */
+ * neither on splitting nor on interruptions; refusals. (The probability flow: test_flow.c.) */
 #include <cuda_runtime_api.h>
 
 #include "diffusion/excess.h"
-#include "diffusion/flow.h"
 #include "diffusion/reverse.h"
 #include "diffusion/training.h"
 #include "tests/cuda/device.h"
@@ -107,6 +106,48 @@ static void training_resumes_to_the_same_bits(void **state) {
     b->close(b);
 }
 
+/* What is kept after an epoch is the result of a training that ends there, to the bit, on the device as on the CPU, and
+ * keeping changes nothing of what follows. */
+static void what_is_kept_on_the_way(void **state) {
+    (void)state;
+    static const int64_t epochs[] = {1, 2};
+    struct backend *b = device_open("cuda");
+    struct error e = {0};
+    for (int there = 0; there < 2; there++)
+        for (int how = SCORE_PRECONDITIONED; how <= SCORE_WIENER; how++) {
+            struct score_model m = network_model(shape, (enum score_parameterisation)how, 3);
+            struct score_model own = there ? on_device(&m, b) : m;
+            const size_t n = m.weight_count, bytes = n * sizeof(float);
+            float *fields = white_noise("fields", COUNT * V), *kept = test_floats(2 * n), *last = test_floats(n);
+            for (int run = 3; run >= 0; run--) { /* 3 epochs with keeping; 1 and 2; 3 without */
+                struct training_settings s = settings;
+                struct training *t;
+                s.cosine = false; /* whose rate knows the end */
+                s.epochs = run == 0 ? 3 : run;
+                s.keep = epochs;
+                s.keep_count = run == 3 ? 2 : 0;
+                own.weights = test_floats(n);
+                memcpy(own.weights, m.weights, bytes);
+                assert_ok(training_new(&own, fields, COUNT, &s, 1, &t, &e));
+                assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
+                training_finish(t);
+                if (run == 3) {
+                    memcpy(kept, training_kept(t), 2 * bytes);
+                    memcpy(last, own.weights, bytes);
+                } else
+                    assert_memory_equal(own.weights, run == 0 ? last : kept + (size_t)(run - 1) * n, bytes);
+                training_free(t);
+                free(own.weights);
+            }
+            assert_memory_not_equal(kept, kept + n, bytes);
+            free(fields);
+            free(kept);
+            free(last);
+            score_model_release(&m);
+        }
+    b->close(b);
+}
+
 /* --- sampling ------------------------------------------------------------------------------------- */
 
 static void draw(const struct score_model *m, const struct reverse_settings *s, size_t first, size_t count, float *phi,
@@ -153,37 +194,6 @@ static void samplers(void **state) {
 }
 
 /* --- scoring -------------------------------------------------------------------------------------- */
-
-static void check_flow(struct flow_settings s, double tolerance) {
-    enum { N = 5 };
-    struct backend *b = device_open("cuda-float32");
-    struct score_model m = network_model(shape, SCORE_PRECONDITIONED, 3), remote = on_device(&m, b);
-    struct error e = {0};
-    double phi[N * V], back[N * V], log_q[2][N] = {{0}}, spread[2][N], sampled[2][N * V];
-    int64_t evaluations[2][N];
-    test_normal("flow", phi, N * V);
-    for (int k = 0; k < 2; k++) {
-        unsigned char done[N] = {0}, again[N] = {0};
-        double other[N];
-        struct flow_result r = {log_q[k], spread[k], evaluations[k], done, 0};
-        assert_ok(flow_log_density(k ? &remote : &m, &s, 3, N, 1, phi, NULL, &r, &never, NULL, &e));
-        struct flow_result q = {other, spread[k], evaluations[k], again, 0};
-        assert_ok(flow_sample(k ? &remote : &m, &s, 3, N, 1, sampled[k], back, &q, &never, NULL, &e));
-    }
-    assert_memory_equal(evaluations[0], evaluations[1], sizeof evaluations[0]);
-    assert_close(N, log_q[1], log_q[0], tolerance);
-    assert_close(N * V, sampled[1], sampled[0], tolerance);
-    score_model_release(&m);
-    b->close(b);
-}
-
-static void flows(void **state) {
-    (void)state;
-    check_flow((struct flow_settings){.method = RUNGE_KUTTA_HEUN, .steps = 3, .divergence = FLOW_PROBES, .probes = 2,
-                                      .t_start = 1e-3, .seed = 1}, 1e-4);
-    check_flow((struct flow_settings){.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_EXACT, .t_start = 1e-2,
-                                      .seed = 1}, 1e-4);
-}
 
 static void the_excess_loss(void **state) {
     (void)state;
@@ -264,7 +274,7 @@ static void the_record_names_device_and_engines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_follows_the_cpu), cmocka_unit_test(training_resumes_to_the_same_bits),
-        cmocka_unit_test(samplers),                 cmocka_unit_test(flows),
+        cmocka_unit_test(what_is_kept_on_the_way),  cmocka_unit_test(samplers),
         cmocka_unit_test(the_excess_loss),          cmocka_unit_test(refusals),
         cmocka_unit_test(the_record_names_device_and_engines),
     };

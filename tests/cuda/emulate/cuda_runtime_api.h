@@ -46,8 +46,9 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 /* Bytes that cudaMalloc may hand out altogether, and what is handed out now. */
 void emulate_limit(size_t bytes);
 size_t emulate_used(void);
-/* Graphs launched since the start. */
+/* Graphs launched since the start, and bytes copied in one direction. */
 size_t emulate_launches(void);
+size_t emulate_copied(enum cudaMemcpyKind kind);
 
 #ifdef __cplusplus
 }
