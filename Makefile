@@ -284,6 +284,11 @@ $(BUILD)/emulated/%.o: % $(BUILD)/flags Makefile | $(BUILD)/libraries-found
 	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
 $(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
+# The comparisons of make check-gpu, on the emulated device.
+COMPARISONS := $(wildcard tests/gpu/*.cu) $(addprefix tests/gpu/,networks.c bits.c rows.c)
+$(BUILD)/tests/cuda/test_gpu_check: $(BUILD)/tests/cuda/test_gpu_check.o $(COMPARISONS:%=$(BUILD)/emulated/%.o) \
+    $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
+	$(call LINK,-lcmocka -lstdc++)
 $(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)

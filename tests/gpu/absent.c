@@ -1,11 +1,12 @@
-/* Stands for what the check of the GPU does without: the network on the CPU (oneDNN) and files (.npz), which the
- * sources that it tests refer to but do not need with a device. Whatever is called says so. */
+/* Stands for what the check of the GPU does without: files (.npz), which the sources that it tests refer to but do not
+ * need with a device, and where there is no oneDNN the network on the CPU. Whatever is called says so. */
 #include "network/unet_cpu.h"
 #include "store/npz.h"
 
 #define ABSENT(e) error_set(e, STATUS_FAILED, "%s: not part of this program (tests/gpu)", __func__)
 #define UNUSED(x) ((void)(x))
 
+#ifdef DMSQ_NO_ONEDNN
 enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
                          struct unet_cpu **network, struct error *e) {
     UNUSED(shape), UNUSED(frequencies), UNUSED(max_batch), UNUSED(network);
@@ -47,6 +48,7 @@ double unet_cpu_flop(const struct unet_cpu *network) {
     UNUSED(network);
     return 0;
 }
+#endif
 
 enum status npz_create(const char *path, struct npz_writer **writer, struct error *e) {
     UNUSED(path), UNUSED(writer);
@@ -56,6 +58,23 @@ enum status npz_add(struct npz_writer *w, const char *name, enum npz_type type, 
                     const void *data, struct error *e) {
     UNUSED(w), UNUSED(name), UNUSED(type), UNUSED(dimensions), UNUSED(shape), UNUSED(data);
     return ABSENT(e);
+}
+enum status npz_add_owned(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions,
+                          const size_t *shape, void *data, struct error *e) {
+    UNUSED(w), UNUSED(name), UNUSED(type), UNUSED(dimensions), UNUSED(shape), UNUSED(data);
+    return ABSENT(e);
+}
+enum status npz_add_real(struct npz_writer *w, const char *name, double value, struct error *e) {
+    UNUSED(w), UNUSED(name), UNUSED(value);
+    return ABSENT(e);
+}
+enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fallback, int64_t *value, struct error *e) {
+    UNUSED(npz), UNUSED(name), UNUSED(fallback), UNUSED(value);
+    return ABSENT(e);
+}
+const char *npz_path(const struct npz *npz) {
+    UNUSED(npz);
+    return "";
 }
 enum status npz_add_text(struct npz_writer *w, const char *name, const char *text, struct error *e) {
     UNUSED(w), UNUSED(name), UNUSED(text);

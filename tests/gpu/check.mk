@@ -1,6 +1,8 @@
 # Builds the check and the benchmark of the CUDA backend (tests/gpu/check.sh) with as little as possible: a C compiler
-# with OpenMP, nvcc, cuDNN 9. From the repository's root: make -f tests/gpu/check.mk CUDA_FOUND="$(cuda/find.sh)"
+# with OpenMP, nvcc, cuDNN 9, and oneDNN where it is there (ONEDNN=yes): without it nothing is compared with the CPU's
+# whole network. From the repository's root: make -f tests/gpu/check.mk CUDA_FOUND="$(cuda/find.sh)" ONEDNN=yes
 BUILD    := build/gpu
+BIN      := $(BUILD)/$(if $(ONEDNN),onednn,bare)
 CC       := gcc
 NVCC     := $(word 2,$(CUDA_FOUND))
 CUDNN    := $(word 5,$(CUDA_FOUND))
@@ -9,21 +11,27 @@ INCLUDES := -Isrc -I. $(PHILOX)
 SYSTEM   := $(addprefix -isystem ,$(sort $(word 3,$(CUDA_FOUND)) $(word 4,$(CUDA_FOUND))))
 CFLAGS   := -std=c11 -O3 -g -march=native -ffp-contract=off -fno-math-errno -fopenmp -Wall -Wextra -Werror -D_GNU_SOURCE
 LDLIBS   := -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../lib $(CUDNN) -Wl,-rpath,$(dir $(CUDNN)) -lcudart_static -ldl -lrt \
-            -lpthread -lstdc++ -lm
+            -lpthread -lstdc++ -lm $(if $(ONEDNN),-ldnnl)
+INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
+HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
-C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) $(addprefix src/network/,adam.c initialise.c unet.c unet_oracle.c \
-             unet_oracle_operators.c) src/lattice/fourier.c \
-             $(addprefix src/diffusion/,score.c reverse.c flow.c flow_places.c runge_kutta.c runge_kutta_vectors.c schedule.c training.c) \
-             $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
-OBJECTS   := $(C_SOURCES:%.c=$(BUILD)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
+C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) src/lattice/fourier.c \
+             $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
+             unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
+             $(addprefix src/diffusion/,score.c score_model.c reverse.c flow.c flow_places.c runge_kutta.c \
+             runge_kutta_vectors.c schedule.c training.c) $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
+OBJECTS   := $(C_SOURCES:%.c=$(BIN)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
+TABLE     := $(BIN)/tests/gpu/rows.o
 
-all: $(BUILD)/check $(BUILD)/bench $(BUILD)/operators
-$(BUILD)/%.o: %.c
+all: $(BIN)/check $(BIN)/bench $(BIN)/operators
+$(BIN)/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(INCLUDES) $(SYSTEM) -c $< -o $@
-$(BUILD)/%.o: %.cu
+$(BUILD)/%.o: %.cu $(HEADERS)
 	@mkdir -p $(@D)
 	$(NVCC) -std=c++17 -O3 -lineinfo -fmad=false $(ARCH) $(INCLUDES) -c $< -o $@
-$(BUILD)/check $(BUILD)/bench $(BUILD)/operators: $(BUILD)/%: $(BUILD)/tests/gpu/%.o $(OBJECTS)
+$(BIN)/check: $(BIN)/tests/gpu/networks.o $(BIN)/tests/gpu/bits.o $(TABLE)
+$(BIN)/operators: $(patsubst %.cu,$(BUILD)/%.o,$(wildcard tests/gpu/*.cu)) $(TABLE)
+$(BIN)/check $(BIN)/bench $(BIN)/operators: $(BIN)/%: $(BIN)/tests/gpu/%.o $(OBJECTS)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 .SECONDARY:

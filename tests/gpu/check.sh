@@ -2,8 +2,9 @@
 # make check-gpu: builds the CUDA backend for sm_90 and for the card of this machine, checks it on that card against
 # the float64 oracle and itself, and measures its speed; ends with one table of failures, or "check-gpu: all passed".
 # Under 10 minutes. Needs gcc, make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages); nothing of
-# the libraries that the programs themselves need. Used where they are there: compute-sanitizer, python3 (reference
-# networks in tests/data and ../shared/reference), PyTorch (the peer of the benchmark).
+# the libraries that the programs themselves need. Used where they are there: oneDNN (whole networks on the CPU; single
+# operators need nothing), compute-sanitizer, python3 (reference networks in tests/data and ../shared/reference), PyTorch
+# (the peer of the benchmark).
 cd "$(dirname "$0")/../.." || exit 1
 
 card=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -1)
@@ -17,7 +18,11 @@ own=$(echo "$card" | awk -F', *' '{ sub(/\./, "", $2); print $2 }')
 echo '#include <Random123/philox.h>' | gcc -E -o /dev/null - 2>/dev/null || philox=-Itests/gpu/include
 log=build/gpu/log
 mkdir -p build/gpu
-make -s -j"$(nproc)" -f tests/gpu/check.mk CUDA_FOUND="$found" EXTRA_ARCH="$extra" PHILOX="$philox" >"$log" 2>&1 ||
+printf '#include <dnnl.h>\nint main(void) { return !dnnl_version(); }\n' |
+    gcc -x c -o "$log" - -x none -ldnnl 2>/dev/null && onednn=yes || onednn=
+[ "$onednn" ] && bin=build/gpu/onednn || bin=build/gpu/bare
+make -s -j"$(nproc)" -f tests/gpu/check.mk CUDA_FOUND="$found" EXTRA_ARCH="$extra" PHILOX="$philox" ONEDNN="$onednn" \
+    >"$log" 2>&1 ||
     { cat "$log"; echo "check-gpu: does not build" >&2; exit 1; }
 
 failed=
@@ -30,13 +35,13 @@ for npz in tests/data/unet-*.npz ../shared/reference/unet-w32-*.npz; do
 done
 [ "$references" ] || echo "       no python3: the reference networks are not compared"
 
-build/gpu/operators || failed="$failed operators"
-build/gpu/check $references || failed="$failed comparisons"
+$bin/operators || failed="$failed operators"
+$bin/check $references || failed="$failed comparisons"
 
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(echo "$found" | cut -d' ' -f2)")/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
     for tool in memcheck racecheck; do
-        if timeout 120 "$sanitizer" --tool "$tool" --error-exitcode 9 build/gpu/check --small >"$log" 2>&1; then
+        if timeout 120 "$sanitizer" --tool "$tool" --error-exitcode 9 $bin/check --small >"$log" 2>&1; then
             echo "ok      compute-sanitizer $tool, small case"
         else
             tail -20 "$log"
@@ -49,7 +54,7 @@ else
 fi
 
 printf '\nbackend     \tstride\tL\twhat                      \tvalue    \tunit              \tTFLOP/s\tof the limit\n'
-timeout 240 build/gpu/bench || failed="$failed benchmark"
+timeout 240 $bin/bench || failed="$failed benchmark"
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
     timeout 200 python3 tests/peers/torch_unet.py || echo "       the PyTorch peer did not end: skipped"
 else

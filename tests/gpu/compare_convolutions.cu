@@ -1,17 +1,9 @@
 /* Every convolution of the network, as cuDNN does it, against its definition in double precision on the same numbers:
- * conv2-4 and tconv4-2 of width 32, forward, adjoint and weight gradient, stride 1 and 2, each precision; and the bits
- * of a second run. (What the kernels around them do is compared as a whole by check.c, array by array, and kernel by
- * kernel on the CPU by tests/cuda.) Prints rows like check.c; exit status 1 when one failed. */
-#include <math.h>
-#include <stdio.h>
+ * conv2-4 and tconv4-2, forward, adjoint and weight gradient, stride 1 and 2; and the bits of a second run: where those
+ * differ, the row's number is infinite. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "cuda/backend.h"
-#include "cuda/check.h"
-#include "cuda/network.h"
-
-static int failures;
+#include "tests/gpu/device.h"
 
 struct operands {
     float *value[3]; /* wide, narrow, weights; in bfloat16 what it holds exactly */
@@ -116,10 +108,11 @@ static enum status check(struct device *d, struct layout_convolution shape, int 
         difference = own <= difference ? difference : own; /* a NaN stays */
         scale = fmax(scale, fabs(expected[m]));
     }
-    const bool fine = difference <= tolerance * scale && memcmp(found, again, count * sizeof *found) == 0;
-    failures += !fine;
-    printf("%-6s  %-7s %-8s stride %d, %-12s engine %3d %38.2g  (allowed %.2g)\n", fine ? "ok" : "FAILED", names[k],
-           cuda_convolution_name[kind], shape.stride, d->base.name, engine, difference / scale, tolerance);
+    const bool same = memcmp(found, again, count * sizeof *found) == 0;
+    char text[120];
+    snprintf(text, sizeof text, "%s, %s, stride %d, engine %d, definition", names[k], cuda_convolution_name[kind],
+             shape.stride, engine);
+    report(d, text, same ? difference / scale : INFINITY, tolerance);
     for (int i = 0; i < 3; i++)
         free(o.value[i]);
     free(expected);
@@ -128,31 +121,19 @@ static enum status check(struct device *d, struct layout_convolution shape, int 
     return STATUS_OK;
 }
 
-int main(void) {
-    /* The operands are bfloat16 numbers, which TF32 holds exactly: products are exact in every precision, sums are
-     * float32, and results are rounded to bfloat16 where that is what is stored. */
-    static const struct {
-        const char *name;
-        double tolerance;
-    } precisions[] = {{"cuda-float32", 2e-5}, {"cuda", 2e-5}, {"cuda-bf16", 1e-2}};
-    struct error e;
-    for (int p = 0; p < 3; p++) {
-        struct backend *b;
-        enum status status = backend_cuda_open(precisions[p].name, &b, &e);
-        for (int stride = 1; stride <= 2 && status == STATUS_OK; stride++) {
-            const struct unet_shape shape = {16, 16, 32, 256, stride, UNET_PERIODIC};
-            struct layout layout;
-            layout_make(&shape, &layout);
-            for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
-                for (int kind = 0; kind < (p == 2 ? CUDA_WEIGHTS : CUDA_KINDS) && status == STATUS_OK; kind++)
-                    if (p < 2 || kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT)) /* what the program asks for */
-                        status = check((struct device *)b, layout.convolution[k], k, kind, precisions[p].tolerance, &e);
-        }
-        if (status != STATUS_OK) {
-            fprintf(stderr, "check-gpu: %s\n", e.message);
-            return 1;
-        }
-        b->close(b);
+/* The operands are bfloat16 numbers, which TF32 holds exactly: products are exact in every precision, sums are float32,
+ * and results are rounded to bfloat16 where that is what is stored. */
+enum status compare_convolutions(struct backend *b, int width, struct error *e) {
+    struct device *d = (struct device *)b;
+    const bool rounded = b->forward_only;
+    for (int stride = 1; stride <= 2; stride++) {
+        const struct unet_shape shape = {16, 16, width, 256, stride, UNET_PERIODIC};
+        struct layout layout;
+        layout_make(&shape, &layout);
+        for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
+            for (int kind = 0; kind < (rounded ? CUDA_WEIGHTS : CUDA_KINDS); kind++)
+                if (!rounded || kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT)) /* what the program asks for */
+                    TRY(check(d, layout.convolution[k], k, kind, rounded ? 1e-2 : 2e-5, e));
     }
-    return failures > 0;
+    return STATUS_OK;
 }

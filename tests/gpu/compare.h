@@ -1,0 +1,59 @@
+/* The comparisons of tests/gpu, in the rows of its one table. They know a device only by cuda/, so that tests/cuda runs
+ * the same code on the emulated one (where cuda/ has been compiled for that). */
+#ifndef DMSQ_TESTS_GPU_COMPARE_H
+#define DMSQ_TESTS_GPU_COMPARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "base/error.h"
+#include "network/unet.h"
+
+struct backend;
+
+/* --- rows.c -------------------------------------------------------------------------------------- */
+
+/* "ok" when found <= allowed, "FAILED" when not, or when found is no number. */
+void gpu_row(const char *what, double found, double allowed);
+/* A row of what is not compared, and why. */
+void gpu_left_out(const char *what, const char *why);
+int gpu_failures(void);
+
+/* --- operators, one by one, each with the CPU's (src/network, src/lattice, src/diffusion) ------------ */
+
+/* Of an open backend. An error is one of a call, not of a comparison. */
+enum status compare_convolutions(struct backend *b, int width, struct error *e); /* with their definition, in double */
+enum status compare_layers(struct backend *b, struct error *e);  /* norm, halo, embedding, single channel */
+enum status compare_process(struct backend *b, struct error *e); /* filter, noise, sampler, training, traces */
+enum status compare_flow(struct backend *b, struct error *e);    /* the vectors of the integrator */
+
+/* --- networks.c: whole networks ------------------------------------------------------------------- */
+
+/* Score and vector-Jacobian product of two configurations against the float64 oracle and, where oneDNN is there, the
+ * CPU backend. precision: 0 float32, 1 TF32, 2 bfloat16; below 0: all of them. */
+void compare_network(struct unet_shape shape, int precision, const char *name);
+/* Score and product with the Wiener filter around the network, against the CPU backend. */
+void compare_wiener(struct unet_shape shape, const char *name);
+/* Loss and gradients of all weights against the oracle, in float32 and TF32. */
+void compare_gradients(struct unet_shape shape, const char *name);
+/* A reference network unpacked (check.c). */
+void compare_reference(const char *folder);
+
+/* --- bits.c: equal bits, wherever they are to be expected ------------------------------------------- */
+
+void compare_philox(void);
+void compare_samplers(struct unet_shape shape, bool ancestral, size_t count, const char *name);
+void compare_trainings(struct unet_shape shape, const char *name);
+/* The flow: its divergence by probes and exactly, its places by themselves and in company. */
+void compare_divergences(struct unet_shape shape, const char *name);
+void compare_places(struct unet_shape shape, bool adaptive, size_t count, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

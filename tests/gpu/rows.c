@@ -1,0 +1,23 @@
+/* Rows of the table of make check-gpu. */
+#include <math.h>
+#include <stdio.h>
+
+#include "tests/gpu/compare.h"
+
+static int failures;
+
+void gpu_row(const char *what, double found, double allowed) {
+    const bool fine = found <= allowed; /* no for NaN */
+    failures += !fine;
+    printf("%-6s  %-78s %9.2g  (allowed %.2g)\n", fine ? "ok" : "FAILED", what, found, allowed);
+    fflush(stdout);
+}
+
+void gpu_left_out(const char *what, const char *why) {
+    printf("%-6s  %-78s %s\n", "-", what, why);
+    fflush(stdout);
+}
+
+int gpu_failures(void) {
+    return failures;
+}
