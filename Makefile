@@ -289,6 +289,9 @@ COMPARISONS := $(wildcard tests/gpu/*.cu) $(addprefix tests/gpu/,networks.c bits
 $(BUILD)/tests/cuda/test_gpu_check: $(BUILD)/tests/cuda/test_gpu_check.o $(COMPARISONS:%=$(BUILD)/emulated/%.o) \
     $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)
+$(BUILD)/tests/cuda/test_stages: $(BUILD)/tests/cuda/test_stages.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o \
+    $(BUILD)/libcuda-emulated.a $(LIBRARIES)
+	$(call LINK,-lcmocka -lstdc++)
 $(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)

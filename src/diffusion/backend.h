@@ -1,7 +1,7 @@
 /* What a device offers that computes the network in the place of the CPU: the one interface between the program
  * and a folder like cuda/. A model carries the device it runs on (score.h: score_model.backend, NULL: the CPU), so
- * whoever trains, samples or scores says nothing about it: training.c, reverse.c, flow.c and score.c hand the work
- * over, and keep to themselves everything that is not arithmetic on fields: shuffles, times, grids, steps of the
+ * whoever trains, samples or scores says nothing about it: training.c, reverse.c, flow_places.c and score.c hand the
+ * work over, and keep to themselves everything that is not arithmetic on fields: shuffles, times, grids, steps of the
  * integrator, snapshots, checkpoints, and all numbers that depend on the schedule (in double precision).
  *
  * Random numbers are those of base/random.h for the same key, stream and step, to the bit. Fields are in scaled
@@ -66,7 +66,7 @@ struct backend_evaluation {
 
 struct backend_network;  /* evaluations and vector-Jacobian products of a model */
 struct backend_sampler;  /* a reverse process, one batch after the other */
-struct backend_integrator; /* the probability flow of a batch: y, next and k of every place, in double precision */
+struct backend_integrator; /* the probability flow of a batch of places, whose vectors stay there in double precision */
 struct backend_training; /* weights, moments, average and training set on the device */
 
 struct backend {
@@ -90,7 +90,8 @@ struct backend {
     /* After evaluate: out = J^T probe. */
     enum status (*vjp)(struct backend_network *network, size_t n, const float *probe, float *out, struct error *e);
     /* After evaluate: traces[n x probes], v.J^T v for probe p of configuration number c: v = numbers of (key, stream
-     * c, step p), normal or signs. probes = 0: traces[n], the exact trace of J. */
+     * c, step p), normal or signs. probes = 0: traces[n], the exact trace of J. (An integrator does that by itself; this
+     * is for those who compare.) */
     enum status (*traces)(struct backend_network *network, size_t n, struct random_key key, const uint64_t *configuration,
                           size_t probes, bool signs, double *traces, struct error *e);
 
@@ -99,8 +100,8 @@ struct backend {
     enum status (*integrator_new)(struct backend_network *network, const struct backend_divergence *divergence,
                                   struct backend_integrator **integrator, struct error *e);
     void (*integrator_free)(struct backend_integrator *integrator);
-    /* Configuration `number` moves in: y = phi[V], in double precision. power[probes x V]: |v(p)|^2/V of its probes, with
-     * a control variate; else NULL. */
+    /* Configuration `number` moves in: y = phi[V]. power[probes x V]: |v(p)|^2/V of its probes, with a control variate;
+     * else NULL. */
     enum status (*integrator_start)(struct backend_integrator *integrator, size_t place, uint64_t number,
                                     const double *phi, const double *power, struct error *e);
     /* n evaluations at once, of different places. Only sums[n] comes back. */
