@@ -11,7 +11,7 @@ set key outside top center vertical reverse Left samplen 1.6 spacing 1.0 maxrows
 stats data using 1 nooutput
 left = STATS_min
 right = STATS_max
-wide = left > 0 && right / left > 20 # of epochs, say
+wide = left > 0 && right / left > 10 # of epochs, say
 floor_at = 1e-4
 name(i) = i <= blocks ? label[i] : ""
 low(y, dy) = y - dy > floor_at ? y - dy : floor_at
