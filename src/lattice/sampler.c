@@ -3,6 +3,7 @@
 #include "lattice/sampler.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,11 +144,12 @@ static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     }
     double uniform[LANES];
     random_uniform_lanes(s->accept_key, s->first, s->step, uniform, 1);
+    const bool unconditional = s->settings.algorithm == SAMPLER_HMC && s->step < s->settings.unconditional;
     int accept[LANES], all = 1;
     for (int l = 0; l < LANES; l++) {
         /* A trajectory that left all bounds has dH = infinity or, from differences of infinities, NaN. */
         const double weight = dH[l] < INFINITY ? function_exp(-dH[l]) : 0.0;
-        accept[l] = uniform[l] < weight;
+        accept[l] = uniform[l] < weight || (unconditional && isfinite(dH[l]));
         s->accepted[l] += accept[l] ? 1.0 : 0.0;
         s->exp_minus_dH[l] += weight;
         all = all && accept[l];

@@ -32,6 +32,8 @@ struct sampler_settings {
     enum sampler_start start;
     double trajectory_length; /* HMC */
     size_t leapfrog_steps;    /* HMC */
+    uint64_t unconditional;   /* HMC: of so many first steps every one with a finite dH is accepted, for starts from which
+                                 a large lattice rejects all; 0: none, as it has to be where the chain is measured */
     double metropolis_step; /* both kinds of Metropolis, and the local part of the cluster algorithm */
     double langevin_step;
     uint64_t seed;

@@ -1,7 +1,9 @@
 /* Whether an ensemble has forgotten how it began. Three comparisons, each in standard deviations:
  *
  *   virial    the mean of sum_x phi dS/dphi / V against 1, its value in equilibrium
- *   start.*   the ensemble against further chains of the same length from the other start (cold if it was hot)
+ *   start.*   the ensemble against further chains of the same length from the other start (cold if it was hot); where
+ *             HMC would reject nearly all of their trajectories, the first eighth of the thermalisation is accepted
+ *             unseen
  *   split.*   of one configuration a chain: the same chains at half their length; else the first half of each
  *             chain's configurations against its second half
  *

@@ -51,6 +51,16 @@ static void walls(void **state) {
     assert_true(t.sigmas[test_named("start.abs_M")] < -THERMALISATION_SIGMAS);
 }
 
+/* On a large lattice HMC rejects every trajectory from a cold start; chains that are compared have to get away. */
+static void large(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.chains = 16;
+    plan.thermalisation = 96;
+    const struct thermalisation t = tested(&plan, 64, 16);
+    assert_true(t.passed && !isnan(t.sigmas[test_named("start.action")]));
+}
+
 /* Five trajectories from a cold start far from equilibrium: what the chains were when half as old differs. */
 static void too_young(void **state) {
     (void)state;
@@ -118,7 +128,7 @@ static void same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls),     cmocka_unit_test(too_young),
+        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls), cmocka_unit_test(large),     cmocka_unit_test(too_young),
         cmocka_unit_test(drifting),       cmocka_unit_test(another_equilibrium), cmocka_unit_test(too_small),
         cmocka_unit_test(same_bits),
     };
