@@ -185,10 +185,29 @@ static enum status add_rates(struct costs *c, const struct experiment *x, const 
 
 /* --- independent configurations ---------------------------------------------------------------------- */
 
+/* Trainings met on the way, each once: samples and their density come from the same one. */
+struct trainings {
+    double seconds;
+    const struct node *met[8];
+    size_t count;
+};
+
+static void add_met(struct trainings *t, const struct node *node, double seconds) {
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->met[i] == node) {
+            return;
+        }
+    }
+    if (t->count < sizeof t->met / sizeof t->met[0]) {
+        t->met[t->count++] = node;
+        t->seconds += seconds;
+    }
+}
+
 /* Seconds that a node and what it needs, but not trainings and their data, took for one of the configurations that it
- * makes; NaN when a time is not known. *training grows by the time of trainings. */
-static enum status seconds_each(const struct costs *c, const struct node *node, double *seconds, double *training,
-                                struct error *e) {
+ * makes; NaN when a time is not known. */
+static enum status seconds_each(const struct costs *c, const struct node *node, double *seconds,
+                                struct trainings *training, struct error *e) {
     struct record *r;
     enum status status = node_record(c->plan, node, &r, e);
     if (status != STATUS_OK || !r) {
@@ -199,7 +218,7 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
     const double wall = record_number(r, "wall_seconds"), rate = chain ? rate_of(node, r, true) : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
-        *training += wall;
+        add_met(training, node, wall);
         *seconds = 0;
         return STATUS_OK;
     }
@@ -236,7 +255,8 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
     if (status != STATUS_OK || !fields || !r) {
         return status;
     }
-    double right_error = NAN, error = NAN, seconds, training = 0;
+    double right_error = NAN, error = NAN, seconds;
+    struct trainings training = {0};
     const double right = note(r, "tau_right_abs_M", &right_error), tau = note(r, "tau_int_abs_M", &error);
     status = seconds_each(c, fields, &seconds, &training, e);
     const char *short_name = after_prefix(node->name, "ac-");
@@ -249,8 +269,8 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
         status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau * seconds, 2 * error * seconds, x,
                      node, r, e);
     }
-    if (status == STATUS_OK && training > 0) {
-        status = add(c, name, "training_seconds", training, NAN, x, node, r, e);
+    if (status == STATUS_OK && training.seconds > 0) {
+        status = add(c, name, "training_seconds", training.seconds, NAN, x, node, r, e);
     }
     record_free(r);
     return status;

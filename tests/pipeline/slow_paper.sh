@@ -38,6 +38,10 @@ for ini in experiments/*.ini; do
     check "$name: $(echo $figures $tables | tr '\n' ' ')${missing:+MISSING:$missing}"
 done
 
+awk -F'\t' '$2 == "training_seconds" { t[$1] = $3 }
+    END { exit !(t["fig8: dm"] > 0 && t["fig8: dm-published"] == t["fig8: dm"]) }' "$root/costs/costs.tsv"
+check "a training that samples and their density share is counted once in the costs"
+
 [ -s "$page" ] && ! grep -q 'Not computed\|Not complete\|is not computed yet' "$page"
 check "the report finds everything computed"
 awk -f tests/pipeline/well_formed.awk "$page" >"$log"
