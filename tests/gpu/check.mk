@@ -9,7 +9,8 @@ CUDNN    := $(word 5,$(CUDA_FOUND))
 ARCH     := -gencode arch=compute_90,code=sm_90 $(EXTRA_ARCH)
 INCLUDES := -Isrc -I. $(PHILOX)
 SYSTEM   := $(addprefix -isystem ,$(sort $(word 3,$(CUDA_FOUND)) $(word 4,$(CUDA_FOUND))))
-CFLAGS   := -std=c11 -O3 -g -march=native -ffp-contract=off -fno-math-errno -fopenmp -Wall -Wextra -Werror -D_GNU_SOURCE
+CFLAGS   := -std=c11 -O3 -g -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp -Wall -Wextra -Werror \
+            -D_GNU_SOURCE
 LDLIBS   := -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../lib $(CUDNN) -Wl,-rpath,$(dir $(CUDNN)) -lcudart_static -ldl -lrt \
             -lpthread -lstdc++ -lm $(if $(ONEDNN),-ldnnl)
 INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
@@ -19,7 +20,8 @@ C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) src/lattic
              $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
              unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
              $(addprefix src/diffusion/,score.c score_model.c reverse.c flow.c flow_places.c runge_kutta.c \
-             runge_kutta_vectors.c schedule.c training.c) $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
+             runge_kutta_vectors.c schedule.c training.c training_checkpoint.c) \
+             $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BIN)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 TABLE     := $(BIN)/tests/gpu/rows.o
 
