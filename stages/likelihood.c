@@ -15,7 +15,7 @@
  *   kappa, lambda, thermalised of the fields; S is taken with the couplings
  *   action_difference          S - S_eff without the mean of it: what is left of the straight line of slope 1
  *   action_centred, action_effective_centred   S and S_eff without the means of each, for the figure (A Fig. 7)
- *   var_probes                 mean variance that the probes give log q, a part of var_log_w
+ *   var_probes                 mean variance that the probes give log q, a part of var_log_w unless they are shared
  *   names, values, errors, ... the statistics once more, as the stage `table` reads them
  *
  * Samples of the stochastic process are not exactly draws from the density of the flow: what this says of them is the
