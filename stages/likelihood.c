@@ -209,7 +209,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_likelihood = {
     .name = "likelihood",
     .summary = "density of configurations by the probability flow of a score model, against their action",
-    .version = 2,
+    .version = 3,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

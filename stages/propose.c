@@ -167,7 +167,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_propose = {
     .name = "propose",
     .summary = "configurations from the probability flow of a score model, with the density they are drawn from",
-    .version = 1,
+    .version = 2,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

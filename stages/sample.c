@@ -156,7 +156,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_sample = {
     .name = "sample",
     .summary = "configurations from a score model by the reverse process",
-    .version = 2,
+    .version = 3,
     .uses_backend = true,
     .half_precision = true,
     .parameters = parameters,

@@ -315,7 +315,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 const struct stage stage_train = {
     .name = "train",
     .summary = "score model by denoising score matching, or the Gaussian model of the measured propagator",
-    .version = 2,
+    .version = 3,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

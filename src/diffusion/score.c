@@ -41,7 +41,7 @@ enum status score_new(const struct score_model *model, struct score **score, str
     } else if (model->kind == SCORE_UNET) {
         status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);
         if (status == STATUS_OK)
-            status = unet_cpu_set_weights(s->network, model->weights, e);
+            unet_cpu_set_weights(s->network, model->weights);
     } else if (model->kind == SCORE_TOY) {
         status = mlp_new(&model->toy, model->frequencies, SCORE_BATCH, &s->toy, e);
         if (status == STATUS_OK)
@@ -83,9 +83,10 @@ int score_workers(const struct score *s, int threads) {
 enum status score_set_weights(struct score *s, const float *weights, struct error *e) {
     if (s->backend)
         return s->backend->set_weights(s->remote, weights, e);
-    if (!s->toy)
-        return unet_cpu_set_weights(s->network, weights, e);
-    mlp_set_weights(s->toy, weights);
+    if (s->toy)
+        mlp_set_weights(s->toy, weights);
+    else
+        unet_cpu_set_weights(s->network, weights);
     return STATUS_OK;
 }
 
@@ -252,11 +253,11 @@ size_t score_gradient_size(const struct score *s) {
     return s->toy ? s->model->weight_count : unet_cpu_gradient_size(s->network);
 }
 
-enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e) {
-    if (!s->toy)
-        return unet_cpu_unpack_gradient(s->network, packed, gradient, e);
-    memcpy(gradient, packed, s->model->weight_count * sizeof *gradient);
-    return STATUS_OK;
+void score_unpack_gradient(struct score *s, const float *packed, float *gradient) {
+    if (s->toy)
+        memcpy(gradient, packed, s->model->weight_count * sizeof *gradient);
+    else
+        unet_cpu_unpack_gradient(s->network, packed, gradient);
 }
 
 double score_flop(const struct score *s) {

@@ -95,7 +95,7 @@ enum status score_weight_gradient(struct score_worker *w, int n, const float *g,
 /* The network where it is on a device (backend.h); NULL on the CPU. */
 struct backend_network *score_device(const struct score *s);
 size_t score_gradient_size(const struct score *s);
-enum status score_unpack_gradient(struct score *s, float *packed, float *gradient, struct error *e);
+void score_unpack_gradient(struct score *s, const float *packed, float *gradient);
 
 /* Floating-point operations of the convolutions of one evaluation of SCORE_BATCH configurations. */
 double score_flop(const struct score *s);

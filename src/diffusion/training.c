@@ -310,9 +310,7 @@ enum status training_step(struct training *t, size_t first, double *loss, struct
         return error_set(e, STATUS_FAILED, "the loss is not finite in epoch %" PRId64 ", batch %zu: training diverged",
                          t->epoch + 1, first / (size_t)t->settings.batch + 1);
     add_gradients(t, tasks);
-    status = score_unpack_gradient(t->score, t->packed[0], t->gradient, e);
-    if (status != STATUS_OK)
-        return status;
+    score_unpack_gradient(t->score, t->packed[0], t->gradient);
     update(t);
     return score_set_weights(t->score, t->weights, e);
 }

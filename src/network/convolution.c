@@ -5,241 +5,179 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORWARD, ADJOINT, WEIGHTS, KINDS }; /* WEIGHTS: the gradient with respect to them */
+/* A row of a product has the same bits wherever it stands only if all products have equally many rows, a multiple of
+ * the numbers of rows that the kernels of oneDNN work on (4, 6 and 8): the rest is done by others. So rows are
+ * added. */
+enum { TAPS = 9, ROWS = 48, PATCHES = 655360 /* about as many floats of P are made at a time: 2.5 MiB */ };
 
 struct convolution {
     struct convolution_shape shape;
-    dnnl_engine_t engine;
-    dnnl_primitive_t primitive[KINDS];
-    dnnl_memory_desc_t wide, narrow, plain;
-    dnnl_memory_desc_t weights[KINDS]; /* layout each primitive wants */
-    dnnl_primitive_t reorder[KINDS];   /* from plain weights to these; WEIGHTS: from these to plain */
-    dnnl_memory_desc_t scratchpad[KINDS];
-    float *packed[2]; /* weights for FORWARD and ADJOINT */
+    size_t wide_row, wide_field; /* floats */
+    size_t depth;                /* of a patch */
+    size_t sites, rows;          /* narrow sites of the batch; rows of a product */
+    float *weights;              /* (narrow, 3, 3, wide) */
 };
-
-static enum status check(dnnl_status_t status, const char *call, struct error *e) {
-    if (status == dnnl_success)
-        return STATUS_OK;
-    if (status == dnnl_out_of_memory)
-        return error_set(e, STATUS_FAILED, "oneDNN: %s: out of memory", call);
-    return error_set(e, STATUS_FAILED, "oneDNN: %s: status %d", call, (int)status);
-}
-
-#define TRY(call)                                                                                            \
-    do {                                                                                                     \
-        enum status status_ = check(call, #call, e);                                                         \
-        if (status_ != STATUS_OK)                                                                            \
-            return status_;                                                                                  \
-    } while (0)
-
-static void *aligned(size_t bytes) {
-    return aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-}
-
-/* The descriptor of one of the three primitives. */
-static enum status describe(const struct convolution *c, int kind, dnnl_primitive_desc_t forward_hint,
-                            dnnl_primitive_desc_t *descriptor, struct error *e) {
-    /* the library declares its dimension arguments as arrays of 12 */
-    dnnl_dims_t stride = {c->shape.stride, c->shape.stride}, none = {0, 0};
-    dnnl_dims_t weight_dims = {c->shape.narrow_channels, c->shape.wide_channels, 3, 3};
-    dnnl_memory_desc_t any;
-    TRY(dnnl_memory_desc_init_by_tag(&any, 4, weight_dims, dnnl_f32, dnnl_format_tag_any));
-    dnnl_convolution_desc_t d;
-    if (kind == FORWARD)
-        TRY(dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, dnnl_convolution_direct, &c->wide, &any,
-                                               NULL, &c->narrow, stride, none, none));
-    else if (kind == ADJOINT)
-        TRY(dnnl_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, &c->wide, &any, &c->narrow,
-                                                     stride, none, none));
-    else
-        TRY(dnnl_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, &c->wide, &any, NULL,
-                                                        &c->narrow, stride, none, none));
-    dnnl_primitive_attr_t attributes;
-    TRY(dnnl_primitive_attr_create(&attributes));
-    dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(descriptor, &d, attributes, c->engine, forward_hint);
-    dnnl_primitive_attr_destroy(attributes);
-    return check(status, "dnnl_primitive_desc_create", e);
-}
-
-static enum status build_reorder(struct convolution *c, int kind, struct error *e) {
-    const dnnl_memory_desc_t *from = kind == WEIGHTS ? &c->weights[kind] : &c->plain;
-    const dnnl_memory_desc_t *to = kind == WEIGHTS ? &c->plain : &c->weights[kind];
-    dnnl_primitive_desc_t descriptor;
-    TRY(dnnl_reorder_primitive_desc_create(&descriptor, from, c->engine, to, c->engine, NULL));
-    enum status status =
-        check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
-    dnnl_primitive_desc_destroy(descriptor);
-    return status;
-}
-
-static enum status build(struct convolution *c, struct error *e) {
-    const struct convolution_shape *s = &c->shape;
-    TRY(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
-    dnnl_dims_t wide = {s->batch, s->wide_channels, s->stride * (s->narrow_height - 1) + 3,
-                        s->stride * (s->narrow_width - 1) + 3};
-    dnnl_dims_t narrow = {s->batch, s->narrow_channels, s->narrow_height, s->narrow_width};
-    dnnl_dims_t weights = {s->narrow_channels, s->wide_channels, 3, 3};
-    TRY(dnnl_memory_desc_init_by_tag(&c->wide, 4, wide, dnnl_f32, dnnl_nhwc));
-    TRY(dnnl_memory_desc_init_by_tag(&c->narrow, 4, narrow, dnnl_f32, dnnl_nhwc));
-    TRY(dnnl_memory_desc_init_by_tag(&c->plain, 4, weights, dnnl_f32, dnnl_oihw));
-    dnnl_primitive_desc_t descriptor[KINDS] = {NULL, NULL, NULL};
-    enum status status = STATUS_OK;
-    for (int kind = 0; kind < KINDS && status == STATUS_OK; kind++) {
-        status = describe(c, kind, descriptor[FORWARD], &descriptor[kind], e);
-        if (status != STATUS_OK)
-            break;
-        c->weights[kind] = *dnnl_primitive_desc_query_md(
-            descriptor[kind], kind == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-        c->scratchpad[kind] = *dnnl_primitive_desc_query_md(descriptor[kind], dnnl_query_scratchpad_md, 0);
-        status = check(dnnl_primitive_create(&c->primitive[kind], descriptor[kind]), "dnnl_primitive_create", e);
-    }
-    for (int kind = 0; kind < KINDS; kind++)
-        if (descriptor[kind])
-            dnnl_primitive_desc_destroy(descriptor[kind]);
-    if (status != STATUS_OK)
-        return status;
-    for (int kind = 0; kind < KINDS; kind++) {
-        status = build_reorder(c, kind, e);
-        if (status != STATUS_OK)
-            return status;
-    }
-    for (int kind = FORWARD; kind <= ADJOINT; kind++) {
-        c->packed[kind] = aligned(dnnl_memory_desc_get_size(&c->weights[kind]));
-        if (!c->packed[kind])
-            return error_set(e, STATUS_FAILED, "out of memory for convolution weights");
-    }
-    return STATUS_OK;
-}
 
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **convolution,
                             struct error *e) {
     *convolution = NULL;
     struct convolution *c = calloc(1, sizeof *c);
     if (!c)
-        return error_set(e, STATUS_FAILED, "out of memory");
+        return error_set(e, STATUS_FAILED, "out of memory for a convolution");
+    const size_t wide = (size_t)shape->wide_channels, stride = (size_t)shape->stride;
     c->shape = *shape;
-    /* a primitive keeps the number of threads it was made under */
-    int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    enum status status = build(c, e);
-    omp_set_num_threads(threads);
-    if (status != STATUS_OK) {
+    c->wide_row = (stride * (size_t)(shape->narrow_width - 1) + 3) * wide;
+    c->wide_field = (stride * (size_t)(shape->narrow_height - 1) + 3) * c->wide_row;
+    c->depth = TAPS * wide;
+    c->sites = (size_t)shape->batch * (size_t)shape->narrow_height * (size_t)shape->narrow_width;
+    const size_t blocks = (c->sites + ROWS - 1) / ROWS, products = (blocks * ROWS * c->depth + PATCHES - 1) / PATCHES;
+    c->rows = (blocks + products - 1) / products * ROWS;
+    const size_t count = (size_t)shape->narrow_channels * c->depth;
+    c->weights = aligned_alloc(64, (count * sizeof *c->weights + 63) / 64 * 64);
+    if (!c->weights) {
         convolution_free(c);
-        return status;
+        return error_set(e, STATUS_FAILED, "out of memory for the weights of a convolution");
     }
+    memset(c->weights, 0, count * sizeof *c->weights);
     *convolution = c;
     return STATUS_OK;
 }
 
 void convolution_free(struct convolution *c) {
-    if (!c)
-        return;
-    for (int kind = 0; kind < KINDS; kind++) {
-        if (c->primitive[kind])
-            dnnl_primitive_destroy(c->primitive[kind]);
-        if (c->reorder[kind])
-            dnnl_primitive_destroy(c->reorder[kind]);
-    }
-    if (c->engine)
-        dnnl_engine_destroy(c->engine);
-    free(c->packed[FORWARD]);
-    free(c->packed[ADJOINT]);
+    if (c)
+        free(c->weights);
     free(c);
 }
 
 size_t convolution_scratch(const struct convolution *c) {
-    size_t most = 0;
-    for (int kind = 0; kind < KINDS; kind++) {
-        size_t size = dnnl_memory_desc_get_size(&c->scratchpad[kind]);
-        if (size > most)
-            most = size;
-    }
-    return most;
-}
-
-/* Runs a primitive on `count` (argument, descriptor, data) triples. */
-struct argument {
-    int index;
-    const dnnl_memory_desc_t *descriptor;
-    void *data;
-};
-
-static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int count,
-                           const struct argument *arguments, struct error *e) {
-    dnnl_exec_arg_t list[4];
-    dnnl_stream_t stream;
-    enum status status =
-        check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create", e);
-    if (status != STATUS_OK)
-        return status;
-    int made = 0;
-    for (; made < count && status == STATUS_OK; made++) {
-        list[made].arg = arguments[made].index;
-        list[made].memory = NULL;
-        status = check(dnnl_memory_create(&list[made].memory, arguments[made].descriptor, engine,
-                                          arguments[made].data),
-                       "dnnl_memory_create", e);
-    }
-    if (status == STATUS_OK)
-        status = check(dnnl_primitive_execute(primitive, stream, count, list), "dnnl_primitive_execute", e);
-    if (status == STATUS_OK)
-        status = check(dnnl_stream_wait(stream), "dnnl_stream_wait", e);
-    for (int i = 0; i < made; i++)
-        if (list[i].memory)
-            dnnl_memory_destroy(list[i].memory);
-    dnnl_stream_destroy(stream);
-    return status;
-}
-
-enum status convolution_set_weights(struct convolution *c, const float *weights, struct error *e) {
-    void *source; /* the library takes a pointer it could write through, but does not */
-    memcpy(&source, &weights, sizeof source);
-    enum status status = STATUS_OK;
-    for (int kind = FORWARD; kind <= ADJOINT && status == STATUS_OK; kind++) {
-        struct argument arguments[] = {{DNNL_ARG_FROM, &c->plain, source},
-                                       {DNNL_ARG_TO, &c->weights[kind], c->packed[kind]}};
-        status = execute(c->engine, c->reorder[kind], 2, arguments, e);
-    }
-    return status;
-}
-
-enum status convolution_forward(const struct convolution *c, void *scratch, float *wide,
-                                float *narrow, struct error *e) {
-    struct argument arguments[] = {{DNNL_ARG_SRC, &c->wide, wide},
-                                   {DNNL_ARG_WEIGHTS, &c->weights[FORWARD], c->packed[FORWARD]},
-                                   {DNNL_ARG_DST, &c->narrow, narrow},
-                                   {DNNL_ARG_SCRATCHPAD, &c->scratchpad[FORWARD], scratch}};
-    return execute(c->engine, c->primitive[FORWARD], 4, arguments, e);
-}
-
-enum status convolution_adjoint(const struct convolution *c, void *scratch, float *narrow,
-                                float *wide, struct error *e) {
-    struct argument arguments[] = {{DNNL_ARG_DIFF_SRC, &c->wide, wide},
-                                   {DNNL_ARG_WEIGHTS, &c->weights[ADJOINT], c->packed[ADJOINT]},
-                                   {DNNL_ARG_DIFF_DST, &c->narrow, narrow},
-                                   {DNNL_ARG_SCRATCHPAD, &c->scratchpad[ADJOINT], scratch}};
-    return execute(c->engine, c->primitive[ADJOINT], 4, arguments, e);
-}
-
-enum status convolution_weight_gradient(const struct convolution *c, void *scratch, float *wide,
-                                        float *narrow, float *packed, struct error *e) {
-    struct argument arguments[] = {{DNNL_ARG_SRC, &c->wide, wide},
-                                   {DNNL_ARG_DIFF_WEIGHTS, &c->weights[WEIGHTS], packed},
-                                   {DNNL_ARG_DIFF_DST, &c->narrow, narrow},
-                                   {DNNL_ARG_SCRATCHPAD, &c->scratchpad[WEIGHTS], scratch}};
-    return execute(c->engine, c->primitive[WEIGHTS], 4, arguments, e);
+    return c->rows * (c->depth + (size_t)c->shape.narrow_channels) * sizeof(float);
 }
 
 size_t convolution_packed_size(const struct convolution *c) {
-    return (dnnl_memory_desc_get_size(&c->weights[WEIGHTS]) + 63) / 64 * 16;
+    return (size_t)c->shape.narrow_channels * c->depth;
 }
 
-enum status convolution_unpack(const struct convolution *c, float *packed, float *weights, struct error *e) {
-    struct argument arguments[] = {{DNNL_ARG_FROM, &c->weights[WEIGHTS], packed}, {DNNL_ARG_TO, &c->plain, weights}};
-    return execute(c->engine, c->reorder[WEIGHTS], 2, arguments, e);
+void convolution_set_weights(struct convolution *c, const float *weights) {
+    const size_t wide = (size_t)c->shape.wide_channels, narrow = (size_t)c->shape.narrow_channels;
+    for (size_t n = 0; n < narrow; n++)
+        for (size_t k = 0; k < TAPS; k++)
+            for (size_t i = 0; i < wide; i++)
+                c->weights[n * c->depth + k * wide + i] = weights[(n * wide + i) * TAPS + k];
+}
+
+void convolution_unpack(const struct convolution *c, const float *packed, float *weights) {
+    const size_t wide = (size_t)c->shape.wide_channels, narrow = (size_t)c->shape.narrow_channels;
+    for (size_t n = 0; n < narrow; n++)
+        for (size_t i = 0; i < wide; i++)
+            for (size_t k = 0; k < TAPS; k++)
+                weights[(n * wide + i) * TAPS + k] = packed[n * c->depth + k * wide + i];
+}
+
+/* c (m, n) = a b + beta c, row after row, of a (m, k) and b (k, n) or, with 'T', of a stored as (k, m) or b as (n, k). */
+static enum status product(char transpose_a, char transpose_b, size_t m, size_t n, size_t k, const float *a,
+                           const float *b, float beta, float *c, struct error *e) {
+    /* the library takes as many threads as the caller might */
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    const dnnl_dim_t rows = (dnnl_dim_t)m, columns = (dnnl_dim_t)n, depth = (dnnl_dim_t)k;
+    const dnnl_status_t status = dnnl_sgemm(transpose_a, transpose_b, rows, columns, depth, 1.0f, a,
+                                            transpose_a == 'T' ? rows : depth, b, transpose_b == 'T' ? depth : columns,
+                                            beta, c, columns);
+    omp_set_num_threads(threads);
+    if (status == dnnl_success)
+        return STATUS_OK;
+    if (status == dnnl_out_of_memory)
+        return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: out of memory");
+    return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: status %d", (int)status);
+}
+
+/* Where the patch of a narrow site begins in the wide field: three runs of 3 x wide floats, a row of it apart. */
+static size_t patch(const struct convolution *c, size_t site) {
+    const size_t width = (size_t)c->shape.narrow_width, area = (size_t)c->shape.narrow_height * width;
+    const size_t stride = (size_t)c->shape.stride, inside = site % area;
+    return site / area * c->wide_field + inside / width * stride * c->wide_row +
+           inside % width * stride * (size_t)c->shape.wide_channels;
+}
+
+static void gather(const struct convolution *c, size_t first, size_t rows, const float *wide, float *patches) {
+    const size_t run = c->depth / 3;
+    for (size_t site = first; site < first + rows; site++) {
+        const float *from = wide + patch(c, site);
+        for (size_t k = 0; k < 3; k++, patches += run)
+            memcpy(patches, from + k * c->wide_row, run * sizeof *patches);
+    }
+}
+
+static void scatter(const struct convolution *c, size_t first, size_t rows, const float *restrict patches,
+                    float *restrict wide) {
+    const size_t run = c->depth / 3;
+    for (size_t site = first; site < first + rows; site++) {
+        float *restrict to = wide + patch(c, site);
+        for (size_t k = 0; k < 3; k++, patches += run)
+            for (size_t i = 0; i < run; i++)
+                to[k * c->wide_row + i] += patches[i];
+    }
+}
+
+/* Narrow sites from `first` on that a product holds. */
+static size_t sites_at(const struct convolution *c, size_t first) {
+    return c->sites - first < c->rows ? c->sites - first : c->rows;
+}
+
+static void clear_rows(const struct convolution *c, size_t used, size_t columns, float *matrix) {
+    memset(matrix + used * columns, 0, (c->rows - used) * columns * sizeof *matrix);
+}
+
+/* Scratch memory is P and behind it a block of narrow sites, for the last product, which has rows to spare. */
+
+enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide,
+                                float *narrow, struct error *e) {
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    float *spare = scratch + c->rows * c->depth;
+    enum status status = STATUS_OK;
+    for (size_t first = 0; first < c->sites && status == STATUS_OK; first += c->rows) {
+        const size_t sites = sites_at(c, first);
+        float *out = narrow + first * channels;
+        gather(c, first, sites, wide, scratch);
+        clear_rows(c, sites, c->depth, scratch);
+        status = product('N', 'T', c->rows, channels, c->depth, scratch, c->weights, 0, sites < c->rows ? spare : out, e);
+        if (sites < c->rows)
+            memcpy(out, spare, sites * channels * sizeof *out);
+    }
+    return status;
+}
+
+enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow,
+                                float *wide, struct error *e) {
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    float *spare = scratch + c->rows * c->depth;
+    enum status status = STATUS_OK;
+    memset(wide, 0, (size_t)c->shape.batch * c->wide_field * sizeof *wide);
+    for (size_t first = 0; first < c->sites && status == STATUS_OK; first += c->rows) {
+        const size_t sites = sites_at(c, first);
+        const float *in = narrow + first * channels;
+        if (sites < c->rows) {
+            memcpy(spare, in, sites * channels * sizeof *spare);
+            clear_rows(c, sites, channels, spare);
+            in = spare;
+        }
+        status = product('N', 'N', c->rows, c->depth, channels, in, c->weights, 0, scratch, e);
+        if (status == STATUS_OK)
+            scatter(c, first, sites, scratch, wide);
+    }
+    return status;
+}
+
+enum status convolution_weight_gradient(const struct convolution *c, float *scratch, const float *wide,
+                                        const float *narrow, float *packed, struct error *e) {
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    enum status status = STATUS_OK;
+    for (size_t first = 0; first < c->sites && status == STATUS_OK; first += c->rows) {
+        const size_t sites = sites_at(c, first);
+        gather(c, first, sites, wide, scratch);
+        status = product('T', 'N', channels, c->depth, sites, narrow + first * channels, scratch, first ? 1 : 0, packed, e);
+    }
+    return status;
 }
 
 double convolution_flop(const struct convolution *c) {

@@ -163,11 +163,13 @@ static void keep(struct unet_cpu *u, const float *weights, const char *layer, co
     memcpy(u->weights + t->offset, weights + t->offset, t->count * sizeof *weights);
 }
 
-static enum status set_piece(struct unet_cpu *u, int piece, const float *weights, struct error *e) {
+static void set_piece(struct unet_cpu *u, int piece, const float *weights) {
     struct embedding *m = &u->embedding;
-    if (piece < CONVOLUTIONS)
-        return convolution_set_weights(u->convolution[piece],
-                                       weights + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset, e);
+    if (piece < CONVOLUTIONS) {
+        convolution_set_weights(u->convolution[piece],
+                                weights + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset);
+        return;
+    }
     const int l = piece - CONVOLUTIONS;
     if (l < LEVELS) {
         const size_t channels = u->level[l].channels, row = u->d_offset[l];
@@ -188,14 +190,15 @@ static enum status set_piece(struct unet_cpu *u, int piece, const float *weights
         memcpy(m->embed_bias, weights + unet_cpu_tensor(u, "embed", "bias")->offset, m->length * sizeof *weights);
         keep(u, weights, "tconv1", "bias");
     }
-    return STATUS_OK;
 }
 
-static enum status unpack_piece(struct unet_cpu *u, int piece, float *packed, float *out, struct error *e) {
+static void unpack_piece(struct unet_cpu *u, int piece, const float *packed, float *out) {
     const size_t length = u->embedding.length;
-    if (piece < CONVOLUTIONS)
-        return convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece],
-                                  out + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset, e);
+    if (piece < CONVOLUTIONS) {
+        convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece],
+                           out + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset);
+        return;
+    }
     const int l = piece - CONVOLUTIONS;
     if (l < LEVELS) {
         const size_t c = u->level[l].channels, row = u->d_offset[l];
@@ -213,31 +216,18 @@ static enum status unpack_piece(struct unet_cpu *u, int piece, float *packed, fl
         out[unet_cpu_tensor(u, "tconv1", "bias")->offset] = packed[u->at_bias];
         memcpy(out + unet_cpu_tensor(u, "embed", "bias")->offset, packed + u->at_embed_bias, length * sizeof *out);
     }
-    return STATUS_OK;
 }
 
-/* Unpacks a gradient to `out`, or where there is none takes over the weights. */
-static enum status exchange(struct unet_cpu *u, const float *weights, float *packed, float *out, struct error *e) {
-    enum status status = STATUS_OK;
+void unet_cpu_set_weights(struct unet_cpu *u, const float *weights) {
 #pragma omp parallel for schedule(dynamic, 1)
-    for (int piece = 0; piece < PIECES; piece++) {
-        struct error own;
-        if ((packed ? unpack_piece(u, piece, packed, out, &own) : set_piece(u, piece, weights, &own)) != STATUS_OK)
-#pragma omp critical(unet_cpu_error)
-        {
-            *e = own;
-            status = own.status;
-        }
-    }
-    return status;
+    for (int piece = 0; piece < PIECES; piece++)
+        set_piece(u, piece, weights);
 }
 
-enum status unet_cpu_set_weights(struct unet_cpu *u, const float *weights, struct error *e) {
-    return exchange(u, weights, NULL, NULL, e);
-}
-
-enum status unet_cpu_unpack_gradient(struct unet_cpu *u, float *packed, float *flat, struct error *e) {
-    return exchange(u, NULL, packed, flat, e);
+void unet_cpu_unpack_gradient(struct unet_cpu *u, const float *packed, float *flat) {
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int piece = 0; piece < PIECES; piece++)
+        unpack_piece(u, piece, packed, flat);
 }
 
 size_t unet_cpu_gradient_size(const struct unet_cpu *u) {

@@ -1,12 +1,12 @@
-/* The network of unet.h in single precision on the CPU: 3x3 convolutions by oneDNN, everything else by
- * kernels of our own. A workspace serves one thread; bits do not depend on how many there are. */
+/* The network of unet.h in single precision on the CPU: 3x3 convolutions as products of matrices by oneDNN, everything
+ * else by kernels of our own. A workspace serves one thread; bits do not depend on how many there are. */
 #ifndef DMSQ_NETWORK_UNET_CPU_H
 #define DMSQ_NETWORK_UNET_CPU_H
 
 #include "network/unet.h"
 
 struct unet_cpu;           /* a network: shape, frequencies, weights in the layouts the kernels want */
-struct unet_cpu_workspace; /* activations of one micro-batch and the primitives, for one thread */
+struct unet_cpu_workspace; /* activations of one micro-batch, for one thread */
 
 /* frequencies: embedding/2 values. max_batch: most configurations of one call. */
 enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
@@ -14,7 +14,7 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
 void unet_cpu_free(struct unet_cpu *network);
 
 /* Copies new weights (flat vector of unet.h) in; no workspace may be at work. */
-enum status unet_cpu_set_weights(struct unet_cpu *network, const float *weights, struct error *e);
+void unet_cpu_set_weights(struct unet_cpu *network, const float *weights);
 
 /* For one thread at a time. Fewer configurations than max_batch cost as much as max_batch. */
 enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_workspace **ws, struct error *e);
@@ -32,7 +32,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
 /* Length of the packed gradient, and its conversion to the flat vector of unet.h. Packed gradients of
  * several micro-batches may be added element by element. */
 size_t unet_cpu_gradient_size(const struct unet_cpu *network);
-enum status unet_cpu_unpack_gradient(struct unet_cpu *network, float *packed, float *flat, struct error *e);
+void unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, float *flat);
 
 /* Floating-point operations of the convolutions of one forward pass of max_batch configurations. */
 double unet_cpu_flop(const struct unet_cpu *network);

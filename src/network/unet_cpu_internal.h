@@ -34,7 +34,7 @@ struct unet_cpu {
     float *first_taps;  /* conv1 as (9, width) */
     float *last_taps;   /* tconv1 as (9, 2 width) */
     size_t scratch;
-    /* packed gradient: the convolutions as oneDNN has them, then the rest */
+    /* packed gradient: the convolutions, then the rest */
     size_t at_convolution[CONVOLUTIONS], at_first, at_last, at_bias, at_gamma[LEVELS], at_beta[LEVELS], at_embed,
         at_embed_bias, at_dense, at_dense_bias, packed;
 };

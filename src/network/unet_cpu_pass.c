@@ -6,7 +6,7 @@
 
 struct unet_cpu_workspace {
     struct unet_cpu *network;
-    void *scratch;
+    float *scratch;
     float *single;      /* batch x field with outer halo: the input */
     float *output;      /* one field with outer halo */
     float *y[LEVELS];   /* before the norm; levels 4-6 inside their halo */
@@ -277,7 +277,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
     const size_t count = (size_t)n;
     enum status status = STATUS_OK;
     if (gradient)
-        memset(gradient + u->at_first, 0, (u->packed - u->at_first) * sizeof *gradient); /* oneDNN fills its part */
+        memset(gradient + u->at_first, 0, (u->packed - u->at_first) * sizeof *gradient); /* the convolutions fill their part */
     outer_backward(ws, count, output_gradient, gradient);
     for (int k = CONVOLUTIONS - 1; k >= 3 && status == STATUS_OK; k--) {
         const int level = k + 1, size = unet_cpu_size[level];

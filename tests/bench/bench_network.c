@@ -1,6 +1,6 @@
-/* The network of 32x32, width 32, against the convolutions it is made of: a training step of 64 configurations, a
- * step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are called with the same shapes, micro-batches and threads, and
- * nothing around them. */
+/* The network of 32x32, width 32, against the convolutions it is made of, as oneDNN has them: a training step of 64
+ * configurations, a step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are
+ * called with the same shapes, micro-batches and threads, and nothing around them. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -13,15 +13,15 @@
 #include "diffusion/flow.h"
 #include "diffusion/reverse.h"
 #include "diffusion/training.h"
-#include "network/convolution.h"
 #include "network/initialise.h"
+#include "tests/bench/direct_convolution.h"
 
 enum { L = 32, V = L * L, WIDTH = 32, BATCH = 64, CONVOLUTIONS = 6, FIELDS = 256, FULL_STEPS = 500 };
 
 /* conv2-4 and tconv4-2 with their fields inside halos, as in network/unet_cpu.c */
 struct bare {
     const struct bench *bench;
-    struct convolution *convolution[CONVOLUTIONS];
+    struct direct_convolution *convolution[CONVOLUTIONS];
     float **data[CONVOLUTIONS]; /* of each thread: wide, narrow, their gradients */
     float **gradient;           /* of each micro-batch and convolution */
     void **scratch;
@@ -47,7 +47,7 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
     for (int k = 0; k < CONVOLUTIONS && complete; k++) {
         const int extent = stride == 2 ? L >> level[k] : L, outer = stride * (extent - 1) + 3;
         const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride};
-        enum status status = convolution_new(&s, &w->convolution[k], e);
+        enum status status = direct_convolution_new(&s, &w->convolution[k], e);
         if (status != STATUS_OK)
             return status;
         const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
@@ -56,7 +56,7 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         float *initial = filled(weights);
         for (size_t i = 0; initial && i < weights; i++)
             initial[i] /= sqrtf(9.0f * (float)s.wide_channels);
-        status = initial ? convolution_set_weights(w->convolution[k], initial, e)
+        status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
                          : error_set(e, STATUS_FAILED, "out of memory");
         free(initial);
         if (status != STATUS_OK)
@@ -65,8 +65,8 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         for (size_t i = 0; i < threads * KINDS && complete; i++)
             complete = (w->data[k][i] = filled(sizes[i % 2])) != NULL;
         for (size_t i = 0; i < tasks && complete; i++)
-            complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] = filled(convolution_packed_size(w->convolution[k])));
-        scratch = convolution_scratch(w->convolution[k]) > scratch ? convolution_scratch(w->convolution[k]) : scratch;
+            complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] = filled(direct_convolution_packed_size(w->convolution[k])));
+        scratch = direct_convolution_scratch(w->convolution[k]) > scratch ? direct_convolution_scratch(w->convolution[k]) : scratch;
     }
     for (size_t i = 0; i < threads && complete; i++)
         complete = (w->scratch[i] = aligned_alloc(64, (scratch + 63) / 64 * 64)) != NULL;
@@ -76,7 +76,7 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
 static void bare_free(struct bare *w) {
     const size_t threads = (size_t)w->bench->threads;
     for (int k = 0; k < CONVOLUTIONS; k++) {
-        convolution_free(w->convolution[k]);
+        direct_convolution_free(w->convolution[k]);
         for (size_t i = 0; w->data[k] && i < threads * KINDS; i++)
             free(w->data[k][i]);
         free(w->data[k]);
@@ -93,7 +93,7 @@ static void bare_free(struct bare *w) {
 static double bare_flop(const struct bare *w) {
     double flop = 0;
     for (int k = 0; k < CONVOLUTIONS; k++)
-        flop += convolution_flop(w->convolution[k]);
+        flop += direct_convolution_flop(w->convolution[k]);
     return flop;
 }
 
@@ -101,8 +101,8 @@ static enum status forward_pass(const struct bare *w, size_t thread, struct erro
     enum status status = STATUS_OK;
     for (int k = 0; k < CONVOLUTIONS && status == STATUS_OK; k++) {
         float **d = w->data[k] + thread * KINDS;
-        status = k < 3 ? convolution_forward(w->convolution[k], w->scratch[thread], d[WIDE], d[NARROW], e)
-                       : convolution_adjoint(w->convolution[k], w->scratch[thread], d[NARROW], d[WIDE], e);
+        status = k < 3 ? direct_convolution_forward(w->convolution[k], w->scratch[thread], d[WIDE], d[NARROW], e)
+                       : direct_convolution_adjoint(w->convolution[k], w->scratch[thread], d[NARROW], d[WIDE], e);
     }
     return status;
 }
@@ -112,12 +112,12 @@ static enum status backward_pass(const struct bare *w, size_t thread, float **gr
     enum status status = STATUS_OK;
     for (int k = CONVOLUTIONS - 1; k >= 0 && status == STATUS_OK; k--) {
         float **d = w->data[k] + thread * KINDS;
-        const struct convolution *c = w->convolution[k];
+        const struct direct_convolution *c = w->convolution[k];
         void *scratch = w->scratch[thread];
-        status = k < 3 ? convolution_adjoint(c, scratch, d[D_NARROW], d[D_WIDE], e)
-                       : convolution_forward(c, scratch, d[D_WIDE], d[D_NARROW], e);
+        status = k < 3 ? direct_convolution_adjoint(c, scratch, d[D_NARROW], d[D_WIDE], e)
+                       : direct_convolution_forward(c, scratch, d[D_WIDE], d[D_NARROW], e);
         if (status == STATUS_OK && gradient)
-            status = convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE], d[k < 3 ? D_NARROW : NARROW],
+            status = direct_convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE], d[k < 3 ? D_NARROW : NARROW],
                                                  gradient[k], e);
     }
     return status;

@@ -198,7 +198,7 @@ static void check_weight_gradient(struct unet_shape shape, enum score_parameteri
     for (size_t i = 0; i < count; i++)
         g[i] = 2 * (out[i] + (float)z[i]);
     assert_ok(score_weight_gradient(s.worker, N, g, packed, &e));
-    assert_ok(score_unpack_gradient(s.score, packed, flat, &e));
+    score_unpack_gradient(s.score, packed, flat);
     double *gradient = to_reals(total, flat);
     score_oracle(&m, weights, N, fields, times, value, NULL, NULL);
     for (size_t i = 0; i < count; i++)

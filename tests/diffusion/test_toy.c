@@ -60,7 +60,7 @@ static void check_score(enum score_parameterisation how) {
     assert_int_equal(score_gradient_size(s.score), m.weight_count);
     float *packed = test_floats(m.weight_count), *gradient = test_floats(m.weight_count), *moved = test_floats(m.weight_count);
     assert_ok(score_weight_gradient(s.worker, SCORE_BATCH, probe, packed, &e));
-    assert_ok(score_unpack_gradient(s.score, packed, gradient, &e));
+    score_unpack_gradient(s.score, packed, gradient);
     for (int b = 0; b < SCORE_BATCH; b++) {
         const double step = 0.01 * (1 + fabs(phi[b]));
         double sides[2][SCORE_BATCH];

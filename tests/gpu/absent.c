@@ -15,9 +15,8 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
 void unet_cpu_free(struct unet_cpu *network) {
     UNUSED(network);
 }
-enum status unet_cpu_set_weights(struct unet_cpu *network, const float *weights, struct error *e) {
+void unet_cpu_set_weights(struct unet_cpu *network, const float *weights) {
     UNUSED(network), UNUSED(weights);
-    return ABSENT(e);
 }
 enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_workspace **ws, struct error *e) {
     UNUSED(network), UNUSED(ws);
@@ -40,9 +39,8 @@ size_t unet_cpu_gradient_size(const struct unet_cpu *network) {
     UNUSED(network);
     return 0;
 }
-enum status unet_cpu_unpack_gradient(struct unet_cpu *network, float *packed, float *flat, struct error *e) {
+void unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, float *flat) {
     UNUSED(network), UNUSED(packed), UNUSED(flat);
-    return ABSENT(e);
 }
 double unet_cpu_flop(const struct unet_cpu *network) {
     UNUSED(network);

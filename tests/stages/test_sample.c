@@ -120,18 +120,18 @@ static void test_other_dimensions(void **state) {
 
 /* Where a digest changes, raise the version in stages/sample.c. */
 static const struct digest_case cases[] = {
-    {&stage_sample, 2, "euler-maruyama", {"gaussian.npz"}, {COMMON, "--steps=12", "--snapshots=0,0.7,1"},
+    {&stage_sample, 3, "euler-maruyama", {"gaussian.npz"}, {COMMON, "--steps=12", "--snapshots=0,0.7,1"},
      "6c824bcc0a3297e0c7178095f7afe2e33265c1c2c96acf97b37d3bd449c6317b"},
-    {&stage_sample, 2, "ancestral", {"gaussian.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
+    {&stage_sample, 3, "ancestral", {"gaussian.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
      "c0779f1fb011af99957e3539e6f2bee7853414c8b1dc4d63c7c7168b32810397"},
-    {&stage_sample, 2, "direct", {"cube.npz"}, {COMMON, "--method=direct"},
+    {&stage_sample, 3, "direct", {"cube.npz"}, {COMMON, "--method=direct"},
      "e2fc415942e5f1ad9370e67b5f61f8a02586efb0cc53d2e229112f8f5552a3d3"},
-    {&stage_sample, 2, "published", {"published.npz"}, {COMMON, "--steps=6"},
-     "9231dea9c312cac1f3531d4e54d8307bd398adebf717e98a50949ec0a48c5b18"},
-    {&stage_sample, 2, "wiener", {"wiener.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
-     "e0fc46f714399ee4f81f2b9304e7af0bfb45046cebe7a3d20f694c848bce3100"},
-    {&stage_sample, 2, "preconditioned", {"preconditioned.npz"}, {COMMON, "--grid=log-s", "--steps=5", "--snapshots=0.5"},
-     "2d54aae117e0bcf8ce3f2a4dbcc252bb51f4ba50420a1e75f292e51a34359998"},
+    {&stage_sample, 3, "published", {"published.npz"}, {COMMON, "--steps=6"},
+     "2076ac3ed132fd43e722619d5a5c529e412ae8a9b54854c2b1a99d88ab93390a"},
+    {&stage_sample, 3, "wiener", {"wiener.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
+     "0a3b219e8c877a4d661ebf46f8d26adac847f9d346f061bf268e625630fde961"},
+    {&stage_sample, 3, "preconditioned", {"preconditioned.npz"}, {COMMON, "--grid=log-s", "--steps=5", "--snapshots=0.5"},
+     "8eefd7528dfacb684b88e02858889a6ef307d34107642451620ecb290a27150f"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 

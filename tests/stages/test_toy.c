@@ -215,10 +215,10 @@ static void test_figures(void **state) {
 static const struct digest_case cases[] = {
     {&stage_toy, 1, "draws", {NULL}, {"--mu2=1", "--g=0.4", "--configurations=64"},
      "f9b006919159c9fa3f82e012101531c36da34bc81dc00b5297d0c561de8e4a32"},
-    {&stage_train, 2, "training", {"double/artifact.npz"},
+    {&stage_train, 3, "training", {"double/artifact.npz"},
      {"--network=toy", "--width=8", "--embedding=8", "--epochs=2", "--batch=48"},
      "f421f19761c9afcec489a227778390220ea5c835165f2858ddf0a8dbc8456b4d"},
-    {&stage_sample, 2, "samples", {"model/artifact.npz"}, {"--configurations=50", "--steps=10"},
+    {&stage_sample, 3, "samples", {"model/artifact.npz"}, {"--configurations=50", "--steps=10"},
      "b3ef81ee5170c41dcb5d8c6af569bcf9328a3efc6ebe387ecf29cbde6aabd391"},
     {&stage_drift, 1, "drift-of-one-tau", {"model/artifact.npz", "double/artifact.npz", "generated/artifact.npz"},
      {"--taus=0.5"}, "32a22c0060df07b61af7f315db2106582dc4bf3a1e4c0bc3ed67c8d5836ddba6"},
