@@ -1,0 +1,164 @@
+/* Convolutions as products of matrices: against plain loops, exactly, with small whole numbers, whose sums float32
+ * holds whatever their order; and the place of a configuration in the batch leaves no trace in its bits. */
+#include "network/convolution.h"
+
+#include <string.h>
+
+#include "base/random.h"
+#include "tests/network/cpu.h"
+
+struct fields {
+    struct convolution_shape shape;
+    size_t wide_height, wide_width, wide_one, narrow_one; /* sites of the wide field; floats of one configuration */
+    size_t weight_count;
+    struct convolution *convolution;
+    float *scratch, *weights, *wide, *narrow;
+};
+
+static struct fields fields_new(struct convolution_shape s) {
+    struct error e = {0};
+    struct fields f = {.shape = s};
+    f.wide_height = (size_t)(s.stride * (s.narrow_height - 1) + 3);
+    f.wide_width = (size_t)(s.stride * (s.narrow_width - 1) + 3);
+    f.wide_one = f.wide_height * f.wide_width * (size_t)s.wide_channels;
+    f.narrow_one = (size_t)(s.narrow_height * s.narrow_width * s.narrow_channels);
+    f.weight_count = (size_t)(9 * s.wide_channels * s.narrow_channels);
+    assert_ok(convolution_new(&s, &f.convolution, &e));
+    f.scratch = aligned_alloc(64, (convolution_scratch(f.convolution) + 63) / 64 * 64);
+    assert_non_null(f.scratch);
+    f.weights = test_floats(f.weight_count);
+    f.wide = test_floats((size_t)s.batch * f.wide_one);
+    f.narrow = test_floats((size_t)s.batch * f.narrow_one);
+    return f;
+}
+
+static void fields_free(struct fields *f) {
+    convolution_free(f->convolution);
+    free(f->scratch);
+    free(f->weights);
+    free(f->wide);
+    free(f->narrow);
+}
+
+/* From -2 to 2. */
+static void whole_numbers(uint64_t seed, size_t count, float *x) {
+    random_normal_float(random_key(seed, "test", "convolution"), 0, 0, x, count);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)(int)(x[i] > 2 ? 2 : x[i] < -2 ? -2 : x[i]);
+}
+
+/* Every term of the sum that the three functions are made of: its narrow site and channel n, its wide one w, its weight k. */
+#define FOR_TERMS(f, n, w, k)                                                                                    \
+    for (size_t b = 0, n = 0; b < (size_t)(f)->shape.batch; b++)                                                 \
+        for (size_t y = 0; y < (size_t)(f)->shape.narrow_height; y++)                                            \
+            for (size_t x = 0; x < (size_t)(f)->shape.narrow_width; x++)                                         \
+                for (size_t o = 0; o < (size_t)(f)->shape.narrow_channels; o++, n++)                             \
+                    for (size_t tap = 0; tap < 9; tap++)                                                         \
+                        for (size_t i = 0, w = term_wide(f, b, y, x, tap), k = term_weight(f, o, tap);           \
+                             i < (size_t)(f)->shape.wide_channels; i++, w++, k += 9)
+
+static size_t term_wide(const struct fields *f, size_t b, size_t y, size_t x, size_t tap) {
+    const size_t stride = (size_t)f->shape.stride;
+    const size_t row = stride * y + tap / 3, column = stride * x + tap % 3;
+    return b * f->wide_one + (row * f->wide_width + column) * (size_t)f->shape.wide_channels;
+}
+
+static size_t term_weight(const struct fields *f, size_t o, size_t tap) {
+    return o * (size_t)f->shape.wide_channels * 9 + tap;
+}
+
+/* One product and several, with rows to spare and without (8 x 6 x 6 sites are six times 48). */
+static const struct convolution_shape shapes[] = {
+    {8, 4, 8, 6, 6, 1}, {3, 8, 16, 4, 6, 2}, {1, 4, 4, 1, 1, 2}, {2, 16, 8, 1, 9, 1}, {5, 64, 48, 9, 10, 2},
+    {8, 128, 16, 10, 11, 1},
+};
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static void check_exactly(struct convolution_shape shape) {
+    struct error e = {0};
+    struct fields f = fields_new(shape);
+    const size_t wide = (size_t)shape.batch * f.wide_one, narrow = (size_t)shape.batch * f.narrow_one;
+    float *packed = test_floats(convolution_packed_size(f.convolution)), *gradient = test_floats(f.weight_count);
+    float *out_wide = test_floats(wide), *out_narrow = test_floats(narrow);
+    float *right_wide = test_floats(wide), *right_narrow = test_floats(narrow), *right_gradient = test_floats(f.weight_count);
+    whole_numbers(1, f.weight_count, f.weights);
+    whole_numbers(2, wide, f.wide);
+    whole_numbers(3, narrow, f.narrow);
+    memset(right_wide, 0, wide * sizeof *right_wide);
+    memset(right_narrow, 0, narrow * sizeof *right_narrow);
+    memset(right_gradient, 0, f.weight_count * sizeof *right_gradient);
+    FOR_TERMS(&f, n, w, k) {
+        right_narrow[n] += f.wide[w] * f.weights[k];
+        right_wide[w] += f.narrow[n] * f.weights[k];
+        right_gradient[k] += f.narrow[n] * f.wide[w];
+    }
+    convolution_set_weights(f.convolution, f.weights);
+    for (size_t i = 0; i < wide; i++)
+        out_wide[i] = 5; /* what was there is overwritten */
+    assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, &e));
+    assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, &e));
+    assert_ok(convolution_weight_gradient(f.convolution, f.scratch, f.wide, f.narrow, packed, &e));
+    convolution_unpack(f.convolution, packed, gradient);
+    for (size_t i = 0; i < narrow; i++)
+        assert_true(out_narrow[i] == right_narrow[i]);
+    for (size_t i = 0; i < wide; i++)
+        assert_true(out_wide[i] == right_wide[i]);
+    for (size_t i = 0; i < f.weight_count; i++)
+        assert_true(gradient[i] == right_gradient[i]);
+    float *all[] = {packed, gradient, out_wide, out_narrow, right_wide, right_narrow, right_gradient};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+    fields_free(&f);
+}
+
+static void test_plain_loops(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SHAPES; i++)
+        check_exactly(shapes[i]);
+}
+
+/* Equal configurations side by side come out with equal bits, whichever product and row they are in. */
+static void check_places(struct convolution_shape shape) {
+    struct error e = {0};
+    struct fields f = fields_new(shape);
+    const size_t wide = (size_t)shape.batch * f.wide_one, narrow = (size_t)shape.batch * f.narrow_one;
+    float *out_wide = test_floats(wide), *out_narrow = test_floats(narrow);
+    random_normal_float(random_key(4, "test", "convolution"), 0, 0, f.weights, f.weight_count);
+    random_normal_float(random_key(5, "test", "convolution"), 0, 0, f.wide, f.wide_one);
+    random_normal_float(random_key(6, "test", "convolution"), 0, 0, f.narrow, f.narrow_one);
+    for (size_t b = 1; b < (size_t)shape.batch; b++) {
+        memcpy(f.wide + b * f.wide_one, f.wide, f.wide_one * sizeof *f.wide);
+        memcpy(f.narrow + b * f.narrow_one, f.narrow, f.narrow_one * sizeof *f.narrow);
+    }
+    convolution_set_weights(f.convolution, f.weights);
+    assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, &e));
+    assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, &e));
+    for (size_t b = 1; b < (size_t)shape.batch; b++) {
+        assert_memory_equal(out_narrow + b * f.narrow_one, out_narrow, f.narrow_one * sizeof *out_narrow);
+        assert_memory_equal(out_wide + b * f.wide_one, out_wide, f.wide_one * sizeof *out_wide);
+    }
+    free(out_wide);
+    free(out_narrow);
+    fields_free(&f);
+}
+
+static void test_place_leaves_no_trace(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SHAPES; i++)
+        check_places(shapes[i]);
+    /* those of the published network on 32x32, and of the one of stride 1 on 16x16 */
+    static const int wide[] = {32, 64, 128, 128, 64, 32}, narrow[] = {64, 128, 256, 256, 256, 128};
+    static const int level[] = {1, 2, 3, 3, 2, 1};
+    for (int k = 0; k < 6; k++) {
+        check_places((struct convolution_shape){8, wide[k], narrow[k], 32 >> level[k], 32 >> level[k], 2});
+        check_places((struct convolution_shape){8, wide[k], narrow[k], 16, 16, 1});
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain_loops),
+        cmocka_unit_test(test_place_leaves_no_trace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
