@@ -1,141 +1,17 @@
-/* The probability flow: its integrators on an equation with a known solution; of a Gaussian model the map and the
- * density in closed form, in both directions; the divergence of a network against finite differences; bits for any
- * threads and company; failures.
+/* The probability flow: of a Gaussian model the map and the density in closed form, in both directions; the divergence
+ * of a network against finite differences.
  *
  * With the exact score of a Gaussian field every mode moves by dphi/du = s^2/(G + s^2) phi, u = log s, so that
  * phi(p) at t = 1 is sqrt((G + s1^2)/(G + s0^2)) times that at t_start, and q is Gaussian with propagator
  * s1^2 (G + s0^2)/(G + s1^2). */
-#include "diffusion/flow.h"
+#include "tests/diffusion/flow.h"
 
 #include "diffusion/schedule.h"
 #include "lattice/action.h"
 #include "lattice/fourier.h"
 #include "statistics/weights.h"
-#include "tests/diffusion/models.h"
-
-static const volatile sig_atomic_t never = 0, now = 1;
-
-/* --- integrators --------------------------------------------------------------------------------- */
-
-/* y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1; from (1, 0) that is cos x, sin x, sin x. */
-static double error_of(enum runge_kutta_method method, double from, double to, int64_t steps, double tolerance,
-                       int64_t *evaluations) {
-    struct runge_kutta_vectors *v = runge_kutta_vectors_new(2, 2);
-    struct runge_kutta r;
-    assert_non_null(v);
-    const double start[2] = {cos(from), sin(from)};
-    double error = 0;
-    for (int again = 0; again < 2; again++) { /* started twice, the same comes out */
-        struct runge_kutta_sums sums;
-        enum runge_kutta_state state;
-        runge_kutta_vectors_start(v, start);
-        runge_kutta_start(&r, method, 2, 2, from, to, steps, tolerance);
-        do {
-            const double x = runge_kutta_point(&r), *y = runge_kutta_vectors_combine(v, &r.order);
-            assert_true(from < to ? x >= from && x <= to : x <= from && x >= to);
-            runge_kutta_vectors_take(v, &r.order, (double[]){-y[1], y[0], 1.5 * y[0], 0.5 * y[0]}, &sums);
-            state = runge_kutta_advance(&r, &sums);
-        } while (state == RUNGE_KUTTA_MORE);
-        assert_int_equal(state, RUNGE_KUTTA_DONE);
-        const double *y = runge_kutta_vectors_combine(v, &r.order), integral = sin(to) - sin(from);
-        double found = fmax(fabs(y[0] - cos(to)), fabs(y[1] - sin(to)));
-        found = fmax(found, fmax(fabs(y[2] / 1.5 - integral), fabs(y[3] / 0.5 - integral)));
-        if (again)
-            assert_true(found == error);
-        error = found;
-    }
-    *evaluations = runge_kutta_evaluations(&r);
-    runge_kutta_vectors_free(v);
-    return error;
-}
-
-static void test_orders(void **state) {
-    (void)state;
-    int64_t n;
-    for (int down = 0; down < 2; down++) {
-        const double from = down ? 2.3 : 0.1, to = down ? 0.1 : 2.3;
-        const double heun = error_of(RUNGE_KUTTA_HEUN, from, to, 40, 0, &n) /
-                            error_of(RUNGE_KUTTA_HEUN, from, to, 80, 0, &n);
-        assert_int_equal(n, 160);
-        assert_near(heun, 4, 0.15);
-        const double rk4 = error_of(RUNGE_KUTTA_RK4, from, to, 20, 0, &n) /
-                           error_of(RUNGE_KUTTA_RK4, from, to, 40, 0, &n);
-        assert_int_equal(n, 160);
-        assert_near(rk4, 16, 1);
-        /* errors like the tolerance; the number of steps grows as its power 1/5: 2.5 a factor 100 */
-        int64_t coarse, fine;
-        assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-6, &coarse) < 2e-5);
-        assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-10, &fine) < 2e-9);
-        assert_true(coarse < 60 && (double)fine > 3.5 * (double)coarse && (double)fine < 8 * (double)coarse);
-    }
-}
-
-/* y' = y^2 from y(0) = 1 ends at x = 1: before that the adaptive method follows, beyond it says that it cannot. */
-static void test_singularity(void **state) {
-    (void)state;
-    struct runge_kutta_vectors *v = runge_kutta_vectors_new(1, 0);
-    for (int beyond = 0; beyond < 2; beyond++) {
-        struct runge_kutta r;
-        struct runge_kutta_sums sums;
-        enum runge_kutta_state s;
-        runge_kutta_vectors_start(v, (double[]){1});
-        runge_kutta_start(&r, RUNGE_KUTTA_DOPRI5, 1, 0, 0, beyond ? 1.5 : 0.99, 0, 1e-8);
-        do {
-            const double y = *runge_kutta_vectors_combine(v, &r.order);
-            runge_kutta_vectors_take(v, &r.order, (double[]){y * y}, &sums);
-            s = runge_kutta_advance(&r, &sums);
-        } while (s == RUNGE_KUTTA_MORE);
-        if (beyond)
-            assert_true(s == RUNGE_KUTTA_STUCK || s == RUNGE_KUTTA_NOT_FINITE);
-        else
-            assert_near(*runge_kutta_vectors_combine(v, &r.order), 100, 1e-4);
-    }
-    runge_kutta_vectors_free(v);
-}
 
 /* --- Gaussian models ----------------------------------------------------------------------------- */
-
-struct found {
-    double *phi, *latent, *log_q, *error;
-    int64_t *evaluations;
-    unsigned char *done;
-};
-
-static struct found found_new(const struct score_model *m, size_t count) {
-    return (struct found){test_reals(count * m->volume), test_reals(count * m->volume), test_reals(count),
-                          test_reals(count), test_alloc(count, sizeof(int64_t)), test_alloc(count, 1)};
-}
-
-static void found_free(struct found *f) {
-    void *all[] = {f->phi, f->latent, f->log_q, f->error, f->evaluations, f->done};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        free(all[i]);
-}
-
-static struct flow_result result_of(struct found *f) {
-    return (struct flow_result){f->log_q, f->error, f->evaluations, f->done, 0};
-}
-
-static struct found draw(const struct score_model *m, const struct flow_settings *s, size_t first, size_t count,
-                         int threads) {
-    struct found f = found_new(m, count);
-    struct flow_result r = result_of(&f);
-    struct error e = {0};
-    assert_ok(flow_sample(m, s, first, count, threads, f.phi, f.latent, &r, &never, NULL, &e));
-    assert_int_equal(r.finished, count);
-    return f;
-}
-
-static struct found score(const struct score_model *m, const struct flow_settings *s, size_t first, size_t count,
-                          int threads, const double *phi) {
-    struct found f = found_new(m, count);
-    struct flow_result r = result_of(&f);
-    struct error e = {0};
-    assert_ok(flow_log_density(m, s, first, count, threads, phi, f.latent, &r, &never, NULL, &e));
-    assert_int_equal(r.finished, count);
-    memcpy(f.phi, phi, count * m->volume * sizeof *phi);
-    return f;
-}
 
 /* log q of one field in own units, the density of the scaled one being Gaussian with the propagator above. */
 static double exact_log_q(const struct score_model *m, double t_start, const double *phi) {
@@ -158,12 +34,6 @@ static double exact_log_q(const struct score_model *m, double t_start, const dou
     fourier_free(f);
     return log_q;
 }
-
-static const struct flow_settings methods[] = {
-    {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-5, .divergence = FLOW_CLOSED, .t_start = 1e-5, .seed = 1},
-    {.method = RUNGE_KUTTA_HEUN, .steps = 400, .divergence = FLOW_CLOSED, .t_start = 1e-3, .seed = 2},
-    {.method = RUNGE_KUTTA_RK4, .steps = 60, .divergence = FLOW_CLOSED, .t_start = 1e-5, .seed = 3},
-};
 
 /* Draws have the density they say, by the closed form and by the flow back, which returns to where they came from. */
 static void check_gaussian(struct score_model *m, const struct flow_settings *s, double tolerance) {
@@ -454,132 +324,8 @@ static void test_reversal_of_networks(void **state) {
     score_model_release(&m);
 }
 
-/* --- bits ---------------------------------------------------------------------------------------- */
-
-static void assert_same(const struct found *part, const struct found *all, size_t at, size_t count, size_t volume) {
-    assert_memory_equal(part->phi, all->phi + at * volume, count * volume * sizeof(double));
-    assert_memory_equal(part->latent, all->latent + at * volume, count * volume * sizeof(double));
-    assert_memory_equal(part->log_q, all->log_q + at, count * sizeof(double));
-    assert_memory_equal(part->error, all->error + at, count * sizeof(double));
-    assert_memory_equal(part->evaluations, all->evaluations + at, count * sizeof(int64_t));
-}
-
-/* Configurations of different widths, so that they take different numbers of steps: at once by one thread, by two, and
- * in parts. */
-static void check_bits(const struct score_model *m, struct flow_settings s) {
-    enum { N = 19 };
-    static const size_t parts[] = {0, 1, 10, N};
-    const size_t V = m->volume;
-    s.seed = 4;
-    struct found drawn = draw(m, &s, 3, N, 1), drawn_by_two = draw(m, &s, 3, N, 2);
-    assert_same(&drawn_by_two, &drawn, 0, N, V);
-    for (size_t i = 0; i < N * V; i++)
-        drawn.phi[i] *= 0.2 + 0.3 * (double)(i / V % 5);
-    struct found one = score(m, &s, 3, N, 1, drawn.phi), two = score(m, &s, 3, N, 2, drawn.phi);
-    assert_same(&two, &one, 0, N, V);
-    for (int i = 0; i < 3; i++) {
-        const size_t at = parts[i], count = parts[i + 1] - at;
-        struct found part = score(m, &s, 3 + at, count, 1 + i % 2, drawn.phi + at * V);
-        assert_same(&part, &one, at, count, V);
-        found_free(&part);
-    }
-    bool differ = false;
-    for (size_t i = 1; i < N; i++)
-        differ = differ || one.evaluations[i] != one.evaluations[0];
-    assert_true(differ == (s.method == RUNGE_KUTTA_DOPRI5));
-    found_free(&drawn);
-    found_free(&drawn_by_two);
-    found_free(&one);
-    found_free(&two);
-}
-
-static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
-    (void)state;
-    const struct flow_settings adaptive = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES,
-                                           .probes = 2, .t_start = 1e-3};
-    struct flow_settings fixed = {.method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 3,
-                                  .signs = true, .t_start = 1e-3};
-    struct score_model m = network_model(small, SCORE_PRECONDITIONED, 1);
-    check_bits(&m, adaptive);
-    check_bits(&m, fixed);
-    score_model_release(&m);
-    m = free_field(2, (size_t[]){4, 6}, 0.21);
-    check_bits(&m, adaptive);
-    fixed.divergence = FLOW_EXACT;
-    check_bits(&m, fixed);
-    score_model_release(&m);
-}
-
-/* What is marked as done is not touched; the rest comes out as always. */
-static void test_going_on(void **state) {
-    (void)state;
-    enum { N = 9 };
-    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
-    const size_t V = m.volume;
-    struct found drawn = draw(&m, &methods[0], 0, N, 1), f = found_new(&m, N);
-    struct found whole = score(&m, &methods[0], 0, N, 1, drawn.phi);
-    struct flow_result r = result_of(&f);
-    struct error e = {0};
-    r.finished = 2;
-    f.done[1] = f.done[7] = 1;
-    f.log_q[1] = f.log_q[7] = 42;
-    assert_ok(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &never, NULL, &e));
-    assert_int_equal(r.finished, N);
-    for (size_t i = 0; i < N; i++)
-        assert_true(f.done[i] == 1 && f.log_q[i] == (i == 1 || i == 7 ? 42 : whole.log_q[i]));
-    memset(f.done, 0, N);
-    r.finished = 0;
-    assert_refused(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &now, NULL, &e), STATUS_FAILED,
-                   "interrupted");
-    assert_int_equal(r.finished, 0);
-    drawn.phi[4 * V] = NAN;
-    assert_refused(flow_log_density(&m, &methods[0], 10, N, 1, drawn.phi, NULL, &r, &never, NULL, &e),
-                   STATUS_BAD_INPUT, "configuration 14 is not finite");
-    found_free(&drawn);
-    found_free(&whole);
-    found_free(&f);
-    score_model_release(&m);
-}
-
-/* --- failures ------------------------------------------------------------------------------------ */
-
-static void test_failures(void **state) {
-    (void)state;
-    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
-    struct found f = found_new(&m, 4);
-    struct flow_result r = result_of(&f);
-    struct error e = {0};
-    struct flow_settings s = methods[0];
-#define draw_refused(status, text) \
-    assert_refused(flow_sample(&m, &s, 0, 4, 1, f.phi, NULL, &r, &never, NULL, &e), status, text)
-    s.tolerance = 0;
-    draw_refused(STATUS_BAD_INPUT, "tolerance 0");
-    s = methods[1];
-    s.steps = 0;
-    draw_refused(STATUS_BAD_INPUT, "0 steps");
-    s = methods[0];
-    s.divergence = FLOW_PROBES;
-    draw_refused(STATUS_BAD_INPUT, "0 probes");
-    s = methods[0];
-    s.t_start = 1;
-    draw_refused(STATUS_BAD_INPUT, "t-start is 1");
-    s = methods[0];
-    s.tolerance = 1e-30;
-    draw_refused(STATUS_FAILED, "makes no progress at t = 1");
-    s = methods[0];
-    m.propagator[3] = NAN;
-    draw_refused(STATUS_FAILED, "configuration 0: the flow is not finite at t = 1");
-    score_model_release(&m);
-    m = network_model(small, SCORE_PUBLISHED, 1);
-    draw_refused(STATUS_BAD_INPUT, "closed needs a gaussian model");
-    found_free(&f);
-    score_model_release(&m);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_singularity),
         cmocka_unit_test(test_gaussian_in_closed_form),
         cmocka_unit_test(test_orders_of_log_q),
         cmocka_unit_test(test_divergences),
@@ -587,9 +333,6 @@ int main(void) {
         cmocka_unit_test(test_trace_of_networks),
         cmocka_unit_test(test_probes_of_networks),
         cmocka_unit_test(test_reversal_of_networks),
-        cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_company),
-        cmocka_unit_test(test_going_on),
-        cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
