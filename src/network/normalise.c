@@ -4,24 +4,9 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "network/blocks.h"
 
 static const double epsilon = 1e-5;
-
-/* Channels are taken in blocks, and within a block the sites one after the other, so that the sums stay in
- * registers. The functions named block_... are compiled once for each length of a block. */
-enum { BLOCK = 32 };
-
-#define BLOCK_FUNCTION static inline __attribute__((always_inline)) void
-#define FOR_BLOCKS(channels, call)                                                                           \
-    do {                                                                                                     \
-        for (size_t first = 0; first < (channels); first += BLOCK)                                           \
-            switch ((channels)-first) {                                                                      \
-            case 4: call(4); break;                                                                          \
-            case 8: call(8); break;                                                                          \
-            case 16: call(16); break;                                                                        \
-            default: call(BLOCK);                                                                            \
-            }                                                                                                \
-    } while (0)
 
 /* Per channel: sums of y - y(first site) and of its square; the shift keeps the squares from cancelling. */
 BLOCK_FUNCTION block_moments(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,

@@ -2,23 +2,9 @@
 
 #include <string.h>
 
+#include "network/blocks.h"
+
 enum { TAPS = 9, LANES = 16 };
-
-/* Channels are taken in blocks so that nine taps of a block stay in registers. The functions named block_... are
- * compiled once for each length of a block. */
-enum { BLOCK = 32 };
-
-#define BLOCK_FUNCTION static inline __attribute__((always_inline)) void
-#define FOR_BLOCKS(many, call)                                                                               \
-    do {                                                                                                     \
-        for (size_t first = 0; first < (many); first += BLOCK)                                               \
-            switch ((many)-first) {                                                                          \
-            case 4: call(4); break;                                                                          \
-            case 8: call(8); break;                                                                          \
-            case 16: call(16); break;                                                                        \
-            default: call(BLOCK);                                                                            \
-            }                                                                                                \
-    } while (0)
 
 BLOCK_FUNCTION block_spread(size_t n, const struct single_channel *s, const float *restrict one,
                             const float *restrict weights, const struct view *many, size_t first) {
