@@ -1,4 +1,5 @@
-/* 3x3 convolutions between a wide and a narrow field, as products of matrices; the only file that calls oneDNN.
+/* 3x3 convolutions between a wide and a narrow field, as products of matrices by oneDNN, which no other file of
+ * src/ calls.
  *
  * The wide field carries its halo: N x (stride (h-1) + 3) x (stride (w-1) + 3) x wide channels for a
  * narrow field of N x h x w x narrow channels (channels last). So padding is the caller's: a periodic
@@ -11,7 +12,8 @@
  *
  * A row of the matrix P ("patches") holds the 9 x wide numbers that one narrow site sees, so with the weights W
  * as (narrow, 9 x wide) the three are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and
- * used in blocks of rows. Without AVX-512 this takes 0.6 of the time of oneDNN's own convolutions (make bench compares).
+ * used in blocks of rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions, which make bench sets the
+ * whole network against.
  *
  * Every call works in the calling thread alone; calls may run side by side on different data. Bits depend on
  * the instruction set in use (ONEDNN_MAX_CPU_ISA pins it) and on nothing else.

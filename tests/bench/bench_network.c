@@ -65,8 +65,10 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         for (size_t i = 0; i < threads * KINDS && complete; i++)
             complete = (w->data[k][i] = filled(sizes[i % 2])) != NULL;
         for (size_t i = 0; i < tasks && complete; i++)
-            complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] = filled(direct_convolution_packed_size(w->convolution[k])));
-        scratch = direct_convolution_scratch(w->convolution[k]) > scratch ? direct_convolution_scratch(w->convolution[k]) : scratch;
+            complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] =
+                            filled(direct_convolution_packed_size(w->convolution[k]))) != NULL;
+        const size_t own = direct_convolution_scratch(w->convolution[k]);
+        scratch = own > scratch ? own : scratch;
     }
     for (size_t i = 0; i < threads && complete; i++)
         complete = (w->scratch[i] = aligned_alloc(64, (scratch + 63) / 64 * 64)) != NULL;

@@ -13,7 +13,7 @@ struct direct_convolution {
     dnnl_primitive_t primitive[KINDS];
     dnnl_memory_desc_t wide, narrow, plain;
     dnnl_memory_desc_t weights[KINDS]; /* layout each primitive wants */
-    dnnl_primitive_t reorder[KINDS];   /* from plain weights to these; WEIGHTS: from these to plain */
+    dnnl_primitive_t reorder[2];       /* from plain weights to those for FORWARD and ADJOINT */
     dnnl_memory_desc_t scratchpad[KINDS];
     float *packed[2]; /* weights for FORWARD and ADJOINT */
 };
@@ -65,10 +65,8 @@ static enum status describe(const struct direct_convolution *c, int kind, dnnl_p
 }
 
 static enum status build_reorder(struct direct_convolution *c, int kind, struct error *e) {
-    const dnnl_memory_desc_t *from = kind == WEIGHTS ? &c->weights[kind] : &c->plain;
-    const dnnl_memory_desc_t *to = kind == WEIGHTS ? &c->plain : &c->weights[kind];
     dnnl_primitive_desc_t descriptor;
-    TRY(dnnl_reorder_primitive_desc_create(&descriptor, from, c->engine, to, c->engine, NULL));
+    TRY(dnnl_reorder_primitive_desc_create(&descriptor, &c->plain, c->engine, &c->weights[kind], c->engine, NULL));
     enum status status =
         check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
     dnnl_primitive_desc_destroy(descriptor);
@@ -101,12 +99,10 @@ static enum status build(struct direct_convolution *c, struct error *e) {
             dnnl_primitive_desc_destroy(descriptor[kind]);
     if (status != STATUS_OK)
         return status;
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = FORWARD; kind <= ADJOINT; kind++) {
         status = build_reorder(c, kind, e);
         if (status != STATUS_OK)
             return status;
-    }
-    for (int kind = FORWARD; kind <= ADJOINT; kind++) {
         c->packed[kind] = aligned(dnnl_memory_desc_get_size(&c->weights[kind]));
         if (!c->packed[kind])
             return error_set(e, STATUS_FAILED, "out of memory for convolution weights");
@@ -137,12 +133,12 @@ enum status direct_convolution_new(const struct convolution_shape *shape, struct
 void direct_convolution_free(struct direct_convolution *c) {
     if (!c)
         return;
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = 0; kind < KINDS; kind++)
         if (c->primitive[kind])
             dnnl_primitive_destroy(c->primitive[kind]);
+    for (int kind = FORWARD; kind <= ADJOINT; kind++)
         if (c->reorder[kind])
             dnnl_primitive_destroy(c->reorder[kind]);
-    }
     if (c->engine)
         dnnl_engine_destroy(c->engine);
     free(c->packed[FORWARD]);
