@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/sum.h"
+#include "stages/resume.h"
 
 struct flow_settings densities_settings(const struct parameters *p) {
     return (struct flow_settings){
@@ -50,15 +51,14 @@ void densities_release(struct densities *d) {
 
 /* --- checkpoints --------------------------------------------------------------------------------- */
 
-enum status densities_save(const struct densities *d, const char *key, const char *path, struct error *e) {
+enum status densities_save(const struct densities *d, const struct stage_context *c, const char *path, struct error *e) {
     struct npz_writer *writer;
-    enum status status = npz_create(path, &writer, e);
+    enum status status = resume_create(c, path, &writer, e);
     if (status != STATUS_OK)
         return status;
     const struct flow_result *r = &d->result;
     const size_t sites = d->count * d->volume;
-    status = npz_add_text(writer, "key", key, e);
-    status = status ? status : npz_add_reals(writer, "log_q", r->log_q, d->count, e);
+    status = npz_add_reals(writer, "log_q", r->log_q, d->count, e);
     status = status ? status : npz_add_reals(writer, "log_q_error", r->log_q_error, d->count, e);
     status = status ? status : npz_add(writer, "evaluations", NPZ_INT64, 1, &d->count, r->evaluations, e);
     status = status ? status : npz_add(writer, "done", NPZ_UINT8, 1, &d->count, r->done, e);
@@ -70,55 +70,26 @@ enum status densities_save(const struct densities *d, const char *key, const cha
     return status;
 }
 
-static enum status restore(const struct stage_context *c, struct densities *d, const char *path, struct error *e) {
-    struct npz *npz;
-    enum status status = npz_read(path, &npz, e);
-    if (status != STATUS_OK)
-        return status;
-    struct flow_result *r = &d->result;
-    const struct {
-        const char *name;
-        enum npz_type type;
-        size_t size, count;
-        void *target;
-    } arrays[] = {{"log_q", NPZ_FLOAT64, sizeof(double), d->count, r->log_q},
-                  {"log_q_error", NPZ_FLOAT64, sizeof(double), d->count, r->log_q_error},
-                  {"evaluations", NPZ_INT64, sizeof(int64_t), d->count, r->evaluations},
-                  {"done", NPZ_UINT8, 1, d->count, r->done},
-                  {"phi", NPZ_FLOAT32, sizeof(float), d->count * d->volume, d->phi}};
-    char *key = NULL;
-    status = npz_text(npz, "key", &key, e);
-    if (status == STATUS_OK && strcmp(key, c->key) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, key, c->key);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == STATUS_OK; i++) {
-        const struct npz_array *a;
-        if (!arrays[i].target)
-            continue;
-        status = npz_require(npz, arrays[i].name, arrays[i].type, 1, &a, e);
-        if (status == STATUS_OK && a->count != arrays[i].count)
-            status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, arrays[i].name,
-                               a->count, arrays[i].count);
-        if (status == STATUS_OK)
-            memcpy(arrays[i].target, a->data, a->count * arrays[i].size);
-    }
-    for (size_t i = 0; i < d->count && status == STATUS_OK; i++)
-        r->finished += r->done[i] != 0;
-    free(key);
-    npz_free(npz);
-    return status;
-}
-
 enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
                              struct error *e) {
-    if (snprintf(path, 4096, "%s/checkpoint.npz", c->folder) >= 4096)
-        return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
-    if (access(path, F_OK) != 0)
-        return STATUS_OK;
-    const enum status status = restore(c, d, path, e);
+    struct npz *npz;
+    struct flow_result *r = &d->result;
+    enum status status = resume_open(c, path, &npz, e);
+    if (status != STATUS_OK || !npz)
+        return status;
+    status = resume_read(npz, "log_q", NPZ_FLOAT64, d->count, r->log_q, e);
+    status = status ? status : resume_read(npz, "log_q_error", NPZ_FLOAT64, d->count, r->log_q_error, e);
+    status = status ? status : resume_read(npz, "evaluations", NPZ_INT64, d->count, r->evaluations, e);
+    status = status ? status : resume_read(npz, "done", NPZ_UINT8, d->count, r->done, e);
+    if (status == STATUS_OK && d->phi)
+        status = resume_read(npz, "phi", NPZ_FLOAT32, d->count * d->volume, d->phi, e);
+    npz_free(npz);
     if (status != STATUS_OK)
-        return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
-    stage_note(c, "resumed", "after %zu configurations", d->result.finished);
-    progress_resume(progress, d->result.finished);
+        return status;
+    for (size_t i = 0; i < d->count; i++)
+        r->finished += r->done[i] != 0;
+    stage_note(c, "resumed", "after %zu configurations", r->finished);
+    progress_resume(progress, r->finished);
     return STATUS_OK;
 }
 

@@ -40,8 +40,8 @@ struct flow_settings densities_settings(const struct parameters *p);
 enum status densities_allocate(struct densities *d, size_t count, size_t volume, bool phi, struct error *e);
 void densities_release(struct densities *d);
 
-/* The checkpoint of recipe `key`. */
-enum status densities_save(const struct densities *d, const char *key, const char *path, struct error *e);
+/* The checkpoint (stages/resume.h). */
+enum status densities_save(const struct densities *d, const struct stage_context *c, const char *path, struct error *e);
 /* Takes up the checkpoint in the output folder where there is one; its path goes into `path`. */
 enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
                              struct error *e);

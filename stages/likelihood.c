@@ -140,7 +140,7 @@ static enum status compute(struct stage_context *c, const struct score_model *m,
         all->finished = part.finished;
         struct error second;
         const bool worth = part.finished > before && (status != STATUS_OK || at + n < w->count);
-        if (worth && densities_save(&w->densities, c->key, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
+        if (worth && densities_save(&w->densities, c, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
             *e = second;
             status = second.status;
         }

@@ -66,7 +66,7 @@ static enum status follow(struct stage_context *c, const struct score_model *m, 
                 d->phi[(at + i) * V + x] = (float)phi[i * V + x];
         struct error second;
         const bool worth = part.finished > before && (status != STATUS_OK || at + n < d->count);
-        if (worth && densities_save(d, c->key, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
+        if (worth && densities_save(d, c, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
             *e = second;
             status = second.status;
         }

@@ -2,7 +2,7 @@
  *
  * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent = 1;
  * grid.t, grid.s the times and noise levels of the steps; snapshots float32 (times, configurations, x1..xd) and
- * snapshot-times, where asked for. */
+ * snapshot-times, where asked for. A run that is ended goes on at its last checkpoint. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/progress.h"
 #include "diffusion/reverse.h"
 #include "diffusion/schedule.h"
-#include "stages/stage.h"
+#include "stages/resume.h"
 
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
@@ -85,46 +85,98 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
                : status;
 }
 
-static enum status draw(struct stage_context *c, const struct score_model *m, struct error *e) {
-    const struct reverse_settings settings = settings_of(c->parameters);
-    const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
-    const size_t kept = settings.snapshot_count * settings.snapshot_configurations;
-    if (kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
-        return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
-                         m->dimensions, NPZ_MAX_DIMENSIONS - 2);
-    float *phi = malloc(count * m->volume * sizeof *phi), *snapshots = NULL;
-    if (kept > 0)
-        snapshots = calloc(kept * m->volume, sizeof *snapshots);
-    if (!phi || (kept > 0 && !snapshots)) {
-        free(phi);
-        free(snapshots);
-        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
-    }
-    struct progress *progress = progress_new("sample", "configurations", count, c->quiet);
-    const double begun = clock_seconds();
-    enum status status =
-        reverse_run(m, &settings, 0, count, c->threads, phi, snapshots, c->interrupted, progress, e);
-    const double took = clock_seconds() - begun;
-    progress_end(progress);
-    if (status == STATUS_OK && took > 0)
-        stage_note(c, "configurations_per_second", "%.6g", (double)count / took);
-    struct npz_writer *writer = NULL;
-    if (status == STATUS_OK)
-        status = stage_artifact(c, &writer, e);
-    if (status != STATUS_OK) {
-        free(phi);
-        free(snapshots);
-        return status;
-    }
-    size_t shape[NPZ_MAX_DIMENSIONS] = {count};
-    memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
-    status = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, phi, e);
+/* Configurations with their snapshots: the first `finished` of `count` are there. */
+struct samples {
+    size_t count, finished, volume, kept; /* kept: fields in the snapshots */
+    float *phi, *snapshots;               /* count x volume; kept x volume, NULL for none */
+};
+
+static enum status save(const struct samples *s, const struct stage_context *c, const char *path, struct error *e) {
+    struct npz_writer *writer;
+    const size_t done = s->finished * s->volume, kept = s->kept * s->volume;
+    enum status status = resume_create(c, path, &writer, e);
     if (status != STATUS_OK)
-        free(snapshots);
-    else if (snapshots)
-        status = add_snapshots(m, &settings, snapshots, writer, e);
-    if (status == STATUS_OK && settings.method != REVERSE_DIRECT)
-        status = add_grid(m, &settings, writer, e);
+        return status;
+    status = npz_add_integer(writer, "finished", (int64_t)s->finished, e);
+    status = status ? status : npz_add(writer, "phi", NPZ_FLOAT32, 1, &done, s->phi, e);
+    if (status == STATUS_OK && s->snapshots)
+        status = npz_add(writer, "snapshots", NPZ_FLOAT32, 1, &kept, s->snapshots, e);
+    if (status == STATUS_OK)
+        return npz_commit(writer, e);
+    npz_abandon(writer);
+    return status;
+}
+
+static enum status take_up(struct stage_context *c, struct samples *s, char path[4096], struct progress *progress,
+                           struct error *e) {
+    struct npz *npz;
+    int64_t finished;
+    enum status status = resume_open(c, path, &npz, e);
+    if (status != STATUS_OK || !npz)
+        return status;
+    status = resume_count(npz, "finished", s->count, &finished, e);
+    status = status ? status : resume_read(npz, "phi", NPZ_FLOAT32, (size_t)finished * s->volume, s->phi, e);
+    if (status == STATUS_OK && s->snapshots)
+        status = resume_read(npz, "snapshots", NPZ_FLOAT32, s->kept * s->volume, s->snapshots, e);
+    npz_free(npz);
+    if (status != STATUS_OK)
+        return status;
+    s->finished = (size_t)finished;
+    stage_note(c, "resumed", "after %zu configurations", s->finished);
+    progress_resume(progress, s->finished);
+    return STATUS_OK;
+}
+
+/* Part by part what is not there yet, with a checkpoint so often that saving takes below about 5% of the time. */
+static enum status draw(struct stage_context *c, const struct score_model *m, const struct reverse_settings *settings,
+                        struct samples *s, struct progress *progress, struct error *e) {
+    char path[4096];
+    enum status status = take_up(c, s, path, progress, e);
+    const size_t part = reverse_part(m, c->threads), before = s->finished;
+    const double begun = clock_seconds();
+    size_t saved = s->finished;
+    double last = begun, cost = 0;
+    while (s->finished < s->count && status == STATUS_OK) {
+        const size_t n = s->count - s->finished < part ? s->count - s->finished : part;
+        status = reverse_run(m, settings, s->finished, n, c->threads, s->phi + s->finished * m->volume, s->snapshots,
+                             c->interrupted, progress, e);
+        if (status == STATUS_OK)
+            s->finished += n;
+        const double now = clock_seconds();
+        if (s->finished == saved || s->finished == s->count || (status == STATUS_OK && now - last < 20 * cost))
+            continue;
+        struct error second;
+        if (save(s, c, path, &second) != STATUS_OK && status == STATUS_OK) {
+            *e = second;
+            status = second.status;
+        }
+        saved = s->finished;
+        last = clock_seconds();
+        cost = last - now;
+    }
+    const double took = clock_seconds() - begun;
+    if (status == STATUS_OK && took > 0 && s->finished > before)
+        stage_note(c, "configurations_per_second", "%.6g", (double)(s->finished - before) / took);
+    return status;
+}
+
+/* Takes the arrays of s. */
+static enum status write_artifact(struct stage_context *c, const struct score_model *m,
+                                  const struct reverse_settings *settings, struct samples *s, struct error *e) {
+    struct npz_writer *writer;
+    enum status status = stage_artifact(c, &writer, e);
+    if (status != STATUS_OK)
+        return status;
+    size_t shape[NPZ_MAX_DIMENSIONS] = {s->count};
+    memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
+    status = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, s->phi, e);
+    s->phi = NULL;
+    if (status == STATUS_OK && s->snapshots) {
+        status = add_snapshots(m, settings, s->snapshots, writer, e);
+        s->snapshots = NULL;
+    }
+    if (status == STATUS_OK && settings->method != REVERSE_DIRECT)
+        status = add_grid(m, settings, writer, e);
     if (status == STATUS_OK)
         status = npz_add_real(writer, "kappa", m->kappa, e);
     if (status == STATUS_OK)
@@ -132,8 +184,33 @@ static enum status draw(struct stage_context *c, const struct score_model *m, st
     if (status == STATUS_OK)
         status = npz_add_integer(writer, "thermalised", m->thermalised, e);
     if (status == STATUS_OK)
-        status = npz_add_integer(writer, "chains", (int64_t)count, e);
+        status = npz_add_integer(writer, "chains", (int64_t)s->count, e);
     return status == STATUS_OK ? npz_add_integer(writer, "independent", 1, e) : status;
+}
+
+static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
+    const struct reverse_settings settings = settings_of(c->parameters);
+    struct samples s = {.count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,
+                        .kept = settings.snapshot_count * settings.snapshot_configurations};
+    if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
+        return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
+                         m->dimensions, NPZ_MAX_DIMENSIONS - 2);
+    s.phi = malloc(s.count * s.volume * sizeof *s.phi);
+    if (s.kept > 0)
+        s.snapshots = calloc(s.kept * s.volume, sizeof *s.snapshots);
+    enum status status = STATUS_OK;
+    if (!s.phi || (s.kept > 0 && !s.snapshots))
+        status = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", s.count);
+    if (status == STATUS_OK) {
+        struct progress *progress = progress_new("sample", "configurations", s.count, c->quiet);
+        status = draw(c, m, &settings, &s, progress, e);
+        progress_end(progress);
+    }
+    if (status == STATUS_OK)
+        status = write_artifact(c, m, &settings, &s, e);
+    free(s.phi);
+    free(s.snapshots);
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -142,7 +219,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     m.backend = c->device;
-    status = draw(c, &m, e);
+    status = make(c, &m, e);
     score_model_release(&m);
     return status;
 }

@@ -247,7 +247,7 @@ static enum status run(const struct plan *p, struct score *score, struct worker 
         {
             done += (size_t)n;
             if (progress)
-                progress_update(progress, done, NULL);
+                progress_update(progress, first + done, NULL);
         }
     }
     if (status == STATUS_OK && *interrupted)
@@ -336,7 +336,7 @@ static enum status remote_run(const struct plan *p, size_t first, size_t count, 
             phi[(at - first) * volume + i] = (float)((double)x / m->factor + m->offset);
         }
         if (progress && status == STATUS_OK)
-            progress_update(progress, at + n - first, NULL);
+            progress_update(progress, at + n, NULL);
     }
     if (sampler)
         device->sampler_free(sampler);
@@ -374,4 +374,11 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     free(workers);
     score_free(score);
     return status;
+}
+
+size_t reverse_part(const struct score_model *model, int threads) {
+    enum { BATCHES = 16 }; /* between two ends at which threads wait for each other, or a device for its set-up */
+    if (model->backend && model->kind == SCORE_UNET)
+        return BATCHES * model->backend->capacity(model);
+    return BATCHES * SCORE_BATCH * (size_t)threads;
 }

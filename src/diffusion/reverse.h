@@ -42,9 +42,13 @@ void reverse_grid(const struct reverse_settings *settings, double sigma, double 
 
 /* Draws configurations first .. first+count-1 into phi (count x volume), in the field's own units (scaling
  * undone). snapshots: snapshot_count x snapshot_configurations x volume, NULL without. Ends early when
- * *interrupted becomes nonzero: STATUS_FAILED. progress counts configurations and may be NULL. */
+ * *interrupted becomes nonzero: STATUS_FAILED. progress counts configurations, those before `first` as done, and may be
+ * NULL. */
 enum status reverse_run(const struct score_model *model, const struct reverse_settings *settings, size_t first,
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
+
+/* Configurations to ask reverse_run for at a time, where what is done is to be saved between. */
+size_t reverse_part(const struct score_model *model, int threads);
 
 #endif

@@ -1,17 +1,11 @@
 /* The stage `likelihood` from command line to artifact: contents, the law of the fields, bits for any number of
  * threads, digests that tie the bits to the stage's version, a terminated run that goes on, refusals. */
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-
 #include "diffusion/flow.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
-#include "tests/stages/artifacts.h"
+#include "tests/stages/ended.h"
 
 extern const struct stage stage_likelihood;
-
-static char program[400]; /* build/bin/likelihood */
 
 enum { COUNT = 20 };
 
@@ -205,64 +199,10 @@ static void test_digests(void **state) {
 
 /* --- terminated ---------------------------------------------------------------------------------- */
 
-/* The program itself, in a process of its own. */
-static pid_t start(const char *folder, const char *threads) {
-    const char *output = option("--output=", folder, ""), *model = option("--model=", "", "gaussian.npz");
-    const char *fields = option("--fields=", "", "many.npz"), *log = in_root("", "log");
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (!freopen(log, "w", stderr))
-            _exit(99);
-        execl(program, "likelihood", output, model, fields, threads, "--ledger=", "--method=heun", "--steps=20",
-              "--probes=4", "--quiet", (char *)NULL);
-        _exit(98);
-    }
-    return child;
-}
-
-static int ended(pid_t child) {
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
-}
-
-/* SIGTERM and SIGKILL in the middle, again and again in one folder: the artifact is that of an undisturbed run. */
 static void test_terminated(void **state) {
     (void)state;
-    int interrupted = 0, status;
-    char *text;
-    size_t size;
-    struct error e = {0};
-    assert_int_equal(ended(start("whole", "--threads=2")), 0);
-    for (int life = 0; life < 3 && !there("ended", "artifact.npz"); life++) {
-        const pid_t child = start("ended", life % 2 ? "--threads=2" : "--threads=1");
-        struct stat before = {0}, after = {0};
-        const char *checkpoint = in_root("ended", "checkpoint.npz");
-        stat(checkpoint, &before);
-        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) { /* until there is a new checkpoint */
-            checkpoint = in_root("ended", "checkpoint.npz");
-            if (stat(checkpoint, &after) == 0 && after.st_ino != before.st_ino)
-                break;
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        }
-        kill(child, life == 1 ? SIGKILL : SIGTERM);
-        status = ended(child);
-        if (status == 0)
-            break;
-        assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
-        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
-        interrupted++;
-        if (life == 1)
-            continue;
-        assert_ok(file_read(in_root("", "log"), &text, &size, &e));
-        assert_string_equal(text, "likelihood: interrupted by SIGTERM\n");
-        free(text);
-    }
-    assert_true(interrupted > 0);
-    assert_int_equal(ended(start("ended", "--threads=1")), 0);
-    assert_same_artifact("ended", "whole");
-    assert_false(there("ended", "checkpoint.npz"));
+    assert_goes_on((const char *[]){option("--model=", "", "gaussian.npz"), option("--fields=", "", "many.npz"), "--method=heun",
+                                    "--steps=20", "--probes=4", NULL});
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -302,20 +242,10 @@ static void test_refusals(void **state) {
     }
 }
 
-/* A checkpoint of another recipe is refused and not touched. */
 static void test_foreign_checkpoint(void **state) {
     (void)state;
-    struct npz_writer *writer;
-    struct error e = {0};
-    assert_ok(file_make_folder(in_root("foreign", ""), &e));
-    assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
-    assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));
-    assert_ok(npz_commit(writer, &e));
-    expect_message(&stage_likelihood,
-                   (const char *[]){option("--output=", "foreign", ""), option("--model=", "", "gaussian.npz"),
-                                    option("--fields=", "", "sample.npz"), "--ledger=", NULL},
-                   2, "checkpoint of recipe 0123456789ab, expected ");
-    assert_true(there("foreign", "checkpoint.npz"));
+    assert_refuses_foreign_checkpoint(&stage_likelihood, (const char *[]){option("--model=", "", "gaussian.npz"),
+                                                                          option("--fields=", "", "sample.npz"), NULL});
 }
 
 int main(int argc, char **argv) {
@@ -329,9 +259,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_foreign_checkpoint),
     };
-    /* build/tests/stages/test_likelihood goes with build/bin/likelihood */
-    const char *tail = strstr(argv[0], "tests/stages/");
-    snprintf(program, sizeof program, "%.*sbin/likelihood", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    find_program(argv[0], "likelihood");
     pin_instruction_set();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,19 +1,14 @@
 /* The stage `propose` from command line to artifact: what is in it, against the library and against `likelihood` of
  * the same fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run
  * that goes on; refusals. */
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-
 #include "diffusion/flow.h"
 #include "diffusion/gaussian.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
-#include "tests/stages/artifacts.h"
+#include "tests/stages/ended.h"
 
 extern const struct stage stage_propose, stage_likelihood;
 
-static char program[400]; /* build/bin/propose */
 static const volatile sig_atomic_t never = 0;
 
 static int set_up(void **state) {
@@ -157,53 +152,10 @@ static void test_digests(void **state) {
 
 /* --- terminated ---------------------------------------------------------------------------------- */
 
-static pid_t start(const char *folder, const char *threads) {
-    const char *output = option("--output=", folder, ""), *model = option("--model=", "", "gaussian.npz");
-    const char *log = in_root("", "log");
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (!freopen(log, "w", stderr))
-            _exit(99);
-        execl(program, "propose", output, model, threads, "--ledger=", "--configurations=700", "--method=heun", "--steps=20",
-              "--probes=4", "--quiet", (char *)NULL);
-        _exit(98);
-    }
-    return child;
-}
-
-static int ended(pid_t child) {
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
-}
-
-/* SIGTERM and SIGKILL in the middle, in one folder: the artifact is that of an undisturbed run. */
 static void test_terminated(void **state) {
     (void)state;
-    int interrupted = 0;
-    assert_int_equal(ended(start("whole", "--threads=2")), 0);
-    for (int life = 0; life < 2 && !there("ended", "artifact.npz"); life++) {
-        const pid_t child = start("ended", life % 2 ? "--threads=2" : "--threads=1");
-        struct stat before = {0}, after = {0};
-        stat(in_root("ended", "checkpoint.npz"), &before);
-        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) { /* until there is a new checkpoint */
-            if (stat(in_root("ended", "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino)
-                break;
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        }
-        kill(child, life == 1 ? SIGKILL : SIGTERM);
-        const int status = ended(child);
-        if (status == 0)
-            break;
-        assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
-        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
-        interrupted++;
-    }
-    assert_true(interrupted > 0);
-    assert_int_equal(ended(start("ended", "--threads=1")), 0);
-    assert_same_artifact("ended", "whole");
-    assert_false(there("ended", "checkpoint.npz"));
+    assert_goes_on((const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=700", "--method=heun", "--steps=20",
+                                    "--probes=4", NULL});
 }
 
 static void test_refusals(void **state) {
@@ -236,9 +188,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_terminated),
         cmocka_unit_test(test_refusals),
     };
-    /* build/tests/stages/test_propose goes with build/bin/propose */
-    const char *tail = strstr(argv[0], "tests/stages/");
-    snprintf(program, sizeof program, "%.*sbin/propose", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    find_program(argv[0], "propose");
     pin_instruction_set();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,8 +1,8 @@
 /* The stage `sample` from command line to artifact: contents, bits for any number of threads, digests that tie the
- * bits to the stage's version, refusals. */
+ * bits to the stage's version, ended runs that go on, refusals. */
 #include "diffusion/reverse.h"
 #include "diffusion/schedule.h"
-#include "tests/stages/artifacts.h"
+#include "tests/stages/ended.h"
 
 extern const struct stage stage_sample;
 
@@ -145,6 +145,19 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
+/* --- ended --------------------------------------------------------------------------------------- */
+
+static void test_terminated(void **state) {
+    (void)state;
+    assert_goes_on((const char *[]){option("--model=", "", "published.npz"), "--configurations=1200", "--steps=20",
+                                    "--snapshots=0,0.5,1", "--snapshot-configurations=300", NULL});
+}
+
+static void test_foreign_checkpoint(void **state) {
+    (void)state;
+    assert_refuses_foreign_checkpoint(&stage_sample, (const char *[]){option("--model=", "", "gaussian.npz"), NULL});
+}
+
 /* --- refusals ------------------------------------------------------------------------------------ */
 
 static void test_refusals(void **state) {
@@ -194,14 +207,18 @@ static void test_refusals(void **state) {
     expect_message(&stage_sample, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--model");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    (void)argc;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contents),
         cmocka_unit_test(test_other_dimensions),
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_foreign_checkpoint),
         cmocka_unit_test(test_refusals),
     };
+    find_program(argv[0], "sample");
     pin_instruction_set();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,18 +1,12 @@
 /* The stage `train` from command line to artifact: contents, bits for any number of threads, digests that tie the
  * bits to the stage's version, killed and terminated trainings, refusals. */
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-
 #include "diffusion/dataset.h"
 #include "diffusion/excess.h"
 #include "diffusion/schedule.h"
 #include "store/record.h"
-#include "tests/stages/artifacts.h"
+#include "tests/stages/ended.h"
 
 extern const struct stage stage_train;
-
-static char program[400]; /* build/bin/train */
 
 static int set_up(void **state) {
     (void)state;
@@ -211,29 +205,10 @@ static void test_digests(void **state) {
 
 #define EPOCHS "--epochs=60"
 
-/* The program itself, in a process of its own, its messages in the file `log`. */
 static pid_t start(const char *folder, int threads) {
-    char threads_option[32];
-    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    const char *output = option("--output=", folder, ""), *training = option("--training=", "", "ensemble.npz");
-    const char *log = in_root("", "log");
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (!freopen(log, "w", stderr))
-            _exit(99);
-        execl(program, "train", output, training, threads_option, "--ledger=", SMALL, "--ema=0.9", "--flip=yes",
-              "--learning-rate-decay=cosine", EPOCHS, "--keep-epochs=7,30,60", "--quiet", (char *)NULL);
-        _exit(98);
-    }
-    return child;
-}
-
-/* Exit status, or 100 + signal. */
-static int ended(pid_t child) {
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+    return start_program(folder, threads,
+                         (const char *[]){option("--training=", "", "ensemble.npz"), SMALL, "--ema=0.9", "--flip=yes",
+                                          "--learning-rate-decay=cosine", EPOCHS, "--keep-epochs=7,30,60", NULL});
 }
 
 static double seconds(void) {
@@ -386,24 +361,10 @@ static void test_refusals(void **state) {
     expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
 }
 
-/* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. */
 static void test_foreign_checkpoint(void **state) {
     (void)state;
-    struct error e = {0};
-    assert_ok(file_make_folder(in_root("foreign", ""), &e));
-    assert_ok(file_write(in_root("foreign", "checkpoint.npz"), "nonsense", 8, &e));
-    const char *arguments[] = {option("--output=", "foreign", ""), option("--training=", "", "ensemble.npz"),
-                               "--ledger=", "--width=8", "--embedding=32", "--epochs=1", NULL};
-    expect_message(&stage_train, arguments, 2, "cannot resume; remove the checkpoint to start anew: ");
-    expect_message(&stage_train, arguments, 2, "foreign/checkpoint.npz");
-    struct npz_writer *writer;
-    assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
-    assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));
-    assert_ok(npz_commit(writer, &e));
-    expect_message(&stage_train, arguments, 2, "checkpoint of recipe 0123456789ab, expected ");
-    assert_true(there("foreign", "checkpoint.npz"));
-    unlink(in_root("foreign", "checkpoint.npz"));
-    assert_int_equal(run_stage(&stage_train, arguments, NULL), 0);
+    assert_refuses_foreign_checkpoint(&stage_train, (const char *[]){option("--training=", "", "ensemble.npz"), "--width=8",
+                                                                     "--embedding=32", "--epochs=1", NULL});
 }
 
 int main(int argc, char **argv) {
@@ -420,9 +381,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_foreign_checkpoint),
     };
-    /* build/tests/stages/test_train goes with build/bin/train */
-    const char *tail = strstr(argv[0], "tests/stages/");
-    snprintf(program, sizeof program, "%.*sbin/train", tail ? (int)(tail - argv[0]) : 0, argv[0]);
+    find_program(argv[0], "train");
     pin_instruction_set();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

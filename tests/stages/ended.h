@@ -1,0 +1,114 @@
+/* Runs of a stage's program in processes of their own, to be ended from outside. */
+#ifndef DMSQ_TESTS_STAGES_ENDED_H
+#define DMSQ_TESTS_STAGES_ENDED_H
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/stages/artifacts.h"
+
+static char program[400]; /* build/bin/STAGE */
+static const char *program_stage;
+
+/* build/tests/stages/test_STAGE, as which this one was called, goes with build/bin/STAGE. */
+static inline void find_program(const char *called, const char *stage) {
+    const char *tail = strstr(called, "tests/stages/");
+    program_stage = stage;
+    snprintf(program, sizeof program, "%.*sbin/%s", tail ? (int)(tail - called) : 0, called, stage);
+}
+
+/* With its messages in the file `log`. NULL ends the arguments. */
+static inline pid_t start_program(const char *folder, int threads, const char *const *arguments) {
+    const char *log = in_root("", "log"), *all[40];
+    char threads_option[32], output[700];
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    snprintf(output, sizeof output, "--output=%s", in_root(folder, ""));
+    size_t n = 0;
+    all[n++] = program_stage;
+    all[n++] = output;
+    all[n++] = threads_option;
+    all[n++] = "--ledger=";
+    all[n++] = "--quiet";
+    while (*arguments) {
+        assert_true(n < 39);
+        all[n++] = *arguments++;
+    }
+    all[n] = NULL;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!freopen(log, "w", stderr))
+            _exit(99);
+        execv(program, (char *const *)(void *)all);
+        _exit(98);
+    }
+    return child;
+}
+
+/* Exit status, or 100 + signal. */
+static inline int ended(pid_t child) {
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+/* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, in one folder with changing numbers of threads: the
+ * artifact is that of an undisturbed run. */
+static inline void assert_goes_on(const char *const *arguments) {
+    int interrupted = 0;
+    assert_int_equal(ended(start_program("whole", 2, arguments)), 0);
+    for (int life = 0; life < 3 && !there("ended", "artifact.npz"); life++) {
+        struct stat before = {0}, after = {0};
+        stat(in_root("ended", "checkpoint.npz"), &before);
+        const pid_t child = start_program("ended", 1 + life % 2, arguments);
+        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) {
+            if (stat(in_root("ended", "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino)
+                break;
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        kill(child, life == 1 ? SIGKILL : SIGTERM);
+        const int status = ended(child);
+        if (status == 0)
+            break;
+        assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
+        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
+        interrupted++;
+        if (life == 1)
+            continue;
+        char *text, expected[100];
+        size_t size;
+        struct error e = {0};
+        assert_ok(file_read(in_root("", "log"), &text, &size, &e));
+        snprintf(expected, sizeof expected, "%s: interrupted by SIGTERM\n", program_stage);
+        assert_string_equal(text, expected);
+        free(text);
+    }
+    assert_true(interrupted > 0);
+    assert_int_equal(ended(start_program("ended", 1, arguments)), 0);
+    assert_same_artifact("ended", "whole");
+    assert_false(there("ended", "checkpoint.npz"));
+}
+
+/* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. arguments: the
+ * stage's, without --output and --ledger. */
+static inline void assert_refuses_foreign_checkpoint(const struct stage *stage, const char *const *arguments) {
+    struct npz_writer *writer;
+    struct error e = {0};
+    const char *all[40] = {option("--output=", "foreign", ""), "--ledger="};
+    for (size_t n = 2; *arguments; n++)
+        all[n] = *arguments++;
+    assert_ok(file_make_folder(in_root("foreign", ""), &e));
+    assert_ok(file_write(in_root("foreign", "checkpoint.npz"), "nonsense", 8, &e));
+    expect_message(stage, all, 2, "cannot resume; remove the checkpoint to start anew: ");
+    expect_message(stage, all, 2, "foreign/checkpoint.npz");
+    assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
+    assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));
+    assert_ok(npz_commit(writer, &e));
+    expect_message(stage, all, 2, "checkpoint of recipe 0123456789ab, expected ");
+    assert_true(there("foreign", "checkpoint.npz"));
+    unlink(in_root("foreign", "checkpoint.npz"));
+    assert_int_equal(run_stage(stage, all, NULL), 0);
+}
+
+#endif
