@@ -30,6 +30,11 @@ static void write_contents(const struct report_state *states, const struct plan 
         const struct experiment *x = &plan->experiments[i];
         fprintf(out, "<tr><td><a href=\"#%s\">%s</a></td><td class=\"wrap\">", x->name, x->name);
         html_inline(*x->title ? x->title : x->summary, out);
+        if (*x->title && *x->summary) {
+            fputs("<span class=\"soft\">: ", out);
+            html_inline(x->summary, out);
+            fputs("</span>", out);
+        }
         fputs("</td><td>", out);
         write_status(&states[i], out);
         fputs("</td><td class=\"n\">", out);

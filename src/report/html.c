@@ -28,16 +28,18 @@ static const char styles[] =
     "table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}"
     "th,td{padding:.28rem .65rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;white-space:nowrap}"
     "th{border-bottom:2px solid var(--line)}"
-    "td.n,th.n{text-align:right}td.wrap{white-space:normal;min-width:16rem}.list td.wrap{min-width:8rem}.list td{white-space:normal}.list td,.list th{padding-right:.4rem;padding-left:.2rem}"
+    "td.n,th.n{text-align:right}td.wrap{white-space:normal;min-width:16rem}"
+    ".list td,.list th{padding-right:.4rem;padding-left:.2rem;overflow-wrap:break-word}"
     "tr.sub td{color:var(--soft)}"
     "figure{margin:1.2rem 0;background:#fff;color:#1c1f23;border:1px solid var(--line);border-radius:6px;padding:.75rem;"
     "max-width:44rem}"
     "figure .wide{margin:0}figure img{display:block;width:100%;min-width:27rem;height:auto}"
     "figcaption{font-size:.92rem;margin-top:.5rem;color:#3c434b}figcaption .bad{color:#a3260f}"
     "details{margin:.7rem 0}summary{cursor:pointer;color:var(--link);padding:.2rem 0}"
-    ""
     ".runs td.wrap{min-width:34rem}"
-    "@media(max-width:38rem){td:first-child,th:first-child{white-space:normal;min-width:8.5rem}.list td:first-child,.list th:first-child{min-width:0}}"
+    "@media(max-width:38rem){td:first-child,th:first-child{white-space:normal;min-width:8.5rem}}"
+    "@media(max-width:38rem){.list td,.list th{white-space:normal}.list td:first-child,.list th:first-child{min-width:0}"
+    ".list td.wrap{min-width:6rem}.list td.n{white-space:nowrap}.list table{font-size:.82rem}.list .wrap .soft{display:none}}"
     "@media print{details{display:block}h2{break-before:page}}";
 
 void html_open(const char *title, FILE *out) {
