@@ -32,7 +32,7 @@ do for [i = 1:lines] {
 
 set logscale x 2
 set format x "%.0f"
-if (right > 40 * left) { set xtics 4 } # a factor; numbers at each power of two would touch
+if (right > 40 * left) { set xtics 1, 4 } # 4 is a factor; numbers at each power of two would touch
 unset mxtics
 set xrange [left:right] noextend
 set offsets 0, 0, graph 0.22, graph 0.06
