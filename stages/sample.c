@@ -188,6 +188,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     return status == STATUS_OK ? npz_add_integer(writer, "independent", 1, e) : status;
 }
 
+/* Makes room, draws, and writes what was drawn. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
     const struct reverse_settings settings = settings_of(c->parameters);
     struct samples s = {.count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,

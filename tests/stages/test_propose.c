@@ -158,6 +158,12 @@ static void test_terminated(void **state) {
                                     "--probes=4", NULL});
 }
 
+static void test_foreign_checkpoint(void **state) {
+    (void)state;
+    assert_refuses_foreign_checkpoint(&stage_propose, (const char *[]){option("--model=", "", "gaussian.npz"),
+                                                                       "--configurations=8", "--method=heun", "--steps=2", NULL});
+}
+
 static void test_refusals(void **state) {
     (void)state;
     const struct {
@@ -186,6 +192,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_foreign_checkpoint),
         cmocka_unit_test(test_refusals),
     };
     find_program(argv[0], "propose");
