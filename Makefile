@@ -11,6 +11,19 @@ EXPERIMENTS ?= experiments
 RESULTS     ?= results
 FIGURES     ?= figures
 
+ISAS := sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx
+quote = '$(subst ','\'',$(1))'
+ifneq ($(ISA),)
+ifneq ($(words $(ISA)) $(words $(filter $(ISAS),$(shell printf '%s' $(call quote,$(ISA)) | tr A-Z a-z))),1 1)
+$(error ISA='$(ISA)': expected one of $(ISAS))
+endif
+export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
+endif
+HASH := \#
+ifneq ($(strip $(words $(RESULTS)) $(foreach c,: % $(HASH) ;,$(findstring $(c),$(RESULTS)))),1)
+$(error RESULTS='$(RESULTS)': expected a folder's name without blanks, :, %, $(HASH) and ;)
+endif
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -130,7 +143,6 @@ all: $(PROGRAMS)
 # What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
 # by a rule, so that make -n knows.
 comma := ,
-quote = '$(subst ','\'',$(1))'
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(STAGE_LIST)
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
 stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $(BUILD)/$(1) || \
@@ -203,9 +215,6 @@ PLAN_OPTIONS = --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
        --results=$(call quote,$(RESULTS)) --figures=$(call quote,$(FIGURES)) --programs=$(BUILD)/bin
 PLAN = $(BUILD)/bin/plan $(PLAN_OPTIONS)
 STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
-ifneq ($(ISA),)
-export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
-endif
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
@@ -236,13 +245,15 @@ gallery: $(BUILD)/bin/gallery
 
 # What a reader sees without running: tables, figures and run records of an experiment, kept in git.
 reference-%: $(BUILD)/bin/plan
-	@folder=$(RESULTS)/reference/$*; rm -rf $$folder; mkdir -p $$folder/runs; \
-	for file in $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex; do [ ! -e $$file ] || cp -L $$file $$folder; done; \
-	for figure in $$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); do \
-	    cp $(FIGURE_ROOT)/$$figure.svg $(FIGURE_ROOT)/$$figure.png $$folder; done; \
-	$(PLAN) --nodes | while read node stage key; do case $$node in $*/*) \
-	    cp $(ROOT)/artifacts/$$key/run.json $$folder/runs/$${node#*/}.json;; esac; done; \
-	echo "$$folder: $$(ls $$folder/runs | wc -l) run records"
+	@set -e; folder=$(RESULTS)/reference/$*; new=$$folder.new; rm -rf $$new; trap 'rm -rf $$new' EXIT; mkdir -p $$new/runs; \
+	figures=$$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); \
+	for file in $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex; do [ ! -e $$file ] || cp -L $$file $$new; done; \
+	for figure in $$figures; do cp $(FIGURE_ROOT)/$$figure.svg $(FIGURE_ROOT)/$$figure.png $$new; done; \
+	$(PLAN) --nodes >$$new/nodes; \
+	while read node stage key; do case $$node in $*/*) \
+	    cp $(ROOT)/artifacts/$$key/run.json $$new/runs/$${node#*/}.json;; esac; done <$$new/nodes; rm $$new/nodes; \
+	count=$$(ls $$new/runs | wc -l); [ $$count -gt 0 ] || { echo "$*: there is no such experiment" >&2; exit 1; }; \
+	rm -rf $$folder; mv $$new $$folder; echo "$$folder: $$count run records"
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(LIBRARIES)
 	@mkdir -p $(@D)

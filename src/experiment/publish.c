@@ -3,8 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,7 +126,7 @@ static enum status publish_export(const struct plan *plan, const struct experime
             if (!export->is_figure && !strcmp(extension, "md")) {
                 char *text = NULL;
                 size_t size = 0;
-                status = file_read(path, &text, &size, e);
+                status = file_read(source, &text, &size, e);
                 if (status == STATUS_OK) {
                     fprintf(out, "%s\n", text);
                 }
@@ -161,17 +163,8 @@ static void remove_stale(const struct plan *plan, const char *folder, const stru
     }
 }
 
-enum status plan_publish(const struct plan *plan, const char *name, const char *only, FILE *out,
-                         struct error *e) {
-    const struct experiment *x = NULL;
-    for (size_t i = 0; i < plan->count; i++) {
-        if (!strcmp(plan->experiments[i].name, name)) {
-            x = &plan->experiments[i];
-        }
-    }
-    if (!x) {
-        return error_set(e, STATUS_BAD_INPUT, "--publish=%s: there is no such experiment", name);
-    }
+static enum status publish(const struct plan *plan, const struct experiment *x, const char *only, FILE *out,
+                           struct error *e) {
     const char *folder = pool_print(plan->pool, "%s/%s", plan->root, x->name);
     if (!folder) {
         return pool_exhausted(e);
@@ -198,10 +191,40 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
         }
     }
     if (status == STATUS_OK && !found) {
-        status = error_set(e, STATUS_BAD_INPUT, "--only=%s: %s has no such figure or table", only, name);
+        status = error_set(e, STATUS_BAD_INPUT, "--only=%s: %s has no such figure or table", only, x->name);
     }
     if (status == STATUS_OK && !only) {
         remove_stale(plan, folder, &kept);
+    }
+    return status;
+}
+
+enum status plan_publish(const struct plan *plan, const char *name, const char *only, FILE *out,
+                         struct error *e) {
+    const struct experiment *x = NULL;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!strcmp(plan->experiments[i].name, name)) {
+            x = &plan->experiments[i];
+        }
+    }
+    if (!x) {
+        return error_set(e, STATUS_BAD_INPUT, "--publish=%s: there is no such experiment", name);
+    }
+    /* One at a time: of two makes at once, the results of one are shown, not some of each. */
+    const char *path = pool_print(plan->pool, "%s/publish.lock", plan->root);
+    enum status status = path ? file_make_folder(plan->root, e) : pool_exhausted(e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int taken = lock < 0 ? -1 : flock(lock, LOCK_EX);
+    while (lock >= 0 && taken && errno == EINTR) {
+        taken = flock(lock, LOCK_EX);
+    }
+    status = taken ? error_set(e, STATUS_FAILED, "%s: cannot lock: %s", path, strerror(errno))
+                   : publish(plan, x, only, out, e);
+    if (lock >= 0) {
+        close(lock); /* gives the lock back */
     }
     return status;
 }

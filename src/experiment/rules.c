@@ -47,7 +47,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     if (!target || !folder || !ledger || !label) {
         return false;
     }
-    fprintf(out, "\n# %s\n%s: |", label, target);
+    /* A stage puts its artifact in place whole, so a make that is ended must not remove it. */
+    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: |", label, target, target);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             const char *input = plan_artifact(plan, node->inputs[i].nodes[j]);
@@ -57,7 +58,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
             fprintf(out, " %s", input);
         }
     }
-    fprintf(out, " %s/%s\n\t$(if $(V),,@echo '== %s';) %s/%s", plan->programs, node->stage->name, label,
+    /* In the shell's place, the stage hears the signal that make passes on. */
+    fprintf(out, " %s/%s\n\t$(if $(V),,@echo '== %s';) exec %s/%s", plan->programs, node->stage->name, label,
             plan->programs, node->stage->name);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {

@@ -1,7 +1,10 @@
 /* What follows from experiments that are right: precedence, sweeps, recipes and keys, make rules, published results. */
 #include "tests/experiment/fixture.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void read_plan(struct plan *plan, const char *profile, const char *set) {
@@ -204,8 +207,15 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "--publish=b\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
+    /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
+    assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
+    assert_int_equal(count_of(text, ";) exec bin/"), 4);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
+        if (!strncmp(line, ".PRECIOUS: ", 11)) {
+            char *rule = strtok(NULL, "\n");
+            assert_memory_equal(rule, line + 11, strlen(line + 11));
+            assert_memory_equal(rule + strlen(line + 11), ": |", 3);
+        } else if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
             assert_non_null(strstr(line, ": |")); /* no time stamp decides */
         }
     }
@@ -310,6 +320,36 @@ static void results_are_linked_copied_and_printed(void **state) {
     assert_true(ensemble == inode("results/a/t.npz"));
 }
 
+/* While another process publishes into the same root, nothing changes. */
+static void published_one_at_a_time(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 5\n");
+    struct plan plan;
+    read_plan(&plan, "paper", "");
+    make_output(&plan, "t", "artifact.npz", "numbers");
+    plan_free(&plan);
+    char path[256];
+    snprintf(path, sizeof path, "%s/results/publish.lock", folder);
+    const int lock = open(path, O_RDWR | O_CREAT, 0666);
+    assert_true(lock >= 0);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    const ino_t before = inode("results/a/t.npz");
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        close(lock); /* a lock belongs to all copies of its descriptor */
+        publish("", NULL, "");
+        _exit(0);
+    }
+    usleep(150000);
+    assert_true(inode("results/a/t.npz") == before);
+    close(lock);
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    assert_true(inode("results/a/t.npz") != before);
+}
+
 /* A figure and the table of an experiment may bear its name. */
 static void figures_called_like_a_table_keep_their_numbers(void **state) {
     (void)state;
@@ -361,6 +401,7 @@ int main(void) {
         cmocka_unit_test(keys_change_exactly_when_they_should),
         cmocka_unit_test(rules_are_one_a_key_and_order_only),
         cmocka_unit_test(results_are_linked_copied_and_printed),
+        cmocka_unit_test(published_one_at_a_time),
         cmocka_unit_test(figures_called_like_a_table_keep_their_numbers),
         cmocka_unit_test(links_of_nodes_that_are_no_more_go),
     };

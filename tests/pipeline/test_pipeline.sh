@@ -59,16 +59,13 @@ before=$(digests "$root/artifacts")
 dmsq SET=train.epochs=3 table1
 [ "$(ran)" = "$drawn_from_models" ]
 check "SET=train.epochs runs train and what depends on it: $(ran)"
-dmsq SET="model.epochs=2 training.kappa=0.21" table1
-[ "$(ran)" = "" ]
+dmsq SET="model.epochs=2 training.kappa=0.21" table1 && [ "$(ran)" = "" ]
 check "a value given as it is runs nothing: $(ran)"
-dmsq table1
-[ "$(ran)" = "" ]
+dmsq table1 && [ "$(ran)" = "" ]
 check "back again runs nothing: $(ran)"
 
 cp figures/magnetization.gp "$folder/style.gp"
-dmsq SET="magnetization.style=$folder/style.gp" table1
-[ "$(ran)" = "" ]
+dmsq SET="magnetization.style=$folder/style.gp" table1 && [ "$(ran)" = "" ]
 check "a style under another name but of the same content redraws nothing: $(ran)"
 echo 'set title "another"' >>"$folder/style.gp"
 cp "$folder/figures/tiny/fig6.svg" "$folder/old.svg"
@@ -101,6 +98,49 @@ after=$(digests "$folder/again/tiny/artifacts")
 [ "$after" ] && [ "$before" = "$after" ]
 check "one thread and one job give the same bits as two"
 
+# A make that is ended: the stage hears of it, saves and is recorded as interrupted; the next make goes on there.
+runs() { # the records of the node `model` whose recipe is not yet known
+    find "$root/artifacts" -newer "$folder/mark" -name '*.json' -path '*/runs/*' -exec grep -l '"label": "table1/model"' {} +
+}
+touch "$folder/mark"
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
+    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=100000 table1 >"$log" 2>&1 &
+job=$!
+for i in $(seq 600); do
+    record=$(runs)
+    [ "$record" ] && [ -e "${record%/runs/*}/checkpoint.npz" ] && break
+    sleep 0.1
+done
+kill $job
+wait $job
+[ $? -ne 0 ] && [ "$record" ] && for i in $(seq 100); do grep -q '"status": "interrupted"' "$record" && break; sleep 0.1; done &&
+    grep -q '"message": "interrupted by SIGTERM"' "$record" && [ -e "${record%/runs/*}/checkpoint.npz" ]
+check "the stage of a make that is killed saves and says so"
+
+# The artifact is in place and the stage waits for the ledger: a make that is ended then must not remove it.
+touch "$folder/mark"
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
+    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=600 table1 >"$log" 2>&1 &
+job=$!
+for i in $(seq 600); do
+    record=$(runs)
+    [ "$record" ] && break
+    sleep 0.02
+done
+exec 9>"$root/ledger.sqlite.lock"
+flock 9
+for i in $(seq 600); do [ -e "${record%/runs/*}/artifact.npz" ] && break; sleep 0.02; done
+early=$([ -e "${record%/runs/*}/run.json" ] || echo yes)
+kill $job
+sleep 0.3
+exec 9>&-
+wait $job
+[ $? -ne 0 ] && [ "$record" ] && [ "$early" ] && [ -s "${record%/runs/*}/artifact.npz" ]
+check "an artifact that is in place survives the end of its make"
+make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
+    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=600 table1 >"$log" 2>&1 && ! grep -q '^== table1/model$' "$log"
+check "and is not computed again: $(ran)"
+
 # What is wrong ends with status 2 and says what.
 refused() { # refused MESSAGE ARGUMENTS...
     message=$1
@@ -120,6 +160,10 @@ refused "SET: train.epochs=0: epochs = '0': expected an integer in" SET=train.ep
 check "SET out of range says the range"
 refused 'PROFILE=quik: cannot read' PROFILE=quik
 check "an unknown PROFILE is refused"
+refused "ISA='avx-2': expected one of sse41 avx avx2 " ISA=avx-2
+check "an unknown ISA is refused"
+refused "RESULTS='.*/with a blank': expected a folder's name without blanks" RESULTS="$folder/with a blank"
+check "RESULTS that make cannot handle is refused"
 
 # All experiments, as they are, at every scale that they are meant for.
 for profile in paper quick reduced; do
