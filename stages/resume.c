@@ -1,9 +1,10 @@
 #include "stages/resume.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "diffusion/checkpoint.h"
 
 static enum status refuse(struct error *e) {
     return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
@@ -15,19 +16,7 @@ enum status resume_open(const struct stage_context *c, char path[4096], struct n
         return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
     if (access(path, F_OK) != 0)
         return STATUS_OK;
-    char *key = NULL;
-    enum status status = npz_read(path, npz, e);
-    if (status != STATUS_OK)
-        return refuse(e);
-    status = npz_text(*npz, "key", &key, e);
-    if (status == STATUS_OK && strcmp(key, c->key) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, key, c->key);
-    free(key);
-    if (status == STATUS_OK)
-        return STATUS_OK;
-    npz_free(*npz);
-    *npz = NULL;
-    return refuse(e);
+    return checkpoint_read(path, c->key, c->device, npz, e) == STATUS_OK ? STATUS_OK : refuse(e);
 }
 
 enum status resume_read(const struct npz *npz, const char *name, enum npz_type type, size_t count, void *target,
@@ -55,13 +44,5 @@ enum status resume_count(const struct npz *npz, const char *name, size_t most, i
 }
 
 enum status resume_create(const struct stage_context *c, const char *path, struct npz_writer **writer, struct error *e) {
-    enum status status = npz_create(path, writer, e);
-    if (status != STATUS_OK)
-        return status;
-    status = npz_add_text(*writer, "key", c->key, e);
-    if (status != STATUS_OK) {
-        npz_abandon(*writer);
-        *writer = NULL;
-    }
-    return status;
+    return checkpoint_create(path, c->key, c->device, writer, e);
 }

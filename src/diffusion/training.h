@@ -39,7 +39,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
 void training_free(struct training *t);
 
 /* Saves and restores everything that the next epoch depends on. `key` names the recipe; a file of another
- * recipe is refused with STATUS_BAD_INPUT. */
+ * recipe or arithmetic (checkpoint.h) is refused with STATUS_BAD_INPUT. */
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e);
 enum status training_restore(struct training *t, const char *path, const char *key, struct error *e);
 

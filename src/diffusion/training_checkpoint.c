@@ -1,23 +1,20 @@
 /* Checkpoints of a training: weights, moments, average, losses and kept weights between two epochs. */
-#include "diffusion/training_internal.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/npz.h"
+#include "diffusion/checkpoint.h"
+#include "diffusion/training_internal.h"
 
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
     struct npz_writer *writer;
     enum status status = training_pull(t, e);
     if (status == STATUS_OK)
-        status = npz_create(path, &writer, e);
+        status = checkpoint_create(path, key, t->model->backend, &writer, e);
     if (status != STATUS_OK)
         return status;
     const size_t n = t->model->weight_count;
-    status = npz_add_text(writer, "key", key, e);
-    if (status == STATUS_OK)
-        status = npz_add_integer(writer, "step", t->step, e);
+    status = npz_add_integer(writer, "step", t->step, e);
     if (status == STATUS_OK)
         status = npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e);
     const struct {
@@ -41,18 +38,13 @@ enum status training_save(const struct training *t, const char *path, const char
 
 enum status training_restore(struct training *t, const char *path, const char *key, struct error *e) {
     struct npz *npz;
-    enum status status = npz_read(path, &npz, e);
+    enum status status = checkpoint_read(path, key, t->model->backend, &npz, e);
     if (status != STATUS_OK)
         return status;
-    char *found = NULL;
     const struct npz_array *step, *loss, *kept = NULL, *vectors[4];
     const char *const names[] = {"weights", "first_moment", "second_moment", "average"};
     float *const targets[] = {t->weights, t->first_moment, t->second_moment, t->average};
-    status = npz_text(npz, "key", &found, e);
-    if (status == STATUS_OK && strcmp(found, key) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, found, key);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
+    status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
     if (status == STATUS_OK)
         status = npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e);
     for (int i = 0; i < 4 && status == STATUS_OK; i++) {
@@ -82,7 +74,6 @@ enum status training_restore(struct training *t, const char *path, const char *k
                                                                t->average, e)
                            : score_set_weights(t->score, t->weights, e);
     }
-    free(found);
     npz_free(npz);
     return status;
 }

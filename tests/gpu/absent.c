@@ -1,5 +1,6 @@
 /* Stands for what the check of the GPU does without: files (.npz), which the sources that it tests refer to but do not
  * need with a device, and where there is no oneDNN the network on the CPU. Whatever is called says so. */
+#include "network/convolution.h"
 #include "network/unet_cpu.h"
 #include "store/npz.h"
 
@@ -45,6 +46,9 @@ void unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, flo
 double unet_cpu_flop(const struct unet_cpu *network) {
     UNUSED(network);
     return 0;
+}
+const char *convolution_instruction_set(void) {
+    return "";
 }
 #endif
 

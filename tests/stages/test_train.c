@@ -367,6 +367,29 @@ static void test_foreign_checkpoint(void **state) {
                                                                      "--embedding=32", "--epochs=1", NULL});
 }
 
+/* The bits of a training begun on one machine and ended on another would be those of neither. */
+static void test_other_instruction_set(void **state) {
+    (void)state;
+    const char *const arguments[] = {option("--training=", "", "ensemble.npz"), "--width=8", "--embedding=32",
+                                     "--epochs=100000", NULL};
+    setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
+    const pid_t child = start_program("elsewhere", 1, arguments);
+    for (int i = 0; i < 60000 && !there("elsewhere", "checkpoint.npz"); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    kill(child, SIGTERM);
+    assert_int_equal(ended(child), 1);
+    pin_instruction_set();
+    assert_int_equal(ended(start_program("elsewhere", 1, arguments)), 2);
+    char *text;
+    size_t size;
+    struct error e = {0};
+    assert_ok(file_read(in_root("", "log"), &text, &size, &e));
+    assert_non_null(strstr(text, "train: cannot resume; remove the checkpoint to start anew: "));
+    assert_non_null(strstr(text, "elsewhere/checkpoint.npz: begun with SSE4.1, found AVX2 here"));
+    free(text);
+    assert_true(there("elsewhere", "checkpoint.npz"));
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     const struct CMUnitTest tests[] = {
@@ -380,6 +403,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_terminated),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_foreign_checkpoint),
+        cmocka_unit_test(test_other_instruction_set),
     };
     find_program(argv[0], "train");
     pin_instruction_set();

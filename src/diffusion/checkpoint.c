@@ -1,0 +1,50 @@
+#include "diffusion/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "network/convolution.h"
+
+static const char *arithmetic(const struct backend *device) {
+    return device ? device->name : convolution_instruction_set();
+}
+
+enum status checkpoint_create(const char *path, const char *key, const struct backend *device,
+                              struct npz_writer **writer, struct error *e) {
+    enum status status = npz_create(path, writer, e);
+    if (status != STATUS_OK)
+        return status;
+    status = npz_add_text(*writer, "key", key, e);
+    if (status == STATUS_OK)
+        status = npz_add_text(*writer, "arithmetic", arithmetic(device), e);
+    if (status != STATUS_OK) {
+        npz_abandon(*writer);
+        *writer = NULL;
+    }
+    return status;
+}
+
+enum status checkpoint_read(const char *path, const char *key, const struct backend *device, struct npz **npz,
+                            struct error *e) {
+    char *recipe = NULL, *begun = NULL;
+    enum status status = npz_read(path, npz, e);
+    if (status != STATUS_OK) {
+        *npz = NULL;
+        return status;
+    }
+    status = npz_text(*npz, "key", &recipe, e);
+    if (status == STATUS_OK && strcmp(recipe, key) != 0)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, recipe, key);
+    if (status == STATUS_OK)
+        status = npz_text(*npz, "arithmetic", &begun, e);
+    if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: begun with %.40s, found %s here, which gives other bits (ISA pins an "
+                           "instruction set)", path, begun, arithmetic(device));
+    free(recipe);
+    free(begun);
+    if (status != STATUS_OK) {
+        npz_free(*npz);
+        *npz = NULL;
+    }
+    return status;
+}
