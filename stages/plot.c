@@ -164,6 +164,9 @@ static enum status draw(struct stage_context *c, const struct figure *f, const c
         s = error_set(e, STATUS_FAILED, "%s: gnuplot has drawn nothing into %s", parameters_text(f->parameters, "style"),
                       output);
     }
+    if (s == STATUS_OK) {
+        s = gnuplot_complete(drawn, e);
+    }
     if (s == STATUS_OK && strcmp(output, "figure.pdf") == 0) {
         s = pdf_neutralise_dates(drawn, e);
     }
@@ -212,7 +215,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     char *folder = NULL;
     enum status s = figure_read(c, &f, e);
     if (s == STATUS_OK) {
-        s = path_in(c->folder, "gnuplot", &folder, e);
+        s = path_in(c->folder, "partial-gnuplot", &folder, e);
     }
     if (s == STATUS_OK) {
         remove_folder(folder); /* of a run that was killed; the lock of the output folder is ours */

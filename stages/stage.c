@@ -296,8 +296,8 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
 /* Puts the outputs in place. The finished record lies ready before the last of them appears, so that a
  * process killed in between leaves an artifact whose record the next process completes. */
 static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
-    enum status status = STATUS_OK;
-    if (s->writer != NULL) {
+    enum status status = parameters_unchanged(s->command.parameters, e);
+    if (status == STATUS_OK && s->writer != NULL) {
         status = npz_commit(s->writer, e);
         s->writer = NULL;
     }

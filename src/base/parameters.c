@@ -125,6 +125,29 @@ enum status parameters_complete(const struct parameters *p, const char *where, s
     return STATUS_OK;
 }
 
+enum status parameters_unchanged(const struct parameters *p, struct error *e) {
+    for (size_t i = 0; i < p->count; i++) {
+        const struct parameter_value *v = &p->values[i];
+        if (p->table[i].type != PARAMETER_FILE || !v->set || v->text[0] == '\0') {
+            continue;
+        }
+        struct parameter_value now;
+        enum status status = parameter_value_parse(&p->table[i], v->text, p->table[i].name, &now, e);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (strcmp(now.canonical, v->canonical) != 0) {
+            status = error_set(e, STATUS_FAILED, "%s: %s was changed while this ran: run it again", p->table[i].name,
+                               v->text);
+        }
+        parameter_value_clear(&now);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* --- access ---------------------------------------------------------------------------------------- */
 
 static const struct parameter_value *get(const struct parameters *p, const char *name, enum parameter_type first,

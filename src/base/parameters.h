@@ -77,6 +77,10 @@ const char *parameters_canonical(const struct parameters *p, size_t i);
 /* The text to hand to a command line so that it parses to the same value (FILE: the path). */
 const char *parameters_argument(const struct parameters *p, size_t i);
 
+/* Whether the files still hold what they did when they were set, so that what was read of them since belongs to the
+ * recipe; else STATUS_FAILED naming the file. */
+enum status parameters_unchanged(const struct parameters *p, struct error *e);
+
 /* Prints one block per parameter (name, type or choices, range, unit, default, help). */
 void parameters_help(const struct parameter *table, size_t count, FILE *out);
 

@@ -148,6 +148,30 @@ void gnuplot_string(const char *text, FILE *out) {
     fputc('\'', out);
 }
 
+enum status gnuplot_complete(const char *path, struct error *e) {
+    static const struct {
+        const char *extension, *end;
+    } formats[] = {{".svg", "</svg>"}, {".png", "IEND"}, {".pdf", "%%EOF"}};
+    enum { TAIL = 32 }; /* line ends and a checksum follow */
+    char *data;
+    size_t size;
+    enum status s = file_read(path, &data, &size, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    const char *extension = strrchr(path, '.');
+    const size_t tail = size < TAIL ? size : TAIL;
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(extension ? extension : "", formats[i].extension) == 0 &&
+            memmem(data + size - tail, tail, formats[i].end, strlen(formats[i].end)) == NULL) {
+            s = error_set(e, STATUS_FAILED, "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
+                          "of files limited?)", path, size);
+        }
+    }
+    free(data);
+    return s;
+}
+
 enum status pdf_neutralise_dates(const char *path, struct error *e) {
     static const char *const key[] = {"/CreationDate (D:", "/ModDate (D:"};
     static const char date[] = "19800101000000"; /* the same length, so that the offsets in the file hold */

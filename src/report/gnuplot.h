@@ -18,6 +18,9 @@ enum status gnuplot_run(const char *folder, const char *script, struct error *e)
 /* Writes a text as a string of gnuplot's. */
 void gnuplot_string(const char *text, FILE *out);
 
+/* Whether a .svg, .png or .pdf is there to its end: gnuplot exits with 0 when the disk is full. STATUS_FAILED if not. */
+enum status gnuplot_complete(const char *path, struct error *e);
+
 /* Overwrites the dates in a PDF (cairo writes the present one) with 1980-01-01, in place. */
 enum status pdf_neutralise_dates(const char *path, struct error *e);
 

@@ -195,6 +195,16 @@ static void completeness_and_files(void **state) {
     assert_string_equal(parameters_text(p, "style"), path);
     assert_string_equal(parameters_argument(p, entry("style")), path);
     assert_int_equal(parameters_complete(p, "[train]", &e), STATUS_OK);
+    /* A file that is another now is told. */
+    assert_int_equal(parameters_unchanged(p, &e), STATUS_OK);
+    file = fopen(path, "a");
+    assert_non_null(file);
+    fputs("d", file);
+    fclose(file);
+    assert_int_equal(parameters_unchanged(p, &e), STATUS_FAILED);
+    assert_non_null(strstr(e.message, path) && strstr(e.message, "was changed while this ran") ? path : NULL);
+    unlink(path);
+    assert_int_not_equal(parameters_unchanged(p, &e), STATUS_OK);
     scratch_remove(folder);
     parameters_free(p);
 }

@@ -97,10 +97,32 @@ static void dates(void **state) {
     assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
 }
 
+/* What a full disk leaves of a figure is told from a whole one. */
+static void complete(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *text;
+        bool whole;
+    } cases[] = {
+        {"a.svg", "<svg>\n<path/></svg>\n\n", true}, {"a.svg", "<svg>\n<path/></sv", false}, {"a.svg", "", false},
+        {"a.png", "PNG data IEND\xae\x42\x60\x82", true}, {"a.png", "PNG IEND, and then data without end of a full disk", false},
+        {"a.pdf", "%PDF xref\n%%EOF\n", true}, {"a.pdf", "%PDF xref\n", false},
+    };
+    char folder[128], path[200];
+    test_folder("gnuplot", folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error e = {0};
+        write_text(folder, cases[i].name, cases[i].text);
+        snprintf(path, sizeof path, "%s/%s", folder, cases[i].name);
+        assert_int_equal(gnuplot_complete(path, &e), cases[i].whole ? STATUS_OK : STATUS_FAILED);
+        assert_true(cases[i].whole || (strstr(e.message, path) && strstr(e.message, "and not the end")));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(failure),
-        cmocka_unit_test(strings), cmocka_unit_test(dates),
+        cmocka_unit_test(strings), cmocka_unit_test(dates), cmocka_unit_test(complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -129,7 +131,7 @@ static void all_styles(void **state) {
     free(data);
     /* nothing is left but the figures and what every stage leaves */
     char path[192];
-    snprintf(path, sizeof path, "%s/loss/gnuplot", folder);
+    snprintf(path, sizeof path, "%s/loss/partial-gnuplot", folder);
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
@@ -274,6 +276,44 @@ static void same_bytes(void **state) {
     }
 }
 
+/* gnuplot does not say that the disk is full. */
+static void full_disk(void **state) {
+    (void)state;
+    char path[192];
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) { /* the records fit (a few KiB), the figures do not */
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){12000, 12000});
+        expect_message(&stage_plot,
+                       (const char *const[]){output("full"), rows[0], "--style=figures/magnetization.gp", "--kind=histogram",
+                                             "--ledger=", NULL}, 1, "figure.svg: gnuplot wrote 12000 bytes, and not the end");
+        _exit(0);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    snprintf(path, sizeof path, "%s/full/figure.svg", folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/full/partial-gnuplot", folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* A style that is written anew between the reading of its digest and the end of the drawing. */
+static void changed_style(void **state) {
+    (void)state;
+    char bad[192], style[256], text[400], *absolute = realpath(folder, NULL);
+    struct error e;
+    snprintf(bad, sizeof bad, "%s/changing.gp", folder);
+    snprintf(style, sizeof style, "--style=%s", bad);
+    snprintf(text, sizeof text, "system(\"echo '#' >>%s/changing.gp\")\nplot x\n", absolute);
+    free(absolute);
+    assert_int_equal(file_write(bad, text, strlen(text), &e), STATUS_OK);
+    expect_message(&stage_plot, (const char *const[]){output("changing"), style, "--kind=schematic", NULL}, 1,
+                   "changing.gp was changed while this ran: run it again");
+    snprintf(bad, sizeof bad, "%s/changing/figure.svg", folder);
+    assert_int_not_equal(access(bad, F_OK), 0);
+}
+
 static void messages(void **state) {
     (void)state;
     char bad[192], style[256];
@@ -307,6 +347,6 @@ static void messages(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(images), cmocka_unit_test(marked), cmocka_unit_test(numbers),
                                        cmocka_unit_test(schemes),
-        cmocka_unit_test(same_bytes), cmocka_unit_test(messages)};
+        cmocka_unit_test(same_bytes), cmocka_unit_test(full_disk), cmocka_unit_test(changed_style), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
