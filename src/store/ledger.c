@@ -1,12 +1,13 @@
 /* The ledger of runs: entering and rebuilding. Showing is in ledger_show.c. */
 #include "store/ledger.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -46,7 +47,8 @@ static enum status execute(sqlite3 *db, const char *sql, const char *path, struc
 
 enum status ledger_open(const char *path, bool write, sqlite3 **result, struct error *e) {
     sqlite3 *db = NULL;
-    int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    /* Not READONLY where that can be helped: what a killed writer left half done is undone by whoever reads next. */
+    int flags = SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
     enum status status = STATUS_OK;
     if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         status = ledger_failed(db, path, e);
@@ -249,35 +251,55 @@ enum status ledger_enter(const char *path, const char *json, struct error *e) {
 
 /* --- rebuilding ---------------------------------------------------------------------------------- */
 
-static enum status enter_all(sqlite3 *db, const char *path, const char *root, struct error *e) {
-    size_t size = strlen(root) + 32;
-    char *pattern = malloc(size);
-    if (pattern == NULL) {
-        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+static enum status enter_record(sqlite3 *db, const char *path, const char *file, struct error *e) {
+    struct record *record;
+    enum status status = record_read(file, &record, e);
+    if (status != STATUS_OK) {
+        return status;
     }
-    snprintf(pattern, size, "%s/artifacts/*/runs/*.json", root);
-    glob_t found;
-    int code = glob(pattern, 0, NULL, &found);
-    free(pattern);
-    if (code == GLOB_NOMATCH) {
-        return STATUS_OK;
-    }
-    if (code != 0) {
-        return error_set(e, STATUS_FAILED, "%s: cannot list the run records", root);
+    char *json = record_json(record);
+    status = json != NULL ? insert(db, path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    free(json);
+    record_free(record);
+    return status;
+}
+
+/* Enters the records in `folder`, or those in the folder `below` of each of its folders. What is no folder there, or
+ * has none, has no records. */
+static enum status enter_folder(sqlite3 *db, const char *path, const char *folder, const char *below, struct error *e) {
+    DIR *list = opendir(folder);
+    if (list == NULL) {
+        return errno == ENOENT || errno == ENOTDIR
+                   ? STATUS_OK
+                   : error_set(e, STATUS_FAILED, "%s: cannot list the run records: %s", folder, strerror(errno));
     }
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < found.gl_pathc; i++) {
-        struct record *record;
-        status = record_read(found.gl_pathv[i], &record, e);
-        if (status != STATUS_OK) {
+    const struct dirent *entry;
+    while (status == STATUS_OK && (entry = readdir(list)) != NULL) {
+        const size_t length = strlen(entry->d_name);
+        const bool record = length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
+        char *name = NULL;
+        if (entry->d_name[0] == '.' || (below == NULL && !record)) {
+            continue;
+        }
+        if (asprintf(&name, "%s/%s%s%s", folder, entry->d_name, below ? "/" : "", below ? below : "") < 0) {
+            status = error_set(e, STATUS_FAILED, "%s: out of memory", path);
             break;
         }
-        char *json = record_json(record);
-        status = json != NULL ? insert(db, path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
-        free(json);
-        record_free(record);
+        status = below ? enter_folder(db, path, name, NULL, e) : enter_record(db, path, name, e);
+        free(name);
     }
-    globfree(&found);
+    closedir(list);
+    return status;
+}
+
+static enum status enter_all(sqlite3 *db, const char *path, const char *root, struct error *e) {
+    char *folder = NULL;
+    if (asprintf(&folder, "%s/artifacts", root) < 0) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    enum status status = enter_folder(db, path, folder, "runs", e);
+    free(folder);
     return status;
 }
 

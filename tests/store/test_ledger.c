@@ -248,6 +248,54 @@ static void rebuild(void **state) {
     assert_int_equal(ledger_rebuild(ledger, "build/tmp/none", &e), STATUS_BAD_INPUT);
 }
 
+/* A root whose name is a pattern of the shell is itself, and no other. */
+static void root_with_brackets(void **state) {
+    (void)state;
+    struct error e = {0};
+    enter(make_run(7, "done"));
+    char *before = dump(ledger), other[300], inside[400];
+    snprintf(other, sizeof other, "%s[1]", root);
+    snprintf(inside, sizeof inside, "%s/ledger.sqlite", other);
+    assert_int_equal(rename(root, other), 0);
+    assert_int_equal(ledger_rebuild(inside, other, &e), STATUS_OK);
+    char *after = dump(inside);
+    assert_string_equal(before, after);
+    free(after);
+    free(before);
+    assert_int_equal(rename(other, root), 0);
+}
+
+/* A writer killed within a transaction leaves a journal; whoever reads next rolls it back. */
+static void killed_writer(void **state) {
+    (void)state;
+    char journal[320];
+    for (int i = 0; i < 40; i++) {
+        enter(make_run(0x2000 + i, "done"));
+    }
+    char *before = dump(ledger);
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db;
+        sqlite3_open(ledger, &db);
+        sqlite3_exec(db, "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; UPDATE runs SET message = hex(zeroblob(3000));"
+                         "UPDATE notes SET value = hex(zeroblob(3000))", NULL, NULL, NULL);
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    snprintf(journal, sizeof journal, "%s-journal", ledger);
+    struct stat found;
+    assert_int_equal(stat(journal, &found), 0);
+    assert_true(found.st_size > 0);
+    char *text = shown(NULL);
+    assert_non_null(strstr(text, "done         train"));
+    free(text);
+    char *after = dump(ledger);
+    assert_string_equal(before, after);
+    free(after);
+    free(before);
+}
+
 static void not_a_record(void **state) {
     (void)state;
     struct error e = {0};
@@ -323,6 +371,7 @@ static void many_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(records), TEST(enter_and_show), TEST(running_while_locked), TEST(rebuild),
+        TEST(root_with_brackets), TEST(killed_writer),
         TEST(not_a_record), TEST(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
