@@ -190,6 +190,9 @@ static enum status parse_options(const struct stage *stage, const struct option 
     opterr = 0;
     int code, index = 0;
     while (status == STATUS_OK && (code = getopt_long(argc, argv, "", options, &index)) != -1) {
+        if (code != 0 && optopt != 0) {
+            return error_set(e, STATUS_BAD_INPUT, "unknown option '-%c': expected --NAME=VALUE; see --help", optopt);
+        }
         if (code != 0) {
             return error_set(e, STATUS_BAD_INPUT, "'%.100s': expected --NAME=VALUE, or --NAME of an option without "
                              "value; see --help", argv[optind - 1]);

@@ -1,6 +1,7 @@
 /* Records of a stage's runs in its output folder and in the ledger. */
 #include "stages/history.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <dnnl.h>
 #include <limits.h>
@@ -91,14 +92,40 @@ void history_finish(const char *stage, const char *folder, const char *ledger) {
     record_free(record);
 }
 
-static void sweep_folder(const char *folder) {
+/* Length of a name without the ending of a temporary file, ".tmp-PID..." (base/file.c, npz_writer.c, where libzip adds
+ * letters of its own). */
+static size_t without_ending(const char *name) {
+    const char *ending = strstr(name, ".tmp-");
+    return ending && isdigit((unsigned char)ending[5]) ? (size_t)(ending - name) : strlen(name);
+}
+
+/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint. */
+static bool is_left_over(const char *name, const char *const *names) {
+    const size_t length = without_ending(name), prefix = strlen(HISTORY_PARTIAL);
+    const bool temporary = name[length] != '\0', partial = strncmp(name, HISTORY_PARTIAL, prefix) == 0;
+    for (; *names; names++) {
+        if (partial && strlen(*names) == length - prefix && strncmp(name + prefix, *names, length - prefix) == 0) {
+            return true;
+        }
+    }
+    static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        if (temporary && strlen(kept[i]) == length && strncmp(name, kept[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* names: of the outputs; NULL for the folder of records. */
+static void sweep_folder(const char *folder, const char *const *names) {
     DIR *list = opendir(folder);
     const struct dirent *entry;
     while (list != NULL && (entry = readdir(list)) != NULL) {
-        if (strncmp(entry->d_name, HISTORY_PARTIAL, strlen(HISTORY_PARTIAL)) == 0 ||
-            strstr(entry->d_name, ".tmp-") != NULL) {
+        const char *name = entry->d_name;
+        if (names != NULL ? is_left_over(name, names) : name[without_ending(name)] != '\0') {
             char path[PATH_MAX];
-            unlink(path_of(path, folder, entry->d_name, ""));
+            unlink(path_of(path, folder, name, ""));
         }
     }
     if (list != NULL) {
@@ -106,15 +133,15 @@ static void sweep_folder(const char *folder) {
     }
 }
 
-static void sweep(const char *folder) {
+static void sweep(const char *folder, const char *const *names) {
     char path[PATH_MAX];
-    sweep_folder(folder);
-    sweep_folder(path_of(path, folder, "runs", ""));
+    sweep_folder(folder, names);
+    sweep_folder(path_of(path, folder, "runs", ""), NULL);
 }
 
-void history_sweep(const char *folder) {
+void history_sweep(const char *folder, const char *const *names) {
     char path[PATH_MAX];
-    sweep(folder);
+    sweep(folder, names);
     unlink(path_of(path, folder, "pending-run.json", ""));
 }
 
@@ -150,19 +177,19 @@ static void bury_the_dead(const char *stage, const char *folder, const char *led
 }
 
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
-                            bool outputs, bool *done, struct error *e) {
+                            bool outputs, const char *const *names, bool *done, struct error *e) {
     char path[PATH_MAX], pending[PATH_MAX];
     path_of(path, folder, "run.json", "");
     path_of(pending, folder, "pending-run.json", "");
     *done = false;
     if (outputs && access(path, F_OK) != 0 && access(pending, F_OK) == 0) {
         history_finish(stage, folder, ledger);
-        sweep(folder);
+        sweep(folder, names);
     }
     struct record *record;
-    struct error missing;
+    struct error missing, also_missing;
     if (outputs && (record_read(path, &record, &missing) == STATUS_OK ||
-                    record_read(pending, &record, &missing) == STATUS_OK)) {
+                    record_read(pending, &record, &also_missing) == STATUS_OK)) {
         bool same = strcmp(record_text(record, "key"), key) == 0;
         enum status status = STATUS_OK;
         if (!same) {
@@ -173,7 +200,11 @@ enum status history_recover(const char *stage, const char *folder, const char *l
         *done = same;
         return status;
     }
+    if (outputs) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: holds outputs without a readable record (%s): remove them or choose "
+                         "another --output", folder, missing.message);
+    }
     bury_the_dead(stage, folder, ledger);
-    history_sweep(folder);
+    history_sweep(folder, names);
     return STATUS_OK;
 }

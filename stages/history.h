@@ -18,13 +18,13 @@
 
 /* Takes stock of the folder. Records that a killed process left as "running" become "interrupted", its
  * temporary files are removed, and when the outputs are there (`outputs`) but their record is still pending, it
- * is completed. *done: the outputs are there and made by the recipe with this key. Outputs of another recipe
- * are STATUS_BAD_INPUT. */
+ * is completed. *done: the outputs are there and made by the recipe with this key. Outputs of another recipe, or
+ * without a record, are STATUS_BAD_INPUT. */
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
-                            bool outputs, bool *done, struct error *e);
+                            bool outputs, const char *const *names, bool *done, struct error *e);
 
-/* Removes temporary files. */
-void history_sweep(const char *folder);
+/* Removes temporary files of the outputs `names`, and of what this file keeps; nothing else. */
+void history_sweep(const char *folder, const char *const *names);
 
 /* Adds what the store cannot know: oneDNN, its instruction set, how the program was compiled. */
 void history_environment(struct record *record);

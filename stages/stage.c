@@ -361,7 +361,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         return STATUS_OK;
     }
     /* An output that was not renamed, also in the middle of several, is of no use to anyone. */
-    history_sweep(s->command.output);
+    history_sweep(s->command.output, stage->outputs);
     record_end(s->record, was_interrupted ? "interrupted" : "failed", e->message);
     struct error second;
     if (history_write(s->record, s->command.output, &second) != STATUS_OK) {
@@ -388,7 +388,8 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
         return status;
     }
     bool done;
-    status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), &done, e);
+    status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), stage->outputs,
+                             &done, e);
     if (status != STATUS_OK || done) {
         if (done && !s->command.quiet) {
             fprintf(stderr, "%s: %s is up to date\n", stage->name, s->final[s->output_count - 1]);

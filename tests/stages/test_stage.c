@@ -59,7 +59,8 @@ static void usage(void **state) {
         {"--kapa=0.2", "tiny: unknown option '--kapa' (did you mean '--kappa'?); see --help\n"},
         {"--kap=0.2", "tiny: unknown option '--kap'; see --help\n"},
         {"--kappa=0.2 --xyzzy", "tiny: unknown option '--xyzzy'; see --help\n"},
-        {"--kappa=0.2 -q", "tiny: '-q': expected --NAME=VALUE"},
+        {"--kappa=0.2 -q", "tiny: unknown option '-q': expected --NAME=VALUE"},
+        {"--kappa=0.2 -xy", "tiny: unknown option '-x': expected --NAME=VALUE"},
         {"--kappa=0.2 stray", "tiny: 'stray': expected only options"},
         {"--kappa", "tiny: '--kappa': expected --NAME=VALUE"},
         {"--kappa=0.2 --quiet=yes", "tiny: '--quiet=yes': expected --NAME=VALUE, or --NAME of an option without value"},
@@ -136,6 +137,37 @@ static void inputs(void **state) {
     assert_says("found an artifact of stage 'train', expected tiny|other");
 }
 
+/* What lies in the output folder and is not the stage's own stays, and is not written over. */
+static void not_its_own(void **state) {
+    (void)state;
+    static const char *const names[] = {"partial-results.txt", "notes.tmp-1", "mine.npz.tmp-12-0", "table.tsv.tmp-old"};
+    static const char *const left_over[] = {"partial-table.tsv", "partial-artifact.npz.tmp-77.aB3dEf", "partial-table.tsv.tmp-77-0",
+                                            "checkpoint.npz.tmp-77", "pending-run.json.tmp-77-3", "pending-run.json"};
+    struct error e;
+    assert_int_equal(file_make_folder(in("a", ""), &e), STATUS_OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(file_write(in("a", names[i]), "mine", 4, &e), STATUS_OK);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(file_write(in("a", left_over[i]), "", 0, &e), STATUS_OK);
+    }
+    assert_run("a", "--kappa=0.2", 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(there("a", names[i]));
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_false(there("a", left_over[i]));
+    }
+    /* Outputs without a record are someone's: neither overwritten nor taken for this recipe's. */
+    assert_int_equal(file_make_folder(in("b", ""), &e), STATUS_OK);
+    assert_int_equal(file_write(in("b", "artifact.npz"), "mine", 4, &e), STATUS_OK);
+    assert_int_equal(file_write(in("b", "table.tsv"), "mine", 4, &e), STATUS_OK);
+    assert_run("b", "--kappa=0.2", 2);
+    assert_says("/b: holds outputs without a readable record (");
+    assert_says("run.json");
+    assert_false(there("b", "ran"));
+}
+
 static void failed(void **state) {
     (void)state;
     assert_run("a", "--kappa=0.2 --mode=fail", 1);
@@ -151,6 +183,6 @@ static void failed(void **state) {
     free(text);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(done_once), TEST(usage), TEST(inputs), TEST(failed)};
+    const struct CMUnitTest tests[] = {TEST(done_once), TEST(usage), TEST(inputs), TEST(not_its_own), TEST(failed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
