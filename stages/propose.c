@@ -154,7 +154,8 @@ static enum status run(struct stage_context *c, struct error *e) {
         return status;
     m.backend = c->device;
     if (direct && m.kind != SCORE_GAUSSIAN)
-        status = error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a unet");
+        status = error_set(e, STATUS_BAD_INPUT, "%s: method direct needs a gaussian model, found a %s",
+                           npz_path(stage_input(c, "model", 0)), score_kind_name[m.kind]);
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, count, m.volume, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);

@@ -220,7 +220,10 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     m.backend = c->device;
-    status = make(c, &m, e);
+    if (parameters_is(c->parameters, "method", "direct") && m.kind != SCORE_GAUSSIAN)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: method direct needs a gaussian model, found a %s",
+                           npz_path(stage_input(c, "model", 0)), score_kind_name[m.kind]);
+    status = status ? status : make(c, &m, e);
     score_model_release(&m);
     return status;
 }
@@ -228,6 +231,10 @@ static enum status run(struct stage_context *c, struct error *e) {
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     if (parameters_is(p, "method", "ancestral") && !parameters_is(p, "grid", "log-s"))
         return error_set(e, STATUS_BAD_INPUT, "%s: method ancestral with grid uniform-t found, grid log-s expected", where);
+    size_t times;
+    parameters_reals(p, "snapshots", &times);
+    if (parameters_is(p, "method", "direct") && times > 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: method direct has no times on the way: expected no snapshots", where);
     return STATUS_OK;
 }
 

@@ -169,7 +169,7 @@ static void test_refusals(void **state) {
     const struct {
         const char *model, *arguments[3], *message;
     } refused[] = {
-        {"wiener.npz", {"--method=direct", NULL}, "method direct needs a gaussian model, found a unet"},
+        {"wiener.npz", {"--method=direct", NULL}, "wiener.npz: method direct needs a gaussian model, found a unet"},
         {"wiener.npz", {"--divergence=closed", NULL}, "closed needs a gaussian model, found a unet"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
         {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
