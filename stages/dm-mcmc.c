@@ -4,7 +4,7 @@
  *   protocol = exact         a stream of fresh proposals of the stage `propose`, whose density is the one that is
  *                            scored, each used once, in order. The chain samples exp(-S)/Z however wrong the model
  *                            is. Where log q has an error from random probes (see the stage `propose`), the chain is
- *                            a pseudo-marginal one: exact as far as the mean of exp(error) does not depend on the
+ *                            a pseudo-marginal one: exact as far as the mean of exp(-error) does not depend on the
  *                            field.
  *   protocol = as-published  a fixed pool, as a rule of samples of the stochastic process (`sample`) scored by the
  *                            flow (`likelihood`), drawn with replacement. Not exact: the samples are not draws from
@@ -16,8 +16,8 @@
  * state; accepted (C n); log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the steps
  * kept; longest_stay, steps in one state; expected from the proposals' weights: R2, slope, var_log_w,
  * effective_sample_size, acceptance_expected, acceptance_gaussian with errors; all of them as names, values, errors
- * ... for the stage `table`; thermalised: 0 where one state takes more than a tenth of all steps, or, as-published,
- * where the model is marked 0. */
+ * ... for the stage `table`; thermalised: 0 where one state takes more than a tenth of the steps of a chain, or,
+ * as-published, where the model is marked 0. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,7 +292,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     }
     for (size_t i = 0; i < w->chains * keep; i++)
         accepted += w->kept_accepted[i];
-    int64_t thermalised = longest > w->chains * keep / SHARE ? 0 : 1;
+    int64_t thermalised = longest > keep / SHARE ? 0 : 1;
     if (!parameters_is(c->parameters, "protocol", "exact") && w->thermalised < thermalised)
         thermalised = w->thermalised;
     stage_note(c, "accepted", "%zu of %zu", accepted, w->chains * keep);
@@ -326,7 +326,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_dm_mcmc = {
     .name = "dm-mcmc",
     .summary = "Markov chain of a diffusion model: its proposals accepted or rejected by their density",
-    .version = 1,
+    .version = 2,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

@@ -1,4 +1,4 @@
-/* The stage `observables`: M, chi2, U_L and the other observables of an ensemble (A 4.9-4.12,
+/* The stage `observables`: M, chi2, U_L and the other observables of an ensemble (A 4.5-4.7, 4.12,
  * lattice/observables.h), and its two-point function, with errors.
  *
  * Independent configurations (one a chain, or generated): jackknife, every estimator recomputed for each bin. Markov

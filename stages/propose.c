@@ -7,7 +7,7 @@
  *
  * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and
  * kept with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only
- * as far as the mean of exp(error) does not depend on the field; a constant error variance does no harm, one that
+ * as far as the mean of exp(-error) does not depend on the field; a constant error variance does no harm, one that
  * varies does. divergence = exact (V products an evaluation, for small lattices), closed and direct have no such
  * error.
  *

@@ -1,9 +1,9 @@
 /* The observables of a phi^4 ensemble: what is measured on each configuration, and the functions of its means
  * that tables show.
  *
- *   M        mean of phi over sites and configurations
- *   chi2     V (<M^2> - <M>^2), susceptibility (A 4.10)
- *   U_L      1 - <M^4>/(3 <M^2>^2), Binder cumulant (A 4.11)
+ *   M        mean of phi over sites and configurations (A 4.5)
+ *   chi2     V (<M^2> - <M>^2), susceptibility (A 4.6)
+ *   U_L      1 - <M^4>/(3 <M^2>^2), Binder cumulant (A 4.7)
  *   abs_M    <|M|>, the usual order parameter (the authors' code)
  *   mean_abs_phi  mean of |phi| (A 4.12 as printed)
  *   phi2     <phi^2>
