@@ -34,7 +34,7 @@ do for [i = 1:blocks] {
 # Two panels are square (a figure is 8.6 cm wide and 6.2 cm high), more are higher than wide.
 left = 0.155
 width = (0.97 - left - 0.035 * (blocks - 1)) / blocks
-height = blocks < 3 ? width * 8.6 / 6.2 : 0.56
+height = blocks < 3 ? width * 8.6 / 6.2 : 0.64
 bottom = 0.5 * (1.02 - height)
 set tmargin 0
 set multiplot
@@ -49,7 +49,7 @@ do for [i = 1:blocks] {
         unset ylabel
     }
     set label 1 label[i] at graph 0.5, screen bottom + height + 0.045 center
-    set label 2 sprintf("R² = %s", R2[i] > 0.99 ? gprintf("%.4f", R2[i]) : gprintf("%.3f", R2[i])) at graph 0.05, 0.92 left
+    set label 2 sprintf("R² = %s", R2[i] > 0.99 ? gprintf("%.4f", R2[i]) : gprintf("%.3f", R2[i])) at graph 0.95, 0.06 right
     plot x with lines linecolor rgb ink dashtype 2 linewidth 0.8 notitle, \
          data index i-1 using 1:2 with points linetype i pointtype 7 pointsize 0.3 notitle
 }
