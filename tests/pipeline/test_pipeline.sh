@@ -4,10 +4,10 @@
 name=pipeline
 . tests/pipeline/tap.sh
 mkdir "$folder/experiments" && cp experiments/table1.ini "$folder/experiments" || exit 1 # others need not fit the profile
+make="make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS=$folder/experiments QUIET=1"
+here="RESULTS=$folder/results FIGURES=$folder/figures"
 dmsq() { # make table1 or what is given, into folders of the test
-    make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
-        RESULTS="$folder/results" FIGURES="$folder/figures" \
-        QUIET=1 "$@" >"$log" 2>&1
+    $make $here "$@" >"$log" 2>&1
 }
 ran() { # the nodes that the last make ran, in order of their names
     sed -n "s,^== table1/,,p" "$log" | sort | tr '\n' ' '
@@ -80,9 +80,7 @@ check "make fig6 computes what the figure needs: $(ran)"
 # Two makes at once, each with everything still to do: every artifact is computed by one of them.
 dmsq SET="ensemble.seed=77" table1 &
 first=$!
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
-        RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 \
-    SET="ensemble.seed=77" table1 >"$folder/log2" 2>&1
+$make $here SET="ensemble.seed=77" table1 >"$folder/log2" 2>&1
 second=$?
 wait $first && [ $second -eq 0 ]
 check "two makes at once both succeed"
@@ -91,9 +89,7 @@ twice=$(for f in "$root"/artifacts/*/runs; do [ "$(grep -l '"status": *"done"' "
 check "no artifact is computed twice: $twice"
 
 # The same bits from one thread and one job, in other folders.
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" \
-        RESULTS="$folder/again" FIGURES="$folder/figures-again" QUIET=1 \
-    THREADS=1 table1 >"$log" 2>&1
+$make RESULTS="$folder/again" FIGURES="$folder/figures-again" THREADS=1 table1 >"$log" 2>&1
 after=$(digests "$folder/again/tiny/artifacts")
 [ "$after" ] && [ "$before" = "$after" ]
 check "one thread and one job give the same bits as two"
@@ -103,8 +99,7 @@ runs() { # the records of the node `model` whose recipe is not yet known
     find "$root/artifacts" -newer "$folder/mark" -name '*.json' -path '*/runs/*' -exec grep -l '"label": "table1/model"' {} +
 }
 touch "$folder/mark"
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
-    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=100000 table1 >"$log" 2>&1 &
+$make $here SET=model.epochs=100000 table1 >"$log" 2>&1 &
 job=$!
 for i in $(seq 600); do
     record=$(runs)
@@ -119,8 +114,7 @@ check "the stage of a make that is killed saves and says so"
 
 # The artifact is in place and the stage waits for the ledger: a make that is ended then must not remove it.
 touch "$folder/mark"
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
-    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=600 table1 >"$log" 2>&1 &
+$make $here SET=model.epochs=600 table1 >"$log" 2>&1 &
 job=$!
 for i in $(seq 600); do
     record=$(runs)
@@ -137,8 +131,7 @@ exec 9>&-
 wait $job
 [ $? -ne 0 ] && [ "$record" ] && [ "$early" ] && [ -s "${record%/runs/*}/artifact.npz" ]
 check "an artifact that is in place survives the end of its make"
-make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
-    FIGURES="$folder/figures" QUIET=1 SET=model.epochs=600 table1 >"$log" 2>&1 && ! grep -q '^== table1/model$' "$log"
+dmsq SET=model.epochs=600 table1 && ! grep -q '^== table1/model$' "$log"
 check "and is not computed again: $(ran)"
 
 # What is wrong ends with status 2 and says what.
