@@ -6,7 +6,7 @@
 
 set xlabel (xlabel eq "" ? "x" : xlabel)
 set ylabel (ylabel eq "" ? "acceptance rate" : ylabel)
-set key outside top center vertical reverse Left samplen 1.6 spacing 1.0 maxrows 3
+set key outside top center vertical reverse Left samplen 1.6 spacing 1.0 maxrows 4
 
 stats data using 1 nooutput
 left = STATS_min
