@@ -5,8 +5,9 @@
  *   adjoint  wide[s o + k][i] = sum_{o,c} narrow[o][c] w[c][k][i]          (all of wide, halo included)
  *   weights  w[c][k][i] = sum_{n,o} narrow[o][c] wide[s o + k][i]
  *
- * The engine is the first deterministic one in the order of cuDNN's heuristics that fits the precision and the
- * device: nothing is timed, so the choice depends on shapes, device and cuDNN's version alone. */
+ * The engine is the first in the order of cuDNN's heuristics that is deterministic, sums a configuration in the same
+ * order wherever in a batch it is, and fits the precision and the device: nothing is timed, so the choice depends on
+ * shapes, device and cuDNN's version alone. */
 #ifndef DMSQ_CUDA_CONVOLUTION_H
 #define DMSQ_CUDA_CONVOLUTION_H
 

@@ -12,6 +12,8 @@
 
 enum { ID_WIDE = 'x', ID_NARROW = 'y', ID_WEIGHTS = 'w', CANDIDATES = 64, NOTES = 32 };
 
+#define WORKSPACE_MAX ((int64_t)1 << 30) /* bytes; an engine that wants more is passed over */
+
 struct cuda_convolutions {
     cudnnHandle_t handle;
     enum cuda_precision precision;
@@ -145,19 +147,56 @@ static enum status operation(struct cuda_convolution *c, struct pieces *p, cudnn
 
 /* --- engines ------------------------------------------------------------------------------------- */
 
-/* Whether an engine's bits are the same in every run and its arithmetic is what the precision promises. strict: in
- * TF32 and bfloat16, on tensor cores. */
+/* Whether an engine's bits are the same in every run and its arithmetic is what the precision promises: products of
+ * the factors themselves (no transforms, no factors rounded to half precision, whose range is smaller), summed in
+ * float32. strict: in TF32 and bfloat16, on tensor cores. */
 static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalNote_t *notes, int64_t count, bool strict) {
     bool has[CUDNN_NUMERICAL_NOTE_TYPE_COUNT] = {false};
     for (int64_t i = 0; i < count; i++)
         if ((int)notes[i] >= 0 && (int)notes[i] < CUDNN_NUMERICAL_NOTE_TYPE_COUNT)
             has[notes[i]] = true;
-    if (has[CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC] || has[CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION])
+    if (has[CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC] || has[CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION] ||
+        has[CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] || has[CUDNN_NUMERICAL_NOTE_FFT] || has[CUDNN_NUMERICAL_NOTE_WINOGRAD])
         return false;
     if (precision == CUDA_FLOAT32)
-        return !has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE] && !has[CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] &&
-               !has[CUDNN_NUMERICAL_NOTE_FFT] && !has[CUDNN_NUMERICAL_NOTE_WINOGRAD];
+        return !has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE];
     return !strict || has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE];
+}
+
+/* Whether a choice of a knob lets the order of a sum depend on the place of a configuration in the batch: stream-K
+ * cuts sums where the work of a multiprocessor ends. No numerical note says so. */
+static bool moves_sums(cudnnBackendKnobType_t knob, int64_t value) {
+#if CUDNN_VERSION >= 90700
+    return knob == CUDNN_KNOB_TYPE_STREAM_K && value != 0;
+#else
+    (void)knob, (void)value; /* they have no such knob */
+    return false;
+#endif
+}
+
+/* A configuration whose knobs cannot be read has none that counts. */
+static bool sums_move(cudnnBackendDescriptor_t configuration) {
+    cudnnBackendDescriptor_t choices[CUDNN_KNOB_TYPE_COUNTS];
+    int64_t made = 0, count = 0;
+    bool move = false;
+    while (made < CUDNN_KNOB_TYPE_COUNTS &&
+           cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choices[made]) == CUDNN_STATUS_SUCCESS)
+        made++;
+    if (cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &count,
+                                 choices) != CUDNN_STATUS_SUCCESS)
+        count = 0;
+    for (int64_t i = 0; i < count && i < made; i++) {
+        cudnnBackendKnobType_t knob;
+        int64_t value, one;
+        move |= cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one, &knob) ==
+                    CUDNN_STATUS_SUCCESS &&
+                cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one, &value) ==
+                    CUDNN_STATUS_SUCCESS &&
+                moves_sums(knob, value);
+    }
+    while (made)
+        cudnnBackendDestroyDescriptor(choices[--made]);
+    return move;
 }
 
 /* Makes a plan of a configuration of an engine; false: it does not fit. */
@@ -172,7 +211,7 @@ static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBacken
                                          &count, &engine) == CUDNN_STATUS_SUCCESS &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES,
                                          &count, notes) == CUDNN_STATUS_SUCCESS &&
-                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) &&
+                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) && !sums_move(configuration) &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &count, &index) ==
                     CUDNN_STATUS_SUCCESS;
     cudnnBackendDestroyDescriptor(engine);
@@ -185,7 +224,8 @@ static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBacken
                CUDNN_STATUS_SUCCESS &&
            cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
            cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count,
-                                    &workspace) == CUDNN_STATUS_SUCCESS;
+                                    &workspace) == CUDNN_STATUS_SUCCESS &&
+           workspace <= WORKSPACE_MAX;
     if (!fine) {
         cudnnBackendDestroyDescriptor(plan);
         return false;

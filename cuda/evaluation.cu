@@ -133,6 +133,7 @@ static enum status prepare_traces(struct backend_network *b, struct random_key k
     if (room > b->traces_room) {
         device_release(b->traces);
         b->traces = NULL;
+        b->traces_room = 0;
         TRY(device_allocate(b->device, room * sizeof *b->traces, "traces", (void **)&b->traces, e));
         b->traces_room = room;
     }

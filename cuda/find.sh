@@ -11,7 +11,8 @@ for n in ${CUDA_HOME:+"$CUDA_HOME/bin/nvcc"} "$(command -v nvcc)" /usr/local/cud
     [ -x "$n" ] && nvcc=$n && break
 done
 [ "$nvcc" ] || say missing "no nvcc was found on the path or in CUDA_HOME"
-root=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
+nvcc=$(readlink -f "$nvcc") # its libraries are beside it
+root=$(dirname "$(dirname "$nvcc")")
 include=
 for i in "$root/include" "$root/targets/x86_64-linux/include" /usr/include; do
     [ -e "$i/cuda_runtime.h" ] && include=$i && break

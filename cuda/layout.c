@@ -155,9 +155,11 @@ size_t layout_fitting_batch(const struct layout *l, size_t element, bool backwar
 #define LAYOUT_SITES ((size_t)1 << 18) /* tests on the CPU take fewer */
 #endif
 
+enum { CAPACITY_MAX = 1 << 15 }; /* configurations are an axis of grids, of at most 65535 blocks */
+
 size_t layout_capacity(size_t volume) {
     size_t n = 1;
-    while (2 * n * volume <= LAYOUT_SITES)
+    while (2 * n * volume <= LAYOUT_SITES && 2 * n <= CAPACITY_MAX)
         n *= 2;
     return n;
 }

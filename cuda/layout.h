@@ -82,7 +82,8 @@ void layout_fields(const struct layout *layout, size_t batch, size_t element, bo
 /* The largest batch whose fields fit into this many bytes; 0 when none does. */
 size_t layout_fitting_batch(const struct layout *layout, size_t element, bool backward, size_t bytes);
 
-/* Configurations that samplers and evaluations take at once, of the shape alone: a power of two of some 2^18 sites. */
+/* Configurations that samplers and evaluations take at once, of the shape alone: a power of two of some 2^18 sites,
+ * at most 2^15. */
 size_t layout_capacity(size_t volume);
 
 /* Floating-point operations of all convolutions of a forward pass of one configuration. */

@@ -17,7 +17,7 @@ struct device {
     enum cuda_precision precision;
     cudaStream_t stream;
     struct cuda_convolutions *convolutions;
-    char description[480]; /* of device and engines, for run records */
+    char description[1024]; /* of device and engines, for run records */
 };
 
 /* Memory on the device: 256-byte aligned, cleared. what: for the message when there is none. */

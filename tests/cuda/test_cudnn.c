@@ -1,6 +1,6 @@
 /* cuDNN itself, without a device: it takes the description of every convolution of the network, in every precision,
- * as far as it goes without a graph's handle (tensors, convolution, operation); what it may not use is refused; and
- * which engines are suitable. Built where cuDNN is found. */
+ * as far as it goes without a graph's handle (tensors, convolution, operation); what it may not use is refused; which
+ * engines are suitable; and batches that fit a grid. Built where cuDNN is found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,9 @@ static void engines(void **state) {
     (void)state;
     const cudnnBackendNumericalNote_t tensor_core[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE};
     const cudnnBackendNumericalNote_t random[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC};
-    const cudnnBackendNumericalNote_t winograd[] = {CUDNN_NUMERICAL_NOTE_WINOGRAD};
+    static const cudnnBackendNumericalNote_t refused[] = {CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_FFT,
+                                                          CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
+                                                          CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
     static const enum cuda_precision all[] = {CUDA_TF32, CUDA_FLOAT32, CUDA_BF16};
     for (int p = 0; p < 3; p++)
         for (int strict = 0; strict < 2; strict++) {
@@ -60,8 +62,28 @@ static void engines(void **state) {
             assert_false(suitable(all[p], random, 2, strict));
             assert_int_equal(suitable(all[p], tensor_core, 1, strict), !reference);
             assert_int_equal(suitable(all[p], NULL, 0, strict), reference || !strict);
-            assert_int_equal(suitable(all[p], winograd, 1, strict), !reference && !strict);
+            for (int i = 0; i < 4; i++) {
+                const cudnnBackendNumericalNote_t both[] = {refused[i], CUDNN_NUMERICAL_NOTE_TENSOR_CORE};
+                assert_false(suitable(all[p], both, 1, strict));
+                assert_false(suitable(all[p], both, 2, strict));
+            }
         }
+}
+
+static void knobs(void **state) {
+    (void)state;
+    assert_false(moves_sums(CUDNN_KNOB_TYPE_TILE_SIZE, 1));
+#if CUDNN_VERSION >= 90700
+    assert_false(moves_sums(CUDNN_KNOB_TYPE_STREAM_K, 0));
+    assert_true(moves_sums(CUDNN_KNOB_TYPE_STREAM_K, 1));
+#endif
+}
+
+static void batches_fit_a_grid(void **state) {
+    (void)state;
+    assert_int_equal(layout_capacity(1), 32768); /* an axis has 65535 blocks */
+    assert_int_equal(layout_capacity(32 * 32), 256);
+    assert_int_equal(layout_capacity(1 << 20), 1);
 }
 
 int main(void) {
@@ -69,6 +91,8 @@ int main(void) {
         cmocka_unit_test(cudnn_takes_the_descriptions),
         cmocka_unit_test(errors_carry_call_and_shapes),
         cmocka_unit_test(engines),
+        cmocka_unit_test(knobs),
+        cmocka_unit_test(batches_fit_a_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,11 +14,11 @@ static void none_failed(const char *what) {
 static void operators(void **state) {
     (void)state;
     struct error e = {0};
-    static const char *const names[] = {"cuda-float32", "cuda-bf16"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"cuda-float32", "cuda", "cuda-bf16"};
+    for (int i = 0; i < 3; i++) {
         struct backend *b = device_open(names[i]);
-        assert_ok(compare_convolutions(b, 4, &e));
-        if (!b->forward_only) {
+        compare_convolutions(b, 4, 2);
+        if (i == 0) {
             assert_ok(compare_layers(b, &e));
             assert_ok(compare_process(b, &e));
             assert_ok(compare_flow(b, &e));
@@ -56,12 +56,25 @@ static void verdicts(void **state) {
     assert_int_equal(gpu_failures(), before + 2);
 }
 
+/* A comparison of which a call fails is a failure, and the next one goes on. */
+static void failing_calls(void **state) {
+    (void)state;
+    const int before = gpu_failures();
+    GPU_COMPARE(compare_network((struct unet_shape){8, 8, 4, 7, 1, UNET_PERIODIC}, 0, "an odd embedding"));
+    assert_int_equal(gpu_failures(), before + 1);
+    GPU_COMPARE(compare_reference("/nowhere"));
+    assert_int_equal(gpu_failures(), before + 2);
+    GPU_COMPARE(compare_philox());
+    assert_int_equal(gpu_failures(), before + 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators),
         cmocka_unit_test(networks),
         cmocka_unit_test(bits),
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(failing_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

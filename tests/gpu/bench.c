@@ -117,6 +117,18 @@ static void bench_likelihood(struct backend *b, struct score_model *m) {
     free(evaluations);
 }
 
+static void bench(struct backend *b, int extent, int stride, bool everything) {
+    struct score_model m = gpu_model((struct unet_shape){extent, extent, 32, 256, stride, UNET_PERIODIC}, SCORE_PUBLISHED, 30);
+    m.backend = b;
+    if (!b->forward_only)
+        GPU_COMPARE(bench_training(b, &m, stride == 1 ? 20 : 80));
+    if (everything)
+        GPU_COMPARE(bench_sampler(b, &m, stride == 1 ? 50 : 200));
+    if (everything && !b->forward_only)
+        GPU_COMPARE(bench_likelihood(b, &m));
+    gpu_model_free(&m);
+}
+
 int main(int argc, char **argv) {
     const bool brief = argc > 1 && strcmp(argv[1], "--short") == 0;
     static const char *const names[] = {"cuda", "cuda-float32", "cuda-bf16"};
@@ -124,24 +136,16 @@ int main(int argc, char **argv) {
     for (int n = 0; n < 3; n++) {
         struct backend *b;
         struct error e = {0};
-        GPU_DO(backend_cuda_open(names[n], &b, &e));
+        if (backend_cuda_open(names[n], &b, &e) != STATUS_OK) {
+            gpu_failed(names[n], e.message);
+            continue;
+        }
         if (n == 0)
             printf("%s\n", b->describe(b));
         for (int stride = 1; stride <= 2; stride++)
-            for (int i = 0; i < (n == 0 && !brief ? 5 : 1); i++) {
-                struct score_model m = gpu_model((struct unet_shape){extents[i], extents[i], 32, 256, stride,
-                                                                     UNET_PERIODIC}, SCORE_PUBLISHED, 30);
-                m.backend = b;
-                if (!b->forward_only)
-                    bench_training(b, &m, stride == 1 ? 20 : 80);
-                if (i == 0) {
-                    bench_sampler(b, &m, stride == 1 ? 50 : 200);
-                    if (!b->forward_only)
-                        bench_likelihood(b, &m);
-                }
-                gpu_model_free(&m);
-            }
+            for (int i = 0; i < (n == 0 && !brief ? 5 : 1); i++)
+                bench(b, extents[i], stride, i == 0);
         b->close(b);
     }
-    return 0;
+    return gpu_failures() > 0;
 }

@@ -10,36 +10,41 @@
 
 #include "tests/gpu/compare.h"
 
+static void reference(const char *folder) {
+    GPU_COMPARE(compare_reference(folder));
+}
+
 int main(int argc, char **argv) {
     const struct unet_shape two = {16, 16, 8, 32, 2, UNET_PERIODIC}, one = {8, 8, 8, 32, 1, UNET_ZEROS};
-    compare_philox();
+    GPU_COMPARE(compare_philox());
     if (argc > 1 && strcmp(argv[1], "--small") == 0) {
-        compare_network(two, 0, "small");
-        compare_gradients(two, "small");
-        compare_samplers(two, true, 9, "small");
-        compare_places(two, false, 5, "small");
+        GPU_COMPARE(compare_network(two, 0, "small"));
+        GPU_COMPARE(compare_gradients(two, "small"));
+        GPU_COMPARE(compare_samplers(two, true, 9, "small"));
+        GPU_COMPARE(compare_places(two, false, 5, "small"));
         return gpu_failures() > 0;
     }
-    compare_network(one, -1, "stride 1, zeros, width 8, 8x8");
-    compare_network(two, -1, "stride 2, periodic, width 8, 16x16");
-    compare_network((struct unet_shape){12, 20, 4, 6, 1, UNET_PERIODIC}, -1, "stride 1, periodic, width 4, 12x20");
-    compare_network((struct unet_shape){16, 16, 96, 64, 2, UNET_PERIODIC}, 0, "stride 2, width 96, 16x16");
-    compare_network((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, -1, "stride 1, width 32, 32x32");
-    compare_network((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, -1, "stride 2, width 32, 32x32");
-    compare_wiener(two, "stride 2, periodic, width 8, 16x16, wiener");
-    compare_gradients(one, "stride 1, zeros, width 8, 8x8");
-    compare_gradients(two, "stride 2, periodic, width 8, 16x16");
-    compare_gradients((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, "stride 2, width 32, 32x32");
-    compare_gradients((struct unet_shape){16, 16, 32, 256, 1, UNET_PERIODIC}, "stride 1, width 32, 16x16");
-    compare_samplers((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, true, 300, "ancestral");
-    compare_samplers((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, false, 300,
-                     "Euler-Maruyama, stride 1");
-    compare_trainings((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, "training, stride 2");
-    compare_trainings((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, "training, stride 1");
-    compare_divergences(two, "divergence");
-    compare_places(two, true, 1100, "flow, 1100 configurations");
+    GPU_COMPARE(compare_network(one, -1, "stride 1, zeros, width 8, 8x8"));
+    GPU_COMPARE(compare_network(two, -1, "stride 2, periodic, width 8, 16x16"));
+    GPU_COMPARE(compare_network((struct unet_shape){12, 20, 4, 6, 1, UNET_PERIODIC}, -1,
+                                "stride 1, periodic, width 4, 12x20"));
+    GPU_COMPARE(compare_network((struct unet_shape){16, 16, 96, 64, 2, UNET_PERIODIC}, 0, "stride 2, width 96, 16x16"));
+    GPU_COMPARE(compare_network((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, -1, "stride 1, width 32, 32x32"));
+    GPU_COMPARE(compare_network((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, -1, "stride 2, width 32, 32x32"));
+    GPU_COMPARE(compare_wiener(two, "stride 2, periodic, width 8, 16x16, wiener"));
+    GPU_COMPARE(compare_gradients(one, "stride 1, zeros, width 8, 8x8"));
+    GPU_COMPARE(compare_gradients(two, "stride 2, periodic, width 8, 16x16"));
+    GPU_COMPARE(compare_gradients((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, "stride 2, width 32, 32x32"));
+    GPU_COMPARE(compare_gradients((struct unet_shape){16, 16, 32, 256, 1, UNET_PERIODIC}, "stride 1, width 32, 16x16"));
+    GPU_COMPARE(compare_samplers((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, true, 300, "ancestral"));
+    GPU_COMPARE(compare_samplers((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, false, 300,
+                                 "Euler-Maruyama, stride 1"));
+    GPU_COMPARE(compare_trainings((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, "training, stride 2"));
+    GPU_COMPARE(compare_trainings((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, "training, stride 1"));
+    GPU_COMPARE(compare_divergences(two, "divergence"));
+    GPU_COMPARE(compare_places(two, true, 1100, "flow, 1100 configurations"));
     for (int i = 1; i < argc; i++)
-        compare_reference(argv[i]);
+        reference(argv[i]);
     printf("%d failed\n", gpu_failures());
     return gpu_failures() > 0;
 }

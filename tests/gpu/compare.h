@@ -3,6 +3,7 @@
 #ifndef DMSQ_TESTS_GPU_COMPARE_H
 #define DMSQ_TESTS_GPU_COMPARE_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,10 +24,31 @@ void gpu_row(const char *what, double found, double allowed);
 void gpu_left_out(const char *what, const char *why);
 int gpu_failures(void);
 
+/* Comparisons by themselves: GPU_COMPARE(compare_...(...)); where a call of one fails, that is a row which FAILED, the
+ * comparison ends there (what it holds is lost) and the program goes on. Not in parallel. */
+#define GPU_COMPARE(comparison) \
+    do { \
+        gpu_comparison = #comparison; \
+        if (setjmp(gpu_ended) == 0) { \
+            comparison; \
+        } \
+    } while (0)
+extern jmp_buf gpu_ended;
+extern const char *gpu_comparison; /* the one that runs */
+#ifdef __cplusplus
+[[noreturn]]
+#else
+_Noreturn
+#endif
+void gpu_end(const char *call, const char *message);
+/* The row alone. */
+void gpu_failed(const char *call, const char *message);
+
 /* --- operators, one by one, each with the CPU's (src/network, src/lattice, src/diffusion) ------------ */
 
 /* Of an open backend. An error is one of a call, not of a comparison. */
-enum status compare_convolutions(struct backend *b, int width, struct error *e); /* with their definition, in double */
+/* With their definition, in double; each is run `repeats` times. A call that fails is a row. */
+void compare_convolutions(struct backend *b, int width, int repeats);
 enum status compare_layers(struct backend *b, struct error *e);  /* norm, halo, embedding, single channel */
 enum status compare_process(struct backend *b, struct error *e); /* filter, noise, sampler, training, traces */
 enum status compare_flow(struct backend *b, struct error *e);    /* the vectors of the integrator */

@@ -17,6 +17,7 @@
 #include "diffusion/schedule.h"
 #include "diffusion/training.h"
 #include "network/initialise.h"
+#include "tests/gpu/compare.h"
 
 static const volatile sig_atomic_t gpu_never = 0;
 
@@ -29,13 +30,11 @@ static inline void *gpu_alloc(size_t count, size_t size) {
     return p;
 }
 
-/* Ends the program where a call fails. */
+/* Ends the comparison that runs (compare.h) where a call fails. */
 #define GPU_DO(call) \
     do { \
-        if ((call) != STATUS_OK) { \
-            fprintf(stderr, "check-gpu: %s: %s\n", #call, e.message); \
-            exit(1); \
-        } \
+        if ((call) != STATUS_OK) \
+            gpu_end(#call, e.message); \
     } while (0)
 
 static inline double gpu_seconds(void) {

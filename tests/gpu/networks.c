@@ -249,8 +249,7 @@ static void *member(const char *folder, const char *name, size_t size, size_t *c
     FILE *f = fopen(path, "rb");
     unsigned char head[10];
     if (!f || fread(head, 1, 10, f) != 10 || memcmp(head, "\x93NUMPY\x01", 7) != 0) {
-        fprintf(stderr, "check-gpu: %s: cannot read\n", path);
-        exit(1);
+        gpu_end(path, "cannot read");
     }
     const long start = 10 + head[8] + 256 * head[9];
     fseek(f, 0, SEEK_END);
@@ -258,7 +257,7 @@ static void *member(const char *folder, const char *name, size_t size, size_t *c
     fseek(f, start, SEEK_SET);
     void *data = gpu_alloc(*count, size);
     if (fread(data, size, *count, f) != *count)
-        exit(1);
+        gpu_end(path, "ends early");
     fclose(f);
     return data;
 }
@@ -280,9 +279,9 @@ void compare_reference(const char *folder) {
     for (size_t i = 0; i < UNET_TENSORS; i++) {
         float *own = member(folder, list[i].name, 4, &count);
         if (count != list[i].count) {
-            fprintf(stderr, "check-gpu: %s: %s has %zu elements, expected %zu\n", folder, list[i].name, count,
-                    list[i].count);
-            exit(1);
+char text[80];
+            snprintf(text, sizeof text, "%s has %zu elements, expected %zu", list[i].name, count, list[i].count);
+            gpu_end(folder, text);
         }
         memcpy(m.weights + list[i].offset, own, count * sizeof *own);
         free(own);

@@ -21,3 +21,19 @@ void gpu_left_out(const char *what, const char *why) {
 int gpu_failures(void) {
     return failures;
 }
+
+jmp_buf gpu_ended;
+const char *gpu_comparison;
+
+void gpu_failed(const char *call, const char *message) {
+    failures++;
+    printf("FAILED  %s: %s\n", call, message);
+    fflush(stdout);
+}
+
+void gpu_end(const char *call, const char *message) {
+    failures++;
+    printf("FAILED  %s: %s: %s\n", gpu_comparison, call, message);
+    fflush(stdout);
+    longjmp(gpu_ended, 1);
+}

@@ -1,7 +1,8 @@
 /* The convolutions of cuda/convolution.h on the CPU, by their definition, from the very description that cuDNN gets:
- * so the description is tested, too. Sums in double precision. */
+ * so the description is tested, too. Sums in double precision, factors in TF32 rounded as tensor cores do. */
 #include <cuda_runtime.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cuda/convolution.h"
 #include "cuda/geometry.h"
@@ -53,8 +54,17 @@ int cuda_convolution_engine(const struct cuda_convolution *c) {
     return c->kind;
 }
 
-static float value(const float *p, int64_t i) { return p[i]; }
-static float value(const struct bfloat *p, int64_t i) { return bfloat_value(p[i]); }
+/* The nearest number with 10 bits behind the leading one, ties away from zero; not for infinities. */
+static float to_tf32(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x1000u) & ~0x1fffu;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+template <bool rounded> static float value(const float *p, int64_t i) { return rounded ? to_tf32(p[i]) : p[i]; }
+template <bool> static float value(const struct bfloat *p, int64_t i) { return bfloat_value(p[i]); }
 static void assign(float *p, int64_t i, double x) { p[i] = (float)x; }
 static void assign(struct bfloat *p, int64_t i, double x) { p[i] = bfloat_of((float)x); }
 
@@ -81,7 +91,7 @@ template <class F> static void products(const struct cuda_convolution_graph &g, 
                     }
 }
 
-template <class T>
+template <bool rounded, class T>
 static void convolve(const struct cuda_convolution *c, T *wide, T *narrow, T *weights) {
     const struct cuda_convolution_graph &g = c->graph;
     const int64_t *extent = c->kind == CUDA_FORWARD ? g.narrow : c->kind == CUDA_ADJOINT ? g.wide : g.weights;
@@ -94,19 +104,19 @@ static void convolve(const struct cuda_convolution *c, T *wide, T *narrow, T *we
     if (c->kind == CUDA_FORWARD)
         products(g, [&](int64_t x, int64_t y, int64_t w) {
             for (int64_t i = 0; i < channels; i++)
-                sum[y] += (double)value(wide, x + i) * (double)value(weights, w + i);
+                sum[y] += (double)value<rounded>(wide, x + i) * (double)value<rounded>(weights, w + i);
         });
     else if (c->kind == CUDA_ADJOINT)
         products(g, [&](int64_t x, int64_t y, int64_t w) {
-            const double own = (double)value(narrow, y);
+            const double own = (double)value<rounded>(narrow, y);
             for (int64_t i = 0; i < channels; i++)
-                sum[x + i] += own * (double)value(weights, w + i);
+                sum[x + i] += own * (double)value<rounded>(weights, w + i);
         });
     else
         products(g, [&](int64_t x, int64_t y, int64_t w) {
-            const double own = (double)value(narrow, y);
+            const double own = (double)value<rounded>(narrow, y);
             for (int64_t i = 0; i < channels; i++)
-                sum[w + i] += own * (double)value(wide, x + i);
+                sum[w + i] += own * (double)value<rounded>(wide, x + i);
         });
     for (int64_t i = 0; i < count; i++)
         assign(target, i, sum[i]);
@@ -117,9 +127,11 @@ enum status cuda_convolution_run(const struct cuda_convolution *c, void *wide, v
                                  struct error *) {
     emulate_enqueue(c->owner->stream, [=]() {
         if (c->owner->precision == CUDA_BF16)
-            convolve(c, (struct bfloat *)wide, (struct bfloat *)narrow, (struct bfloat *)weights);
+            convolve<false>(c, (struct bfloat *)wide, (struct bfloat *)narrow, (struct bfloat *)weights);
+        else if (c->owner->precision == CUDA_TF32)
+            convolve<true>(c, (float *)wide, (float *)narrow, (float *)weights);
         else
-            convolve(c, (float *)wide, (float *)narrow, (float *)weights);
+            convolve<false>(c, (float *)wide, (float *)narrow, (float *)weights);
     });
     return STATUS_OK;
 }
