@@ -85,7 +85,7 @@ static double rate_of(const struct node *node, const struct record *r, bool step
         made = made / each * ((double)parameters_integer(node->parameters, "thermalisation") +
                               (each - 1) * (double)parameters_integer(node->parameters, "stride"));
     }
-    return made / record_number(r, "wall_seconds");
+    return made / record_seconds(r);
 }
 
 /* Of what size the run was: it may be another than the paper's. NULL when out of memory. */
@@ -134,7 +134,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
                                 const struct record *r, struct error *e) {
     const double noted = note(r, "epoch_seconds", NULL);
     const bool toy = !strcmp(parameters_text(node->parameters, "network"), "toy");
-    const double whole = record_number(r, "wall_seconds") / (double)parameters_integer(node->parameters, "epochs");
+    const double whole = record_seconds(r) / (double)parameters_integer(node->parameters, "epochs");
     const double seconds = isfinite(noted) ? noted : toy ? whole : NAN; /* older runs did not note it */
     const struct node *training = input_of(node, "training");
     if (!isfinite(seconds) || !training) {
@@ -215,7 +215,7 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
         return status;
     }
     const bool chain = !strcmp(node->stage->name, "ensemble");
-    const double wall = record_number(r, "wall_seconds"), rate = chain ? rate_of(node, r, true) : NAN;
+    const double wall = record_seconds(r), rate = chain ? rate_of(node, r, true) : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
         add_met(training, node, wall);

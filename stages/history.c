@@ -5,9 +5,12 @@
 #include <dirent.h>
 #include <dnnl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -145,17 +148,46 @@ void history_sweep(const char *folder, const char *const *names) {
     unlink(path_of(path, folder, "pending-run.json", ""));
 }
 
+/* When the checkpoint was written; 0: there is none. */
+static time_t saved_at(const char *folder) {
+    char path[PATH_MAX];
+    struct stat info;
+    return stat(path_of(path, folder, "checkpoint.npz", ""), &info) == 0 ? info.st_mtime : 0;
+}
+
+static int is_record(const struct dirent *entry) {
+    const size_t length = strlen(entry->d_name);
+    return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
+}
+
+double history_earlier_seconds(const char *folder) {
+    char runs[PATH_MAX], path[PATH_MAX];
+    struct dirent **names = NULL;
+    struct record *last;
+    struct error e;
+    double seconds = NAN;
+    const int count = saved_at(folder) ? scandir(path_of(runs, folder, "runs", ""), &names, is_record, versionsort) : 0;
+    if (count > 0 && record_read(path_of(path, runs, names[count - 1]->d_name, ""), &last, &e) == STATUS_OK) {
+        seconds = record_seconds(last);
+        record_free(last);
+    }
+    for (int i = 0; i < count; i++) {
+        free(names[i]);
+    }
+    free(names);
+    return seconds;
+}
+
 /* Nobody else holds the lock, so whoever wrote "running" is gone. */
 static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
     char runs[PATH_MAX];
     DIR *list = opendir(path_of(runs, folder, "runs", ""));
     const struct dirent *entry;
     while (list != NULL && (entry = readdir(list)) != NULL) {
-        size_t length = strlen(entry->d_name);
         char path[PATH_MAX];
         struct record *record;
         struct error e;
-        if (length < 5 || strcmp(entry->d_name + length - 5, ".json") != 0) {
+        if (!is_record(entry)) {
             continue;
         }
         if (record_read(path_of(path, runs, entry->d_name, ""), &record, &e) != STATUS_OK) {
@@ -163,7 +195,7 @@ static void bury_the_dead(const char *stage, const char *folder, const char *led
             continue;
         }
         if (strcmp(record_text(record, "status"), "running") == 0) {
-            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)");
+            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)", saved_at(folder));
             if (record_write(record, path, &e) != STATUS_OK) {
                 warn(stage, &e);
             }

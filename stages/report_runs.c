@@ -73,7 +73,7 @@ enum status report_state_read(const struct plan *plan, const struct experiment *
             if (status != STATUS_OK) {
                 return status;
             }
-            const double seconds = record_number(s->record[i], "wall_seconds");
+            const double seconds = record_seconds(s->record[i]);
             s->seconds += isfinite(seconds) ? seconds : 0;
         }
         mark_node(s, i);
@@ -212,7 +212,7 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
     fputs("</td><td>", out);
     html_text(record_text(r, "start"), out);
     fputs("</td><td class=\"n\">", out);
-    report_seconds(record_number(r, "wall_seconds"), out);
+    report_seconds(record_seconds(r), out);
     fprintf(out, "</td><td class=\"n\">%.0f</td><td><a href=\"#environment-%zu\">%zu</a></td><td><code>%.10s</code></td>",
             record_number(r, "threads"), environment, environment, record_text(r, "git_commit"));
     fputs("<td class=\"wrap\">", out);

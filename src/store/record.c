@@ -155,6 +155,11 @@ double record_number(const struct record *r, const char *name) {
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+double record_seconds(const struct record *r) {
+    const double earlier = strtod(record_member(r, "notes", "earlier_seconds"), NULL); /* 0 without one */
+    return record_number(r, "wall_seconds") + earlier;
+}
+
 const char *record_member(const struct record *r, const char *group, const char *name) {
     const char *text = json_string_value(json_object_get(json_object_get(r->root, group), name));
     return text != NULL ? text : "";
@@ -228,9 +233,18 @@ void record_environment(struct record *r, const char *name, const char *text) {
     put(r, member(r, "environment"), name, text_of(text));
 }
 
-void record_amend(struct record *r, const char *status, const char *message) {
+static void put_end(struct record *r, const char *status, const char *message) {
     put_text(r, "status", status);
     put_text(r, "message", message);
+}
+
+void record_amend(struct record *r, const char *status, const char *message, time_t until) {
+    struct tm start = {0};
+    put_end(r, status, message);
+    const char *end = strptime(record_text(r, "start"), "%Y-%m-%dT%H:%M:%SZ", &start);
+    if (end && !*end && until) {
+        put(r, r->root, "wall_seconds", json_real(fmax(0, difftime(until, timegm(&start)))));
+    }
 }
 
 static double seconds(struct timeval a, struct timeval b) {
@@ -238,7 +252,7 @@ static double seconds(struct timeval a, struct timeval b) {
 }
 
 void record_end(struct record *r, const char *status, const char *message) {
-    record_amend(r, status, message);
+    put_end(r, status, message);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     put(r, r->root, "wall_seconds",

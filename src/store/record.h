@@ -11,6 +11,7 @@
 #define DMSQ_STORE_RECORD_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/parameters.h"
@@ -31,6 +32,9 @@ const char *record_name(const struct record *record);
 const char *record_text(const struct record *record, const char *name);
 /* A number at the top level ("wall_seconds", "threads"); NaN when it is missing or none. */
 double record_number(const struct record *record, const char *name);
+/* Wall time of the run and, where it went on from a checkpoint, of those before it (note earlier_seconds); NaN when the
+ * record has none. */
+double record_seconds(const struct record *record);
 /* Text `name` of the top-level object `group` ("notes", "environment", "parameters"); "" when missing. */
 const char *record_member(const struct record *record, const char *group, const char *name);
 /* Calls `visit` for each text of a group, in the order of their names. */
@@ -48,8 +52,9 @@ void record_environment(struct record *record, const char *name, const char *tex
 
 /* The end of the run: status, message, and the times and memory of this process and its children. */
 void record_end(struct record *record, const char *status, const char *message);
-/* Changes only status and message: for a record that another process left as "running". */
-void record_amend(struct record *record, const char *status, const char *message);
+/* For a record that another process left as "running": changes status and message, and the wall time to that between
+ * its start and `until` (0 s where that is before the start); until = 0: unknown. */
+void record_amend(struct record *record, const char *status, const char *message, time_t until);
 
 /* The JSON text, which the caller frees; NULL when out of memory. */
 char *record_json(const struct record *record);

@@ -2,10 +2,13 @@
 #ifndef DMSQ_TESTS_STAGES_ENDED_H
 #define DMSQ_TESTS_STAGES_ENDED_H
 
+#include <dirent.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "store/record.h"
 #include "tests/stages/artifacts.h"
 
 static char program[400]; /* build/bin/STAGE */
@@ -53,6 +56,36 @@ static inline int ended(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
+static inline int is_json(const struct dirent *entry) {
+    return strstr(entry->d_name, ".json") != NULL;
+}
+
+/* The record of a run that went on knows the wall time of all attempts, of those killed to their last checkpoint. */
+static inline void assert_counts_all_attempts(const char *folder) {
+    char runs[700], path[1000];
+    struct dirent **names;
+    struct record *record;
+    struct error e = {0};
+    double sum = 0;
+    snprintf(runs, sizeof runs, "%s", in_root(folder, "runs"));
+    const int count = scandir(runs, &names, is_json, versionsort);
+    assert_true(count > 1);
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", runs, names[i]->d_name);
+        assert_ok(record_read(path, &record, &e));
+        const double wall = record_number(record, "wall_seconds");
+        assert_true(wall >= 0);
+        sum += wall;
+        record_free(record);
+        free(names[i]);
+    }
+    free(names);
+    assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
+    assert_true(fabs(record_seconds(record) - sum) < 1e-4 * sum);
+    assert_true(record_seconds(record) > record_number(record, "wall_seconds"));
+    record_free(record);
+}
+
 /* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, in one folder with changing numbers of threads: the
  * artifact is that of an undisturbed run. */
 static inline void assert_goes_on(const char *const *arguments) {
@@ -88,6 +121,7 @@ static inline void assert_goes_on(const char *const *arguments) {
     assert_int_equal(ended(start_program("ended", 1, arguments)), 0);
     assert_same_artifact("ended", "whole");
     assert_false(there("ended", "checkpoint.npz"));
+    assert_counts_all_attempts("ended");
 }
 
 /* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. arguments: the
