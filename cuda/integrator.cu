@@ -15,6 +15,7 @@ struct backend_integrator {
     /* batch, on the host */
     struct integration_order *next_orders;
     struct backend_frame *next_frames;
+    uint64_t *next_streams;
     struct runge_kutta_sums *found;
 };
 
@@ -26,6 +27,7 @@ static void release(struct backend_integrator *i) {
         device_release(memory[k]);
     free(i->next_orders);
     free(i->next_frames);
+    free(i->next_streams);
     free(i->found);
     free(i);
 }
@@ -35,8 +37,9 @@ static enum status build(struct backend_integrator *i, struct error *e) {
     const size_t batch = i->network->batch, V = i->state.volume, q = i->state.quadratures;
     i->next_orders = (struct integration_order *)calloc(batch, sizeof *i->next_orders);
     i->next_frames = (struct backend_frame *)calloc(batch, sizeof *i->next_frames);
+    i->next_streams = (uint64_t *)calloc(batch, sizeof *i->next_streams);
     i->found = (struct runge_kutta_sums *)calloc(batch, sizeof *i->found);
-    if (!i->next_orders || !i->next_frames || !i->found)
+    if (!i->next_orders || !i->next_frames || !i->next_streams || !i->found)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     TRY(device_allocate(d, batch * INTEGRATION_VECTORS * (V + q) * sizeof(double), "the integrator",
                         (void **)&i->state.vectors, e));
@@ -76,17 +79,16 @@ static double *vector_at(const struct backend_integrator *i, size_t place, size_
     return i->state.vectors + (place * INTEGRATION_VECTORS + which) * (i->state.volume + i->state.quadratures);
 }
 
-static enum status start(struct backend_integrator *i, size_t place, uint64_t number, const double *phi,
-                         const double *power, struct error *e) {
+static enum status start(struct backend_integrator *i, size_t place, const double *phi, const double *power,
+                         struct error *e) {
     struct device *d = i->network->device;
     const size_t V = i->state.volume, q = i->state.quadratures;
     double *y = vector_at(i, place, INTEGRATION_Y), *next = vector_at(i, place, INTEGRATION_NEXT);
     CUDA_TRY(cudaMemsetAsync(y, 0, (V + q) * sizeof *y, d->stream));
     TRY(device_upload(d, y, phi, V * sizeof *y, e));
     CUDA_TRY(cudaMemcpyAsync(next, y, (V + q) * sizeof *y, cudaMemcpyDeviceToDevice, d->stream));
-    if (i->divergence.control)
-        TRY(device_upload(d, i->power + place * q * V, power, q * V * sizeof *power, e));
-    return device_upload(d, i->network->numbers + place, &number, sizeof number, e);
+    return i->divergence.control ? device_upload(d, i->power + place * q * V, power, q * V * sizeof *power, e)
+                                 : device_wait(d, e);
 }
 
 /* Orders, and times, of these places alone. */
@@ -111,6 +113,9 @@ static enum status advance(struct backend_integrator *i, size_t n, const struct 
     struct device *d = b->device;
     const struct backend_divergence *v = &i->divergence;
     const int batch = (int)b->batch;
+    for (size_t k = 0; k < n; k++)
+        i->next_streams[evaluations[k].place] = evaluations[k].stream;
+    TRY(device_upload(d, b->numbers, i->next_streams, b->batch * sizeof *b->numbers, e));
     TRY(give(i, n, evaluations, e));
     TRY(evaluation_score(b, e));
     TRY(evaluation_traces(b, v->key, v->probes, v->signs, e));
@@ -126,7 +131,7 @@ static enum status advance(struct backend_integrator *i, size_t n, const struct 
 
 static enum status finish(struct backend_integrator *i, size_t place, const struct runge_kutta_order *order, double *y,
                           struct error *e) {
-    const struct backend_evaluation only = {place, i->next_frames[place], 0, *order};
+    const struct backend_evaluation only = {place, 0, i->next_frames[place], 0, *order};
     TRY(give(i, 1, &only, e));
     return device_download(i->network->device, y, vector_at(i, place, INTEGRATION_NEXT),
                            (i->state.volume + i->state.quadratures) * sizeof *y, e);

@@ -24,13 +24,13 @@ static const struct parameter parameters[] = {
     {.name = "lambda", .type = PARAMETER_REAL, .default_value = "0.022", .minimum = 0, .maximum = 1e6,
      .help = "Quartic coupling of the action A 4.2."},
     {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc",
-     .choices = "hmc|metropolis|langevin|cluster|metropolis-global",
+     .choices = "hmc|metropolis|langevin|cluster|metropolis-global|random-walk",
      .help = "Hybrid Monte Carlo with leapfrog trajectories; sweeps of single-site Metropolis; the Langevin "
              "equation A 2.15 with noise of variance 2 dt, which has errors of order dt; cluster: a sweep of "
              "single-site Metropolis and a Swendsen-Wang sweep that flips clusters of signs, right at criticality and "
-             "in the broken phase, too; or metropolis-global, the comparison of A: every site is proposed a shift by "
-             "metropolis-step times N(0,1), published: metropolis-step = 1, and the whole is accepted or not (at "
-             "32x32 practically never)."},
+             "in the broken phase, too; metropolis-global: every site is proposed a shift by metropolis-step times N(0,1), "
+             "and the whole is accepted or not (at 32x32, with metropolis-step = 1, never); or random-walk, the same shifts "
+             "without rejection, as they come out in the authors' released code: no sampler of the theory."},
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
      .help = "Configurations in all."},
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
@@ -50,7 +50,7 @@ static const struct parameter parameters[] = {
      .help = "Leapfrog steps of an HMC trajectory."},
     {.name = "metropolis-step", .type = PARAMETER_REAL, .default_value = "2", .minimum = 1e-9, .maximum = 1e6,
      .help = "A proposal of metropolis and cluster moves a site by a number uniform within plus and minus this; of "
-             "metropolis-global, every site by this times N(0,1), published: 1."},
+             "metropolis-global and random-walk, every site by this times N(0,1), in the authors' code: 1."},
     {.name = "langevin-step", .type = PARAMETER_REAL, .default_value = "0.01", .minimum = 1e-12, .maximum = 10,
      .unit = "Langevin time", .help = "Step dt of the Langevin equation."},
     {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
@@ -109,6 +109,7 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
                              : parameters_is(p, "algorithm", "metropolis") ? SAMPLER_METROPOLIS
                              : parameters_is(p, "algorithm", "cluster")    ? SAMPLER_CLUSTER
                              : parameters_is(p, "algorithm", "metropolis-global") ? SAMPLER_METROPOLIS_GLOBAL
+                             : parameters_is(p, "algorithm", "random-walk")       ? SAMPLER_RANDOM_WALK
                                                                                   : SAMPLER_LANGEVIN,
                 .start = parameters_is(p, "start", "hot") ? SAMPLER_HOT : SAMPLER_COLD,
                 .trajectory_length = parameters_real(p, "trajectory-length"),

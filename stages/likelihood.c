@@ -15,7 +15,7 @@
  *   kappa, lambda, thermalised of the fields; S is taken with the couplings
  *   action_difference          S - S_eff without the mean of it: what is left of the straight line of slope 1
  *   action_centred, action_effective_centred   S and S_eff without the means of each, for the figure (A Fig. 7)
- *   var_probes                 mean variance that the probes give log q, a part of var_log_w unless they are shared
+ *   var_probes                 mean variance that the probes give log q, a part of var_log_w unless all have the same
  *   names, values, errors, ... the statistics once more, as the stage `table` reads them
  *
  * Samples of the stochastic process are not exactly draws from the density of the flow: what this says of them is the
@@ -35,8 +35,9 @@ static const struct parameter parameters[] = {
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s."},
     DENSITIES_PARAMETERS,
-    {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared",
-     .help = "shared: all configurations have the same probes, so that the error they leave in log q is mostly one constant, "
+    {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared|fresh",
+     .help = "own: each configuration has its own probes, fixed along its path. fresh: new ones at each evaluation of the score, "
+             "as in the authors' released code. shared: all configurations have the same probes, so that the error they leave in log q is mostly one constant, "
              "which R2 and weights do not see; -log q is then the estimate of no normalised density."},
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the configurations enter the flow; the density is that of the model at this time."},
@@ -184,7 +185,9 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct work w = {.settings = densities_settings(c->parameters)};
-    w.settings.shared = parameters_is(c->parameters, "probe-sharing", "shared");
+    w.settings.sharing = parameters_is(c->parameters, "probe-sharing", "shared")  ? FLOW_SHARED
+                         : parameters_is(c->parameters, "probe-sharing", "fresh") ? FLOW_FRESH
+                                                                                  : FLOW_OWN;
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
@@ -203,6 +206,9 @@ static enum status run(struct stage_context *c, struct error *e) {
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     if (parameters_integer(p, "configurations") == 1)
         return error_set(e, STATUS_BAD_INPUT, "%s: configurations = 1, expected 0 or at least 2", where);
+    if (parameters_is(p, "probe-sharing", "fresh") && parameters_is(p, "control-variate", "wiener"))
+        return error_set(e, STATUS_BAD_INPUT, "%s: probe-sharing = fresh with control-variate = wiener found, expected none",
+                         where);
     return STATUS_OK;
 }
 

@@ -48,7 +48,7 @@ struct backend_move {
     double next;
 };
 
-/* How the divergence of the flow is found: by probes, numbers of (key, stream configuration, step probe), normal or
+/* How the divergence of the flow is found: by probes, numbers of (key, stream of the evaluation, step probe), normal or
  * signs; 0: exactly. control: with the Wiener filter as control variate (flow.h). */
 struct backend_divergence {
     struct random_key key;
@@ -59,6 +59,7 @@ struct backend_divergence {
 /* One evaluation of a place of an integrator: dphi/dx = factor (s score). */
 struct backend_evaluation {
     size_t place;
+    uint64_t stream; /* of its probes: the number of the configuration where they stay the same */
     struct backend_frame frame;
     double factor;
     struct runge_kutta_order order;
@@ -100,10 +101,10 @@ struct backend {
     enum status (*integrator_new)(struct backend_network *network, const struct backend_divergence *divergence,
                                   struct backend_integrator **integrator, struct error *e);
     void (*integrator_free)(struct backend_integrator *integrator);
-    /* Configuration `number` moves in: y = phi[V]. power[probes x V]: |v(p)|^2/V of its probes, with a control variate;
+    /* A configuration moves in: y = phi[V]. power[probes x V]: |v(p)|^2/V of its probes, with a control variate;
      * else NULL. */
-    enum status (*integrator_start)(struct backend_integrator *integrator, size_t place, uint64_t number,
-                                    const double *phi, const double *power, struct error *e);
+    enum status (*integrator_start)(struct backend_integrator *integrator, size_t place, const double *phi,
+                                    const double *power, struct error *e);
     /* n evaluations at once, of different places. Only sums[n] comes back. */
     enum status (*integrator_advance)(struct backend_integrator *integrator, size_t n,
                                       const struct backend_evaluation *evaluations, struct runge_kutta_sums *sums,

@@ -71,7 +71,7 @@ static enum status move_in(const struct job *j, struct worker *w, size_t place, 
                 return error_set(e, STATUS_BAD_INPUT, "configuration %zu is not finite", j->first + item);
         }
     }
-    const uint64_t probes_of = j->settings->shared ? 0 : j->first + item;
+    const uint64_t probes_of = j->settings->sharing == FLOW_SHARED ? 0 : j->first + item;
     const enum status status = flow_places_start(w->places, place, probes_of, start, e);
     if (status != STATUS_OK)
         return status;
@@ -256,6 +256,9 @@ static enum status check(const struct score_model *m, const struct flow_settings
         return error_set(e, STATUS_BAD_INPUT, "divergence closed needs a gaussian model, found a unet");
     if (s->divergence == FLOW_PROBES && s->probes < 1)
         return error_set(e, STATUS_BAD_INPUT, "0 probes found, at least 1 expected");
+    if (s->sharing == FLOW_FRESH && s->control)
+        return error_set(e, STATUS_BAD_INPUT, "a control variate found, expected none with probes that are new at each "
+                         "evaluation");
     if (!(s->t_start > 0 && s->t_start < 1))
         return error_set(e, STATUS_BAD_INPUT, "t-start is %g, expected a time above 0 and below 1", s->t_start);
     if (s->method == RUNGE_KUTTA_DOPRI5 ? !(s->tolerance > 0) : s->steps < 1)
@@ -271,6 +274,9 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     enum status status = check(m, s, e);
     if (status != STATUS_OK)
         return status;
+    if (s->sharing == FLOW_FRESH && j->first + j->count > FLOW_FRESH_MAX)
+        return error_set(e, STATUS_BAD_INPUT, "configurations up to %zu found, expected at most %zu with probes that are new at "
+                         "each evaluation", j->first + j->count, FLOW_FRESH_MAX);
     double low = s->t_start, high = 1;
     if (s->method != RUNGE_KUTTA_DOPRI5) {
         low = function_log(schedule_noise(m->sigma, low));

@@ -13,9 +13,10 @@
  *   heun, rk4  `steps` equal steps in u = log s: dphi/du = -s (s score), smooth over all noise levels.
  *
  * Divergence, of J the Jacobian of s(t) score:
- *   probes     Skilling-Hutchinson: mean over probes of v.J^T v, v fixed along one solve: normal, or signs
- *              (Rademacher, of less variance), own ones for each configuration or the same for all. They share one
- *              forward pass. With the Wiener filter as control
+ *   probes     Skilling-Hutchinson: mean over probes of v.J^T v: normal, or signs (Rademacher, of less variance). v is
+ *              fixed along one solve, each configuration's own or the same for all; or drawn anew for each evaluation,
+ *              so that its noise averages out along the path (and steps judged by their error become short).
+ *              They share one forward pass. With the Wiener filter as control
  *              variate,
  *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
  *              with the same mean but only the noise of what the model differs by from the score of a Gaussian field.
@@ -35,6 +36,12 @@
 #include "diffusion/score.h"
 
 enum flow_divergence { FLOW_PROBES, FLOW_EXACT, FLOW_CLOSED };
+enum flow_sharing {
+    FLOW_OWN,    /* probes are a configuration's own */
+    FLOW_SHARED, /* all configurations have the probes of number 0: what their errors have in common is then one constant
+                    in log q, but no density is normalised so */
+    FLOW_FRESH,  /* own ones, new at each evaluation; of configurations below FLOW_FRESH_MAX, without control variate */
+};
 
 struct flow_settings {
     enum runge_kutta_method method;
@@ -43,12 +50,13 @@ struct flow_settings {
     enum flow_divergence divergence;
     size_t probes;    /* >= 1, with FLOW_PROBES */
     bool signs;       /* probes are signs instead of normals */
-    bool shared;      /* all configurations have the probes of number 0: what their errors have in common is then one
-                         constant in log q, but no density is normalised so */
+    enum flow_sharing sharing;
     bool control;     /* with FLOW_PROBES: the Wiener filter as control variate */
     double t_start;   /* in (0, 1) */
     uint64_t seed;    /* of probes and, drawing, of the prior */
 };
+
+#define FLOW_FRESH_MAX ((size_t)1 << 24)
 
 /* What is found out about configurations; arrays of `count` elements, the caller's. */
 struct flow_result {

@@ -13,11 +13,17 @@ struct place {
     double *power; /* probes x V, |v(p)|^2/V: control variate only */
 };
 
+/* Who is in a place, and how often it has been evaluated. */
+struct visit {
+    uint64_t number, evaluations;
+};
+
 struct flow_places {
     const struct score_model *model;
     const struct flow_settings *settings;
     struct random_key key;
     size_t capacity, volume, quadratures;
+    struct visit *visits;               /* capacity */
     const struct fourier *fourier;      /* control variate only */
     double *transform;                  /* its workspace */
     float *draws;                       /* probes x V and */
@@ -41,17 +47,23 @@ size_t flow_quadratures(const struct flow_settings *settings) {
 
 /* --- moving in ----------------------------------------------------------------------------------- */
 
-static void draw_probes(const struct flow_places *p, uint64_t number, float *probes) {
+/* The stream of the random numbers that are a place's probes at its next evaluation. */
+static uint64_t stream_of(const struct flow_places *p, size_t place) {
+    const struct visit *v = &p->visits[place];
+    return v->number + (p->settings->sharing == FLOW_FRESH ? v->evaluations * FLOW_FRESH_MAX : 0);
+}
+
+static void draw_probes(const struct flow_places *p, uint64_t stream, float *probes) {
     const size_t V = p->volume;
     for (size_t k = 0; k < p->settings->probes; k++, probes += V) {
         if (!p->settings->signs) {
-            random_normal_float(p->key, number, k, probes, V);
+            random_normal_float(p->key, stream, k, probes, V);
             continue;
         }
         uint32_t words[4] = {0};
         for (size_t i = 0; i < V; i++) {
             if (i % 128 == 0)
-                random_block(p->key, number, k, (uint32_t)(i / 128), words);
+                random_block(p->key, stream, k, (uint32_t)(i / 128), words);
             probes[i] = words[i / 32 % 4] >> (i % 32) & 1 ? 1.0f : -1.0f;
         }
     }
@@ -69,12 +81,13 @@ static void find_power(const struct flow_places *p, const float *probes, double 
 enum status flow_places_start(struct flow_places *p, size_t place, uint64_t number, const double *phi, struct error *e) {
     float *probes = p->integrator ? p->draws : p->place[place].probes;
     double *power = p->integrator ? p->power : p->place[place].power;
+    p->visits[place] = (struct visit){number, 0};
     if (probes)
         draw_probes(p, number, probes);
     if (power)
         find_power(p, probes, power);
     if (p->integrator)
-        return p->device->integrator_start(p->integrator, place, number, phi, power, e);
+        return p->device->integrator_start(p->integrator, place, phi, power, e);
     runge_kutta_vectors_start(p->place[place].vectors, phi);
     return STATUS_OK;
 }
@@ -153,6 +166,8 @@ static enum status evaluate_here(struct flow_places *p, size_t n, struct flow_ev
     for (size_t b = 0; b < n; b++) {
         const double *y = runge_kutta_vectors_combine(p->place[evaluations[b].place].vectors, &evaluations[b].order);
         p->t[b] = evaluations[b].t;
+        if (p->settings->sharing == FLOW_FRESH && p->place[evaluations[b].place].probes)
+            draw_probes(p, stream_of(p, evaluations[b].place), p->place[evaluations[b].place].probes);
         for (size_t i = 0; i < V; i++)
             p->phi[b * V + i] = (float)y[i];
     }
@@ -173,7 +188,8 @@ static enum status evaluate_here(struct flow_places *p, size_t n, struct flow_ev
 static enum status evaluate_there(struct flow_places *p, size_t n, struct flow_evaluation *evaluations, struct error *e) {
     for (size_t b = 0; b < n; b++) {
         const struct flow_evaluation *v = &evaluations[b];
-        p->evaluations[b] = (struct backend_evaluation){v->place, score_frame(p->model, v->t), v->factor, v->order};
+        p->evaluations[b] = (struct backend_evaluation){v->place, stream_of(p, v->place), score_frame(p->model, v->t),
+                                                        v->factor, v->order};
     }
     const enum status status = p->device->integrator_advance(p->integrator, n, p->evaluations, p->sums, e);
     for (size_t b = 0; b < n && status == STATUS_OK; b++)
@@ -183,7 +199,11 @@ static enum status evaluate_there(struct flow_places *p, size_t n, struct flow_e
 
 enum status flow_places_evaluate(struct flow_places *p, size_t n, struct flow_evaluation *evaluations,
                                  const volatile sig_atomic_t *interrupted, struct error *e) {
-    return p->integrator ? evaluate_there(p, n, evaluations, e) : evaluate_here(p, n, evaluations, interrupted, e);
+    const enum status status =
+        p->integrator ? evaluate_there(p, n, evaluations, e) : evaluate_here(p, n, evaluations, interrupted, e);
+    for (size_t b = 0; b < n; b++)
+        p->visits[evaluations[b].place].evaluations++;
+    return status;
 }
 
 enum status flow_places_finish(struct flow_places *p, size_t place, const struct runge_kutta_order *order, double *y,
@@ -204,7 +224,7 @@ void flow_places_free(struct flow_places *p) {
     score_worker_free(p->score);
     for (size_t b = 0; p->place && b < p->capacity; b++)
         runge_kutta_vectors_free(p->place[b].vectors);
-    void *const memory[] = {p->transform, p->draws, p->power, p->terms, p->place, p->phi, p->t, p->evaluations, p->sums};
+    void *const memory[] = {p->visits, p->transform, p->draws, p->power, p->terms, p->place, p->phi, p->t, p->evaluations, p->sums};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         free(memory[i]);
     free(p);
@@ -248,7 +268,8 @@ static enum status make(struct flow_places *p, struct score *score, struct error
     const struct flow_settings *s = p->settings;
     const size_t longest = p->volume > p->quadratures ? p->volume : p->quadratures;
     p->terms = malloc(longest * sizeof *p->terms);
-    bool complete = p->terms;
+    p->visits = calloc(p->capacity, sizeof *p->visits);
+    bool complete = p->terms && p->visits;
     if (remote) { /* which makes its probes itself */
         p->evaluations = calloc(p->capacity, sizeof *p->evaluations);
         p->sums = calloc(p->capacity, sizeof *p->sums);

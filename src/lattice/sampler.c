@@ -57,7 +57,7 @@ struct sampler *sampler_new(const struct geometry *g, const struct sampler_setti
     s->settings = *settings;
     static const char *const move[] = {
         [SAMPLER_HMC] = "momentum",    [SAMPLER_METROPOLIS] = "metropolis",     [SAMPLER_LANGEVIN] = "langevin",
-        [SAMPLER_CLUSTER] = "cluster", [SAMPLER_METROPOLIS_GLOBAL] = "global",
+        [SAMPLER_CLUSTER] = "cluster", [SAMPLER_METROPOLIS_GLOBAL] = "global",  [SAMPLER_RANDOM_WALK] = "global",
     };
     const int local = proposes_locally(settings->algorithm), whole = proposes_whole(settings->algorithm);
     s->start_key = random_key(settings->seed, "ensemble", "start");
@@ -187,16 +187,28 @@ static void trajectory(struct sampler *s) {
     accept_or_restore(s, dH);
 }
 
-/* Every site shifted by a normal number, all or nothing. */
+/* Every site shifted by a normal number. */
 static void shift(struct sampler *s) {
     const struct geometry *g = s->geometry;
     random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
-    memcpy(s->old, s->phi, g->volume * LANES * sizeof *s->old);
     for (size_t i = 0; i < g->volume * LANES; i++) {
         s->phi[i] += s->settings.metropolis_step * s->momentum[i];
     }
+}
+
+/* A shift, all or nothing. */
+static void propose_shift(struct sampler *s) {
+    memcpy(s->old, s->phi, s->geometry->volume * LANES * sizeof *s->old);
+    shift(s);
     double dS[LANES] = {0};
     accept_or_restore(s, dS);
+}
+
+static void walk(struct sampler *s) {
+    shift(s);
+    for (int l = 0; l < LANES; l++) {
+        s->accepted[l] += 1.0;
+    }
 }
 
 /* One sweep over the sites in order. Every lane is a chain of its own, so nothing is gained by a
@@ -269,7 +281,10 @@ void sampler_advance(struct sampler *s, uint64_t steps) {
                                 s->phi);
             break;
         case SAMPLER_METROPOLIS_GLOBAL:
-            shift(s);
+            propose_shift(s);
+            break;
+        case SAMPLER_RANDOM_WALK:
+            walk(s);
             break;
         }
         s->step++;

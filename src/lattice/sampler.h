@@ -18,7 +18,8 @@ enum sampler_algorithm {
     SAMPLER_LANGEVIN,   /* a step: phi += dt force + sqrt(2 dt) noise, A 2.15 with alpha = 1; no rejection */
     SAMPLER_CLUSTER,    /* a step: one sweep of SAMPLER_METROPOLIS, then one of cluster.h; any phase */
     SAMPLER_METROPOLIS_GLOBAL, /* a step: the proposal phi + step * N(0,1) at every site, taken whole or not at all;
-                                * the comparison of A has step = 1, and no chance beyond the smallest lattices */
+                                * with step = 1 without a chance beyond the smallest lattices */
+    SAMPLER_RANDOM_WALK, /* the same shifts, never rejected: no sampler of the theory */
 };
 
 enum sampler_start {
@@ -34,7 +35,7 @@ struct sampler_settings {
     size_t leapfrog_steps;    /* HMC */
     uint64_t unconditional;   /* HMC: of so many first steps every one with a finite dH is accepted, for starts from which
                                  a large lattice rejects all; 0: none, as it has to be where the chain is measured */
-    double metropolis_step; /* both kinds of Metropolis, and the local part of the cluster algorithm */
+    double metropolis_step; /* both kinds of Metropolis, the random walk, and the local part of the cluster algorithm */
     double langevin_step;
     uint64_t seed;
 };
@@ -52,7 +53,7 @@ void sampler_begin(struct sampler *s, uint64_t first);
 void sampler_advance(struct sampler *s, uint64_t steps);
 
 /* Statistics since sampler_begin or the last call of sampler_forget: the fraction of accepted proposals (1 for
- * Langevin; of the local ones for cluster) and, for HMC, the mean of exp(-dH) over all trajectories, accepted or not (else NaN).
+ * Langevin and the random walk; of the local ones for cluster) and, for HMC, the mean of exp(-dH) over all trajectories, accepted or not (else NaN).
  * NaN when there was no step. */
 void sampler_forget(struct sampler *s);
 void sampler_statistics(const struct sampler *s, double acceptance[LATTICE_LANES],

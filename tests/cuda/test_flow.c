@@ -89,6 +89,8 @@ static void normal_probes(void **state) {
     check(shape, SCORE_PRECONDITIONED, heun, 1e-4);
     check(shape, SCORE_PUBLISHED, heun, 1e-4);
     check(shape, SCORE_WIENER, rk4, 1e-4);
+    heun.sharing = FLOW_FRESH;
+    check(shape, SCORE_PRECONDITIONED, heun, 1e-4);
 }
 
 static void signs_and_the_control_variate(void **state) {

@@ -6,10 +6,11 @@
 #include "base/file.h"
 #include "tests/lattice/run_ensemble.h"
 
-enum { ALGORITHMS = 5 };
+enum { ALGORITHMS = 6 };
 
 static const enum sampler_algorithm algorithms[ALGORITHMS] = {SAMPLER_HMC, SAMPLER_METROPOLIS, SAMPLER_LANGEVIN,
-                                                              SAMPLER_CLUSTER, SAMPLER_METROPOLIS_GLOBAL};
+                                                              SAMPLER_CLUSTER, SAMPLER_METROPOLIS_GLOBAL,
+                                                              SAMPLER_RANDOM_WALK};
 
 static struct ensemble_plan short_plan(enum sampler_algorithm algorithm) {
     struct ensemble_plan plan = default_plan();
@@ -200,6 +201,31 @@ static void divergence(void **state) {
     run_free(&r);
 }
 
+/* The random walk: from N(0,1) on, every site gains the variance of a step with each, and nothing is rejected; the variance
+ * of 21 chains of 24 sites within 4.5 sigma. */
+static void random_walk(void **state) {
+    (void)state;
+    const size_t extents[] = {6, 4};
+    struct ensemble_plan plan = short_plan(SAMPLER_RANDOM_WALK);
+    plan.sampler.metropolis_step = 0.5;
+    struct run r = run_ensemble(extents, 2, &plan);
+    const size_t sites = plan.chains * r.geometry->volume;
+    for (size_t k = 0; k < plan.measurements; k++) {
+        const double variance = 1 + 0.25 * (double)(plan.thermalisation + k * plan.stride);
+        double squares = 0;
+        for (size_t i = 0; i < sites; i++) {
+            const size_t chain = i / r.geometry->volume, x = i % r.geometry->volume;
+            const double phi = (double)r.data.phi[(chain * plan.measurements + k) * r.geometry->volume + x];
+            squares += phi * phi / (double)sites;
+        }
+        assert_true(fabs(squares / variance - 1) < 4.5 * sqrt(2 / (double)sites));
+    }
+    for (size_t c = 0; c < plan.chains; c++) {
+        assert_true(r.data.acceptance[c] == 1.0);
+    }
+    run_free(&r);
+}
+
 /* The bits of tiny runs in one, two and three dimensions. They may only change together with the version of the
  * ensemble stage. */
 static void digests(void **state) {
@@ -215,6 +241,7 @@ static void digests(void **state) {
         {2, {6, 4}, SAMPLER_CLUSTER, "80df0c8bbb2e6a359f677b9bf63b4d7dc2e7162c3d0d90806e39e52fc54da48c"},
         {3, {3, 2, 4}, SAMPLER_CLUSTER, "605bd6c3771641518e30ee47303b7ef6055de7ca9ea94fbbfdcc7f2126890935"},
         {2, {6, 4}, SAMPLER_METROPOLIS_GLOBAL, "893305cba60422c419bf64cc2195f1481426d59930cfb0b27df1af975533f99b"},
+        {2, {6, 4}, SAMPLER_RANDOM_WALK, "c03a159318836db67e8fac8f54a60c5754e48f125fc4e871368ba45fccd43eb5"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct ensemble_plan plan = short_plan(cases[i].algorithm);
@@ -231,7 +258,7 @@ int main(void) {
         cmocka_unit_test(threads_and_splitting), cmocka_unit_test(measurements_do_not_disturb),
         cmocka_unit_test(stored_means),          cmocka_unit_test(starts),
         cmocka_unit_test(interruption_and_reports), cmocka_unit_test(divergence),
-        cmocka_unit_test(digests),
+        cmocka_unit_test(random_walk),           cmocka_unit_test(digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,7 @@ static void digests(void **state) {
         {"langevin", "5ef87657269ed829d8d10ba7f3750052a4d07816e06c33a00cbe82c06a8b4da9"},
         {"cluster", "aaaacfc61b1caa8e6ee98da9b195554ffb3b12fe7dcecc1927e07464254df9b5"},
         {"metropolis-global", "310acd4c1f1e1cfbc9087838dbb6d13b318d6610b85464fafda31036f8c1bc40"},
+        {"random-walk", "5d52013c1b5d6d275ce3427ce79218c468af48a2db3d4fa96d44538b6b4632b6"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char algorithm[64], name[64], hex[65];
@@ -178,7 +179,7 @@ static void refusals(void **state) {
         {"--lattice=65536,65536", "2^31 sites", 2},
         {"--lattice=2,2,2,2,2,2,2,2", "8 dimensions found", 2},
         {"--lambda=-1", "lambda", 2},
-        {"--algorithm=heatbath", "hmc|metropolis|langevin|cluster|metropolis-global", 2},
+        {"--algorithm=heatbath", "hmc|metropolis|langevin|cluster|metropolis-global|random-walk", 2},
         {"--thermalisation=0", "thermalisation", 2},
         {"--kapa=0.2", "kappa", 2},
     };
