@@ -15,7 +15,7 @@ static const struct parameter parameters[] = {
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 1024,
      .help = "Channels of the first level."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
-     .help = "Stride of the convolutions between levels: 2 in A App. A, 1 in the released code."},
+     .help = "Stride of the convolutions between levels: 2 makes the contracting path of A App. A; 1 is the authors' released code."},
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
      .help = "What lies beyond the border; changes neither shapes nor counts."},
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 2, .maximum = 65536,

@@ -30,7 +30,7 @@ static const struct parameter parameters[] = {
      .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same "
              "with the measured propagator, exact for Gaussian fields."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
-     .help = "Stride of the convolutions conv2-conv4: 2 contracts, as the text of A App. A says; 1 is the authors' released code."},
+     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' released code."},
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
      .help = "What lies beyond the edge of the lattice for a convolution."},
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels",
