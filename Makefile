@@ -356,7 +356,7 @@ help:
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
-	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else a day"
+	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
 	@echo "  make clean            remove build/; results/ stay"
 	@echo
 	@if [ -x $(BUILD)/bin/plan ]; then $(PLAN) --help-targets; else \

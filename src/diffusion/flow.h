@@ -1,8 +1,8 @@
-/* The probability flow of a score model and the density of what it maps to (A 3.14, 3.15, B 2):
+/* The probability flow of a score model and the density of what it maps to (A 3.14, 3.15, A B.2):
  *
  *   dphi/dt = -1/2 g(t)^2 score(phi, t),    log q(phi_0) = log p_T(phi_T) - 1/2 int g^2 div score dt,
  *
- * with the factors 1/2 that A 3.14 lacks, p_T = N(0, s^2(1)) and t from t_start to 1. At t_start, by default 1e-5 as
+ * with the factors 1/2 that A 3.14 and A B.2 lack (the authors' code has them), p_T = N(0, s^2(1)) and t from t_start to 1. At t_start, by default 1e-5 as
  * in the authors' code, the flow ends: phi(t_start) is taken for phi_0, and q is the density of phi(t_start), that
  * is of the data with the noise s(t_start) = sqrt(t_start) in scaled units. The density is one of the field in its
  * own units: the Jacobian factor^V of the scaling is in it. q is exactly the density of what flow_sample draws, up to
