@@ -15,7 +15,7 @@
  * Divergence, of J the Jacobian of s(t) score:
  *   probes     Skilling-Hutchinson: mean over probes of v.J^T v: normal, or signs (Rademacher, of less variance). v is
  *              fixed along one solve, each configuration's own or the same for all; or drawn anew for each evaluation,
- *              so that its noise averages out along the path (and steps judged by their error become short).
+ *              so that its noise averages out along the path (and steps judged by their error become shorter).
  *              They share one forward pass. With the Wiener filter as control
  *              variate,
  *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
