@@ -165,7 +165,7 @@ static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalN
 
 /* Whether a choice of a knob lets the order of a sum depend on the place of a configuration in the batch: stream-K
  * cuts sums where the work of a multiprocessor ends. No numerical note says so. */
-static bool moves_sums(cudnnBackendKnobType_t knob, int64_t value) {
+static bool is_stream_k(cudnnBackendKnobType_t knob, int64_t value) {
 #if CUDNN_VERSION >= 90700
     return knob == CUDNN_KNOB_TYPE_STREAM_K && value != 0;
 #else
@@ -175,7 +175,7 @@ static bool moves_sums(cudnnBackendKnobType_t knob, int64_t value) {
 }
 
 /* A configuration whose knobs cannot be read has none that counts. */
-static bool sums_move(cudnnBackendDescriptor_t configuration) {
+static bool uses_stream_k(cudnnBackendDescriptor_t configuration) {
     cudnnBackendDescriptor_t choices[CUDNN_KNOB_TYPE_COUNTS];
     int64_t made = 0, count = 0;
     bool move = false;
@@ -192,7 +192,7 @@ static bool sums_move(cudnnBackendDescriptor_t configuration) {
                     CUDNN_STATUS_SUCCESS &&
                 cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one, &value) ==
                     CUDNN_STATUS_SUCCESS &&
-                moves_sums(knob, value);
+                is_stream_k(knob, value);
     }
     while (made)
         cudnnBackendDestroyDescriptor(choices[--made]);
@@ -211,7 +211,7 @@ static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBacken
                                          &count, &engine) == CUDNN_STATUS_SUCCESS &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES,
                                          &count, notes) == CUDNN_STATUS_SUCCESS &&
-                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) && !sums_move(configuration) &&
+                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) && !uses_stream_k(configuration) &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &count, &index) ==
                     CUDNN_STATUS_SUCCESS;
     cudnnBackendDestroyDescriptor(engine);

@@ -87,8 +87,7 @@ static enum status start(struct backend_integrator *i, size_t place, const doubl
     CUDA_TRY(cudaMemsetAsync(y, 0, (V + q) * sizeof *y, d->stream));
     TRY(device_upload(d, y, phi, V * sizeof *y, e));
     CUDA_TRY(cudaMemcpyAsync(next, y, (V + q) * sizeof *y, cudaMemcpyDeviceToDevice, d->stream));
-    return i->divergence.control ? device_upload(d, i->power + place * q * V, power, q * V * sizeof *power, e)
-                                 : device_wait(d, e);
+    return i->divergence.control ? device_upload(d, i->power + place * q * V, power, q * V * sizeof *power, e) : STATUS_OK;
 }
 
 /* Orders, and times, of these places alone. */

@@ -160,22 +160,25 @@ static int is_record(const struct dirent *entry) {
     return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-double history_earlier_seconds(const char *folder) {
+void history_note_earlier(struct record *record, const char *folder) {
     char runs[PATH_MAX], path[PATH_MAX];
     struct dirent **names = NULL;
     struct record *last;
     struct error e;
-    double seconds = NAN;
     const int count = saved_at(folder) ? scandir(path_of(runs, folder, "runs", ""), &names, is_record, versionsort) : 0;
     if (count > 0 && record_read(path_of(path, runs, names[count - 1]->d_name, ""), &last, &e) == STATUS_OK) {
-        seconds = record_seconds(last);
+        const double seconds = record_seconds(last);
+        char text[32];
+        snprintf(text, sizeof text, "%.6g", seconds);
+        if (isfinite(seconds)) {
+            record_note(record, "earlier_seconds", text);
+        }
         record_free(last);
     }
     for (int i = 0; i < count; i++) {
         free(names[i]);
     }
     free(names);
-    return seconds;
 }
 
 /* Nobody else holds the lock, so whoever wrote "running" is gone. */

@@ -29,9 +29,9 @@ void history_sweep(const char *folder, const char *const *names);
 /* Adds what the store cannot know: oneDNN, its instruction set, how the program was compiled. */
 void history_environment(struct record *record);
 
-/* Seconds that went into the checkpoint of the folder: wall time of the last attempt, and of those that it went on from;
- * of one that was killed until it last saved. NaN: there is no checkpoint, or it is not known. */
-double history_earlier_seconds(const char *folder);
+/* Notes earlier_seconds, what went into the checkpoint of the folder: wall time of the last attempt and of those that it
+ * went on from; of one that was killed until it last saved. No note: there is no checkpoint, or it is not known. */
+void history_note_earlier(struct record *record, const char *folder);
 
 /* Writes the record of the attempt. */
 enum status history_write(const struct record *record, const char *folder, struct error *e);

@@ -36,9 +36,10 @@ static const struct parameter parameters[] = {
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s."},
     DENSITIES_PARAMETERS,
     {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared|fresh",
-     .help = "own: each configuration has its own probes, fixed along its path. fresh: new ones at each evaluation of the score, "
-             "as in the authors' released code. shared: all configurations have the same probes, so that the error they leave in log q is mostly one constant, "
-             "which R2 and weights do not see; -log q is then the estimate of no normalised density."},
+     .help = "own: each configuration has its own probes, fixed along its path. fresh: new ones at each evaluation of the "
+             "score, as in the authors' released code. shared: all configurations have the same probes, so that the error "
+             "they leave in log q is mostly one constant, which R2 and weights do not see; -log q is then the estimate of no "
+             "normalised density."},
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the configurations enter the flow; the density is that of the model at this time."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -291,12 +290,7 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
         }
         record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, digest);
     }
-    const double earlier = history_earlier_seconds(s->command.output);
-    if (isfinite(earlier)) {
-        char text[32];
-        snprintf(text, sizeof text, "%.6g", earlier);
-        record_note(s->record, "earlier_seconds", text);
-    }
+    history_note_earlier(s->record, s->command.output);
     return history_write(s->record, s->command.output, e);
 }
 

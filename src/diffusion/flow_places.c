@@ -82,7 +82,7 @@ enum status flow_places_start(struct flow_places *p, size_t place, uint64_t numb
     float *probes = p->integrator ? p->draws : p->place[place].probes;
     double *power = p->integrator ? p->power : p->place[place].power;
     p->visits[place] = (struct visit){number, 0};
-    if (probes)
+    if (probes && p->settings->sharing != FLOW_FRESH)
         draw_probes(p, number, probes);
     if (power)
         find_power(p, probes, power);

@@ -72,10 +72,10 @@ static void engines(void **state) {
 
 static void knobs(void **state) {
     (void)state;
-    assert_false(moves_sums(CUDNN_KNOB_TYPE_TILE_SIZE, 1));
+    assert_false(is_stream_k(CUDNN_KNOB_TYPE_TILE_SIZE, 1));
 #if CUDNN_VERSION >= 90700
-    assert_false(moves_sums(CUDNN_KNOB_TYPE_STREAM_K, 0));
-    assert_true(moves_sums(CUDNN_KNOB_TYPE_STREAM_K, 1));
+    assert_false(is_stream_k(CUDNN_KNOB_TYPE_STREAM_K, 0));
+    assert_true(is_stream_k(CUDNN_KNOB_TYPE_STREAM_K, 1));
 #endif
 }
 
