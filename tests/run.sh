@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs test programs (cmocka, told to print TAP) and scripts (that print TAP themselves), shows what failed,
-# and ends with the line "N passed, N failed". A program that dies without a "not ok" counts as one failure.
+# and ends with the line "N passed, N failed". A program that dies without a "not ok" counts as one failure. TAP numbers
+# its lines: other lines that begin with "ok" are rows of a comparison's own table.
 export CMOCKA_MESSAGE_OUTPUT=TAP
 # Threads that wait sleep: tests have many short parallel loops, and spinning is slow where cores are busy.
 export OMP_WAIT_POLICY=passive
@@ -15,9 +16,9 @@ for t in "$@"; do
     *) "$t" >"$log" 2>&1 ;;
     esac
     status=$?
-    skip=$(grep -c '^\(not \)*ok .*# *SKIP' "$log") # cmocka writes "not ok" before it
-    ok=$(grep '^ok' "$log" | grep -vc '# *SKIP')
-    bad=$(grep '^not ok' "$log" | grep -vc '# *SKIP')
+    skip=$(grep -c '^\(not \)*ok [0-9].*# *SKIP' "$log") # cmocka writes "not ok" before it
+    ok=$(grep '^ok [0-9]' "$log" | grep -vc '# *SKIP')
+    bad=$(grep '^not ok [0-9]' "$log" | grep -vc '# *SKIP')
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     [ $status -eq 0 ] && [ $((ok + bad + skip)) -eq 0 ] && bad=1 # it tested nothing
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
