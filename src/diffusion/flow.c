@@ -159,6 +159,7 @@ static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at
         v->factor = logarithmic ? -s : -0.5 * schedule_g2(m->sigma, v->t) / s;
         v->order = solver->order;
     }
+    *at = w->seats[w->evaluations[0].place].item; /* where they fail together */
     enum status status = flow_places_evaluate(w->places, n, w->evaluations, j->interrupted, e);
     for (size_t b = 0; b < n && status == STATUS_OK && !*j->interrupted; b++) {
         struct flow_evaluation *v = &w->evaluations[b];
@@ -190,9 +191,11 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
         int stop;
         for (size_t b = 0; b < w->capacity && status == STATUS_OK; b++) {
             if (!w->seats[b].busy) {
-                *at = take(j);
-                if (*at < j->count)
-                    status = move_in(j, w, b, *at, e);
+                const size_t item = take(j);
+                if (item < j->count) {
+                    *at = item;
+                    status = move_in(j, w, b, item, e);
+                }
             }
             if (w->seats[b].busy)
                 w->evaluations[n++].place = b;
@@ -239,7 +242,7 @@ static enum status run(struct job *j, struct score *score, struct worker *worker
 #pragma omp atomic write
             j->stop = 1;
 #pragma omp critical(flow_error)
-            if (at < j->failed) {
+            if (status == STATUS_OK || at < j->failed) {
                 j->failed = at;
                 *e = own;
                 status = mine;

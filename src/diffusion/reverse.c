@@ -360,7 +360,7 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     enum status status = workers ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a sampler");
     if (status == STATUS_OK) {
         status = plan_make(&plan, model, settings, e);
-        const bool remote = model->backend && model->kind == SCORE_UNET;
+        const bool remote = score_model_device(model);
         if (status == STATUS_OK && remote)
             status = remote_run(&plan, first, count, phi, snapshots, interrupted, progress, e);
         else if (status == STATUS_OK)
@@ -378,7 +378,8 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
 
 size_t reverse_part(const struct score_model *model, int threads) {
     enum { BATCHES = 16 }; /* between two ends at which threads wait for each other, or a device for its set-up */
-    if (model->backend && model->kind == SCORE_UNET)
-        return BATCHES * model->backend->capacity(model);
+    const struct backend *device = score_model_device(model);
+    if (device)
+        return BATCHES * device->capacity(model);
     return BATCHES * SCORE_BATCH * (size_t)threads;
 }

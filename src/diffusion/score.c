@@ -35,8 +35,8 @@ enum status score_new(const struct score_model *model, struct score **score, str
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = model;
     enum status status = STATUS_OK;
-    if (model->kind == SCORE_UNET && model->backend) {
-        s->backend = model->backend;
+    s->backend = score_model_device(model);
+    if (s->backend) {
         status = s->backend->network_new(s->backend, model, &s->remote, e);
     } else if (model->kind == SCORE_UNET) {
         status = unet_cpu_new(&model->shape, model->frequencies, SCORE_BATCH, &s->network, e);

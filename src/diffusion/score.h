@@ -64,6 +64,8 @@ struct score_model {
 enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e);
 enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e);
 void score_model_release(struct score_model *m);
+/* The device that computes the model's network; NULL: the CPU, which also computes what is no U-Net. */
+struct backend *score_model_device(const struct score_model *m);
 
 /* A model made ready for computing, shared by workers, and one worker a thread. */
 struct score;

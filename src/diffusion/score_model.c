@@ -253,3 +253,7 @@ void score_model_release(struct score_model *m) {
     free(m->frequencies);
     *m = (struct score_model){0};
 }
+
+struct backend *score_model_device(const struct score_model *m) {
+    return m->kind == SCORE_UNET ? m->backend : NULL;
+}

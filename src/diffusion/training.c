@@ -43,7 +43,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->count = count;
     t->settings = *settings;
     t->threads = threads;
-    struct backend *device = model->backend;
+    struct backend *device = score_model_device(model);
     enum status status = device ? STATUS_OK : score_new(model, &t->score, e);
     if (status != STATUS_OK) {
         training_free(t);

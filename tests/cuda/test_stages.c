@@ -1,9 +1,9 @@
 /* The stages with BACKEND=cuda, from command line to artifact, on the emulated device: a wiener training that keeps
- * epochs, the model of an earlier epoch, and with it the reverse process, the flow in both directions; against the same
- * stages on the CPU. */
+ * epochs, the model of an earlier epoch, and with it the reverse process, the flow in both directions; the toy model;
+ * against the same stages on the CPU. */
 #include "tests/stages/artifacts.h"
 
-extern const struct stage stage_train, stage_checkpoint, stage_sample, stage_propose, stage_likelihood;
+extern const struct stage stage_toy, stage_train, stage_checkpoint, stage_sample, stage_propose, stage_likelihood;
 
 enum { COUNT = 12, V = 64 };
 
@@ -117,11 +117,31 @@ static void densities(void **state) {
     }
 }
 
+/* The toy model's network has no place on a device: it is trained and sampled on the CPU whatever the backend. */
+static void toy(void **state) {
+    (void)state;
+    run(&stage_toy, NULL, "double", (const char *[]){"--mu2=-1", "--configurations=64", NULL});
+    const char *const backends[] = {"cuda", "cpu"}, *const models[] = {"toy-there", "toy-here"},
+                      *const samples[] = {"toy-sampled", "toy-sampled-here"};
+    for (int i = 0; i < 2; i++) {
+        run(&stage_train, backends[i], models[i],
+            (const char *[]){option("--training=", "double", "artifact.npz"), "--network=toy", "--width=8", "--embedding=8",
+                             "--epochs=2", "--excess-levels=3", NULL});
+        run(&stage_sample, backends[i], samples[i],
+            (const char *[]){option("--model=", models[i], "artifact.npz"), "--configurations=8", "--steps=5", NULL});
+    }
+    struct npz *a = open_artifact("toy-sampled"), *b = open_artifact("toy-sampled-here");
+    assert_memory_equal(data_of(a, "phi", NPZ_FLOAT32), data_of(b, "phi", NPZ_FLOAT32), 8 * sizeof(float));
+    npz_free(a);
+    npz_free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training),
         cmocka_unit_test(samples),
         cmocka_unit_test(densities),
+        cmocka_unit_test(toy),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -123,11 +123,80 @@ static void test_failures(void **state) {
     score_model_release(&m);
 }
 
+/* A device that fails when it is to evaluate. */
+static size_t stub_capacity(const struct score_model *model) {
+    (void)model;
+    return 4;
+}
+
+static enum status stub_network_new(struct backend *b, const struct score_model *model, struct backend_network **network,
+                                    struct error *e) {
+    (void)b, (void)model, (void)e;
+    static char there;
+    *network = (struct backend_network *)&there;
+    return STATUS_OK;
+}
+
+static void stub_network_free(struct backend_network *network) {
+    (void)network;
+}
+
+static enum status stub_integrator_new(struct backend_network *network, const struct backend_divergence *divergence,
+                                       struct backend_integrator **integrator, struct error *e) {
+    (void)network, (void)divergence, (void)e;
+    static char there;
+    *integrator = (struct backend_integrator *)&there;
+    return STATUS_OK;
+}
+
+static void stub_integrator_free(struct backend_integrator *integrator) {
+    (void)integrator;
+}
+
+static enum status stub_start(struct backend_integrator *integrator, size_t place, const double *phi, const double *power,
+                              struct error *e) {
+    (void)integrator, (void)place, (void)phi, (void)power, (void)e;
+    return STATUS_OK;
+}
+
+static enum status stub_advance(struct backend_integrator *integrator, size_t n,
+                                const struct backend_evaluation *evaluations, struct runge_kutta_sums *sums,
+                                struct error *e) {
+    (void)integrator, (void)evaluations, (void)sums;
+    return error_set(e, STATUS_FAILED, "no advance of %zu places", n);
+}
+
+/* Whether some of its places are empty, or all taken. */
+static void test_failures_of_a_device(void **state) {
+    (void)state;
+    struct backend stub = {.capacity = stub_capacity, .network_new = stub_network_new, .network_free = stub_network_free,
+                           .integrator_new = stub_integrator_new, .integrator_free = stub_integrator_free,
+                           .integrator_start = stub_start, .integrator_advance = stub_advance};
+    struct score_model m = network_model(small, SCORE_PUBLISHED, 1);
+    m.backend = &stub;
+    struct found f = found_new(&m, 5);
+    struct error e = {0};
+    struct flow_settings s = methods[1];
+    s.divergence = FLOW_EXACT;
+    for (size_t count = 1; count <= 5; count++) {
+        char text[32];
+        snprintf(text, sizeof text, "no advance of %zu places", count < 4 ? count : 4);
+        struct flow_result r = result_of(&f);
+        assert_refused(flow_sample(&m, &s, 0, count, 2, f.phi, NULL, &r, &never, NULL, &e), STATUS_FAILED, text);
+        assert_refused(flow_log_density(&m, &s, 0, count, 2, f.phi, NULL, &r, &never, NULL, &e), STATUS_FAILED, text);
+        assert_int_equal(r.finished, 0);
+    }
+    found_free(&f);
+    m.backend = NULL;
+    score_model_release(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_company),
         cmocka_unit_test(test_going_on),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failures_of_a_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
