@@ -3,7 +3,8 @@
  *
  * Independent configurations (one a chain, or generated): jackknife, every estimator recomputed for each bin. Markov
  * chains: Gamma method, with integrated autocorrelation times in units of the distance of two stored
- * configurations. Values are plain estimates from all configurations, without bias corrections.
+ * configurations; where its window does not close, and there are enough chains, jackknife over these, and no
+ * autocorrelation time. Values are plain estimates from all configurations, without bias corrections.
  *
  * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`; `thermalised` as it came in;
  * `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd), modes as
@@ -59,6 +60,9 @@ static const struct stage_input inputs[] = {
      .many = false,
      .help = "The configurations to measure."},
 };
+
+/* So many chains give an error to a fifth of itself by their means alone. */
+enum { ENOUGH_CHAINS = 16 };
 
 /* What is measured and computed. */
 struct measurement {
@@ -144,27 +148,38 @@ static enum status analyse_jackknife(const struct series *series, const struct s
     return status != STATUS_OK ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
 }
 
+/* Gamma method; errors already holds those of a jackknife over chains, or is of no use. */
+static enum status window_all(const struct series *series, const struct estimator *estimator, double S,
+                              struct gamma_result *results, double *values, double *errors, struct error *e) {
+    const enum status status = gamma_method(series, estimator, S, results, e);
+    for (size_t k = 0; status == STATUS_OK && k < estimator->values; k++) {
+        values[k] = results[k].value;
+        if (results[k].closed || series->chains < ENOUGH_CHAINS) {
+            errors[k] = results[k].error;
+        }
+    }
+    return status;
+}
+
 static enum status analyse_gamma(const struct series *series, const struct series *modes,
                                  const struct estimator *estimator, double S, struct measurement *m,
                                  struct error *e) {
     const struct estimator means = {.values = m->orbits};
+    const size_t chains = series->chains;
     struct gamma_result results[OBSERVABLES], *orbits = malloc(m->orbits * sizeof *orbits);
     if (!orbits) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->orbits);
     }
-    enum status status = gamma_method(series, estimator, S, results, e);
-    if (status == STATUS_OK) {
-        status = gamma_method(modes, &means, S, orbits, e);
+    enum status status = STATUS_OK;
+    if (chains >= ENOUGH_CHAINS) {
+        status = jackknife(series, estimator, chains, m->values, m->errors, e);
+        status = status ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
     }
+    status = status ? status : window_all(series, estimator, S, results, m->values, m->errors, e);
+    status = status ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
-        m->values[k] = results[k].value;
-        m->errors[k] = results[k].error;
-        m->tau_int[k] = results[k].tau_int;
-        m->tau_int_error[k] = results[k].tau_int_error;
-    }
-    for (size_t o = 0; status == STATUS_OK && o < m->orbits; o++) {
-        m->orbit_values[o] = orbits[o].value;
-        m->orbit_errors[o] = orbits[o].error;
+        m->tau_int[k] = results[k].closed ? results[k].tau_int : NAN;
+        m->tau_int_error[k] = results[k].closed ? results[k].tau_int_error : NAN;
     }
     free(orbits);
     return status;
@@ -311,7 +326,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 const struct stage stage_observables = {
     .name = "observables",
     .summary = "Observables and two-point function of an ensemble, with jackknife or Gamma-method errors.",
-    .version = 2,
+    .version = 3,
     .uses_backend = false,
     .parameters = table,
     .parameter_count = sizeof table / sizeof *table,

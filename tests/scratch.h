@@ -10,7 +10,7 @@
 
 /* A new folder build/tmp/<name>-XXXXXX; its path stays valid until the next call. */
 static inline const char *scratch_folder(const char *name) {
-    static char path[256];
+    static char path[64];
     mkdir("build", 0777);
     mkdir("build/tmp", 0777);
     snprintf(path, sizeof path, "build/tmp/%s-XXXXXX", name);

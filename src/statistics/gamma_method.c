@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/functions.h"
@@ -25,6 +24,7 @@ static void analyse(const double *a, size_t chains, size_t length, double S, dou
     result->tau_int = 0.5;
     result->tau_int_error = 0.0;
     result->window = 0;
+    result->closed = false;
     if (isnan(gamma0)) { /* the estimator itself is not a number */
         result->error = result->error_of_error = result->tau_int = result->tau_int_error = gamma0;
         return;
@@ -34,6 +34,7 @@ static void analyse(const double *a, size_t chains, size_t length, double S, dou
         return;
     }
     if (S == 0.0) {
+        result->closed = true;
         result->error = sqrt(gamma0 / (N - 1.0));
         result->error_of_error = result->error * sqrt(0.5 / N);
         return;
@@ -41,12 +42,12 @@ static void analyse(const double *a, size_t chains, size_t length, double S, dou
     const size_t last = length / 2 - 1;
     double sum = 0.5, tau = 0.5;
     size_t W = 0;
-    for (bool closed = false; !closed;) {
+    while (!result->closed && W < last) {
         W++;
         sum += autocovariance(a, chains, length, W, products) / gamma0;
         tau = sum > 0.5 ? sum : 0.5 + DBL_EPSILON;
         const double w = (double)W, scale = S / function_log((2.0 * tau + 1.0) / (2.0 * tau - 1.0));
-        closed = W >= last || function_exp(-w / scale) - scale / sqrt(w * N) < 0.0;
+        result->closed = function_exp(-w / scale) - scale / sqrt(w * N) < 0.0;
     }
     const double w = (double)W;
     result->window = W;

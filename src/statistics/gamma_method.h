@@ -16,6 +16,8 @@
 #ifndef DMSQ_STATISTICS_GAMMA_METHOD_H
 #define DMSQ_STATISTICS_GAMMA_METHOD_H
 
+#include <stdbool.h>
+
 #include "statistics/estimator.h"
 
 #define GAMMA_METHOD_S 2.0 /* the usual S */
@@ -23,7 +25,10 @@
 struct gamma_result {
     double value, error, error_of_error;
     double tau_int, tau_int_error; /* in units of the distance of two configurations */
-    size_t window;                 /* W; the length of a chain / 2 - 1 means that it did not close */
+    size_t window;                 /* W */
+    /* false: the sum went up to half of a chain, less 1, without fulfilling (52), so that tau_int and the error are too small;
+     * or the series is constant, which tells neither. */
+    bool closed;
 };
 
 /* results[f->values]. The gradient is taken by symmetric differences of one standard error of each primary

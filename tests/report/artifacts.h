@@ -8,13 +8,24 @@
 
 #include "base/file.h"
 #include "store/npz.h"
+#include "tests/scratch.h"
 
-/* An empty folder build/tmp/NAME-XXXXXX. */
+static char test_folders[32][128];
+static size_t test_folder_count;
+
+/* An empty folder build/tmp/NAME-XXXXXX, until test_folders_remove. */
 static inline void test_folder(const char *name, char folder[128]) {
-    struct error e;
-    assert_int_equal(file_make_folder("build/tmp", &e), STATUS_OK);
-    snprintf(folder, 128, "build/tmp/%s-XXXXXX", name);
-    assert_non_null(mkdtemp(folder));
+    assert_true(test_folder_count < sizeof test_folders / sizeof test_folders[0]);
+    snprintf(folder, 128, "%s", scratch_folder(name));
+    strcpy(test_folders[test_folder_count++], folder);
+}
+
+/* Tears a group of tests down. */
+static inline int test_folders_remove(void **state) {
+    (void)state;
+    while (test_folder_count > 0)
+        scratch_remove(test_folders[--test_folder_count]);
+    return 0;
 }
 
 /* Observables `count` of M, chi2, action, xi on a 4x4 lattice, in a chain when tau is positive; `series` gives

@@ -185,5 +185,5 @@ int main(void) {
         cmocka_unit_test(histogram_block), cmocka_unit_test(columns_block),
         cmocka_unit_test(points_block),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, test_folders_remove);
 }

@@ -124,5 +124,5 @@ int main(void) {
         cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(failure),
         cmocka_unit_test(strings), cmocka_unit_test(dates), cmocka_unit_test(complete),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, test_folders_remove);
 }

@@ -253,5 +253,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(unknown_observable, open_set, close_set),
         cmocka_unit_test(foreign_artifact),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, test_folders_remove);
 }

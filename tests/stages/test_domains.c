@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "tests/scratch.h"
 #include "tests/stages/run_stage.h"
 
 extern const struct stage stage_domains;
@@ -21,16 +22,14 @@ static char folder[64];
 
 static int set_up(void **state) {
     (void)state;
-    struct error e;
-    strcpy(folder, "build/tmp/domains-XXXXXX");
-    return file_make_folder("build/tmp", &e) == STATUS_OK && mkdtemp(folder) ? 0 : -1;
+    snprintf(folder, sizeof folder, "%s", scratch_folder("domains"));
+    return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    scratch_remove(folder);
+    return 0;
 }
 
 /* The first `strips` configurations are half negative, the others hold one negative site. */

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "lattice/action.h"
 #include "stages/stage.h"
+#include "tests/scratch.h"
 #include "tests/stages/run_stage.h"
 
 extern const struct stage stage_ensemble;
@@ -22,16 +23,14 @@ static char folder[64];
 
 static int set_up(void **state) {
     (void)state;
-    struct error e;
-    strcpy(folder, "build/tmp/ensemble-XXXXXX");
-    return file_make_folder("build/tmp", &e) == STATUS_OK && mkdtemp(folder) ? 0 : -1;
+    snprintf(folder, sizeof folder, "%s", scratch_folder("ensemble"));
+    return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    scratch_remove(folder);
+    return 0;
 }
 
 /* Runs the stage into folder/name and opens its artifact. */

@@ -73,5 +73,5 @@ int main(void) {
         cmocka_unit_test(published_network),
         cmocka_unit_test(refusals),
     };
-    return cmocka_run_group_tests_name("network", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("network", tests, prepare, test_folders_remove);
 }

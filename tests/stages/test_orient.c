@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "tests/scratch.h"
 #include "tests/stages/run_stage.h"
 
 extern const struct stage stage_orient;
@@ -25,10 +26,7 @@ static int set_up(void **state) {
     (void)state;
     struct npz_writer *w;
     struct error e;
-    strcpy(folder, "build/tmp/orient-XXXXXX");
-    if (file_make_folder("build/tmp", &e) != STATUS_OK || mkdtemp(folder) == NULL) {
-        return -1;
-    }
+    snprintf(folder, sizeof folder, "%s", scratch_folder("orient"));
     random_normal_float(random_key(8, "test", "orient"), 0, 0, phi, N * V);
     snprintf(fields, sizeof fields, "--fields=%s/fields.npz", folder);
     assert_int_equal(npz_create(fields + strlen("--fields="), &w, &e), STATUS_OK);
@@ -45,9 +43,8 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    scratch_remove(folder);
+    return 0;
 }
 
 /* The artifact's field, and for each configuration whether it was turned over: all or none of its sites are. */

@@ -348,5 +348,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(images), cmocka_unit_test(marked), cmocka_unit_test(numbers),
                                        cmocka_unit_test(schemes),
         cmocka_unit_test(same_bytes), cmocka_unit_test(full_disk), cmocka_unit_test(changed_style), cmocka_unit_test(messages)};
-    return cmocka_run_group_tests(tests, prepare, NULL);
+    return cmocka_run_group_tests(tests, prepare, test_folders_remove);
 }

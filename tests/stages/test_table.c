@@ -114,5 +114,5 @@ static void counts_do_not_fit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(three_files), cmocka_unit_test(marked), cmocka_unit_test(no_published),
                                        cmocka_unit_test(counts_do_not_fit)};
-    return cmocka_run_group_tests(tests, prepare, NULL);
+    return cmocka_run_group_tests(tests, prepare, test_folders_remove);
 }

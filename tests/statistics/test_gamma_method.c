@@ -37,6 +37,7 @@ static void test_golden_numbers(void **state) {
     assert_close(r.tau_int, 11.210453096099785, 1e-11);
     assert_close(r.tau_int_error, 2.0004145205378232, 1e-11);
     assert_int_equal(r.window, 10);
+    assert_true(r.closed);
     assert_int_equal(gamma_method(&s, &the_mean, 1.0, &r, &e), STATUS_OK);
     assert_close(r.error, 0.13963039614506798, 1e-14);
     assert_int_equal(r.window, 14);
@@ -169,6 +170,7 @@ static void test_constant_and_bad_input(void **state) {
     assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_OK);
     assert_close(r.value, 2.0, 0.0);
     assert_close(r.error, 0.0, 0.0);
+    assert_false(r.closed);
     s.chains = 4;
     assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_BAD_INPUT);
     s.chains = 3;
