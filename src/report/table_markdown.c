@@ -41,7 +41,9 @@ static void cell_text(const struct table *table, const struct line *line, size_t
         report_pull_text(cell->pull_equilibrium, text);
         break;
     case TAU_INT:
-        if (cell->present) {
+        if (cell->present && isnan(cell->tau_int)) {
+            strcpy(text, "open");
+        } else if (cell->present) {
             report_value(cell->tau_int, cell->tau_int_error, -1, text);
         }
         break;
@@ -143,6 +145,17 @@ static size_t all_rows(const struct table *table, enum content content, struct l
     return count;
 }
 
+static bool any_open(const struct table *table, const struct line *lines, size_t count) {
+    bool open = false;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t c = 0; c < table->columns; c++) {
+            const struct table_cell *cell = table_cell(table, lines[i].row, c);
+            open = open || (cell->present && isnan(cell->tau_int));
+        }
+    }
+    return open;
+}
+
 /* The paper's own table: under each dataset that the paper has, what it prints and how far that is. */
 static size_t published_rows(const struct table *table, struct line *lines) {
     size_t count = 0;
@@ -214,6 +227,10 @@ enum status table_write_markdown(const struct table *table, FILE *out, struct er
     if (chains > 0) {
         fputs("\nIntegrated autocorrelation times of the chains, in units of stored configurations:\n", out);
         write_tables(table, lines, chains, 0, table->columns, out);
+        if (any_open(table, lines, chains)) {
+            fputs("\nopen: the window of the Gamma method does not close, and the error is that of a jackknife over chains, or, "
+                  "with fewer than 16 of them, too small.\n", out);
+        }
     }
     fputc('\n', out);
     for (size_t c = 0; c < table->columns; c++) {

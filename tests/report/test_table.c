@@ -199,6 +199,34 @@ static void nothing_to_compare(void **state) {
     report_list_free(&observables);
 }
 
+/* What has no autocorrelation time says so. */
+static void open_window(void **state) {
+    struct set *set = *state;
+    const double tau[] = {4.1, NAN, 4.1, 4.1};
+    struct table table;
+    struct report_list observables;
+    struct error e;
+    set->row[2].tau_int = tau;
+    assert_int_equal(report_split("M,chi2", ',', &observables, &e), STATUS_OK);
+    assert_int_equal(table_new("", "", "none", set->row + 2, 1, &observables, NULL, &table, &e), STATUS_OK);
+    expect(&table, MARKDOWN,
+           "A number in brackets is the error (one standard deviation) of the last digits.\n\nObservables:\n\n"
+           "| data set    |            M |       chi2 |\n|:------------|-------------:|-----------:|\n"
+           "| Equilibrium | 0.000020(70) | 2.5906(25) |\n"
+           "\nStatistics:\n\n"
+           "| data set    | configurations | errors    |\n|:------------|---------------:|:----------|\n"
+           "| Equilibrium |              6 | gamma     |\n"
+           "\nIntegrated autocorrelation times of the chains, in units of stored configurations:\n\n"
+           "| data set    |        M | chi2 |\n|:------------|---------:|-----:|\n"
+           "| Equilibrium | 4.10(41) | open |\n"
+           "\nopen: the window of the Gamma method does not close, and the error is that of a jackknife over chains, or, "
+           "with fewer than 16 of them, too small.\n"
+           "\n- `M`: mean of the field over the sites\n"
+           "- `chi2`: two-point susceptibility, `V(<M^2> - <M>^2)`\n");
+    table_free(&table);
+    report_list_free(&observables);
+}
+
 static void unknown_observable(void **state) {
     struct set *set = *state;
     struct table table;
@@ -250,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_formats, open_set, close_set),
         cmocka_unit_test_setup_teardown(nothing_to_compare, open_set, close_set),
+        cmocka_unit_test_setup_teardown(open_window, open_set, close_set),
         cmocka_unit_test_setup_teardown(unknown_observable, open_set, close_set),
         cmocka_unit_test(foreign_artifact),
     };
