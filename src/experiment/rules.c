@@ -47,8 +47,9 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     if (!target || !folder || !ledger || !label) {
         return false;
     }
-    /* A stage puts its artifact in place whole, so a make that is ended must not remove it. */
-    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: |", label, target, target);
+    /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
+     * after that, it is called again to complete its record, and does nothing else. */
+    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard %s/pending-run.json),FORCE) |", label, target, target, folder);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             const char *input = plan_artifact(plan, node->inputs[i].nodes[j]);

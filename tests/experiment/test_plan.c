@@ -214,9 +214,10 @@ static void rules_are_one_a_key_and_order_only(void **state) {
         if (!strncmp(line, ".PRECIOUS: ", 11)) {
             char *rule = strtok(NULL, "\n");
             assert_memory_equal(rule, line + 11, strlen(line + 11));
-            assert_memory_equal(rule + strlen(line + 11), ": |", 3);
+            rule += strlen(line + 11);
+            assert_true(strstr(rule, ": $(if $(wildcard ") == rule && strstr(rule, "/pending-run.json),FORCE) |"));
         } else if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
-            assert_non_null(strstr(line, ": |")); /* no time stamp decides */
+            assert_non_null(strstr(line, " |")); /* no time stamp decides */
         }
     }
     free(text);

@@ -134,6 +134,13 @@ check "an artifact that is in place survives the end of its make"
 dmsq SET=model.epochs=600 table1 && ! grep -q '^== table1/model$' "$log"
 check "and is not computed again: $(ran)"
 
+# As a stage leaves it that is killed between the artifact and its record.
+left=${record%/runs/*}
+mv "$left/run.json" "$left/pending-run.json" && sed -i 's/"status": "done"/"status": "running"/' "$record"
+dmsq SET=model.epochs=600 table1 && [ "$(ran)" = "model " ] && [ -s "$left/run.json" ] && [ ! -e "$left/pending-run.json" ] &&
+    grep -q '"status": "done"' "$record" && [ "$(ls "$left/runs" | wc -l)" -eq 1 ]
+check "a record that a killed stage left is completed by the next make"
+
 # What is wrong ends with status 2 and says what.
 refused() { # refused MESSAGE ARGUMENTS...
     message=$1

@@ -1,5 +1,8 @@
 /* The life of a stage that is disturbed: outputs whole or absent and records of interrupted and killed runs, two processes
  * at once, a full disk, troubles with the ledger. */
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "tests/stages/tiny.h"
 
 static void wait_until_running(const char *folder) {
@@ -90,6 +93,29 @@ static void killed_anywhere(void **state) {
     print_message("killed before the commit %zu times, after it %zu times\n", before, after);
 }
 
+/* Killed when its outputs are in place and it waits for the ledger, a stage leaves a record to be completed. */
+static void killed_after_the_commit(void **state) {
+    (void)state;
+    pid_t child = start("a", "--kappa=0.2 --mode=slow");
+    wait_until_running("a");
+    const int lock = open(in("", "ledger.sqlite.lock"), O_RDWR | O_CLOEXEC);
+    assert_true(lock >= 0 && flock(lock, LOCK_EX) == 0);
+    for (int i = 0; i < 5000 && !there("a", "artifact.npz"); i++) {
+        usleep(1000);
+    }
+    kill(child, SIGKILL);
+    assert_int_equal(ended(child), 100 + SIGKILL);
+    close(lock);
+    assert_true(there("a", "artifact.npz") && there("a", "pending-run.json") && !there("a", "run.json"));
+    assert_run("a", "--kappa=0.2 --mode=slow", 0);
+    assert_true(there("a", "run.json") && clean("a"));
+    assert_int_equal(times_run("a"), 1);
+    assert_int_equal(records("a", "done"), 1);
+    char *text = shown();
+    assert_int_equal(occurrences(text, "done"), 1);
+    free(text);
+}
+
 static void two_at_once(void **state) {
     (void)state;
     pid_t children[4];
@@ -145,7 +171,8 @@ static void ledger_troubles(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(interrupted), TEST(killed), TEST(killed_anywhere), TEST(two_at_once), TEST(full_disk), TEST(ledger_troubles),
+        TEST(interrupted), TEST(killed), TEST(killed_anywhere), TEST(killed_after_the_commit),
+        TEST(two_at_once), TEST(full_disk), TEST(ledger_troubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
