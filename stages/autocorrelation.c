@@ -74,7 +74,7 @@ struct work {
 /* --- input --------------------------------------------------------------------------------------- */
 
 /* Mean and error of what the chains say of themselves: an ensemble has one number a chain, dm-mcmc one with its
- * error. */
+ * error. Where all or none were accepted, the error is one step more or less. */
 static void read_acceptance(const struct npz *npz, struct chains *c) {
     const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
     c->acceptance = c->acceptance_error = NAN;
@@ -92,6 +92,8 @@ static void read_acceptance(const struct npz *npz, struct chains *c) {
         c->acceptance_error = sqrt(squares / (double)(a->count - 1) / (double)a->count);
     else if (error && error->type == NPZ_FLOAT64 && error->count == 1)
         c->acceptance_error = *(const double *)error->data;
+    if (mean == 0 || mean == 1)
+        c->acceptance_error = 1 / ((double)(c->count * c->length) * (double)c->stride);
 }
 
 static enum status measure(const struct stage_context *c, const struct npz_array *phi, struct chains *chains,
@@ -285,7 +287,7 @@ const struct stage stage_autocorrelation = {
     .name = "autocorrelation",
     .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and rightly",
     /* 2: NaN where the window stays open */
-    .version = 2,
+    .version = 3,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

@@ -15,7 +15,7 @@
      .help = "Absolute and relative tolerance of dopri5."}, \
     {.name = "divergence", .type = PARAMETER_CHOICE, .default_value = "probes", .choices = "probes|exact|closed", \
      .help = "probes: Skilling-Hutchinson as published, which leaves a random error in log q (log_q_error): a chain of " \
-             "such proposals is exact only as far as the mean of exp(error) is the same for every field; exact: a " \
+             "such proposals is exact only as far as the mean of exp(-error) is the same for every field; exact: a " \
              "vector-Jacobian product a site; closed: gaussian models only."}, \
     {.name = "probes", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 65536, \
      .help = "Probes a configuration."}, \

@@ -182,7 +182,8 @@ static enum status run_chains(struct stage_context *c, struct work *w, struct er
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* Acceptance of the steps kept (but for the start), with the error of a correlated series. */
+/* Acceptance of the steps kept (but for the start), with the error of a correlated series; where all or none were accepted,
+ * one step more or less. */
 static enum status find_acceptance(const struct work *w, struct gamma_result *result, struct error *e) {
     const size_t keep = w->steps - w->discard, first = w->discard == 0, length = keep - first;
     double *x = malloc(w->chains * length * sizeof *x);
@@ -196,6 +197,10 @@ static enum status find_acceptance(const struct work *w, struct gamma_result *re
         length < 4 ? error_set(e, STATUS_BAD_INPUT, "%zu steps a chain are kept, expected at least 5", keep)
                    : gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
     free(x);
+    if (status == STATUS_OK && (result->value == 0 || result->value == 1)) {
+        result->error = 1 / (double)series.configurations;
+        result->tau_int = result->tau_int_error = NAN;
+    }
     return status;
 }
 
@@ -326,7 +331,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_dm_mcmc = {
     .name = "dm-mcmc",
     .summary = "Markov chain of a diffusion model: its proposals accepted or rejected by their density",
-    .version = 2,
+    .version = 3,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

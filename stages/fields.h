@@ -1,5 +1,4 @@
-/* What the stages that measure configurations take in: the artifact of the stages `ensemble`, `sample`
- * and `orient`. */
+/* What the stages that measure or score configurations take in: artifacts with phi, the couplings and the chains. */
 #ifndef DMSQ_STAGES_FIELDS_H
 #define DMSQ_STAGES_FIELDS_H
 

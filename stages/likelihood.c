@@ -28,6 +28,7 @@
 #include "base/progress.h"
 #include "lattice/action.h"
 #include "stages/densities.h"
+#include "stages/fields.h"
 
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
@@ -57,10 +58,8 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 enum { BLOCK = 256, BINS_MAX = 1024, PARTS = 32 };
 
 struct work {
-    const struct npz_array *phi; /* (N or more, x1..xd) in single or double precision */
-    struct phi4 theory;
-    size_t count, bins;          /* N */
-    int64_t thermalised;         /* as the fields are marked */
+    struct fields fields; /* N or more */
+    size_t count, bins;   /* N */
     enum weights_origin origin;
     struct flow_settings settings;
     struct densities densities;
@@ -74,46 +73,21 @@ static double element(const struct npz_array *phi, size_t i) {
 
 static enum status read_fields(const struct npz *npz, const struct score_model *m, int64_t wanted, struct work *w,
                                struct error *e) {
-    const struct npz_array *phi = npz_find(npz, "phi"), *scalar;
-    const char *path = npz_path(npz);
-    if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64",
-                         path, phi ? "phi is of another type or shape" : "no member phi");
-    if (phi->dimensions != m->dimensions + 1 ||
-        memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", path);
-    const size_t total = phi->shape[0];
-    w->phi = phi;
-    w->count = wanted ? (size_t)wanted : total;
-    if (w->count > total || w->count < 2)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, expected at least %zu", path, total,
-                         w->count < 2 ? 2 : w->count);
+    struct fields *f = &w->fields;
+    const enum status status = fields_read(npz, f, e);
+    if (status != STATUS_OK)
+        return status;
+    if (f->dimensions != m->dimensions || memcmp(f->extents, m->extents, m->dimensions * sizeof *m->extents) != 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", f->path);
+    w->count = wanted ? (size_t)wanted : f->configurations;
+    if (w->count > f->configurations)
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, expected at least %zu", f->path,
+                         f->configurations, w->count);
     for (size_t i = 0; i < w->count * m->volume; i++)
-        if (!isfinite(element(phi, i)))
-            return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", path, i / m->volume);
-    enum status status = npz_require(npz, "kappa", NPZ_FLOAT64, 0, &scalar, e);
-    if (status == STATUS_OK) {
-        w->theory.kappa = *(const double *)scalar->data;
-        status = npz_require(npz, "lambda", NPZ_FLOAT64, 0, &scalar, e);
-    }
-    if (status == STATUS_OK) {
-        w->theory.lambda = *(const double *)scalar->data;
-        status = npz_require(npz, "independent", NPZ_INT64, 0, &scalar, e);
-    }
-    if (status == STATUS_OK)
-        status = npz_integer_or(npz, "thermalised", 1, &w->thermalised, e);
-    if (status != STATUS_OK)
-        return status;
-    const bool independent = *(const int64_t *)scalar->data != 0;
-    status = npz_require(npz, "chains", NPZ_INT64, 0, &scalar, e);
-    if (status != STATUS_OK)
-        return status;
-    const int64_t chains = *(const int64_t *)scalar->data;
-    if (chains < 1 || (uint64_t)chains > total || total % (size_t)chains != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations", path,
-                         (long long)chains, total);
-    const size_t whole = w->count / (total / (size_t)chains); /* chains that are taken */
-    w->bins = independent ? w->count : whole >= 2 ? whole : PARTS;
+        if (!isfinite(element(f->phi, i)))
+            return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", f->path, i / m->volume);
+    const size_t whole = w->count / (f->configurations / f->chains); /* chains that are taken */
+    w->bins = f->independent ? w->count : whole >= 2 ? whole : PARTS;
     w->bins = w->bins > BINS_MAX ? BINS_MAX : w->bins;
     w->bins = w->bins > w->count ? w->count : w->bins;
     return STATUS_OK;
@@ -133,9 +107,9 @@ static enum status compute(struct stage_context *c, const struct score_model *m,
         const size_t n = w->count - at < BLOCK ? w->count - at : BLOCK;
         struct flow_result *all = &w->densities.result;
         for (size_t i = 0; i < n * V; i++)
-            phi[i] = element(w->phi, at * V + i);
+            phi[i] = element(w->fields.phi, at * V + i);
         for (size_t i = 0; i < n; i++)
-            w->densities.action[at + i] = action(g, &w->theory, phi + i * V);
+            w->densities.action[at + i] = action(g, &w->fields.theory, phi + i * V);
         const size_t before = all->finished;
         struct flow_result part = {all->log_q + at, all->log_q_error + at, all->evaluations + at, all->done + at, before};
         status = flow_log_density(m, &w->settings, at, n, c->threads, phi, NULL, &part, c->interrupted, progress, e);
@@ -178,9 +152,9 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
     s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", w->thermalised, e);
-    s = s ? s : npz_add_real(writer, "kappa", w->theory.kappa, e);
-    return s ? s : npz_add_real(writer, "lambda", w->theory.lambda, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", w->fields.thermalised, e);
+    s = s ? s : npz_add_real(writer, "kappa", w->fields.theory.kappa, e);
+    return s ? s : npz_add_real(writer, "lambda", w->fields.theory.lambda, e);
 }
 
 static enum status run(struct stage_context *c, struct error *e) {

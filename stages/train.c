@@ -1,7 +1,7 @@
 /* Stage `train`: a score model from an ensemble.
  *
  * Artifact: the model (diffusion/score_model.c); and for a unet or a toy network
- *   loss            (epochs) mean denoising loss per configuration of each epoch, as trained on
+ *   loss            (epochs) denoising loss as trained on, mean over the batches of an epoch, which count alike
  *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
  *                   on the validation ensemble where there is one, else on the training set.
  *   kept.epochs, kept.weights   (K), (K, all trainable numbers in the order of network/unet.h): keep-epochs and the

@@ -48,7 +48,7 @@ struct score_model {
     enum score_parameterisation parameterisation;
     double sigma;          /* of the schedule */
     double offset, factor; /* field scaling */
-    double variance;       /* mean of G: variance of the scaled field */
+    double variance;       /* mean of G: <phi^2> of the scaled field */
     double kappa, lambda;  /* of the ensemble it was trained on, carried along */
     int64_t thermalised;   /* likewise: 1, 0 or -1, see lattice/thermalisation.h and stages/ensemble.c */
     size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;

@@ -51,7 +51,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
                          const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
 int64_t training_epoch(const struct training *t);        /* epochs done */
-const double *training_loss(const struct training *t);   /* mean loss per configuration of each epoch */
+const double *training_loss(const struct training *t);   /* of each epoch, mean over its batches of the mean over theirs */
 /* Median seconds an epoch of those that training_run() has done, without checkpoints; 0 for none. */
 double training_epoch_seconds(const struct training *t);
 /* The weights that would have been the result after the epochs of settings.keep, one after the other (floats,

@@ -164,7 +164,6 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
     }
     family->inputs[index].families = families;
     family->inputs[index].count = count;
-    family->inputs[index].where = s->where;
     return STATUS_OK;
 }
 

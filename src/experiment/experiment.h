@@ -78,7 +78,6 @@ struct family {
     struct family_inputs {
         struct family **families;
         size_t count;
-        const char *where;
     } * inputs;           /* in the order of stage->inputs */
     struct sweep *sweeps; /* own */
     size_t sweep_count;

@@ -221,7 +221,7 @@ static void test_refusals(void **state) {
         {"gaussian.npz", "none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", "smaller.npz", {NULL}, "phi has another lattice than the model", 2},
         {"gaussian.npz", "infinite.npz", {NULL}, "phi is not finite in configuration 5", 2},
-        {"gaussian.npz", "one.npz", {NULL}, "1 configurations found, expected at least 2", 2},
+        {"gaussian.npz", "one.npz", {NULL}, "phi has 1 configurations, expected at least 2", 2},
         {"gaussian.npz", "odd.npz", {NULL}, "3 chains, expected a divisor of the 20 configurations", 2},
         {"gaussian.npz", "sample.npz", {"--configurations=21", NULL}, "20 configurations found, expected at least 21", 2},
         {"gaussian.npz", "sample.npz", {"--configurations=1", NULL}, "configurations = 1, expected 0 or at least 2", 2},
