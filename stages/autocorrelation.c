@@ -189,16 +189,6 @@ static enum status analyse_right(const struct parameters *p, struct work *w, str
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* Adds a copy, since what is added has to outlive run(). */
-static enum status add(struct npz_writer *writer, const char *name, const double *values, size_t n, struct error *e) {
-    double *copy = malloc((n + 1) * sizeof *copy);
-    if (!copy)
-        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = isnan(values[i]) ? NAN : values[i]; /* a NaN's sign depends on the compiler */
-    return npz_add_owned(writer, name, NPZ_FLOAT64, 1, &n, copy, e);
-}
-
 static enum status add_row(struct stage_context *c, const struct work *w, struct npz_writer *writer, struct error *e) {
     static const char *const names[] = {"tau_int_abs_M", "tau_right_abs_M", "tau_int_mean_abs_phi",
                                         "tau_right_mean_abs_phi", "abs_M", "acceptance"};
@@ -214,10 +204,10 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
     }
     enum status s = npz_add_texts(writer, "names", names, COUNT, e);
-    s = s ? s : add(writer, "values", values, COUNT, e);
-    s = s ? s : add(writer, "errors", errors, COUNT, e);
-    s = s ? s : add(writer, "tau_int", none, COUNT, e);
-    s = s ? s : add(writer, "tau_int_error", none, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int", none, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int_error", none, COUNT, e);
     s = s ? s : npz_add_text(writer, "error_method", "windows", e);
     return s ? s : npz_add_integer(writer, "configurations", (int64_t)(w->right->count * w->right->length), e);
 }
@@ -229,7 +219,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     enum status s = t ? stage_artifact(c, &writer, e) : error_set(e, STATUS_FAILED, "out of memory for %zu lags", room);
     for (size_t k = 0; t && k < room; k++)
         t[k] = (double)((int64_t)k * w->right->stride);
-    s = s ? s : add(writer, "t", t, room, e);
+    s = s ? s : npz_add_reals(writer, "t", t, room, e);
     free(t);
     for (size_t o = 0; o < SERIES && s == STATUS_OK; o++) {
         const struct {
@@ -239,7 +229,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
         char name[64];
         for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
             snprintf(name, sizeof name, "%s.%s", series_name[o], arrays[i].name);
-            s = add(writer, name, arrays[i].data + o * room, room, e);
+            s = npz_add_reals(writer, name, arrays[i].data + o * room, room, e);
         }
         snprintf(name, sizeof name, "%s.window", series_name[o]);
         s = s ? s : npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e);

@@ -95,21 +95,11 @@ enum status densities_resume(struct stage_context *c, struct densities *d, char 
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-enum status densities_add_reals(struct npz_writer *writer, const char *name, const double *values, double factor,
-                                size_t n, struct error *e) {
-    double *copy = malloc((n + 1) * sizeof *copy);
-    if (!copy)
-        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = isnan(values[i]) ? NAN : factor * values[i]; /* a NaN's sign depends on the compiler */
-    return npz_add_owned(writer, name, NPZ_FLOAT64, 1, &n, copy, e);
-}
-
 enum status densities_add(const struct densities *d, size_t products, struct npz_writer *writer, struct error *e) {
     const size_t n = d->count;
-    enum status status = densities_add_reals(writer, "log_q", d->result.log_q, 1, n, e);
-    status = status ? status : densities_add_reals(writer, "log_q_error", d->result.log_q_error, 1, n, e);
-    status = status ? status : densities_add_reals(writer, "action", d->action, 1, n, e);
+    enum status status = npz_add_reals(writer, "log_q", d->result.log_q, n, e);
+    status = status ? status : npz_add_reals(writer, "log_q_error", d->result.log_q_error, n, e);
+    status = status ? status : npz_add_reals(writer, "action", d->action, n, e);
     int64_t *copy = malloc(n * sizeof *copy);
     double *cost = malloc(n * sizeof *cost);
     if (status == STATUS_OK && (!copy || !cost))
@@ -142,9 +132,9 @@ enum status densities_add_centred(const struct densities *d, struct npz_writer *
         x[n + i] = mean_q - log_q[i];
         x[2 * n + i] = x[i] - x[n + i];
     }
-    enum status s = densities_add_reals(writer, "action_centred", x, 1, n, e);
-    s = s ? s : densities_add_reals(writer, "action_effective_centred", x + n, 1, n, e);
-    s = s ? s : densities_add_reals(writer, "action_difference", x + 2 * n, 1, n, e);
+    enum status s = npz_add_reals(writer, "action_centred", x, n, e);
+    s = s ? s : npz_add_reals(writer, "action_effective_centred", x + n, n, e);
+    s = s ? s : npz_add_reals(writer, "action_difference", x + 2 * n, n, e);
     free(x);
     return s;
 }
@@ -185,15 +175,15 @@ enum status densities_add_weights(struct stage_context *c, const struct densitie
         names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : "var_probes";
         snprintf(name, sizeof name, "%s_error", names[v]);
         none[v] = NAN;
-        s = npz_add_real(writer, names[v], isnan(values[v]) ? NAN : values[v], e);
-        s = s ? s : npz_add_real(writer, name, isnan(errors[v]) ? NAN : errors[v], e);
+        s = npz_add_real(writer, names[v], values[v], e);
+        s = s ? s : npz_add_real(writer, name, errors[v], e);
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
     }
     s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
-    s = s ? s : densities_add_reals(writer, "values", values, 1, COUNT, e);
-    s = s ? s : densities_add_reals(writer, "errors", errors, 1, COUNT, e);
-    s = s ? s : densities_add_reals(writer, "tau_int", none, 1, COUNT, e);
-    s = s ? s : densities_add_reals(writer, "tau_int_error", none, 1, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int", none, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int_error", none, COUNT, e);
     s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
     return s ? s : npz_add_integer(writer, "configurations", (int64_t)d->count, e);
 }

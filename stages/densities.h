@@ -61,8 +61,4 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
 enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
                                   struct npz_writer *writer, struct error *e);
 
-/* Adds a copy, since what is added has to outlive run(): values times the factor. */
-enum status densities_add_reals(struct npz_writer *writer, const char *name, const double *values, double factor,
-                                size_t n, struct error *e);
-
 #endif

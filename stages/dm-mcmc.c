@@ -64,16 +64,12 @@ struct work {
 };
 
 static enum status read_density(const struct npz *npz, struct work *w, struct error *e) {
-    const struct npz_array *log_q, *number;
+    const struct npz_array *log_q;
     enum status status = npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e);
-    status = status ? status : npz_require(npz, "kappa", NPZ_FLOAT64, 0, &number, e);
+    status = status ? status : npz_real(npz, "kappa", &w->theory.kappa, e);
+    status = status ? status : npz_real(npz, "lambda", &w->theory.lambda, e);
     if (status != STATUS_OK)
         return status;
-    w->theory.kappa = *(const double *)number->data;
-    status = npz_require(npz, "lambda", NPZ_FLOAT64, 0, &number, e);
-    if (status != STATUS_OK)
-        return status;
-    w->theory.lambda = *(const double *)number->data;
     w->log_q = log_q->data;
     w->pool = log_q->count;
     if (w->pool > w->phi->shape[0] || w->pool < 2)
@@ -209,7 +205,7 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     enum { COUNT = WEIGHTS_STATISTICS + 1 };
     double values[COUNT], errors[COUNT], tau[COUNT], tau_error[COUNT];
     const char *names[COUNT];
-    const size_t n = w->pool, shape = COUNT;
+    const size_t n = w->pool;
     struct gamma_result acceptance;
     enum status s = find_acceptance(w, &acceptance, e);
     const size_t bins = n < BINS_MAX ? n : BINS_MAX;
@@ -225,27 +221,18 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     errors[0] = acceptance.error;
     tau[0] = acceptance.tau_int;
     tau_error[0] = acceptance.tau_int_error;
-    const struct {
-        const char *name;
-        const double *data;
-    } arrays[] = {{"values", values}, {"errors", errors}, {"tau_int", tau}, {"tau_int_error", tau_error}};
     for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
         char name[64];
         snprintf(name, sizeof name, "%s_error", names[v]);
-        values[v] = isnan(values[v]) ? NAN : values[v];
-        errors[v] = isnan(errors[v]) ? NAN : errors[v];
         s = npz_add_real(writer, names[v], values[v], e);
         s = s ? s : npz_add_real(writer, name, errors[v], e);
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
     }
     s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && s == STATUS_OK; i++) {
-        double *copy = malloc(sizeof values);
-        if (!copy)
-            return error_set(e, STATUS_FAILED, "out of memory");
-        memcpy(copy, arrays[i].data, sizeof values);
-        s = npz_add_owned(writer, arrays[i].name, NPZ_FLOAT64, 1, &shape, copy, e);
-    }
+    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int", tau, COUNT, e);
+    s = s ? s : npz_add_reals(writer, "tau_int_error", tau_error, COUNT, e);
     s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
     return s ? s : npz_add_integer(writer, "configurations", (int64_t)n, e);
 }

@@ -87,17 +87,6 @@ static enum status analyse(const struct fields *fields, const double *series, do
     return STATUS_OK;
 }
 
-static enum status add(struct npz_writer *w, const char *name, size_t n, const double *x, struct error *e) {
-    double *copy = malloc((n + 1) * sizeof *copy); /* what is added has to outlive run() */
-    if (copy == NULL) {
-        return error_set(e, STATUS_FAILED, "domains: out of memory");
-    }
-    for (size_t i = 0; i < n; i++) {
-        copy[i] = x[i];
-    }
-    return npz_add_owned(w, name, NPZ_FLOAT64, 1, &n, copy, e);
-}
-
 static enum status write_artifact(struct stage_context *c, const struct fields *fields, const double *series,
                                   const double *values, const double *errors, struct error *e) {
     const size_t n = fields->configurations;
@@ -105,15 +94,15 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     struct npz_writer *w;
     enum status s = stage_artifact(c, &w, e);
     s = s ? s : npz_add_texts(w, "names", names, COUNT, e);
-    s = s ? s : add(w, "values", COUNT, values, e);
-    s = s ? s : add(w, "errors", COUNT, errors, e);
-    s = s ? s : add(w, "tau_int", COUNT, (const double[COUNT]){tau, tau}, e);
-    s = s ? s : add(w, "tau_int_error", COUNT, (const double[COUNT]){tau_error, tau_error}, e);
+    s = s ? s : npz_add_reals(w, "values", values, COUNT, e);
+    s = s ? s : npz_add_reals(w, "errors", errors, COUNT, e);
+    s = s ? s : npz_add_reals(w, "tau_int", (const double[COUNT]){tau, tau}, COUNT, e);
+    s = s ? s : npz_add_reals(w, "tau_int_error", (const double[COUNT]){tau_error, tau_error}, COUNT, e);
     s = s ? s : npz_add_text(w, "error_method", "jackknife", e);
     s = s ? s : npz_add_integer(w, "configurations", (int64_t)n, e);
     s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
-    s = s ? s : add(w, "walls", n, series + WALLS * n, e);
-    s = s ? s : add(w, "walled", n, series + WALLED * n, e);
+    s = s ? s : npz_add_reals(w, "walls", series + WALLS * n, n, e);
+    s = s ? s : npz_add_reals(w, "walled", series + WALLED * n, n, e);
     return s;
 }
 

@@ -276,14 +276,6 @@ static enum status fill_moments(struct stage_context *context, const struct toy 
     return s;
 }
 
-static enum status read_coupling(const struct npz *npz, const char *name, double *value, struct error *e) {
-    const struct npz_array *a;
-    enum status s = npz_require(npz, name, NPZ_FLOAT64, 0, &a, e);
-    if (s == STATUS_OK)
-        *value = *(const double *)a->data;
-    return s;
-}
-
 static enum status compare(struct stage_context *c, const struct toy_theory *theory, const struct score_model *m,
                            struct error *e) {
     struct columns grid = {0}, errors = {0}, bins = {0}, moments = {0};
@@ -320,8 +312,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct toy_theory theory = {0, 0};
     const struct npz *draws = stage_input(c, "draws", 0), *model = stage_input(c, "model", 0);
-    enum status s = read_coupling(draws, "mu2", &theory.mu2, e);
-    s = s ? s : read_coupling(draws, "g", &theory.g, e);
+    enum status s = npz_real(draws, "mu2", &theory.mu2, e);
+    s = s ? s : npz_real(draws, "g", &theory.g, e);
     s = s ? s : score_model_read(model, &m, e);
     if (s != STATUS_OK)
         return s;

@@ -183,18 +183,9 @@ static void note_thermalisation(struct stage_context *c, const struct thermalisa
 }
 
 static enum status add_thermalisation(struct npz_writer *w, const struct thermalisation *t, struct error *e) {
-    const size_t count = THERMALISATION_TESTS;
-    double *sigmas = malloc(count * sizeof *sigmas);
-    if (sigmas == NULL) {
-        return error_set(e, STATUS_FAILED, "ensemble: out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
-        sigmas[i] = isnan(t->sigmas[i]) ? NAN : t->sigmas[i]; /* a NaN's sign depends on the compiler */
-    }
     enum status s = npz_add_integer(w, "thermalised", t->worst < 0 ? -1 : t->passed, e);
     s = s != STATUS_OK ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
-    give(w, "thermalisation.sigmas", NPZ_FLOAT64, 1, &count, sigmas, &s, e);
-    return s;
+    return s != STATUS_OK ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
 }
 
 /* Takes the arrays of `out`. */

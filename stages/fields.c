@@ -19,12 +19,10 @@ static enum status read_integer(const struct npz *npz, const char *name, int64_t
 }
 
 static enum status read_coupling(const struct npz *npz, const char *name, double *value, struct error *e) {
-    const struct npz_array *array;
-    const enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &array, e);
+    const enum status status = npz_real(npz, name, value, e);
     if (status != STATUS_OK) {
         return status;
     }
-    *value = *(const double *)array->data;
     if (!isfinite(*value)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected a number", npz_path(npz), name, *value);
     }

@@ -145,9 +145,14 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     const struct densities *d = &w->densities;
     struct npz_writer *writer;
     densities_note(c, d, products);
-    enum status s = stage_artifact(c, &writer, e);
+    double *effective = malloc(n * sizeof *effective);
+    enum status s = effective ? stage_artifact(c, &writer, e)
+                              : error_set(e, STATUS_FAILED, "out of memory for %zu effective actions", n);
+    for (size_t i = 0; effective && i < n; i++)
+        effective[i] = -d->result.log_q[i];
     s = s ? s : densities_add(d, products, writer, e);
-    s = s ? s : densities_add_reals(writer, "action_effective", d->result.log_q, -1, n, e);
+    s = s ? s : npz_add_reals(writer, "action_effective", effective, n, e);
+    free(effective);
     s = s ? s : densities_add_weights(c, d, w->origin, w->bins, writer, e);
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);

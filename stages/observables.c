@@ -206,41 +206,24 @@ static enum status analyse(const struct stage_context *c, const struct fields *f
     return STATUS_OK;
 }
 
-/* Adds a copy, because what is added has to outlive run(). */
-static enum status add(struct npz_writer *w, const char *name, size_t dimensions, const size_t *shape,
-                       const double *data, struct error *e) {
-    size_t size = sizeof *data;
-    for (size_t mu = 0; mu < dimensions; mu++) {
-        size *= shape[mu];
-    }
-    double *copy = malloc(size);
-    if (!copy) {
-        return error_set(e, STATUS_FAILED, "out of memory for array '%s'", name);
-    }
-    for (size_t i = 0; i < size / sizeof *data; i++) {
-        copy[i] = isnan(data[i]) ? NAN : data[i]; /* a NaN's sign depends on the compiler */
-    }
-    return npz_add_owned(w, name, NPZ_FLOAT64, dimensions, shape, copy, e);
-}
-
 static enum status write_artifact(struct stage_context *c, const struct fields *fields, const char *method,
                                   const struct measurement *m, struct error *e) {
     struct npz_writer *w;
     const size_t N = fields->configurations, d = fields->dimensions, k = OBSERVABLES;
     enum status s = stage_artifact(c, &w, e);
     s = s ? s : npz_add_texts(w, "names", observable_names, OBSERVABLES, e);
-    s = s ? s : add(w, "values", 1, &k, m->values, e);
-    s = s ? s : add(w, "errors", 1, &k, m->errors, e);
-    s = s ? s : add(w, "tau_int", 1, &k, m->tau_int, e);
-    s = s ? s : add(w, "tau_int_error", 1, &k, m->tau_int_error, e);
+    s = s ? s : npz_add_reals(w, "values", m->values, k, e);
+    s = s ? s : npz_add_reals(w, "errors", m->errors, k, e);
+    s = s ? s : npz_add_reals(w, "tau_int", m->tau_int, k, e);
+    s = s ? s : npz_add_reals(w, "tau_int_error", m->tau_int_error, k, e);
     s = s ? s : npz_add_text(w, "error_method", method, e);
     s = s ? s : npz_add_integer(w, "configurations", (int64_t)N, e);
     s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
-    s = s ? s : add(w, "M", 1, &N, m->series + PRIMARY_M * N, e);
-    s = s ? s : add(w, "abs_M", 1, &N, m->series + PRIMARY_ABS_M * N, e);
-    s = s ? s : add(w, "action", 1, &N, m->series + PRIMARY_ACTION * N, e);
-    s = s ? s : add(w, "propagator", d, fields->extents, m->propagator, e);
-    s = s ? s : add(w, "propagator_error", d, fields->extents, m->propagator_error, e);
+    s = s ? s : npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e);
+    s = s ? s : npz_add_reals(w, "abs_M", m->series + PRIMARY_ABS_M * N, N, e);
+    s = s ? s : npz_add_reals(w, "action", m->series + PRIMARY_ACTION * N, N, e);
+    s = s ? s : npz_add_real_array(w, "propagator", d, fields->extents, m->propagator, e);
+    s = s ? s : npz_add_real_array(w, "propagator_error", d, fields->extents, m->propagator_error, e);
     return s;
 }
 

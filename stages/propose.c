@@ -134,7 +134,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
         log_w[i] = -d->action[i] - d->result.log_q[i];
     s = s ? s : densities_add(d, products, writer, e);
     s = s ? s : densities_add_centred(d, writer, e);
-    s = s ? s : densities_add_reals(writer, "log_w", log_w, 1, n, e);
+    s = s ? s : npz_add_reals(writer, "log_w", log_w, n, e);
     free(log_w);
     s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
     s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);

@@ -207,12 +207,7 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
         if (training_epoch_seconds(training) > 0)
             stage_note(c, "epoch_seconds", "%.6g", training_epoch_seconds(training));
         stage_note(c, "loss", "%.4f in the last epoch", training_loss(training)[epochs - 1]);
-        double *loss = malloc(epochs * sizeof *loss);
-        if (loss) {
-            memcpy(loss, training_loss(training), epochs * sizeof *loss);
-            status = npz_add_owned(writer, "loss", NPZ_FLOAT64, 1, &epochs, loss, e);
-        } else
-            status = error_set(e, STATUS_FAILED, "out of memory for the loss curve");
+        status = npz_add_reals(writer, "loss", training_loss(training), epochs, e);
         if (status == STATUS_OK)
             status = add_kept(&settings, training_kept(training), m->weight_count, writer, e);
         training_finish(training);

@@ -8,14 +8,6 @@
 #include "base/sum.h"
 #include "lattice/fourier.h"
 
-static enum status scalar(const struct npz *npz, const char *name, double *value, struct error *e) {
-    const struct npz_array *a;
-    enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &a, e);
-    if (status == STATUS_OK)
-        *value = *(const double *)a->data;
-    return status;
-}
-
 /* Means over all sites; sums within a configuration first, then over configurations, so that the result is
  * accurate for sets of any size. */
 static enum status moments(const struct npz_array *phi, double *mean, double *variance, struct error *e) {
@@ -45,9 +37,9 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
     const struct npz_array *phi;
     enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e);
     if (status == STATUS_OK)
-        status = scalar(ensemble, "kappa", &m->kappa, e);
+        status = npz_real(ensemble, "kappa", &m->kappa, e);
     if (status == STATUS_OK)
-        status = scalar(ensemble, "lambda", &m->lambda, e);
+        status = npz_real(ensemble, "lambda", &m->lambda, e);
     if (status == STATUS_OK)
         status = npz_integer_or(ensemble, "thermalised", 1, &m->thermalised, e);
     if (status != STATUS_OK)

@@ -72,14 +72,6 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     return status;
 }
 
-static enum status read_real(const struct npz *npz, const char *name, double *value, struct error *e) {
-    const struct npz_array *a;
-    enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &a, e);
-    if (status == STATUS_OK)
-        *value = *(const double *)a->data;
-    return status;
-}
-
 /* Reads a word that must be one of `count`; *which tells the one. */
 static enum status read_word(const struct npz *npz, const char *name, const char *const *words, int count, int *which,
                              struct error *e) {
@@ -219,7 +211,7 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     } reals[] = {{"kappa", &m->kappa},         {"lambda", &m->lambda},       {"model.sigma", &m->sigma},
                  {"model.offset", &m->offset}, {"model.factor", &m->factor}, {"model.variance", &m->variance}};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
-        status = read_real(npz, reals[i].name, reals[i].value, e);
+        status = npz_real(npz, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
         status = check_reals(npz, m, e);
     if (status == STATUS_OK)

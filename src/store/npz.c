@@ -236,6 +236,15 @@ enum status npz_require(const struct npz *npz, const char *name, enum npz_type t
     return STATUS_OK;
 }
 
+enum status npz_real(const struct npz *npz, const char *name, double *value, struct error *e) {
+    const struct npz_array *array;
+    const enum status status = npz_require(npz, name, NPZ_FLOAT64, 0, &array, e);
+    if (status == STATUS_OK) {
+        memcpy(value, array->data, sizeof *value);
+    }
+    return status;
+}
+
 enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fallback, int64_t *value, struct error *e) {
     const struct npz_array *array = NULL;
     *value = fallback;

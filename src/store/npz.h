@@ -40,6 +40,8 @@ const struct npz_array *npz_find(const struct npz *npz, const char *name);
  * else STATUS_BAD_INPUT naming file, member, what was found and what was expected. */
 enum status npz_require(const struct npz *npz, const char *name, enum npz_type type, int dimensions,
                         const struct npz_array **array, struct error *e);
+/* The scalar NPZ_FLOAT64 member of that name, whatever its value. */
+enum status npz_real(const struct npz *npz, const char *name, double *value, struct error *e);
 /* The scalar NPZ_INT64 member of that name, or `fallback` where there is none. */
 enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fallback, int64_t *value, struct error *e);
 /* The text of a scalar NPZ_BYTES member; the caller frees. */
@@ -59,10 +61,13 @@ enum status npz_add_owned(struct npz_writer *writer, const char *name, enum npz_
 enum status npz_add_text(struct npz_writer *writer, const char *name, const char *text, struct error *e);
 enum status npz_add_texts(struct npz_writer *writer, const char *name, const char *const *texts, size_t count,
                           struct error *e);
-/* Shorthands: a scalar (copied) and a vector of doubles (not copied). */
+/* Doubles that are copied: a scalar, a vector, an array. A NaN is written without its sign, which depends on the
+ * compiler. */
 enum status npz_add_real(struct npz_writer *writer, const char *name, double value, struct error *e);
 enum status npz_add_reals(struct npz_writer *writer, const char *name, const double *values, size_t count,
                           struct error *e);
+enum status npz_add_real_array(struct npz_writer *writer, const char *name, size_t dimensions, const size_t *shape,
+                               const double *values, struct error *e);
 enum status npz_add_integer(struct npz_writer *writer, const char *name, int64_t value, struct error *e);
 /* Writes, fsyncs and renames into place, and frees the writer; on failure nothing is left behind. */
 enum status npz_commit(struct npz_writer *writer, struct error *e);

@@ -1,6 +1,7 @@
 /* Arrays in .npz files: writing (libzip, stored members, fixed times). The .npy header inside each member is made
  * in npy.c. */
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,12 +131,28 @@ enum status npz_add_texts(struct npz_writer *w, const char *name, const char *co
 }
 
 enum status npz_add_real(struct npz_writer *w, const char *name, double value, struct error *e) {
-    return add_copy(w, name, NPZ_FLOAT64, &value, sizeof value, e);
+    return npz_add_real_array(w, name, 0, NULL, &value, e);
 }
 
 enum status npz_add_reals(struct npz_writer *w, const char *name, const double *values, size_t count,
                           struct error *e) {
-    return npz_add(w, name, NPZ_FLOAT64, 1, &count, values, e);
+    return npz_add_real_array(w, name, 1, &count, values, e);
+}
+
+enum status npz_add_real_array(struct npz_writer *w, const char *name, size_t dimensions, const size_t *shape,
+                               const double *values, struct error *e) {
+    size_t count = 1;
+    for (size_t i = 0; i < dimensions; i++) {
+        count *= shape[i];
+    }
+    double *copy = malloc((count + 1) * sizeof *copy);
+    if (copy == NULL) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory for array '%s'", w->path, name);
+    }
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = isnan(values[i]) ? (double)NAN : values[i];
+    }
+    return npz_add_owned(w, name, NPZ_FLOAT64, dimensions, shape, copy, e);
 }
 
 enum status npz_add_integer(struct npz_writer *w, const char *name, int64_t value, struct error *e) {

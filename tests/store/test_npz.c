@@ -1,6 +1,7 @@
 /* Artifacts: what is written is read back, bytes are the same every time, and no damaged or foreign file is
  * accepted or brings the reader down. */
 #include <dirent.h>
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -106,6 +107,37 @@ static void same_bytes(void **state) {
     write_sample(path);
     assert_int_equal(file_sha256(path, hex, &e), STATUS_OK);
     assert_string_equal(hex, "be15cfe7ede4a411794dbd5495267ecd59a3b7a36e6dbe8f96f070e99240014e");
+}
+
+/* Doubles are copied when they are added, and equal NaNs are equal bytes. */
+static void reals(void **state) {
+    (void)state;
+    struct error e;
+    struct npz_writer *w;
+    struct npz *npz;
+    const struct npz_array *a;
+    double values[3] = {1, copysign((double)NAN, -1), copysign((double)NAN, 1)}, value;
+    assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
+    assert_int_equal(npz_add_reals(w, "vector", values, 3, &e), STATUS_OK);
+    assert_int_equal(npz_add_real_array(w, "array", 2, (const size_t[]){3, 1}, values, &e), STATUS_OK);
+    assert_int_equal(npz_add_real(w, "scalar", values[1], &e), STATUS_OK);
+    assert_int_equal(npz_add_real(w, "half", 0.5, &e), STATUS_OK);
+    values[0] = 2;
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    assert_int_equal(npz_read(path, &npz, &e), STATUS_OK);
+    const double expected[3] = {1, values[2], values[2]};
+    assert_int_equal(npz_require(npz, "vector", NPZ_FLOAT64, 1, &a, &e), STATUS_OK);
+    assert_memory_equal(a->data, expected, sizeof expected);
+    assert_int_equal(npz_require(npz, "array", NPZ_FLOAT64, 2, &a, &e), STATUS_OK);
+    assert_true(a->shape[0] == 3 && a->shape[1] == 1);
+    assert_memory_equal(a->data, expected, sizeof expected);
+    assert_int_equal(npz_require(npz, "scalar", NPZ_FLOAT64, 0, &a, &e), STATUS_OK);
+    assert_memory_equal(a->data, expected + 1, sizeof *expected);
+    assert_int_equal(npz_real(npz, "half", &value, &e), STATUS_OK);
+    assert_true(value == 0.5);
+    assert_int_equal(npz_real(npz, "vector", &value, &e), STATUS_BAD_INPUT);
+    assert_int_equal(npz_real(npz, "none", &value, &e), STATUS_BAD_INPUT);
+    npz_free(npz);
 }
 
 static void require(void **state) {
@@ -446,8 +478,8 @@ static void random_headers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(round_trip), TEST(same_bytes), TEST(require), TEST(reference), TEST(writer_errors), TEST(full_disk),
-        TEST(mutated),    TEST(foreign),    TEST(headers), TEST(members),   TEST(random_headers),
+        TEST(round_trip), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
+        TEST(full_disk),  TEST(mutated),    TEST(foreign), TEST(headers), TEST(members),       TEST(random_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
