@@ -118,8 +118,8 @@ CUDNN_LIBRARY := $(word 5,$(CUDA_FOUND))
 NVCC_FLAGS    := -std=c++17 -O3 -fmad=false $(CUDA_ARCH) -Xcompiler=-Wall,-Wextra,-Werror -Werror all-warnings
 CUDA_INCLUDES := $(addprefix -isystem ,$(sort $(word 3,$(CUDA_FOUND)) $(word 4,$(CUDA_FOUND))))
 CUDA_SOURCES  := $(wildcard cuda/*.cu) $(filter-out cuda/absent.c,$(wildcard cuda/*.c))
-CUDA_LIBS     := -L$(dir $(NVCC))../lib64 -L$(dir $(NVCC))../lib $(CUDNN_LIBRARY) -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) \
-                 -lcudart_static -ldl -lrt -lpthread -lstdc++
+CUDA_LIBS     := $(addprefix -L$(dir $(NVCC))../,lib64 lib targets/x86_64-linux/lib) $(CUDNN_LIBRARY) \
+                 -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) -lcudart_static -ldl -lrt -lpthread -lstdc++
 else
 CUDA_SOURCES  := cuda/absent.c
 endif
@@ -175,7 +175,7 @@ $(BUILD)/stages/main-%.o: stages/main.c $(BUILD)/flags | $(BUILD)/libraries-foun
 
 $(BUILD)/cuda/%.o: cuda/%.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
-	$(call COMPILE,$(CUDA_INCLUDES) $(if $(CUDA_MISSING),-DDMSQ_CUDA_MISSING='"$(CUDA_MISSING)"') $<)
+	$(call COMPILE,$(CUDA_INCLUDES) $(if $(CUDA_MISSING),-DDMSQ_CUDA_MISSING=$(call quote,"$(CUDA_MISSING)")) $<)
 
 $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)

@@ -20,7 +20,12 @@ enum status device_allocate(struct device *d, size_t bytes, const char *what, vo
                          (double)bytes / 1048576, what, (double)free / 1048576, (double)total / 1048576,
                          cudaGetErrorString(code));
     }
-    CUDA_TRY(cudaMemsetAsync(*memory, 0, bytes ? bytes : 1, d->stream));
+    const cudaError_t queued = cudaMemsetAsync(*memory, 0, bytes ? bytes : 1, d->stream);
+    if (queued != cudaSuccess) {
+        cudaFree(*memory);
+        *memory = NULL;
+        return error_set(e, STATUS_FAILED, "CUDA: cudaMemsetAsync of %s: %s", what, cudaGetErrorString(queued));
+    }
     return STATUS_OK;
 }
 

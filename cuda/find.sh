@@ -3,7 +3,7 @@
 #   found NVCC INCLUDE CUDNN_INCLUDE CUDNN_LIBRARY     (paths)
 # or
 #   missing TEXT
-# nvcc: CUDA_HOME, the path, /usr/local/cuda. cuDNN 9: CUDNN_HOME, the toolkit, the system, Python's nvidia packages.
+# nvcc: CUDA_HOME, the path, /usr/local/cuda; release 12 or later. cuDNN 9: CUDNN_HOME, the toolkit, the system, Python's nvidia packages.
 say() { echo "$@"; exit 0; }
 
 nvcc=
@@ -12,6 +12,8 @@ for n in ${CUDA_HOME:+"$CUDA_HOME/bin/nvcc"} "$(command -v nvcc)" /usr/local/cud
 done
 [ "$nvcc" ] || say missing "no nvcc was found on the path or in CUDA_HOME"
 nvcc=$(readlink -f "$nvcc") # its libraries are beside it
+release=$("$nvcc" --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p')
+[ "${release:-0}" -ge 12 ] || say missing "nvcc was found ($nvcc), but of release ${release:-unknown}; 12 or later is needed"
 root=$(dirname "$(dirname "$nvcc")")
 include=
 for i in "$root/include" "$root/targets/x86_64-linux/include" /usr/include; do
@@ -39,4 +41,4 @@ for folder in ${CUDNN_HOME:+"$CUDNN_HOME"} "$root" /usr/local/cuda /usr; do
 done
 folder=$(python_folder)
 [ "$folder" ] && try "$folder" && say found "$nvcc" "$include" "$header" "$library"
-say missing "nvcc was found ($nvcc), but no cuDNN 9 with headers, in CUDNN_HOME, the toolkit, the system or Python's nvidia packages"
+say missing "nvcc was found ($nvcc), but no cuDNN 9 with headers, in CUDNN_HOME, the toolkit, the system or the nvidia packages of Python"

@@ -55,11 +55,9 @@ void layout_make(const struct unet_shape *shape, struct layout *l) {
     l->weights = at;
 }
 
-static const struct unet_tensor *find(const struct layout *l, const struct unet_tensor *list, const char *layer,
-                                      const char *kind) {
+static const struct unet_tensor *find(const struct unet_tensor *list, const char *layer, const char *kind) {
     const size_t length = strlen(layer);
     const struct unet_tensor *t = list;
-    (void)l;
     while (strncmp(t->name, layer, length) != 0 || t->name[length] != '.' || strcmp(t->name + length + 1, kind) != 0)
         t++; /* names are literals of this file */
     return t;
@@ -83,19 +81,19 @@ void layout_places(const struct layout *l, uint32_t *place) {
     unet_tensors(&l->shape, list, NULL);
     for (int i = 0; i < LAYOUT_LEVELS; i++) {
         const size_t row = l->level[i].row;
-        copy(find(l, list, norm_name[i], "weight"), l->gamma + row, place);
-        copy(find(l, list, norm_name[i], "bias"), l->beta + row, place);
-        copy(find(l, list, dense_name[i], "weight"), l->dense + row * l->embedding, place);
-        copy(find(l, list, dense_name[i], "bias"), l->dense_bias + row, place);
+        copy(find(list, norm_name[i], "weight"), l->gamma + row, place);
+        copy(find(list, norm_name[i], "bias"), l->beta + row, place);
+        copy(find(list, dense_name[i], "weight"), l->dense + row * l->embedding, place);
+        copy(find(list, dense_name[i], "bias"), l->dense_bias + row, place);
     }
-    copy(find(l, list, "embed", "weight"), l->embed, place);
-    copy(find(l, list, "embed", "bias"), l->embed_bias, place);
-    copy(find(l, list, "tconv1", "bias"), l->last_bias, place);
+    copy(find(list, "embed", "weight"), l->embed, place);
+    copy(find(list, "embed", "bias"), l->embed_bias, place);
+    copy(find(list, "tconv1", "bias"), l->last_bias, place);
     const size_t w = (size_t)l->shape.width;
-    swap_taps(find(l, list, "conv1", "weight"), 1, w, l->first, place);
-    swap_taps(find(l, list, "tconv1", "weight"), 1, 2 * w, l->last, place);
+    swap_taps(find(list, "conv1", "weight"), 1, w, l->first, place);
+    swap_taps(find(list, "tconv1", "weight"), 1, 2 * w, l->last, place);
     for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
-        swap_taps(find(l, list, convolution_name[k], "weight"), (size_t)l->convolution[k].narrow_channels,
+        swap_taps(find(list, convolution_name[k], "weight"), (size_t)l->convolution[k].narrow_channels,
                   (size_t)l->convolution[k].wide_channels, l->convolutions[k], place);
 }
 

@@ -100,9 +100,9 @@ static enum status make_filter(struct network *w, const struct score_model *m, s
 
 static enum status make_convolutions(struct network *w, struct error *e) {
     size_t workspace = 1;
-    char *text = w->device->description;
-    const size_t room = sizeof w->device->description;
-    snprintf(text + strlen(text), room - strlen(text), "; %s, batch %d, engines", use_name[w->use], w->batch);
+    char text[256], *all = w->device->description;
+    const size_t room = sizeof text;
+    snprintf(text, room, "; %s, batch %d, engines", use_name[w->use], w->batch);
     for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
         for (int kind = 0; kind < CUDA_KINDS; kind++) {
             /* forward: conv forward; tconv gradient. adjoint: tconv forward; conv gradient. */
@@ -119,6 +119,8 @@ static enum status make_convolutions(struct network *w, struct error *e) {
             snprintf(text + strlen(text), room - strlen(text), " %d%c%d", k, cuda_convolution_name[kind][0],
                      cuda_convolution_engine(w->convolution[k][kind]));
         }
+    if (!strstr(all, text)) /* a network of this kind was not described before */
+        snprintf(all + strlen(all), sizeof w->device->description - strlen(all), "%s", text);
     return device_allocate(w->device, workspace, "workspace of the convolutions", &w->workspace, e);
 }
 

@@ -12,13 +12,14 @@ stats data using 1 nooutput
 left = STATS_min
 right = STATS_max
 wide = left > 0 && right / left > 10 # of epochs, say
+margin = right > left ? 0.06 * (right - left) : right != 0 ? 0.1 * abs(right) : 1 # of one point
 floor_at = 1e-4
 name(i) = i <= blocks ? label[i] : ""
 low(y, dy) = y - dy > floor_at ? y - dy : floor_at
 high(y, dy) = y + dy < 1 ? y + dy : 1
 
 if (wide) { set logscale x }
-set xrange [(wide ? left / 1.4 : left - 0.06 * (right - left)):(wide ? right * 1.4 : right + 0.06 * (right - left))] noextend
+set xrange [(wide ? left / 1.4 : left - margin):(wide ? right * 1.4 : right + margin)] noextend
 set logscale y
 set format y "10^{%T}"
 set yrange [floor_at / 1.6:1.5] noextend

@@ -54,8 +54,7 @@ static const struct stage_input inputs[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-/* Configurations that are converted and computed at a time; after each such block there is a checkpoint. */
-enum { BLOCK = 256, BINS_MAX = 1024, PARTS = 32 };
+enum { BINS_MAX = 1024, PARTS = 32 };
 
 struct work {
     struct fields fields; /* N or more */
@@ -95,16 +94,16 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
 
 /* --- computing ----------------------------------------------------------------------------------- */
 
-/* All actions, then block by block the densities that are not there yet. */
+/* All actions, then the densities that are not there yet, part by part, with a checkpoint after each. */
 static enum status compute(struct stage_context *c, const struct score_model *m, struct work *w, const char *checkpoint,
                            struct progress *progress, struct error *e) {
-    const size_t V = m->volume, room = w->count < BLOCK ? w->count : BLOCK;
+    const size_t V = m->volume, part_size = flow_part(m), room = w->count < part_size ? w->count : part_size;
     struct geometry *g = NULL;
     double *phi = malloc(room * V * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
                              : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
-    for (size_t at = 0; at < w->count && status == STATUS_OK; at += BLOCK) {
-        const size_t n = w->count - at < BLOCK ? w->count - at : BLOCK;
+    for (size_t at = 0; at < w->count && status == STATUS_OK; at += room) {
+        const size_t n = w->count - at < room ? w->count - at : room;
         struct flow_result *all = &w->densities.result;
         for (size_t i = 0; i < n * V; i++)
             phi[i] = element(w->fields.phi, at * V + i);

@@ -44,18 +44,17 @@ static const struct stage_input inputs[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-/* Configurations computed at a time; after each such block there is a checkpoint. */
-enum { BLOCK = 256, BINS_MAX = 1024 };
+enum { BINS_MAX = 1024 };
 
-/* Block by block what is not there yet. */
+/* What is not there yet, part by part, with a checkpoint after each. */
 static enum status follow(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
                           struct densities *d, const char *checkpoint, struct progress *progress, struct error *e) {
-    const size_t V = m->volume, room = d->count < BLOCK ? d->count : BLOCK;
+    const size_t V = m->volume, part_size = flow_part(m), room = d->count < part_size ? d->count : part_size;
     double *phi = malloc(room * V * sizeof *phi);
-    enum status status = phi ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
-    for (size_t at = 0; at < d->count && status == STATUS_OK; at += BLOCK) {
-        const size_t n = d->count - at < BLOCK ? d->count - at : BLOCK, before = d->result.finished;
-        unsigned char known[BLOCK];
+    unsigned char *known = malloc(room);
+    enum status status = phi && known ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
+    for (size_t at = 0; at < d->count && status == STATUS_OK; at += room) {
+        const size_t n = d->count - at < room ? d->count - at : room, before = d->result.finished;
         struct flow_result *all = &d->result;
         memcpy(known, all->done + at, n);
         struct flow_result part = {all->log_q + at, all->log_q_error + at, all->evaluations + at, all->done + at, before};
@@ -72,6 +71,7 @@ static enum status follow(struct stage_context *c, const struct score_model *m, 
         }
     }
     free(phi);
+    free(known);
     return status;
 }
 

@@ -209,12 +209,14 @@ enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, 
 }
 
 void stage_note(struct stage_context *c, const char *name, const char *format, ...) {
-    char text[512];
+    char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    if (vasprintf(&text, format, arguments) >= 0) {
+        record_note(c->state->record, name, text);
+        free(text);
+    }
     va_end(arguments);
-    record_note(c->state->record, name, text);
 }
 
 /* --- the run ------------------------------------------------------------------------------------- */

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 struct progress {
     char what[80], unit[40];
@@ -17,12 +18,6 @@ struct progress {
     size_t width;       /* of the last line, to blank what a shorter one leaves */
     pthread_mutex_t lock;
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct progress *progress_new(const char *what, const char *unit, uint64_t total, int quiet) {
     /* No progress is no reason to fail: NULL is a progress that prints nothing. */
@@ -34,7 +29,7 @@ struct progress *progress_new(const char *what, const char *unit, uint64_t total
     snprintf(p->unit, sizeof p->unit, "%s", unit);
     p->total = total;
     p->terminal = isatty(STDERR_FILENO);
-    p->start = p->last = now();
+    p->start = p->last = clock_seconds();
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -71,7 +66,7 @@ void progress_update(struct progress *p, uint64_t done, const char *note) {
     }
     pthread_mutex_lock(&p->lock);
     p->done = done > p->done ? done : p->done;
-    double time = now();
+    double time = clock_seconds();
     if (time - p->last >= (p->terminal ? 0.5 : 10.0)) {
         p->last = time;
         double per_second = rate(p, time);
@@ -92,7 +87,7 @@ void progress_resume(struct progress *p, uint64_t done) {
     if (p != NULL) {
         pthread_mutex_lock(&p->lock);
         p->resumed = p->done = done;
-        p->start = now();
+        p->start = clock_seconds();
         pthread_mutex_unlock(&p->lock);
     }
 }
@@ -101,7 +96,7 @@ void progress_end(struct progress *p) {
     if (p == NULL) {
         return;
     }
-    double time = now();
+    double time = clock_seconds();
     char duration[32], text[320];
     write_duration(time - p->start, duration);
     snprintf(text, sizeof text, "%s: %llu/%llu %s in %s, %.3g/s", p->what, (unsigned long long)p->done,

@@ -323,3 +323,10 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
                     .latent = latent, .result = result, .interrupted = interrupted, .progress = progress};
     return flow(&j, threads, e);
 }
+
+size_t flow_part(const struct score_model *model) {
+    enum { PART = 256, ROUNDS = 4 }; /* a device's set-up, and places that stay empty at the end, are paid once a part */
+    const struct backend *device = score_model_device(model);
+    const size_t places = device ? ROUNDS * device->capacity(model) : 0;
+    return places > PART ? places : PART;
+}

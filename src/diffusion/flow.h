@@ -86,4 +86,7 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
                         size_t count, int threads, double *phi, double *latent, struct flow_result *result,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
+/* Configurations to hand over at a time where what is done is saved in between: enough to fill a device. */
+size_t flow_part(const struct score_model *model);
+
 #endif

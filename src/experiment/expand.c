@@ -10,8 +10,9 @@
 
 /* --- axes ---------------------------------------------------------------------------------------- */
 
-static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis,
-                            struct error *e) {
+/* Compares a sweep with the axis of the family for the same parameter, if there is one (*met). */
+static enum status meet_axis(const struct family *family, const struct sweep *axis, bool *met, struct error *e) {
+    *met = false;
     for (size_t i = 0; i < family->axis_count; i++) {
         const struct sweep *other = &family->axes[i];
         if (strcmp(other->parameter, axis->parameter)) {
@@ -27,7 +28,18 @@ static enum status add_axis(struct pool *pool, struct family *family, const stru
                              "different values; expected the same list",
                              family->section->where, family->name, axis->parameter, other->where, axis->where);
         }
+        *met = true;
         return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis,
+                            struct error *e) {
+    bool met;
+    const enum status status = meet_axis(family, axis, &met, e);
+    if (status != STATUS_OK || met) {
+        return status;
     }
     family->axes = pool_extend(pool, family->axes, family->axis_count, sizeof *axis);
     if (!family->axes) {
@@ -50,6 +62,16 @@ static enum status find_axes(struct pool *pool, struct family *family, struct er
     }
     for (size_t i = 0; i < family->sweep_count && status == STATUS_OK; i++) {
         status = add_axis(pool, family, &family->sweeps[i], e);
+    }
+    /* An input of many nodes brings no axis along, but collects by those that it shares. */
+    for (size_t i = 0; i < family->stage->input_count && status == STATUS_OK; i++) {
+        for (size_t j = 0; family->stage->inputs[i].many && j < family->inputs[i].count; j++) {
+            const struct family *source = family->inputs[i].families[j];
+            bool met;
+            for (size_t k = 0; k < source->axis_count && status == STATUS_OK; k++) {
+                status = meet_axis(family, &source->axes[k], &met, e);
+            }
+        }
     }
     return status;
 }

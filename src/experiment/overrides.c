@@ -151,8 +151,7 @@ static enum status unknown_target(struct pool *pool, const struct override *o,
 }
 
 /* Sets the value in a scratch table, which checks name, type and range. */
-static enum status try_value(struct pool *pool, const struct override *o, const struct stage *stage,
-                             struct error *e) {
+static enum status try_value(const struct override *o, const struct stage *stage, struct error *e) {
     const char *swept = o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
     if (swept) {
         return STATUS_OK; /* experiment_expand() checks it where it applies */
@@ -160,7 +159,6 @@ static enum status try_value(struct pool *pool, const struct override *o, const 
     struct parameters *p = parameters_new(stage->parameters, stage->parameter_count);
     enum status status = p ? parameters_set(p, o->name, o->value, o->where, e) : pool_exhausted(e);
     parameters_free(p);
-    (void)pool;
     return status;
 }
 
@@ -171,7 +169,7 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
     for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
         const struct override *o = &overrides->list[i];
         if (o->level == OVERRIDE_PROFILE_STAGE || o->level == OVERRIDE_SET_STAGE) {
-            status = o->name ? try_value(pool, o, find_stage(stages, o->target), e) : STATUS_OK;
+            status = o->name ? try_value(o, find_stage(stages, o->target), e) : STATUS_OK;
             continue;
         }
         bool found = false;
@@ -179,7 +177,7 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
             const struct family *family = find_family(&experiments[j], o->target);
             if (family && override_applies(o, &experiments[j], family)) {
                 found = true;
-                status = o->name ? try_value(pool, o, family->stage, e) : STATUS_OK;
+                status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
         if (!found && status == STATUS_OK) {

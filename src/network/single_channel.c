@@ -70,7 +70,7 @@ void single_channel_gather(const struct single_channel *s, const struct view *ma
         for (size_t j = 0, sites; j < s->width; j += sites) {
             sites = j + 4 <= s->width ? 4 : 1;
             float sum[4][LANES];
-            gather_sites(s->many, view_row(many, 0, i) + j * many->site, sites == 4 ? many->site : 0, w, sum);
+            gather_sites(s->many, many->at + i * many->row + j * many->site, sites == 4 ? many->site : 0, w, sum);
             for (size_t n = 0; n < sites; n++)
                 for (size_t k = 0; k < TAPS; k++)
                     one[(i + k / 3) * row + j + n + k % 3] += sum[n][k];

@@ -107,17 +107,17 @@ void unet_cpu_workspace_free(struct unet_cpu_workspace *ws) {
 
 static struct view inner(const struct halo *h, float *field, size_t b) {
     const size_t row = halo_width(h) * h->channels;
-    return (struct view){field + b * padded(h) + row + h->channels, padded(h), row, h->channels};
+    return (struct view){field + b * padded(h) + row + h->channels, row, h->channels};
 }
 
 static struct view flat(const struct normalise *l, float *field, size_t b) {
-    return (struct view){field + b * inside(l), inside(l), l->width * l->channels, l->channels};
+    return (struct view){field + b * inside(l), l->width * l->channels, l->channels};
 }
 
 /* The first (part 0: u) or second (part 1: h) half of the channels of a joined field. */
 static struct view half(const struct normalise *l, float *field, size_t b, size_t part) {
     const size_t site = 2 * l->channels;
-    return (struct view){field + b * 2 * inside(l) + part * l->channels, 2 * inside(l), l->width * site, site};
+    return (struct view){field + b * 2 * inside(l) + part * l->channels, l->width * site, site};
 }
 
 static struct view whole(const struct normalise *l, float *field, size_t b) {

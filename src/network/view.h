@@ -1,4 +1,4 @@
-/* A batch of fields with channels last, as it lies in memory: possibly inside a halo, possibly some
+/* A field with channels last, as it lies in memory: possibly inside a halo, possibly some
  * channels of a wider array (a concatenation). Strides are in floats. */
 #ifndef DMSQ_NETWORK_VIEW_H
 #define DMSQ_NETWORK_VIEW_H
@@ -6,14 +6,9 @@
 #include <stddef.h>
 
 struct view {
-    float *at;    /* channel 0 of site (0, 0) of configuration 0; NULL: absent */
-    size_t image; /* from one configuration to the next */
-    size_t row;   /* from one row of the lattice to the next */
-    size_t site;  /* from one site to the next */
+    float *at;   /* channel 0 of site (0, 0); NULL: absent */
+    size_t row;  /* from one row of the lattice to the next */
+    size_t site; /* from one site to the next */
 };
-
-static inline float *view_row(const struct view *v, size_t image, size_t row) {
-    return v->at + image * v->image + row * v->row;
-}
 
 #endif

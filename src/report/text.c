@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "25" of 0.02512 and the decimals at which its last digit stands (3; -1 for 250: tens). printf rounds, so
- * that 0.0996 is 0.10 and not 0.100. */
-static void error_digits(double error, int *digits, int *decimals) {
+/* The decimals at which the second digit of an error stands: 3 for 0.02512, -1 for 250 (tens). printf rounds, so that
+ * 0.0996 is 0.10 and not 0.100. */
+static int error_decimals(double error) {
     char text[REPORT_NUMBER];
     snprintf(text, sizeof text, "%.1e", error); /* d.de+xx */
-    *digits = (text[0] - '0') * 10 + (text[2] - '0');
-    *decimals = 1 - (int)strtol(text + 4, NULL, 10);
+    return 1 - (int)strtol(text + 4, NULL, 10);
 }
 
 /* Both numbers in the same fixed notation, the last digit of either at `decimals`. */
@@ -40,14 +39,13 @@ void report_value(double value, double error, int max_decimals, char text[REPORT
         snprintf(text, REPORT_NUMBER, error > 1 ? "%.6g(inf)" : "%.6g(0)", value);
         return;
     }
-    int digits, decimals;
-    error_digits(error, &digits, &decimals);
+    int decimals = error_decimals(error);
     double largest = fabs(value) > error ? fabs(value) : error;
     if (largest < 1e-5 || largest >= 1e7) { /* a common power of ten, that of the larger one */
         int exponent = (int)floor(log10(largest));
         double scaled = value / pow(10.0, exponent), scaled_error = error / pow(10.0, exponent);
         if (isfinite(scaled) && isfinite(scaled_error)) {
-            error_digits(scaled_error, &digits, &decimals);
+            decimals = error_decimals(scaled_error);
             decimals = decimals > 15 ? 15 : decimals < 0 ? 0 : decimals;
             int length = fixed(scaled, scaled_error, decimals, text, REPORT_NUMBER);
             if (length > 0 && length < REPORT_NUMBER - 8) {

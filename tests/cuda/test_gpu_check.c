@@ -2,6 +2,7 @@
  * CPU's, whole networks, equal bits; and the table's own verdicts. */
 #include "tests/cuda/device.h"
 #include "tests/gpu/compare.h"
+#include "tests/gpu/gpu.h"
 
 static void none_failed(const char *what) {
     static int before;
@@ -54,6 +55,8 @@ static void verdicts(void **state) {
     gpu_row("to fail", 1.5, 1);
     gpu_row("to fail", NAN, 1);
     assert_int_equal(gpu_failures(), before + 2);
+    assert_true(gpu_difference(1, 1.5) == 0.5);
+    assert_true(gpu_difference(NAN, 1) == INFINITY && gpu_difference(1, NAN) == INFINITY && gpu_difference(INFINITY, 1) == INFINITY);
 }
 
 static void fail_at_once(void) {

@@ -39,7 +39,8 @@ static const struct stage_input fit_inputs[] = {{.name = "training", .stages = "
 static const struct stage_input draw_inputs[] = {{.name = "model", .stages = "fit", .required = true},
                                                  {.name = "start", .stages = "simulate|draw"}};
 static const struct stage_input picture_inputs[] = {
-    {.name = "data", .stages = "simulate|draw", .required = true, .many = true}};
+    {.name = "data", .stages = "simulate|draw", .required = true, .many = true},
+    {.name = "reference", .stages = "simulate"}};
 static const char *const numbers[] = {"artifact.npz", NULL};
 static const char *const pictures[] = {"figure.tsv", "figure.svg", "figure.pdf", NULL};
 static const char *const reports[] = {"table.md", "table.tsv", NULL};
@@ -62,10 +63,10 @@ static const struct stage stage_draw = {.name = "draw", .version = 1, .parameter
                                         .parameter_count = 1, .inputs = draw_inputs, .input_count = 2,
                                         .outputs = numbers};
 static const struct stage stage_picture = {.name = "picture", .version = 1, .parameters = picture_parameters,
-                                           .parameter_count = 1, .inputs = picture_inputs, .input_count = 1,
+                                           .parameter_count = 1, .inputs = picture_inputs, .input_count = 2,
                                            .outputs = pictures};
 static const struct stage stage_report = {.name = "report", .version = 1, .parameters = picture_parameters,
-                                          .parameter_count = 1, .inputs = picture_inputs, .input_count = 1,
+                                          .parameter_count = 1, .inputs = picture_inputs, .input_count = 2,
                                           .outputs = reports};
 static const struct stage *const stages[] = {&stage_simulate, &stage_fit,    &stage_draw,
                                              &stage_picture,  &stage_report, NULL};

@@ -116,6 +116,11 @@ static void sweeps(void **state) {
            "paper", "",
            "%experiments/a.ini:12: [g] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:11, that "
            "list different values; expected the same list");
+    expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.3\n"
+           "[f]\nstage = picture\ndata = u\nreference = t\n",
+           "paper", "",
+           "%experiments/a.ini:9: [f] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:8, that "
+           "list different values; expected the same list");
 }
 
 static const char good[] = "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n";

@@ -70,6 +70,10 @@ enum status npz_add_real(struct npz_writer *w, const char *name, double value, s
     UNUSED(w), UNUSED(name), UNUSED(value);
     return ABSENT(e);
 }
+enum status npz_real(const struct npz *npz, const char *name, double *value, struct error *e) {
+    UNUSED(npz), UNUSED(name), UNUSED(value);
+    return ABSENT(e);
+}
 enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fallback, int64_t *value, struct error *e) {
     UNUSED(npz), UNUSED(name), UNUSED(fallback), UNUSED(value);
     return ABSENT(e);

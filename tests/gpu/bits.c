@@ -97,6 +97,11 @@ void compare_trainings(struct unet_shape shape, const char *name) {
     train(shape, 2, false, two);
     snprintf(text, sizeof text, "%s: bits of the weights that differ between two trainings", name);
     gpu_row(text, memcmp(one, two, count * sizeof *one) != 0, 0);
+    double largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, gpu_difference((double)one[i], 0));
+    snprintf(text, sizeof text, "%s: largest weight after two epochs", name);
+    gpu_row(text, largest, 100);
     train(shape, 2, true, two);
     snprintf(text, sizeof text, "%s: bits of the weights that differ after resuming each epoch", name);
     gpu_row(text, memcmp(one, two, count * sizeof *one) != 0, 0);
@@ -122,7 +127,7 @@ void compare_divergences(struct unet_shape shape, const char *name) {
     }
     char text[160];
     snprintf(text, sizeof text, "%s: log q by 64 probes less exact, in errors of the probes", name);
-    gpu_row(text, fmax(fabs(log_q[0][0] - log_q[1][0]) / spread[0][0], fabs(log_q[0][1] - log_q[1][1]) / spread[0][1]), 5);
+    gpu_row(text, fmax(gpu_difference(log_q[0][0], log_q[1][0]) / spread[0][0], gpu_difference(log_q[0][1], log_q[1][1]) / spread[0][1]), 5);
     m.backend->close(m.backend);
     free(phi);
     gpu_model_free(&m);

@@ -46,9 +46,9 @@ void gpu_failed(const char *call, const char *message);
 
 /* --- operators, one by one, each with the CPU's (src/network, src/lattice, src/diffusion) ------------ */
 
-/* Of an open backend. An error is one of a call, not of a comparison. */
 /* With their definition, in double; each is run `repeats` times. A call that fails is a row. */
 void compare_convolutions(struct backend *b, int width, int repeats);
+/* An error is one of a call, not of a comparison. */
 enum status compare_layers(struct backend *b, struct error *e);  /* norm, halo, embedding, single channel */
 enum status compare_process(struct backend *b, struct error *e); /* filter, noise, sampler, training, traces */
 enum status compare_flow(struct backend *b, struct error *e);    /* the vectors of the integrator */

@@ -32,7 +32,7 @@ struct wide_field {
     struct field<const float> reading() const { return {device + first, image(), (int)wide, map}; }
     struct view here(size_t n) {
         const size_t row = (size_t)sites_columns(map) * wide, inside = map.halo ? row + wide : 0;
-        return {host.data() + n * image() + inside + first, image(), row, wide};
+        return {host.data() + n * image() + inside + first, row, wide};
     }
     float *start(size_t n) { return host.data() + n * image(); }
     void fill() {

@@ -364,8 +364,10 @@ static enum status compare_adam(struct device *d, struct error *e) {
     TRY(process_round(COUNT, g_d, rounded_d, d->stream, e));
     TRY(s.get(&found_rounded, rounded_d, COUNT, e));
     double worst = 0;
-    for (size_t i = 0; i < COUNT; i++)
-        worst = fmax(worst, fabs((double)bfloat_value(found_rounded[i]) / (double)gradient[i] - 1));
+    for (size_t i = 0; i < COUNT; i++) {
+        const double ratio = (double)bfloat_value(found_rounded[i]) / (double)gradient[i];
+        worst = std::isfinite(ratio) ? fmax(worst, fabs(ratio - 1)) : INFINITY;
+    }
     report(d, "weights rounded to bfloat16: largest relative error", worst, 0x1p-8);
     return STATUS_OK;
 }

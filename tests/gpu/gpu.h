@@ -30,6 +30,12 @@ static inline void *gpu_alloc(size_t count, size_t size) {
     return p;
 }
 
+/* |found - expected|; infinite where that is no number, which fmax would pass over. */
+static inline double gpu_difference(double found, double expected) {
+    const double difference = fabs(found - expected);
+    return isfinite(difference) ? difference : INFINITY;
+}
+
 /* Ends the comparison that runs (compare.h) where a call fails. */
 #define GPU_DO(call) \
     do { \

@@ -8,9 +8,7 @@
 static double deviation(size_t n, const float *a, const double *b) {
     double difference = 0, scale = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(a[i]))
-            return INFINITY;
-        difference = fmax(difference, fabs((double)a[i] - b[i]));
+        difference = fmax(difference, gpu_difference((double)a[i], b[i]));
         scale = fmax(scale, fabs(b[i]));
     }
     return difference / scale;
@@ -200,7 +198,7 @@ void compare_gradients(struct unet_shape shape, const char *name) {
         GPU_DO(b->training_read(training, NULL, gradient, NULL, NULL, &e));
         char text[160];
         snprintf(text, sizeof text, "%s: loss, %s", name, b->name);
-        gpu_row(text, fmax(fabs(loss[0] / expected_loss[0] - 1), fabs(loss[1] / expected_loss[1] - 1)),
+        gpu_row(text, fmax(gpu_difference(loss[0] / expected_loss[0], 1), gpu_difference(loss[1] / expected_loss[1], 1)),
             precisions[p].tolerance);
         struct unet_tensor list[UNET_TENSORS];
         unet_tensors(&shape, list, NULL);
@@ -214,7 +212,7 @@ void compare_gradients(struct unet_shape shape, const char *name) {
             double own = 0, difference = 0;
             for (size_t k = list[i].offset; k < list[i].offset + list[i].count; k++) {
                 own = fmax(own, fabs(expected[k]));
-                difference = fmax(difference, fabs((double)gradient[k] - expected[k]));
+                difference = fmax(difference, gpu_difference((double)gradient[k], expected[k]));
             }
             const double relative = difference / (own > 1e-6 * all ? own : all);
             if (!(relative <= worst)) {

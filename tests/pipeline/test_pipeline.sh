@@ -148,6 +148,12 @@ refused() { # refused MESSAGE ARGUMENTS...
     dmsq "$@" table1
     [ $? -eq 2 ] && grep -q "$message" "$log"
 }
+mkdir -p "$folder/toolkit/bin" && printf '#!/bin/sh\necho release 11.8, V11.8.89\n' >"$folder/toolkit/bin/nvcc" && chmod +x "$folder/toolkit/bin/nvcc"
+CUDA_HOME=$folder/toolkit cuda/find.sh | grep -q '^missing nvcc was found .*of release 11; 12 or later is needed$'
+check "an old CUDA toolkit is as good as none"
+$make BUILD="$folder/build" CUDA_FOUND="missing nvcc's own libraries" "$folder/build/cuda/absent.o" >"$log" 2>&1 &&
+    strings "$folder/build/cuda/absent.o" 2>/dev/null | grep -q "^nvcc's own libraries$"
+check "what is missing may have an apostrophe"
 if cuda/find.sh | grep -q '^missing' || [ "$sanitize" ]; then
     refused 'no CUDA backend is built: .*; expected cpu' BACKEND=cuda
     check "BACKEND=cuda says that there is none, and what is missing"
