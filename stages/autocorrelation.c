@@ -30,6 +30,7 @@
 #include "stages/stage.h"
 #include "statistics/autocorrelation.h"
 #include "statistics/gamma_method.h"
+#include "statistics/running.h"
 
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 8, .maximum = 1e9,
@@ -81,18 +82,14 @@ static void read_acceptance(const struct npz *npz, struct chains *c) {
     if (!a || a->type != NPZ_FLOAT64 || a->count < 1)
         return;
     const double *x = a->data;
-    double mean = 0, squares = 0;
-    for (size_t i = 0; i < a->count; i++) {
-        const double deviation = x[i] - mean;
-        mean += deviation / (double)(i + 1);
-        squares += deviation * (x[i] - mean);
-    }
-    c->acceptance = mean;
-    if (a->count > 1)
-        c->acceptance_error = sqrt(squares / (double)(a->count - 1) / (double)a->count);
-    else if (error && error->type == NPZ_FLOAT64 && error->count == 1)
+    struct running of_chains = {0};
+    for (size_t i = 0; i < a->count; i++)
+        running_add(&of_chains, x[i]);
+    c->acceptance = of_chains.mean;
+    c->acceptance_error = running_error(&of_chains);
+    if (a->count == 1 && error && error->type == NPZ_FLOAT64 && error->count == 1)
         c->acceptance_error = *(const double *)error->data;
-    if (mean == 0 || mean == 1)
+    if (c->acceptance == 0 || c->acceptance == 1)
         c->acceptance_error = 1 / ((double)(c->count * c->length) * (double)c->stride);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/sum.h"
 #include "stages/resume.h"
+#include "statistics/running.h"
 
 struct flow_settings densities_settings(const struct parameters *p) {
     return (struct flow_settings){
@@ -153,14 +154,11 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
 
 /* Mean over configurations of the variance that the probes give log q, and its error. */
 static void find_noise(const struct densities *d, double *value, double *error) {
-    double mean = 0, squares = 0;
-    for (size_t i = 0; i < d->count; i++) {
-        const double variance = d->result.log_q_error[i] * d->result.log_q_error[i], deviation = variance - mean;
-        mean += deviation / (double)(i + 1);
-        squares += deviation * (variance - mean);
-    }
-    *value = mean;
-    *error = sqrt(squares / (double)(d->count - 1) / (double)d->count);
+    struct running variances = {0};
+    for (size_t i = 0; i < d->count; i++)
+        running_add(&variances, d->result.log_q_error[i] * d->result.log_q_error[i]);
+    *value = variances.mean;
+    *error = running_error(&variances);
 }
 
 enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,

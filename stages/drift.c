@@ -26,6 +26,7 @@
 #include "lattice/toy.h"
 #include "stages/stage.h"
 #include "statistics/histogram.h"
+#include "statistics/running.h"
 
 static const struct parameter parameters[] = {
     {.name = "taus", .type = PARAMETER_REALS, .default_value = "0,0.2,0.4,0.6,0.7,0.8,0.9,0.95,0.99", .minimum = 0,
@@ -247,14 +248,11 @@ static enum status fill_bins(const struct parameters *p, const struct toy *toy, 
 
 /* <phi^power> and its standard error. */
 static void moment(const double *x, size_t n, int power, double *value, double *error) {
-    double mean = 0, square = 0; /* running (Welford) */
-    for (size_t i = 0; i < n; i++) {
-        const double y = power == 2 ? x[i] * x[i] : x[i] * x[i] * x[i] * x[i], deviation = y - mean;
-        mean += deviation / (double)(i + 1);
-        square += deviation * (y - mean);
-    }
-    *value = mean;
-    *error = sqrt(square / (double)(n - 1) / (double)n);
+    struct running powers = {0};
+    for (size_t i = 0; i < n; i++)
+        running_add(&powers, power == 2 ? x[i] * x[i] : x[i] * x[i] * x[i] * x[i]);
+    *value = powers.mean;
+    *error = running_error(&powers);
 }
 
 static const char *const moment_names[MOMENT_COLUMNS] = {"moment.power", "moment.exact", "moment.draws",

@@ -15,6 +15,7 @@
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
 #include "stages/stage.h"
+#include "statistics/running.h"
 
 static const struct parameter parameters[] = {
     {.name = "lattice", .type = PARAMETER_INTEGERS, .default_value = "32,32", .minimum = 2, .maximum = 65536,
@@ -144,21 +145,18 @@ static void note_mean(struct stage_context *c, const char *name, const double *x
         blocks = n < 16 ? n : 16;
     }
     const size_t length = n / blocks;
-    double mean = 0.0, square = 0.0;
+    struct running means = {0};
     for (size_t b = 0; b < blocks; b++) {
         double sum = 0.0;
         for (size_t i = 0; i < length; i++) {
             sum += x[b * length + i];
         }
-        /* running mean and sum of squared deviations (Welford) */
-        const double deviation = sum / (double)length - mean;
-        mean += deviation / (double)(b + 1);
-        square += deviation * (sum / (double)length - mean);
+        running_add(&means, sum / (double)length);
     }
     if (blocks > 1) {
-        stage_note(c, name, "%.5f +- %.5f", mean, sqrt(square / (double)(blocks - 1) / (double)blocks));
+        stage_note(c, name, "%.5f +- %.5f", means.mean, running_error(&means));
     } else {
-        stage_note(c, name, "%.5f", mean);
+        stage_note(c, name, "%.5f", means.mean);
     }
 }
 

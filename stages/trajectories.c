@@ -15,6 +15,7 @@
 #include "diffusion/toy_process.h"
 #include "stages/stage.h"
 #include "statistics/histogram.h"
+#include "statistics/running.h"
 
 enum { CURVE = 401 };
 
@@ -169,14 +170,11 @@ static void note_square(struct stage_context *c, const struct toy *toy, const st
     if (settings->snapshots == 0)
         return;
     const double *x = r->snapshot + (settings->snapshots - 1) * r->count;
-    double mean = 0, square = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        const double deviation = x[i] * x[i] - mean;
-        mean += deviation / (double)(i + 1);
-        square += deviation * (x[i] * x[i] - mean);
-    }
-    stage_note(c, "phi2", "%.4f +- %.4f at the last time, %.4f of the toy model", mean,
-               sqrt(square / (double)(r->count - 1) / (double)r->count), toy_moment(toy, 2));
+    struct running squares = {0};
+    for (size_t i = 0; i < r->count; i++)
+        running_add(&squares, x[i] * x[i]);
+    stage_note(c, "phi2", "%.4f +- %.4f at the last time, %.4f of the toy model", squares.mean, running_error(&squares),
+               toy_moment(toy, 2));
 }
 
 static enum status add(struct npz_writer *w, const char *const *names, size_t count, double **x, size_t rows,
