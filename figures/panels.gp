@@ -36,7 +36,7 @@ if (right > 40 * left) { set xtics 1, 4 } # 4 is a factor; numbers at each power
 unset mxtics
 set xrange [left:right] noextend
 set offsets 0, 0, graph 0.22, graph 0.06
-set multiplot layout 2,2 margins 0.105,0.985,0.115,0.97-0.042*(blocks+lines) spacing 0.13,0.09
+set multiplot layout 2,2 margins 0.105,(remark eq "" ? 0.985 : 0.965),0.115,0.97-0.042*(blocks+lines) spacing 0.13,0.09
 do for [p = 1:4] {
     set label 1 panel[p] at graph 0.04, graph 0.91
     set xlabel (p > 2 ? (xlabel eq "" ? "configurations" : xlabel) : "")
