@@ -247,12 +247,20 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
     return status;
 }
 
+/* What never comes into equilibrium makes no independent configurations. */
+static bool is_random_walk(const struct node *node) {
+    return has_parameter(node, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
+}
+
 static enum status add_independent(struct costs *c, const struct experiment *x, const struct node *node,
                                    struct error *e) {
     const struct node *fields = input_of(node, "long") ? input_of(node, "long") : input_of(node, "fields");
     struct record *r;
-    enum status status = fields ? node_record(c->plan, node, &r, e) : STATUS_OK;
-    if (status != STATUS_OK || !fields || !r) {
+    if (!fields || is_random_walk(fields)) {
+        return STATUS_OK;
+    }
+    enum status status = node_record(c->plan, node, &r, e);
+    if (status != STATUS_OK || !r) {
         return status;
     }
     double right_error = NAN, error = NAN, seconds;

@@ -34,6 +34,8 @@ awk -F '\t' -v tau="$tau" -v rate="$rate" '$1 == "chains: chain" && $2 == "secon
     right = 2 * tau / rate; found = right > 0 && $3 > 0.999 * right && $3 < 1.001 * right && $4 > 0 }
     END { exit !found }' "$root/costs/costs.tsv"
 check "an independent configuration costs 2 tau_int steps of the chain (tau_int $tau, $rate steps a second)"
+[ -s "$root/chains/ac-walk.npz" ] && ! grep -q '^chains: walk' "$root/costs/costs.tsv"
+check "a random walk makes none"
 
 dmsq fig9 fig10
 check "make fig9 fig10 succeeds"
