@@ -87,6 +87,24 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     return fine;
 }
 
+/* With all that the others have computed before it, a tool sees it all. */
+static void write_tools_last(const struct plan *plan, FILE *out) {
+    fputs("\nifneq ($(filter paper,$(MAKECMDGOALS)),)\n", out);
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!*plan->experiments[i].tool) {
+            continue;
+        }
+        fprintf(out, "%s: |", plan->experiments[i].name);
+        for (size_t j = 0; j < plan->count; j++) {
+            if (!*plan->experiments[j].tool) {
+                fprintf(out, " %s", plan->experiments[j].name);
+            }
+        }
+        fputc('\n', out);
+    }
+    fputs("endif\n", out);
+}
+
 /* Whether a node before this one, in the order of writing, has the same key. */
 static bool is_first(const struct plan *plan, size_t experiment, size_t node) {
     const char *key = plan->experiments[experiment].nodes[node]->key;
@@ -148,6 +166,7 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
             }
         }
     }
+    write_tools_last(plan, out);
     fputs("\n.PHONY: paper\npaper:", out);
     for (size_t i = 0; i < plan->count; i++) {
         fprintf(out, " %s", plan->experiments[i].name);

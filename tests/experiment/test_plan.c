@@ -206,6 +206,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
+    assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
     assert_non_null(strstr(text, "--publish=b\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
     /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
