@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "stages/planner.h"
 #include "stages/stage.h"
+#include "store/record.h"
 
 static const char target[] = "docs/gallery.md";
 
@@ -16,6 +17,21 @@ static bool kept(const struct plan *plan, const struct plan_request *request, co
                  const struct exported *export) {
     const char *path = pool_print(plan->pool, "%s/reference/%s/%s.svg", request->results, x->name, export->name);
     return export->is_figure && path && !access(path, R_OK);
+}
+
+/* " (PROFILE=reduced: ...)" as the figure's run record has it, where it bears a remark; else "". */
+static const char *remark_of(const struct plan *plan, const struct plan_request *request, const struct experiment *x,
+                             const struct exported *export) {
+    const char *path = pool_print(plan->pool, "%s/reference/%s/runs/%s.json", request->results, x->name, export->family->name);
+    struct record *record;
+    struct error ignored;
+    if (!path || record_read(path, &record, &ignored) != STATUS_OK) {
+        return "";
+    }
+    const char *remark = record_member(record, "parameters", "remark");
+    const char *text = *remark ? pool_print(plan->pool, " (%s)", remark) : "";
+    record_free(record);
+    return text ? text : "";
 }
 
 static void write_gallery(const struct plan *plan, const struct plan_request *request, FILE *out) {
@@ -35,8 +51,8 @@ static void write_gallery(const struct plan *plan, const struct plan_request *re
                 any = true;
             }
             const char *caption = *export->summary ? export->summary : export->name;
-            fprintf(out, "\n![%s](../%s/reference/%s/%s.svg)\n\n*%s*: %s.\n", caption, request->results, x->name,
-                    export->name, export->name, caption);
+            fprintf(out, "\n![%s](../%s/reference/%s/%s.svg)\n\n*%s*: %s%s.\n", caption, request->results, x->name,
+                    export->name, export->name, caption, remark_of(plan, request, x, export));
         }
     }
 }
