@@ -23,6 +23,9 @@ HASH := \#
 ifneq ($(strip $(words $(RESULTS)) $(foreach c,: % $(HASH) ;,$(findstring $(c),$(RESULTS)))),1)
 $(error RESULTS='$(RESULTS)': expected a folder's name without blanks, :, %, $(HASH) and ;)
 endif
+ifeq ($(strip $(FIGURES)),)
+$(error FIGURES='$(FIGURES)': expected a folder's name)
+endif
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -246,9 +249,10 @@ gallery: $(BUILD)/bin/gallery
 # What a reader sees without running: tables, figures and run records of an experiment, kept in git.
 reference-%: $(BUILD)/bin/plan
 	@set -e; folder=$(RESULTS)/reference/$*; new=$$folder.new; rm -rf $$new; trap 'rm -rf $$new' EXIT; mkdir -p $$new/runs; \
+	$(PLAN) --publish=$* >$$new/shown; rm $$new/shown; \
 	figures=$$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); \
 	for file in $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex; do [ ! -e $$file ] || cp -L $$file $$new; done; \
-	for figure in $$figures; do cp $(FIGURE_ROOT)/$$figure.svg $(FIGURE_ROOT)/$$figure.png $$new; done; \
+	for figure in $$figures; do cp "$(FIGURE_ROOT)"/$$figure.svg "$(FIGURE_ROOT)"/$$figure.png $$new; done; \
 	$(PLAN) --nodes >$$new/nodes; \
 	while read node stage key; do case $$node in $*/*) \
 	    cp $(ROOT)/artifacts/$$key/run.json $$new/runs/$${node#*/}.json;; esac; done <$$new/nodes; rm $$new/nodes; \

@@ -65,5 +65,5 @@ set pointintervalbox 0.01 # no white rings around points with errors
 unset key
 small = ",".(format eq "svg" ? "7.5" : format eq "png" ? "5" : "4")
 if (unthermalised) { set label 99 "† not in equilibrium" at screen 0.995, screen 0.018 right font small }
-if (remark ne "") { set label 98 remark at screen 0.992, screen 0.07 left rotate by 90 font small textcolor rgb dark }
+if (remark ne "") { set label 98 remark at screen 0.984, screen 0.07 left rotate by 90 font small textcolor rgb dark }
 if (title ne "") { set title title }

@@ -136,8 +136,13 @@ static enum status analyse_jackknife(const struct series *series, const struct s
                                      const struct estimator *estimator, const struct fields *fields, size_t bins,
                                      struct measurement *m, struct error *e) {
     const struct estimator means = {.values = m->orbits};
-    if (bins == 0 && !fields->independent) {
-        bins = fields->chains;
+    if (bins == 0) {
+        bins = fields->independent ? fields->configurations : fields->chains;
+    }
+    /* Of a single configuration chi2 is 0 and U_L is 2/3, whatever it is. */
+    if (bins > 1 && bins <= fields->configurations && fields->configurations - (fields->configurations - 1) / bins - 1 < 2) {
+        return error_set(e, STATUS_BAD_INPUT, "%zu configurations in %zu bins found, at least 2 without the largest bin expected",
+                         fields->configurations, bins);
     }
     for (int k = 0; k < OBSERVABLES; k++) {
         /* Bins of chains know nothing of times within a chain. */

@@ -21,18 +21,20 @@ static const struct parameter parameters[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-static enum status draw(const struct toy *toy, uint64_t seed, size_t count, float **phi, struct error *e) {
-    double *x = malloc(count * sizeof *x);
+static enum status draw(const struct toy *toy, uint64_t seed, size_t count, float **phi,
+                        const volatile sig_atomic_t *interrupted, struct error *e) {
+    enum { PART = 4096 };
+    double x[PART];
     *phi = malloc(count * sizeof **phi);
-    if (!x || !*phi) {
-        free(x);
+    if (!*phi)
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    for (size_t at = 0; at < count && !*interrupted; at += PART) {
+        const size_t n = count - at < PART ? count - at : PART;
+        toy_draw(toy, seed, "phi", at, n, x);
+        for (size_t i = 0; i < n; i++)
+            (*phi)[at + i] = (float)x[i];
     }
-    toy_draw(toy, seed, "phi", 0, count, x);
-    for (size_t i = 0; i < count; i++)
-        (*phi)[i] = (float)x[i];
-    free(x);
-    return STATUS_OK;
+    return *interrupted ? error_set(e, STATUS_FAILED, "interrupted") : STATUS_OK;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -45,7 +47,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status s = toy_new(&theory, &toy, e);
     if (s != STATUS_OK)
         return s;
-    s = draw(toy, (uint64_t)parameters_integer(c->parameters, "seed"), count, &phi, e);
+    s = draw(toy, (uint64_t)parameters_integer(c->parameters, "seed"), count, &phi, c->interrupted, e);
     toy_free(toy);
     s = s != STATUS_OK ? s : stage_artifact(c, &w, e);
     if (s != STATUS_OK) {

@@ -194,6 +194,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     const struct parameters *p = c->parameters;
     const struct toy_theory theory = {parameters_real(p, "mu2"), parameters_real(p, "g")};
     struct toy_process_settings settings = settings_of(p);
+    settings.interrupted = c->interrupted;
     struct result r = {0};
     struct npz_writer *w = NULL;
     struct toy *toy;

@@ -1,6 +1,7 @@
 #include "diffusion/toy_process.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,9 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
     for (size_t i = 0; i < count; i++)
         phi[i] = start(toy, s, i);
     keep(s, 0, count, phi, paths, snapshot);
-    for (size_t step = 0; step < s->steps; step++) {
+    bool interrupted = false;
+    for (size_t step = 0; step < s->steps && !interrupted; step++) {
+        interrupted = s->interrupted && *s->interrupted;
         const double time = toy_process_time(s, step), next = toy_process_time(s, step + 1);
         double drift = 0, noise;
         if (s->process == TOY_LANGEVIN) {
@@ -113,7 +116,7 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
         advance(toy, s, table, step, drift, noise, count, threads, phi);
         keep(s, step + 1, count, phi, paths, snapshot);
     }
-    enum status status = STATUS_OK;
+    enum status status = interrupted ? error_set(e, STATUS_FAILED, "interrupted") : STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (!isfinite(phi[i]))
             status = error_set(e, STATUS_FAILED, "trajectory %zu is not finite: too few steps", i);

@@ -12,6 +12,7 @@
 #ifndef DMSQ_DIFFUSION_TOY_PROCESS_H
 #define DMSQ_DIFFUSION_TOY_PROCESS_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct toy_process_settings {
     size_t kept;      /* trajectories that are kept whole, the first ones, at most all */
     const size_t *snapshot_steps; /* after so many steps (0 ... steps) all trajectories are kept */
     size_t snapshots;
+    const volatile sig_atomic_t *interrupted; /* NULL: never; else STATUS_FAILED once it is not 0 */
 };
 
 /* The time reached after `step` steps: tau of langevin, t of forward, tau = 1 - t of reverse (whose last step goes

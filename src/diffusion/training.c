@@ -51,7 +51,8 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     }
     const size_t weights = model->weight_count, batch = (size_t)settings->batch;
     bool complete = true;
-    t->micro_batches = device ? 0 : (batch + SCORE_BATCH - 1) / SCORE_BATCH;
+    const size_t largest = batch < count ? batch : count; /* of the batches that there will be */
+    t->micro_batches = device ? 0 : (largest + SCORE_BATCH - 1) / SCORE_BATCH;
     t->workers = need((size_t)threads, sizeof *t->workers, &complete);
     t->weights = need(weights, sizeof *t->weights, &complete);
     t->first_moment = need(weights, sizeof *t->first_moment, &complete);
@@ -62,7 +63,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->loss = need((size_t)settings->epochs, sizeof *t->loss, &complete);
     t->took = need((size_t)settings->epochs, sizeof *t->took, &complete);
     t->order = need(count, sizeof *t->order, &complete);
-    t->batch_loss = need(batch, sizeof *t->batch_loss, &complete);
+    t->batch_loss = need(largest, sizeof *t->batch_loss, &complete);
     t->epoch_loss = need(batches(t), sizeof *t->epoch_loss, &complete);
     t->packed = need(t->micro_batches, sizeof *t->packed, &complete);
     t->room = need(device ? 0 : (size_t)threads * 3 * SCORE_BATCH * model->volume, sizeof *t->room, &complete);

@@ -304,5 +304,8 @@ void experiment_release(struct experiment *x) {
         parameters_free(x->nodes[i]->parameters);
         free(x->nodes[i]->recipe);
     }
+    for (size_t i = 0; i < x->family_count; i++) {
+        x->families[i]->node_count = 0;
+    }
     x->node_count = 0;
 }

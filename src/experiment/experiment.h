@@ -107,6 +107,7 @@ struct experiment {
     size_t node_count;
     struct exported *exports;
     size_t export_count;
+    const char *refusal; /* why there are no nodes: SET does not fit this experiment; NULL: there are */
 };
 
 /* Reads experiments/NAME.ini up to families: names, stages, references, cycles, sweeps. Values of

@@ -107,12 +107,26 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
     return STATUS_OK;
 }
 
+static bool has_parameter(const struct stage *stage, const char *name) {
+    for (size_t i = 0; i < stage->parameter_count; i++) {
+        if (!strcmp(stage->parameters[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the node is of the experiment and the name that are meant. */
+static bool is_meant(const struct override *o, const struct experiment *experiment, const struct family *family) {
+    return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);
+}
+
 bool override_applies(const struct override *o, const struct experiment *experiment,
                       const struct family *family) {
     if (o->level == OVERRIDE_PROFILE_STAGE || o->level == OVERRIDE_SET_STAGE) {
         return !strcmp(o->target, family->stage->name);
     }
-    return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);
+    return is_meant(o, experiment, family) && (o->experiment || !o->name || has_parameter(family->stage, o->name));
 }
 
 /* Says that nothing bears the name, with the nearest that does. */
@@ -172,16 +186,21 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
             status = o->name ? try_value(o, find_stage(stages, o->target), e) : STATUS_OK;
             continue;
         }
-        bool found = false;
+        const struct family *meant = NULL;
+        bool applies = false;
         for (size_t j = 0; j < count && status == STATUS_OK; j++) {
             const struct family *family = find_family(&experiments[j], o->target);
-            if (family && override_applies(o, &experiments[j], family)) {
-                found = true;
+            if (!family || !is_meant(o, &experiments[j], family)) {
+                continue;
+            }
+            meant = family;
+            if (override_applies(o, &experiments[j], family)) {
+                applies = true;
                 status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
-        if (!found && status == STATUS_OK) {
-            status = unknown_target(pool, o, experiments, count, stages, e);
+        if (status == STATUS_OK && !applies) { /* of several nodes of that name none has such a parameter */
+            status = meant ? try_value(o, meant->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
         }
     }
     return status;

@@ -36,7 +36,8 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
 enum status overrides_check(struct pool *pool, const struct overrides *overrides,
                             const struct experiment *experiments, size_t count,
                             const struct stage *const *stages, struct error *e);
-/* Whether the override speaks of this node. */
+/* Whether the override speaks of this node: of nodes of one name in several experiments, of those that have the
+ * parameter. */
 bool override_applies(const struct override *o, const struct experiment *experiment,
                       const struct family *family);
 

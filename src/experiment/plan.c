@@ -147,6 +147,26 @@ static enum status check_targets(const struct plan *plan, struct error *e) {
     return STATUS_OK;
 }
 
+/* With SET, what does not fit one experiment is said when that is asked for, unless it fits none. */
+static enum status expand_all(struct plan *plan, const struct overrides *overrides, bool set, struct error *e) {
+    size_t refused = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct experiment *x = &plan->experiments[i];
+        const enum status status = experiment_expand(plan->pool, x, overrides, plan->backend, e);
+        if (status == STATUS_OK) {
+            continue;
+        }
+        if (!set || status != STATUS_BAD_INPUT || ++refused == plan->count) {
+            return status;
+        }
+        experiment_release(x);
+        if (!(x->refusal = pool_print(plan->pool, "%s", e->message))) {
+            return pool_exhausted(e);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status plan_read(const struct plan_request *r, struct plan *plan, struct error *e) {
     struct overrides overrides = {0};
     const char **names;
@@ -193,10 +213,7 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     if (status == STATUS_OK) {
         status = overrides_check(plan->pool, &overrides, plan->experiments, plan->count, r->stages, e);
     }
-    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
-        status = experiment_expand(plan->pool, &plan->experiments[i], &overrides, r->backend, e);
-    }
-    return status;
+    return status == STATUS_OK ? expand_all(plan, &overrides, *r->set != '\0', e) : status;
 }
 
 void plan_free(struct plan *plan) {

@@ -210,6 +210,9 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
     if (!x) {
         return error_set(e, STATUS_BAD_INPUT, "--publish=%s: there is no such experiment", name);
     }
+    if (x->refusal) {
+        return error_set(e, STATUS_BAD_INPUT, "%s", x->refusal);
+    }
     /* One at a time: of two makes at once, the results of one are shown, not some of each. */
     const char *path = pool_print(plan->pool, "%s/publish.lock", plan->root);
     enum status status = path ? file_make_folder(plan->root, e) : pool_exhausted(e);

@@ -87,6 +87,23 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     return fine;
 }
 
+/* Targets that say why there is nothing to make. */
+static void write_refusal(const struct experiment *x, FILE *out) {
+    for (size_t i = 0; i <= x->export_count; i++) {
+        const char *name = i < x->export_count ? x->exports[i].name : x->name;
+        bool said = i < x->export_count && !strcmp(name, x->name);
+        for (size_t j = 0; j < i && !said; j++) { /* a figure and a table of one name */
+            said = i < x->export_count && !strcmp(name, x->exports[j].name);
+        }
+        if (said) {
+            continue;
+        }
+        fprintf(out, "\n.PHONY: %s\n%s:\n\t@echo ", name, name);
+        write_word(out, x->refusal);
+        fprintf(out, " >&2; exit 2\n");
+    }
+}
+
 /* With all that the others have computed before it, a tool sees it all. */
 static void write_tools_last(const struct plan *plan, FILE *out) {
     fputs("\nifneq ($(filter paper,$(MAKECMDGOALS)),)\n", out);
@@ -152,6 +169,10 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
         const struct experiment *x = &plan->experiments[i];
         for (size_t j = 0; j < x->node_count && fine; j++) {
             fine = !is_first(plan, i, j) || write_rule(plan, x, x->nodes[j], out);
+        }
+        if (x->refusal) {
+            write_refusal(x, out);
+            continue;
         }
         fine = fine && write_target(plan, x, x->name, out, x->nodes, x->node_count, false);
         if (*x->tool) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <spawn.h>
 #include <sqlite3.h>
@@ -27,9 +28,9 @@ static bool git(const char *const arguments[], char *output, size_t size) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    char *argv[8]; /* posix_spawnp takes pointers to char, but changes nothing */
+    char *argv[10]; /* posix_spawnp takes pointers to char, but changes nothing */
     size_t count = 0;
-    while (arguments[count] != NULL && count < 7) {
+    while (arguments[count] != NULL && count < 9) {
         memcpy(&argv[count], &arguments[count], sizeof argv[count]);
         count++;
     }
@@ -52,18 +53,27 @@ static bool git(const char *const arguments[], char *output, size_t size) {
     return started && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* The folder of the running program, which lies in the tree that it was built from. */
+static void program_folder(char path[PATH_MAX]) {
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    strcpy(slash ? slash : path, slash ? "" : ".");
+}
+
 void environment_git(char commit[65], int *dirty) {
-    char output[128];
+    char output[128], folder[PATH_MAX];
     strcpy(commit, "unknown");
     *dirty = -1;
-    if (!git((const char *const[]){"git", "rev-parse", "HEAD", NULL}, output, sizeof output)) {
+    program_folder(folder);
+    if (!git((const char *const[]){"git", "-C", folder, "rev-parse", "HEAD", NULL}, output, sizeof output)) {
         return;
     }
     output[strcspn(output, "\n")] = '\0';
     snprintf(commit, 65, "%.64s", output);
     /* Without the lock, so that a commit made at the same moment does not fail. */
-    if (git((const char *const[]){"git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no", NULL},
-            output, sizeof output)) {
+    if (git((const char *const[]){"git", "-C", folder, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no",
+                                  NULL}, output, sizeof output)) {
         *dirty = output[0] != '\0';
     }
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Commit checked out in the current folder ("unknown" where there is no git), and whether tracked files
+/* Commit checked out where the program lies ("unknown" where there is no git), and whether tracked files
  * differ from it (-1: unknown). */
 void environment_git(char commit[65], int *dirty);
 

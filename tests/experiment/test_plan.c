@@ -392,6 +392,40 @@ static void links_of_nodes_that_are_no_more_go(void **state) {
     assert_false(inode("results/a/m.npz") || inode("results/a/a.tsv"));
 }
 
+/* SET meets the experiments that have such a node with such a parameter; one that it does not fit says so when it is asked
+ * for, and the others are made. */
+static void set_of_several_experiments(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[experiment]\ntable = r\n[t]\nstage = simulate\nseed = 1\n[r]\nstage = report\ndata = t\n");
+    write_text("experiments/b.ini", "[s]\nstage = simulate\nseed = 1\n[t]\nstage = fit\ntraining = s\n");
+    write_text("experiments/c.ini", "[experiment]\ntable = rc\n[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n"
+                                    "[rc]\nstage = report\ndata = t\n");
+    struct plan plan;
+    struct error e = {0};
+    char *text = NULL;
+    read_plan(&plan, "paper", "t.kappa=0.3");
+    assert_null(plan.experiments[0].refusal);
+    assert_null(plan.experiments[1].refusal);
+    assert_non_null(strstr(plan.experiments[2].refusal, "'kappa' is swept in [t]"));
+    assert_int_equal(plan.experiments[2].node_count, 0);
+    assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
+    assert_int_equal(count_of(text, "--kappa=0.3 "), 1);
+    assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
+    assert_non_null(strstr(text, "\n.PHONY: c\nc:\n\t@echo 'SET: t.kappa=0.3: '\\''kappa'\\'' is swept in [t]"));
+    assert_int_not_equal(plan_publish(&plan, "c", NULL, stdout, &e), STATUS_OK);
+    free(text);
+    plan_free(&plan);
+    struct plan_request r = request("paper", "t.steps=3");
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "SET: t.steps=3: unknown parameter 'steps'"));
+    plan_free(&plan);
+    char path[256];
+    for (char name = 'b'; name <= 'c'; name++) {
+        snprintf(path, sizeof path, "%s/experiments/%c.ini", folder, name);
+        remove(path);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_weak_to_strong),
@@ -406,6 +440,7 @@ int main(void) {
         cmocka_unit_test(published_one_at_a_time),
         cmocka_unit_test(figures_called_like_a_table_keep_their_numbers),
         cmocka_unit_test(links_of_nodes_that_are_no_more_go),
+        cmocka_unit_test(set_of_several_experiments),
     };
     fixture_open();
     int failed = cmocka_run_group_tests_name("plan", tests, NULL, NULL);

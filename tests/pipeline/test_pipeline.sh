@@ -171,6 +171,19 @@ check "an unknown ISA is refused"
 refused "RESULTS='.*/with a blank': expected a folder's name without blanks" RESULTS="$folder/with a blank"
 check "RESULTS that make cannot handle is refused"
 
+# What the README says about SET, with all experiments as they are.
+sed -n 's/^    make \(-n \)*\(table1 SET="[^"]*"\).*/\2/p' README.md | sort -u >"$folder/examples"
+while read -r example; do
+    eval make --no-print-directory $sanitize -n RESULTS="$folder/none" FIGURES="$folder/none" "$example" >"$log" 2>&1 &&
+        grep -q 'bin/table --' "$log"
+    check "make -n $example plans the table"
+done <"$folder/examples"
+[ "$(wc -l <"$folder/examples")" -ge 2 ]
+check "the README has examples of SET"
+make --no-print-directory $sanitize -n RESULTS="$folder/none" FIGURES="$folder/none" SET=train.epochs=100 fig15 >"$log" 2>&1
+[ $? -eq 0 ] && grep -q 'echo .*fig15.ini:[0-9]*: keep-epochs has 200, .* >&2; exit 2' "$log"
+check "what does not fit one experiment is said there"
+
 # All experiments, as they are, at every scale that they are meant for.
 for profile in paper quick reduced; do
     make --no-print-directory $sanitize -n PROFILE=$profile RESULTS="$folder/none" FIGURES="$folder/none" paper >"$log" 2>&1
