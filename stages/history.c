@@ -181,6 +181,25 @@ void history_note_earlier(struct record *record, const char *folder) {
     free(names);
 }
 
+enum status history_check_input(const char *path, const char *sha256, struct error *e) {
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char folder[PATH_MAX], run[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) : 1, slash != NULL ? path : ".");
+    struct record *record;
+    struct error ignored;
+    if (record_read(path_of(run, folder, "run.json", ""), &record, &ignored) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    const char *recorded = record_output_sha256(record, name);
+    enum status status = STATUS_OK;
+    if (*recorded != '\0' && strcmp(recorded, sha256) != 0) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: SHA-256 %.12s found, %.12s expected by its run record: damaged or altered; "
+                           "without its folder it is made anew", path, sha256, recorded);
+    }
+    record_free(record);
+    return status;
+}
+
 /* Nobody else holds the lock, so whoever wrote "running" is gone. */
 static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
     char runs[PATH_MAX];

@@ -33,6 +33,10 @@ void history_environment(struct record *record);
  * went on from; of one that was killed until it last saved. No note: there is no checkpoint, or it is not known. */
 void history_note_earlier(struct record *record, const char *folder);
 
+/* Compares the digest of an input with what the run record beside it says, where there is one. STATUS_BAD_INPUT: it is not
+ * what was made there. */
+enum status history_check_input(const char *path, const char *sha256, struct error *e);
+
 /* Writes the record of the attempt. */
 enum status history_write(const struct record *record, const char *folder, struct error *e);
 

@@ -287,7 +287,7 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     for (size_t i = 0; i < s->input_count; i++) {
         const char *path = s->command.inputs[i].path;
         char digest[65];
-        if (file_sha256(path, digest, e) != STATUS_OK) {
+        if (file_sha256(path, digest, e) != STATUS_OK || history_check_input(path, digest, e) != STATUS_OK) {
             return e->status;
         }
         record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, digest);

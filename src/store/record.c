@@ -225,6 +225,19 @@ void record_output(struct record *r, const char *name, uint64_t bytes, const cha
     append(r, "outputs", entry);
 }
 
+const char *record_output_sha256(const struct record *r, const char *name) {
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(r->root, "outputs"), i, entry) {
+        const char *found = json_string_value(json_object_get(entry, "name"));
+        const char *sha256 = json_string_value(json_object_get(entry, "sha256"));
+        if (found != NULL && sha256 != NULL && strcmp(found, name) == 0) {
+            return sha256;
+        }
+    }
+    return "";
+}
+
 void record_note(struct record *r, const char *name, const char *text) {
     put(r, member(r, "notes"), name, text_of(text));
 }

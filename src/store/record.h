@@ -37,6 +37,8 @@ double record_number(const struct record *record, const char *name);
 double record_seconds(const struct record *record);
 /* Text `name` of the top-level object `group` ("notes", "environment", "parameters"); "" when missing. */
 const char *record_member(const struct record *record, const char *group, const char *name);
+/* SHA-256 of the output of that name; "" when there is none. */
+const char *record_output_sha256(const struct record *record, const char *name);
 /* Calls `visit` for each text of a group, in the order of their names. */
 void record_visit(const struct record *record, const char *group,
                   void (*visit)(void *context, const char *name, const char *text), void *context);

@@ -127,8 +127,18 @@ static void inputs(void **state) {
     assert_non_null(strstr(json, in("b", "artifact.npz")));
     free(json);
     record_free(record);
-    /* An artifact of a stage that does not fit. */
+    /* One that is not what its run record says. */
     struct npz_writer *w;
+    assert_int_equal(npz_create(in("b", "artifact.npz"), &w, &e), STATUS_OK);
+    assert_int_equal(npz_add_text(w, "recipe", "stage=tiny\nkappa=0.5\n", &e), STATUS_OK);
+    assert_int_equal(npz_add_real(w, "first", 3, &e), STATUS_OK);
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"), in("b", "artifact.npz"));
+    assert_run("altered", arguments, 2);
+    assert_says("b/artifact.npz: SHA-256 ");
+    assert_says("expected by its run record: damaged or altered");
+    assert_false(there("altered", "artifact.npz"));
+    /* An artifact of a stage that does not fit. */
     assert_int_equal(npz_create(in("", "foreign.npz"), &w, &e), STATUS_OK);
     assert_int_equal(npz_add_text(w, "recipe", "stage=train\n", &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
