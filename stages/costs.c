@@ -52,15 +52,6 @@ static double note(const struct record *r, const char *name, double *error) {
     return value;
 }
 
-static bool has_parameter(const struct node *node, const char *name) {
-    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
-        if (!strcmp(parameters_entry(node->parameters, i)->name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The first node of input `name`, or NULL. */
 static const struct node *input_of(const struct node *node, const char *name) {
     for (size_t i = 0; i < node->stage->input_count; i++) {
@@ -75,12 +66,12 @@ static const struct node *input_of(const struct node *node, const char *name) {
  * wall time stands for it, which is a little longer. NaN for neither. */
 static double rate_of(const struct node *node, const struct record *r, bool steps) {
     const double noted = note(r, steps ? "steps_per_second" : "configurations_per_second", NULL);
-    if (isfinite(noted) || !has_parameter(node, "configurations")) {
+    if (isfinite(noted) || !has_parameter(node->stage, "configurations")) {
         return noted;
     }
     double made = (double)parameters_integer(node->parameters, "configurations");
     if (steps) {
-        const double chains = has_parameter(node, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
+        const double chains = has_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
         const double each = chains > 0 ? made / chains : 1; /* none: one a chain */
         made = made / each * ((double)parameters_integer(node->parameters, "thermalisation") +
                               (each - 1) * (double)parameters_integer(node->parameters, "stride"));
@@ -92,13 +83,13 @@ static double rate_of(const struct node *node, const struct record *r, bool step
 static const char *detail_of(struct pool *pool, const struct node *node) {
     static const char *const names[] = {"configurations", "steps", "stride"};
     const struct node *training = input_of(node, "training");
-    const char *text = training && has_parameter(training, "configurations")
+    const char *text = training && has_parameter(training->stage, "configurations")
                            ? pool_print(pool, "%lld configurations",
                                         (long long)parameters_integer(training->parameters, "configurations"))
                            : "";
     for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
-        const bool toy = has_parameter(node, "network") && !strcmp(parameters_text(node->parameters, "network"), "toy");
-        if (has_parameter(node, names[i]) && strcmp(node->stage->name, "autocorrelation") && !toy) {
+        const bool toy = has_parameter(node->stage, "network") && !strcmp(parameters_text(node->parameters, "network"), "toy");
+        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") && !toy) {
             text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "", names[i],
                               (long long)parameters_integer(node->parameters, names[i]));
         }
@@ -144,7 +135,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
         return add(c, "toy", "seconds_500_epochs", 500 * seconds, NAN, x, node, r, e);
     }
     size_t dimensions;
-    const int64_t *lattice = has_parameter(training, "lattice")
+    const int64_t *lattice = has_parameter(training->stage, "lattice")
                                  ? parameters_integers(training->parameters, "lattice", &dimensions) : NULL;
     const char *dataset = lattice ? pool_print(c->plan->pool, "train-L%lld", (long long)lattice[0]) : NULL;
     return lattice ? add(c, dataset, "seconds_per_epoch", seconds, NAN, x, node, r, e) : STATUS_OK;
@@ -153,7 +144,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
 /* An ensemble at 32x32, or a sample of it, as the paper times them. */
 static bool is_timed(const struct node *node) {
     for (const struct node *at = node; at;) {
-        if (has_parameter(at, "lattice")) {
+        if (has_parameter(at->stage, "lattice")) {
             size_t dimensions;
             const int64_t *lattice = parameters_integers(at->parameters, "lattice", &dimensions);
             return dimensions == 2 && lattice[0] == 32 && lattice[1] == 32;
@@ -238,9 +229,9 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
             inputs += one;
         }
     }
-    const int64_t made = has_parameter(node, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
+    const int64_t made = has_parameter(node->stage, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
     const struct node *fields = input_of(node, "fields");
-    const int64_t scored = fields && has_parameter(fields, "configurations")
+    const int64_t scored = fields && has_parameter(fields->stage, "configurations")
                                ? parameters_integer(fields->parameters, "configurations") : 0;
     const bool makes = made > 0 || scored > 0; /* a chain makes nothing: its time is its proposals' */
     *seconds = inputs + (makes ? wall / (double)(made > 0 ? made : scored) : 0);
@@ -249,7 +240,7 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
 
 /* What never comes into equilibrium makes no independent configurations. */
 static bool is_random_walk(const struct node *node) {
-    return has_parameter(node, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
+    return has_parameter(node->stage, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
 }
 
 static enum status add_independent(struct costs *c, const struct experiment *x, const struct node *node,

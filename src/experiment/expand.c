@@ -137,9 +137,9 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
     return status;
 }
 
-/* All values of a node, from weak to strong. */
+/* All values of a node, from weak to the strongest that counts. */
 static enum status settle(const struct experiment *x, const struct family *family, struct node *node,
-                          const struct overrides *overrides, struct error *e) {
+                          const struct overrides *overrides, enum override_level strongest, struct error *e) {
     const struct stage *stage = family->stage;
     const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
     enum status status = STATUS_OK;
@@ -152,7 +152,7 @@ static enum status settle(const struct experiment *x, const struct family *famil
             }
         }
     }
-    for (int level = OVERRIDE_PROFILE_STAGE; level <= (int)OVERRIDE_SET_NODE; level++) {
+    for (int level = OVERRIDE_PROFILE_STAGE; level <= (int)strongest; level++) {
         for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
             const struct override *o = &overrides->list[i];
             if ((int)o->level == level && o->name && !after_prefix(o->name, "sweep.") &&
@@ -228,6 +228,66 @@ static enum status cook(struct pool *pool, struct node *node, const char *backen
     return STATUS_OK;
 }
 
+/* Whether SET gives the node another recipe than it had without. */
+static enum status find_change(struct pool *pool, const struct experiment *x, struct node *node,
+                               const struct overrides *overrides, const char *backend, struct error *e) {
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            node->changed = node->changed || node->inputs[i].nodes[j]->changed;
+        }
+    }
+    struct node plain = *node;
+    struct error ignored;
+    plain.recipe = NULL;
+    plain.parameters = parameters_new(node->stage->parameters, node->stage->parameter_count);
+    enum status status = plain.parameters ? STATUS_OK : pool_exhausted(e);
+    if (status == STATUS_OK && settle(x, node->family, &plain, overrides, OVERRIDE_PROFILE_NODE, &ignored) != STATUS_OK) {
+        node->changed = true;
+    } else if (status == STATUS_OK) {
+        status = cook(pool, &plain, backend, e);
+        node->changed = node->changed || (status == STATUS_OK && strcmp(plain.recipe, node->recipe) != 0);
+    }
+    free(plain.recipe);
+    parameters_free(plain.parameters);
+    return status;
+}
+
+/* The assignments of SET that an experiment has a use for, shortened where they are long; NULL: there are none. */
+static const char *assignments(struct pool *pool, const struct experiment *x, const struct overrides *overrides) {
+    enum { LONGEST = 48 };
+    const char *all = NULL;
+    for (size_t i = 0; i < overrides->count; i++) {
+        const struct override *o = &overrides->list[i];
+        bool used = false;
+        for (size_t f = 0; f < x->family_count && o->level >= OVERRIDE_SET_STAGE && !used; f++) {
+            used = override_applies(o, x, x->families[f]);
+        }
+        if (used) {
+            all = all ? pool_print(pool, "%s %s", all, o->where + strlen("SET: ")) : o->where;
+        }
+    }
+    return all && strlen(all) > LONGEST ? pool_print(pool, "%.*s...", LONGEST - 3, all) : all;
+}
+
+/* Figures and tables of what SET changes say so. */
+static enum status say_what_is_set(struct pool *pool, const struct experiment *x, struct node *node,
+                                   const struct overrides *overrides, const char *backend, struct error *e) {
+    const char *said = assignments(pool, x, overrides);
+    if (!said) {
+        return STATUS_OK;
+    }
+    enum status status = find_change(pool, x, node, overrides, backend, e);
+    if (status != STATUS_OK || !node->changed || !has_parameter(node->stage, "remark")) {
+        return status;
+    }
+    const char *remark = parameters_text(node->parameters, "remark");
+    const char *both = *remark ? pool_print(pool, "%s; %s", said, remark) : said;
+    status = both ? parameters_set(node->parameters, "remark", both, said, e) : pool_exhausted(e);
+    free(node->recipe);
+    node->recipe = NULL;
+    return status == STATUS_OK ? cook(pool, node, backend, e) : status;
+}
+
 /* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". */
 static const char *node_name(struct pool *pool, const struct family *family, const char *const *coordinates) {
     const char *name = family->name;
@@ -267,11 +327,14 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
     if (!node->name || !node->parameters) {
         return pool_exhausted(e);
     }
-    enum status status = settle(x, family, node, overrides, e);
+    enum status status = settle(x, family, node, overrides, OVERRIDE_SET_NODE, e);
     if (status == STATUS_OK) {
         status = collect_inputs(pool, family, node, e);
     }
-    return status == STATUS_OK ? cook(pool, node, backend, e) : status;
+    if (status == STATUS_OK) {
+        status = cook(pool, node, backend, e);
+    }
+    return status == STATUS_OK ? say_what_is_set(pool, x, node, overrides, backend, e) : status;
 }
 
 enum status experiment_expand(struct pool *pool, struct experiment *x, const struct overrides *overrides,

@@ -68,6 +68,7 @@ struct node {
     const char *const *coordinates; /* value on each axis of the family */
     char *recipe;
     char key[65];
+    bool changed; /* by SET, or what it is made from is */
 };
 
 /* A node as written in the file: one section. A sweep makes several nodes of it. */

@@ -2,6 +2,7 @@
 #ifndef DMSQ_EXPERIMENT_NAMES_H
 #define DMSQ_EXPERIMENT_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ enum status split_list(struct pool *pool, const char *text, const char *const **
                        struct error *e);
 /* NULL when there is no such stage. */
 const struct stage *find_stage(const struct stage *const *stages, const char *name);
+bool has_parameter(const struct stage *stage, const char *name);
 const struct family *find_family(const struct experiment *experiment, const char *name);
 /* "; did you mean 'x'?" for the candidate nearest to word, or "" when none is near; belongs to the pool. */
 const char *suggestion(struct pool *pool, const char *word, const char *const *candidates, size_t count);

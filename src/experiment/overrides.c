@@ -107,15 +107,6 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
     return STATUS_OK;
 }
 
-static bool has_parameter(const struct stage *stage, const char *name) {
-    for (size_t i = 0; i < stage->parameter_count; i++) {
-        if (!strcmp(stage->parameters[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether the node is of the experiment and the name that are meant. */
 static bool is_meant(const struct override *o, const struct experiment *experiment, const struct family *family) {
     return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);

@@ -59,9 +59,11 @@ before=$(digests "$root/artifacts")
 dmsq SET=train.epochs=3 table1
 [ "$(ran)" = "$drawn_from_models" ]
 check "SET=train.epochs runs train and what depends on it: $(ran)"
+grep -q '^SET: train.epochs=3' "$root/table1/table1.md" && grep -q 'SET: train.epochs=3' "$folder/figures/tiny/table1-excess.svg"
+check "the table and the figure say what was set"
 dmsq SET="model.epochs=2 training.kappa=0.21" table1 && [ "$(ran)" = "" ]
 check "a value given as it is runs nothing: $(ran)"
-dmsq table1 && [ "$(ran)" = "" ]
+dmsq table1 && [ "$(ran)" = "" ] && ! grep -q 'SET:' "$root/table1/table1.md"
 check "back again runs nothing: $(ran)"
 
 cp figures/magnetization.gp "$folder/style.gp"
