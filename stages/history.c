@@ -57,7 +57,7 @@ void history_enter(const char *stage, const struct record *record, const char *l
         error_set(&e, STATUS_FAILED, "%s: out of memory", ledger);
         warn(stage, &e);
     } else if (ledger_enter(ledger, json, &e) != STATUS_OK) {
-        warn(stage, &e);
+        fprintf(stderr, "%s: warning: %s; 'make ledger-rebuild' enters what is missing\n", stage, e.message);
     }
     free(json);
 }

@@ -99,11 +99,14 @@ static void bind_json(sqlite3_stmt *s, int at, const json_t *value) {
     }
 }
 
-/* Runs a prepared statement once with these values and is ready for the next. */
+/* Runs a prepared statement once with these values and is ready for the next; after a failure only to be finalized, which
+ * keeps the message. */
 static bool step(sqlite3_stmt *s) {
     bool fine = sqlite3_step(s) == SQLITE_DONE;
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
+    if (fine) {
+        sqlite3_reset(s);
+        sqlite3_clear_bindings(s);
+    }
     return fine;
 }
 
@@ -138,7 +141,10 @@ static bool insert_pairs(sqlite3 *db, const char *sql, const char *id, json_t *p
         sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
         sqlite3_bind_text(s, 2, name, -1, SQLITE_TRANSIENT);
         bind_json(s, 3, value);
-        fine = fine && step(s);
+        fine = step(s);
+        if (!fine) {
+            break;
+        }
     }
     sqlite3_finalize(s);
     return fine;
@@ -159,7 +165,10 @@ static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *l
         for (int i = 0; columns[i] != NULL; i++) {
             bind_json(s, i + 3, json_object_get(entry, columns[i]));
         }
-        fine = fine && step(s);
+        fine = step(s);
+        if (!fine) {
+            break;
+        }
     }
     sqlite3_finalize(s);
     return fine;
