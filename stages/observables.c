@@ -303,7 +303,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     status = status ? status : analyse(c, &fields, method, &m, e);
     status = status ? status : write_artifact(c, &fields, method, &m, e);
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
-        stage_note(c, observable_names[k], "%.6g +- %.2g", m.values[k], m.errors[k]);
+        stage_note(c, observable_names[k], "%.6g +- %.2g", isnan(m.values[k]) ? NAN : m.values[k],
+                   isnan(m.errors[k]) ? NAN : m.errors[k]);
     }
     release(&m);
     return status;

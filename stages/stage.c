@@ -331,6 +331,17 @@ static void remove_checkpoint(const char *folder) {
     }
 }
 
+/* What is wrong with data but names no file is about the first input. */
+static void name_input(const struct stage_state *s, struct error *e) {
+    bool named = s->input_count == 0 || strstr(e->message, s->command.output) != NULL;
+    for (size_t i = 0; i < s->input_count && !named; i++) {
+        named = strstr(e->message, s->command.inputs[i].path) != NULL;
+    }
+    if (!named) {
+        error_prefix(e, "%s", s->command.inputs[0].path);
+    }
+}
+
 static enum status work(const struct stage *stage, struct stage_state *s, struct error *e) {
     struct stage_context context = {
         .stage = stage,
@@ -359,6 +370,9 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
             fprintf(stderr, "%s: warning: %s\n", stage->name, e->message);
             status = STATUS_OK;
         }
+    }
+    if (status == STATUS_BAD_INPUT) {
+        name_input(s, e);
     }
     npz_abandon(s->writer);
     s->writer = NULL;

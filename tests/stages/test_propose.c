@@ -170,7 +170,7 @@ static void test_refusals(void **state) {
         const char *model, *arguments[3], *message;
     } refused[] = {
         {"wiener.npz", {"--method=direct", NULL}, "wiener.npz: method direct needs a gaussian model, found a unet"},
-        {"wiener.npz", {"--divergence=closed", NULL}, "closed needs a gaussian model, found a unet"},
+        {"wiener.npz", {"--divergence=closed", NULL}, "wiener.npz: divergence closed needs a gaussian model, found a unet"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
         {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
         {"gaussian.npz", {"--control-variate=x", NULL}, "control-variate = 'x'"},
