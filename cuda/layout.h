@@ -3,7 +3,8 @@
  *
  * The weights on the device are one vector, in an order that lets gradients of a kind be summed by one kernel and
  * gives convolutions the layout that they are fast in: (narrow, 3, 3, wide) instead of (narrow, wide, 3, 3), and
- * (9, many) for conv1 and tconv1. Arrays begin at multiples of 64 elements, but for those of all levels that are one vector; the gaps are zero. */
+ * (9, many) for conv1 and tconv1. Arrays begin at multiples of 64 elements, but for those of all levels that
+ * are one vector; the gaps are zero. */
 #ifndef DMSQ_CUDA_LAYOUT_H
 #define DMSQ_CUDA_LAYOUT_H
 

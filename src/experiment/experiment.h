@@ -25,7 +25,8 @@
  *   sweep.width = 16, 32                       a node for each value: model@width=16, model@width=32
  *
  * A node that takes a swept node as a single input is expanded along with it; an input of many nodes
- * collects them all, or, where both sweep a parameter, those of its own value. Two sweeps of the same parameter that meet in a node must list the same values; they
+ * collects them all, or, where both sweep a parameter, those of its own value. Two sweeps of the same
+ * parameter that meet in a node must list the same values; they
  * then run in step. Two different ones give every combination.
  *
  * Which value of a parameter counts, from weak to strong: the stage's default, [STAGE], [node], the

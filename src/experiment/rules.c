@@ -98,7 +98,7 @@ static void write_refusal(const struct experiment *x, FILE *out) {
         if (said) {
             continue;
         }
-        fprintf(out, "\n.PHONY: %s\n%s:\n\t@echo ", name, name);
+        fprintf(out, "\n.PHONY: %s\n%s:\n\t@printf '%%s\\n' ", name, name);
         write_word(out, x->refusal);
         fprintf(out, " >&2; exit 2\n");
     }

@@ -183,7 +183,7 @@ done <"$folder/examples"
 [ "$(wc -l <"$folder/examples")" -ge 2 ]
 check "the README has examples of SET"
 make --no-print-directory $sanitize -n RESULTS="$folder/none" FIGURES="$folder/none" SET=train.epochs=100 fig15 >"$log" 2>&1
-[ $? -eq 0 ] && grep -q 'echo .*fig15.ini:[0-9]*: keep-epochs has 200, .* >&2; exit 2' "$log"
+[ $? -eq 0 ] && grep -q 'printf .*fig15.ini:[0-9]*: keep-epochs has 200, .* >&2; exit 2' "$log"
 check "what does not fit one experiment is said there"
 
 # All experiments, as they are, at every scale that they are meant for.
