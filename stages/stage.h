@@ -70,7 +70,8 @@ static inline const char *stage_backend(const struct stage *stage, const char *b
  * An input that was not given has count 0. */
 size_t stage_input_count(const struct stage_context *c, const char *name);
 const struct npz *stage_input(const struct stage_context *c, const char *name, size_t i);
-/* Value of a line "name=value" in the recipe of an input artifact, or NULL; belongs to the context. */
+/* Value of a line "name=value" in the recipe of an input artifact, or NULL (no such line, which is also so for a
+ * parameter that was added later and had its default); belongs to the context. */
 const char *stage_input_recipe(const struct stage_context *c, const char *name, size_t i, const char *line);
 
 /* Opens the artifact for writing, with the member "recipe" already added. The stage adds arrays and

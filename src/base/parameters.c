@@ -49,6 +49,9 @@ struct parameters *parameters_new(const struct parameter *table, size_t count) {
     bool fine = p->values != NULL && p->default_canonical != NULL;
     for (size_t i = 0; fine && i < count; i++) {
         if (table[i].default_value == NULL) {
+            if (table[i].later) {
+                misuse(table[i].name, "was added later and needs a default");
+            }
             continue;
         }
         struct error e = {0};
@@ -214,6 +217,10 @@ bool parameters_differs(const struct parameters *p, size_t i) {
                                 strcmp(p->values[i].canonical, p->default_canonical[i]) != 0);
 }
 
+bool parameters_in_recipe(const struct parameters *p, size_t i) {
+    return !p->table[i].later || parameters_differs(p, i);
+}
+
 const char *parameters_canonical(const struct parameters *p, size_t i) {
     return p->values[i].set ? p->values[i].canonical : "";
 }
@@ -257,7 +264,8 @@ void parameters_help(const struct parameter *table, size_t count, FILE *out) {
         if (t->default_value == NULL) {
             fprintf(out, "; must be given\n");
         } else {
-            fprintf(out, "; default: %s\n", *t->default_value != '\0' ? t->default_value : "(empty)");
+            fprintf(out, "; default: %s%s\n", *t->default_value != '\0' ? t->default_value : "(empty)",
+                    t->later ? ", then not in the recipe" : "");
         }
     }
 }

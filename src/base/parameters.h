@@ -10,6 +10,11 @@
  *   INTEGERS  comma-separated             "32,32"  (input accepts "32x32", "32,32", "32 32")
  *   REALS     comma-separated             "1,0.5,0" (input accepts commas or blanks; may be empty)
  *   FILE      "sha256:<hex>" of the file's contents; the path itself does not enter a recipe
+ *
+ * A stage that has run somewhere gets a further parameter with `later` set and, as its default, the value that means
+ * "as before". Recipes leave such a parameter out while it has its default (store/recipe.h), so that the keys of what
+ * was computed before it existed stay. Its default never changes after that; nor is `later` ever removed. The same
+ * holds for a further word among `choices` and a further optional input, which recipes do not show until they are used.
  */
 #ifndef DMSQ_BASE_PARAMETERS_H
 #define DMSQ_BASE_PARAMETERS_H
@@ -40,6 +45,7 @@ struct parameter {
     const char *choices;       /* "hmc|metropolis|langevin", for CHOICE only */
     const char *unit;          /* "lattice units", "trajectories", "" */
     const char *help;          /* one sentence; names the paper's equation where there is one */
+    bool later;                /* added after the stage had run: see above */
 };
 
 struct parameters; /* the values of one table */
@@ -71,6 +77,8 @@ bool parameters_is(const struct parameters *p, const char *name, const char *cho
 size_t parameters_count(const struct parameters *p);
 const struct parameter *parameters_entry(const struct parameters *p, size_t i);
 bool parameters_differs(const struct parameters *p, size_t i);
+/* Whether entry i belongs to recipes: always, but for one added later that has its default. */
+bool parameters_in_recipe(const struct parameters *p, size_t i);
 
 /* Canonical text of entry i; belongs to `p`, valid until the next set. FILE: "sha256:..." */
 const char *parameters_canonical(const struct parameters *p, size_t i);

@@ -37,6 +37,9 @@ char *recipe_text(const char *stage, int version, const char *backend, const str
         lines[n++] = line("backend=%s\n", backend);
     }
     for (size_t i = 0; i < parameter_count; i++) {
+        if (!parameters_in_recipe(parameters, i)) {
+            continue;
+        }
         lines[n++] = line("%s=%s\n", parameters_entry(parameters, i)->name, parameters_canonical(parameters, i));
     }
     for (size_t i = 0; i < input_count; i++) {

@@ -1,9 +1,10 @@
 /* Recipes: the canonical text of everything that decides the bits of an artifact. Planner and stages
  * build it here, so that both arrive at the same key.
  *
- * The text is lines "name=value\n" in byte order: every parameter in canonical form (base/parameters.h),
- * `stage`, `version`, `backend` (stages that use one), and for each input `input.NAME=KEY`, or
- * `input.NAME.000=KEY`, `.001`, ... for an input that is a list. The key is the SHA-256 of the text. */
+ * The text is lines "name=value\n" in byte order: every parameter in canonical form (base/parameters.h), but for those
+ * added later that have their default; `stage`, `version`, `backend` (stages that use one), and for each input
+ * `input.NAME=KEY`, or `input.NAME.000=KEY`, `.001`, ... for an input that is a list. The key is the SHA-256 of the
+ * text. */
 #ifndef DMSQ_STORE_RECIPE_H
 #define DMSQ_STORE_RECIPE_H
 
@@ -25,7 +26,8 @@ char *recipe_text(const char *stage, int version, const char *backend, const str
 /* SHA-256 of the text. */
 void recipe_key(const char *text, char key[65]);
 
-/* The value of line `name=`, which the caller frees; NULL when there is no such line (or no memory). */
+/* The value of line `name=`, which the caller frees; NULL when there is no such line (or no memory). A parameter that
+ * was added later has none where it had its default. */
 char *recipe_value(const char *text, const char *name);
 
 #endif

@@ -13,16 +13,16 @@
 #include "tests/scratch.h"
 
 static const struct parameter table[] = {
-    {"lattice", PARAMETER_INTEGERS, "32x32", 2, 4096, NULL, "sites", "Extent of each dimension."},
-    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", "Hopping parameter."},
-    {"mass", PARAMETER_REAL, "-0.5", 0, 0, NULL, "", "Without limits."},
-    {"chains", PARAMETER_INTEGER, "5120", 1, 1e9, NULL, "", "Chains."},
-    {"algorithm", PARAMETER_CHOICE, "hmc", 0, 0, "hmc|metropolis|langevin", "", "Update."},
-    {"ema", PARAMETER_FLAG, "no", 0, 0, NULL, "", "Moving average."},
-    {"title", PARAMETER_TEXT, "  two words ", 0, 0, NULL, "", "Title."},
-    {"times", PARAMETER_REALS, "", 0, 1, NULL, "", "Snapshots."},
-    {"style", PARAMETER_FILE, "build/tmp/no-such-style", 0, 0, NULL, "", "Style."},
-    {"seed", PARAMETER_INTEGER, "1", 0, 9e18, NULL, "", "Seed."},
+    {"lattice", PARAMETER_INTEGERS, "32x32", 2, 4096, NULL, "sites", "Extent of each dimension.", false},
+    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", "Hopping parameter.", false},
+    {"mass", PARAMETER_REAL, "-0.5", 0, 0, NULL, "", "Without limits.", false},
+    {"chains", PARAMETER_INTEGER, "5120", 1, 1e9, NULL, "", "Chains.", false},
+    {"algorithm", PARAMETER_CHOICE, "hmc", 0, 0, "hmc|metropolis|langevin", "", "Update.", false},
+    {"ema", PARAMETER_FLAG, "no", 0, 0, NULL, "", "Moving average.", false},
+    {"title", PARAMETER_TEXT, "  two words ", 0, 0, NULL, "", "Title.", false},
+    {"times", PARAMETER_REALS, "", 0, 1, NULL, "", "Snapshots.", false},
+    {"style", PARAMETER_FILE, "build/tmp/no-such-style", 0, 0, NULL, "", "Style.", false},
+    {"seed", PARAMETER_INTEGER, "1", 0, 9e18, NULL, "", "Seed.", false},
 };
 enum { COUNT = sizeof table / sizeof *table };
 

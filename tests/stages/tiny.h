@@ -29,11 +29,11 @@
 /* --- the stage ----------------------------------------------------------------------------------- */
 
 static const struct parameter tiny_parameters[] = {
-    {"count", PARAMETER_INTEGER, "3", 1, 1e6, NULL, "numbers", "How many numbers."},
-    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", "Hopping parameter."},
-    {"mode", PARAMETER_CHOICE, "fine", 0, 0, "fine|fail|hang|deaf|forget|slow", "", "What to do."},
-    {"seed", PARAMETER_INTEGER, "1", 0, 1e15, NULL, "", "Seed."},
-    {"square", PARAMETER_FLAG, "no", 0, 0, NULL, "", "Squares."},
+    {"count", PARAMETER_INTEGER, "3", 1, 1e6, NULL, "numbers", "How many numbers.", false},
+    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", "Hopping parameter.", false},
+    {"mode", PARAMETER_CHOICE, "fine", 0, 0, "fine|fail|hang|deaf|forget|slow", "", "What to do.", false},
+    {"seed", PARAMETER_INTEGER, "1", 0, 1e15, NULL, "", "Seed.", false},
+    {"square", PARAMETER_FLAG, "no", 0, 0, NULL, "", "Squares.", false},
 };
 
 static const struct stage_input tiny_inputs[] = {

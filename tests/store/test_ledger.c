@@ -35,8 +35,8 @@ static int teardown(void **state) {
 }
 
 static const struct parameter table[] = {
-    {"kappa", PARAMETER_REAL, "0.21", 0, 1, NULL, "", ""},
-    {"seed", PARAMETER_INTEGER, "17", 0, 1e15, NULL, "", ""},
+    {"kappa", PARAMETER_REAL, "0.21", 0, 1, NULL, "", "", false},
+    {"seed", PARAMETER_INTEGER, "17", 0, 1e15, NULL, "", "", false},
 };
 
 /* A run of the artifact with key "<digit><digit>...": record on disk, and what it holds. */

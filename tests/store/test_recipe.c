@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,9 @@
 #include "store/recipe.h"
 
 static const struct parameter table[] = {
-    {"lattice", PARAMETER_INTEGERS, "32,32", 1, 4096, NULL, "", ""},
-    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", ""},
-    {"seed", PARAMETER_INTEGER, "1", 0, 1e15, NULL, "", ""},
+    {"lattice", PARAMETER_INTEGERS, "32,32", 1, 4096, NULL, "", "", false},
+    {"kappa", PARAMETER_REAL, NULL, 0, 1, NULL, "", "", false},
+    {"seed", PARAMETER_INTEGER, "1", 0, 1e15, NULL, "", "", false},
 };
 
 static const struct recipe_input inputs[] = {{"rows", 1, "bb"}, {"rows", 0, "aa"}, {"model", -1, "cc"}};
@@ -72,7 +73,33 @@ static void what_counts(void **state) {
     assert_string_equal(keys[0], keys[8]);
 }
 
+/* A parameter that was added later leaves the key alone while it has its default, however that is written. */
+static void growth(void **state) {
+    (void)state;
+    struct error e;
+    struct parameter grown[5];
+    memcpy(grown, table, sizeof table);
+    grown[3] = (struct parameter){.name = "epsilon", .type = PARAMETER_REAL, .default_value = "0.50", .later = true};
+    grown[4] = (struct parameter){.name = "form", .type = PARAMETER_CHOICE, .default_value = "old", .choices = "old|new",
+                                  .later = true};
+    static const char *const cases[][3] = {{NULL, NULL, ""}, {"epsilon", "5e-1", ""}, {"form", "old", ""},
+                                           {"epsilon", "0.25", "epsilon=0.25\n"}, {"form", "new", "form=new\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct parameters *p = parameters_new(grown, 5);
+        assert_int_equal(parameters_set(p, "kappa", "0.21", "test", &e), STATUS_OK);
+        if (cases[i][0] != NULL) {
+            assert_int_equal(parameters_set(p, cases[i][0], cases[i][1], "test", &e), STATUS_OK);
+        }
+        char *text = recipe_text("sample", 3, NULL, p, NULL, 0), expected[200];
+        snprintf(expected, sizeof expected, "%skappa=0.21\nlattice=32,32\nseed=1\nstage=sample\nversion=3\n", cases[i][2]);
+        assert_string_equal(text, expected);
+        free(text);
+        parameters_free(p);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_counts),
+                                       cmocka_unit_test(growth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
