@@ -41,7 +41,7 @@ HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup test check-slow check-gpu bench ledger ledger-rebuild report gallery help clean FORCE
+.PHONY: all setup test check-slow check-gpu bench ledger ledger-rebuild report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -191,6 +191,10 @@ $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: CPPFLAGS += -DDMSQ_CFLAGS='"$(CFLAGS)"'
 
+# The version of every program and of what is archived.
+$(BUILD)/src/base/version.o: CPPFLAGS += -DDMSQ_VERSION='"$(shell cat VERSION)"'
+$(BUILD)/src/base/version.o: VERSION
+
 $(BUILD)/stages/all.o: stages/all.c $(BUILD)/flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
 	$(call COMPILE,"-DSTAGES=$(STAGE_LIST)" $<)
@@ -221,7 +225,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all test check-slow check-gpu bench ledger ledger-rebuild report gallery reference-% help clean build/% FORCE
+OWN_GOALS := all test check-slow check-gpu bench ledger ledger-rebuild report gallery export reference-% help clean build/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -241,6 +245,10 @@ ledger-rebuild: $(BUILD)/bin/ledger
 # Everything that has been computed, on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
 	@$< $(PLAN_OPTIONS)
+
+# What a node of the stage observables measured, for other programs: ROOT/export/EXPERIMENT/NODE.*
+export: $(BUILD)/bin/export
+	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE)) $(if $(FORMAT),--format=$(call quote,$(FORMAT)))
 
 # The figures that git keeps, with their captions: docs/gallery.md.
 gallery: $(BUILD)/bin/gallery
@@ -359,6 +367,7 @@ help:
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
+	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
 	@echo "  make clean            remove build/; results/ stay"

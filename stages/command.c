@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/version.h"
 
 enum common_option { OUTPUT, LEDGER, LABEL, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
 
@@ -20,7 +21,7 @@ static const struct {
     [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS or all processors; changes no result"},
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
-    [VERSION] = {"version", NULL, "prints the version of the stage"},
+    [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
     [BACKEND] = {"backend", "cpu|cuda|cuda-float32|cuda-bf16",
                  "what computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; default: cpu"},
 };
@@ -147,7 +148,7 @@ static enum status set_common(const struct stage *stage, int option, const char 
         c->answered = true;
         return STATUS_OK;
     case VERSION:
-        printf("%s %d\n", stage->name, stage->version);
+        printf("%s %d (dmsq %s)\n", stage->name, stage->version, version_text);
         c->answered = true;
         return STATUS_OK;
     case COMMON_COUNT:

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "store/ledger.h"
 
 static void print_help(void) {
@@ -39,7 +40,7 @@ static enum status work(const char *root, const char *path, const char *prefix, 
 int main(int argc, char **argv) {
     static const struct option options[] = {
         {"root", required_argument, NULL, 'r'}, {"rebuild", no_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+        {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
     };
     const char *root = "results";
     bool rebuild = false, show = false;
@@ -50,6 +51,7 @@ int main(int argc, char **argv) {
         case 'b': rebuild = true; break;
         case 's': show = true; break;
         case 'h': print_help(); return STATUS_OK;
+        case 'v': version_print(argv[0], stdout); return STATUS_OK;
         default: return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
         }
     }

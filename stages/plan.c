@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/version.h"
 #include "cuda/backend.h"
 #include "experiment/plan.h"
 
@@ -110,15 +111,20 @@ int main(int argc, char **argv) {
         {"programs", &c.request.programs, NULL},
     };
     enum { OPTIONS = sizeof targets / sizeof *targets };
-    struct option options[OPTIONS + 2] = {{0}};
+    struct option options[OPTIONS + 3] = {{0}};
     for (int i = 0; i < OPTIONS; i++) {
         options[i] =
             (struct option){targets[i].name, targets[i].text ? required_argument : no_argument, NULL, i};
     }
     options[OPTIONS] = (struct option){"help", no_argument, NULL, OPTIONS};
+    options[OPTIONS + 1] = (struct option){"version", no_argument, NULL, OPTIONS + 1};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == OPTIONS) {
             fputs(usage, stdout);
+            return STATUS_OK;
+        }
+        if (option == OPTIONS + 1) {
+            version_print(argv[0], stdout);
             return STATUS_OK;
         }
         if (option < 0 || option > OPTIONS) {

@@ -5,8 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void help(const char *program, const char *what, FILE *out) {
+#include "base/version.h"
+
+static void help(const char *program, const char *what, const struct planner_option *own, FILE *out) {
     fprintf(out, "usage: %s [OPTIONS]\n\n%s\n\n", program, what);
+    for (; own->name; own++) {
+        int width = fprintf(out, "  --%s=%s ", own->name, own->value);
+        fprintf(out, "%*s%s\n", width < 24 ? 24 - width : 0, "", own->help);
+    }
     fputs("  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
           "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
           "  --backend=cpu\n"
@@ -17,29 +23,44 @@ static void help(const char *program, const char *what, FILE *out) {
 
 int planner_main(int argc, char **argv, const struct stage *const *stages, const char *what,
                  enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e)) {
+    static const struct planner_option none[] = {{0}};
+    return planner_main_with(argc, argv, stages, what, none, run);
+}
+
+int planner_main_with(int argc, char **argv, const struct stage *const *stages, const char *what,
+                      const struct planner_option *own,
+                      enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e)) {
     struct plan_request r = {.stages = stages, .experiments = "experiments", .profile = "paper", .set = "",
                              .backend = "cpu", .results = "results", .figures = "figures", .programs = "build/bin"};
     const char **targets[] = {&r.profile, &r.set, &r.backend, &r.experiments, &r.results, &r.figures, &r.programs};
-    static const struct option options[] = {
+    enum { SHARED = 7, HELP = 7, VERSION = 8, OWN = 9, MOST = 16 };
+    struct option options[OWN + MOST + 1] = {
         {"profile", required_argument, NULL, 0},     {"set", required_argument, NULL, 1},
         {"backend", required_argument, NULL, 2},     {"experiments", required_argument, NULL, 3},
         {"results", required_argument, NULL, 4},     {"figures", required_argument, NULL, 5},
-        {"programs", required_argument, NULL, 6},    {"help", no_argument, NULL, 7},
-        {0},
+        {"programs", required_argument, NULL, 6},    {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
     };
+    for (int i = 0; i < MOST && own[i].name; i++) {
+        options[OWN + i] = (struct option){own[i].name, required_argument, NULL, OWN + i};
+    }
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 7) {
-            help(argv[0], what, stdout);
+        if (option == HELP) {
+            help(argv[0], what, own, stdout);
             return STATUS_OK;
         }
-        if (option < 0 || option > 7) {
-            help(argv[0], what, stderr);
+        if (option == VERSION) {
+            version_print(argv[0], stdout);
+            return STATUS_OK;
+        }
+        if (option < 0 || option >= OWN + MOST) {
+            help(argv[0], what, own, stderr);
             return STATUS_BAD_INPUT;
         }
-        *targets[option] = optarg;
+        *(option < SHARED ? targets[option] : own[option - OWN].text) = optarg;
     }
     if (optind != argc) {
-        help(argv[0], what, stderr);
+        help(argv[0], what, own, stderr);
         return STATUS_BAD_INPUT;
     }
     struct error e;

@@ -10,6 +10,15 @@
 int planner_main(int argc, char **argv, const struct stage *const *stages, const char *what,
                  enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
 
+/* An option of one tool: "--NAME=VALUE" puts its value into *text. The list ends with a NULL name. */
+struct planner_option {
+    const char *name, *value, *help;
+    const char **text;
+};
+int planner_main_with(int argc, char **argv, const struct stage *const *stages, const char *what,
+                      const struct planner_option *own,
+                      enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
+
 /* " PROFILE=quick SET='...'": what stands behind `make NAME` to compute the same; "" for the paper's profile.
  * Belongs to the plan's pool. */
 const char *planner_variables(const struct plan *plan, const struct plan_request *request);

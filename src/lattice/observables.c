@@ -2,6 +2,7 @@
 #include "lattice/observables.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lattice/fourier.h"
@@ -59,6 +60,19 @@ size_t observables_volume(const struct observables *o) {
 
 size_t observables_primaries(const struct observables *o) {
     return PRIMARY_FIRST_MODE + o->geometry->dimensions;
+}
+
+void observables_primary_name(size_t primary, char name[16]) {
+    static const char *const names[PRIMARY_FIRST_MODE] = {
+        [PRIMARY_M] = "M",         [PRIMARY_M2] = "M2",           [PRIMARY_M4] = "M4",
+        [PRIMARY_ABS_M] = "abs_M", [PRIMARY_MEAN_ABS_PHI] = "mean_abs_phi", [PRIMARY_PHI2] = "phi2",
+        [PRIMARY_ACTION] = "action", [PRIMARY_VIRIAL] = "virial",
+    };
+    if (primary < PRIMARY_FIRST_MODE) {
+        snprintf(name, 16, "%s", names[primary]);
+    } else {
+        snprintf(name, 16, "G%u", (unsigned)(primary - PRIMARY_FIRST_MODE + 1) % 100);
+    }
 }
 
 size_t observables_orbits(const struct observables *o) {

@@ -58,6 +58,8 @@ void observables_free(struct observables *o);
 
 size_t observables_volume(const struct observables *o);
 size_t observables_primaries(const struct observables *o); /* PRIMARY_FIRST_MODE + dimensions */
+/* "M", "M2", ..., and "G1", "G2", ... for the first modes; room for 16 characters. */
+void observables_primary_name(size_t primary, char name[16]);
 size_t observables_orbits(const struct observables *o);    /* distinct values of G(p) */
 size_t observables_workspace(const struct observables *o); /* doubles, one array a thread */
 

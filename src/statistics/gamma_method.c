@@ -73,13 +73,86 @@ static void differentiate(const struct series *s, const struct estimator *f, dou
     }
 }
 
+/* What the projection of a series needs: the means, the values there, and the gradient (NULL: that of the means). */
+struct projection {
+    double *means, *steps, *value, *above, *below, *gradient;
+};
+
+static void projection_release(struct projection *p) {
+    free(p->means); /* and all but the gradient behind it */
+    free(p->gradient);
+}
+
+/* `a` (N) is scratch. */
+static enum status projection_make(const struct series *s, const struct estimator *f, double *a, struct projection *p,
+                                   struct error *e) {
+    const size_t N = s->configurations, primaries = s->primaries, values = f->values;
+    p->means = malloc((2 * primaries + 3 * values) * sizeof *p->means);
+    p->gradient = f->evaluate ? malloc(values * primaries * sizeof *p->gradient) : NULL;
+    if (!p->means || (f->evaluate && !p->gradient)) {
+        projection_release(p);
+        return error_set(e, STATUS_FAILED, "Gamma method: out of memory");
+    }
+    p->steps = p->means + primaries;
+    p->value = p->steps + primaries;
+    p->above = p->value + values;
+    p->below = p->above + values;
+    series_means(s, p->means);
+    estimator_evaluate(f, p->means, p->value);
+    if (f->evaluate) {
+        for (size_t alpha = 0; alpha < primaries; alpha++) {
+            for (size_t i = 0; i < N; i++) {
+                a[i] = s->data[alpha * N + i] - p->means[alpha];
+            }
+            p->steps[alpha] = sqrt(dot_tree(a, a, N)) / (double)N;
+        }
+        differentiate(s, f, p->means, p->steps, p->above, p->below, p->gradient);
+    }
+    return STATUS_OK;
+}
+
+/* a[N] of value v. */
+static void project(const struct series *s, const struct projection *p, size_t v, double *a) {
+    const size_t N = s->configurations;
+    if (!p->gradient) {
+        for (size_t i = 0; i < N; i++) {
+            a[i] = s->data[v * N + i] - p->means[v];
+        }
+        return;
+    }
+    for (size_t i = 0; i < N; i++) {
+        a[i] = 0.0;
+    }
+    for (size_t alpha = 0; alpha < s->primaries; alpha++) {
+        const double slope = p->gradient[v * s->primaries + alpha];
+        if (slope != 0.0) {
+            for (size_t i = 0; i < N; i++) {
+                a[i] += slope * (s->data[alpha * N + i] - p->means[alpha]);
+            }
+        }
+    }
+}
+
+enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e) {
+    struct projection p;
+    enum status status = series_check(s, f, e);
+    status = status ? status : projection_make(s, f, projected, &p, e);
+    if (status == STATUS_OK) {
+        for (size_t v = 0; v < f->values; v++) {
+            project(s, &p, v, projected + v * s->configurations);
+        }
+        projection_release(&p);
+    }
+    return status;
+}
+
 enum status gamma_method(const struct series *s, const struct estimator *f, double S,
                          struct gamma_result *results, struct error *e) {
     const enum status checked = series_check(s, f, e);
     if (checked) {
         return checked;
     }
-    const size_t N = s->configurations, length = N / s->chains, primaries = s->primaries, values = f->values;
+    const size_t N = s->configurations, length = N / s->chains;
     if (!(S >= 0.0) || isinf(S)) {
         return error_set(e, STATUS_BAD_INPUT, "Gamma method: S = %g, expected a number >= 0", S);
     }
@@ -87,50 +160,17 @@ enum status gamma_method(const struct series *s, const struct estimator *f, doub
         return error_set(e, STATUS_BAD_INPUT, "Gamma method: chains of %zu configurations, expected at least %d",
                          length, S > 0.0 ? 4 : 2);
     }
-
-    double *memory = malloc((2 * primaries + 3 * values + 2 * N) * sizeof *memory),
-           *gradient = f->evaluate ? malloc(values * primaries * sizeof *gradient) : NULL;
-    if (!memory || (f->evaluate && !gradient)) {
-        free(memory);
-        free(gradient);
-        return error_set(e, STATUS_FAILED, "Gamma method: out of memory");
-    }
-    double *means = memory, *steps = means + primaries, *value = steps + primaries, *above = value + values,
-           *below = above + values, *a = below + values, *scratch = a + N;
-
-    series_means(s, means);
-    estimator_evaluate(f, means, value);
-    if (f->evaluate) {
-        for (size_t alpha = 0; alpha < primaries; alpha++) {
-            for (size_t i = 0; i < N; i++) {
-                a[i] = s->data[alpha * N + i] - means[alpha];
-            }
-            steps[alpha] = sqrt(dot_tree(a, a, N)) / (double)N;
+    struct projection p;
+    double *a = malloc(2 * N * sizeof *a), *scratch = a + N;
+    enum status status = a ? projection_make(s, f, a, &p, e) : error_set(e, STATUS_FAILED, "Gamma method: out of memory");
+    if (status == STATUS_OK) {
+        for (size_t v = 0; v < f->values; v++) {
+            project(s, &p, v, a);
+            results[v].value = p.value[v];
+            analyse(a, s->chains, length, S, scratch, &results[v]);
         }
-        differentiate(s, f, means, steps, above, below, gradient);
+        projection_release(&p);
     }
-    for (size_t v = 0; v < values; v++) {
-        if (f->evaluate) {
-            for (size_t i = 0; i < N; i++) {
-                a[i] = 0.0;
-            }
-            for (size_t alpha = 0; alpha < primaries; alpha++) {
-                const double slope = gradient[v * primaries + alpha];
-                if (slope != 0.0) {
-                    for (size_t i = 0; i < N; i++) {
-                        a[i] += slope * (s->data[alpha * N + i] - means[alpha]);
-                    }
-                }
-            }
-        } else {
-            for (size_t i = 0; i < N; i++) {
-                a[i] = s->data[v * N + i] - means[v];
-            }
-        }
-        results[v].value = value[v];
-        analyse(a, s->chains, length, S, scratch, &results[v]);
-    }
-    free(memory);
-    free(gradient);
-    return STATUS_OK;
+    free(a);
+    return status;
 }

@@ -37,4 +37,7 @@ struct gamma_result {
 enum status gamma_method(const struct series *s, const struct estimator *f, double S,
                          struct gamma_result *results, struct error *e);
 
+/* projected (f->values, N): the series a_i that the error of each value is that of, around zero. Errors of a bad series. */
+enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e);
+
 #endif

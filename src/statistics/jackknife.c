@@ -12,8 +12,8 @@ static size_t bin_begin(size_t b, size_t bins, size_t configurations) {
     return b * whole + b * rest / bins;
 }
 
-enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values,
-                      double *errors, struct error *e) {
+enum status jackknife_pseudo(const struct series *s, const struct estimator *f, size_t bins, double *values,
+                             double *errors, double *pseudo, struct error *e) {
     const enum status checked = series_check(s, f, e);
     if (checked) {
         return checked;
@@ -46,12 +46,23 @@ enum status jackknife(const struct series *s, const struct estimator *f, size_t 
             const double difference = value[v] - values[v];
             sum[v] += difference;
             squares[v] += difference * difference;
+            if (pseudo) {
+                pseudo[v * B + b] = difference;
+            }
         }
     }
     for (size_t v = 0; v < f->values; v++) {
         const double n = (double)B, spread = squares[v] - sum[v] * sum[v] / n;
         errors[v] = sqrt((spread < 0.0 ? 0.0 : spread) * (n - 1.0) / n);
+        for (size_t b = 0; pseudo && b < B; b++) {
+            pseudo[v * B + b] = -(n - 1.0) * (pseudo[v * B + b] - sum[v] / n);
+        }
     }
     free(memory);
     return STATUS_OK;
+}
+
+enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values, double *errors,
+                      struct error *e) {
+    return jackknife_pseudo(s, f, bins, values, errors, NULL, e);
 }

@@ -17,4 +17,9 @@
 enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values,
                       double *errors, struct error *e);
 
+/* The same, with pseudo[bins * f->values] (values, bins): -(B - 1) (f_b - mean of f_b), numbers that, taken as
+ * independent, have the jackknife's error; of a mean with one configuration a bin they are x_b - mean. */
+enum status jackknife_pseudo(const struct series *s, const struct estimator *f, size_t bins, double *values,
+                             double *errors, double *pseudo, struct error *e);
+
 #endif

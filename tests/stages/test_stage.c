@@ -99,7 +99,7 @@ static void usage(void **state) {
         assert_says(wanted[i]);
     }
     assert_run("a", "--version", 0);
-    assert_says("tiny 1\n");
+    assert_says("tiny 1 (dmsq ");
 }
 
 static void inputs(void **state) {

@@ -182,8 +182,33 @@ static void test_constant_and_bad_input(void **state) {
     assert_string_equal(e.message, "series: observable 0 of configuration 5 is nan, expected a number");
 }
 
+/* A projected series, measured by itself, has the error and the autocorrelation of the value. */
+static void test_projection(void **state) {
+    (void)state;
+    enum { LENGTH = 300 };
+    static double x[2 * LENGTH], projected[2 * LENGTH];
+    struct gamma_result r[2], again;
+    struct error e;
+    for (int i = 0; i < LENGTH; i++) {
+        x[i] = 2 + sin(i / 7.0);
+        x[LENGTH + i] = 1 + cos(i / 3.0);
+    }
+    const struct series s = {x, 2, LENGTH, 2};
+    const struct estimator f = {2, square_and_ratio, NULL};
+    assert_int_equal(gamma_method(&s, &f, 2.0, r, &e), STATUS_OK);
+    assert_int_equal(gamma_method_project(&s, &f, projected, &e), STATUS_OK);
+    for (int v = 0; v < 2; v++) {
+        const struct series one = {projected + v * LENGTH, 1, LENGTH, 2};
+        assert_int_equal(gamma_method(&one, &the_mean, 2.0, &again, &e), STATUS_OK);
+        assert_close(again.value, 0.0, 1e-14);
+        assert_close(again.error, r[v].error, 1e-12 * r[v].error);
+        assert_close(again.tau_int, r[v].tau_int, 1e-11 * r[v].tau_int);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_projection),
         cmocka_unit_test(test_golden_numbers),
         cmocka_unit_test(test_golden_nonlinear),
         cmocka_unit_test(test_autoregressive),

@@ -168,8 +168,37 @@ static void test_uneven_bins_and_bad_input(void **state) {
     assert_int_equal(jackknife(&s, &two, 0, &value, &error, &e), STATUS_BAD_INPUT);
 }
 
+static void square(const double *means, double *values, const void *context) {
+    (void)context;
+    values[0] = means[0] * means[0];
+}
+
+/* Taken as independent, the pseudo-values have the jackknife's error; of a mean they are its fluctuations. */
+static void test_pseudo_values(void **state) {
+    (void)state;
+    enum { COUNT = 20, BINS = 5 };
+    double x[COUNT], pseudo[COUNT], value, error;
+    struct error e;
+    normals(x, COUNT, 3);
+    const struct series s = {x, 1, COUNT, 1};
+    const struct estimator mean = {.values = 1}, f = {1, square, NULL};
+    assert_int_equal(jackknife_pseudo(&s, &mean, 0, &value, &error, pseudo, &e), STATUS_OK);
+    for (int i = 0; i < COUNT; i++) {
+        assert_close(pseudo[i], x[i] - value, 1e-14);
+    }
+    for (int bins = BINS; bins <= COUNT; bins += COUNT - BINS) {
+        double squares = 0;
+        assert_int_equal(jackknife_pseudo(&s, &f, (size_t)bins, &value, &error, pseudo, &e), STATUS_OK);
+        for (int b = 0; b < bins; b++) {
+            squares += pseudo[b] * pseudo[b];
+        }
+        assert_close(sqrt(squares / (bins * (bins - 1.0))), error, 1e-14);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pseudo_values),
         cmocka_unit_test(test_mean_is_standard_error),
         cmocka_unit_test(test_nonlinear_by_hand),
         cmocka_unit_test(test_coverage),

@@ -1,0 +1,213 @@
+/* Measures configurations and analyses the series: see measurement.h. */
+#include "stages/measurement.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/progress.h"
+#include "statistics/gamma_method.h"
+#include "statistics/jackknife.h"
+
+/* So many chains give an error to a fifth of itself by their means alone. */
+enum { ENOUGH_CHAINS = 16 };
+
+/* Measures every configuration, each by one thread. */
+static enum status measure(const struct stage_context *c, struct measurement *m, struct error *e) {
+    const struct fields *fields = &m->fields;
+    const size_t N = fields->configurations, V = m->volume;
+    const size_t scratch = V + m->primaries + m->orbits + observables_workspace(m->plan);
+    const bool single = fields->phi->type == NPZ_FLOAT32;
+    struct progress *progress = progress_new("measure observables", "configurations", N, c->quiet);
+    atomic_size_t done = 0;
+    atomic_bool no_memory = false;
+#pragma omp parallel num_threads(c->threads)
+    {
+        double *phi = malloc(scratch * sizeof *phi);
+        if (!phi) {
+            no_memory = true;
+        }
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < N; i++) {
+            if (!phi || *c->interrupted) {
+                continue;
+            }
+            double *primaries = phi + V, *modes = primaries + m->primaries, *workspace = modes + m->orbits;
+            for (size_t x = 0; x < V; x++) {
+                phi[x] = single ? (double)((const float *)fields->phi->data)[i * V + x]
+                                : ((const double *)fields->phi->data)[i * V + x];
+            }
+            observables_measure(m->plan, phi, primaries, modes, workspace);
+            for (size_t a = 0; a < m->primaries; a++) {
+                m->series[a * N + i] = primaries[a];
+            }
+            for (size_t o = 0; o < m->orbits; o++) {
+                m->modes[o * N + i] = modes[o];
+            }
+            const size_t now = ++done;
+            if (now % 1024 == 0) {
+                progress_update(progress, now, NULL);
+            }
+        }
+        free(phi);
+    }
+    progress_end(progress);
+    if (no_memory) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu sites", V);
+    }
+    if (*c->interrupted) {
+        return error_set(e, STATUS_FAILED, "interrupted");
+    }
+    /* phi^4 overflows first, so that a finite action means a finite field and finite observables. */
+    for (size_t i = 0; i < N; i++) {
+        if (!isfinite(m->series[PRIMARY_ACTION * N + i])) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: configuration %zu of phi has action density %g, expected numbers", fields->path,
+                             i, m->series[PRIMARY_ACTION * N + i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status analyse_jackknife(const struct series *series, const struct series *modes,
+                                     const struct estimator *estimator, size_t bins, struct measurement *m,
+                                     struct error *e) {
+    const struct fields *fields = &m->fields;
+    const struct estimator means = {.values = m->orbits};
+    /* Of a single configuration chi2 is 0 and U_L is 2/3, whatever it is. */
+    if (bins > 1 && bins <= fields->configurations && fields->configurations - (fields->configurations - 1) / bins - 1 < 2) {
+        return error_set(e, STATUS_BAD_INPUT, "%zu configurations in %zu bins found, at least 2 without the largest bin expected",
+                         fields->configurations, bins);
+    }
+    for (int k = 0; k < OBSERVABLES; k++) {
+        /* Bins of chains know nothing of times within a chain. */
+        m->tau_int[k] = fields->independent ? 0.5 : NAN;
+        m->tau_int_error[k] = fields->independent ? 0.0 : NAN;
+    }
+    const enum status status = jackknife(series, estimator, bins, m->values, m->errors, e);
+    return status != STATUS_OK ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
+}
+
+/* Gamma method; errors already holds those of a jackknife over chains, or is of no use. */
+static enum status window_all(const struct series *series, const struct estimator *estimator, double S,
+                              struct gamma_result *results, double *values, double *errors, struct error *e) {
+    const enum status status = gamma_method(series, estimator, S, results, e);
+    for (size_t k = 0; status == STATUS_OK && k < estimator->values; k++) {
+        values[k] = results[k].value;
+        if (results[k].closed || series->chains < ENOUGH_CHAINS) {
+            errors[k] = results[k].error;
+        }
+    }
+    return status;
+}
+
+static enum status analyse_gamma(const struct series *series, const struct series *modes,
+                                 const struct estimator *estimator, double S, struct measurement *m,
+                                 struct error *e) {
+    const struct estimator means = {.values = m->orbits};
+    const size_t chains = series->chains;
+    struct gamma_result results[OBSERVABLES], *orbits = malloc(m->orbits * sizeof *orbits);
+    if (!orbits) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->orbits);
+    }
+    enum status status = STATUS_OK;
+    if (chains >= ENOUGH_CHAINS) {
+        status = jackknife(series, estimator, chains, m->values, m->errors, e);
+        status = status ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
+    }
+    status = status ? status : window_all(series, estimator, S, results, m->values, m->errors, e);
+    status = status ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
+    for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
+        m->tau_int[k] = results[k].closed ? results[k].tau_int : NAN;
+        m->tau_int_error[k] = results[k].closed ? results[k].tau_int_error : NAN;
+    }
+    free(orbits);
+    return status;
+}
+
+struct series measurement_series(const struct measurement *m) {
+    return (struct series){m->series, m->primaries, m->fields.configurations, m->fields.chains};
+}
+
+size_t measurement_bins(const struct stage_context *c, const struct measurement *m) {
+    const size_t bins = (size_t)parameters_integer(c->parameters, "bins");
+    return bins > 0 ? bins : m->fields.independent ? m->fields.configurations : m->fields.chains;
+}
+
+static enum status analyse(const struct stage_context *c, struct measurement *m, struct error *e) {
+    const struct series series = measurement_series(m),
+                        modes = {m->modes, m->orbits, m->fields.configurations, m->fields.chains};
+    const struct estimator estimator = {OBSERVABLES, observables_evaluate, m->plan};
+    const enum status status =
+        strcmp(m->method, "gamma") == 0
+            ? analyse_gamma(&series, &modes, &estimator, parameters_real(c->parameters, "window"), m, e)
+            : analyse_jackknife(&series, &modes, &estimator, measurement_bins(c, m), m, e);
+    if (status != STATUS_OK) {
+        return error_prefix(e, "%s", m->fields.path);
+    }
+    observables_expand(m->plan, m->orbit_values, m->propagator);
+    observables_expand(m->plan, m->orbit_errors, m->propagator_error);
+    return STATUS_OK;
+}
+
+static enum status allocate(struct measurement *m, struct error *e) {
+    const struct fields *fields = &m->fields;
+    const enum status status = observables_new(fields->extents, fields->dimensions, &fields->theory, &m->plan, e);
+    if (status != STATUS_OK) {
+        return error_prefix(e, "%s: phi", fields->path);
+    }
+    const size_t N = fields->configurations;
+    m->volume = observables_volume(m->plan);
+    m->primaries = observables_primaries(m->plan);
+    m->orbits = observables_orbits(m->plan);
+    m->series = malloc(m->primaries * N * sizeof(double));
+    m->modes = malloc(m->orbits * N * sizeof(double));
+    m->orbit_values = malloc(2 * m->orbits * sizeof(double));
+    m->propagator = malloc(2 * m->volume * sizeof(double));
+    if (!m->series || !m->modes || !m->orbit_values || !m->propagator) {
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations of %zu sites", N, m->volume);
+    }
+    m->orbit_errors = m->orbit_values + m->orbits;
+    m->propagator_error = m->propagator + m->volume;
+    return STATUS_OK;
+}
+
+/* Keeps the first configurations alone. */
+static enum status take_first(size_t first, struct fields *fields, struct error *e) {
+    if (first == 0) {
+        return STATUS_OK;
+    }
+    if (first < 2 || first > fields->configurations || (fields->chains > 1 && !fields->independent)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
+                         "single chain expected", fields->path, fields->configurations, fields->chains, first);
+    }
+    fields->configurations = first;
+    fields->chains = fields->independent ? first : 1;
+    return STATUS_OK;
+}
+
+enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m, struct error *e) {
+    *m = (struct measurement){0};
+    enum status status = fields_read(fields, &m->fields, e);
+    status = status ? status : take_first((size_t)parameters_integer(c->parameters, "first"), &m->fields, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    m->method = parameters_text(c->parameters, "method");
+    if (strcmp(m->method, "auto") == 0) {
+        m->method = m->fields.independent ? "jackknife" : "gamma";
+    }
+    status = allocate(m, e);
+    status = status ? status : measure(c, m, e);
+    return status ? status : analyse(c, m, e);
+}
+
+void measurement_release(struct measurement *m) {
+    observables_free(m->plan);
+    free(m->series);
+    free(m->modes);
+    free(m->orbit_values); /* and the errors behind */
+    free(m->propagator);
+}
