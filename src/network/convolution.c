@@ -191,12 +191,18 @@ const char *convolution_instruction_set(void) {
     case dnnl_cpu_isa_avx: return "AVX";
     case dnnl_cpu_isa_avx2: return "AVX2";
     case dnnl_cpu_isa_avx2_vnni: return "AVX2_VNNI";
-    case dnnl_cpu_isa_avx512_mic: return "AVX512_MIC";
-    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512_MIC_4OPS";
     case dnnl_cpu_isa_avx512_core: return "AVX512_CORE";
     case dnnl_cpu_isa_avx512_core_vnni: return "AVX512_CORE_VNNI";
     case dnnl_cpu_isa_avx512_core_bf16: return "AVX512_CORE_BF16";
     case dnnl_cpu_isa_avx512_core_amx: return "AVX512_CORE_AMX";
+#if DNNL_VERSION_MAJOR >= 3
+    case dnnl_cpu_isa_avx2_vnni_2: return "AVX2_VNNI_2";
+    case dnnl_cpu_isa_avx512_core_fp16: return "AVX512_CORE_FP16";
+    case dnnl_cpu_isa_avx512_core_amx_fp16: return "AVX512_CORE_AMX_FP16";
+#else
+    case dnnl_cpu_isa_avx512_mic: return "AVX512_MIC";
+    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512_MIC_4OPS";
+#endif
     default: return "unknown";
     }
 }
