@@ -30,18 +30,27 @@ endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-ARCH  ?= native
-BUILD := build$(if $(SANITIZE),/sanitize)
-
-# Debian packages that everything needs, and the headers by which one sees that they are there.
-PACKAGES := gcc g++ libc6-dev libdnnl-dev libsqlite3-dev libzip-dev zlib1g-dev libssl-dev libinih-dev \
-            libjansson-dev librandom123-dev libcmocka-dev gnuplot-nox fonts-dejavu-core
-HEADERS  := stdio.h dnnl.h sqlite3.h zip.h zlib.h openssl/evp.h ini.h jansson.h Random123/philox.h
+ARCH   ?= native
+BUILD  ?= build
+PREFIX ?= /usr/local
+ifneq ($(strip $(words $(BUILD)) $(foreach c,: % $(HASH) ; $$ ',$(findstring $(c),$(BUILD)))),1)
+$(error BUILD='$(BUILD)': expected a folder's name without blanks, :, %, $(HASH), ;, $$ and ')
+endif
+ifdef SANITIZE
+override BUILD := $(patsubst %/sanitize,%,$(BUILD))/sanitize
+endif
+# What the user, conda or a cluster's module sets for compilers and linkers is added to what dmsq needs, and never
+# replaces it: CFLAGS before ours, so that ours count.
+ifneq ($(filter -ffast-math -Ofast -funsafe-math-optimizations -fassociative-math,$(CFLAGS)),)
+$(error CFLAGS='$(CFLAGS)': results would depend on the compiler; leave out -Ofast and -ffast-math)
+endif
+FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call quote,$(CFLAGS)) \
+       LDFLAGS=$(call quote,$(LDFLAGS)) LDLIBS=$(call quote,$(LDLIBS)) sh src/find.sh
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup test check-slow check-gpu bench ledger ledger-rebuild report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -53,23 +62,16 @@ FIRST := $(firstword $(AFTER))
 INSTALL := apt-get install -y --no-install-recommends
 
 setup:
-	@if command -v dpkg-query >/dev/null; then \
-	    missing=; \
-	    for p in $(PACKAGES); do \
-	        dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || missing="$$missing $$p"; \
-	    done; \
-	    [ "$$missing" ] || { echo "setup: all packages are installed"; exit 0; }; \
-	elif printf '#include <%s>\n' $(HEADERS) | $(CC) -E -o /dev/null - 2>/dev/null && command -v gnuplot >/dev/null; then \
-	    echo "setup: all libraries are there"; exit 0; \
-	else missing=" $(PACKAGES)"; fi; \
+	@if missing=$$($(FIND) missing); then echo "setup: all libraries and tools are there"; exit 0; fi; \
+	packages=$$($(FIND) packages); \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    echo "setup: installing$$missing"; \
+	    echo "setup: installing $$packages"; \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get update -q && $(INSTALL) $$missing; \
-	elif command -v apt-get >/dev/null; then \
-	    echo "setup: not root; run: sudo apt-get update && sudo $(INSTALL)$$missing" >&2; exit 1; \
+	    apt-get update -q && $(INSTALL) $$packages && $(FIND) missing; \
 	else \
-	    echo "setup: no apt-get; install what these Debian packages hold:$$missing" >&2; exit 1; \
+	    printf '%s\n' "$$missing" >&2; \
+	    ! command -v apt-get >/dev/null || echo "setup: not root; run: sudo apt-get update && sudo $(INSTALL) $$packages" >&2; \
+	    echo "setup: libraries elsewhere are found by pkg-config, or by CPPFLAGS=-I... and LDFLAGS=-L..." >&2; exit 1; \
 	fi
 
 ifneq ($(AFTER),)
@@ -84,14 +86,23 @@ else
 # --- building ----------------------------------------------------------------------------------------
 # Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): the linker checks
 # the direction of dependencies, where `make test` links each library with what it may use and nothing else.
-CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
-WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Werror
+FOUND := $(shell $(FIND) flags)
+ifneq ($(firstword $(FOUND)),found)
+$(error src/find.sh does not run: '$(FOUND)')
+endif
+OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
+# Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
+WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes$(if $(STRICT), -Werror)
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
 # No traps: loops with a comparison vectorise where there are no masks (AVX2), same bits.
-CFLAGS   := -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp $(WARNINGS)
-LDLIBS   := -ldnnl -lsqlite3 -lzip -lz -lcrypto -linih -ljansson -lm
+OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp \
+                $(WARNINGS))
+# Libraries in folders of their own are also found at run time.
+comma := ,
+rpath  = $(patsubst -L%,-Wl$(comma)-rpath$(comma)%,$(filter -L%,$(1)))
+OUR_LDLIBS   := $(strip $(LDFLAGS) $(call rpath,$(LDFLAGS) $(FOUND)) $(filter-out found -I% -D%,$(FOUND)) $(LDLIBS))
 ifdef SANITIZE
-CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OUR_CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
 FOLDERS            := base store lattice network statistics diffusion report experiment
@@ -112,7 +123,10 @@ LIBRARIES := $(call libraries,$(FOLDERS))
 # The CUDA backend, where nvcc and cuDNN are found; cuda/absent.c where they are not. Kernels for the H100 as machine
 # code, for others from sm_80 on as PTX. No contraction there either: Gaussians have the bits of the CPU's.
 CUDA_FOUND   := $(if $(SANITIZE),missing a build with sanitizers has none,$(if $(filter no,$(CUDA)),missing the build \
-                  was told CUDA=no,$(shell cuda/find.sh)))
+                  was told CUDA=no,$(shell sh cuda/find.sh)))
+ifeq ($(filter found missing,$(firstword $(CUDA_FOUND))),)
+$(error cuda/find.sh does not run: '$(CUDA_FOUND)'; CUDA=no builds without it)
+endif
 CUDA_ARCH    ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
 CUDA_MISSING := $(if $(filter missing,$(firstword $(CUDA_FOUND))),$(wordlist 2,100,$(CUDA_FOUND)))
 ifeq ($(CUDA_MISSING),)
@@ -145,9 +159,8 @@ all: $(PROGRAMS)
 
 # What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
 # by a rule, so that make -n knows.
-comma := ,
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(STAGE_LIST)
-ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
+FLAGS := $(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
+ifneq ($(filter-out clean check help,$(or $(MAKECMDGOALS),all)),)
 stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $(BUILD)/$(1) || \
     { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
 $(call stamp,flags,$(FLAGS))
@@ -156,17 +169,15 @@ endif
 
 $(BUILD)/libraries-found:
 	@mkdir -p $(@D)
-	@command -v $(CC) >/dev/null || { echo "$(CC) is missing: run 'make setup'" >&2; exit 1; }
-	@for h in $(HEADERS); do echo "#include <$$h>" | $(CC) -E -o /dev/null - 2>/dev/null || \
-	    { echo "the header $$h is missing: run 'make setup'" >&2; exit 1; }; done
+	@$(FIND) libraries >&2 || { echo "run 'make setup'" >&2; exit 1; }
 	@touch $@
 
 # Everything that is made appears whole (made under another name, then renamed): two makes may run at once.
 # V=1 shows the commands.
 say     = $(if $(V),,@echo "$(1)";)
-COMPILE = $(call say,compile $<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
+COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
           mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
-LINK    = $(call say,link $@)$(CC) $(CFLAGS) -o $@.$$$$ $^ $(LDLIBS) $(1) && mv -f $@.$$$$ $@
+LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && mv -f $@.$$$$ $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
@@ -189,10 +200,10 @@ $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
 # Run records say how the program was compiled.
-$(BUILD)/stages/history.o: CPPFLAGS += -DDMSQ_CFLAGS='"$(CFLAGS)"'
+$(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'
 
 # The version of every program and of what is archived.
-$(BUILD)/src/base/version.o: CPPFLAGS += -DDMSQ_VERSION='"$(shell cat VERSION)"'
+$(BUILD)/src/base/version.o: OUR_CPPFLAGS += -DDMSQ_VERSION='"$(shell cat VERSION)"'
 $(BUILD)/src/base/version.o: VERSION
 
 $(BUILD)/stages/all.o: stages/all.c $(BUILD)/flags | $(BUILD)/libraries-found
@@ -225,7 +236,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all test check-slow check-gpu bench ledger ledger-rebuild report gallery export reference-% help clean build/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild report gallery export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -296,15 +307,15 @@ CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
                 $(wildcard tests/cuda/emulate/*.cc)
-CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Werror \
+CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra $(if $(STRICT),-Werror) \
                 $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
-EMULATE_WITH := -Itests/cuda/emulate $(CPPFLAGS) -DLAYOUT_SITES=256
+EMULATE_WITH := -Itests/cuda/emulate $(OUR_CPPFLAGS) -DLAYOUT_SITES=256
 ifeq ($(EMULATED),)
 TESTS := $(filter-out $(BUILD)/tests/cuda/%,$(TESTS))
 endif
 $(BUILD)/emulated/%.o: % $(BUILD)/flags Makefile | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
-	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
+	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(OUR_CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
 	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
 $(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
@@ -316,14 +327,14 @@ $(BUILD)/tests/cuda/test_gpu_check: $(BUILD)/tests/cuda/test_gpu_check.o $(COMPA
 $(BUILD)/tests/cuda/test_stages: $(BUILD)/tests/cuda/test_stages.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o \
     $(BUILD)/libcuda-emulated.a $(LIBRARIES)
 	$(call LINK,-lcmocka -lstdc++)
-$(BUILD)/tests/cuda/%.o: CPPFLAGS += -Itests/cuda/emulate
+$(BUILD)/tests/cuda/%.o: OUR_CPPFLAGS += -Itests/cuda/emulate
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)
 # cuDNN itself, as far as it goes without a device.
 ifneq ($(CUDA_MISSING),)
 TESTS := $(filter-out %/test_cudnn,$(TESTS))
 endif
-$(BUILD)/tests/cuda/test_cudnn.o: CPPFLAGS := -Isrc -I. -D_GNU_SOURCE
+$(BUILD)/tests/cuda/test_cudnn.o: OUR_CPPFLAGS := -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS)
 $(BUILD)/tests/cuda/test_cudnn.o: tests/cuda/test_cudnn.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
 	$(call COMPILE,$(CUDA_INCLUDES) $<)
@@ -334,8 +345,8 @@ $(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/l
 define direction_of
 $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
 	@mkdir -p $$(@D)
-	@echo 'int main(void) { return 0; }' | $(CC) $(CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive $(BUILD)/lib$(1).a \
-	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(LDLIBS) || \
+	@echo 'int main(void) { return 0; }' | $(CC) $(OUR_CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive $(BUILD)/lib$(1).a \
+	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(OUR_LDLIBS) || \
 	    { echo "src/$(1) uses a folder that it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
 endef
 $(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,$(f))),$(eval $(BUILD)/direction/$(f):;@:)))
@@ -349,17 +360,23 @@ check-slow: all $(SLOW)
 check-gpu:
 	@tests/gpu/check.sh
 
+# In folders of its own, with the compiler's warnings as errors: before a change is handed in.
+check:
+	@$(MAKE) --no-print-directory STRICT=1 BUILD=$(BUILD)/strict test
+
+# Only what make itself has begun.
 clean:
-	rm -rf build
+	rm -rf $(if $(wildcard $(BUILD)/flags),$(BUILD))
 
 # --- help --------------------------------------------------------------------------------------------
 help:
 	@echo "Usage: make TARGET... [PROFILE=quick] [SET=\"STAGE.PARAMETER=VALUE NODE.PARAMETER=VALUE\"] [THREADS=N]"
 	@echo
 	@echo "Targets:                                                           what it takes on 2 CPU cores"
-	@echo "  make setup            install the Debian packages that are needed        1 min"
+	@echo "  make setup            install the Debian packages that are missing, or name them   1 min"
 	@echo "  make all              build the programs (the other targets do, too)     1 min"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
+	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
 	@echo "  make check-slow       long comparisons with known results"
 	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
 	@echo "  make bench            speed of the primitives and of the stages"
@@ -388,6 +405,9 @@ help:
 	@echo "  CUDA=no          build without the CUDA backend"
 	@echo "  THREADS=N        worker threads a stage (results do not depend on it; default: all cores)"
 	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
+	@echo "  RESULTS, FIGURES, BUILD   other folders than results, figures and build: the source may be read-only"
+	@echo "  ARCH=x86-64      what the compiler's -march= gets: programs for other machines (default: native, this one)"
+	@echo "  CC, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS   the compiler, and options added to dmsq's own"
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
 	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
 

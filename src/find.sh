@@ -1,0 +1,84 @@
+#!/bin/sh
+# Finds what dmsq is built with and what draws its figures, whoever packaged it: compiles and links a line with each library,
+# with the user's CC, CPPFLAGS, LDFLAGS and LDLIBS, and runs the tools.
+#   sh src/find.sh flags            one line "found OPTIONS": the libraries' options, from pkg-config where it knows them
+#   sh src/find.sh missing          what is missing, with its package for Debian, Fedora and conda-forge; status 1 if anything
+#   sh src/find.sh libraries        the same of what the programs need to be built
+#   sh src/find.sh packages         what is missing, as Debian packages on one line
+CC=${CC:-gcc}
+
+# Columns: name; header; library; name for pkg-config; packages of Debian, Fedora and conda-forge. OpenMP is the compiler's.
+libraries='
+libc         stdio.h              m          -          libc6-dev           glibc-devel         sysroot_linux-64
+oneDNN       dnnl.h               dnnl       dnnl       libdnnl-dev         onednn-devel        onednn
+SQLite       sqlite3.h            sqlite3    sqlite3    libsqlite3-dev      sqlite-devel        sqlite
+libzip       zip.h                zip        libzip     libzip-dev          libzip-devel        libzip
+zlib         zlib.h               z          zlib       zlib1g-dev          zlib-devel          zlib
+OpenSSL      openssl/evp.h        crypto     libcrypto  libssl-dev          openssl-devel       openssl
+libinih      ini.h                inih       inih       libinih-dev         inih-devel          inih
+Jansson      jansson.h            jansson    jansson    libjansson-dev      jansson-devel       jansson
+Random123    Random123/philox.h   -          -          librandom123-dev    Random123-devel     random123
+cmocka       cmocka.h             cmocka     cmocka     libcmocka-dev       libcmocka-devel     cmocka'
+
+# Options of one library: where they are not in pkg-config's own folders, the compiler's CPPFLAGS and LDFLAGS must know.
+flags_of() { # LIBRARY PKG_CONFIG_NAME
+    if [ "$2" != - ] && command -v pkg-config >/dev/null && pkg-config --exists "$2" 2>/dev/null; then
+        pkg-config --cflags --libs "$2"
+    elif [ "$1" != - ]; then
+        echo "-l$1"
+    fi
+}
+each() { # COMMAND: calls it with the columns of every line
+    echo "$libraries" | while read -r line; do
+        [ -z "$line" ] || "$1" $line
+    done
+}
+
+links() { # HEADER OPTIONS: whether a program that includes it can be made and run
+    printf '#include <stddef.h>\n#include <stdarg.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <%s>\nint main(void) { return 0; }\n' "$1" |
+        $CC $CPPFLAGS $CFLAGS -x c -o /dev/null - -x none $LDFLAGS $2 $LDLIBS 2>/dev/null
+}
+say() { # WHAT DEBIAN FEDORA CONDA
+    if [ "$mode" = packages ]; then
+        echo "$2"
+    else
+        echo "missing: $1 (Debian: $2; Fedora: $3; conda-forge: $4)"
+    fi
+}
+try_library() {
+    links "$2" "$(flags_of "$3" "$4")" || say "$1, header $2$([ "$3" = - ] || echo ", library $3")" "$5" "$6" "$7"
+}
+libraries() {
+    if ! command -v "${CC%% *}" >/dev/null; then
+        say "the C compiler $CC" gcc gcc gcc
+        return
+    fi
+    case $($CC --version 2>/dev/null) in
+    *clang*) openmp='libomp-dev libomp-devel llvm-openmp' ;;
+    *) openmp='gcc libgomp libgomp' ;;
+    esac
+    links omp.h -fopenmp || say "OpenMP of $CC, header omp.h" $openmp
+    each try_library
+}
+tools() {
+    command -v "${CXX:-g++}" >/dev/null || say "a C++ compiler, for the tests of the CUDA backend" g++ gcc-c++ gxx
+    command -v gnuplot >/dev/null || say "gnuplot, for the figures" gnuplot-nox gnuplot gnuplot
+    if ! command -v fc-match >/dev/null; then
+        say "fc-match, which finds fonts" fontconfig fontconfig fontconfig
+    elif ! fc-match 'DejaVu Sans' | grep -q 'DejaVu Sans'; then
+        say "the fonts DejaVu Sans, for the figures" fonts-dejavu-core dejavu-sans-fonts fonts-conda-forge
+    fi
+}
+options() {
+    flags_of "$3" "$4"
+}
+mode=$1
+case $mode in
+flags) echo found $(each options | grep -v cmocka) ;;
+packages) echo $(libraries; tools) ;;
+libraries | missing)
+    text=$(libraries; [ "$mode" = libraries ] || tools)
+    [ -z "$text" ] || { echo "$text"; exit 1; }
+    ;;
+*) echo "usage: src/find.sh flags|missing|libraries|packages" >&2; exit 2 ;;
+esac
