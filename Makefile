@@ -225,6 +225,18 @@ $(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUI
 	@mkdir -p $(@D)
 	$(call LINK,$(CUDA_LIBS))
 
+# --- installing --------------------------------------------------------------------------------------
+# The programs, whose names are words like train and plot, go to a folder of their own; PREFIX/bin/dmsq starts them.
+DATA    = $(DESTDIR)$(PREFIX)/share/dmsq
+LIBEXEC = $(DESTDIR)$(PREFIX)/lib/dmsq
+install: all
+	@mkdir -p $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(LIBEXEC)) $(call quote,$(DATA))
+	@for p in $(PROGRAMS); do cp "$$p" $(call quote,$(LIBEXEC))/.new && mv -f $(call quote,$(LIBEXEC))/.new \
+	    $(call quote,$(LIBEXEC))/"$${p##*/}" || exit 1; done
+	@cp -R experiments figures $(call quote,$(DATA))
+	@cp stages/dmsq.sh $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq) && chmod 755 $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq)
+	@echo "installed $(words $(PROGRAMS)) programs; '$(PREFIX)/bin/dmsq' lists them"
+
 # --- computing ---------------------------------------------------------------------------------------
 # The planner writes the rules of the experiments. They are read in when a goal is not one of this file's own,
 # and make starts again when they have changed.
@@ -375,6 +387,7 @@ help:
 	@echo "Targets:                                                           what it takes on 2 CPU cores"
 	@echo "  make setup            install the Debian packages that are missing, or name them   1 min"
 	@echo "  make all              build the programs (the other targets do, too)     1 min"
+	@echo "  make install PREFIX=/usr/local   the programs, experiments and styles, and PREFIX/bin/dmsq that starts them  1 s"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
 	@echo "  make check-slow       long comparisons with known results"
