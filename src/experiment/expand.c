@@ -1,6 +1,7 @@
 /* Turns families into nodes: sweeps multiplied out, parameters settled by precedence, recipes and keys. */
 #include "experiment/experiment.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,16 +289,28 @@ static enum status say_what_is_set(struct pool *pool, const struct experiment *x
     return status == STATUS_OK ? cook(pool, node, backend, e) : status;
 }
 
-/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". */
+/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that of
+ * a file, too, and stands in commands: other characters become '_', of a long value the beginning counts, and a value
+ * that then looks like an earlier one gets a number, as in "plot@title=a_b~2". */
 static const char *node_name(struct pool *pool, const struct family *family, const char *const *coordinates) {
+    enum { LONGEST = 40 };
     const char *name = family->name;
     for (size_t i = 0; i < family->axis_count && name; i++) {
-        char *value = pool_copy(pool, coordinates[i], strlen(coordinates[i]));
+        const size_t length = strlen(coordinates[i]);
+        char *value = pool_copy(pool, coordinates[i], length < LONGEST ? length : LONGEST);
         for (char *c = value; c && *c; c++) {
-            *c = *c == ',' || *c == ' ' || *c == '/' ? 'x' : *c;
+            *c = strchr(", /", *c) ? 'x' : isalnum((unsigned char)*c) || strchr(".+-=:@", *c) ? *c : '_';
         }
         name =
             value ? pool_print(pool, "%s%c%s=%s", name, i ? ',' : '@', family->axes[i].parameter, value) : NULL;
+    }
+    const char *plain = name;
+    size_t number = 1;
+    for (size_t i = 0; i < family->node_count && name; i++) {
+        if (!strcmp(family->nodes[i]->name, name)) {
+            name = pool_print(pool, "%s~%zu", plain, ++number);
+            i = (size_t)-1; /* from the start again */
+        }
     }
     return name;
 }

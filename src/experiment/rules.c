@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes a word of a command so that shell and make leave it as it is. */
+/* Writes a word of a command so that shell and make leave it as it is. It has no line ends. */
 static void write_word(FILE *out, const char *text) {
     bool plain = *text;
     for (const char *c = text; *c && plain; c++) {
@@ -19,6 +19,8 @@ static void write_word(FILE *out, const char *text) {
             fputs("$$", out);
         } else if (*text == '\'') {
             fputs("'\\''", out);
+        } else if (*text == '\n') {
+            fputc(' ', out);
         } else {
             fputc(*text, out);
         }
@@ -60,8 +62,9 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
         }
     }
     /* In the shell's place, the stage hears the signal that make passes on. */
-    fprintf(out, " %s/%s\n\t$(if $(V),,@echo '== %s';) exec %s/%s", plan->programs, node->stage->name, label,
-            plan->programs, node->stage->name);
+    fprintf(out, " %s/%s\n\t$(if $(V),,@echo == ", plan->programs, node->stage->name);
+    write_word(out, label);
+    fprintf(out, ";) exec %s/%s", plan->programs, node->stage->name);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             if (!write_option(plan, out, node->stage->inputs[i].name,

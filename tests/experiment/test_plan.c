@@ -228,6 +228,67 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(remove(path), 0);
 }
 
+/* A program in the stage's place that keeps its options, one a line. */
+static const char keeps_options[] = "#!/bin/sh\nfor o in \"$@\"; do echo \"$o\"; done >>'%s/options'\n";
+
+/* Every printable character in a text, set once and swept, reaches the stage, and the shell executes none of it. */
+static void texts_reach_no_shell(void **state) {
+    (void)state;
+    char printable[96] = "", experiment[2048], script[256], command[512], expected[256], *text = NULL;
+    size_t n = 0;
+    for (char c = '!'; c <= '~'; c++) {
+        if (c != ',' && c != ';') { /* what separates values; a comment, after a blank */
+            printable[n++] = c;
+        }
+    }
+    static const char *const values[] = {"';touch x", "It's one", "It's two", "$(shell touch x)", "`touch x`", "a b", "a/b", "&"};
+    size_t used = (size_t)snprintf(experiment, sizeof experiment,
+                                   "[t]\nstage = simulate\nseed = 1\n[f]\nstage = picture\ndata = t\ntitle = a;%s\n"
+                                   "[g]\nstage = picture\ndata = t\nsweep.title = %s", printable, printable);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        used += (size_t)snprintf(experiment + used, sizeof experiment - used, ",\n  %s", values[i]);
+    }
+    snprintf(experiment + used, sizeof experiment - used, "\n");
+    write_text("experiments/a.ini", experiment);
+    snprintf(script, sizeof script, keeps_options, folder);
+    snprintf(expected, sizeof expected, "%s/programs", folder);
+    static const char *const programs[] = {"programs/simulate", "programs/picture"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(chmod(write_text(programs[i], script), 0755), 0);
+    }
+    struct plan_request r = request("paper", "");
+    r.programs = expected;
+    struct plan plan;
+    struct error e = {0};
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
+    for (size_t i = 0; i < plan.experiments[0].node_count; i++) {
+        const char *name = plan.experiments[0].nodes[i]->name;
+        assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-=:@_,~"), strlen(name));
+    }
+    find_node(&plan, "g@title=axb");
+    find_node(&plan, "g@title=axb~2");
+    assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
+    plan_free(&plan);
+    snprintf(command, sizeof command, "MAKEFLAGS= make -s -k -f '%s' STAGE_OPTIONS= PLAN=: a >'%s/printed' 2>&1",
+             write_text("rules.mk", text), folder);
+    free(text);
+    assert_int_equal(system(command), 0);
+    assert_int_not_equal(access("x", F_OK), 0);
+    char *options;
+    size_t size;
+    snprintf(command, sizeof command, "%s/options", folder);
+    assert_int_equal(file_read(command, &options, &size, &e), STATUS_OK);
+    snprintf(expected, sizeof expected, "--title=a;%s\n", printable);
+    assert_non_null(strstr(options, expected));
+    snprintf(expected, sizeof expected, "--title=%s\n", printable);
+    assert_non_null(strstr(options, expected));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        snprintf(expected, sizeof expected, "--title=%s\n", values[i]);
+        assert_non_null(strstr(options, expected));
+    }
+    free(options);
+}
+
 /* --- publishing -------------------------------------------------------------------------------------- */
 
 static void make_output(const struct plan *plan, const char *node, const char *output, const char *text) {
@@ -436,6 +497,7 @@ int main(void) {
         cmocka_unit_test(keys_are_golden),
         cmocka_unit_test(keys_change_exactly_when_they_should),
         cmocka_unit_test(rules_are_one_a_key_and_order_only),
+        cmocka_unit_test(texts_reach_no_shell),
         cmocka_unit_test(results_are_linked_copied_and_printed),
         cmocka_unit_test(published_one_at_a_time),
         cmocka_unit_test(figures_called_like_a_table_keep_their_numbers),
