@@ -10,6 +10,11 @@ ISA         ?=
 EXPERIMENTS ?= experiments
 RESULTS     ?= results
 FIGURES     ?= figures
+# Some shells leave the ~ of RESULTS=~/x as it is.
+home = $(patsubst ~/%,$(HOME)/%,$(1))
+override EXPERIMENTS := $(call home,$(EXPERIMENTS))
+override RESULTS     := $(call home,$(RESULTS))
+override FIGURES     := $(call home,$(FIGURES))
 
 ISAS := sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx
 quote = '$(subst ','\'',$(1))'
@@ -33,6 +38,8 @@ endif
 ARCH   ?= native
 BUILD  ?= build
 PREFIX ?= /usr/local
+override BUILD  := $(call home,$(BUILD))
+override PREFIX := $(call home,$(PREFIX))
 ifneq ($(strip $(words $(BUILD)) $(foreach c,: % $(HASH) ; $$ ',$(findstring $(c),$(BUILD)))),1)
 $(error BUILD='$(BUILD)': expected a folder's name without blanks, :, %, $(HASH), ;, $$ and ')
 endif

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/version.h"
 #include "store/ledger.h"
 
@@ -38,6 +39,7 @@ static enum status work(const char *root, const char *path, const char *prefix, 
 }
 
 int main(int argc, char **argv) {
+    file_limits_are_errors();
     static const struct option options[] = {
         {"root", required_argument, NULL, 'r'}, {"rebuild", no_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0},

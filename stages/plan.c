@@ -83,6 +83,7 @@ static enum status execute(const struct command *c, struct error *e) {
 }
 
 int main(int argc, char **argv) {
+    file_limits_are_errors();
     struct command c = {.request = {.stages = all_stages,
                                     .experiments = "experiments",
                                     .profile = "paper",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/version.h"
 
 static void help(const char *program, const char *what, const struct planner_option *own, FILE *out) {
@@ -30,6 +31,7 @@ int planner_main(int argc, char **argv, const struct stage *const *stages, const
 int planner_main_with(int argc, char **argv, const struct stage *const *stages, const char *what,
                       const struct planner_option *own,
                       enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e)) {
+    file_limits_are_errors();
     struct plan_request r = {.stages = stages, .experiments = "experiments", .profile = "paper", .set = "",
                              .backend = "cpu", .results = "results", .figures = "figures", .programs = "build/bin"};
     const char **targets[] = {&r.profile, &r.set, &r.backend, &r.experiments, &r.results, &r.figures, &r.programs};

@@ -189,6 +189,24 @@ static void remove_folder(const char *folder) {
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* The font of figures/style.gp, where one of the scripts names it. */
+static enum status check_font(const struct stage_context *c, const char *folder, struct error *e) {
+    static const char family[] = "DejaVu Sans";
+    static const char *const scripts[] = {"common", "style"};
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < 2 && s == STATUS_OK; i++) {
+        const char *path = parameters_text(c->parameters, scripts[i]);
+        char *text = NULL;
+        size_t size;
+        s = *path != '\0' ? file_read(path, &text, &size, e) : STATUS_OK;
+        if (s == STATUS_OK && text != NULL && strstr(text, family) != NULL) {
+            s = gnuplot_font(folder, family, e);
+        }
+        free(text);
+    }
+    return s;
+}
+
 static enum status draw_all(struct stage_context *c, struct figure *f, const char *folder, struct error *e) {
     char *data = NULL, version[128];
     enum status s = gnuplot_version(version, sizeof version, e);
@@ -196,6 +214,10 @@ static enum status draw_all(struct stage_context *c, struct figure *f, const cha
         return s;
     }
     stage_note(c, "gnuplot", "%s", version);
+    s = check_font(c, folder, e);
+    if (s != STATUS_OK) {
+        return s;
+    }
     s = write_text(f, stage_output(c, outputs[0]), figure_write_table, e);
     if (s == STATUS_OK) {
         s = path_in(folder, "data.txt", &data, e);

@@ -59,7 +59,6 @@ static void catch_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of write(), as a full disk is */
     interrupted = 0;
 }
 
@@ -458,6 +457,7 @@ static void release(struct stage_state *s) {
 int stage_main(const struct stage *stage, int argc, char **argv) {
     struct stage_state state = {.lock = -1};
     struct error e = {.status = STATUS_OK, .message = ""};
+    file_limits_are_errors();
     enum status status = live(stage, argc, argv, &state, &e);
     if (status != STATUS_OK) {
         fprintf(stderr, "%s: %s\n", stage->name, e.message);

@@ -5,12 +5,17 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+void file_limits_are_errors(void) {
+    signal(SIGXFSZ, SIG_IGN);
+}
 
 static enum status failed(struct error *e, const char *what, const char *path) {
     return error_set(e, STATUS_FAILED, "%s: cannot %s: %s", path, what, strerror(errno));
@@ -165,6 +170,9 @@ enum status file_read(const char *path, char **data, size_t *size, struct error 
 }
 
 enum status file_make_folder(const char *path, struct error *e) {
+    if (path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: the shell left the ~ as it is; expected the home folder's name", path);
+    }
     char *partial = strdup(path);
     if (partial == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);

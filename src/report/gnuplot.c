@@ -51,9 +51,9 @@ static void drain(int pipe, char *text, size_t size) {
     text[length] = '\0';
 }
 
-/* Runs gnuplot in `folder`; `stream` (1 or 2) of it is kept in text. The environment is a fixed one, so that
+/* Runs a program in `folder`; `stream` (1 or 2) of it is kept in text. The environment is a fixed one, so that
  * neither the user's locale nor the user's fonts get into a figure. */
-static enum status spawn(const char *folder, char *const arguments[], int stream, char *text, size_t size,
+static enum status spawn(const char *folder, char *const arguments[], const char *package, int stream, char *text, size_t size,
                          int *wait_status, struct error *e) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -79,7 +79,7 @@ static enum status spawn(const char *folder, char *const arguments[], int stream
     posix_spawn_file_actions_adddup2(&actions, ends[1], stream);
     posix_spawn_file_actions_addchdir_np(&actions, folder);
     pid_t child;
-    int failed = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environment);
+    int failed = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     free(path_entry);
@@ -87,8 +87,9 @@ static enum status spawn(const char *folder, char *const arguments[], int stream
     free(home);
     if (failed != 0) {
         close(ends[0]);
-        return error_set(e, STATUS_FAILED, "cannot run gnuplot: %s%s", strerror(failed),
-                         failed == ENOENT ? " (Debian package gnuplot-nox; `make setup` installs it)" : "");
+        return error_set(e, STATUS_FAILED, "cannot run %s: %s%s%s%s", arguments[0], strerror(failed),
+                         failed == ENOENT ? " (Debian package " : "", failed == ENOENT ? package : "",
+                         failed == ENOENT ? "; `make setup` installs it)" : "");
     }
     drain(ends[0], text, size);
     close(ends[0]);
@@ -105,7 +106,7 @@ enum status gnuplot_version(char *version, size_t size, struct error *e) {
     char *arguments[] = {program, option, NULL};
     char text[256];
     int how;
-    enum status s = spawn(".", arguments, 1, text, sizeof text, &how, e);
+    enum status s = spawn(".", arguments, "gnuplot-nox", 1, text, sizeof text, &how, e);
     if (s != STATUS_OK) {
         return s;
     }
@@ -118,6 +119,26 @@ enum status gnuplot_version(char *version, size_t size, struct error *e) {
     return STATUS_OK;
 }
 
+enum status gnuplot_font(const char *folder, const char *family, struct error *e) {
+    char program[] = "fc-match", format[] = "--format=%{family}", *name = strdup(family), text[256];
+    int how = 0;
+    if (name == NULL) {
+        return error_set(e, STATUS_FAILED, "fc-match: out of memory");
+    }
+    char *arguments[] = {program, format, name, NULL};
+    enum status s = spawn(folder, arguments, "fontconfig", 1, text, sizeof text, &how, e);
+    free(name);
+    if (s != STATUS_OK) {
+        return s;
+    }
+    tidy(text, sizeof text);
+    const size_t length = strlen(family);
+    return strncmp(text, family, length) == 0 && (text[length] == '\0' || text[length] == ',')
+               ? STATUS_OK
+               : error_set(e, STATUS_FAILED, "the font %s is missing: found '%s' in its place; expected what the Debian package "
+                           "fonts-dejavu-core holds (`make setup` installs it)", family, text);
+}
+
 enum status gnuplot_run(const char *folder, const char *script, struct error *e) {
     char program[] = "gnuplot", defaults[] = "--default-settings";
     char *name = strdup(script), *text = malloc(16384);
@@ -127,7 +148,7 @@ enum status gnuplot_run(const char *folder, const char *script, struct error *e)
         s = error_set(e, STATUS_FAILED, "gnuplot: out of memory");
     } else {
         char *arguments[] = {program, defaults, name, NULL};
-        s = spawn(folder, arguments, 2, text, 16384, &how, e);
+        s = spawn(folder, arguments, "gnuplot-nox", 2, text, 16384, &how, e);
     }
     if (s == STATUS_OK && WIFSIGNALED(how)) {
         s = error_set(e, STATUS_FAILED, "gnuplot %s: ended by signal %d", script, WTERMSIG(how));
@@ -141,11 +162,12 @@ enum status gnuplot_run(const char *folder, const char *script, struct error *e)
 }
 
 void gnuplot_string(const char *text, FILE *out) {
-    fputc('\'', out);
+    fputc('"', out);
     for (; *text != '\0'; text++) {
-        fputs(*text == '\'' ? "''" : (char[]){*text, '\0'}, out);
+        /* Everything that means something to gnuplot, also within a string, in octal. */
+        fprintf(out, strchr("'\"`\\@", *text) || iscntrl((unsigned char)*text) ? "\\%03o" : "%c", (unsigned char)*text);
     }
-    fputc('\'', out);
+    fputc('"', out);
 }
 
 enum status gnuplot_complete(const char *path, struct error *e) {

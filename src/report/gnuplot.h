@@ -11,6 +11,10 @@
 /* "5.4 patchlevel 4". Fails with a message that names the Debian package when gnuplot is not there. */
 enum status gnuplot_version(char *version, size_t size, struct error *e);
 
+/* Fails, naming the Debian package, unless fontconfig has this family of fonts for a gnuplot that runs in `folder`: it would
+ * draw with its nearest, and nobody would notice. */
+enum status gnuplot_font(const char *folder, const char *family, struct error *e);
+
 /* Runs gnuplot on folder/script with `folder` as its current folder. A failure's message holds what gnuplot
  * wrote to stderr. */
 enum status gnuplot_run(const char *folder, const char *script, struct error *e);

@@ -116,6 +116,10 @@ static void folders(void **state) {
     assert_int_equal(file_make_folder(in_folder("plain"), &e), STATUS_FAILED);
     assert_non_null(strstr(e.message, "plain: is not a folder"));
     assert_int_equal(file_make_folder(in_folder("plain/sub"), &e), STATUS_FAILED);
+    assert_int_equal(file_make_folder("~/x", &e), STATUS_BAD_INPUT);
+    assert_string_equal(e.message, "~/x: the shell left the ~ as it is; expected the home folder's name");
+    assert_int_not_equal(stat("~", &info), 0);
+    assert_int_equal(file_make_folder(in_folder("~"), &e), STATUS_OK); /* elsewhere it is a character */
 }
 
 /* A file-size limit stands for a full disk: the old file stays, nothing else is left. */
@@ -127,7 +131,7 @@ static void full_disk(void **state) {
     pid_t child = fork();
     if (child == 0) {
         static char data[100000];
-        signal(SIGXFSZ, SIG_IGN);
+        file_limits_are_errors();
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){50000, 50000});
         bool right = file_write(in_folder("big"), data, sizeof data, &e) == STATUS_FAILED &&
                      strstr(e.message, "big: cannot write: File too large") != NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -42,6 +43,32 @@ static void missing(void **state) {
     assert_non_null(strstr(e.message, "gnuplot-nox"));
 }
 
+/* A program in the place of fc-match that finds another font. */
+static void fonts(void **state) {
+    (void)state;
+    char folder[128], path[200], *before = strdup(getenv("PATH")), with[4200];
+    struct error e = {0};
+    test_folder("gnuplot", folder);
+    enum status s = gnuplot_font(folder, "DejaVu Sans", &e);
+    if (s != STATUS_OK) {
+        fail_msg("%s", e.message);
+    }
+    assert_int_equal(gnuplot_font(folder, "DejaVu", &e), STATUS_FAILED);
+    write_text(folder, "fc-match", "#!/bin/sh\nprintf 'Noto Sans,Noto Sans Thin'\n");
+    snprintf(path, sizeof path, "%s/fc-match", folder);
+    assert_int_equal(chmod(path, 0755), 0);
+    char *absolute = realpath(folder, NULL);
+    snprintf(with, sizeof with, "%s:%s", absolute, before);
+    setenv("PATH", with, 1);
+    s = gnuplot_font(folder, "DejaVu Sans", &e);
+    setenv("PATH", before, 1);
+    free(absolute);
+    free(before);
+    assert_int_equal(s, STATUS_FAILED);
+    assert_string_equal(e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' in its place; expected what the "
+                                   "Debian package fonts-dejavu-core holds (`make setup` installs it)");
+}
+
 /* A failure tells the line and what gnuplot says; the child's locale, home and settings are not the user's. */
 static void failure(void **state) {
     (void)state;
@@ -63,21 +90,28 @@ static void failure(void **state) {
 
 static void strings(void **state) {
     (void)state;
-    char *text, folder[128], path[200], *data;
-    size_t size;
-    struct error e;
-    FILE *out = open_memstream(&text, &size);
-    fputs("set print 'out.txt'\nprint ", out);
-    gnuplot_string("it's \"a\\n\" `x` $y", out);
-    fclose(out);
-    test_folder("gnuplot", folder);
-    write_text(folder, "string.gp", text);
-    free(text);
-    assert_int_equal(gnuplot_run(folder, "string.gp", &e), STATUS_OK);
-    snprintf(path, sizeof path, "%s/out.txt", folder);
-    assert_int_equal(file_read(path, &data, &size, &e), STATUS_OK);
-    assert_string_equal(data, "it's \"a\\n\" `x` $y\n");
-    free(data);
+    static const char *const texts[] = {"it's \"a\\n\" `x` $y", "'begins", "ends'", "two '' there", "''", "@a", "† φ", "\t\\101",
+                                        "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", ""};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *text, folder[128], path[200], expected[64], *data;
+        size_t size;
+        struct error e = {0};
+        FILE *out = open_memstream(&text, &size);
+        fputs("a = 'x'\nset print 'out.txt'\nprint ", out);
+        gnuplot_string(texts[i], out);
+        fclose(out);
+        test_folder("gnuplot", folder);
+        write_text(folder, "string.gp", text);
+        free(text);
+        if (gnuplot_run(folder, "string.gp", &e) != STATUS_OK) {
+            fail_msg("%s: %s", texts[i], e.message);
+        }
+        snprintf(path, sizeof path, "%s/out.txt", folder);
+        assert_int_equal(file_read(path, &data, &size, &e), STATUS_OK);
+        snprintf(expected, sizeof expected, "%s\n", texts[i]);
+        assert_string_equal(data, expected);
+        free(data);
+    }
 }
 
 static void dates(void **state) {
@@ -121,7 +155,7 @@ static void complete(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(failure),
+        cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(fonts),cmocka_unit_test(failure),
         cmocka_unit_test(strings), cmocka_unit_test(dates), cmocka_unit_test(complete),
     };
     return cmocka_run_group_tests(tests, NULL, test_folders_remove);
