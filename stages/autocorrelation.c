@@ -46,8 +46,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"fields", "ensemble|dm-mcmc", true, false, "The chain; its first one is the published window."},
-    {"long", "ensemble|dm-mcmc", false, false, "A longer run of the same algorithm for the right numbers."},
+    {"fields", "ensemble|import|dm-mcmc", true, false, "The chain; its first one is the published window."},
+    {"long", "ensemble|import|dm-mcmc", false, false, "A longer run of the same algorithm for the right numbers."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

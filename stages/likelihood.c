@@ -49,7 +49,7 @@ static const struct parameter parameters[] = {
 
 static const struct stage_input inputs[] = {
     {"model", "train|checkpoint", true, false, "The score model."},
-    {"fields", "ensemble|sample|propose", true, false, "The configurations."},
+    {"fields", "ensemble|import|sample|propose", true, false, "The configurations."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -172,7 +172,7 @@ static enum status run(struct stage_context *c, struct error *e) {
         return status;
     m.backend = c->device;
     const char *stage = stage_input_recipe(c, "fields", 0, "stage");
-    w.origin = stage && strcmp(stage, "ensemble") == 0 ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
+    w.origin = stage && (strcmp(stage, "ensemble") == 0 || strcmp(stage, "import") == 0) ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
     status = read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);
     status = status ? status : densities_allocate(&w.densities, w.count, m.volume, false, e);
     status = status ? status : find_densities(c, &m, &w, e);

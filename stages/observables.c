@@ -47,7 +47,7 @@ static const struct parameter table[] = {
 
 static const struct stage_input inputs[] = {
     {.name = "fields",
-     .stages = "ensemble|sample|propose|dm-mcmc|orient",
+     .stages = "ensemble|import|sample|propose|dm-mcmc|orient",
      .required = true,
      .many = false,
      .help = "The configurations to measure."},

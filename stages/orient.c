@@ -24,7 +24,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "fields", .stages = "ensemble|sample|orient", .required = true, .many = false,
+    {.name = "fields", .stages = "ensemble|import|sample|orient", .required = true, .many = false,
      .help = "The configurations to turn over."},
 };
 

@@ -71,8 +71,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "ensemble|orient|toy", true, false, "The configurations to learn from."},
-    {"validation", "ensemble|orient|toy", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+    {"training", "ensemble|import|orient|toy", true, false, "The configurations to learn from."},
+    {"validation", "ensemble|import|orient|toy", false, false, "Configurations for the excess loss, of the same theory and lattice."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -141,6 +141,24 @@ static enum status parse_descr(const char *descr, struct npz_array *array, struc
     return error_set(e, STATUS_BAD_INPUT, "type '%s' is %s: expected one of <f4 <f8 <i4 <i8 |u1 |S<length>", descr, why);
 }
 
+/* Floating-point numbers of any size that numpy has, in either byte order. */
+static enum status parse_floats(const char *descr, struct npz_array *array, struct npy_layout *layout, struct error *e) {
+    const char order = descr[0], *digits = descr + 2;
+    size_t size = 0;
+    if (strlen(descr) < 3 || strchr("<>=", order) == NULL || descr[1] != 'f' || !number(&digits, &size) || *digits != '\0' ||
+        (size != 2 && size != 4 && size != 8 && size != 16)) {
+        return error_set(e, STATUS_BAD_INPUT, "type '%s': expected floating-point numbers, <f2 <f4 <f8 <f16 or >f2 >f4 >f8",
+                         descr);
+    }
+    if (size == 16 && (order == '>' || sizeof(long double) != 16)) {
+        return error_set(e, STATUS_BAD_INPUT, "type '%s': this machine has no such numbers: expected up to 8 bytes", descr);
+    }
+    array->type = NPZ_FLOAT64; /* as which they are read */
+    array->item_size = size;
+    layout->big_endian = order == '>';
+    return STATUS_OK;
+}
+
 static enum status parse_shape(const char **position, struct npz_array *array, struct error *e) {
     const char *at = *position;
     if (*at != '(') {
@@ -168,7 +186,9 @@ static enum status parse_shape(const char **position, struct npz_array *array, s
     return STATUS_OK;
 }
 
-enum status npy_parse(const char *header, size_t length, struct npz_array *array, struct error *e) {
+/* layout NULL: only what we write ourselves. */
+static enum status parse(const char *header, size_t length, struct npz_array *array, struct npy_layout *layout,
+                         struct error *e) {
     if (strlen(header) != length || header[length - 1] != '\n') {
         return malformed(e, "text that ends with a newline", header);
     }
@@ -189,11 +209,16 @@ enum status npy_parse(const char *header, size_t length, struct npz_array *array
         if (strcmp(key, "descr") == 0 && !descr) {
             descr = true;
             next = quoted(at, word, sizeof word);
-            status = next ? parse_descr(word, array, e) : malformed(e, "a simple type", at);
+            status = !next    ? malformed(e, "a simple type", at)
+                     : layout ? parse_floats(word, array, layout, e)
+                              : parse_descr(word, array, e);
             at = next;
         } else if (strcmp(key, "fortran_order") == 0 && !order) {
             order = true;
-            if (strncmp(at, "True", 4) == 0) {
+            if (strncmp(at, "True", 4) == 0 && layout != NULL) {
+                layout->fortran = true;
+                at += 4;
+            } else if (strncmp(at, "True", 4) == 0) {
                 status = error_set(e, STATUS_BAD_INPUT, "is in Fortran order: expected C order");
             } else if (strncmp(at, "False", 5) != 0) {
                 status = malformed(e, "True or False", at);
@@ -236,4 +261,14 @@ enum status npy_parse(const char *header, size_t length, struct npz_array *array
         }
     }
     return STATUS_OK;
+}
+
+enum status npy_parse(const char *header, size_t length, struct npz_array *array, struct error *e) {
+    return parse(header, length, array, NULL, e);
+}
+
+enum status npy_parse_floats(const char *header, size_t length, struct npz_array *array, struct npy_layout *layout,
+                             struct error *e) {
+    *layout = (struct npy_layout){0};
+    return parse(header, length, array, layout, e);
 }

@@ -22,6 +22,14 @@ enum status npy_header_length(const unsigned char start[NPY_START], size_t *leng
 /* Fills type, item_size, dimensions, shape and count from the dictionary (length bytes, then a zero). */
 enum status npy_parse(const char *header, size_t length, struct npz_array *array, struct error *e);
 
+/* How the numbers of others lie in memory. */
+struct npy_layout {
+    bool big_endian, fortran;
+};
+/* The same for floating-point numbers of 2, 4, 8 or 16 bytes (item_size) in either order of bytes and axes. */
+enum status npy_parse_floats(const char *header, size_t length, struct npz_array *array, struct npy_layout *layout,
+                             struct error *e);
+
 /* Writes the whole header (a multiple of 64 bytes, version 1.0) and returns its size. */
 size_t npy_write_header(const struct npz_array *array, char header[NPY_HEADER]);
 

@@ -300,7 +300,7 @@ static void test_refusals(void **state) {
     refused(&stage_autocorrelation, (const char *[]){fields, "--configurations=100", "--t-max=99", NULL},
             "t-max 99 with configurations 100 found");
     refused(&stage_autocorrelation, (const char *[]){option("--fields=", "sample", "artifact.npz"), NULL},
-            "expected ensemble|dm-mcmc");
+            "expected ensemble|import|dm-mcmc");
 }
 
 int main(void) {

@@ -217,7 +217,7 @@ static void test_refusals(void **state) {
         int status;
     } refused[] = {
         {"ensemble.npz", "sample.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
-        {"gaussian.npz", "published.npz", {NULL}, "found an artifact of stage 'train', expected ensemble|sample", 2},
+        {"gaussian.npz", "published.npz", {NULL}, "found an artifact of stage 'train', expected ensemble|import|sample", 2},
         {"gaussian.npz", "none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", "smaller.npz", {NULL}, "phi has another lattice than the model", 2},
         {"gaussian.npz", "infinite.npz", {NULL}, "phi is not finite in configuration 5", 2},

@@ -1,0 +1,214 @@
+/* Stage `import`: configurations of phi^4 theory that another program made, from a .npy or .npz file, as an artifact that
+ * everything takes which takes an ensemble: models are trained on them, observables measured.
+ *
+ * Artifact: as of the stage ensemble; phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent; virial and
+ * action (N), of the field before it is rounded; thermalised, thermalisation.names and thermalisation.sigmas. Of the tests
+ * of lattice/thermalisation.h those are made that need no further chains: the virial against 1, which also finds couplings or
+ * a normalisation that are not those of the action A 4.2, and of chains their first halves against their second. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "lattice/ensemble.h"
+#include "lattice/thermalisation.h"
+#include "stages/stage.h"
+#include "store/foreign.h"
+
+static const struct parameter parameters[] = {
+    {.name = "file", .type = PARAMETER_FILE, .help = "The .npy or .npz file; its SHA-256 is in the recipe."},
+    {.name = "member", .type = PARAMETER_TEXT, .default_value = "phi",
+     .help = "The array of an .npz file; empty: its only one."},
+    {.name = "kappa", .type = PARAMETER_REAL, .minimum = -100, .maximum = 100,
+     .help = "Hopping parameter of the action A 4.2 that the configurations were made with."},
+    {.name = "lambda", .type = PARAMETER_REAL, .minimum = 0, .maximum = 1e6,
+     .help = "Quartic coupling of the action A 4.2 that the configurations were made with."},
+    {.name = "layout", .type = PARAMETER_CHOICE, .default_value = "chain-after-chain",
+     .choices = "chain-after-chain|interleaved|chain-axis-first|chain-axis-second",
+     .help = "Axes before those of the lattice: one that counts configurations, chain after chain, or one of each chain in "
+             "turn; or two, (chain, configuration) or (configuration, chain). Axes of length 1 behind these are dropped."},
+    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+     .help = "Markov chains that the configurations come from, equally many from each; 0: as many as the chain axis says, or, "
+             "where there is none, one for each configuration, so that they are independent."},
+    {.name = "scale", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1e6,
+     .help = "Every field is multiplied by it: of a theory that is normalised in another way."},
+};
+
+/* Where the numbers of the file go. */
+struct plan_of_axes {
+    size_t chains, length;                  /* configurations a chain */
+    size_t chain_stride, time_stride;       /* in elements of the file */
+    size_t dimensions, extents[GEOMETRY_MAX_DIMENSIONS], strides[GEOMETRY_MAX_DIMENSIONS];
+};
+
+static enum status find_axes(const struct parameters *p, const char *path, const struct foreign *a, struct plan_of_axes *axes,
+                             struct error *e) {
+    const bool first = parameters_is(p, "layout", "chain-axis-first"), two = first || parameters_is(p, "layout", "chain-axis-second");
+    const size_t leading = two ? 2 : 1, chains = (size_t)parameters_integer(p, "chains");
+    *axes = (struct plan_of_axes){0};
+    for (size_t i = leading; i < a->dimensions; i++) {
+        if (a->shape[i] == 1) {
+            continue;
+        }
+        if (axes->dimensions == GEOMETRY_MAX_DIMENSIONS) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: found %zu axes, expected a lattice of at most %d dimensions", path,
+                             a->dimensions, GEOMETRY_MAX_DIMENSIONS);
+        }
+        axes->extents[axes->dimensions] = a->shape[i];
+        axes->strides[axes->dimensions++] = a->stride[i];
+    }
+    if (a->dimensions < leading + 1 || axes->dimensions == 0 || a->count == 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: found %zu axes and %zu numbers, expected %s, then those of the lattice", path,
+                         a->dimensions, a->count, two ? "an axis of chains and one of configurations" : "an axis of configurations");
+    }
+    if (two) {
+        axes->chains = a->shape[first ? 0 : 1];
+        axes->length = a->shape[first ? 1 : 0];
+        axes->chain_stride = a->stride[first ? 0 : 1];
+        axes->time_stride = a->stride[first ? 1 : 0];
+        return chains == 0 || chains == axes->chains
+                   ? STATUS_OK
+                   : error_set(e, STATUS_BAD_INPUT, "%s: found a chain axis of length %zu, expected chains = %zu", path,
+                               axes->chains, chains);
+    }
+    axes->chains = chains > 0 ? chains : a->shape[0];
+    if (a->shape[0] % axes->chains != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: found %zu configurations, expected a multiple of chains = %zu", path,
+                         a->shape[0], axes->chains);
+    }
+    const bool interleaved = parameters_is(p, "layout", "interleaved");
+    axes->length = a->shape[0] / axes->chains;
+    axes->time_stride = a->stride[0] * (interleaved ? axes->chains : 1);
+    axes->chain_stride = a->stride[0] * (interleaved ? 1 : axes->length);
+    return STATUS_OK;
+}
+
+/* phi[volume] of one configuration, sites in C order. */
+static void gather(const struct foreign *a, const struct plan_of_axes *axes, size_t chain, size_t time, double scale,
+                   size_t volume, double *phi) {
+    size_t at[GEOMETRY_MAX_DIMENSIONS] = {0};
+    for (size_t x = 0; x < volume; x++) {
+        size_t index = chain * axes->chain_stride + time * axes->time_stride;
+        for (size_t mu = 0; mu < axes->dimensions; mu++) {
+            index += at[mu] * axes->strides[mu];
+        }
+        phi[x] = scale * foreign_at(a, index);
+        for (size_t mu = axes->dimensions; mu-- > 0 && ++at[mu] == axes->extents[mu];) {
+            at[mu] = 0;
+        }
+    }
+}
+
+static enum status fill(const struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
+                        const struct geometry *g, const struct phi4 *theory, const struct ensemble *out, struct error *e) {
+    const double scale = parameters_real(c->parameters, "scale");
+    double *phi = malloc(g->volume * sizeof *phi);
+    if (phi == NULL) {
+        return error_set(e, STATUS_FAILED, "import: out of memory for %zu sites", g->volume);
+    }
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < axes->chains * axes->length && s == STATUS_OK && !*c->interrupted; i++) {
+        gather(a, axes, i / axes->length, i % axes->length, scale, g->volume, phi);
+        const struct configuration_means means = configuration_measure(g, theory, phi);
+        out->action[i] = means.action;
+        out->virial[i] = means.virial;
+        bool finite = isfinite(means.action); /* of a large field, phi^4 overflows */
+        for (size_t x = 0; x < g->volume; x++) {
+            out->phi[i * g->volume + x] = (float)phi[x];
+            finite = finite && isfinite(out->phi[i * g->volume + x]);
+        }
+        if (!finite) {
+            s = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of chain %zu: found action density %g, expected fields that "
+                          "are numbers and not too large", path, i % axes->length, i / axes->length, means.action);
+        }
+    }
+    free(phi);
+    return s;
+}
+
+/* Takes out->phi, which the writer frees once the artifact is in place. */
+static enum status write_artifact(struct stage_context *c, const struct plan_of_axes *axes, const struct phi4 *theory,
+                                  const struct ensemble *out, const struct thermalisation *t, struct error *e) {
+    const size_t N = axes->chains * axes->length;
+    size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {N};
+    for (size_t mu = 0; mu < axes->dimensions; mu++) {
+        shape[mu + 1] = axes->extents[mu];
+    }
+    struct npz_writer *w = NULL;
+    enum status s = stage_artifact(c, &w, e);
+    if (s != STATUS_OK) {
+        free(out->phi);
+        return s;
+    }
+    s = npz_add_owned(w, "phi", NPZ_FLOAT32, axes->dimensions + 1, shape, out->phi, e);
+    s = s ? s : npz_add_real(w, "kappa", theory->kappa, e);
+    s = s ? s : npz_add_real(w, "lambda", theory->lambda, e);
+    s = s ? s : npz_add_integer(w, "chains", (int64_t)axes->chains, e);
+    s = s ? s : npz_add_integer(w, "independent", axes->length == 1, e);
+    s = s ? s : npz_add_reals(w, "virial", out->virial, N, e);
+    s = s ? s : npz_add_reals(w, "action", out->action, N, e);
+    s = s ? s : npz_add_integer(w, "thermalised", t->worst < 0 ? -1 : t->passed, e);
+    s = s ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
+    return s ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
+}
+
+static void note(struct stage_context *c, const struct plan_of_axes *axes, const struct thermalisation *t) {
+    stage_note(c, "configurations", "%zu in %zu chains", axes->chains * axes->length, axes->chains);
+    if (t->worst < 0) {
+        stage_note(c, "thermalisation", "fewer than 16 chains cannot be tested");
+    } else {
+        stage_note(c, "thermalisation", "%s: %s off by %.1f sigma%s", t->passed ? "passed" : "FAILED",
+                   thermalisation_name[t->worst], t->sigmas[t->worst], t->passed ? " at most" : "");
+    }
+}
+
+static enum status import(struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
+                          const struct geometry *g, struct error *e) {
+    const struct phi4 theory = {parameters_real(c->parameters, "kappa"), parameters_real(c->parameters, "lambda")};
+    const size_t N = axes->chains * axes->length;
+    struct ensemble out = {.phi = calloc(N, g->volume * sizeof *out.phi), .action = calloc(N, sizeof *out.action),
+                           .virial = calloc(N, sizeof *out.virial)};
+    enum status s = out.phi != NULL && out.action != NULL && out.virial != NULL ? phi4_check(&theory, g->dimensions, e)
+                                                       : error_set(e, STATUS_FAILED, "import: out of memory for %zu configurations", N);
+    s = s ? s : fill(c, path, a, axes, g, &theory, &out, e);
+    const struct ensemble_plan plan = {.sampler = {.theory = theory}, .chains = axes->chains, .measurements = axes->length};
+    struct thermalisation thermalisation;
+    s = s ? s : thermalisation_test(g, &plan, &out, 0, NULL, NULL, &thermalisation, e);
+    bool given = false;
+    if (s == STATUS_OK) {
+        note(c, axes, &thermalisation);
+        given = true;
+        s = write_artifact(c, axes, &theory, &out, &thermalisation, e);
+    }
+    free(given ? NULL : out.phi);
+    free(out.action);
+    free(out.virial);
+    return s;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    const char *path = parameters_text(c->parameters, "file");
+    struct foreign array;
+    struct plan_of_axes axes;
+    struct geometry *g = NULL;
+    enum status s = foreign_read(path, parameters_text(c->parameters, "member"), &array, e);
+    s = s ? s : find_axes(c->parameters, path, &array, &axes, e);
+    if (s == STATUS_OK && geometry_new(axes.extents, axes.dimensions, &g, e) != STATUS_OK) {
+        s = error_prefix(e, "%s", path);
+    }
+    s = s ? s : import(c, path, &array, &axes, g, e);
+    geometry_free(g);
+    foreign_free(&array);
+    return s;
+}
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+const struct stage stage_import = {
+    .name = "import",
+    .summary = "configurations that another program made, from a .npy or .npz file",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .outputs = outputs,
+    .run = run,
+};
