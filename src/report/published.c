@@ -104,6 +104,10 @@ enum status published_read(const char *path, struct published **published, struc
         if (next != NULL) {
             *next++ = '\0';
         }
+        const size_t length = strlen(text);
+        if (length > 0 && text[length - 1] == '\r') { /* a line end of Windows */
+            text[length - 1] = '\0';
+        }
         line++;
         if (text[0] == '#' || text[0] == '\0') {
             continue;

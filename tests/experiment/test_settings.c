@@ -10,23 +10,11 @@ static void expect_failure(const char *text, const char *message) {
     pool_free(pool);
 }
 
-static void reads_sections_settings_and_comments(void **state) {
-    (void)state;
+static void reads(const char *text) {
     struct pool *pool = pool_new();
     struct settings s;
     struct error e = {0};
-    const char *path = write_text("a.ini", "# heading\n"
-                                           "\n"
-                                           "[train] ; all of them\n"
-                                           "epochs = 250   ; as published\n"
-                                           "  ; a comment between\n"
-                                           "rows = a, b,\n"
-                                           "       c,   ; and on\n"
-                                           "       d\n"
-                                           "[empty]\n"
-                                           "[last]\n"
-                                           "text=x=y\n"
-                                           "none =");
+    const char *path = write_text("a.ini", text);
     assert_int_equal(settings_read(pool, path, &s, &e), STATUS_OK);
     assert_int_equal(s.count, 3);
     const struct section *train = settings_find(&s, "train"), *last = settings_find(&s, "last");
@@ -42,6 +30,33 @@ static void reads_sections_settings_and_comments(void **state) {
     assert_null(section_find(train, "lr"));
     assert_null(settings_find(&s, "test"));
     pool_free(pool);
+}
+
+static void reads_sections_settings_and_comments(void **state) {
+    (void)state;
+    static const char text[] = "# heading\n"
+                               "\n"
+                               "[train] ; all of them\n"
+                               "epochs = 250   ; as published\n"
+                               "  ; a comment between\n"
+                               "rows = a, b,\n"
+                               "       c,   ; and on\n"
+                               "       d\n"
+                               "[empty]\n"
+                               "[last]\n"
+                               "text=x=y\n"
+                               "none =";
+    char windows[2 * sizeof text];
+    size_t length = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c == '\n') {
+            windows[length++] = '\r';
+        }
+        windows[length++] = *c;
+    }
+    windows[length] = '\0';
+    reads(text);
+    reads(windows); /* the line ends of Windows */
 }
 
 static void duplicates_are_errors(void **state) {

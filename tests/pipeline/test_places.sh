@@ -43,5 +43,13 @@ left=$(find "$root" "$folder/home/f2" -name "*tmp*")
 [ -z "$left" ]
 check "no temporary file stays: $left"
 
+# What a probe prints when it does not run is not taken for an answer.
+mini -n CUDA_FOUND='-std=c++17' all
+[ $? -eq 2 ] && grep -q "cuda/find.sh does not run: '-std=c++17'" "$log"
+check "a search for CUDA that does not run is no CUDA, and said"
+mini -n FOUND= all
+[ $? -eq 2 ] && grep -q "src/find.sh does not run" "$log"
+check "nor is a search for libraries"
+
 echo "1..$n"
 [ $failures -eq 0 ]

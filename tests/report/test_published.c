@@ -73,7 +73,21 @@ static void bad_files(void **state) {
     assert_int_equal(published_read("build/tmp/no-such-file", &p, &e), STATUS_BAD_INPUT);
 }
 
+static void line_ends_of_windows(void **state) {
+    (void)state;
+    char path[] = "build/tmp/published-XXXXXX";
+    static const char text[] = "# x\r\nexperiment\tdataset\tobservable\tvalue\terror\tsource\r\n\r\na\tb\tc\t1.5\t\ts\r\n";
+    struct published *p;
+    struct error e;
+    assert_true(mkstemp(path) >= 0);
+    assert_int_equal(file_write(path, text, strlen(text), &e), STATUS_OK);
+    assert_int_equal(published_read(path, &p, &e), STATUS_OK);
+    assert_string_equal(published_find(p, "a", "b", "c")->source, "s");
+    published_free(p);
+    remove(path);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table1), cmocka_unit_test(bad_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table1), cmocka_unit_test(line_ends_of_windows), cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
