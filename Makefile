@@ -166,7 +166,9 @@ all: $(PROGRAMS)
 
 # What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
 # by a rule, so that make -n knows.
-FLAGS := $(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
+# With what the compiler says of itself and of its target: -march=native is another word on another machine.
+COMPILER := $(firstword $(shell $(CC) -march=$(ARCH) -dM -E -x c /dev/null 2>/dev/null | cksum))
+FLAGS := $(CC) $(COMPILER) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
 ifneq ($(filter-out clean check help,$(or $(MAKECMDGOALS),all)),)
 stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $(BUILD)/$(1) || \
     { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
@@ -184,7 +186,8 @@ $(BUILD)/libraries-found:
 say     = $(if $(V),,@echo "$(1)";)
 COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
           mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
-LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && mv -f $@.$$$$ $@
+# Every program looks first whether it is on a processor that it was compiled for (base/processor.h).
+LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -Wl,-u,processor_target -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && mv -f $@.$$$$ $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)

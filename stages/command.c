@@ -2,11 +2,11 @@
 #include "stages/command.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/processor.h"
 #include "base/version.h"
 
 enum common_option { OUTPUT, LEDGER, LABEL, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
@@ -18,7 +18,7 @@ static const struct {
     [LEDGER] = {"ledger", "FILE", "ledger (SQLite) that the run is entered into"},
     [LABEL] = {"label", "TEXT", "what the run is for, for its record (experiment/node)"},
     [KEY] = {"key", "HEX", "fails unless the recipe has this key"},
-    [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS or all processors; changes no result"},
+    [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS, or the processors that affinity, control group and OMP_NUM_THREADS leave; changes no result"},
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
     [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
@@ -109,8 +109,7 @@ static enum status default_threads(int *threads, struct error *e) {
     if (text != NULL && *text != '\0') {
         return parse_threads(text, "environment: DMSQ_THREADS", threads, e);
     }
-    cpu_set_t set;
-    *threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    *threads = processor_threads();
     return STATUS_OK;
 }
 

@@ -2,13 +2,13 @@
  * programs: ROOT/export/EXPERIMENT/NODE.*. It measures the stored configurations again, with the code of the stage, and
  * compares the results with those of the artifact, which have to be the same to the last bit. */
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/nearest.h"
+#include "base/processor.h"
 #include "report/export.h"
 #include "stages/measurement.h"
 #include "stages/planner.h"
@@ -225,7 +225,7 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     enum status status = node ? open_artifact(plan, x, node, &artifact, e) : e->status;
     status = status ? status : open_artifact(plan, x, node->inputs[0].nodes[0], &fields, e);
     if (status == STATUS_OK) {
-        const struct stage_context c = {.stage = node->stage, .parameters = node->parameters, .threads = omp_get_max_threads(),
+        const struct stage_context c = {.stage = node->stage, .parameters = node->parameters, .threads = processor_threads(),
                                         .quiet = 1, .interrupted = &never};
         status = measurement_make(&c, fields, &m, e);
         status = status ? status : compare(artifact, "values", m.values, e);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/processor.h"
 #include "network/convolution.h"
 #include "store/ledger.h"
 
@@ -45,6 +46,7 @@ void history_environment(struct record *record) {
     limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");
     record_environment(record, "instruction set limit", limit != NULL ? limit : "none");
     record_environment(record, "compiler flags", DMSQ_CFLAGS);
+    record_environment(record, "compiled for", processor_target);
 }
 
 void history_enter(const char *stage, const struct record *record, const char *ledger) {

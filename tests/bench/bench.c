@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/processor.h"
 #include "store/environment.h"
 
 double bench_seconds(void) {
@@ -122,7 +123,7 @@ static enum status write_table(const struct bench *b, const char *path, struct e
 
 int main(int argc, char **argv) {
     const char *output = NULL;
-    struct bench b = {.threads = omp_get_max_threads()};
+    struct bench b = {.threads = processor_threads()};
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--threads=", 10) == 0 && atoi(argv[i] + 10) > 0)
             b.threads = atoi(argv[i] + 10);
