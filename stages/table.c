@@ -1,5 +1,5 @@
 /* Stage `table`: a paper's table from observables artifacts, with the published values and the equilibrium
- * run beside ours, as .md, .tex and .tsv. What is in it: report/table.h. */
+ * run beside ours, as .md, .tex (a float, the tabular alone, macros) and .tsv. What is in it: report/table.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static const struct stage_input inputs[] = {
      .help = "The rows of the table, in order."},
 };
 
-static const char *const outputs[] = {"table.md", "table.tex", "table.tsv", NULL};
+static const char *const outputs[] = {"table.md", "table.tex", "table-tabular.tex", "table-macros.tex", "table.tsv", NULL};
 
 /* A name of a row or experiment stands in .tsv columns and file names. */
 static enum status check_name(const char *name, const char *parameter, const char *where, struct error *e) {
@@ -100,6 +100,10 @@ static enum status write_output(struct stage_context *c, const struct table *tab
         s = table_write_markdown(table, out, e);
     } else if (strcmp(name, "table.tex") == 0) {
         table_write_latex(table, out);
+    } else if (strcmp(name, "table-tabular.tex") == 0) {
+        table_write_tabular(table, out);
+    } else if (strcmp(name, "table-macros.tex") == 0) {
+        table_write_macros(table, out);
     } else {
         table_write_tsv(table, out);
     }
@@ -219,7 +223,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_table = {
     .name = "table",
     .summary = "writes a table of observables with the published values beside them",
-    .version = 2,
+    .version = 3,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,

@@ -97,20 +97,21 @@ static bool has_table(const struct experiment *x, const char *name) {
 static enum status publish_export(const struct plan *plan, const struct experiment *x,
                                   const struct exported *export, struct kept *kept, FILE *out,
                                   struct error *e) {
-    const char *stem = export->is_figure ? "figure." : "table.";
+    const char *stem = export->is_figure ? "figure" : "table";
     const struct family *family = export->family;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < family->node_count && status == STATUS_OK; i++) {
         const struct node *node = family->nodes[i];
         const char *swept = strchr(node->name, '@');
         for (const char *const *output = family->stage->outputs; *output && status == STATUS_OK; output++) {
-            const char *extension = after_prefix(*output, stem);
+            const char *behind = after_prefix(*output, stem), *extension = behind ? strchr(behind, '.') : NULL; /* "-macros.tex" */
             if (!extension) {
                 continue;
             }
+            const int part = (int)(extension++ - behind);
             bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
             const char *kind = export->is_figure && !copied && has_table(x, export->name) ? "-figure" : "";
-            const char *name = pool_print(plan->pool, "%s%s%s.%s", export->name, kind, swept ? swept : "", extension);
+            const char *name = pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
             const char *folder = plan_folder(plan, node);
             const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, *output) : NULL;
             const char *path = !source ? NULL

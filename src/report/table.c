@@ -208,7 +208,7 @@ static void fill_cell(struct table *table, size_t r, size_t c, const char *exper
 enum status table_new(const char *title, const char *notes, const char *experiment,
                       const struct table_row *rows, size_t row_count, const struct report_list *observables,
                       const struct published *published, struct table *table, struct error *e) {
-    *table = (struct table){.title = title, .rows = row_count, .row = rows};
+    *table = (struct table){.title = title, .experiment = experiment, .rows = row_count, .row = rows};
     enum status s = report_split(notes, '|', &table->notes, e);
     table->observable = calloc(observables->count + 1, sizeof *table->observable);
     table->cell = calloc(observables->count * row_count + 1, sizeof *table->cell);

@@ -39,7 +39,7 @@ struct table_cell {
 };
 
 struct table {
-    const char *title; /* may be empty */
+    const char *title, *experiment; /* the title may be empty */
     struct report_list notes;
     size_t rows, columns;
     const struct table_row *row;
@@ -63,8 +63,12 @@ const struct table_cell *table_cell(const struct table *table, size_t row, size_
 void table_write_tsv(const struct table *table, FILE *out);
 /* For terminals and pages: no line of a table is longer than about 100 characters. */
 enum status table_write_markdown(const struct table *table, FILE *out, struct error *e);
-/* A floating table for a document that loads booktabs. */
+/* A floating table for a document that loads booktabs and siunitx, `table` where it fits a column of 89 mm, else `table*`,
+ * with caption and label tab:EXPERIMENT-OBSERVABLE (its first one); the tabulars alone, for another float; and a macro for
+ * each number, \dmsqTableOneGeneratedChiTwo. */
 void table_write_latex(const struct table *table, FILE *out);
+void table_write_tabular(const struct table *table, FILE *out);
+void table_write_macros(const struct table *table, FILE *out);
 
 /* What an observable is, in Markdown ("" if unknown to us), and in TeX (NULL if unknown). */
 const char *observable_meaning(const char *observable);

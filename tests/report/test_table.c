@@ -50,7 +50,7 @@ static int close_set(void **state) {
     return 0;
 }
 
-enum format { TSV, MARKDOWN, LATEX };
+enum format { TSV, MARKDOWN, LATEX, MACROS };
 
 static void expect(const struct table *table, enum format format, const char *expected) {
     char *text;
@@ -62,7 +62,7 @@ static void expect(const struct table *table, enum format format, const char *ex
     } else if (format == MARKDOWN) {
         assert_int_equal(table_write_markdown(table, out, &e), STATUS_OK);
     } else {
-        table_write_latex(table, out);
+        (format == LATEX ? table_write_latex : table_write_macros)(table, out);
     }
     fclose(out);
     assert_string_equal(text, expected);
@@ -123,43 +123,55 @@ static const char expected_markdown[] =
     "50% & more.\n";
 
 static const char expected_latex[] =
-    "% needs \\usepackage{booktabs}\n"
+    "% needs \\usepackage{booktabs,siunitx}\n"
     "\\begin{table}\n"
     "\\centering\n"
-    "\\small\n"
-    "\\caption{Table 1}\n"
-    "\\begin{tabular}{lrr}\n"
+    "\\caption{Table 1, $\\phi^{4}$ at $\\kappa$ = 0.21. A number in brackets is the error (one standard deviation) of the last "
+    "digits; pull: the difference to the published value in units of the combined error, or to the run in equilibrium.}\n"
+    "\\label{tab:table1-M}\n"
+    "\\par\\smallskip\n"
+    "\\footnotesize\n"
+    "\\setlength{\\tabcolsep}{3pt}\n"
+    "\\sisetup{retain-explicit-plus}\n"
+    "\\begin{tabular}{@{}lS[table-format=+1.6(2)]S[table-format=+1.4(2)]@{}}\n"
     "\\toprule\n"
-    "data set & $\\langle M\\rangle$ & $\\chi_2$ \\\\\n"
+    " & {$\\langle M\\rangle$} & {$\\chi_2$} \\\\\n"
     "\\midrule\n"
-    "Training (HMC) & $0.00120(70)$ & $2.516(46)$ \\\\\n"
-    "\\quad pull against equilibrium & $+1.7$ & $-1.6$ \\\\\n"
-    "Generated (DM) & $0.0000(15)$ & $1.81(16)$ \\\\\n"
-    "\\quad published & $0.0017$ & $2.42(10)$ \\\\\n"
-    "\\quad pull & & $-3.2$ \\\\\n"
-    "\\quad pull against equilibrium & $+0.0$ & $-4.9$ \\\\\n"
-    "Equilibrium & $0.000020(70)$ & $2.5906(25)$ \\\\\n"
+    "\\multicolumn{3}{@{}l@{}}{Training (HMC)} \\\\*\n"
+    "\\quad this work & 0.00120(70) & 2.516(46) \\\\\n"
+    "\\quad pull on equilibrium & +1.7 & -1.6 \\\\\n"
+    "\\addlinespace[2pt]\n"
+    "\\multicolumn{3}{@{}l@{}}{Generated (DM)} \\\\*\n"
+    "\\quad this work & 0.0000(15) & 1.81(16) \\\\\n"
+    "\\quad published & 0.0017 & 2.42(10) \\\\\n"
+    "\\quad pull & & -3.2 \\\\\n"
+    "\\quad pull on equilibrium & +0.0 & -4.9 \\\\\n"
+    "\\addlinespace[2pt]\n"
+    "\\multicolumn{3}{@{}l@{}}{Equilibrium} \\\\*\n"
+    "\\quad this work & 0.000020(70) & 2.5906(25) \\\\\n"
     "\\bottomrule\n"
     "\\end{tabular}\n"
     "\n"
     "\\medskip\n"
-    "\\begin{tabular}{lrr}\n"
+    "\\begin{tabular}{@{}lS[table-format=+2.7(2)]S[table-format=1.4(2)]@{}}\n"
     "\\toprule\n"
-    "data set & $\\langle S\\rangle/V$ & $\\xi$ \\\\\n"
+    " & {$\\langle S\\rangle/V$} & {$\\xi$} \\\\\n"
     "\\midrule\n"
-    "Training (HMC) & $0.4758(14)$ & \\\\\n"
-    "\\quad pull against equilibrium & $+0.0$ & \\\\\n"
-    "Generated (DM) & $0.6070(70)$ & \\\\\n"
-    "\\quad pull against equilibrium & $+18.7$ & \\\\\n"
-    "Equilibrium & $0.4758480(70)$ & $1.2171(31)$ \\\\\n"
+    "\\multicolumn{3}{@{}l@{}}{Training (HMC)} \\\\*\n"
+    "\\quad this work & 0.4758(14) & \\\\\n"
+    "\\quad pull on equilibrium & +0.0 & \\\\\n"
+    "\\addlinespace[2pt]\n"
+    "\\multicolumn{3}{@{}l@{}}{Generated (DM)} \\\\*\n"
+    "\\quad this work & 0.6070(70) & \\\\\n"
+    "\\quad pull on equilibrium & +18.7 & \\\\\n"
+    "\\addlinespace[2pt]\n"
+    "\\multicolumn{3}{@{}l@{}}{Equilibrium} \\\\*\n"
+    "\\quad this work & 0.4758480(70) & 1.2171(31) \\\\\n"
     "\\bottomrule\n"
     "\\end{tabular}\n"
     "\n"
     "\\medskip\n"
-    "\\parbox{\\linewidth}{\\footnotesize First note.}\n"
-    "\n"
-    "\\medskip\n"
-    "\\parbox{\\linewidth}{\\footnotesize 50\\% \\& more.}\n"
+    "\\parbox{\\linewidth}{\\raggedright First note. 50\\% \\& more.}\n"
     "\\end{table}\n";
 
 static void all_formats(void **state) {
@@ -173,7 +185,30 @@ static void all_formats(void **state) {
     assert_int_equal(table.matched, 2);
     expect(&table, TSV, expected_tsv);
     expect(&table, MARKDOWN, expected_markdown);
+    table.title = "Table 1, phi^4 at kappa = 0.21";
     expect(&table, LATEX, expected_latex);
+    expect(&table, MACROS,
+           "% A macro for every number: \\dmsq, then experiment, data set and observable; Published, Pull and PullEquilibrium\n"
+           "% behind it: the published value, and the differences to it and to the run in equilibrium in units of the combined error.\n"
+           "\\newcommand{\\dmsqTableOneTrainingM}{\\ensuremath{0.00120(70)}}\n"
+           "\\newcommand{\\dmsqTableOneTrainingMPullEquilibrium}{\\ensuremath{+1.7}}\n"
+           "\\newcommand{\\dmsqTableOneTrainingChiTwo}{\\ensuremath{2.516(46)}}\n"
+           "\\newcommand{\\dmsqTableOneTrainingChiTwoPullEquilibrium}{\\ensuremath{-1.6}}\n"
+           "\\newcommand{\\dmsqTableOneTrainingAction}{\\ensuremath{0.4758(14)}}\n"
+           "\\newcommand{\\dmsqTableOneTrainingActionPullEquilibrium}{\\ensuremath{+0.0}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedM}{\\ensuremath{0.0000(15)}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedMPublished}{\\ensuremath{0.0017}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedMPullEquilibrium}{\\ensuremath{+0.0}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedChiTwo}{\\ensuremath{1.81(16)}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedChiTwoPublished}{\\ensuremath{2.42(10)}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedChiTwoPull}{\\ensuremath{-3.2}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedChiTwoPullEquilibrium}{\\ensuremath{-4.9}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedAction}{\\ensuremath{0.6070(70)}}\n"
+           "\\newcommand{\\dmsqTableOneGeneratedActionPullEquilibrium}{\\ensuremath{+18.7}}\n"
+           "\\newcommand{\\dmsqTableOneEquilibriumM}{\\ensuremath{0.000020(70)}}\n"
+           "\\newcommand{\\dmsqTableOneEquilibriumChiTwo}{\\ensuremath{2.5906(25)}}\n"
+           "\\newcommand{\\dmsqTableOneEquilibriumAction}{\\ensuremath{0.4758480(70)}}\n"
+           "\\newcommand{\\dmsqTableOneEquilibriumXi}{\\ensuremath{1.2171(31)}}\n");
     table_free(&table);
 }
 

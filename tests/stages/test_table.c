@@ -48,7 +48,9 @@ static void three_files(void **state) {
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
     expect_file("table.tsv", expected_tsv);
     expect_file("table.md", "# Table 1\n");
-    expect_file("table.tex", "% needs \\usepackage{booktabs}\n\\begin{table}\n");
+    expect_file("table.tex", "% needs \\usepackage{booktabs,siunitx}\n\\begin{table}\n");
+    expect_file("table-macros.tex", "% A macro for every number");
+    expect_file("table-tabular.tex", "% needs \\usepackage{booktabs,siunitx}\n% for a column of 89 mm");
 }
 
 static bool holds(const char *name, const char *text) {
@@ -74,7 +76,7 @@ static void marked(void **state) {
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
     assert_true(holds("marked/table.md", "Young †") && holds("marked/table.md", "\n† not in equilibrium"));
     assert_true(holds("marked/table.md", "\nAt a small scale\n\nOne\n\nTwo\n\n†"));
-    assert_true(holds("marked/table.tex", "Young †") && !holds("marked/table.md", "Old †"));
+    assert_true(holds("marked/table.tex", "Young $^\\dagger$") && !holds("marked/table.md", "Old †"));
     assert_false(holds("out/table.md", "†"));
 }
 
