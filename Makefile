@@ -57,7 +57,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -112,7 +112,7 @@ ifdef SANITIZE
 OUR_CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
-FOLDERS            := base store lattice network statistics diffusion report experiment
+FOLDERS            := base store lattice network statistics diffusion report experiment provenance
 DEPENDS_base       :=
 DEPENDS_store      := base
 DEPENDS_lattice    := base
@@ -121,7 +121,8 @@ DEPENDS_statistics := base
 DEPENDS_diffusion  := store lattice network statistics base
 DEPENDS_report     := store statistics base
 DEPENDS_experiment := store base
-LINK_ORDER         := experiment report diffusion statistics network lattice store base
+DEPENDS_provenance := store base
+LINK_ORDER         := provenance experiment report diffusion statistics network lattice store base
 
 libraries = $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1)),$(BUILD)/lib$(f).a))
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
@@ -258,7 +259,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild report gallery export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why report gallery export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -274,6 +275,10 @@ ledger: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) $(KEY)
 ledger-rebuild: $(BUILD)/bin/ledger
 	@$< --root=$(ROOT) --rebuild --show
+
+# Where results come from: src/provenance.
+why: $(BUILD)/bin/why
+	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE))
 
 # Everything that has been computed, on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
@@ -405,6 +410,7 @@ help:
 	@echo "  make bench            speed of the primitives and of the stages"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
+	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"

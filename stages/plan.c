@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cuda/backend.h"
 #include "experiment/plan.h"
+#include "stages/reasons.h"
 
 static const char usage[] =
     "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n"
@@ -33,10 +34,13 @@ struct command {
 };
 
 /* Writes the rules only when they differ, so that make sees no change where there is none. */
-static enum status write_rules(const struct plan *plan, const char *path, struct error *e) {
+static enum status write_rules(struct plan *plan, const char *path, struct error *e) {
     char *text, *old = NULL;
     size_t size = 0;
+    struct reasons reasons;
+    reasons_for_rules(plan, &reasons);
     enum status status = plan_rules(plan, &text, e);
+    reasons_free(&reasons);
     if (status != STATUS_OK) {
         return status;
     }

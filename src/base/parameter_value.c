@@ -15,6 +15,7 @@ void parameter_value_clear(struct parameter_value *v) {
     free(v->reals);
     free(v->text);
     free(v->canonical);
+    free(v->origin);
     memset(v, 0, sizeof *v);
 }
 

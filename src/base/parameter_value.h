@@ -11,6 +11,7 @@ struct parameter_value {
     size_t count;
     char *text;        /* TEXT, CHOICE, and the path of a FILE */
     char *canonical;   /* see parameters.h */
+    char *origin;      /* where it was set; NULL: it is the default */
 };
 
 /* Parses text, whose surrounding blanks do not count, into *value, which need not be initialised and is zero after

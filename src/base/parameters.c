@@ -94,7 +94,11 @@ enum status parameters_set(struct parameters *p, const char *name, const char *t
                            struct error *e) {
     for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->table[i].name, name) == 0) {
-            return set_entry(p, i, text, where, e);
+            const enum status status = set_entry(p, i, text, where, e);
+            if (status == STATUS_OK && (p->values[i].origin = strdup(where)) == NULL) {
+                return no_memory(where, e);
+            }
+            return status;
         }
     }
     const char **names = calloc(p->count + 1, sizeof *names);
@@ -223,6 +227,10 @@ bool parameters_in_recipe(const struct parameters *p, size_t i) {
 
 const char *parameters_canonical(const struct parameters *p, size_t i) {
     return p->values[i].set ? p->values[i].canonical : "";
+}
+
+const char *parameters_origin(const struct parameters *p, size_t i) {
+    return p->values[i].origin != NULL ? p->values[i].origin : "default";
 }
 
 const char *parameters_argument(const struct parameters *p, size_t i) {

@@ -30,6 +30,9 @@ struct plan {
     const char *programs;
     const char *backend;
     const char *title; /* "PROFILE=quick SET=... BACKEND=cpu" */
+    /* Why a node would be computed, in one line for its rule, or NULL; belongs to the pool. NULL: rules give no reasons. */
+    const char *(*reason)(const struct plan *plan, const struct experiment *experiment, const struct node *node);
+    void *reason_context; /* for that function */
 };
 
 /* Reads everything; plan_free() also after a failure. */

@@ -64,7 +64,14 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     /* In the shell's place, the stage hears the signal that make passes on. */
     fprintf(out, " %s/%s\n\t$(if $(V),,@echo == ", plan->programs, node->stage->name);
     write_word(out, label);
-    fprintf(out, ";) exec %s/%s", plan->programs, node->stage->name);
+    fputs(";) ", out);
+    const char *reason = plan->reason ? plan->reason(plan, x, node) : NULL;
+    if (reason) {
+        fputs("printf '   %s\\n' ", out);
+        write_word(out, reason);
+        fputs("; ", out);
+    }
+    fprintf(out, "exec %s/%s", plan->programs, node->stage->name);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             if (!write_option(plan, out, node->stage->inputs[i].name,

@@ -138,6 +138,12 @@ static void values(void **state) {
     assert_false(parameters_differs(p, entry("chains"))); /* same value, other spelling */
     assert_int_equal(parameters_set(p, "chains", "5121", "test", &e), STATUS_OK);
     assert_true(parameters_differs(p, entry("chains")));
+    assert_string_equal(parameters_origin(p, entry("chains")), "test");
+    assert_string_equal(parameters_origin(p, entry("mass")), "default");
+    assert_int_equal(parameters_set(p, "chains", "0", "SET", &e), STATUS_BAD_INPUT);
+    assert_string_equal(parameters_origin(p, entry("chains")), "test"); /* what is refused sets nothing */
+    assert_int_equal(parameters_set(p, "chains", "3", "SET", &e), STATUS_OK);
+    assert_string_equal(parameters_origin(p, entry("chains")), "SET");
     parameters_free(p);
 }
 
