@@ -3,7 +3,7 @@
  *
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
  * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
- * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too few chains to be tested), thermalisation.names and
+ * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too few chains to be told), thermalisation.names and
  * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures. */
 #include <inttypes.h>
 #include <math.h>
@@ -170,18 +170,8 @@ static void give(struct npz_writer *w, const char *name, enum npz_type type, siz
     }
 }
 
-/* Says in the run record how the ensemble fared. */
-static void note_thermalisation(struct stage_context *c, const struct thermalisation *t) {
-    if (t->worst < 0) {
-        stage_note(c, "thermalisation", "fewer than 16 chains cannot be tested");
-    } else {
-        stage_note(c, "thermalisation", "%s: %s off by %.1f sigma%s", t->passed ? "passed" : "FAILED",
-                   thermalisation_name[t->worst], t->sigmas[t->worst], t->passed ? " at most" : "");
-    }
-}
-
 static enum status add_thermalisation(struct npz_writer *w, const struct thermalisation *t, struct error *e) {
-    enum status s = npz_add_integer(w, "thermalised", t->worst < 0 ? -1 : t->passed, e);
+    enum status s = npz_add_integer(w, "thermalised", t->verdict, e);
     s = s != STATUS_OK ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
     return s != STATUS_OK ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
 }
@@ -267,7 +257,9 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
         note_mean(c, "exp(-dH)", out.exp_minus_dH, chains, chains);
     }
     note_mean(c, "virial", out.virial, n, chains);
-    note_thermalisation(c, &thermalisation);
+    char verdict[128];
+    thermalisation_text(&thermalisation, verdict, sizeof verdict);
+    stage_note(c, "thermalisation", "%s", verdict);
     return write_artifact(c, &plan, g, &out, &thermalisation, e);
 }
 

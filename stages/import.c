@@ -146,19 +146,16 @@ static enum status write_artifact(struct stage_context *c, const struct plan_of_
     s = s ? s : npz_add_integer(w, "independent", axes->length == 1, e);
     s = s ? s : npz_add_reals(w, "virial", out->virial, N, e);
     s = s ? s : npz_add_reals(w, "action", out->action, N, e);
-    s = s ? s : npz_add_integer(w, "thermalised", t->worst < 0 ? -1 : t->passed, e);
+    s = s ? s : npz_add_integer(w, "thermalised", t->verdict, e);
     s = s ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
     return s ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
 }
 
 static void note(struct stage_context *c, const struct plan_of_axes *axes, const struct thermalisation *t) {
     stage_note(c, "configurations", "%zu in %zu chains", axes->chains * axes->length, axes->chains);
-    if (t->worst < 0) {
-        stage_note(c, "thermalisation", "fewer than 16 chains cannot be tested");
-    } else {
-        stage_note(c, "thermalisation", "%s: %s off by %.1f sigma%s", t->passed ? "passed" : "FAILED",
-                   thermalisation_name[t->worst], t->sigmas[t->worst], t->passed ? " at most" : "");
-    }
+    char verdict[128];
+    thermalisation_text(t, verdict, sizeof verdict);
+    stage_note(c, "thermalisation", "%s", verdict);
 }
 
 static enum status import(struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,

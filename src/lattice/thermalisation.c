@@ -1,6 +1,7 @@
 #include "lattice/thermalisation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ACTION, SQUARE, MAGNITUDE, SQUARED_MEAN, QUANTITIES, FEWEST = 16 };
@@ -182,7 +183,7 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
     w.other = malloc(QUANTITIES * ((size_t)chains + 1) * sizeof *w.other);
     w.means = malloc(w.chains * sizeof *w.means);
     w.differences = malloc(w.chains * sizeof *w.differences);
-    *result = (struct thermalisation){.worst = -1};
+    *result = (struct thermalisation){.worst = -1, .verdict = -1, .chains = w.chains};
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         result->sigmas[i] = NAN;
     }
@@ -199,10 +200,30 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
             result->worst = i;
         }
     }
-    result->passed = result->worst >= 0 && fabs(result->sigmas[result->worst]) < THERMALISATION_SIGMAS;
+    for (size_t c = 0; made->acceptance != NULL && c < w.chains; c++) {
+        result->frozen += made->acceptance[c] == 0; /* NaN: nothing was proposed */
+    }
+    if (2 * result->frozen >= w.chains ||
+        (result->worst >= 0 && !(fabs(result->sigmas[result->worst]) < THERMALISATION_SIGMAS))) {
+        result->verdict = 0;
+    } else if (!isnan(result->sigmas[START]) || !isnan(result->sigmas[SPLIT])) {
+        result->verdict = 1; /* the virial alone has a large error where chains have hardly moved */
+    }
     free(w.x);
     free(w.other);
     free(w.means);
     free(w.differences);
     return s;
+}
+
+void thermalisation_text(const struct thermalisation *t, char *text, size_t size) {
+    if (2 * t->frozen >= t->chains) {
+        snprintf(text, size, "FAILED: %zu of %zu chains never moved", t->frozen, t->chains);
+    } else if (t->worst < 0) {
+        snprintf(text, size, "fewer than %d chains cannot be tested", FEWEST);
+    } else {
+        const char *verdict = t->verdict == 1 ? "passed" : t->verdict == 0 ? "FAILED" : "not told by the virial alone";
+        snprintf(text, size, "%s: %s off by %.1f sigma%s", verdict, thermalisation_name[t->worst], t->sigmas[t->worst],
+                 t->verdict == 1 ? " at most" : "");
+    }
 }

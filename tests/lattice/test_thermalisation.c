@@ -4,6 +4,7 @@
 #include "lattice/thermalisation.h"
 #include "tests/lattice/run_ensemble.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct thermalisation tested(const struct ensemble_plan *plan, size_t extent, uint64_t chains) {
@@ -27,7 +28,7 @@ static void in_equilibrium(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
     struct thermalisation t = tested(&plan, 8, 64);
-    assert_true(t.passed && t.worst >= 0);
+    assert_true(t.verdict == 1 && t.worst >= 0);
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(fabs(t.sigmas[i]) < THERMALISATION_SIGMAS && fabs(t.sigmas[i]) <= fabs(t.sigmas[t.worst]));
     }
@@ -35,7 +36,7 @@ static void in_equilibrium(void **state) {
     plan.measurements = 40;
     plan.stride = 5;
     t = tested(&plan, 8, 64);
-    assert_true(t.passed);
+    assert_int_equal(t.verdict, 1);
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(!isnan(t.sigmas[i]));
     }
@@ -47,7 +48,7 @@ static void walls(void **state) {
     struct ensemble_plan plan = default_plan();
     plan.sampler.theory.kappa = 0.5;
     const struct thermalisation t = tested(&plan, 32, 64);
-    assert_false(t.passed);
+    assert_int_equal(t.verdict, 0);
     assert_true(t.sigmas[test_named("start.abs_M")] < -THERMALISATION_SIGMAS);
 }
 
@@ -58,7 +59,7 @@ static void large(void **state) {
     plan.chains = 16;
     plan.thermalisation = 96;
     const struct thermalisation t = tested(&plan, 64, 16);
-    assert_true(t.passed && !isnan(t.sigmas[test_named("start.action")]));
+    assert_true(t.verdict == 1 && !isnan(t.sigmas[test_named("start.action")]));
 }
 
 /* Five trajectories from a cold start far from equilibrium: what the chains were when half as old differs. */
@@ -71,7 +72,7 @@ static void too_young(void **state) {
     plan.sampler.metropolis_step = 0.3;
     plan.thermalisation = 4;
     const struct thermalisation t = tested(&plan, 8, 64);
-    assert_false(t.passed);
+    assert_int_equal(t.verdict, 0);
     assert_true(fabs(t.sigmas[test_named("split.action")]) > THERMALISATION_SIGMAS);
     assert_true(fabs(t.sigmas[test_named("start.action")]) > THERMALISATION_SIGMAS);
 }
@@ -87,7 +88,7 @@ static void drifting(void **state) {
     plan.thermalisation = 2;
     plan.measurements = 8;
     const struct thermalisation t = tested(&plan, 8, 0);
-    assert_false(t.passed);
+    assert_int_equal(t.verdict, 0);
     assert_true(fabs(t.sigmas[test_named("split.action")]) > THERMALISATION_SIGMAS);
     assert_true(isnan(t.sigmas[test_named("start.action")])); /* no further chains */
 }
@@ -100,7 +101,7 @@ static void another_equilibrium(void **state) {
     plan.sampler.langevin_step = 0.2;
     plan.thermalisation = 400;
     const struct thermalisation t = tested(&plan, 16, 64);
-    assert_false(t.passed);
+    assert_int_equal(t.verdict, 0);
     assert_true(fabs(t.sigmas[test_named("virial")]) > THERMALISATION_SIGMAS);
 }
 
@@ -110,10 +111,44 @@ static void too_small(void **state) {
     plan.chains = 15;
     plan.measurements = 100;
     const struct thermalisation t = tested(&plan, 4, 64);
-    assert_true(t.worst == -1 && !t.passed);
+    assert_true(t.worst == -1 && t.verdict == -1);
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(isnan(t.sigmas[i]));
     }
+}
+
+/* Chains that reject everything have failed, whatever else can be told of them, and however many they are. */
+static void frozen(void **state) {
+    (void)state;
+    static const uint64_t chains[] = {1, 8, 32}, further[] = {64, 8};
+    struct ensemble_plan plan = default_plan();
+    plan.sampler.theory.kappa = 100;
+    plan.thermalisation = 20;
+    for (size_t i = 0; i < 6; i++) {
+        plan.chains = chains[i / 2];
+        const struct thermalisation t = tested(&plan, 8, further[i % 2]);
+        char text[128], expected[128];
+        assert_int_equal(t.verdict, 0);
+        assert_int_equal(t.frozen, plan.chains);
+        thermalisation_text(&t, text, sizeof text);
+        snprintf(expected, sizeof expected, "FAILED: %d of %d chains never moved", (int)plan.chains, (int)plan.chains);
+        assert_string_equal(text, expected);
+    }
+}
+
+/* With too few chains to compare with, the virial alone does not pass an ensemble. */
+static void virial_alone(void **state) {
+    (void)state;
+    struct ensemble_plan plan = default_plan();
+    plan.chains = 64;
+    plan.measurements = 1;
+    struct thermalisation t = tested(&plan, 8, 8);
+    char text[128];
+    assert_true(t.verdict == -1 && t.frozen == 0 && t.worst == test_named("virial"));
+    thermalisation_text(&t, text, sizeof text);
+    assert_memory_equal(text, "not told by the virial alone: virial off by ", 44);
+    t = tested(&plan, 8, 16);
+    assert_int_equal(t.verdict, 1);
 }
 
 static void same_bits(void **state) {
@@ -130,7 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls), cmocka_unit_test(large),     cmocka_unit_test(too_young),
         cmocka_unit_test(drifting),       cmocka_unit_test(another_equilibrium), cmocka_unit_test(too_small),
-        cmocka_unit_test(same_bits),
+        cmocka_unit_test(frozen), cmocka_unit_test(virial_alone), cmocka_unit_test(same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
