@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/processor.h"
+#include "base/lock.h"
 #include "network/convolution.h"
 #include "store/ledger.h"
 
@@ -24,6 +25,10 @@
 
 static void warn(const char *stage, const struct error *e) {
     fprintf(stderr, "%s: warning: %s\n", stage, e->message);
+}
+
+void history_say(const void *stage, const char *text) {
+    fprintf(stderr, "%s: %s\n", (const char *)stage, text);
 }
 
 /* A path too long for the system becomes "", which nothing opens or removes. */
@@ -54,11 +59,12 @@ void history_enter(const char *stage, const struct record *record, const char *l
         return;
     }
     struct error e;
+    const struct lock_wait wait = {.say = history_say, .context = stage};
     char *json = record_json(record);
     if (json == NULL) {
         error_set(&e, STATUS_FAILED, "%s: out of memory", ledger);
         warn(stage, &e);
-    } else if (ledger_enter(ledger, json, &e) != STATUS_OK) {
+    } else if (ledger_enter(ledger, json, &wait, &e) != STATUS_OK) {
         fprintf(stderr, "%s: warning: %s; 'make ledger-rebuild' enters what is missing\n", stage, e.message);
     }
     free(json);
@@ -183,25 +189,6 @@ void history_note_earlier(struct record *record, const char *folder) {
     free(names);
 }
 
-enum status history_check_input(const char *path, const char *sha256, struct error *e) {
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    char folder[PATH_MAX], run[PATH_MAX];
-    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) : 1, slash != NULL ? path : ".");
-    struct record *record;
-    struct error ignored;
-    if (record_read(path_of(run, folder, "run.json", ""), &record, &ignored) != STATUS_OK) {
-        return STATUS_OK;
-    }
-    const char *recorded = record_output_sha256(record, name);
-    enum status status = STATUS_OK;
-    if (*recorded != '\0' && strcmp(recorded, sha256) != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: SHA-256 %.12s found, %.12s expected by its run record: damaged or altered; "
-                           "without its folder it is made anew", path, sha256, recorded);
-    }
-    record_free(record);
-    return status;
-}
-
 /* Nobody else holds the lock, so whoever wrote "running" is gone. */
 static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
     char runs[PATH_MAX];
@@ -230,6 +217,19 @@ static void bury_the_dead(const char *stage, const char *folder, const char *led
     if (list != NULL) {
         closedir(list);
     }
+}
+
+bool history_is_done(const char *folder, const char *key) {
+    char path[PATH_MAX], pending[PATH_MAX];
+    struct record *record = NULL;
+    struct error ignored;
+    if (access(path_of(pending, folder, "pending-run.json", ""), F_OK) == 0 ||
+        record_read(path_of(path, folder, "run.json", ""), &record, &ignored) != STATUS_OK) {
+        return false;
+    }
+    const bool same = strcmp(record_text(record, "key"), key) == 0;
+    record_free(record);
+    return same;
 }
 
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,

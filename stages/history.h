@@ -5,7 +5,7 @@
  *   partial-*               outputs not finished (removed by the next process that holds the lock)
  *   pending-run.json        the finished record, from before the last output is renamed until after
  *
- * All functions are for the process that holds the lock of the folder. Private to stages/stage.c. */
+ * All functions but history_is_done are for the process that holds the lock of the folder. Private to stages/stage.c. */
 #ifndef DMSQ_STAGES_HISTORY_H
 #define DMSQ_STAGES_HISTORY_H
 
@@ -15,6 +15,9 @@
 #include "store/record.h"
 
 #define HISTORY_PARTIAL "partial-"
+
+/* Whether the folder has the finished record of the recipe with this key, and nothing pending. Needs no lock. */
+bool history_is_done(const char *folder, const char *key);
 
 /* Takes stock of the folder. Records that a killed process left as "running" become "interrupted", its
  * temporary files are removed, and when the outputs are there (`outputs`) but their record is still pending, it
@@ -33,10 +36,6 @@ void history_environment(struct record *record);
  * went on from; of one that was killed until it last saved. No note: there is no checkpoint, or it is not known. */
 void history_note_earlier(struct record *record, const char *folder);
 
-/* Compares the digest of an input with what the run record beside it says, where there is one. STATUS_BAD_INPUT: it is not
- * what was made there. */
-enum status history_check_input(const char *path, const char *sha256, struct error *e);
-
 /* Writes the record of the attempt. */
 enum status history_write(const struct record *record, const char *folder, struct error *e);
 
@@ -44,6 +43,9 @@ enum status history_write(const struct record *record, const char *folder, struc
  * enters it into the ledger. From then on the run is done, so what fails is only warned of. */
 enum status history_prepare(const struct record *record, const char *folder, struct error *e);
 void history_finish(const char *stage, const char *folder, const char *ledger);
+
+/* Prints "STAGE: TEXT"; for lock_wait (base/lock.h), whose context is the name of the stage. */
+void history_say(const void *stage, const char *text);
 
 /* Enters a record into the ledger (NULL: none), or warns: the ledger can be rebuilt from the records. */
 void history_enter(const char *stage, const struct record *record, const char *ledger);

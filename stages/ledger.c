@@ -25,17 +25,22 @@ static void print_help(void) {
            "Exit status: 0 done, 1 failed, 2 bad usage or input.\n");
 }
 
+static void say(const void *program, const char *text) {
+    fprintf(stderr, "%s: %s\n", (const char *)program, text);
+}
+
 static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool show,
                         struct error *e) {
-    enum status status = rebuild ? ledger_rebuild(path, root, e) : STATUS_OK;
+    const struct lock_wait wait = {.say = say, .context = "ledger"};
+    enum status status = rebuild ? ledger_rebuild(path, root, &wait, e) : STATUS_OK;
     if (status == STATUS_OK && !rebuild && access(path, F_OK) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
                          "makes it from the run records", path, root);
     }
     if (status == STATUS_OK && prefix != NULL) {
-        return ledger_show_runs(stdout, path, prefix, e);
+        return ledger_show_runs(stdout, path, prefix, &wait, e);
     }
-    return status == STATUS_OK && (show || !rebuild) ? ledger_show(stdout, path, e) : status;
+    return status == STATUS_OK && (show || !rebuild) ? ledger_show(stdout, path, &wait, e) : status;
 }
 
 int main(int argc, char **argv) {

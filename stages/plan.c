@@ -64,6 +64,11 @@ static void list_nodes(const struct plan *plan) {
     }
 }
 
+static void say(const void *context, const char *text) {
+    (void)context;
+    fprintf(stderr, "plan: %s\n", text);
+}
+
 static enum status execute(const struct command *c, struct error *e) {
     struct plan plan;
     enum status status = plan_read(&c->request, &plan, e);
@@ -71,7 +76,7 @@ static enum status execute(const struct command *c, struct error *e) {
         status = write_rules(&plan, c->rules, e);
     }
     if (status == STATUS_OK && c->publish) {
-        status = plan_publish(&plan, c->publish, c->only, stdout, e);
+        status = plan_publish(&plan, c->publish, c->only, &(struct lock_wait){.say = say}, stdout, e);
     }
     if (status == STATUS_OK && c->help_targets) {
         plan_help(&plan, stdout);

@@ -8,6 +8,7 @@
 #include "report/html.h"
 #include "report/text.h"
 #include "stages/report_page.h"
+#include "store/record.h"
 
 enum { MOST_ROWS = 200 }; /* of a figure's numbers */
 
@@ -20,7 +21,8 @@ static bool rests_on_failed(const struct report_state *s, const struct node *nod
     return false;
 }
 
-/* FOLDER/NAME of the node's artifact as text, which the caller frees; NULL and status OK when it is not there. */
+/* FOLDER/NAME of the node's artifact as text, which the caller frees, if it is what its run record says; NULL and status OK
+ * when it is not there. */
 static enum status read_output(const struct report_state *s, const struct node *node, const char *name, char **text,
                                size_t *size, struct error *e) {
     const char *folder = plan_folder(s->plan, node);
@@ -29,7 +31,16 @@ static enum status read_output(const struct report_state *s, const struct node *
     if (!path) {
         return pool_exhausted(e);
     }
-    return access(path, R_OK) ? STATUS_OK : file_read(path, text, size, e);
+    if (access(path, R_OK)) {
+        return STATUS_OK;
+    }
+    char digest[65];
+    enum status status = file_read(path, text, size, e);
+    if (status == STATUS_OK) {
+        sha256(*text, *size, digest);
+        status = record_check_output(path, digest, e);
+    }
+    return status;
 }
 
 static void write_mark(const struct report_state *s, const struct node *node, FILE *out) {

@@ -3,19 +3,16 @@
  * predecessor) in history.c. */
 #include "stages/stage.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "cuda/backend.h"
 #include "stages/command.h"
 #include "stages/history.h"
@@ -43,7 +40,7 @@ struct stage_state {
     struct npz_writer *writer;
     struct record *record;
     struct backend *device; /* NULL: the CPU */
-    int lock; /* file descriptor, -1 */
+    struct lock lock;
 };
 
 /* A signal handler reaches nothing else; programs only, libraries have no such state. */
@@ -224,30 +221,23 @@ static enum status stopped(struct error *e) {
     return error_set(e, STATUS_FAILED, "interrupted by %s", interrupted == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
-/* Waits for the lock of the output folder; the kernel gives it back when the process ends, however it does. */
+static bool is_interrupted(const void *context) {
+    (void)context;
+    return interrupted != 0;
+}
+
+/* Waits for the lock of the output folder. */
 static enum status take_lock(const struct stage *stage, struct stage_state *s, struct error *e) {
-    char *path = join(s->command.output, "", "lock");
-    if (path == NULL) {
+    char *path = join(s->command.output, "", "lock"), *what = NULL;
+    if (path == NULL || asprintf(&what, "another process that works in %s", s->command.output) < 0) {
+        free(path);
         return no_memory(e);
     }
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    enum status status = STATUS_OK;
-    if (s->lock < 0) {
-        status = error_set(e, STATUS_FAILED, "%s: cannot open: %s", path, strerror(errno));
-    }
-    for (int tries = 0; status == STATUS_OK && flock(s->lock, LOCK_EX | LOCK_NB) != 0; tries++) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            status = error_set(e, STATUS_FAILED, "%s: cannot lock: %s", path, strerror(errno));
-        } else if (interrupted) {
-            status = stopped(e);
-        }
-        if (tries == 10 && !s->command.quiet) {
-            fprintf(stderr, "%s: waits for another process that works in %s\n", stage->name, s->command.output);
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-    }
+    const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name, .what = what};
+    enum status status = lock_take(path, LOCK_EXCLUSIVE, &wait, &s->lock, e);
     free(path);
-    return status;
+    free(what);
+    return status != STATUS_OK && interrupted ? stopped(e) : status;
 }
 
 static enum status name_outputs(const struct stage *stage, struct stage_state *s, struct error *e) {
@@ -286,7 +276,7 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     for (size_t i = 0; i < s->input_count; i++) {
         const char *path = s->command.inputs[i].path;
         char digest[65];
-        if (file_sha256(path, digest, e) != STATUS_OK || history_check_input(path, digest, e) != STATUS_OK) {
+        if (file_sha256(path, digest, e) != STATUS_OK || record_check_output(path, digest, e) != STATUS_OK) {
             return e->status;
         }
         record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, digest);
@@ -403,13 +393,18 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
     }
     catch_signals();
     if ((status = load_inputs(s, e)) != STATUS_OK || (status = make_recipe(stage, s, e)) != STATUS_OK ||
-        (status = file_make_folder(s->command.output, e)) != STATUS_OK ||
-        (status = name_outputs(stage, s, e)) != STATUS_OK || (status = take_lock(stage, s, e)) != STATUS_OK) {
+        (status = name_outputs(stage, s, e)) != STATUS_OK) {
         return status;
     }
-    bool done;
-    status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), stage->outputs,
-                             &done, e);
+    /* A look comes first: what is done needs no lock, and may lie where nothing can be written. */
+    bool done = all_there(s) && history_is_done(s->command.output, s->key);
+    if (!done) {
+        if ((status = file_make_folder(s->command.output, e)) != STATUS_OK || (status = take_lock(stage, s, e)) != STATUS_OK) {
+            return status;
+        }
+        status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), stage->outputs,
+                                 &done, e);
+    }
     if (status != STATUS_OK || done) {
         if (done && !s->command.quiet) {
             fprintf(stderr, "%s: %s is up to date\n", stage->name, s->final[s->output_count - 1]);
@@ -449,13 +444,11 @@ static void release(struct stage_state *s) {
     free(s->final);
     record_free(s->record);
     command_release(&s->command);
-    if (s->lock >= 0) {
-        close(s->lock); /* gives the lock back */
-    }
+    lock_release(&s->lock);
 }
 
 int stage_main(const struct stage *stage, int argc, char **argv) {
-    struct stage_state state = {.lock = -1};
+    struct stage_state state = {.lock = {.file = -1}};
     struct error e = {.status = STATUS_OK, .message = ""};
     file_limits_are_errors();
     enum status status = live(stage, argc, argv, &state, &e);

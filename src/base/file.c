@@ -83,22 +83,30 @@ enum status file_write(const char *path, const void *data, size_t size, struct e
     return status;
 }
 
-static enum status sync_path(const char *name, int flags, const char *path, struct error *e) {
-    int file = open(name, flags | O_CLOEXEC);
+static enum status sync_file(const char *name, const char *path, struct error *e) {
+    int file = open(name, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return failed(e, "open", path);
     }
-    enum status status = STATUS_OK;
-    /* Some file systems cannot fsync a folder and say EINVAL; there is nothing more to do there. */
-    if (fsync(file) != 0 && !((flags & O_DIRECTORY) != 0 && errno == EINVAL)) {
-        status = failed(e, "fsync", path);
-    }
+    enum status status = fsync(file) == 0 ? STATUS_OK : failed(e, "fsync", path);
     close(file);
     return status;
 }
 
+/* Not all file systems can do this (FAT, CIFS, some FUSE ones), and say so in different words; only what speaks of the disk
+ * itself is an error. */
+static enum status sync_folder(const char *name, const char *path, struct error *e) {
+    int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool broken = file >= 0 && fsync(file) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
+    enum status status = broken ? failed(e, "fsync the folder of the file", path) : STATUS_OK;
+    if (file >= 0) {
+        close(file);
+    }
+    return status;
+}
+
 enum status file_replace(const char *temporary, const char *path, struct error *e) {
-    enum status status = sync_path(temporary, O_RDONLY, path, e);
+    enum status status = sync_file(temporary, path, e);
     if (status == STATUS_OK && rename(temporary, path) != 0) {
         status = failed(e, "rename the finished file", path);
     }
@@ -108,13 +116,13 @@ enum status file_replace(const char *temporary, const char *path, struct error *
     }
     const char *slash = strrchr(path, '/');
     if (slash == NULL) {
-        return sync_path(".", O_RDONLY | O_DIRECTORY, path, e);
+        return sync_folder(".", path, e);
     }
     char *folder = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
     if (folder == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
-    status = sync_path(folder, O_RDONLY | O_DIRECTORY, path, e);
+    status = sync_folder(folder, path, e);
     free(folder);
     return status;
 }
@@ -169,6 +177,83 @@ enum status file_read(const char *path, char **data, size_t *size, struct error 
     return STATUS_OK;
 }
 
+enum { CHUNK = 1 << 18 };
+
+/* Reads up to `size` bytes, fewer only at the end of the file; -1 on failure. */
+static ssize_t read_fully(int file, char *data, size_t size) {
+    size_t used = 0;
+    while (used < size) {
+        ssize_t n = read(file, data + used, size - used);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            break;
+        }
+        used += (size_t)n;
+    }
+    return (ssize_t)used;
+}
+
+bool file_same(const char *a, const char *b) {
+    struct stat one, other;
+    int first = open(a, O_RDONLY | O_CLOEXEC), second = open(b, O_RDONLY | O_CLOEXEC);
+    char *data = malloc(2 * CHUNK);
+    bool same = first >= 0 && second >= 0 && data != NULL && fstat(first, &one) == 0 && fstat(second, &other) == 0 &&
+                one.st_size == other.st_size;
+    for (ssize_t n = 1; same && n > 0;) {
+        n = read_fully(first, data, CHUNK);
+        same = n >= 0 && read_fully(second, data + CHUNK, CHUNK) == n && memcmp(data, data + CHUNK, (size_t)n) == 0;
+    }
+    free(data);
+    if (first >= 0) {
+        close(first);
+    }
+    if (second >= 0) {
+        close(second);
+    }
+    return same;
+}
+
+enum status file_copy(const char *source, const char *path, struct error *e) {
+    int from = open(source, O_RDONLY | O_CLOEXEC), to;
+    char *temporary, *data = malloc(CHUNK);
+    if (from < 0 || data == NULL) {
+        enum status status = from < 0 ? failed(e, "open", source) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        if (from >= 0) {
+            close(from);
+        }
+        free(data);
+        return status;
+    }
+    enum status status = (to = open_temporary(path, &temporary, e)) < 0 ? e->status : STATUS_OK;
+    for (ssize_t n = 1; status == STATUS_OK && n > 0;) {
+        n = read_fully(from, data, CHUNK);
+        if (n < 0) {
+            status = failed(e, "read", source);
+        } else if (!write_all(to, data, (size_t)n)) {
+            status = failed(e, "write", path);
+        }
+    }
+    if (to >= 0) {
+        if (close(to) != 0 && status == STATUS_OK) {
+            status = failed(e, "write", path);
+        }
+        if (status == STATUS_OK) {
+            status = file_replace(temporary, path, e);
+        } else {
+            unlink(temporary);
+        }
+        free(temporary);
+    }
+    close(from);
+    free(data);
+    return status;
+}
+
 enum status file_make_folder(const char *path, struct error *e) {
     if (path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
         return error_set(e, STATUS_BAD_INPUT, "%s: the shell left the ~ as it is; expected the home folder's name", path);
@@ -212,7 +297,6 @@ void sha256(const void *data, size_t size, char hex[65]) {
 }
 
 enum status file_sha256(const char *path, char hex[65], struct error *e) {
-    enum { CHUNK = 1 << 18 };
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return error_set(e, errno == ENOENT ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: cannot open: %s", path,

@@ -3,6 +3,7 @@
 #ifndef DMSQ_BASE_FILE_H
 #define DMSQ_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,10 @@ enum status file_write(const char *path, const void *data, size_t size, struct e
 enum status file_replace(const char *temporary, const char *path, struct error *e);
 /* Reads a whole file into memory that the caller frees; a zero byte follows the data. */
 enum status file_read(const char *path, char **data, size_t *size, struct error *e);
+/* Whether both files can be read and hold the same bytes. */
+bool file_same(const char *a, const char *b);
+/* Copies a file atomically. */
+enum status file_copy(const char *source, const char *path, struct error *e);
 /* Makes a folder and its parents. A path that begins with the ~ of a home folder is refused (STATUS_BAD_INPUT). */
 enum status file_make_folder(const char *path, struct error *e);
 /* SHA-256 of a file, or of memory, as 64 lower-case hex digits and a zero. */

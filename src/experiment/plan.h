@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/lock.h"
 #include "experiment/experiment.h"
 
 struct plan_request {
@@ -52,10 +53,12 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e);
 
 /* Makes the links ROOT/EXPERIMENT/NODE.npz, beside them those to tables and to the numbers of figures (.tsv;
  * NAME-figure.tsv where a table is called NAME), and the figures, each atomically and only where something
- * differs; removes links of nodes that are no more; prints the tables to `out`, and where
- * things lie. `only`: just the export of that name (NULL: everything). */
-enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, FILE *out,
-                         struct error *e);
+ * differs: where nothing does, nothing is written, and results may be read only. Copies where the file system has no
+ * links. Removes links of nodes that are no more; prints the tables to `out`, and where things lie. What differs from its
+ * run record is STATUS_BAD_INPUT. `only`: just the export of that name (NULL: everything). `wait`: for another that
+ * publishes (NULL: in silence). */
+enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, const struct lock_wait *wait,
+                         FILE *out, struct error *e);
 
 /* The targets of the experiments with summary and cost, and the stages, for make help. */
 void plan_help(const struct plan *plan, FILE *out);

@@ -3,85 +3,127 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "experiment/names.h"
-
-/* Makes `path` a link to `target`, unless it is one, in one step that others see whole. */
-static enum status make_link(const struct plan *plan, const char *target, const char *path, struct error *e) {
-    char found[512];
-    ssize_t length = readlink(path, found, sizeof found);
-    if (length >= 0 && (size_t)length == strlen(target) && !memcmp(found, target, (size_t)length)) {
-        return STATUS_OK;
-    }
-    const char *temporary = pool_print(plan->pool, "%s.%ld.tmp", path, (long)getpid());
-    if (!temporary) {
-        return pool_exhausted(e);
-    }
-    unlink(temporary);
-    if (symlink(target, temporary) || rename(temporary, path)) {
-        int cause = errno;
-        unlink(temporary);
-        return error_set(e, STATUS_FAILED, "%s: cannot make a link to %s: %s", path, target, strerror(cause));
-    }
-    return STATUS_OK;
-}
-
-/* Makes `path` a copy of `source`, unless it holds the same bytes. */
-static enum status make_copy(const char *source, const char *path, struct error *e) {
-    char *new = NULL, *old = NULL;
-    size_t new_size = 0, old_size = 0;
-    enum status status = file_read(source, &new, &new_size, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct error ignored;
-    bool same = !access(path, F_OK) && file_read(path, &old, &old_size, &ignored) == STATUS_OK &&
-                old_size == new_size && !memcmp(old, new, new_size);
-    if (!same) {
-        status = file_write(path, new, new_size, e);
-    }
-    free(old);
-    free(new);
-    return status;
-}
+#include "store/record.h"
 
 /* The names that belong into ROOT/EXPERIMENT. */
-struct kept {
-    const char **names;
+struct names {
+    const char **item;
     size_t count;
 };
 
-static enum status keep(const struct plan *plan, struct kept *kept, const char *name, struct error *e) {
-    kept->names = pool_extend(plan->pool, kept->names, kept->count, sizeof *kept->names);
-    if (!kept->names) {
+struct publishing {
+    const struct plan *plan;
+    const struct experiment *experiment;
+    const char *folder; /* ROOT/EXPERIMENT */
+    const char *copies; /* file that lists the names that are copies where the file system has no links */
+    struct names kept, copied, copied_before;
+    FILE *out;
+    bool act;     /* false: only look */
+    bool differs; /* what was looked for is not there, or is another */
+};
+
+static enum status add_name(const struct plan *plan, struct names *names, const char *name, struct error *e) {
+    names->item = pool_extend(plan->pool, names->item, names->count, sizeof *names->item);
+    if (!names->item) {
         return pool_exhausted(e);
     }
-    kept->names[kept->count++] = name;
+    names->item[names->count++] = name;
     return STATUS_OK;
 }
 
+static bool has_name(const struct names *names, const char *name) {
+    for (size_t i = 0; i < names->count; i++) {
+        if (!strcmp(names->item[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool links_to(const char *path, const char *target) {
+    char found[512];
+    const ssize_t length = readlink(path, found, sizeof found);
+    return length >= 0 && (size_t)length == strlen(target) && !memcmp(found, target, (size_t)length);
+}
+
+/* Makes `path` a copy of `source`, unless it holds the same bytes. */
+static enum status make_copy(struct publishing *p, const char *source, const char *path, struct error *e) {
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISREG(info.st_mode) && file_same(source, path)) {
+        return STATUS_OK;
+    }
+    p->differs = true;
+    return p->act ? file_copy(source, path, e) : STATUS_OK;
+}
+
+/* Makes ROOT/EXPERIMENT/NAME a link to `target`, which is the file `source`, unless it is one, in one step that others see
+ * whole; or a copy, on file systems without links. */
+static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name, struct error *e) {
+    const char *path = pool_print(p->plan->pool, "%s/%s", p->folder, name);
+    const char *temporary = path ? pool_print(p->plan->pool, "%s.%ld.tmp", path, (long)getpid()) : NULL;
+    if (!temporary) {
+        return pool_exhausted(e);
+    }
+    if (links_to(path, target)) {
+        return STATUS_OK;
+    }
+    const bool was_copied = has_name(&p->copied_before, name);
+    if (!p->act) {
+        p->differs = p->differs || !was_copied || !file_same(source, path);
+        return was_copied ? add_name(p->plan, &p->copied, name, e) : STATUS_OK;
+    }
+    p->differs = true;
+    unlink(temporary);
+    if (symlink(target, temporary) == 0 && rename(temporary, path) == 0) {
+        return STATUS_OK;
+    }
+    const int cause = errno;
+    const bool has_links = access(temporary, F_OK) == 0;
+    unlink(temporary);
+    if (!has_links && (cause == EPERM || cause == ENOSYS || cause == EOPNOTSUPP || cause == EINVAL || cause == EACCES)) {
+        enum status status = make_copy(p, source, path, e);
+        return status == STATUS_OK ? add_name(p->plan, &p->copied, name, e) : status;
+    }
+    return error_set(e, STATUS_FAILED, "%s: cannot make a link to %s: %s", path, target, strerror(cause));
+}
+
+/* Compares an output with its run record: all of a table or a picture, of numbers, which are checked as they are read and
+ * may be large, only the size. */
+static enum status check_output(const struct publishing *p, const char *path, struct error *e) {
+    if (p->act) {
+        return STATUS_OK; /* it was looked at before */
+    }
+    const size_t length = strlen(path);
+    char digest[65];
+    if (length > 4 && !strcmp(path + length - 4, ".npz")) {
+        return record_check_output(path, NULL, e);
+    }
+    enum status status = file_sha256(path, digest, e);
+    return status == STATUS_OK ? record_check_output(path, digest, e) : status;
+}
+
 /* Links ROOT/EXPERIMENT/NAME to a file of the node's artifact. */
-static enum status link_output(const struct plan *plan, const struct experiment *x, const struct node *node,
-                               const char *output, const char *name, struct kept *kept, struct error *e) {
-    const char *target = pool_print(plan->pool, "../artifacts/%s/%s", node->key, output);
-    const char *path = pool_print(plan->pool, "%s/%s/%s", plan->root, x->name, name);
-    const char *there = pool_print(plan->pool, "%s/artifacts/%s/%s", plan->root, node->key, output);
-    if (!target || !path || !there) {
+static enum status link_output(struct publishing *p, const struct node *node, const char *output, const char *name,
+                               struct error *e) {
+    const char *target = pool_print(p->plan->pool, "../artifacts/%s/%s", node->key, output);
+    const char *there = pool_print(p->plan->pool, "%s/artifacts/%s/%s", p->plan->root, node->key, output);
+    if (!target || !there) {
         return pool_exhausted(e);
     }
     if (access(there, R_OK)) {
         return error_set(e, STATUS_FAILED, "%s: %s; expected the result of %s (make %s computes it)", there,
-                         strerror(errno), node->name, x->name);
+                         strerror(errno), node->name, p->experiment->name);
     }
-    enum status status = make_link(plan, target, path, e);
-    return status == STATUS_OK ? keep(plan, kept, name, e) : status;
+    enum status status = check_output(p, there, e);
+    status = status == STATUS_OK ? make_link(p, target, there, name, e) : status;
+    return status == STATUS_OK ? add_name(p->plan, &p->kept, name, e) : status;
 }
 
 /* A figure may bear the name of a table; its numbers then need another. */
@@ -94,67 +136,97 @@ static bool has_table(const struct experiment *x, const char *name) {
     return false;
 }
 
-static enum status publish_export(const struct plan *plan, const struct experiment *x,
-                                  const struct exported *export, struct kept *kept, FILE *out,
-                                  struct error *e) {
-    const char *stem = export->is_figure ? "figure" : "table";
+/* One file of a figure or table, of the node. */
+static enum status publish_file(struct publishing *p, const struct exported *export, const struct node *node,
+                                const char *output, bool last, struct error *e) {
+    const struct plan *plan = p->plan;
+    const char *behind = after_prefix(output, export->is_figure ? "figure" : "table"), *swept = strchr(node->name, '@');
+    const char *extension = behind ? strchr(behind, '.') : NULL; /* "-macros.tex" */
+    if (!extension) {
+        return STATUS_OK;
+    }
+    const int part = (int)(extension++ - behind);
+    bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
+    const char *kind = export->is_figure && !copied && has_table(p->experiment, export->name) ? "-figure" : "";
+    const char *name = pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
+    const char *folder = plan_folder(plan, node);
+    const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, output) : NULL;
+    const char *path = source ? pool_print(plan->pool, "%s/%s", copied ? plan->figures : p->folder, name) : NULL;
+    if (!path) {
+        return pool_exhausted(e);
+    }
+    enum status status = copied ? check_output(p, source, e) : link_output(p, node, output, name, e);
+    if (status == STATUS_OK && copied) {
+        status = make_copy(p, source, path, e);
+    }
+    if (status == STATUS_OK && !export->is_figure && !strcmp(extension, "md")) {
+        char *text = NULL;
+        size_t size = 0;
+        status = file_read(source, &text, &size, e);
+        if (status == STATUS_OK) {
+            fprintf(p->out, "%s\n", text);
+        }
+        free(text);
+    }
+    if (status == STATUS_OK && last) { /* all are there */
+        fprintf(p->out, "%s: %s\n", export->name, path);
+    }
+    return status;
+}
+
+static enum status publish_export(struct publishing *p, const struct exported *export, struct error *e) {
     const struct family *family = export->family;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < family->node_count && status == STATUS_OK; i++) {
-        const struct node *node = family->nodes[i];
-        const char *swept = strchr(node->name, '@');
+    for (size_t i = 0; i < family->node_count; i++) {
         for (const char *const *output = family->stage->outputs; *output && status == STATUS_OK; output++) {
-            const char *behind = after_prefix(*output, stem), *extension = behind ? strchr(behind, '.') : NULL; /* "-macros.tex" */
-            if (!extension) {
-                continue;
-            }
-            const int part = (int)(extension++ - behind);
-            bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
-            const char *kind = export->is_figure && !copied && has_table(x, export->name) ? "-figure" : "";
-            const char *name = pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
-            const char *folder = plan_folder(plan, node);
-            const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, *output) : NULL;
-            const char *path = !source ? NULL
-                               : copied ? pool_print(plan->pool, "%s/%s", plan->figures, name)
-                                        : pool_print(plan->pool, "%s/%s/%s", plan->root, x->name, name);
-            if (!path) {
-                return pool_exhausted(e);
-            }
-            status = copied ? make_copy(source, path, e) : link_output(plan, x, node, *output, name, kept, e);
-            if (status != STATUS_OK) {
-                continue;
-            }
-            if (!export->is_figure && !strcmp(extension, "md")) {
-                char *text = NULL;
-                size_t size = 0;
-                status = file_read(source, &text, &size, e);
-                if (status == STATUS_OK) {
-                    fprintf(out, "%s\n", text);
-                }
-                free(text);
-            }
-            if (!output[1]) { /* all are there */
-                fprintf(out, "%s: %s\n", export->name, path);
-            }
+            status = publish_file(p, export, family->nodes[i], *output, !output[1], e);
         }
     }
     return status;
 }
 
-/* Removes links into the artifacts that no node accounts for: nodes that were renamed or left out. */
-static void remove_stale(const struct plan *plan, const char *folder, const struct kept *kept) {
-    DIR *d = opendir(folder);
+/* --- what is no more ----------------------------------------------------------------------------- */
+
+static enum status read_copies(struct publishing *p, struct error *e) {
+    char *text = NULL;
+    size_t size;
+    if (access(p->copies, F_OK)) {
+        return STATUS_OK;
+    }
+    enum status status = file_read(p->copies, &text, &size, e);
+    for (char *rest = text, *line; status == STATUS_OK && (line = strsep(&rest, "\n"));) {
+        const char *name = *line ? pool_copy(p->plan->pool, line, strlen(line)) : NULL;
+        status = name ? add_name(p->plan, &p->copied_before, name, e) : *line ? pool_exhausted(e) : STATUS_OK;
+    }
+    free(text);
+    return status;
+}
+
+static enum status write_copies(struct publishing *p, struct error *e) {
+    const char *text = "";
+    if (!p->copied.count) {
+        unlink(p->copies);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < p->copied.count && text; i++) {
+        text = pool_print(p->plan->pool, "%s%s\n", text, p->copied.item[i]);
+    }
+    return text ? file_write(p->copies, text, strlen(text), e) : pool_exhausted(e);
+}
+
+/* Removes links into the artifacts that no node accounts for, and copies in the place of such: nodes that were renamed or
+ * left out. */
+static void remove_stale(struct publishing *p) {
+    DIR *d = opendir(p->folder);
     for (struct dirent *entry; d && (entry = readdir(d));) {
-        bool wanted = false;
-        for (size_t i = 0; i < kept->count && !wanted; i++) {
-            wanted = !strcmp(kept->names[i], entry->d_name);
-        }
-        const char *path = wanted ? NULL : pool_print(plan->pool, "%s/%s", folder, entry->d_name);
+        const char *path = has_name(&p->kept, entry->d_name) ? NULL : pool_print(p->plan->pool, "%s/%s", p->folder, entry->d_name);
         char target[512];
         ssize_t length = path ? readlink(path, target, sizeof target - 1) : -1;
-        if (length >= 0) {
-            target[length] = '\0';
-            if (after_prefix(target, "../artifacts/") && !strstr(entry->d_name, ".tmp")) {
+        target[length > 0 ? length : 0] = '\0';
+        bool link = length >= 0 && after_prefix(target, "../artifacts/") && !strstr(entry->d_name, ".tmp");
+        if (path && (link || has_name(&p->copied_before, entry->d_name))) {
+            p->differs = true;
+            if (p->act) {
                 unlink(path);
             }
         }
@@ -164,23 +236,23 @@ static void remove_stale(const struct plan *plan, const char *folder, const stru
     }
 }
 
-static enum status publish(const struct plan *plan, const struct experiment *x, const char *only, FILE *out,
-                           struct error *e) {
-    const char *folder = pool_print(plan->pool, "%s/%s", plan->root, x->name);
-    if (!folder) {
-        return pool_exhausted(e);
+/* --- all of it ----------------------------------------------------------------------------------- */
+
+static enum status publish(struct publishing *p, const char *only, struct error *e) {
+    const struct experiment *x = p->experiment;
+    enum status status = STATUS_OK;
+    p->kept = p->copied = p->copied_before = (struct names){0};
+    if (p->act) {
+        status = file_make_folder(p->folder, e);
+        status = status == STATUS_OK ? file_make_folder(p->plan->figures, e) : status;
     }
-    enum status status = file_make_folder(folder, e);
-    if (status == STATUS_OK) {
-        status = file_make_folder(plan->figures, e);
-    }
-    struct kept kept = {0};
+    status = status == STATUS_OK ? read_copies(p, e) : status;
     for (size_t i = 0; i < x->node_count && status == STATUS_OK && !only; i++) {
         const struct node *node = x->nodes[i];
         for (const char *const *output = node->stage->outputs; *output && status == STATUS_OK; output++) {
             if (!strcmp(*output, "artifact.npz")) {
-                const char *file = pool_print(plan->pool, "%s.npz", node->name);
-                status = file ? link_output(plan, x, node, *output, file, &kept, e) : pool_exhausted(e);
+                const char *file = pool_print(p->plan->pool, "%s.npz", node->name);
+                status = file ? link_output(p, node, *output, file, e) : pool_exhausted(e);
             }
         }
     }
@@ -188,47 +260,63 @@ static enum status publish(const struct plan *plan, const struct experiment *x, 
     for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
         if (!only || !strcmp(only, x->exports[i].name)) {
             found = true;
-            status = publish_export(plan, x, &x->exports[i], &kept, out, e);
+            status = publish_export(p, &x->exports[i], e);
         }
     }
     if (status == STATUS_OK && !found) {
         status = error_set(e, STATUS_BAD_INPUT, "--only=%s: %s has no such figure or table", only, x->name);
     }
-    if (status == STATUS_OK && !only) {
-        remove_stale(plan, folder, &kept);
+    for (size_t i = 0; i < p->copied_before.count && status == STATUS_OK && only; i++) { /* of what was not looked at */
+        const char *name = p->copied_before.item[i];
+        status = has_name(&p->kept, name) || has_name(&p->copied, name) ? STATUS_OK : add_name(p->plan, &p->copied, name, e);
     }
-    return status;
+    if (status == STATUS_OK && !only) {
+        remove_stale(p);
+    }
+    return status == STATUS_OK && p->act ? write_copies(p, e) : status;
 }
 
-enum status plan_publish(const struct plan *plan, const char *name, const char *only, FILE *out,
+enum status plan_publish(const struct plan *plan, const char *name, const char *only, const struct lock_wait *wait, FILE *out,
                          struct error *e) {
-    const struct experiment *x = NULL;
+    struct publishing p = {.plan = plan};
     for (size_t i = 0; i < plan->count; i++) {
         if (!strcmp(plan->experiments[i].name, name)) {
-            x = &plan->experiments[i];
+            p.experiment = &plan->experiments[i];
         }
     }
-    if (!x) {
+    if (!p.experiment) {
         return error_set(e, STATUS_BAD_INPUT, "--publish=%s: there is no such experiment", name);
     }
-    if (x->refusal) {
-        return error_set(e, STATUS_BAD_INPUT, "%s", x->refusal);
+    if (p.experiment->refusal) {
+        return error_set(e, STATUS_BAD_INPUT, "%s", p.experiment->refusal);
     }
-    /* One at a time: of two makes at once, the results of one are shown, not some of each. */
     const char *path = pool_print(plan->pool, "%s/publish.lock", plan->root);
-    enum status status = path ? file_make_folder(plan->root, e) : pool_exhausted(e);
-    if (status != STATUS_OK) {
-        return status;
+    p.folder = pool_print(plan->pool, "%s/%s", plan->root, name);
+    p.copies = pool_print(plan->pool, "%s/%s/.copies", plan->root, name);
+    char *text = NULL;
+    size_t size = 0;
+    if (!path || !p.folder || !p.copies || !(p.out = open_memstream(&text, &size))) {
+        return pool_exhausted(e);
     }
-    const int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    int taken = lock < 0 ? -1 : flock(lock, LOCK_EX);
-    while (lock >= 0 && taken && errno == EINTR) {
-        taken = flock(lock, LOCK_EX);
+    /* First a look, for which results of others may be read only. */
+    enum status status = publish(&p, only, e);
+    if (fclose(p.out) && status == STATUS_OK) {
+        status = pool_exhausted(e);
     }
-    status = taken ? error_set(e, STATUS_FAILED, "%s: cannot lock: %s", path, strerror(errno))
-                   : publish(plan, x, only, out, e);
-    if (lock >= 0) {
-        close(lock); /* gives the lock back */
+    if (status == STATUS_OK && !p.differs) {
+        fputs(text, out);
+    } else if (status == STATUS_OK) {
+        /* One at a time: of two makes at once, the results of one are shown, not some of each. */
+        struct lock lock;
+        status = file_make_folder(plan->root, e);
+        status = status == STATUS_OK ? lock_take(path, LOCK_EXCLUSIVE, wait, &lock, e) : status;
+        if (status == STATUS_OK) {
+            p.act = true;
+            p.out = out;
+            status = publish(&p, only, e);
+            lock_release(&lock);
+        }
     }
+    free(text);
     return status;
 }

@@ -3,16 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -45,17 +42,33 @@ static enum status execute(sqlite3 *db, const char *sql, const char *path, struc
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : ledger_failed(db, path, e);
 }
 
-enum status ledger_open(const char *path, bool write, sqlite3 **result, struct error *e) {
+/* SQLite asks whether to go on waiting for the locks of the others. */
+static int busy(void *context, int tries) {
+    struct ledger_wait *w = context;
+    w->waited = tries == 0 ? 0 : w->waited;
+    char what[1024];
+    snprintf(what, sizeof what, "the ledger %s, which another program has open", w->path);
+    return lock_pause(&w->wait, what, &w->waited);
+}
+
+struct ledger_wait ledger_wait_for(const char *path, const struct lock_wait *wait) {
+    struct ledger_wait w = {.wait = wait != NULL ? *wait : (struct lock_wait){0}, .path = path};
+    w.wait.what = NULL;
+    w.wait.seconds = w.wait.seconds > 0 ? w.wait.seconds : LEDGER_WAIT_SECONDS;
+    return w;
+}
+
+enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, sqlite3 **result, struct error *e) {
     sqlite3 *db = NULL;
     /* Not READONLY where that can be helped: what a killed writer left half done is undone by whoever reads next. */
     int flags = SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
     enum status status = STATUS_OK;
-    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &db, flags, wait->unlocked ? "unix-none" : NULL) != SQLITE_OK) {
         status = ledger_failed(db, path, e);
     }
     int version = 0;
     if (status == STATUS_OK) {
-        sqlite3_busy_timeout(db, LEDGER_WAIT_MILLISECONDS);
+        sqlite3_busy_handler(db, busy, wait);
         /* The version is looked at under the lock, so that of many newcomers only one makes the tables. */
         status = execute(db, write ? "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" : "BEGIN", path, e);
     }
@@ -214,39 +227,28 @@ static enum status insert(sqlite3 *db, const char *path, const char *json, struc
 }
 
 /* Takes the lock FILE.lock: shared to enter runs (SQLite keeps those apart), exclusive to put another database
- * in place of the ledger, which SQLite knows nothing of. Returns the descriptor to close, or -1. */
-static int take_lock(const char *path, int kind, struct error *e) {
-    size_t size = strlen(path) + 8;
-    char *name = malloc(size);
-    if (name == NULL) {
-        error_set(e, STATUS_FAILED, "%s: out of memory", path);
-        return -1;
+ * in place of the ledger, which SQLite knows nothing of. */
+static enum status take_lock(const char *path, enum lock_kind kind, struct ledger_wait *wait, struct lock *lock,
+                             struct error *e) {
+    char *name = NULL;
+    if (asprintf(&name, "%s.lock", path) < 0) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
-    snprintf(name, size, "%s.lock", path);
-    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    enum status status = lock_take(name, kind, &wait->wait, lock, e);
+    wait->unlocked = status == STATUS_OK && lock_of_ranges_missing(name);
     free(name);
-    enum { PAUSE_MILLISECONDS = 10 };
-    for (int waited = 0; file >= 0 && flock(file, kind | LOCK_NB) != 0; waited += PAUSE_MILLISECONDS) {
-        if (errno != EINTR && (errno != EWOULDBLOCK || waited > LEDGER_WAIT_MILLISECONDS)) {
-            close(file);
-            file = -1;
-        } else {
-            nanosleep(&(struct timespec){.tv_nsec = PAUSE_MILLISECONDS * 1000000L}, NULL);
-        }
-    }
-    if (file < 0) {
-        error_set(e, STATUS_FAILED, "%s: ledger: cannot lock %s.lock: %s", path, path, strerror(errno));
-    }
-    return file;
+    return status == STATUS_OK ? status : error_prefix(e, "ledger");
 }
 
-enum status ledger_enter(const char *path, const char *json, struct error *e) {
-    int lock = take_lock(path, LOCK_SH, e);
-    if (lock < 0) {
-        return e->status;
+enum status ledger_enter(const char *path, const char *json, const struct lock_wait *how, struct error *e) {
+    struct ledger_wait wait = ledger_wait_for(path, how);
+    struct lock lock;
+    enum status status = take_lock(path, LOCK_SHARED, &wait, &lock, e);
+    if (status != STATUS_OK) {
+        return status;
     }
     sqlite3 *db;
-    enum status status = ledger_open(path, true, &db, e);
+    status = ledger_open(path, true, &wait, &db, e);
     if (status == STATUS_OK) {
         status = insert(db, path, json, e);
         if (status == STATUS_OK) {
@@ -254,20 +256,33 @@ enum status ledger_enter(const char *path, const char *json, struct error *e) {
         }
         sqlite3_close(db); /* rolls back what was not committed */
     }
-    close(lock);
+    lock_release(&lock);
     return status;
 }
 
 /* --- rebuilding ---------------------------------------------------------------------------------- */
 
-static enum status enter_record(sqlite3 *db, const char *path, const char *file, struct error *e) {
+/* The ledger in the making. */
+struct rebuilding {
+    sqlite3 *db;
+    const char *path;
+    const struct lock_wait *wait;
+};
+
+/* A record that cannot be read is no reason to lose all others. */
+static enum status enter_record(const struct rebuilding *r, const char *file, struct error *e) {
     struct record *record;
     enum status status = record_read(file, &record, e);
     if (status != STATUS_OK) {
-        return status;
+        char text[sizeof e->message + 32];
+        snprintf(text, sizeof text, "warning: skipped: %s", e->message);
+        if (r->wait != NULL && r->wait->say != NULL) {
+            r->wait->say(r->wait->context, text);
+        }
+        return STATUS_OK;
     }
     char *json = record_json(record);
-    status = json != NULL ? insert(db, path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    status = json != NULL ? insert(r->db, r->path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
     free(json);
     record_free(record);
     return status;
@@ -275,7 +290,7 @@ static enum status enter_record(sqlite3 *db, const char *path, const char *file,
 
 /* Enters the records in `folder`, or those in the folder `below` of each of its folders. What is no folder there, or
  * has none, has no records. */
-static enum status enter_folder(sqlite3 *db, const char *path, const char *folder, const char *below, struct error *e) {
+static enum status enter_folder(const struct rebuilding *r, const char *folder, const char *below, struct error *e) {
     DIR *list = opendir(folder);
     if (list == NULL) {
         return errno == ENOENT || errno == ENOTDIR
@@ -292,64 +307,75 @@ static enum status enter_folder(sqlite3 *db, const char *path, const char *folde
             continue;
         }
         if (asprintf(&name, "%s/%s%s%s", folder, entry->d_name, below ? "/" : "", below ? below : "") < 0) {
-            status = error_set(e, STATUS_FAILED, "%s: out of memory", path);
+            status = error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
             break;
         }
-        status = below ? enter_folder(db, path, name, NULL, e) : enter_record(db, path, name, e);
+        status = below ? enter_folder(r, name, NULL, e) : enter_record(r, name, e);
         free(name);
     }
     closedir(list);
     return status;
 }
 
-static enum status enter_all(sqlite3 *db, const char *path, const char *root, struct error *e) {
+static enum status enter_all(const struct rebuilding *r, const char *root, struct error *e) {
     char *folder = NULL;
     if (asprintf(&folder, "%s/artifacts", root) < 0) {
-        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        return error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
     }
-    enum status status = enter_folder(db, path, folder, "runs", e);
+    enum status status = enter_folder(r, folder, "runs", e);
     free(folder);
     return status;
 }
 
-enum status ledger_rebuild(const char *path, const char *root, struct error *e) {
+/* Puts the new database in place of the ledger. What a process left beside the old one that was killed in the middle of a
+ * transaction (its journal, or a log where a viewer had switched to WAL) would be played back into the new one. */
+static enum status replace(const char *temporary, const char *path, struct error *e) {
+    static const char *const beside[] = {"-journal", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        char *name = NULL;
+        if (asprintf(&name, "%s%s", path, beside[i]) < 0) {
+            return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        }
+        const bool gone = unlink(name) == 0 || errno == ENOENT;
+        free(name);
+        if (!gone) {
+            return error_set(e, STATUS_FAILED, "%s%s: cannot remove: %s", path, beside[i], strerror(errno));
+        }
+    }
+    return file_replace(temporary, path, e);
+}
+
+enum status ledger_rebuild(const char *path, const char *root, const struct lock_wait *how, struct error *e) {
     struct stat info;
     if (stat(root, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: is not a folder of results", root);
     }
-    size_t size = strlen(path) + 48;
-    char *temporary = malloc(size), *journal = malloc(size);
-    if (temporary == NULL || journal == NULL) {
-        free(temporary);
-        free(journal);
+    char *temporary = NULL;
+    if (asprintf(&temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
-    snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
-    snprintf(journal, size, "%s-journal", path);
     unlink(temporary);
     /* Whoever enters a run now waits, and then finds the new ledger. A record is written before its run is
      * entered, so what came before is found below. */
-    int lock = take_lock(path, LOCK_EX, e);
-    sqlite3 *db = NULL;
-    enum status status = lock < 0 ? e->status : ledger_open(temporary, true, &db, e);
+    struct ledger_wait wait = ledger_wait_for(path, how);
+    struct rebuilding r = {.path = path, .wait = how};
+    struct lock lock = {.file = -1};
+    enum status status = take_lock(path, LOCK_EXCLUSIVE, &wait, &lock, e);
     if (status == STATUS_OK) {
-        status = enter_all(db, path, root, e);
+        status = ledger_open(temporary, true, &wait, &r.db, e);
+    }
+    if (status == STATUS_OK) {
+        status = enter_all(&r, root, e);
         if (status == STATUS_OK) {
-            status = execute(db, "COMMIT", path, e);
+            status = execute(r.db, "COMMIT", path, e);
         }
-        sqlite3_close(db);
+        sqlite3_close(r.db);
     }
-    if (status == STATUS_OK) {
-        unlink(journal); /* would be played back into the new ledger */
-        status = file_replace(temporary, path, e);
-    }
+    status = status == STATUS_OK ? replace(temporary, path, e) : status;
     if (status != STATUS_OK) {
         unlink(temporary);
     }
-    if (lock >= 0) {
-        close(lock);
-    }
+    lock_release(&lock);
     free(temporary);
-    free(journal);
     return status;
 }

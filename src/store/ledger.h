@@ -6,29 +6,33 @@
  * position, name, bytes, sha256). Columns of runs are the members of a record (store/record.h). Rows are
  * in the order of their primary keys, so equal content gives equal dumps.
  *
- * No WAL (network file systems); many processes may enter runs at once: a writer waits up to a minute. */
+ * No WAL (network file systems); many processes may enter runs at once: each waits up to a minute for the others, as
+ * `wait` says (base/lock.h; NULL: in silence). Where the file system has no locks, runs that end at the same moment may be
+ * lost from the ledger, not from the records. */
 #ifndef DMSQ_STORE_LEDGER_H
 #define DMSQ_STORE_LEDGER_H
 
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/lock.h"
 
 /* Enters a run record (JSON text), replacing an earlier state of the same run. Makes the ledger. */
-enum status ledger_enter(const char *path, const char *json, struct error *e);
+enum status ledger_enter(const char *path, const char *json, const struct lock_wait *wait, struct error *e);
 
 /* Builds the ledger anew from ROOT/artifacts/<key>/runs/<name>.json and puts it in place of the old one, which
- * may be missing or broken. A record that cannot be read fails, and the old ledger stays. Runs entered from
+ * may be missing or broken. A record that cannot be read is skipped, which wait->say is told. Runs entered from
  * folders elsewhere are not found again. */
-enum status ledger_rebuild(const char *path, const char *root, struct error *e);
+enum status ledger_rebuild(const char *path, const char *root, const struct lock_wait *wait, struct error *e);
 
 /* Prints all runs, newest last. A "running" one whose process is gone (its lock is free) is shown as
  * "interrupted": nobody was left to record it. */
-enum status ledger_show(FILE *out, const char *path, struct error *e);
+enum status ledger_show(FILE *out, const char *path, const struct lock_wait *wait, struct error *e);
 
 /* Prints everything about the runs of the artifact whose key begins with key_prefix (at least 4 digits);
  * STATUS_BAD_INPUT when there is none. */
-enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix, struct error *e);
+enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix, const struct lock_wait *wait,
+                             struct error *e);
 
 /* The word for the state of a run: `status`, or "interrupted" for a "running" one whose lock is free. The
  * lock is that of the artifact beside the ledger, or else in `folder`. */

@@ -6,11 +6,23 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/lock.h"
 
-enum { LEDGER_VERSION = 1, LEDGER_WAIT_MILLISECONDS = 60000 };
+enum { LEDGER_VERSION = 1, LEDGER_WAIT_SECONDS = 60 };
+
+/* How an open database waits for the locks of others; has to stay as long as that is open. */
+struct ledger_wait {
+    struct lock_wait wait;
+    const char *path;
+    double waited;
+    bool unlocked; /* the file system has no locks for SQLite to take */
+};
+
+/* Waits as `wait` says (NULL: in silence), but no longer than a minute. */
+struct ledger_wait ledger_wait_for(const char *path, const struct lock_wait *wait);
 
 /* Opens the ledger in a transaction; to write, it makes what is missing. The caller commits and closes. */
-enum status ledger_open(const char *path, bool write, sqlite3 **db, struct error *e);
+enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, sqlite3 **db, struct error *e);
 
 /* The last error of the database as a message. */
 enum status ledger_failed(sqlite3 *db, const char *path, struct error *e);

@@ -1,26 +1,10 @@
 /* The ledger as text: a table of all runs, and everything about the runs of one artifact. */
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "store/ledger.h"
 #include "store/ledger_open.h"
-
-/* 1: some process holds the lock, 0: nobody does, -1: there is no such file. */
-static int lock_is_held(const char *path) {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return -1;
-    }
-    int held = flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(file);
-    return held;
-}
 
 const char *ledger_state(const char *path, const char *status, const char *key, const char *folder) {
     if (strcmp(status, "running") != 0) {
@@ -29,12 +13,12 @@ const char *ledger_state(const char *path, const char *status, const char *key, 
     char lock[PATH_MAX];
     const char *slash = strrchr(path, '/');
     snprintf(lock, sizeof lock, "%.*sartifacts/%s/lock", slash != NULL ? (int)(slash - path) + 1 : 0, path, key);
-    int held = lock_is_held(lock);
-    if (held < 0) {
+    enum lock_state found = lock_state(lock);
+    if (found == LOCK_NO_FILE) {
         snprintf(lock, sizeof lock, "%s/lock", folder);
-        held = lock_is_held(lock);
+        found = lock_state(lock);
     }
-    return held > 0 ? "running" : "interrupted";
+    return found == LOCK_HELD || found == LOCK_UNKNOWN ? "running" : "interrupted";
 }
 
 static const char *text(sqlite3_stmt *s, int column) {
@@ -51,9 +35,11 @@ static const char *time_text(sqlite3_stmt *s, int column, char buffer[32]) {
     return buffer;
 }
 
-enum status ledger_show(FILE *out, const char *path, struct error *e) {
+enum status ledger_show(FILE *out, const char *path, const struct lock_wait *how, struct error *e) {
     sqlite3 *db;
-    enum status status = ledger_open(path, false, &db, e);
+    struct ledger_wait wait = ledger_wait_for(path, how);
+    wait.unlocked = lock_of_ranges_missing(path);
+    enum status status = ledger_open(path, false, &wait, &db, e);
     if (status != STATUS_OK) {
         return status;
     }
@@ -147,13 +133,16 @@ static enum status show_run(FILE *out, sqlite3 *db, sqlite3_stmt *run, const cha
     return status;
 }
 
-enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix, struct error *e) {
+enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix, const struct lock_wait *how,
+                             struct error *e) {
     size_t length = strlen(key_prefix);
     if (length < 4 || length > 64 || strspn(key_prefix, "0123456789abcdef") != length) {
         return error_set(e, STATUS_BAD_INPUT, "key '%.80s': expected 4 to 64 hexadecimal digits (0-9, a-f)", key_prefix);
     }
     sqlite3 *db;
-    enum status status = ledger_open(path, false, &db, e);
+    struct ledger_wait wait = ledger_wait_for(path, how);
+    wait.unlocked = lock_of_ranges_missing(path);
+    enum status status = ledger_open(path, false, &wait, &db, e);
     if (status != STATUS_OK) {
         return status;
     }

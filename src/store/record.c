@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -225,17 +226,49 @@ void record_output(struct record *r, const char *name, uint64_t bytes, const cha
     append(r, "outputs", entry);
 }
 
-const char *record_output_sha256(const struct record *r, const char *name) {
+static const json_t *find_output(const struct record *r, const char *name) {
     size_t i;
     const json_t *entry;
     json_array_foreach(json_object_get(r->root, "outputs"), i, entry) {
         const char *found = json_string_value(json_object_get(entry, "name"));
-        const char *sha256 = json_string_value(json_object_get(entry, "sha256"));
-        if (found != NULL && sha256 != NULL && strcmp(found, name) == 0) {
-            return sha256;
+        if (found != NULL && strcmp(found, name) == 0) {
+            return entry;
         }
     }
-    return "";
+    return NULL;
+}
+
+const char *record_output_sha256(const struct record *r, const char *name) {
+    const char *sha256 = json_string_value(json_object_get(find_output(r, name), "sha256"));
+    return sha256 != NULL ? sha256 : "";
+}
+
+enum status record_check_output(const char *path, const char *sha256, struct error *e) {
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char *run = NULL;
+    if (asprintf(&run, "%.*srun.json", (int)(name - path), path) < 0) {
+        return error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    }
+    struct record *record = NULL;
+    enum status status = access(run, F_OK) == 0 ? record_read(run, &record, e) : STATUS_OK;
+    free(run);
+    if (status != STATUS_OK) {
+        return error_prefix(e, "%s: what its run record says of it is not known", path);
+    }
+    const json_t *said = record != NULL ? find_output(record, name) : NULL;
+    const char *expected = record != NULL ? record_output_sha256(record, name) : "";
+    static const char advice[] = "damaged or altered; make computes it anew once its folder is removed";
+    struct stat info;
+    if (sha256 == NULL && said != NULL && stat(path, &info) == 0 &&
+        json_integer_value(json_object_get(said, "bytes")) != info.st_size) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %lld bytes found, %lld expected by its run record: %s", path,
+                           (long long)info.st_size, (long long)json_integer_value(json_object_get(said, "bytes")), advice);
+    } else if (sha256 != NULL && *expected != '\0' && strcmp(expected, sha256) != 0) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: SHA-256 %.12s found, %.12s expected by its run record: %s", path,
+                           sha256, expected, advice);
+    }
+    record_free(record);
+    return status;
 }
 
 void record_note(struct record *r, const char *name, const char *text) {

@@ -39,6 +39,10 @@ double record_seconds(const struct record *record);
 const char *record_member(const struct record *record, const char *group, const char *name);
 /* SHA-256 of the output of that name; "" when there is none. */
 const char *record_output_sha256(const struct record *record, const char *name);
+/* Compares a file with what the record of the run that made it, run.json beside it, says of it: its digest, or,
+ * where `sha256` is NULL, its size. STATUS_BAD_INPUT: it is not what was made there, or the record cannot be read. A file without a
+ * record is taken as it is. */
+enum status record_check_output(const char *path, const char *sha256, struct error *e);
 /* Calls `visit` for each text of a group, in the order of their names. */
 void record_visit(const struct record *record, const char *group,
                   void (*visit)(void *context, const char *name, const char *text), void *context);

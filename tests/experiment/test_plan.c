@@ -314,7 +314,7 @@ static void publish(const char *set, const char *only, const char *printed) {
     size_t size = 0;
     read_plan(&plan, "paper", set);
     FILE *out = open_memstream(&text, &size);
-    if (plan_publish(&plan, "a", only, out, &e) != STATUS_OK) {
+    if (plan_publish(&plan, "a", only, NULL, out, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
     }
     fclose(out);
@@ -329,9 +329,9 @@ static void results_are_linked_copied_and_printed(void **state) {
     struct plan plan;
     struct error e = {0};
     read_plan(&plan, "paper", "");
-    assert_int_equal(plan_publish(&plan, "a", NULL, stdout, &e), STATUS_FAILED); /* nothing is there yet */
+    assert_int_equal(plan_publish(&plan, "a", NULL, NULL, stdout, &e), STATUS_FAILED); /* nothing is there yet */
     assert_non_null(strstr(e.message, "expected the result of t (make a computes it)"));
-    assert_int_equal(plan_publish(&plan, "b", NULL, stdout, &e), STATUS_BAD_INPUT);
+    assert_int_equal(plan_publish(&plan, "b", NULL, NULL, stdout, &e), STATUS_BAD_INPUT);
     make_output(&plan, "t", "artifact.npz", "numbers");
     make_output(&plan, "m", "artifact.npz", "weights");
     make_output(&plan, "f", "figure.tsv", "the\tpoints\n");
@@ -447,7 +447,7 @@ static void links_of_nodes_that_are_no_more_go(void **state) {
     struct plan plan;
     struct error e = {0};
     read_plan(&plan, "paper", "");
-    assert_int_equal(plan_publish(&plan, "a", NULL, stdout, &e), STATUS_OK);
+    assert_int_equal(plan_publish(&plan, "a", NULL, NULL, stdout, &e), STATUS_OK);
     plan_free(&plan);
     assert_true(inode("results/a/t.npz") && inode("results/a/notes.txt"));
     assert_false(inode("results/a/m.npz") || inode("results/a/a.tsv"));
@@ -473,7 +473,7 @@ static void set_of_several_experiments(void **state) {
     assert_int_equal(count_of(text, "--kappa=0.3 "), 1);
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
     assert_non_null(strstr(text, "\n.PHONY: c\nc:\n\t@printf '%s\\n' 'SET: t.kappa=0.3: '\\''kappa'\\'' is swept in [t]"));
-    assert_int_not_equal(plan_publish(&plan, "c", NULL, stdout, &e), STATUS_OK);
+    assert_int_not_equal(plan_publish(&plan, "c", NULL, NULL, stdout, &e), STATUS_OK);
     free(text);
     plan_free(&plan);
     struct plan_request r = request("paper", "t.steps=3");

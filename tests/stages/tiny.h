@@ -232,7 +232,7 @@ static inline char *shown(void) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    enum status status = ledger_show(out, in("", "ledger.sqlite"), &e);
+    enum status status = ledger_show(out, in("", "ledger.sqlite"), NULL, &e);
     fclose(out);
     if (status != STATUS_OK) {
         fail_msg("%s", e.message);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -71,11 +72,18 @@ static struct record *make_run(int digit, const char *status) {
 static void enter(struct record *r) {
     struct error e = {0};
     char *json = record_json(r);
-    if (ledger_enter(ledger, json, &e) != STATUS_OK) {
+    if (ledger_enter(ledger, json, NULL, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
     }
     free(json);
     record_free(r);
+}
+
+/* For lock_wait: keeps what is said, at most 2047 bytes. */
+static void hear(const void *said, const char *text) {
+    char *all;
+    memcpy(&all, &said, sizeof all); /* it is ours */
+    snprintf(all + strlen(all), 2048 - strlen(all), "%s\n", text);
 }
 
 /* All tables as SQL-quoted text, in the order of the rows as they lie. */
@@ -111,7 +119,7 @@ static char *shown(const char *prefix) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    enum status status = prefix ? ledger_show_runs(out, ledger, prefix, &e) : ledger_show(out, ledger, &e);
+    enum status status = prefix ? ledger_show_runs(out, ledger, prefix, NULL, &e) : ledger_show(out, ledger, NULL, &e);
     fclose(out);
     if (status != STATUS_OK) {
         fail_msg("%s", e.message);
@@ -176,7 +184,7 @@ static void enter_and_show(void **state) {
     /* The same run again takes the place of its earlier state. */
     struct record *r = make_run(0xabc4, "running");
     char *json = record_json(r);
-    assert_int_equal(ledger_enter(ledger, json, &e), STATUS_OK);
+    assert_int_equal(ledger_enter(ledger, json, NULL, &e), STATUS_OK);
     free(json);
     record_end(r, "done", "");
     enter(r);
@@ -184,9 +192,9 @@ static void enter_and_show(void **state) {
     assert_null(strstr(text, "interrupted  train  table1/model  0000abc4"));
     assert_non_null(strstr(text, "done         train  table1/model  0000abc4"));
     free(text);
-    assert_int_equal(ledger_show_runs(stderr, ledger, "ffff", &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_show_runs(stderr, ledger, "ffff", NULL, &e), STATUS_BAD_INPUT);
     assert_non_null(strstr(e.message, "no run of an artifact whose key begins with 'ffff'"));
-    assert_int_equal(ledger_show_runs(stderr, ledger, "xyz", &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_show_runs(stderr, ledger, "xyz", NULL, &e), STATUS_BAD_INPUT);
 }
 
 static void running_while_locked(void **state) {
@@ -218,7 +226,7 @@ static void rebuild(void **state) {
     for (int broken = 0; broken < 4; broken++) {
         if (broken == 1) {
             assert_int_equal(file_write(ledger, "this is no database, whatever its name says", 43, &e), STATUS_OK);
-            assert_int_equal(ledger_enter(ledger, "{\"id\": \"x\"}", &e), STATUS_BAD_INPUT);
+            assert_int_equal(ledger_enter(ledger, "{\"id\": \"x\"}", NULL, &e), STATUS_BAD_INPUT);
             assert_non_null(strstr(e.message, "ledger.sqlite: ledger: file is not a database"));
             assert_non_null(strstr(e.message, "can be rebuilt"));
         } else if (broken == 2) {
@@ -226,26 +234,96 @@ static void rebuild(void **state) {
         } else if (broken == 3) {
             assert_int_equal(truncate(ledger, 5000), 0);
         }
-        if (ledger_rebuild(ledger, root, &e) != STATUS_OK) {
+        if (ledger_rebuild(ledger, root, NULL, &e) != STATUS_OK) {
             fail_msg("%s", e.message);
         }
         char *after = dump(ledger);
         assert_string_equal(before, after);
         free(after);
     }
-    /* A record that cannot be read: its name is told, and the ledger stays. */
+    /* A record that cannot be read: its name is told, and the others are entered. */
     char path[600];
     snprintf(path, sizeof path, "%s/artifacts/x/runs", root);
     assert_int_equal(file_make_folder(path, &e), STATUS_OK);
     strcat(path, "/bad.json");
     assert_int_equal(file_write(path, "{", 1, &e), STATUS_OK);
-    assert_int_equal(ledger_rebuild(ledger, root, &e), STATUS_BAD_INPUT);
-    assert_non_null(strstr(e.message, "artifacts/x/runs/bad.json:1: is not a run record"));
+    char said[2048] = "";
+    const struct lock_wait wait = {.say = hear, .context = said};
+    assert_int_equal(ledger_rebuild(ledger, root, &wait, &e), STATUS_OK);
+    assert_non_null(strstr(said, "warning: skipped: "));
+    assert_non_null(strstr(said, "artifacts/x/runs/bad.json:1: is not a run record"));
     char *after = dump(ledger);
     assert_string_equal(before, after);
     free(after);
     free(before);
-    assert_int_equal(ledger_rebuild(ledger, "build/tmp/none", &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_rebuild(ledger, "build/tmp/none", NULL, &e), STATUS_BAD_INPUT);
+}
+
+static void execute(sqlite3 *db, const char *sql) {
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* A viewer switches the database to WAL and is killed: what it leaves beside the old ledger does not get into the new one. */
+static void rebuild_beside_the_log_of_a_killed_viewer(void **state) {
+    (void)state;
+    struct error e = {0};
+    char name[600], kept[600];
+    static const char *const beside[] = {"-wal", "-shm"};
+    enter(make_run(17, "done"));
+    char *before = dump(ledger);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(ledger, &db), SQLITE_OK);
+    execute(db, "PRAGMA journal_mode = WAL");
+    execute(db, "CREATE TABLE viewer (x); UPDATE runs SET label = 'of the viewer'");
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", ledger, beside[i]);
+        snprintf(kept, sizeof kept, "%s.kept%s", ledger, beside[i]);
+        assert_int_equal(file_copy(name, kept, &e), STATUS_OK);
+    }
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", ledger, beside[i]);
+        snprintf(kept, sizeof kept, "%s.kept%s", ledger, beside[i]);
+        assert_int_equal(rename(kept, name), 0);
+    }
+    assert_int_equal(ledger_rebuild(ledger, root, NULL, &e), STATUS_OK);
+    char *after = dump(ledger);
+    assert_string_equal(before, after);
+    free(after);
+    free(before);
+}
+
+/* A viewer has the ledger open in a transaction: after two seconds one hears of it; the run is entered once it is done. */
+static void waiting_for_a_viewer_says_so(void **state) {
+    (void)state;
+    struct error e = {0};
+    char said[2048] = "";
+    fflush(NULL);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db;
+        int fine = sqlite3_open(ledger, &db) == SQLITE_OK && sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK;
+        fine = write(ends[1], "x", 1) == 1 && fine;
+        sleep(3);
+        _exit(!fine);
+    }
+    char byte;
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    struct record *record = make_run(18, "done");
+    char *json = record_json(record);
+    const struct lock_wait wait = {.say = hear, .context = said};
+    assert_int_equal(ledger_enter(ledger, json, &wait, &e), STATUS_OK);
+    assert_non_null(strstr(said, "waits for the ledger "));
+    assert_null(strstr(strstr(said, "waits") + 1, "waits")); /* once */
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    close(ends[0]);
+    close(ends[1]);
+    free(json);
+    record_free(record);
 }
 
 /* A root whose name is a pattern of the shell is itself, and no other. */
@@ -257,7 +335,7 @@ static void root_with_brackets(void **state) {
     snprintf(other, sizeof other, "%s[1]", root);
     snprintf(inside, sizeof inside, "%s/ledger.sqlite", other);
     assert_int_equal(rename(root, other), 0);
-    assert_int_equal(ledger_rebuild(inside, other, &e), STATUS_OK);
+    assert_int_equal(ledger_rebuild(inside, other, NULL, &e), STATUS_OK);
     char *after = dump(inside);
     assert_string_equal(before, after);
     free(after);
@@ -299,13 +377,13 @@ static void killed_writer(void **state) {
 static void not_a_record(void **state) {
     (void)state;
     struct error e = {0};
-    assert_int_equal(ledger_enter(ledger, "{}", &e), STATUS_BAD_INPUT);
-    assert_int_equal(ledger_enter(ledger, "{", &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_enter(ledger, "{}", NULL, &e), STATUS_BAD_INPUT);
+    assert_int_equal(ledger_enter(ledger, "{", NULL, &e), STATUS_BAD_INPUT);
     char path[300];
     snprintf(path, sizeof path, "%s/none/ledger.sqlite", root);
-    assert_int_equal(ledger_enter(path, "{\"id\": \"x\"}", &e), STATUS_FAILED);
-    assert_non_null(strstr(e.message, "none/ledger.sqlite: ledger: cannot lock "));
-    assert_int_equal(ledger_show(stderr, path, &e), STATUS_FAILED);
+    assert_int_equal(ledger_enter(path, "{\"id\": \"x\"}", NULL, &e), STATUS_FAILED);
+    assert_non_null(strstr(e.message, "none/ledger.sqlite.lock: cannot open: "));
+    assert_int_equal(ledger_show(stderr, path, NULL, &e), STATUS_FAILED);
 }
 
 static int rows(const char *sql) {
@@ -336,12 +414,12 @@ static void many_at_once(void **state) {
         for (int k = 0; status == STATUS_OK && k < RUNS; k++) {
             if (c == PROCESSES) {
                 usleep(20000);
-                status = ledger_rebuild(ledger, root, &e);
+                status = ledger_rebuild(ledger, root, NULL, &e);
                 continue;
             }
             struct record *r = make_run(0x1000 * (c + 1) + k, "done");
             char *json = record_json(r);
-            status = ledger_enter(ledger, json, &e);
+            status = ledger_enter(ledger, json, NULL, &e);
             free(json);
             record_free(r);
         }
@@ -359,7 +437,7 @@ static void many_at_once(void **state) {
     assert_int_equal(rows("SELECT count(*) FROM parameters"), PROCESSES * RUNS * 2);
     char *before = dump(ledger);
     struct error e;
-    assert_int_equal(ledger_rebuild(ledger, root, &e), STATUS_OK);
+    assert_int_equal(ledger_rebuild(ledger, root, NULL, &e), STATUS_OK);
     char *after = dump(ledger);
     assert_string_equal(before, after);
     free(before);
@@ -371,6 +449,8 @@ static void many_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(records), TEST(enter_and_show), TEST(running_while_locked), TEST(rebuild),
+        TEST(rebuild_beside_the_log_of_a_killed_viewer),
+        TEST(waiting_for_a_viewer_says_so),
         TEST(root_with_brackets), TEST(killed_writer),
         TEST(not_a_record), TEST(many_at_once),
     };

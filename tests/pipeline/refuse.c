@@ -1,0 +1,61 @@
+/* Preloaded into the programs of a test: a file system that lacks what REFUSE names, each with the errno that it then
+ * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int refused(const char *name) {
+    const char *list = getenv("REFUSE"), *at = list ? strstr(list, name) : NULL;
+    return at && at[strlen(name)] == '=' ? atoi(at + strlen(name) + 1) : 0;
+}
+
+static int answer(int error) {
+    errno = error;
+    return -1;
+}
+
+int flock(int file, int operation) {
+    int (*real)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
+    return refused("flock") ? answer(refused("flock")) : real(file, operation);
+}
+
+static int pass_fcntl(const char *name, int file, int command, void *argument) {
+    int (*real)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, name);
+    const int locks = command == F_SETLK || command == F_SETLKW || command == F_GETLK;
+    return locks && refused("fcntl") ? answer(refused("fcntl")) : real(file, command, argument);
+}
+
+int fcntl(int file, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return pass_fcntl("fcntl", file, command, argument);
+}
+
+int fcntl64(int file, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return pass_fcntl("fcntl64", file, command, argument);
+}
+
+int fsync(int file) {
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    struct stat info;
+    const int folder = fstat(file, &info) == 0 && S_ISDIR(info.st_mode);
+    return folder && refused("fsync") ? answer(refused("fsync")) : real(file);
+}
+
+int symlink(const char *target, const char *path) {
+    int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "symlink");
+    return refused("symlink") ? answer(refused("symlink")) : real(target, path);
+}

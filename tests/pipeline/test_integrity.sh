@@ -1,0 +1,50 @@
+#!/bin/sh
+# What lies among the results and is not what the programs put there is not shown as a result; what cannot be read does not
+# take the rest along. Prints TAP.
+name=integrity
+. tests/pipeline/tap.sh
+. tests/pipeline/short.sh
+dmsq short
+check "make short succeeds"
+folder_of() { dirname "$(readlink -f "$root/short/$1")"; }
+table=$(folder_of short.md) figure=$(folder_of short-fig.tsv)
+refused() { # refused FILE MESSAGE: make says what is wrong with the file; where the report shows it, so does that
+    tail=${1##*/artifacts/}
+    dmsq short
+    [ $? -ne 0 ] && grep -q "$tail: $2 .* expected by its run record: damaged or altered" "$log" || return 1
+    case $1 in *.md | *.svg)
+        dmsq report
+        [ $? -ne 0 ] && grep -q "$tail: .* expected by its run record" "$log" ;;
+    esac
+}
+for file in "$table/table.md" "$table/table.tsv" "$table/table.tex" "$figure/figure.svg"; do
+    cp "$file" "$folder/kept"
+    head -c 40 "$folder/kept" >"$file"
+    refused "$file" 'SHA-256'
+    check "${file##*/} cut short is not published"
+    tr 0-4 5-9 <"$folder/kept" >"$file"
+    refused "$file" 'SHA-256'
+    check "nor with other digits"
+    cp "$folder/kept" "$file"
+done
+artifact=$(readlink -f "$root/short/testing.npz")
+cp "$artifact" "$folder/kept"
+head -c 1000 "$folder/kept" >"$artifact"
+refused "$artifact" '1000 bytes found,'
+check "an artifact cut short is not published"
+cp "$folder/kept" "$artifact"
+dmsq short && dmsq report
+check "as they were, all are"
+
+: >"$table/runs/20260101T000000Z-1.json"
+echo '{"format": 1}' >"$table/runs/20260101T000000Z-2.json"
+dmsq ledger-rebuild && [ "$(grep -c ' done ' "$log")" -eq 7 ] && grep -q 'warning: skipped: .*20260101T000000Z-1.json' "$log" &&
+    grep -q 'warning: skipped: .*20260101T000000Z-2.json' "$log"
+check "ledger-rebuild skips what is no record, and says so"
+: >"$table/run.json"
+dmsq short
+[ $? -eq 2 ] && grep -q "run.json:.* is not a run record" "$log"
+check "a table whose record is no record is not published"
+
+echo "1..$n"
+[ $failures -eq 0 ]
