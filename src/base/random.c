@@ -1,16 +1,20 @@
 /* Philox4x32-10 and what is made of it: uniforms, normals, permutations (random.h).
  *
  * Single blocks come from Random123's own header. The loops that fill arrays do the same ten rounds on
- * lanes, written so that the compiler vectorises them: lanes are either consecutive blocks of one stream or
- * consecutive streams. Every lane does the same operations whatever the vector width, so the bits are the
- * same; tests/base/test_random.c compares all of them with Random123's.
+ * lanes, in vectors: lanes are either consecutive blocks of one stream or consecutive streams. Every lane does
+ * the same operations whatever the vector width, so the bits are the same; tests/base/test_random.c compares
+ * all of them with Random123's.
  */
 #include "base/random.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <Random123/philox.h>
+#if defined __SSE2__
+#include <immintrin.h>
+#endif
 
 #include "base/functions.h"
 
@@ -45,72 +49,86 @@ void random_block(struct random_key key, uint64_t stream, uint64_t step, uint32_
     }
 }
 
-/* A word of 32 bits, held in 64 where the machine multiplies 64-bit lanes directly (half the shuffles). */
-#ifdef __AVX512DQ__
-typedef uint64_t word;
+/* Words of 32 bits in the low halves of 64: the form in which machines multiply vectors of them to products of 64 bits.
+ * What the high halves hold does not matter. */
+#if defined __AVX512F__
+typedef uint64_t words __attribute__((vector_size(64)));
+#define WORDS_MULTIPLY(a, factor) ((words)_mm512_mul_epu32((__m512i)(a), _mm512_set1_epi64(factor)))
+#elif defined __AVX2__
+typedef uint64_t words __attribute__((vector_size(32)));
+#define WORDS_MULTIPLY(a, factor) ((words)_mm256_mul_epu32((__m256i)(a), _mm256_set1_epi64x(factor)))
+#elif defined __SSE2__
+typedef uint64_t words __attribute__((vector_size(16)));
+#define WORDS_MULTIPLY(a, factor) ((words)_mm_mul_epu32((__m128i)(a), _mm_set1_epi64x(factor)))
 #else
-typedef uint32_t word;
+typedef uint64_t words __attribute__((vector_size(16)));
+#define WORDS_MULTIPLY(a, factor) (((a) & 0xffffffffu) * (uint64_t)(factor))
 #endif
+enum { WORDS = sizeof(words) / sizeof(uint64_t), CHUNK = 32 };
 
-/* One lane of random_block. A macro per round and separate variables, because the vectoriser wants neither
- * an inner loop nor an array. */
-struct block {
-    word w0, w1, w2, w3;
-};
+/* random_block of several lanes. */
+static inline void blocks_of(struct random_key key, words w0, words w1, words w2, words w3, words out[4]) {
+    for (uint32_t r = 0; r < 10; r++) {
+        const words product0 = WORDS_MULTIPLY(w0, 0xd2511f53u), product1 = WORDS_MULTIPLY(w2, 0xcd9e8d57u);
+        w0 = product1 >> 32 ^ w1 ^ (key.word[0] + r * 0x9e3779b9u);
+        w2 = product0 >> 32 ^ w3 ^ (key.word[1] + r * 0xbb67ae85u);
+        w1 = product1;
+        w3 = product0;
+    }
+    out[0] = w0;
+    out[1] = w1;
+    out[2] = w2;
+    out[3] = w3;
+}
 
-#define ROUND(r)                                                                                             \
-    do {                                                                                                     \
-        const uint64_t product0 = (uint64_t)w0 * 0xd2511f53u;                                                \
-        const uint64_t product1 = (uint64_t)w2 * 0xcd9e8d57u;                                                \
-        w0 = (word)(product1 >> 32) ^ w1 ^ (key.word[0] + (r)*0x9e3779b9u);                                  \
-        w2 = (word)(product0 >> 32) ^ w3 ^ (key.word[1] + (r)*0xbb67ae85u);                                  \
-        w1 = (word)(product1 & 0xffffffffu);                                                                 \
-        w3 = (word)(product0 & 0xffffffffu);                                                                 \
-    } while (0)
-
-static inline __attribute__((always_inline)) struct block lane_block(struct random_key key, uint64_t stream,
-                                                                     uint64_t step, uint64_t index) {
-    word w0 = (word)(index & 0xffffffffu);
-    word w1 = (word)(step & 0xffffffffu);
-    word w2 = (word)(stream & 0xffffffffu);
-    word w3 = (word)((((step >> 32) << 16) & 0xffffffffu) | ((stream >> 32) & 0xffffu));
-    ROUND(0u);
-    ROUND(1u);
-    ROUND(2u);
-    ROUND(3u);
-    ROUND(4u);
-    ROUND(5u);
-    ROUND(6u);
-    ROUND(7u);
-    ROUND(8u);
-    ROUND(9u);
-    return (struct block){w0, w1, w2, w3};
+/* n <= CHUNK blocks of every lane, out[block][word][lane]: blocks first .. first + n - 1 of streams `stream` + lane; or,
+ * for one stream, the blocks first + block LANES + lane. */
+static void chunk_of(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, size_t n, bool one_stream,
+                     uint32_t out[CHUNK][4][LANES]) {
+    const words zero = {0};
+    words lanes[LANES / WORDS];
+    for (size_t l = 0; l < LANES; l++) {
+        lanes[l / WORDS][l % WORDS] = l;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t part = 0; part < LANES / WORDS; part++) {
+            const words streams = one_stream ? stream + zero : stream + lanes[part];
+            const words index = one_stream ? first + i * LANES + lanes[part] : first + i + zero;
+            words b[4];
+            blocks_of(key, index, step + zero, streams, (step >> 32 << 16) + (streams >> 32 & 0xffffu), b);
+            for (size_t w = 0; w < 4; w++) {
+                for (size_t l = 0; l < WORDS; l++) {
+                    out[i][w][part * WORDS + l] = (uint32_t)b[w][l];
+                }
+            }
+        }
+    }
 }
 
 /* The upper 52 of 64 bits as a number in [1,2), less 1 - 2^-53: the midpoints of 2^52 equal cells of
  * (0,1), exactly. */
-static inline double uniform_of(word low, word high) {
+static inline double uniform_of(uint32_t low, uint32_t high) {
     const uint64_t bits = ((uint64_t)high << 32) | low;
     return function_from_bits((bits >> 12) | 0x3ff0000000000000u) - (1.0 - 0x1p-53);
 }
 
 /* Box-Muller: two normals of a block. */
-static inline void normals_of(struct block b, double *first, double *second) {
+static inline void normals_of(uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3, double *first, double *second) {
     double sine, cosine;
-    const double radius = sqrt(-2.0 * function_log(uniform_of(b.w0, b.w1)));
-    function_sincos_turns(uniform_of(b.w2, b.w3), &sine, &cosine);
+    const double radius = sqrt(-2.0 * function_log(uniform_of(w0, w1)));
+    function_sincos_turns(uniform_of(w2, w3), &sine, &cosine);
     *first = radius * cosine;
     *second = radius * sine;
 }
 
 /* A word as a float in [2^-33, 1], rounded once: both halves convert exactly. */
-static inline float uniform_float_of(word w) {
+static inline float uniform_float_of(uint32_t w) {
     const float high = (float)(int32_t)(w >> 16) * 65536.0f;
     const float low = (float)(int32_t)(w & 0xffffu);
     return (high + low) * 0x1p-32f + 0x1p-33f;
 }
 
-static inline void normals_float_of(word radius_word, word angle_word, float *first, float *second) {
+static inline void normals_float_of(uint32_t radius_word, uint32_t angle_word, float *first, float *second) {
     float sine, cosine;
     const float radius = sqrtf(-2.0f * function_log_float(uniform_float_of(radius_word)));
     function_sincos_turns_float((float)(int32_t)(angle_word >> 8) * 0x1p-24f, &sine, &cosine);
@@ -118,100 +136,94 @@ static inline void normals_float_of(word radius_word, word angle_word, float *fi
     *second = radius * sine;
 }
 
-/* --- one stream, lanes are its blocks ------------------------------------------------------------ */
+/* What a chunk of n blocks gives, z[number][lane]. Loops of their own behind that of the blocks: the chains of dependent
+ * operations are long, and the shorter a turn of a loop is, the more of its turns a processor works on at once. */
 
-void random_uniform(struct random_key key, uint64_t stream, uint64_t step, double *u, size_t n) {
-    for (size_t start = 0; start < n; start += 2 * LANES) {
-        double lane[2 * LANES];
-        const uint64_t first = start / 2;
+static void chunk_uniform(size_t n, uint32_t b[CHUNK][4][LANES], double *z) {
+    for (size_t i = 0; i < n; i++) {
+        double *first = z + 2 * i * LANES, *second = first + LANES;
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            const struct block b = lane_block(key, stream, step, first + (uint64_t)l);
-            lane[2 * l] = uniform_of(b.w0, b.w1);
-            lane[2 * l + 1] = uniform_of(b.w2, b.w3);
+            first[l] = uniform_of(b[i][0][l], b[i][1][l]);
         }
-        const size_t count = n - start < 2 * LANES ? n - start : 2 * LANES;
-        memcpy(u + start, lane, count * sizeof *u);
-    }
-}
-
-void random_normal(struct random_key key, uint64_t stream, uint64_t step, double *z, size_t n) {
-    for (size_t start = 0; start < n; start += 2 * LANES) {
-        double lane[2 * LANES];
-        const uint64_t first = start / 2;
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            double a, b;
-            normals_of(lane_block(key, stream, step, first + (uint64_t)l), &a, &b);
-            lane[2 * l] = a;
-            lane[2 * l + 1] = b;
+            second[l] = uniform_of(b[i][2][l], b[i][3][l]);
         }
-        const size_t count = n - start < 2 * LANES ? n - start : 2 * LANES;
-        memcpy(z + start, lane, count * sizeof *z);
     }
 }
 
-void random_normal_float(struct random_key key, uint64_t stream, uint64_t step, float *z, size_t n) {
-    enum { BLOCKS = 16 };
-    for (size_t start = 0; start < n; start += 4 * BLOCKS) {
-        word words[4][BLOCKS];
-        float normals[4][BLOCKS], lane[4 * BLOCKS];
-        const uint64_t first = start / 4;
-#pragma omp simd
-        for (int l = 0; l < BLOCKS; l++) {
-            const struct block b = lane_block(key, stream, step, first + (uint64_t)l);
-            words[0][l] = b.w0;
-            words[1][l] = b.w1;
-            words[2][l] = b.w2;
-            words[3][l] = b.w3;
-        }
-        for (int pair = 0; pair < 4; pair += 2) {
-#pragma omp simd
-            for (int l = 0; l < BLOCKS; l++) {
-                normals_float_of(words[pair][l], words[pair + 1][l], &normals[pair][l], &normals[pair + 1][l]);
-            }
-        }
-        for (int l = 0; l < BLOCKS; l++) {
-            for (int i = 0; i < 4; i++) {
-                lane[4 * l + i] = normals[i][l];
-            }
-        }
-        const size_t count = n - start < 4 * BLOCKS ? n - start : 4 * BLOCKS;
-        memcpy(z + start, lane, count * sizeof *z);
-    }
-}
-
-/* --- lanes are streams ---------------------------------------------------------------------------- */
-
-void random_uniform_lanes(struct random_key key, uint64_t stream, uint64_t step, double *u, size_t n) {
-    for (size_t i = 0; i < n; i += 2) {
-        double first[LANES], second[LANES];
+static void chunk_normal(size_t n, uint32_t b[CHUNK][4][LANES], double *z) {
+    for (size_t i = 0; i < n; i++) {
+        double *restrict first = z + 2 * i * LANES, *restrict second = first + LANES;
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            const struct block b = lane_block(key, stream + (uint64_t)l, step, i / 2);
-            first[l] = uniform_of(b.w0, b.w1);
-            second[l] = uniform_of(b.w2, b.w3);
-        }
-        memcpy(u + i * LANES, first, sizeof first);
-        if (i + 1 < n) {
-            memcpy(u + (i + 1) * LANES, second, sizeof second);
+            normals_of(b[i][0][l], b[i][1][l], b[i][2][l], b[i][3][l], &first[l], &second[l]);
         }
     }
 }
 
-void random_normal_lanes(struct random_key key, uint64_t stream, uint64_t step, double *z, size_t n) {
-    for (size_t i = 0; i < n; i += 2) {
-        double first[LANES], second[LANES];
+static void chunk_normal_float(size_t n, uint32_t b[CHUNK][4][LANES], float *z) {
+    /* all pairs in one row, so that vectors may be longer than the lanes */
+    uint32_t radius[2 * CHUNK * LANES], angle[2 * CHUNK * LANES];
+    float first[2 * CHUNK * LANES], second[2 * CHUNK * LANES];
+    for (size_t i = 0; i < 2 * n; i++) {
+        memcpy(radius + i * LANES, b[i / 2][2 * (i % 2)], LANES * sizeof *radius);
+        memcpy(angle + i * LANES, b[i / 2][2 * (i % 2) + 1], LANES * sizeof *angle);
+    }
 #pragma omp simd
-        for (int l = 0; l < LANES; l++) {
-            normals_of(lane_block(key, stream + (uint64_t)l, step, i / 2), &first[l], &second[l]);
-        }
-        memcpy(z + i * LANES, first, sizeof first);
-        if (i + 1 < n) {
-            memcpy(z + (i + 1) * LANES, second, sizeof second);
-        }
+    for (size_t i = 0; i < 2 * n * LANES; i++) {
+        normals_float_of(radius[i], angle[i], &first[i], &second[i]);
+    }
+    for (size_t i = 0; i < 2 * n; i++) {
+        memcpy(z + 2 * i * LANES, first + i * LANES, LANES * sizeof *z);
+        memcpy(z + (2 * i + 1) * LANES, second + i * LANES, LANES * sizeof *z);
     }
 }
+
+/* random_KIND_lanes and random_KIND, made of chunk_KIND, which gives PER numbers a block. */
+#define DEFINE_RANDOM(KIND, TYPE, PER)                                                                                 \
+    void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {             \
+        uint32_t b[CHUNK][4][LANES];                                                                                   \
+        for (size_t i = 0; i < n; i += PER * CHUNK) {                                                                  \
+            const size_t left = n - i, blocks = left < PER * CHUNK ? (left + PER - 1) / PER : CHUNK;                   \
+            chunk_of(key, stream, step, i / PER, blocks, false, b);                                                    \
+            if (left >= PER * blocks) {                                                                                \
+                chunk_##KIND(blocks, b, z + i * LANES);                                                                \
+            } else {                                                                                                   \
+                TYPE more[PER * CHUNK * LANES];                                                                        \
+                chunk_##KIND(blocks, b, more);                                                                         \
+                memcpy(z + i * LANES, more, left * LANES * sizeof *z);                                                 \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    void random_##KIND(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {                     \
+        enum { OF_ROW = PER * LANES };                                                                                 \
+        uint32_t b[CHUNK][4][LANES];                                                                                   \
+        TYPE lanes[CHUNK][PER][LANES];                                                                                 \
+        for (size_t i = 0; i < n; i += OF_ROW * CHUNK) {                                                               \
+            const size_t left = n - i, rows = left < OF_ROW * CHUNK ? (left + OF_ROW - 1) / OF_ROW : CHUNK;            \
+            chunk_of(key, stream, step, i / PER, rows, true, b);                                                       \
+            chunk_##KIND(rows, b, lanes[0][0]);                                                                        \
+            for (size_t row = 0; row < rows; row++) {                                                                  \
+                TYPE ordered[LANES][PER];                                                                              \
+                for (size_t l = 0; l < LANES; l++) {                                                                   \
+                    for (size_t k = 0; k < PER; k++) {                                                                 \
+                        ordered[l][k] = lanes[row][k][l];                                                              \
+                    }                                                                                                  \
+                }                                                                                                      \
+                if (left - row * OF_ROW >= OF_ROW) {                                                                   \
+                    memcpy(z + i + row * OF_ROW, ordered, sizeof ordered);                                             \
+                } else {                                                                                               \
+                    memcpy(z + i + row * OF_ROW, ordered, (left - row * OF_ROW) * sizeof *z);                          \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+DEFINE_RANDOM(uniform, double, 2)
+DEFINE_RANDOM(normal, double, 2)
+DEFINE_RANDOM(normal_float, float, 4)
 
 void random_permutation(struct random_key key, uint64_t stream, uint64_t step, uint32_t *order, size_t n) {
     for (size_t i = 0; i < n; i++) {

@@ -38,6 +38,7 @@ void random_normal_float(struct random_key key, uint64_t stream, uint64_t step, 
 #define RANDOM_LANES 8
 void random_uniform_lanes(struct random_key key, uint64_t stream, uint64_t step, double *u, size_t n);
 void random_normal_lanes(struct random_key key, uint64_t stream, uint64_t step, double *z, size_t n);
+void random_normal_float_lanes(struct random_key key, uint64_t stream, uint64_t step, float *z, size_t n);
 
 /* A uniformly random permutation of 0..n-1 (Fisher-Yates), n < 2^32. */
 void random_permutation(struct random_key key, uint64_t stream, uint64_t step, uint32_t *order, size_t n);

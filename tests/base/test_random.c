@@ -44,13 +44,14 @@ static double uniform_of(uint32_t low, uint32_t high) {
  * Random123's. Streams and steps above 2^32, and a group of streams that crosses 2^32. */
 static void arrays_are_blocks(void **state) {
     (void)state;
-    enum { N = 77 };
+    enum { N = 1101 }; /* more than is made at once */
     const struct random_key key = random_key(7, "test", "blocks");
     const uint64_t stream = 0xfffffffdu, step = 0x12345678abcd;
     double u[N], z[N], ul[N * RANDOM_LANES], zl[N * RANDOM_LANES];
-    float f[N];
+    float f[N], fl[N * RANDOM_LANES];
     random_uniform_lanes(key, stream, step, ul, N);
     random_normal_lanes(key, stream, step, zl, N);
+    random_normal_float_lanes(key, stream, step, fl, N);
     for (uint64_t lane = 0; lane < RANDOM_LANES; lane++) {
         random_uniform(key, stream + lane, step, u, N);
         random_normal(key, stream + lane, step, z, N);
@@ -71,9 +72,11 @@ static void arrays_are_blocks(void **state) {
             random_block(key, stream + lane, step, (uint32_t)(i / 4), w);
             const uint32_t radius_word = w[i % 4 < 2 ? 0 : 2], angle_word = w[i % 4 < 2 ? 1 : 3];
             const double angle = 2.0 * 3.14159265358979323846 * (angle_word >> 8) * 0x1p-24;
-            const double exact =
-                sqrt(-2.0 * log((radius_word + 0.5) * 0x1p-32)) * (i % 2 == 0 ? cos(angle) : sin(angle));
-            assert_true(fabs((double)f[i] - exact) < 3e-6);
+            const double exact_radius = sqrt(-2.0 * log((radius_word + 0.5) * 0x1p-32));
+            const double exact = exact_radius * (i % 2 == 0 ? cos(angle) : sin(angle));
+            /* a uniform next to 1 is rounded by up to 2^-25 */
+            assert_true(fabs((double)f[i] - exact) < 3e-6 + 0x1p-24 / exact_radius);
+            assert_true(fl[i * RANDOM_LANES + lane] == f[i]);
         }
     }
 }
@@ -83,8 +86,9 @@ static void lengths(void **state) {
     (void)state;
     const struct random_key key = random_key(1, "test", "lengths");
     for (size_t n = 0; n < 70; n++) {
-        double *z = malloc((n + 1) * sizeof *z);
-        float *f = malloc((n + 1) * sizeof *f);
+        const size_t all = n * RANDOM_LANES;
+        double *z = malloc((all + 1) * sizeof *z);
+        float *f = malloc((all + 1) * sizeof *f);
         assert_non_null(z);
         assert_non_null(f);
         z[n] = 99.0;
@@ -94,6 +98,13 @@ static void lengths(void **state) {
         assert_true(z[n] == 99.0 && f[n] == 99.0f);
         random_uniform(key, 1, 2, z, n);
         assert_true(z[n] == 99.0);
+        z[all] = 99.0;
+        f[all] = 99.0f;
+        random_normal_lanes(key, 1, 2, z, n);
+        random_normal_float_lanes(key, 1, 2, f, n);
+        assert_true(z[all] == 99.0 && f[all] == 99.0f);
+        random_uniform_lanes(key, 1, 2, z, n);
+        assert_true(z[all] == 99.0);
         free(z);
         free(f);
     }
