@@ -28,6 +28,7 @@ stats data index datasets:(2 * datasets - 1) using ($3 + $4) nooutput
 most = 1.15 * STATS_max
 
 set yrange [-30:30] noextend
+set label 90 sprintf("axis of ϕ: linear within ±%g, logarithmic beyond (asinh)", bend) at screen 0.07, screen 0.018 left font small
 set multiplot
 do for [d = 1:datasets] {
     set bmargin at screen 0.1 + (datasets - d) * 0.495
@@ -47,6 +48,7 @@ do for [d = 1:datasets] {
     plot data index histogram using (0):(at(1, $1, $2)):(0):3:($2 - half):($2 + half) with boxxyerror linecolor rgb pale notitle, \
          data index curve using 3:(at(1, $1, $2)) with lines linewidth 1.4 dashtype 2 linecolor rgb ink notitle
 
+    unset label 90
     set lmargin at screen 0.21
     set rmargin at screen 0.85
     set title label[d]

@@ -10,9 +10,9 @@ set format x "10^{%T}"
 set format y "10^{%T}"
 set mxtics 10
 set mytics 10
-set key bottom right reverse Left samplen 2.2 spacing 1.15
+eval legend(datasets)
 stats data index 0:(datasets - 1) using 2:5 nooutput
 set xrange [STATS_min_x / 1.4:STATS_max_x * 1.4] noextend
-set yrange [STATS_min_y / 5:STATS_max_y * 1.6] noextend
+set yrange [STATS_min_y / 1.6:STATS_max_y * 1.6] noextend
 
-plot for [i = 1:datasets] data index i-1 using 2:5 with linespoints linetype i title label[i]
+plot for [i = 1:datasets] data index i-1 using 2:5 with linespoints linetype i dashtype dash(i) title label[i]

@@ -43,9 +43,11 @@ stats data using (up($2 + $3)) nooutput
 top = STATS_max > up(1) ? STATS_max : up(1)
 stats data using (up($2 - $3)) nooutput
 bottom = STATS_min < 0 ? STATS_min : 0
-headroom = label[1] eq "" ? 0.06 : 0.08 + 0.077 * (blocks + 1) # for the legend
 set nonlinear y via up(y) inverse down(y)
-set yrange [down(bottom - 0.06 * (top - bottom)):down(top + headroom / (1 - headroom) * (top - bottom))] noextend
+set yrange [down(bottom - 0.06 * (top - bottom)):down(top + 0.06 * (top - bottom))] noextend
+set bmargin at screen 0.205
+set label 90 sprintf("vertical axis: linear within ±%.1f, logarithmic beyond", bend) at screen 0.01, screen 0.018 left font small
+
 unset mytics
 set ytics (0)
 far = top - bottom > 7 # little room for labels near zero
@@ -59,14 +61,18 @@ do for [k = 0:6] {
         }
     }
 }
-set key top left reverse Left samplen 2.2 spacing 1.15
 
 common = low < high
 if (label[1] ne "" && common) {
-    set key title sprintf("integral from s = %.2g to %.2g", low, high) left
+    longest = longest + 12
+    eval legend(blocks + 1)
+    set key title sprintf("integral from s = %.2g to %.2g", low, high) left maxrows blocks
+} else {
+    eval legend(blocks)
 }
 name(i) = label[i] eq "" || !common ? label[i] : sprintf("%s: %s nats", label[i], gprintf("%.3g", integral[i]))
 
-plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i notitle, \
-     for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i title name(i), \
+plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i dashtype dash(i) notitle, \
+     for [i = 1:blocks] data index i-1 using 1:2:3 with yerrorbars linetype i notitle, \
+     for [i = 1:blocks] NaN with linespoints linetype i dashtype dash(i) title name(i), \
      0 with lines linecolor rgb dark dashtype 3 notitle

@@ -50,12 +50,12 @@ plot for [i = 1:paths] data index 0 using ($1 == i ? $2 : NaN):3 with lines line
 set lmargin at screen 0.64
 set rmargin at screen 0.985
 set title "density P(ϕ, τ)"
-set xrange [0:2 * STATS_max] noextend # room for the key
+set xrange [0:1.15 * STATS_max] noextend
 set xtics 0.2,0.2
 set xlabel "density"
-set key top right reverse Left samplen 1.8 spacing 1.15
+set key right center reverse Left samplen 1.6 width -3 spacing 1.15 font legend_font # between the two wells
 plot data index datasets using (0):(at(count, $1, $2)):(0):3:($2 - 0.1):($2 + 0.1) with boxxyerror linecolor rgb pale title sprintf("τ = %g, simulated", end), \
      data index datasets using 3:(at(count, $1, $2)):4 with xerrorbars linecolor rgb dark pointtype 0 notitle, \
-     for [k = 2:count-1] data index 2 * datasets using 3:(at(k, $1, $2)) with lines linetype k-1 title sprintf("τ = %s", word(times, k)), \
+     for [k = 2:count-1] data index 2 * datasets using 3:(at(k, $1, $2)) with lines linetype k-1 dashtype dash(k - 1) title sprintf("τ = %s", word(times, k)), \
      data index 2 * datasets using 4:(at(1, $1, $2)) with lines linewidth 1.4 dashtype 2 linecolor rgb ink title "e^{−S}/Z"
 unset multiplot

@@ -5,7 +5,7 @@
 set logscale y
 set xlabel (xlabel eq "" ? "epoch" : xlabel)
 set ylabel (ylabel eq "" ? "loss per configuration (log)" : ylabel)
-set key top right samplen 2.2 spacing 1.15
+eval legend(blocks)
 set xrange [0:*]
 stats data using 2 nooutput
 set yrange [STATS_min / 1.1:STATS_max * 1.2] noextend
@@ -18,4 +18,4 @@ do for [k = -4:7] {
 }
 
 # Earlier curves are wider, so that one beneath another shows.
-plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i linewidth 0.8 + 0.7 * (blocks - i) title label[i]
+plot for [i = 1:blocks] data index i-1 using 1:2 with lines linetype i dashtype dash(i) linewidth 0.8 + 0.5 * (blocks - i) title label[i]

@@ -2,15 +2,7 @@
 # width grows with its channels; arrows are convolutions, grey lines skip connections.
 # Columns: number of the convolution, channels and extent of what goes in, of what comes out, parameters, operations.
 
-if (format eq "svg") {
-    set terminal svg size 620,520 dynamic enhanced font "DejaVu Sans,11" linewidth 1.3 background "#ffffff"
-}
-if (format eq "png") {
-    set terminal pngcairo size 1464,1228 enhanced font "DejaVu Sans,7.5" fontscale 3.3 linewidth 3.2 pointscale 2.6
-}
-if (format eq "pdf") {
-    set terminal pdfcairo size 12.4cm,10.4cm enhanced font "DejaVu Sans,6" fontscale 1 linewidth 1.2 pointscale 0.5
-}
+eval page(12)
 small = format eq "svg" ? "8.5" : format eq "png" ? "5.6" : "4.6"
 set output output
 unset border

@@ -2,10 +2,10 @@
 # given as lines are drawn as bands of one standard deviation.
 # Columns: x, then M, error, chi2, error, U_L, error, |M|, error.
 
-# a larger page than that of style.gp
-if (format eq "svg") { set terminal svg size 640,470 dynamic enhanced font "DejaVu Sans,11" linewidth 1.3 background "#ffffff" }
-if (format eq "png") { set terminal pngcairo size 1512,1110 enhanced font "DejaVu Sans,7.5" fontscale 3.3 linewidth 3.2 pointscale 2.6 }
-if (format eq "pdf") { set terminal pdfcairo size 12.8cm,9.4cm enhanced font "DejaVu Sans,6" fontscale 1 linewidth 1.2 pointscale 0.5 }
+# as wide as a column, as high as wide
+if (format eq "svg") { set terminal svg size 430,430 dynamic enhanced font "DejaVu Sans,10" linewidth 1.2 background "#ffffff" }
+if (format eq "png") { set terminal pngcairo size 1016,1016 enhanced font "DejaVu Sans,6.8" fontscale 3.3 linewidth 3 pointscale 2.3 }
+if (format eq "pdf") { set terminal pdfcairo size 8.6cm,8.6cm enhanced font "DejaVu Sans,5.6" fontscale 1 linewidth 1.1 pointscale 0.45 }
 set output output
 
 array panel[4] = ["⟨M⟩", "χ₂", "U_L", "⟨|M|⟩"]
@@ -30,19 +30,24 @@ do for [i = 1:lines] {
     }
 }
 
+set ytics autofreq
 set logscale x 2
 set format x "%.0f"
 if (right > 40 * left) { set xtics 1, 4 } # 4 is a factor; numbers at each power of two would touch
 unset mxtics
+unset xlabel
 set xrange [left:right] noextend
 set offsets 0, 0, graph 0.22, graph 0.06
-set multiplot layout 2,2 margins 0.105,(remark eq "" ? 0.985 : 0.965),0.115,0.97-0.042*(blocks+lines) spacing 0.13,0.09
+set multiplot layout 2,2 margins 0.145,(remark eq "" ? 0.985 : 0.955),0.1,0.97-0.036*(blocks+lines) spacing 0.16,0.07
 do for [p = 1:4] {
-    set label 1 panel[p] at graph 0.04, graph 0.91
-    set xlabel (p > 2 ? (xlabel eq "" ? "configurations" : xlabel) : "")
+    set label 1 panel[p] at graph 0.06, graph 0.9
     if (p == 1) {
-        set key at screen 0.5, screen 0.995 center top vertical Left reverse samplen 1.8
-    } else { unset key }
+        set key at screen 0.5, screen 0.995 center top vertical Left reverse samplen 2.4
+        set label 97 (xlabel eq "" ? "configurations" : xlabel) at screen 0.55, screen 0.022 center
+    } else {
+        unset key
+        unset label 97
+    }
     plot for [i = 1:lines] '+' using 1:(value[4 * (i - 1) + p] - error[4 * (i - 1) + p]):(value[4 * (i - 1) + p] + error[4 * (i - 1) + p]) with filledcurves fillcolor rgb shade(i) fillstyle transparent solid 0.25 noborder notitle, \
          for [i = 1:lines] '+' using 1:(value[4 * (i - 1) + p]) with lines linecolor rgb shade(i) dashtype i title name(blocks + i), \
          for [i = 1:blocks] data index i-1 using (apart(i, $1)):(column(2 * p)):(column(2 * p + 1)) with yerrorbars linetype i title name(i)

@@ -44,6 +44,21 @@ set linetype 4 linecolor rgb "#cc79a7" linewidth 1.2 pointtype 13 pointsize 0.9 
 set linetype 5 linecolor rgb "#e69f00" linewidth 1.2 pointtype 11 pointsize 0.9 # orange, triangle downwards
 set linetype 6 linecolor rgb "#56b4e9" linewidth 1.2 pointtype 6 pointsize 0.8 # sky blue, circle
 set linetype cycle 6
+# Curves differ in dashes too, `dashtype dash(i)`; bars of errors stay solid, so dashes are no part of the line types.
+set dashtype 11 (14, 5)
+set dashtype 12 (2.5, 3.5)
+set dashtype 13 (14, 4, 2.5, 4)
+set dashtype 14 (7, 4)
+set dashtype 15 (14, 4, 2.5, 4, 2.5, 4)
+dash(i) = (i - 1) % 6 == 0 ? 1 : 10 + (i - 1) % 6
+# Legends stand above the plot, so that the plot is not half empty: `eval legend(entries)` makes room for them, in two columns
+# where the labels are short. `longest` is that of the labels, which a style raises for further entries.
+longest = 0
+do for [i = 1:blocks + lines] { longest = strlen(label[i]) > longest ? strlen(label[i]) : longest }
+legend_font = ",".(format eq "svg" ? "9.5" : format eq "png" ? "6.5" : "5.2")
+rows_of(entries) = longest <= 25 ? (entries + 1) / 2 : entries
+legend(entries) = sprintf("set key at screen 0.5, screen 0.99 center top vertical maxrows %d reverse Left samplen 2.2 spacing 1.1 font '%s'; set tmargin at screen %g", \
+                          rows_of(entries), legend_font, 0.955 - 0.048 * rows_of(entries))
 pale = "#d0d0d0"   # filled bars behind everything
 dark = "#606060"   # their outlines
 ink = "#000000"    # reference curves
