@@ -81,12 +81,19 @@ enum status history_prepare(const struct record *record, const char *folder, str
     return record_write(record, path_of(path, folder, "pending-run.json", ""), e);
 }
 
+/* What a run kept to resume from is of no use once its outputs are in place. */
+static void remove_checkpoint(const char *folder) {
+    char path[PATH_MAX];
+    unlink(path_of(path, folder, "checkpoint.npz", ""));
+}
+
 void history_finish(const char *stage, const char *folder, const char *ledger) {
     char pending[PATH_MAX], final[PATH_MAX];
     path_of(pending, folder, "pending-run.json", "");
     path_of(final, folder, "run.json", "");
     struct record *record;
     struct error e;
+    remove_checkpoint(folder);
     if (record_read(pending, &record, &e) != STATUS_OK) {
         warn(stage, &e);
         return;
@@ -189,18 +196,21 @@ void history_note_earlier(struct record *record, const char *folder) {
     free(names);
 }
 
-/* Nobody else holds the lock, so whoever wrote "running" is gone. */
+/* Nobody else holds the lock, so whoever wrote "running" is gone. What the records then say is entered into the ledger:
+ * whoever was killed between the two could not do it. */
 static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
     char runs[PATH_MAX];
     DIR *list = opendir(path_of(runs, folder, "runs", ""));
     const struct dirent *entry;
+    struct error e;
+    bool any = false;
     while (list != NULL && (entry = readdir(list)) != NULL) {
         char path[PATH_MAX];
         struct record *record;
-        struct error e;
         if (!is_record(entry)) {
             continue;
         }
+        any = true;
         if (record_read(path_of(path, runs, entry->d_name, ""), &record, &e) != STATUS_OK) {
             warn(stage, &e);
             continue;
@@ -210,12 +220,25 @@ static void bury_the_dead(const char *stage, const char *folder, const char *led
             if (record_write(record, path, &e) != STATUS_OK) {
                 warn(stage, &e);
             }
-            history_enter(stage, record, ledger);
         }
         record_free(record);
     }
     if (list != NULL) {
         closedir(list);
+    }
+    const struct lock_wait wait = {.say = history_say, .context = stage};
+    if (any && ledger != NULL && ledger_take_in(ledger, runs, &wait, &e) != STATUS_OK) {
+        warn(stage, &e);
+    }
+}
+
+/* What is left of outputs that are not all there, and the record of the run that made them: the next run makes them all, and
+ * what lies there when it is killed is its own. */
+static void remove_stale(const char *folder, const char *const *names) {
+    char path[PATH_MAX];
+    unlink(path_of(path, folder, "run.json", ""));
+    for (; *names; names++) {
+        unlink(path_of(path, folder, *names, ""));
     }
 }
 
@@ -238,9 +261,10 @@ enum status history_recover(const char *stage, const char *folder, const char *l
     path_of(path, folder, "run.json", "");
     path_of(pending, folder, "pending-run.json", "");
     *done = false;
-    if (outputs && access(path, F_OK) != 0 && access(pending, F_OK) == 0) {
+    if (outputs && access(pending, F_OK) == 0) {
         history_finish(stage, folder, ledger);
         sweep(folder, names);
+        bury_the_dead(stage, folder, ledger);
     }
     struct record *record;
     struct error missing, also_missing;
@@ -253,6 +277,9 @@ enum status history_recover(const char *stage, const char *folder, const char *l
                                "is %.12s): choose another --output", folder, record_text(record, "key"), key);
         }
         record_free(record);
+        if (same) {
+            remove_checkpoint(folder); /* of a run killed by a version that removed it last */
+        }
         *done = same;
         return status;
     }
@@ -262,5 +289,6 @@ enum status history_recover(const char *stage, const char *folder, const char *l
     }
     bury_the_dead(stage, folder, ledger);
     history_sweep(folder, names);
+    remove_stale(folder, names);
     return STATUS_OK;
 }

@@ -21,7 +21,8 @@ bool history_is_done(const char *folder, const char *key);
 
 /* Takes stock of the folder. Records that a killed process left as "running" become "interrupted", its
  * temporary files are removed, and when the outputs are there (`outputs`) but their record is still pending, it
- * is completed. *done: the outputs are there and made by the recipe with this key. Outputs of another recipe, or
+ * is completed; when they are not all there, those that are go, and run.json with them. The ledger takes in what the records
+ * say. *done: the outputs are there and made by the recipe with this key. Outputs of another recipe, or
  * without a record, are STATUS_BAD_INPUT. */
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
                             bool outputs, const char *const *names, bool *done, struct error *e);
@@ -39,8 +40,8 @@ void history_note_earlier(struct record *record, const char *folder);
 /* Writes the record of the attempt. */
 enum status history_write(const struct record *record, const char *folder, struct error *e);
 
-/* Writes pending-run.json; and once the outputs are in place, makes it run.json and the attempt's record, and
- * enters it into the ledger. From then on the run is done, so what fails is only warned of. */
+/* Writes pending-run.json; and once the outputs are in place, removes the checkpoint, makes it run.json and the attempt's
+ * record, and enters it into the ledger. From then on the run is done, so what fails is only warned of. */
 enum status history_prepare(const struct record *record, const char *folder, struct error *e);
 void history_finish(const char *stage, const char *folder, const char *ledger);
 

@@ -312,14 +312,6 @@ static enum status commit(const struct stage *stage, struct stage_state *s, stru
     return status;
 }
 
-/* What a run kept to go on from is of no use once its outputs are in place. */
-static void remove_checkpoint(const char *folder) {
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/checkpoint.npz", folder) < (int)sizeof path) {
-        unlink(path);
-    }
-}
-
 /* What is wrong with data but names no file is about the first input. */
 static void name_input(const struct stage_state *s, struct error *e) {
     bool named = s->input_count == 0 || strstr(e->message, s->command.output) != NULL;
@@ -367,7 +359,6 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
     s->writer = NULL;
     if (status == STATUS_OK) {
         history_finish(stage->name, s->command.output, s->command.ledger);
-        remove_checkpoint(s->command.output);
         return STATUS_OK;
     }
     /* An output that was not renamed, also in the middle of several, is of no use to anyone. */

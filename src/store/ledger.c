@@ -327,6 +327,26 @@ static enum status enter_all(const struct rebuilding *r, const char *root, struc
     return status;
 }
 
+enum status ledger_take_in(const char *path, const char *runs, const struct lock_wait *how, struct error *e) {
+    struct ledger_wait wait = ledger_wait_for(path, how);
+    struct lock lock;
+    enum status status = take_lock(path, LOCK_SHARED, &wait, &lock, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct rebuilding r = {.path = path, .wait = how};
+    status = ledger_open(path, true, &wait, &r.db, e);
+    if (status == STATUS_OK) {
+        status = enter_folder(&r, runs, NULL, e);
+        if (status == STATUS_OK) {
+            status = execute(r.db, "COMMIT", path, e);
+        }
+        sqlite3_close(r.db);
+    }
+    lock_release(&lock);
+    return status;
+}
+
 /* Puts the new database in place of the ledger. What a process left beside the old one that was killed in the middle of a
  * transaction (its journal, or a log where a viewer had switched to WAL) would be played back into the new one. */
 static enum status replace(const char *temporary, const char *path, struct error *e) {

@@ -20,6 +20,10 @@
 /* Enters a run record (JSON text), replacing an earlier state of the same run. Makes the ledger. */
 enum status ledger_enter(const char *path, const char *json, const struct lock_wait *wait, struct error *e);
 
+/* Enters all records of a folder RUNS (the readable ones; none is fine), each replacing an earlier state of its run: what
+ * processes that were killed could not enter themselves. */
+enum status ledger_take_in(const char *path, const char *runs, const struct lock_wait *wait, struct error *e);
+
 /* Builds the ledger anew from ROOT/artifacts/<key>/runs/<name>.json and puts it in place of the old one, which
  * may be missing or broken. A record that cannot be read is skipped, which wait->say is told. Runs entered from
  * folders elsewhere are not found again. */

@@ -1,6 +1,7 @@
 /* The life of a stage that is disturbed: outputs whole or absent and records of interrupted and killed runs, two processes
  * at once, a full disk, troubles with the ledger. */
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 
 #include "tests/stages/tiny.h"
@@ -116,6 +117,82 @@ static void killed_after_the_commit(void **state) {
     free(text);
 }
 
+/* The same where an earlier run had left its record, but not its artifact: its record does not stand for the new one. */
+static void killed_over_a_stale_record(void **state) {
+    (void)state;
+    struct error e;
+    assert_run("a", "--kappa=0.2 --mode=slow", 0);
+    char *first, *second;
+    size_t size;
+    assert_int_equal(file_read(in("a", "run.json"), &first, &size, &e), STATUS_OK);
+    assert_int_equal(unlink(in("a", "artifact.npz")), 0);
+    pid_t child = start("a", "--kappa=0.2 --mode=slow");
+    for (int i = 0; i < 5000 && times_run("a") < 2; i++) {
+        usleep(1000);
+    }
+    assert_true(!there("a", "run.json") && !there("a", "table.tsv"));
+    const int lock = open(in("", "ledger.sqlite.lock"), O_RDWR | O_CLOEXEC);
+    assert_true(lock >= 0 && flock(lock, LOCK_EX) == 0);
+    for (int i = 0; i < 5000 && !there("a", "artifact.npz"); i++) {
+        usleep(1000);
+    }
+    kill(child, SIGKILL);
+    assert_int_equal(ended(child), 100 + SIGKILL);
+    close(lock);
+    assert_true(there("a", "artifact.npz") && there("a", "pending-run.json") && !there("a", "run.json"));
+    /* Also where the stale record is still there, as older versions left it. */
+    assert_int_equal(file_write(in("a", "run.json"), first, size, &e), STATUS_OK);
+    assert_int_equal(file_write(in("a", "checkpoint.npz"), "x", 1, &e), STATUS_OK);
+    assert_run("a", "--kappa=0.2 --mode=slow", 0);
+    assert_int_equal(times_run("a"), 2);
+    assert_true(there("a", "run.json") && clean("a") && !there("a", "checkpoint.npz"));
+    assert_int_equal(file_read(in("a", "run.json"), &second, &size, &e), STATUS_OK);
+    assert_string_not_equal(first, second);
+    assert_int_equal(records("a", "done"), 2);
+    char *text = shown();
+    assert_int_equal(occurrences(text, "done"), 2);
+    free(text);
+    free(first);
+    free(second);
+}
+
+/* What the ledger itself holds, not what it shows; an SQL statement that returns a number, or none. */
+static int ask_ledger(const char *sql) {
+    sqlite3 *db;
+    sqlite3_stmt *query;
+    assert_int_equal(sqlite3_open(in("", "ledger.sqlite"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
+    const int found = sqlite3_step(query) == SQLITE_ROW ? sqlite3_column_int(query, 0) : 0;
+    sqlite3_finalize(query);
+    sqlite3_close(db);
+    return found;
+}
+
+/* Records say "interrupted" and "failed" of runs that the ledger has as "running", or not at all, because they were killed
+ * before they could say so there: the next run in the folder enters them. */
+static void a_ledger_that_lags(void **state) {
+    (void)state;
+    assert_run("a", "--kappa=0.2 --mode=fail", 1);
+    ask_ledger("DELETE FROM runs");
+    pid_t child = start("a", "--kappa=0.2 --mode=deaf");
+    for (int i = 0; i < 5000 && times_run("a") < 2; i++) {
+        usleep(1000);
+    }
+    kill(child, SIGKILL);
+    assert_int_equal(ended(child), 100 + SIGKILL);
+    ask_ledger("DELETE FROM runs WHERE status = 'failed'");
+    char command[700];
+    snprintf(command, sizeof command, "sed -i 's/\"running\"/\"interrupted\"/' '%s'/*.json", in("a", "runs"));
+    assert_int_equal(system(command), 0);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs WHERE status = 'running'"), 1);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs"), 1);
+    assert_run("a", "--kappa=0.2", 0);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs WHERE status = 'failed'"), 1);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs WHERE status = 'interrupted'"), 1);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs WHERE status = 'done'"), 1);
+    assert_int_equal(ask_ledger("SELECT count(*) FROM runs"), 3);
+}
+
 static void two_at_once(void **state) {
     (void)state;
     pid_t children[4];
@@ -172,6 +249,7 @@ static void ledger_troubles(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(interrupted), TEST(killed), TEST(killed_anywhere), TEST(killed_after_the_commit),
+        TEST(killed_over_a_stale_record), TEST(a_ledger_that_lags),
         TEST(two_at_once), TEST(full_disk), TEST(ledger_troubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
