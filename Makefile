@@ -57,7 +57,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why verify report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -262,7 +262,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why report gallery export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why verify report gallery export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -282,6 +282,20 @@ ledger-rebuild: $(BUILD)/bin/ledger
 # Where results come from: src/provenance.
 why: $(BUILD)/bin/why
 	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE))
+
+# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An attempt that
+# was interrupted goes on; one that was finished starts anew.
+RECOMPUTED ?= $(BUILD)/recomputed
+verify: $(BUILD)/bin/verify
+	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME))
+ifneq ($(RECOMPUTE),)
+	@$(if $(NAME),,echo "RECOMPUTE needs NAME=EXPERIMENT" >&2; exit 2)
+	@[ ! -e $(RECOMPUTED)/finished ] || rm -rf $(RECOMPUTED)
+	@$(MAKE) --no-print-directory $(call quote,$(NAME)) RESULTS=$(RECOMPUTED) FIGURES=$(RECOMPUTED)/figures
+	@touch $(RECOMPUTED)/finished
+	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME)) --again=$(RECOMPUTED)$(OF_PROFILE)
+	@rm -rf $(RECOMPUTED)
+endif
 
 # Everything that has been computed, on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
@@ -414,6 +428,8 @@ help:
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"
+	@echo "  make verify [NAME=table1]   artifacts against their run records, these against the ledger; RECOMPUTE=1 computes"
+	@echo "                        them again and compares byte by byte"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"

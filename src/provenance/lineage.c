@@ -164,6 +164,30 @@ const struct record *lineage_last(const struct lineage *l, const char *label) {
     return youngest;
 }
 
+enum status lineage_keys(const char *root, char ***keys, size_t *count, struct error *e) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/artifacts", root);
+    struct dirent **names;
+    const int found = list(folder, is_key, &names, e);
+    *keys = NULL;
+    *count = 0;
+    if (found < 0) {
+        return e->status;
+    }
+    *keys = calloc((size_t)found + 1, sizeof **keys);
+    enum status status = *keys ? STATUS_OK : no_memory(e);
+    for (int i = 0; i < found; i++) {
+        if (*keys && ((*keys)[*count] = strdup(names[i]->d_name)) != NULL) {
+            ++*count;
+        } else {
+            status = no_memory(e);
+        }
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
 static int by_start(const void *a, const void *b) {
     struct record *const *x = a, *const *y = b;
     const int order = strcmp(record_text(*x, "start"), record_text(*y, "start"));

@@ -28,6 +28,9 @@ enum status lineage_find_prefix(const struct lineage *lineage, const char *prefi
  * for figures and tables, the youngest run with this label. NULL: it was never computed. */
 const struct record *lineage_last(const struct lineage *lineage, const char *label);
 
+/* The keys of all folders ROOT/artifacts/KEY, also of those whose runs failed. The caller frees each and the list. */
+enum status lineage_keys(const char *root, char ***keys, size_t *count, struct error *e);
+
 /* All attempts to make an artifact, ROOT/artifacts/KEY/runs/NAME.json, in the order of their starts. The caller frees the
  * records and the list. Of a folder that is not there the list is empty. */
 enum status lineage_attempts(const char *root, const char *key, struct record ***records, size_t *count, struct error *e);

@@ -206,7 +206,7 @@ static bool forget(sqlite3 *db, const char *id) {
     return fine;
 }
 
-static enum status insert(sqlite3 *db, const char *path, const char *json, struct error *e) {
+enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struct error *e) {
     json_error_t reason;
     json_t *record = json_loads(json, 0, &reason);
     const char *id = json_string_value(json_object_get(record, "id"));
@@ -250,7 +250,7 @@ enum status ledger_enter(const char *path, const char *json, const struct lock_w
     sqlite3 *db;
     status = ledger_open(path, true, &wait, &db, e);
     if (status == STATUS_OK) {
-        status = insert(db, path, json, e);
+        status = ledger_insert(db, path, json, e);
         if (status == STATUS_OK) {
             status = execute(db, "COMMIT", path, e);
         }
@@ -282,7 +282,7 @@ static enum status enter_record(const struct rebuilding *r, const char *file, st
         return STATUS_OK;
     }
     char *json = record_json(record);
-    status = json != NULL ? insert(r->db, r->path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
+    status = json != NULL ? ledger_insert(r->db, r->path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
     free(json);
     record_free(record);
     return status;

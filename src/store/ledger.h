@@ -29,6 +29,19 @@ enum status ledger_take_in(const char *path, const char *runs, const struct lock
  * folders elsewhere are not found again. */
 enum status ledger_rebuild(const char *path, const char *root, const struct lock_wait *wait, struct error *e);
 
+/* What ledger_compare() finds of a run. */
+enum ledger_finding {
+    LEDGER_LACKS,   /* there is a record, and the ledger has not got it */
+    LEDGER_DIFFERS, /* both are there and say different things */
+    LEDGER_ALONE,   /* the ledger has a run without a record: it was removed, or is in a folder elsewhere */
+};
+
+/* Compares the ledger, every column of every table, with run records (JSON texts) and calls visit() with the id of each
+ * run that is not the same in both. STATUS_BAD_INPUT: there is no ledger, or it cannot be read. */
+enum status ledger_compare(const char *path, const char *const *records, size_t count,
+                           void (*visit)(void *context, enum ledger_finding finding, const char *id), void *context,
+                           struct error *e);
+
 /* Prints all runs, newest last. A "running" one whose process is gone (its lock is free) is shown as
  * "interrupted": nobody was left to record it. */
 enum status ledger_show(FILE *out, const char *path, const struct lock_wait *wait, struct error *e);

@@ -238,6 +238,22 @@ static const json_t *find_output(const struct record *r, const char *name) {
     return NULL;
 }
 
+size_t record_file_count(const struct record *r, const char *list) {
+    return json_array_size(json_object_get(r->root, list));
+}
+
+struct record_file record_file_at(const struct record *r, const char *list, size_t i) {
+    const json_t *entry = json_array_get(json_object_get(r->root, list), i);
+    struct record_file file = {.bytes = (uint64_t)json_integer_value(json_object_get(entry, "bytes"))};
+    const char **const texts[] = {&file.name, &file.sha256, &file.path, &file.key};
+    static const char *const names[] = {"name", "sha256", "path", "key"};
+    for (int k = 0; k < 4; k++) {
+        const char *text = json_string_value(json_object_get(entry, names[k]));
+        *texts[k] = text != NULL ? text : "";
+    }
+    return file;
+}
+
 const char *record_output_sha256(const struct record *r, const char *name) {
     const char *sha256 = json_string_value(json_object_get(find_output(r, name), "sha256"));
     return sha256 != NULL ? sha256 : "";

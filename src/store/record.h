@@ -37,6 +37,14 @@ double record_number(const struct record *record, const char *name);
 double record_seconds(const struct record *record);
 /* Text `name` of the top-level object `group` ("notes", "environment", "parameters"); "" when missing. */
 const char *record_member(const struct record *record, const char *group, const char *name);
+/* The files of a run: `list` is "inputs" or "outputs". What is not recorded is "". */
+struct record_file {
+    const char *name, *sha256;
+    const char *path, *key; /* of inputs */
+    uint64_t bytes;         /* of outputs */
+};
+size_t record_file_count(const struct record *record, const char *list);
+struct record_file record_file_at(const struct record *record, const char *list, size_t i);
 /* SHA-256 of the output of that name; "" when there is none. */
 const char *record_output_sha256(const struct record *record, const char *name);
 /* Compares a file with what the record of the run that made it, run.json beside it, says of it: its digest, or,

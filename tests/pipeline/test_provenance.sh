@@ -36,5 +36,23 @@ dmsq why
 [ $? -eq 2 ] && grep -q 'NODE is missing' "$log"
 check "why without NODE says so"
 
+dmsq verify && said '11 artifacts: 11 as recorded$' && said '11 run records: the ledger has all of them$'
+check "verify finds everything as recorded"
+dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed" && said '7 artifacts: 7 identical$' && [ ! -e "$folder/recomputed" ]
+check "and identical when it is computed again"
+model=$(readlink -f "$folder/results/chain/model.npz")
+cp "$model" "$folder/model.npz"
+printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
+dmsq verify NAME=chain
+[ $? -eq 2 ] && grep -q 'chain/model ([0-9a-f]*)  artifact.npz: SHA-256' "$log" && said '7 artifacts: 6 as recorded, 1 altered$'
+check "an altered artifact is found"
+dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed"
+[ $? -eq 2 ]
+check "and fails before anything is computed again"
+cp "$folder/model.npz" "$model"
+dmsq verify NAME=chian
+[ $? -eq 2 ] && grep -q "NAME=chian: expected the name of an experiment; did you mean 'chain'" "$log"
+check "verify of something unknown says what is near"
+
 echo "1..$n"
 [ $failures -eq 0 ]

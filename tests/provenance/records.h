@@ -76,7 +76,7 @@ static inline void make_run(const char *label, const char *stage, const char *re
     }
     char *json = record_json(r);
     snprintf(path, sizeof path, "%s/ledger.sqlite", root);
-    assert_int_equal(ledger_enter(path, json, &e), STATUS_OK);
+    assert_int_equal(ledger_enter(path, json, NULL, &e), STATUS_OK);
     free(json);
     record_free(r);
 }
