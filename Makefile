@@ -158,7 +158,7 @@ TOOL_SOURCES  := $(filter-out stages/main.c,$(shell grep -l '^int main.int' stag
 STAGES        := $(basename $(notdir $(STAGE_SOURCES)))
 TOOLS         := $(basename $(notdir $(TOOL_SOURCES)))
 STAGE_OBJECTS := $(STAGE_SOURCES:%.c=$(BUILD)/%.o)
-SHARED        := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(STAGE_SOURCES) $(TOOL_SOURCES) stages/main.c \
+SHARED        := $(BUILD)/src/built.o $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(STAGE_SOURCES) $(TOOL_SOURCES) stages/main.c \
                    stages/all.c,$(wildcard stages/*.c)))
 STAGE_LIST    := $(foreach s,$(STAGES),STAGE($(subst -,_,$(s))))
 PROGRAMS      := $(patsubst %,$(BUILD)/bin/%,$(STAGES) $(TOOLS))
@@ -175,6 +175,9 @@ stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $
     { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
 $(call stamp,flags,$(FLAGS))
 $(call stamp,cuda-flags,$(FLAGS) $(NVCC_FLAGS) $(CUDA_FOUND))
+# What the programs are built from: run records name it.
+TREE := $(shell sh src/tree.sh $(BUILD)/tree)
+$(call stamp,tree,$(TREE))
 endif
 
 $(BUILD)/libraries-found:
@@ -215,6 +218,10 @@ $(BUILD)/src/base/random.o: OUR_CFLAGS += $(if $(filter x86_64,$(shell uname -m)
 
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'
+
+$(BUILD)/src/built.o: OUR_CPPFLAGS += -DDMSQ_COMMIT='"$(filter-out -,$(word 1,$(TREE)))"' -DDMSQ_DIRTY=$(word 2,$(TREE)) \
+    -DDMSQ_SOURCES='"$(word 3,$(TREE))"'
+$(BUILD)/src/built.o: $(BUILD)/tree
 
 # The version of every program and of what is archived.
 $(BUILD)/src/base/version.o: OUR_CPPFLAGS += -DDMSQ_VERSION='"$(shell cat VERSION)"'
@@ -322,7 +329,7 @@ reference-%: $(BUILD)/bin/plan
 	count=$$(ls $$new/runs | wc -l); [ $$count -gt 0 ] || { echo "$*: there is no such experiment" >&2; exit 1; }; \
 	rm -rf $$folder; mv $$new $$folder; echo "$$folder: $$count run records"
 
-$(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(LIBRARIES)
+$(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(BUILD)/src/built.o $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call LINK)
 bench: $(BUILD)/bin/bench

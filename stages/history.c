@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/processor.h"
 #include "base/lock.h"
+#include "base/processor.h"
+#include "built.h"
 #include "network/convolution.h"
 #include "store/ledger.h"
 
@@ -51,6 +52,8 @@ void history_environment(struct record *record) {
     limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");
     record_environment(record, "instruction set limit", limit != NULL ? limit : "none");
     record_environment(record, "compiler flags", DMSQ_CFLAGS);
+    record_environment(record, "sources", built.sources);
+    record_source(record, built.commit, built.dirty);
     record_environment(record, "compiled for", processor_target);
 }
 

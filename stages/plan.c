@@ -8,9 +8,11 @@
 
 #include "base/file.h"
 #include "base/version.h"
+#include "built.h"
 #include "cuda/backend.h"
 #include "experiment/plan.h"
 #include "stages/reasons.h"
+#include "store/record.h"
 
 static const char usage[] =
     "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n"
@@ -64,6 +66,35 @@ static void list_nodes(const struct plan *plan) {
     }
 }
 
+/* Edited code makes nothing anew by itself: the versions of stages do, which are raised where results change. So whoever edits
+ * code is told that what is shown was made before. */
+static enum status note_other_builds(const struct plan *plan, const char *experiment, struct error *e) {
+    size_t count = 0, others = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j < x->node_count && !strcmp(x->name, experiment); j++) {
+            const char *folder = plan_folder(plan, x->nodes[j]);
+            const char *path = folder ? pool_print(plan->pool, "%s/run.json", folder) : NULL;
+            struct record *record;
+            struct error ignored;
+            if (!path) {
+                return pool_exhausted(e);
+            }
+            if (record_read(path, &record, &ignored) == STATUS_OK) {
+                const char *sources = record_member(record, "environment", "sources"); /* older records have none */
+                count++;
+                others += *sources && strcmp(sources, built.sources);
+                record_free(record);
+            }
+        }
+    }
+    if (others) {
+        fprintf(stderr, "%s: %zu of %zu results were made by programs built from other sources; they are not made anew unless "
+                "the version of their stage is raised (README, \"Change a parameter and rerun\")\n", experiment, others, count);
+    }
+    return STATUS_OK;
+}
+
 static void say(const void *context, const char *text) {
     (void)context;
     fprintf(stderr, "plan: %s\n", text);
@@ -77,6 +108,9 @@ static enum status execute(const struct command *c, struct error *e) {
     }
     if (status == STATUS_OK && c->publish) {
         status = plan_publish(&plan, c->publish, c->only, &(struct lock_wait){.say = say}, stdout, e);
+    }
+    if (status == STATUS_OK && c->publish) {
+        status = note_other_builds(&plan, c->publish, e);
     }
     if (status == STATUS_OK && c->help_targets) {
         plan_help(&plan, stdout);

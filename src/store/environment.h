@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Commit checked out where the program lies ("unknown" where there is no git), and whether tracked files
- * differ from it (-1: unknown). */
-void environment_git(char commit[65], int *dirty);
-
 /* Model name of the processor, from /proc/cpuinfo. */
 void environment_processor(char *text, size_t size);
 

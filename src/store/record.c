@@ -91,11 +91,8 @@ struct record *record_new(const char *stage, int version, const char *key, const
     put(r, r->root, "outputs", json_array());
     put(r, r->root, "notes", json_object());
     put(r, r->root, "environment", json_object());
-    char commit[65];
-    int dirty;
-    environment_git(commit, &dirty);
-    put_text(r, "git_commit", commit);
-    put(r, r->root, "git_dirty", dirty < 0 ? json_null() : json_boolean(dirty));
+    put(r, r->root, "git_commit", json_null());
+    put(r, r->root, "git_dirty", json_null());
     environment_list(add_environment, r);
     return r;
 }
@@ -187,6 +184,11 @@ void record_visit(const struct record *r, const char *group,
 
 void record_label(struct record *r, const char *label) {
     put_text(r, "label", label);
+}
+
+void record_source(struct record *r, const char *commit, int dirty) {
+    put(r, r->root, "git_commit", *commit != '\0' ? text_of(commit) : json_null());
+    put(r, r->root, "git_dirty", dirty < 0 ? json_null() : json_boolean(dirty));
 }
 
 void record_threads(struct record *r, int threads) {

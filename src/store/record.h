@@ -5,7 +5,8 @@
  * Members (format 1): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
  * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
  * ("running", "done", "failed", "interrupted"), message, notes {name: text}, start (UTC), wall_seconds,
- * cpu_user_seconds, cpu_system_seconds, peak_memory_bytes, threads, git_commit, git_dirty (or null),
+ * cpu_user_seconds, cpu_system_seconds, peak_memory_bytes, threads, git_commit and git_dirty
+ * (or null) of the sources that the program was built from,
  * environment {name: text: compiler, libraries, processor, kernel, host}. */
 #ifndef DMSQ_STORE_RECORD_H
 #define DMSQ_STORE_RECORD_H
@@ -57,6 +58,7 @@ void record_visit(const struct record *record, const char *group,
 
 /* Facts. Memory that runs out here is reported by record_write. */
 void record_label(struct record *record, const char *label);
+void record_source(struct record *record, const char *commit, int dirty); /* "": not known; -1: not known */
 void record_threads(struct record *record, int threads);
 void record_parameters(struct record *record, const struct parameters *p); /* and the seed, if one is "seed" */
 void record_input(struct record *record, const char *name, const char *path, const char *key, const char *sha256);

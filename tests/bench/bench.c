@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/processor.h"
+#include "built.h"
 #include "store/environment.h"
 
 double bench_seconds(void) {
@@ -135,11 +136,9 @@ int main(int argc, char **argv) {
         }
     }
     omp_set_num_threads(b.threads); /* as stages do: for what is not told how many it may use */
-    char commit[65], processor[256], prefix[384];
-    int dirty;
-    environment_git(commit, &dirty);
+    char processor[256], prefix[384];
     environment_processor(processor, sizeof processor);
-    snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", commit, dirty > 0 ? "+" : "", processor, b.threads);
+    snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", *built.commit ? built.commit : "unknown", built.dirty > 0 ? "+" : "", processor, b.threads);
     b.prefix = prefix;
     struct error e;
     enum status status = run(&b, &e);

@@ -33,8 +33,12 @@ head -c 1000 "$folder/kept" >"$artifact"
 refused "$artifact" '1000 bytes found,'
 check "an artifact cut short is not published"
 cp "$folder/kept" "$artifact"
-dmsq short && dmsq report
+dmsq short && ! grep -q 'other sources' "$log" && dmsq report
 check "as they were, all are"
+
+sed -i 's/"sources": "[0-9a-f]*"/"sources": "0123456789abcdef"/' "$table/run.json"
+dmsq short && [ "$(grep -c 'short: 1 of 7 results were made by programs built from other sources' "$log")" -eq 1 ]
+check "make says that code was edited since"
 
 : >"$table/runs/20260101T000000Z-1.json"
 echo '{"format": 1}' >"$table/runs/20260101T000000Z-2.json"

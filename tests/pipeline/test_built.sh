@@ -1,0 +1,67 @@
+#!/bin/sh
+# What run records say of the sources that a program was built from: those of this tree, when it was built. Prints TAP.
+name=built
+. tests/pipeline/tap.sh
+command -v git >/dev/null || { echo "1..0 # SKIP without git"; exit 0; }
+build=${BUILD:-build}
+here=$PWD
+tree() { (cd "$1" && sh src/tree.sh); }
+as() { # as COMMIT DIRTY FOLDER: what is found there
+    tree "$3" >"$log" 2>&1 && grep -q "^$1 $2 [0-9a-f]*\$" "$log"
+}
+git="git -c user.name=test -c user.email=test@example.org -c init.defaultBranch=main"
+new() { # new FOLDER: a repository with a tree in it
+    mkdir -p "$1/src/base" "$1/stages" "$1/cuda" && cp src/tree.sh src/commit "$1/src" && cp .gitattributes "$1" &&
+        cp src/base/sum.c "$1/src/base" && : >"$1/Makefile" && : >"$1/VERSION" && : >"$1/README" &&
+        (cd "$1" && unset GIT_DIR && $git init -q && $git add -A && $git commit -qm one) && (cd "$1" && git rev-parse HEAD)
+}
+commit=$(new "$folder/one")
+other=$(new "$folder/two")
+as "$commit" 0 "$folder/one"
+check "the commit of a clean tree"
+echo >>"$folder/one/README" && as "$commit" 0 "$folder/one"
+check "what is not compiled makes no tree dirty"
+clean=$(tree "$folder/one")
+: >"$folder/one/src/base/x.c" && as "$commit" 1 "$folder/one"
+check "a source that git does not know does"
+rm "$folder/one/src/base/x.c"
+echo >>"$folder/one/src/base/sum.c" && as "$commit" 1 "$folder/one" && [ "${clean##* }" != "$(sed 's/.* //' "$log")" ]
+check "so does a changed one; the digest of the sources is another"
+(cd "$folder/one" && git checkout -q src) && [ "$(tree "$folder/one")" = "$clean" ]
+check "and the same again as they were"
+echo "$clean" >"$folder/one/.git/earlier"
+again() { (cd "$folder/one" && sh src/tree.sh .git/earlier); }
+(cd "$folder/one" && $git commit -qam "of README") && [ "$(again)" = "$clean" ] && [ "$(tree "$folder/one")" != "$clean" ]
+check "a commit of something else is none of a program that is built already"
+(cd "$folder/one" && echo >>stages/x.c && $git add -A && $git commit -qam "of a source") && [ "$(again)" = "$(tree "$folder/one")" ]
+check "one of a source is"
+again >"$folder/one/.git/earlier" && (cd "$folder/one" && $git commit -q --amend -m "in other words") && [ "$(again)" = "$(tree "$folder/one")" ]
+check "and one that is no more is not named"
+commit=$(cd "$folder/one" && git rev-parse HEAD)
+(export GIT_DIR="$here/$folder/two/.git" GIT_WORK_TREE="$here/$folder/two" && as "$commit" 0 "$folder/one")
+check "GIT_DIR and its like count for nothing"
+mkdir "$folder/two/inside"
+git -C "$folder/one" archive HEAD | tar -x -C "$folder/two/inside"
+as "$commit" -1 "$folder/two/inside"
+check "an archive unpacked in another repository knows its own commit"
+mkdir "$folder/two/copy" && cp -R "$folder/one/src" "$folder/one/stages" "$folder/one/cuda" "$folder/one/Makefile" "$folder/one/VERSION" "$folder/two/copy"
+as - -1 "$folder/two/copy"
+check "a copy knows none"
+
+found=$(cat "$build/tree")
+object=$folder/build${sanitize:+/sanitize}/src/built.o
+make --no-print-directory $sanitize BUILD="$folder/build" TREE="abcdef0123 1 fedcba" "$object" >"$log" 2>&1
+strings "$object" 2>/dev/null | grep -qx abcdef0123
+check "it goes into the program when that is compiled"
+"$build/bin/ensemble" --lattice=4,4 --configurations=8 --test-chains=0 --thermalisation=2 --output="$folder/run" --quiet >"$log" 2>&1
+tr -d '\n ' <"$folder/run/run.json" >"$log"
+case $found in
+"- "*) grep -q '"git_commit":null,"git_dirty":null' "$log" ;;
+*" -1 "*) grep -q "\"git_commit\":\"${found%% *}\",\"git_dirty\":null" "$log" ;;
+*" 0 "*) grep -q "\"git_commit\":\"${found%% *}\",\"git_dirty\":false" "$log" ;;
+*) grep -q "\"git_commit\":\"${found%% *}\",\"git_dirty\":true" "$log" ;;
+esac && grep -q "\"sources\":\"${found##* }\"" "$log"
+check "and from there into run records: $found"
+
+echo "1..$n"
+[ $failures -eq 0 ]
