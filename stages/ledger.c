@@ -29,7 +29,29 @@ static void say(const void *program, const char *text) {
     fprintf(stderr, "%s: %s\n", (const char *)program, text);
 }
 
-static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool show,
+/* Labels, notes and paths are what records say: a terminal shall not obey them. */
+static enum status show(const char *path, const char *prefix, const struct lock_wait *wait, struct error *e) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        return error_set(e, STATUS_FAILED, "out of memory");
+    }
+    enum status status = prefix != NULL ? ledger_show_runs(out, path, prefix, wait, e) : ledger_show(out, path, wait, e);
+    if (fclose(out) != 0 && status == STATUS_OK) {
+        status = error_set(e, STATUS_FAILED, "out of memory");
+    }
+    if (status == STATUS_OK) {
+        error_plain_text(text);
+        if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+            status = error_set(e, STATUS_FAILED, "standard output: cannot write");
+        }
+    }
+    free(text);
+    return status;
+}
+
+static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool all,
                         struct error *e) {
     const struct lock_wait wait = {.say = say, .context = "ledger"};
     enum status status = rebuild ? ledger_rebuild(path, root, &wait, e) : STATUS_OK;
@@ -37,10 +59,7 @@ static enum status work(const char *root, const char *path, const char *prefix, 
         return error_set(e, STATUS_BAD_INPUT, "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
                          "makes it from the run records", path, root);
     }
-    if (status == STATUS_OK && prefix != NULL) {
-        return ledger_show_runs(stdout, path, prefix, &wait, e);
-    }
-    return status == STATUS_OK && (show || !rebuild) ? ledger_show(stdout, path, &wait, e) : status;
+    return status == STATUS_OK && (all || prefix != NULL || !rebuild) ? show(path, prefix, &wait, e) : status;
 }
 
 int main(int argc, char **argv) {
@@ -50,13 +69,13 @@ int main(int argc, char **argv) {
         {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
     };
     const char *root = "results";
-    bool rebuild = false, show = false;
+    bool rebuild = false, all = false;
     int code;
     while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (code) {
         case 'r': root = optarg; break;
         case 'b': rebuild = true; break;
-        case 's': show = true; break;
+        case 's': all = true; break;
         case 'h': print_help(); return STATUS_OK;
         case 'v': version_print(argv[0], stdout); return STATUS_OK;
         default: return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
@@ -69,7 +88,7 @@ int main(int argc, char **argv) {
     char *path = NULL;
     struct error e;
     enum status status = asprintf(&path, "%s/ledger.sqlite", root) >= 0
-                             ? work(root, path, optind < argc ? argv[optind] : NULL, rebuild, show, &e)
+                             ? work(root, path, optind < argc ? argv[optind] : NULL, rebuild, all, &e)
                              : error_set(&e, STATUS_FAILED, "out of memory");
     free(path);
     if (status != STATUS_OK) {

@@ -206,7 +206,14 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
         const size_t epochs = (size_t)settings.epochs;
         if (training_epoch_seconds(training) > 0)
             stage_note(c, "epoch_seconds", "%.6g", training_epoch_seconds(training));
-        stage_note(c, "loss", "%.4f in the last epoch", training_loss(training)[epochs - 1]);
+        /* The loss is a sum over sites; a score of zero, which is no model at all, has 1 a site. */
+        const double loss = training_loss(training)[epochs - 1], zero = (double)m->volume;
+        stage_note(c, "loss", loss < 1e4 ? "%.4f in the last epoch" : "%.4g in the last epoch", loss);
+        if (loss > 2 * zero) {
+            stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, where a score of zero has %g", loss, zero);
+            fprintf(stderr, "train: warning: the loss is %.4g in the last epoch, where a score of zero has %g: is learning-rate = "
+                    "%g too large?\n", loss, zero, settings.learning_rate);
+        }
         status = npz_add_reals(writer, "loss", training_loss(training), epochs, e);
         if (status == STATUS_OK)
             status = add_kept(&settings, training_kept(training), m->weight_count, writer, e);

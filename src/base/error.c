@@ -1,7 +1,9 @@
 /* Error messages: formatting, and prefixes that say where a message comes from. */
 #include "base/error.h"
 
+#include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +14,16 @@ static void mark_truncation(char *message, size_t capacity, int wanted) {
     }
 }
 
+void error_plain_text(char *text) {
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        const bool second = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0; /* U+0080 to U+009F */
+        if ((iscntrl(*c) && *c != '\n' && *c != '\t') || second) {
+            *c = '?';
+            c[second] = '?';
+        }
+    }
+}
+
 enum status error_set(struct error *e, enum status status, const char *format, ...) {
     char message[sizeof e->message]; /* arguments may point into e->message */
     va_list arguments;
@@ -19,6 +31,10 @@ enum status error_set(struct error *e, enum status status, const char *format, .
     int n = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     mark_truncation(message, sizeof message, n);
+    for (char *c = message; (c = strpbrk(c, "\n\t")) != NULL;) {
+        *c = ' ';
+    }
+    error_plain_text(message);
     memcpy(e->message, message, sizeof message);
     e->status = status;
     return status;

@@ -15,7 +15,8 @@ enum status {
 
 struct error {
     enum status status;
-    char message[1024]; /* one line: file, line or parameter; what was found; what was expected */
+    char message[1024]; /* one line: file, line or parameter; what was found; what was expected; no control characters,
+                           which a terminal would obey, whatever a file that is quoted holds */
 };
 
 /* Sets status and message, truncating a message that is too long, and returns the status, so that
@@ -26,5 +27,8 @@ enum status error_set(struct error *e, enum status status, const char *format, .
 /* Puts "prefix: " before the message already in `e` and returns its status. */
 enum status error_prefix(struct error *e, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Turns the control characters of a text, but for line ends and tabs, into '?'. */
+void error_plain_text(char *text);
 
 #endif

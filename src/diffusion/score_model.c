@@ -232,7 +232,11 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     if (!m->propagator)
         return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
     memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
-    if (m->kind != SCORE_GAUSSIAN)
+    for (size_t i = 0; i < m->volume && status == STATUS_OK; i++)
+        if (!(m->propagator[i] >= 0 && isfinite(m->propagator[i])))
+            status = error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number, 0 or more",
+                               npz_path(npz), i, m->propagator[i]);
+    if (status == STATUS_OK && m->kind != SCORE_GAUSSIAN)
         status = read_network(npz, m, e);
     if (status != STATUS_OK)
         score_model_release(m);

@@ -328,6 +328,9 @@ double fourier_correlation_length(const struct fourier *f, double zero, const do
         if (f->axes[mu].extent == 1) {
             continue;
         }
+        if (!(first[mu] > 1e-24 * zero)) {
+            return NAN;
+        }
         function_sincos_turns(0.5 / (double)f->axes[mu].extent, &sine, &cosine);
         sum += (zero / first[mu] - 1.0) / (4.0 * sine * sine);
         directions++;

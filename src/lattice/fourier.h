@@ -64,7 +64,8 @@ size_t fourier_first_mode(const struct fourier *f, size_t direction);
 /* Second-moment correlation length in lattice units,
  *   xi^2 = mean over directions of (G(0)/G(1_mu) - 1) / (4 sin^2(pi/L_mu)),
  * from zero = G(0) and first[mu] = G at fourier_first_mode(mu). With G(0) = V<M^2> this is the definition for
- * the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1). Directions of extent 1 do not count. */
+ * the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1), and when G(1) is
+ * nothing but rounding (less than 1e-24 G(0)), as of constant fields. Directions of extent 1 do not count. */
 double fourier_correlation_length(const struct fourier *f, double zero, const double *first);
 
 #endif

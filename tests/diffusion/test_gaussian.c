@@ -3,6 +3,7 @@
 #include "base/sum.h"
 #include "statistics/weights.h"
 #include "tests/diffusion/exact_chain.h"
+#include "tests/scratch.h"
 
 static const volatile sig_atomic_t never = 0, now = 1;
 
@@ -167,6 +168,32 @@ static void test_exact_chain(void **state) {
     run_free(&reference);
 }
 
+/* What no propagator can be is refused where a model is read, for all that use it. */
+static void test_refuses_a_bad_propagator(void **state) {
+    (void)state;
+    static const double bad[] = {-1, (double)INFINITY, (double)NAN};
+    static const char *const said[] = {"propagator of mode 3 is -1, expected a finite number, 0 or more", "propagator of mode 3 is inf",
+                                       "propagator of mode 3 is "};
+    char path[300];
+    const char *folder = scratch_folder("gaussian");
+    snprintf(path, sizeof path, "%s/model.npz", folder);
+    for (size_t i = 0; i < 3; i++) {
+        struct score_model m = free_field(2, (size_t[]){4, 6}, 0.21), read;
+        struct npz_writer *w;
+        struct npz *npz;
+        struct error e = {0};
+        m.propagator[3] = bad[i];
+        assert_ok(npz_create(path, &w, &e));
+        assert_ok(score_model_add(&m, w, &e));
+        assert_ok(npz_commit(w, &e));
+        assert_ok(npz_read(path, &npz, &e));
+        assert_refused(score_model_read(npz, &read, &e), STATUS_BAD_INPUT, said[i]);
+        npz_free(npz);
+        score_model_release(&m);
+    }
+    scratch_remove(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_density),
@@ -174,6 +201,7 @@ int main(void) {
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_weights_of_the_free_field),
         cmocka_unit_test(test_exact_chain),
+        cmocka_unit_test(test_refuses_a_bad_propagator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

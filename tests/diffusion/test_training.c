@@ -444,6 +444,22 @@ static void test_divergence_is_reported(void **state) {
     score_model_release(&m);
 }
 
+/* From sound data, too: steps so long that the weights leave the range of float. */
+static void test_too_long_steps_are_reported(void **state) {
+    (void)state;
+    struct score_model m = network_model(shape, SCORE_PUBLISHED, 30);
+    float *fields = gaussian_fields(&m, COUNT, 1);
+    struct error e = {0};
+    struct training_settings wild = plain;
+    wild.learning_rate = 1e30;
+    struct training *t = begin(&m, fields, COUNT, &wild, 2);
+    assert_refused(training_run(t, in_folder("none.npz"), "key", &never, NULL, &e), STATUS_FAILED,
+                   "the loss is not finite in epoch 1, batch 2: training diverged");
+    training_free(t);
+    free(fields);
+    score_model_release(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_by_hand_as_published),
@@ -455,6 +471,7 @@ int main(void) {
         cmocka_unit_test(test_interruptions_leave_no_trace),
         cmocka_unit_test(test_foreign_checkpoints_are_refused),
         cmocka_unit_test(test_divergence_is_reported),
+        cmocka_unit_test(test_too_long_steps_are_reported),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -224,6 +224,10 @@ static void test_correlation_length(void **state) {
         }
         assert_close(fourier_correlation_length(f, 1.0 / m2, first), 1.0 / sqrt(m2), 1e-13);
         assert_true(isnan(fourier_correlation_length(f, 0.1, first)));
+        first[0] = 1e-30; /* of a constant field */
+        assert_true(isnan(fourier_correlation_length(f, 1.0, first)));
+        first[0] = 0;
+        assert_true(isnan(fourier_correlation_length(f, 0.0, first)));
         free(workspace);
         fourier_free(f);
     }

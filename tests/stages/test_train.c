@@ -361,6 +361,20 @@ static void test_refusals(void **state) {
     expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
 }
 
+/* A training that ends worse than without a model says so, there and in its record. */
+static void test_a_loss_that_is_too_large(void **state) {
+    (void)state;
+    expect_message(&stage_train, (const char *[]){option("--output=", "wild", ""), option("--training=", "", "ensemble.npz"),
+                                                  "--ledger=", SMALL, "--epochs=6", "--learning-rate=10", NULL},
+                   0, "train: warning: the loss is ");
+    char *text;
+    size_t size;
+    struct error e = {0};
+    assert_ok(file_read(in_root("wild", "run.json"), &text, &size, &e));
+    assert_non_null(strstr(text, "\"training\": \"DIVERGED: the loss is "));
+    free(text);
+}
+
 static void test_foreign_checkpoint(void **state) {
     (void)state;
     assert_refuses_foreign_checkpoint(&stage_train, (const char *[]){option("--training=", "", "ensemble.npz"), "--width=8",
@@ -402,6 +416,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_killed_anywhere),
         cmocka_unit_test(test_terminated),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_a_loss_that_is_too_large),
         cmocka_unit_test(test_foreign_checkpoint),
         cmocka_unit_test(test_other_instruction_set),
     };
