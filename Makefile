@@ -10,6 +10,13 @@ ISA         ?=
 EXPERIMENTS ?= experiments
 RESULTS     ?= results
 FIGURES     ?= figures
+# What a user sets is text in which make expands nothing; SET may have several lines.
+define NEWLINE
+
+
+endef
+$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT,\
+    $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
 # Some shells leave the ~ of RESULTS=~/x as it is.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
 override EXPERIMENTS := $(call home,$(EXPERIMENTS))
@@ -24,24 +31,34 @@ $(error ISA='$(ISA)': expected one of $(ISAS))
 endif
 export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
 endif
+# Folders and profiles that make can have in the names of targets.
 HASH := \#
-ifneq ($(strip $(words $(RESULTS)) $(foreach c,: % $(HASH) ;,$(findstring $(c),$(RESULTS)))),1)
-$(error RESULTS='$(RESULTS)': expected a folder's name without blanks, :, %, $(HASH) and ;)
+odd = $(if $(filter 1,$(words $(1))),$(strip $(foreach c,: % $(HASH) ; = $$ * ? [ \ ` " | < > !,$(findstring $(c),$(1)))),one word)
+ifneq ($(call odd,$(RESULTS)),)
+$(error RESULTS='$(RESULTS)': expected a folder's name without blanks and without any of : % $(HASH) ; = $$ * ? [ \ ` " | < > !)
+endif
+ifneq ($(call odd,$(PROFILE)),)
+$(error PROFILE='$(PROFILE)': expected the name of a profile, or of a file that ends in .ini)
 endif
 ifeq ($(strip $(FIGURES)),)
 $(error FIGURES='$(FIGURES)': expected a folder's name)
 endif
 
-ifeq ($(origin CC),default)
+ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
-ARCH   ?= native
+# In the environment ARCH is of others: clusters set it to what uname says.
+ifneq ($(filter environment undefined,$(origin ARCH)),)
+ARCH := native
+endif
 BUILD  ?= build
 PREFIX ?= /usr/local
-override BUILD  := $(call home,$(BUILD))
+override BUILD  := $(call home,$(value BUILD))
 override PREFIX := $(call home,$(PREFIX))
-ifneq ($(strip $(words $(BUILD)) $(foreach c,: % $(HASH) ; $$ ',$(findstring $(c),$(BUILD)))),1)
-$(error BUILD='$(BUILD)': expected a folder's name without blanks, :, %, $(HASH), ;, $$ and ')
+OPEN  := (
+CLOSE := )
+ifneq ($(strip $(call odd,$(BUILD)) $(foreach c,' & $(OPEN) $(CLOSE),$(findstring $(c),$(BUILD)))),)
+$(error BUILD='$(BUILD)': expected a folder's name of letters, digits and - _ . , + @ /)
 endif
 ifdef SANITIZE
 override BUILD := $(patsubst %/sanitize,%,$(BUILD))/sanitize
@@ -265,7 +282,7 @@ PLAN_OPTIONS = --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
        --backend=$(call quote,$(BACKEND)) --experiments=$(call quote,$(EXPERIMENTS)) \
        --results=$(call quote,$(RESULTS)) --figures=$(call quote,$(FIGURES)) --programs=$(BUILD)/bin
 PLAN = $(BUILD)/bin/plan $(PLAN_OPTIONS)
-STAGE_OPTIONS = $(if $(THREADS),--threads=$(THREADS)) $(if $(QUIET),--quiet)
+STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET),--quiet)
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
@@ -278,13 +295,13 @@ $(RULES): $(BUILD)/bin/plan FORCE
 include $(RULES)
 endif
 
-OF_PROFILE = $(if $(filter-out paper,$(PROFILE)),/$(basename $(notdir $(PROFILE))))
+OF_PROFILE = $(if $(filter-out paper,$(PROFILE)),/$(patsubst %.ini,%,$(notdir $(PROFILE))))
 ROOT = $(RESULTS)$(OF_PROFILE)
 FIGURE_ROOT = $(FIGURES)$(OF_PROFILE)
 ledger: $(BUILD)/bin/ledger
-	@$< --root=$(ROOT) $(KEY)
+	@$< --root=$(call quote,$(ROOT)) $(if $(KEY),-- $(call quote,$(KEY)))
 ledger-rebuild: $(BUILD)/bin/ledger
-	@$< --root=$(ROOT) --rebuild --show
+	@$< --root=$(call quote,$(ROOT)) --rebuild --show
 
 # Where results come from: src/provenance.
 why: $(BUILD)/bin/why
@@ -316,25 +333,22 @@ export: $(BUILD)/bin/export
 gallery: $(BUILD)/bin/gallery
 	@$< --experiments=$(call quote,$(EXPERIMENTS)) --results=$(call quote,$(RESULTS))
 
-# What a reader sees without running: tables, figures and run records of an experiment, kept in git.
+# What a reader sees without running: tables, figures and run records of an experiment, kept in git; at the paper's scale,
+# or a reduced one that says so. Nothing takes the place of what was computed at another scale.
+KEPT_PROFILES := paper reduced
 reference-%: $(BUILD)/bin/plan
-	@set -e; folder=$(RESULTS)/reference/$*; new=$$folder.new; rm -rf $$new; trap 'rm -rf $$new' EXIT; mkdir -p $$new/runs; \
-	$(PLAN) --publish=$* >$$new/shown; rm $$new/shown; \
-	figures=$$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' $(EXPERIMENTS)/$*.ini); \
-	for file in $(ROOT)/$*/*.tsv $(ROOT)/$*/*.md $(ROOT)/$*/*.tex; do [ ! -e $$file ] || cp -L $$file $$new; done; \
-	for figure in $$figures; do cp "$(FIGURE_ROOT)"/$$figure.svg "$(FIGURE_ROOT)"/$$figure.png $$new; done; \
-	$(PLAN) --nodes >$$new/nodes; \
-	while read node stage key; do case $$node in $*/*) \
-	    cp $(ROOT)/artifacts/$$key/run.json $$new/runs/$${node#*/}.json;; esac; done <$$new/nodes; rm $$new/nodes; \
-	count=$$(ls $$new/runs | wc -l); [ $$count -gt 0 ] || { echo "$*: there is no such experiment" >&2; exit 1; }; \
-	rm -rf $$folder; mv $$new $$folder; echo "$$folder: $$count run records"
+	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
+	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
+	@$(PLAN) --publish=$* >/dev/null
+	@PLAN=$(call quote,$(PLAN)) sh stages/reference.sh $* $(call quote,$(RESULTS)) $(call quote,$(ROOT)) \
+	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(BUILD)/src/built.o $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call LINK)
 bench: $(BUILD)/bin/bench
-	@mkdir -p $(RESULTS)
-	@$< $(if $(THREADS),--threads=$(THREADS)) --output=$(RESULTS)/bench.tsv
+	@mkdir -p $(call quote,$(RESULTS))
+	@$< $(if $(THREADS),--threads=$(call quote,$(THREADS))) --output=$(call quote,$(RESULTS)/bench.tsv)
 
 # --- testing -----------------------------------------------------------------------------------------
 # A test of a folder links that folder and what it may depend on; tests of stages link everything.
@@ -446,7 +460,7 @@ help:
 	@echo
 	@if [ -x $(BUILD)/bin/plan ]; then $(PLAN) --help-targets; else \
 	    echo "Experiments:"; \
-	    for f in $(EXPERIMENTS)/*.ini; do \
+	    for f in $(call quote,$(EXPERIMENTS))/*.ini; do \
 	        printf '  make %-16s %s\n' "$$(basename $$f .ini)" "$$(sed -n 's/^summary *= *//p' $$f | head -1)"; \
 	        sed -n 's/^cost *= *\(.*\)/                        takes \1/p' $$f | head -1; \
 	    done; \

@@ -89,6 +89,16 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     }
     const char *slash = strrchr(r->profile, '/'), *base = slash ? slash + 1 : r->profile;
     size_t base_length = strlen(base) - (is_path ? 4 : 0);
+    plan->profile = pool_copy(plan->pool, base, base_length);
+    if (!plan->profile) {
+        return pool_exhausted(e);
+    }
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    if (strspn(plan->profile, letters) != base_length || !base_length || *plan->profile == '.' ||
+        !strcmp(plan->profile, "artifacts") || !strcmp(plan->profile, "reference") || !strcmp(plan->profile, "paper")) {
+        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: its results get a folder of that name: expected one of letters, digits, "
+                         "'-', '_' and '.', other than artifacts, reference and paper", r->profile);
+    }
     plan->root = pool_print(plan->pool, "%s/%.*s", r->results, (int)base_length, base);
     plan->figures = pool_print(plan->pool, "%s/%.*s", r->figures, (int)base_length, base);
     if (!plan->root || !plan->figures) {
@@ -126,6 +136,12 @@ static enum status check_targets(const struct plan *plan, struct error *e) {
                 return pool_exhausted(e);
             }
             targets[count++] = target;
+        }
+    }
+    for (size_t i = 0; i < plan->count && plan->profile; i++) {
+        if (!strcmp(plan->experiments[i].name, plan->profile)) {
+            return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: the folder of its results would be that of the experiment %s; "
+                             "expected another name", plan->profile, plan->experiments[i].settings.path);
         }
     }
     for (size_t i = 0; i < count; i++) {

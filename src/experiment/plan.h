@@ -28,6 +28,7 @@ struct plan {
     const struct stage *const *stages;
     const char *root;    /* "results" or "results/quick" */
     const char *figures; /* "figures" or "figures/quick" */
+    const char *profile; /* name of the folder below both; NULL: the paper's scale */
     const char *programs;
     const char *backend;
     const char *title; /* "PROFILE=quick SET=... BACKEND=cpu" */

@@ -51,7 +51,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     }
     /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
      * after that, it is called again to complete its record, and does nothing else. */
-    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard %s/pending-run.json),FORCE) |", label, target, target, folder);
+    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard $(PLAN_ROOT)/artifacts/%s/pending-run.json),FORCE) |", label,
+            target, target, node->key);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             const char *input = plan_artifact(plan, node->inputs[i].nodes[j]);
@@ -174,6 +175,7 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     fputs("# Written by plan from the experiments, for ", out);
     fputs(plan->title, out);
     fputs("\n# A result that is there stays; its name is the hash of everything it depends on.\n", out);
+    fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* which may have brackets, that calls of make's functions take amiss */
     bool fine = true;
     for (size_t i = 0; i < plan->count && fine; i++) {
         const struct experiment *x = &plan->experiments[i];

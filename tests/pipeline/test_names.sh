@@ -1,0 +1,87 @@
+#!/bin/sh
+# What a user sets is text: no shell and no make expands anything in it; what cannot be the name of a folder or a target is
+# refused with its name. Prints TAP.
+name=names
+. tests/pipeline/tap.sh
+. tests/pipeline/short.sh
+make="make --no-print-directory $sanitize QUIET=1"
+says() { # says MESSAGE: the last command failed with it
+    [ $? -ne 0 ] && grep -qF -- "$1" "$log"
+}
+cp -R "$folder/experiments" "$folder/it's (them) & \$HOME"
+for results in "run(1" "it's" "a&b)"; do
+    here="RESULTS=$folder/$results FIGURES=$folder/$results/figs"
+    set -- "RESULTS=$folder/$results" "FIGURES=$folder/$results/a fig\$x;(" "EXPERIMENTS=$folder/it's (them) & \$HOME"
+    $make "$@" short >"$log" 2>&1 && grep -q '^short: ' "$log" && [ -s "$folder/$results/a fig\$x;(/short-fig.svg" ]
+    check "RESULTS=$results: make short"
+    $make "$@" short >"$log" 2>&1 && ! grep -q '^==' "$log" && $make "$@" ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -eq 7 ]
+    check "RESULTS=$results: nothing is made again, and make ledger"
+    $make "$@" ledger-rebuild report >"$log" 2>&1 && [ -s "$folder/$results/report.html" ]
+    check "RESULTS=$results: make ledger-rebuild report"
+    $make "$@" reference-short >"$log" 2>&1 && [ "$(ls "$folder/$results/reference/short/runs" | wc -l)" -eq 7 ] &&
+        [ -s "$folder/$results/reference/short/short-fig.svg" ]
+    check "RESULTS=$results: make reference-short"
+done
+set -- RESULTS="$folder/it's" EXPERIMENTS="$folder/experiments" FIGURES="$folder/figures"
+$make "$@" ledger KEY="x;touch $folder/f" >"$log" 2>&1
+says "key 'x;touch $folder/f': expected"
+check "a KEY is no command"
+$make "$@" ledger KEY=--help >"$log" 2>&1
+says "key '--help': expected"
+check "and no option"
+$make "$@" THREADS="2;touch $folder/f" SET=ensemble.seed=9 short >"$log" 2>&1
+says "--threads = '2;touch $folder/f'"
+check "nor are THREADS"
+$make "$@" THREADS="\$(shell touch $folder/f)" SET="ensemble.seed=\$(shell touch $folder/f)" short >"$log" 2>&1
+[ ! -e "$folder/f" ]
+check "nothing of this was run"
+$make "$@" SET="training.seed=5
+testing.seed=6" short >"$log" 2>&1 && grep -q '^SET: training.seed=5 testing.seed=6' "$folder/it's/short/short.md"
+check "SET may have two lines"
+for results in "a b" "a:b" "a%b" "a#b" "a;b" "a=b" "a\$b" "a*b" "a?b" "a[b" "a|b" ""; do
+    $make RESULTS="$results" -n short >"$log" 2>&1
+    says "RESULTS='$results': expected"
+    check "RESULTS=$results is refused"
+done
+
+# Profiles.
+for profile in quick v1 v1.2; do printf '[ensemble]\nconfigurations = 32\n' >"$folder/experiments/profiles/$profile.ini"; done
+for profile in v1.2 v1; do
+    $make "$@" PROFILE=$profile short >"$log" 2>&1 && [ -s "$folder/it's/$profile/short/short.md" ] &&
+        $make "$@" PROFILE=$profile ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -eq 7 ]
+    check "PROFILE=$profile has a folder of its own, and make finds it"
+done
+cp "$folder/experiments/profiles/v1.ini" "$folder/short.ini"
+cp "$folder/experiments/profiles/v1.ini" "$folder/reference.ini"
+$make "$@" PROFILE="v 1" short >"$log" 2>&1
+says "PROFILE='v 1': expected"
+check "a PROFILE with a blank is refused"
+$make "$@" PROFILE="$folder/short.ini" short >"$log" 2>&1
+says "would be that of the experiment"
+check "so is one with the name of an experiment"
+$make "$@" PROFILE="$folder/reference.ini" short >"$log" 2>&1
+says "other than artifacts, reference and paper"
+check "or of the kept results"
+$make "$@" PROFILE=quick reference-short >"$log" 2>&1
+says "PROFILE=quick: only results of"
+check "results of another scale are not kept"
+cp "$folder/experiments/profiles/v1.ini" "$folder/experiments/profiles/reduced.ini"
+$make "$@" PROFILE=reduced short reference-short >"$log" 2>&1
+says "holds results of PROFILE=paper; remove it first"
+check "nor do reduced ones take the place of those at the paper's scale"
+
+# The environment that make finds.
+MAKEFLAGS=rR make --no-print-directory $sanitize -n all >"$log" 2>&1
+check "make -rR has a compiler"
+ARCH=x86_64 make --no-print-directory $sanitize -n all >"$log" 2>&1 && ! grep -q march=x86_64 "$log"
+check "ARCH of the environment is not ours"
+make --no-print-directory $sanitize ARCH=x86-64 BUILD="$folder/none" -n all >"$log" 2>&1 && grep -q -- '-march=x86-64 ' "$log"
+check "that of the command line is"
+for bad in "a b" "a(b" "a'b" 'a$b' "a&b"; do
+    make --no-print-directory BUILD="$folder/$bad" -n all >"$log" 2>&1
+    says "BUILD='$folder/$bad': expected"
+    check "BUILD=$bad is refused"
+done
+
+echo "1..$n"
+[ $failures -eq 0 ]
