@@ -22,13 +22,48 @@ static void write_status(const struct report_state *s, FILE *out) {
     }
 }
 
-static void write_contents(const struct report_state *states, const struct plan *plan, FILE *out) {
-    bool marked = false;
-    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide list\" tabindex=\"0\"><table><thead>\n<tr><th>experiment</th>"
-          "<th>what it reproduces</th><th>status</th><th class=\"n\">wall time</th></tr>\n</thead><tbody>\n", out);
+/* What has been computed comes first: place i of the page is experiment order[i] of the plan. */
+static size_t *page_order(const struct report_state *states, const struct plan *plan) {
+    size_t *order = pool_take(plan->pool, (plan->count + 1) * sizeof *order), n = 0;
+    for (int missing = 0; order && missing <= 1; missing++) {
+        for (size_t i = 0; i < plan->count; i++) {
+            if ((states[i].computed_count == 0) == (missing == 1)) {
+                order[n++] = i;
+            }
+        }
+    }
+    return order;
+}
+
+/* The contents that stay in sight, and the filter: choices that the styles look at. */
+static void write_navigation(const struct report_state *states, const size_t *order, const struct plan *plan, FILE *out) {
+    static const char *const choices[][2] = {
+        {"all", "everything"}, {"computed", "computed"}, {"tables", "tables"}, {"figures", "figures"}};
+    fputs("<nav aria-label=\"Contents\">\n<fieldset><legend>Show</legend>\n", out);
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        fprintf(out, "<label><input type=\"radio\" name=\"show\" id=\"show-%s\"%s>%s</label>\n", choices[i][0],
+                i == 0 ? " checked" : "", choices[i][1]);
+    }
+    fputs("</fieldset>\n<ul>\n<li><a href=\"#contents\">Contents</a></li>\n", out);
     for (size_t i = 0; i < plan->count; i++) {
-        const struct experiment *x = &plan->experiments[i];
-        fprintf(out, "<tr><td><a href=\"#%s\">%s</a></td><td class=\"wrap\">", x->name, x->name);
+        const struct report_state *s = &states[order[i]];
+        fprintf(out, "<li%s><a href=\"#%s\"%s>%s</a>%s</li>\n", s->computed_count ? "" : " class=\"missing\"",
+                s->experiment->name, s->computed_count ? "" : " class=\"soft\"", s->experiment->name,
+                s->failed_count ? " <span class=\"bad\">" REPORT_MARK "</span>" : "");
+    }
+    fputs("<li><a href=\"#environments\">Environments</a></li>\n</ul>\n</nav>\n", out);
+}
+
+static void write_contents(const struct report_state *states, const size_t *order, const struct plan *plan, FILE *out) {
+    bool marked = false;
+    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide list\" tabindex=\"0\"><table><caption>Experiments, those computed "
+          "first</caption><thead>\n<tr><th scope=\"col\">experiment</th><th scope=\"col\">what it reproduces</th>"
+          "<th scope=\"col\">status</th><th scope=\"col\" class=\"n\">wall time</th></tr>\n</thead><tbody>\n", out);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct report_state *s = &states[order[i]];
+        const struct experiment *x = s->experiment;
+        fprintf(out, "<tr%s><th scope=\"row\"><a href=\"#%s\">%s</a></th><td class=\"wrap\">",
+                s->computed_count ? "" : " class=\"missing\"", x->name, x->name);
         html_inline(*x->title ? x->title : x->summary, out);
         if (*x->title && *x->summary) {
             fputs("<span class=\"soft\">: ", out);
@@ -36,16 +71,15 @@ static void write_contents(const struct report_state *states, const struct plan 
             fputs("</span>", out);
         }
         fputs("</td><td>", out);
-        write_status(&states[i], out);
+        write_status(s, out);
         fputs("</td><td class=\"n\">", out);
-        if (states[i].computed_count) {
-            report_seconds(states[i].seconds, out);
+        if (s->computed_count) {
+            report_seconds(s->seconds, out);
         }
         fputs("</td></tr>\n", out);
-        marked = marked || states[i].failed_count > 0;
+        marked = marked || s->failed_count > 0;
     }
     fputs("</tbody></table></div>\n", out);
-    fputs("<p class=\"small\"><a href=\"#environments\">Environments of the runs</a></p>\n", out);
     if (marked) {
         fputs("<p class=\"small\"><span class=\"bad\">" REPORT_MARK "</span> uses ensembles that failed their thermalisation "
               "tests: what rests on them is not in equilibrium.</p>\n", out);
@@ -76,13 +110,13 @@ static enum status write_differs(const struct experiment *x, FILE *out, struct e
     if (status != STATUS_OK || !list.count) {
         return status;
     }
-    fputs("<h3>What differs from the published protocol, and why</h3>\n<ul>\n", out);
+    fputs("<div class=\"words\">\n<h3>What differs from the published protocol, and why</h3>\n<ul>\n", out);
     for (size_t i = 0; i < list.count; i++) {
         fputs("<li>", out);
         html_inline(list.item[i], out);
         fputs("</li>\n", out);
     }
-    fputs("</ul>\n", out);
+    fputs("</ul>\n</div>\n", out);
     report_list_free(&list);
     return STATUS_OK;
 }
@@ -91,11 +125,13 @@ static enum status write_experiment(const struct report_state *s, const char *va
                                     const struct published *published, struct report_environments *environments,
                                     FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
-    fprintf(out, "<section id=\"%s\">\n<h2>", x->name);
+    fprintf(out, "<section id=\"%s\"%s>\n<h2>", x->name, s->computed_count ? "" : " class=\"missing\"");
     html_inline(*x->title ? x->title : x->name, out);
     fputs("</h2>\n<p>", out);
     html_inline(x->summary, out);
     fputs("</p>\n", out);
+    write_failed(s, out);
+    enum status status = s->computed_count ? report_results(s, out, e) : STATUS_OK;
     if (s->computed_count < x->node_count) {
         fprintf(out, "<p>%s: <code>make %s", s->computed_count ? "Not complete" : "Not computed yet", x->name);
         html_text(variables, out);
@@ -107,8 +143,6 @@ static enum status write_experiment(const struct report_state *s, const char *va
         }
         fputs(".</p>\n", out);
     }
-    write_failed(s, out);
-    enum status status = s->computed_count ? report_results(s, out, e) : STATUS_OK;
     if (status == STATUS_OK) {
         status = report_published(s, published, out, e);
     }
@@ -116,18 +150,20 @@ static enum status write_experiment(const struct report_state *s, const char *va
         status = write_differs(x, out, e);
     }
     if (status == STATUS_OK && s->computed_count) {
-        fputs("<h3>Runs</h3>\n", out);
+        fputs("<div class=\"words\">\n<h3>Runs</h3>\n", out);
         report_ensembles(s, out);
         status = report_runs(s, environments, out, e);
+        fputs("</div>\n", out);
     }
-    fputs("<p class=\"small\"><a href=\"#contents\">Contents</a></p>\n</section>\n", out);
+    fputs("</section>\n", out);
     return status;
 }
 
 static void write_introduction(const struct plan_request *request, const char *variables, FILE *out) {
     fputs("<h1>Diffusion models as stochastic quantization: results</h1>\n"
-          "<p>Paper A: <em>Diffusion Models as Stochastic Quantization in Lattice Field Theory</em> (arXiv:2309.17082). "
-          "Paper B: <em>Generative Diffusion Models for Lattice Field Theory</em>.</p>\n"
+          "<p>Paper A: <em>Diffusion Models as Stochastic Quantization in Lattice Field Theory</em> (<a href=\"https://arxiv.org/abs/2309.17082\">arXiv:2309.17082</a>). "
+          "Paper B: <em>Generative Diffusion Models for Lattice Field Theory</em> (<a href=\"https://arxiv.org/abs/2311.03578\">"
+          "arXiv:2311.03578</a>).</p>\n"
           "<p>This page is what <code>make report", out);
     html_text(variables, out);
     fputs("</code> found computed: every table and figure, beside the published numbers. A number in brackets is the "
@@ -146,11 +182,17 @@ static enum status write_page(const struct plan *plan, const struct plan_request
     const char *variables = planner_variables(plan, request);
     struct report_environments environments = {0};
     enum status status = STATUS_OK;
+    const size_t *order = page_order(states, plan);
+    if (!order) {
+        return pool_exhausted(e);
+    }
     html_open("Diffusion models as stochastic quantization: results", out);
+    write_navigation(states, order, plan, out);
+    html_main(out);
     write_introduction(request, variables, out);
-    write_contents(states, plan, out);
+    write_contents(states, order, plan, out);
     for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
-        status = write_experiment(&states[i], variables, published, &environments, out, e);
+        status = write_experiment(&states[order[i]], variables, published, &environments, out, e);
     }
     fputs("<section id=\"environments\">\n<h2>Environments of the runs</h2>\n", out);
     report_environments(&environments, out);

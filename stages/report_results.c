@@ -56,18 +56,31 @@ static void write_missing(const char *name, const struct node *node, FILE *out) 
     fputs(" is not computed yet.</p>\n", out);
 }
 
-static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node,
+/* Links to files of the node's artifact: "name" of its file and what stands on the page. */
+static void write_links(const struct node *node, const char *const (*files)[2], FILE *out) {
+    fputs("<span class=\"small\">", out);
+    for (; (*files)[0]; files++) {
+        fprintf(out, " <a href=\"artifacts/%s/%s\">%s</a>", node->key, (*files)[0], (*files)[1]);
+    }
+    fputs("</span>", out);
+}
+
+/* `missing`: writes that it is not computed, if so, and nothing else; else the table, if it is. */
+static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node, bool missing,
                                FILE *out, struct error *e) {
     char *text;
     size_t size;
+    static const char *const files[][2] = {{"table.tsv", "TSV"}, {"table.md", "Markdown"}, {"table.tex", "LaTeX"}, {NULL, NULL}};
     enum status status = read_output(s, node, "table.md", &text, &size, e);
-    if (status == STATUS_OK && !text) {
+    if (status == STATUS_OK && !text && missing) {
         write_missing(x->name, node, out);
-    } else if (status == STATUS_OK) {
-        fputs("<h3>Table <code>", out);
+    } else if (status == STATUS_OK && text && !missing) {
+        fputs("<div class=\"tables\">\n<h3>Table <code>", out);
         html_text(x->name, out);
         html_text(strchr(node->name, '@') ? strchr(node->name, '@') : "", out);
-        fputs("</code></h3>\n", out);
+        fputs("</code>", out);
+        write_links(node, files, out);
+        fputs("</h3>\n", out);
         if (*x->summary || rests_on_failed(s, node)) {
             fputs("<p>", out);
             html_inline(x->summary, out);
@@ -75,20 +88,23 @@ static enum status write_table(const struct report_state *s, const struct export
             fputs("</p>\n", out);
         }
         status = html_markdown(text, out, e);
+        fputs("</div>\n", out);
     }
     free(text);
     return status;
 }
 
-static enum status write_figure(const struct report_state *s, const struct exported *x, const struct node *node,
+static enum status write_figure(const struct report_state *s, const struct exported *x, const struct node *node, bool missing,
                                 FILE *out, struct error *e) {
     char *svg, *numbers = NULL;
     size_t size, length;
+    static const char *const files[][2] = {
+        {"figure.pdf", "PDF"}, {"figure.svg", "SVG"}, {"figure.png", "PNG"}, {"figure.tsv", "numbers"}, {NULL, NULL}};
     const char *swept = strchr(node->name, '@');
     enum status status = read_output(s, node, "figure.svg", &svg, &size, e);
-    if (status == STATUS_OK && !svg) {
+    if (status == STATUS_OK && !svg && missing) {
         write_missing(x->name, node, out);
-    } else if (status == STATUS_OK) {
+    } else if (status == STATUS_OK && svg && !missing) {
         const char *caption = *x->summary ? x->summary : x->name;
         fputs("<figure>\n<div class=\"wide\" tabindex=\"0\">", out);
         html_svg(svg, size, caption, out);
@@ -99,12 +115,13 @@ static enum status write_figure(const struct report_state *s, const struct expor
         html_inline(caption, out);
         fputs(".", out);
         write_mark(s, node, out);
+        write_links(node, files, out);
         fputs("</figcaption>\n</figure>\n", out);
         status = read_output(s, node, "figure.tsv", &numbers, &length, e);
     }
     const char *names_end = numbers ? strchr(numbers, '\n') : NULL;
     if (status == STATUS_OK && names_end && names_end[1]) { /* a scheme has none */
-        fputs("<details><summary>The numbers of ", out);
+        fputs("<details class=\"numbers\"><summary>The numbers of ", out);
         html_text(x->name, out);
         fputs("</summary>\n", out);
         status = html_tsv(numbers, MOST_ROWS, out, e);
@@ -138,12 +155,13 @@ static enum status write_tool(const struct report_state *s, FILE *out, struct er
 enum status report_results(const struct report_state *s, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
     enum status status = write_tool(s, out, e);
-    for (int figures = 0; figures <= 1; figures++) {
+    for (int part = 0; part < 4; part++) { /* tables, figures, then those that are missing */
+        const bool figures = part % 2 == 1, missing = part >= 2;
         for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
             const struct exported *export = &x->exports[i];
             for (size_t j = 0; j < export->family->node_count && status == STATUS_OK; j++) {
-                if (export->is_figure == (figures == 1)) {
-                    status = (figures ? write_figure : write_table)(s, export, export->family->nodes[j], out, e);
+                if (export->is_figure == figures) {
+                    status = (figures ? write_figure : write_table)(s, export, export->family->nodes[j], missing, out, e);
                 }
             }
         }
@@ -176,18 +194,46 @@ static bool find_row(const char *tsv, const struct published_value *p, double *v
     return true;
 }
 
+/* What the tables of the experiment call a data set in print; its name where they do not. */
+static enum status write_dataset(const struct experiment *x, const char *dataset, FILE *out, struct error *e) {
+    enum status status = STATUS_OK;
+    bool found = false;
+    for (size_t i = 0; i < x->export_count && !found && status == STATUS_OK; i++) {
+        const struct family *family = x->exports[i].family;
+        if (strcmp(family->stage->name, "table") != 0 || family->node_count == 0) {
+            continue;
+        }
+        struct report_list names = {0}, labels = {0};
+        status = report_split(parameters_text(family->nodes[0]->parameters, "datasets"), ',', &names, e);
+        status = status ? status : report_split(parameters_text(family->nodes[0]->parameters, "labels"), '|', &labels, e);
+        for (size_t k = 0; k < names.count && k < labels.count && !found; k++) {
+            if (!strcmp(names.item[k], dataset)) {
+                html_text(labels.item[k], out);
+                found = true;
+            }
+        }
+        report_list_free(&names);
+        report_list_free(&labels);
+    }
+    if (!found) {
+        html_text(dataset, out);
+    }
+    return status;
+}
+
 static enum status write_published(const struct report_state *s, const struct published_value *p, FILE *out,
                                    struct error *e) {
     const struct experiment *x = s->experiment;
     char published[REPORT_NUMBER], ours[REPORT_NUMBER] = "", pulled[REPORT_NUMBER] = "";
     report_value(p->value, p->error, p->decimals, published);
     bool found = false;
+    enum status status = STATUS_OK;
     for (size_t i = 0; i < x->export_count && !found; i++) {
         for (size_t j = 0; j < x->exports[i].family->node_count && !found && !x->exports[i].is_figure; j++) {
             char *tsv;
             size_t size;
             double value, error, pull;
-            enum status status = read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e);
+            status = read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e);
             if (status != STATUS_OK) {
                 return status;
             }
@@ -199,15 +245,15 @@ static enum status write_published(const struct report_state *s, const struct pu
             free(tsv);
         }
     }
-    fputs("<tr><td>", out);
-    html_text(p->dataset, out);
-    fputs("</td><td><code>", out);
-    html_text(p->observable, out);
-    fprintf(out, "</code></td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>", ours, published,
+    fputs("<tr><th scope=\"row\">", out);
+    status = write_dataset(x, p->dataset, out, e);
+    fputs("</th><td>", out);
+    html_observable(p->observable, out);
+    fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>", ours, published,
             pulled);
     html_text(p->source, out);
     fputs("</td></tr>\n", out);
-    return STATUS_OK;
+    return status;
 }
 
 /* A published number belongs to the experiment of its name, or to that which exports a figure or table of its name. */
@@ -229,13 +275,14 @@ enum status report_published(const struct report_state *s, const struct publishe
             continue;
         }
         if (!any) {
-            fputs("<h3>Published numbers</h3>\n<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th>data set</th>"
-                  "<th>observable</th><th class=\"n\">ours</th><th class=\"n\">published</th><th class=\"n\">pull</th>"
-                  "<th>source</th></tr>\n</thead><tbody>\n", out);
+            fputs("<div class=\"tables\">\n<h3>Published numbers</h3>\n<div class=\"wide\" tabindex=\"0\"><table><caption>The "
+                  "papers' numbers, and ours of the same name</caption><thead>\n<tr><th scope=\"col\">data set</th><th scope=\"col\">"
+                  "observable</th><th scope=\"col\" class=\"n\">ours</th><th scope=\"col\" class=\"n\">published</th>"
+                  "<th scope=\"col\" class=\"n\">pull</th><th scope=\"col\">source</th></tr>\n</thead><tbody>\n", out);
             any = true;
         }
         status = write_published(s, p, out, e);
     }
-    fputs(any ? "</tbody></table></div>\n" : "", out);
+    fputs(any ? "</tbody></table></div>\n</div>\n" : "", out);
     return status;
 }

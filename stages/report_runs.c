@@ -152,7 +152,7 @@ void report_ensembles(const struct report_state *s, FILE *out) {
         }
         if (!any) {
             fputs("<details><summary>Thermalisation tests of the ensembles</summary>\n<div class=\"wide\" tabindex=\"0\">"
-                  "<table><thead>\n<tr><th>ensemble</th><th>outcome</th></tr>\n</thead><tbody>\n", out);
+                  "<table><thead>\n<tr><th scope=\"col\">ensemble</th><th scope=\"col\">outcome</th></tr>\n</thead><tbody>\n", out);
             any = true;
         }
         fputs("<tr><td>", out);
@@ -193,9 +193,11 @@ static void write_parameters(const struct node *node, FILE *out) {
 static bool write_run(const struct report_state *s, size_t i, struct report_environments *all, FILE *out) {
     const struct node *node = s->experiment->nodes[i];
     const struct record *r = s->record[i];
-    fputs("<tr><td>", out);
+    fputs("<tr><th scope=\"row\">", out);
     html_text(node->name, out);
-    fprintf(out, "</td><td>%s</td><td><code>%.12s</code></td>", node->stage->name, node->key);
+    fprintf(out, "</th><td>%s</td><td>", node->stage->name);
+    fprintf(out, r ? "<a href=\"artifacts/%s/run.json\"><code>%.12s</code></a></td>" : "<code>%.0s%.12s</code></td>", node->key,
+            node->key);
     if (!r) {
         fprintf(out, "<td colspan=\"6\" class=\"soft\">%s</td><td class=\"wrap\">",
                 s->computed[i] ? "computed; its run record is not there" : "not computed");
@@ -226,9 +228,9 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
 enum status report_runs(const struct report_state *s, struct report_environments *all, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
     fprintf(out, "<details><summary>The %zu steps: recipe keys, seeds, times, parameters, notes</summary>\n"
-            "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th>node</th><th>stage</th><th>recipe key</th>"
-            "<th class=\"n\">seed</th><th>start (UTC)</th><th class=\"n\">wall time</th><th class=\"n\">threads</th>"
-            "<th>environment</th><th>commit</th><th>parameters other than the defaults</th><th>notes</th></tr>\n"
+            "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">node</th><th scope=\"col\">stage</th><th scope=\"col\">recipe key</th>"
+            "<th scope=\"col\" class=\"n\">seed</th><th scope=\"col\">start (UTC)</th><th scope=\"col\" class=\"n\">wall time</th><th scope=\"col\" class=\"n\">threads</th>"
+            "<th scope=\"col\">environment</th><th scope=\"col\">commit</th><th scope=\"col\">parameters other than the defaults</th><th scope=\"col\">notes</th></tr>\n"
             "</thead><tbody>\n", x->node_count);
     bool fine = true;
     for (size_t i = 0; i < x->node_count && fine; i++) {

@@ -7,31 +7,44 @@
 #include <string.h>
 
 static const struct {
-    const char *name, *tex, *meaning;
+    const char *name, *tex, *meaning, *print;
 } known[] = {
-    {"M", "\\langle M\\rangle", "mean of the field over the sites"},
-    {"chi2", "\\chi_2", "two-point susceptibility, `V(<M^2> - <M>^2)`"},
-    {"U_L", "U_L", "Binder cumulant, `1 - <M^4>/(3 <M^2>^2)`"},
-    {"abs_M", "\\langle|M|\\rangle", "magnitude of the mean field, `|mean phi|`"},
-    {"mean_abs_phi", "\\langle|\\phi|\\rangle", "mean of `|phi|` over the sites (A 4.12 as printed)"},
-    {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`"},
-    {"action", "\\langle S\\rangle/V", "action per site"},
-    {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium"},
-    {"walls", "w", "fraction of the bonds whose ends have opposite signs"},
-    {"walled", "\\mathrm{walled}", "fraction of the configurations with domain walls that wind around the lattice"},
-    {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p"},
-    {"R2", "R^2", "share of the variance of S that S_eff = -log q explains (A 4.9)"},
-    {"slope", "\\mathrm{slope}", "slope of S_eff against S by least squares"},
-    {"var_log_w", "\\mathrm{Var}\\log w", "variance of the log-weights, `log w = -S - log q`"},
-    {"var_probes", "\\mathrm{Var}_v\\log q", "part of it that comes from the random probes of the divergence; nan: there are none"},
-    {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`"},
-    {"acceptance", "p_\\mathrm{acc}", "acceptance rate of the chain, or expected from the weights where there is none"},
-    {"acceptance_expected", "p_\\mathrm{acc}(w)", "acceptance rate of the independence chain in equilibrium, from the weights"},
-    {"acceptance_gaussian", "\\mathrm{erfc}", "what it is for Gaussian log-weights, `erfc(sqrt(var_log_w)/2)`"},
-    {"tau_int_abs_M", "\\tau_{|M|}", "integrated autocorrelation time of `|mean phi|` as published (A 4.14)"},
-    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method; nan: longer than the run can tell"},
-    {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}", "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published"},
-    {"tau_right_mean_abs_phi", "\\tau_{|\\phi|}^{\\Gamma}", "the same from a long run by the Gamma method"},
+    {"M", "\\langle M\\rangle", "mean of the field over the sites", "⟨M⟩"},
+    {"chi2", "\\chi_2", "two-point susceptibility, `V(<M^2> - <M>^2)`", "χ₂"},
+    {"U_L", "U_L", "Binder cumulant, `1 - <M^4>/(3 <M^2>^2)`", "U_L"},
+    {"abs_M", "\\langle|M|\\rangle", "magnitude of the mean field, `|mean phi|`", "⟨|M|⟩"},
+    {"mean_abs_phi", "\\langle|\\phi|\\rangle", "mean of `|phi|` over the sites (A 4.12 as printed)",
+     "⟨|φ|⟩"},
+    {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`", "⟨φ²⟩"},
+    {"action", "\\langle S\\rangle/V", "action per site", "⟨S⟩/V"},
+    {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium",
+     "⟨φ ∂S/∂φ⟩"},
+    {"walls", "w", "fraction of the bonds whose ends have opposite signs", "walls"},
+    {"walled", "\\mathrm{walled}", "fraction of the configurations with domain walls that wind around the lattice",
+     "walled"},
+    {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p",
+     "ξ"},
+    {"R2", "R^2", "share of the variance of S that S_eff = -log q explains (A 4.9)", "R²"},
+    {"slope", "\\mathrm{slope}", "slope of S_eff against S by least squares", "slope"},
+    {"var_log_w", "\\mathrm{Var}\\log w", "variance of the log-weights, `log w = -S - log q`", "Var log w"},
+    {"var_probes", "\\mathrm{Var}_v\\log q", "part of it that comes from the random probes of the divergence; nan: there are none",
+     "Var log q of the probes"},
+    {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`",
+     "ESS/N"},
+    {"acceptance", "p_\\mathrm{acc}", "acceptance rate of the chain, or expected from the weights where there is none",
+     "acceptance"},
+    {"acceptance_expected", "p_\\mathrm{acc}(w)", "acceptance rate of the independence chain in equilibrium, from the weights",
+     "acceptance from the weights"},
+    {"acceptance_gaussian", "\\mathrm{erfc}", "what it is for Gaussian log-weights, `erfc(sqrt(var_log_w)/2)`",
+     "acceptance of Gaussian weights"},
+    {"tau_int_abs_M", "\\tau_{|M|}", "integrated autocorrelation time of `|mean phi|` as published (A 4.14)",
+     "τ of |M|, as published"},
+    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method; nan: longer than the run can tell",
+     "τ of |M|, Gamma method"},
+    {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}", "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published",
+     "τ of |φ|, as published"},
+    {"tau_right_mean_abs_phi", "\\tau_{|\\phi|}^{\\Gamma}", "the same from a long run by the Gamma method",
+     "τ of |φ|, Gamma method"},
 };
 
 const char *observable_meaning(const char *observable) {
@@ -41,6 +54,15 @@ const char *observable_meaning(const char *observable) {
         }
     }
     return "";
+}
+
+const char *observable_print(const char *observable) {
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].name, observable) == 0) {
+            return known[i].print;
+        }
+    }
+    return observable;
 }
 
 const char *observable_tex(const char *observable) {

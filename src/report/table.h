@@ -70,8 +70,9 @@ void table_write_latex(const struct table *table, FILE *out);
 void table_write_tabular(const struct table *table, FILE *out);
 void table_write_macros(const struct table *table, FILE *out);
 
-/* What an observable is, in Markdown ("" if unknown to us), and in TeX (NULL if unknown). */
+/* What an observable is, in Markdown ("" if unknown to us), in TeX (NULL if unknown), and in print (its name if unknown). */
 const char *observable_meaning(const char *observable);
+const char *observable_print(const char *observable);
 const char *observable_tex(const char *observable);
 
 #endif

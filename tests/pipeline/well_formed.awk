@@ -1,6 +1,6 @@
 # Whether an HTML page is well-formed as its writer means it: every tag that opens is closed in order (void ones
 # aside), no id twice, every link to an id has one, and nothing is loaded from elsewhere: no scripts, and addresses
-# are #id or data:. Ends with status 1 and says what is wrong.
+# are #id or data:, and of links also files of artifacts and arXiv. Ends with status 1 and says what is wrong.
 BEGIN { RS = "<"; depth = 0; bad = 0 }
 function wrong(text) { print FILENAME ": " text; bad = 1 }
 NR == 1 { next }
@@ -30,10 +30,11 @@ NR == 1 { next }
         address = substr(tag, RSTART, RLENGTH)
         gsub(/^ (href|src)="|"$/, "", address)
         if (address ~ /^#/) wanted[substr(address, 2)] = 1
+        else if (name == "a" && address ~ /^(artifacts\/[0-9a-f]+\/[a-z.-]+|https:\/\/arxiv\.org\/abs\/[0-9.]+)$/) links++
         else if (address !~ /^data:image\/svg\+xml;base64,[A-Za-z0-9+\/]+=*$/) wrong("address " substr(address, 1, 60))
     }
     if (tag ~ /url\(|@import/) wrong("address in <" name ">")
-    if (name != "meta" && name != "img" && name != "br") stack[++depth] = name
+    if (name != "meta" && name != "img" && name != "br" && name != "input") stack[++depth] = name
 }
 name == "style" && rest ~ /url\(|@import/ { wrong("an address in the styles") }
 END {

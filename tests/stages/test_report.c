@@ -102,8 +102,8 @@ static void computed(void **state) {
     plan_free(&plan);
     text = page("");
     assert_null(strstr(text, "Not complete"));
-    assert_non_null(strstr(text, "<td>Training</td><td class=\"n\">1.2(4)</td>"));
-    assert_non_null(strstr(text, "<code>M</code></td><td class=\"n\">1.20(40)</td><td class=\"n\">1.5(3)</td><td class=\"n\">-0.6</td>"
+    assert_non_null(strstr(text, "<th scope=\"row\">Training</th><td class=\"n\">1.2(4)</td>"));
+    assert_non_null(strstr(text, "⟨M⟩</abbr></td><td class=\"n\">1.20(40)</td><td class=\"n\">1.5(3)</td><td class=\"n\">-0.6</td>"
                                  "<td>A Table 1</td>"));
     /* The figure from the failed ensemble is marked, through the model and the draws; the other is not. */
     const char *x = strstr(text, "<strong>x</strong>: a figure."), *y = strstr(text, "<strong>y</strong>: y.");
@@ -111,7 +111,7 @@ static void computed(void **state) {
     assert_non_null(y);
     assert_non_null(strstr(text, "<li><code>t</code>: FAILED: virial off by 9.0 sigma</li>"));
     assert_memory_equal(x + strlen("<strong>x</strong>: a figure."), " <span class=\"bad\">", 19);
-    assert_memory_equal(y + strlen("<strong>y</strong>: y."), "</figcaption>", 13);
+    assert_memory_equal(y + strlen("<strong>y</strong>: y."), "<span class=\"small\"> <a href=\"artifacts/", 40);
     assert_non_null(strstr(text, "<td class=\"n\">0.12346</td>"));
     assert_null(strstr(text, "The numbers of y")); /* it has none */
     /* Runs: key, seed, parameters, notes. */
