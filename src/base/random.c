@@ -81,10 +81,10 @@ static inline void blocks_of(struct random_key key, words w0, words w1, words w2
     out[3] = w3;
 }
 
-/* n <= CHUNK blocks of every lane, out[block][word][lane]: blocks first .. first + n - 1 of streams `stream` + lane; or,
+/* n <= CHUNK blocks of every lane, out[word][block][lane]: blocks first .. first + n - 1 of streams `stream` + lane; or,
  * for one stream, the blocks first + block LANES + lane. */
 static void chunk_of(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, size_t n, bool one_stream,
-                     uint32_t out[CHUNK][4][LANES]) {
+                     uint32_t out[4][CHUNK][LANES]) {
     const words zero = {0};
     words lanes[LANES / WORDS];
     for (size_t l = 0; l < LANES; l++) {
@@ -98,7 +98,7 @@ static void chunk_of(struct random_key key, uint64_t stream, uint64_t step, uint
             blocks_of(key, index, step + zero, streams, (step >> 32 << 16) + (streams >> 32 & 0xffffu), b);
             for (size_t w = 0; w < 4; w++) {
                 for (size_t l = 0; l < WORDS; l++) {
-                    out[i][w][part * WORDS + l] = (uint32_t)b[w][l];
+                    out[w][i][part * WORDS + l] = (uint32_t)b[w][l];
                 }
             }
         }
@@ -139,52 +139,50 @@ static inline void normals_float_of(uint32_t radius_word, uint32_t angle_word, f
 /* What a chunk of n blocks gives, z[number][lane]. Loops of their own behind that of the blocks: the chains of dependent
  * operations are long, and the shorter a turn of a loop is, the more of its turns a processor works on at once. */
 
-static void chunk_uniform(size_t n, uint32_t b[CHUNK][4][LANES], double *z) {
+static void chunk_uniform(size_t n, uint32_t b[4][CHUNK][LANES], double *z) {
     for (size_t i = 0; i < n; i++) {
         double *first = z + 2 * i * LANES, *second = first + LANES;
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            first[l] = uniform_of(b[i][0][l], b[i][1][l]);
+            first[l] = uniform_of(b[0][i][l], b[1][i][l]);
         }
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            second[l] = uniform_of(b[i][2][l], b[i][3][l]);
+            second[l] = uniform_of(b[2][i][l], b[3][i][l]);
         }
     }
 }
 
-static void chunk_normal(size_t n, uint32_t b[CHUNK][4][LANES], double *z) {
+static void chunk_normal(size_t n, uint32_t b[4][CHUNK][LANES], double *z) {
     for (size_t i = 0; i < n; i++) {
         double *restrict first = z + 2 * i * LANES, *restrict second = first + LANES;
 #pragma omp simd
         for (int l = 0; l < LANES; l++) {
-            normals_of(b[i][0][l], b[i][1][l], b[i][2][l], b[i][3][l], &first[l], &second[l]);
+            normals_of(b[0][i][l], b[1][i][l], b[2][i][l], b[3][i][l], &first[l], &second[l]);
         }
     }
 }
 
-static void chunk_normal_float(size_t n, uint32_t b[CHUNK][4][LANES], float *z) {
-    /* all pairs in one row, so that vectors may be longer than the lanes */
-    uint32_t radius[2 * CHUNK * LANES], angle[2 * CHUNK * LANES];
-    float first[2 * CHUNK * LANES], second[2 * CHUNK * LANES];
-    for (size_t i = 0; i < 2 * n; i++) {
-        memcpy(radius + i * LANES, b[i / 2][2 * (i % 2)], LANES * sizeof *radius);
-        memcpy(angle + i * LANES, b[i / 2][2 * (i % 2) + 1], LANES * sizeof *angle);
-    }
+static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) {
+    for (size_t pair = 0; pair < 2; pair++) {
+        /* all blocks in one row, so that vectors may be longer than the lanes */
+        const uint32_t *radius = (const uint32_t *)b[2 * pair], *angle = (const uint32_t *)b[2 * pair + 1];
+        float first[CHUNK * LANES], second[CHUNK * LANES];
 #pragma omp simd
-    for (size_t i = 0; i < 2 * n * LANES; i++) {
-        normals_float_of(radius[i], angle[i], &first[i], &second[i]);
-    }
-    for (size_t i = 0; i < 2 * n; i++) {
-        memcpy(z + 2 * i * LANES, first + i * LANES, LANES * sizeof *z);
-        memcpy(z + (2 * i + 1) * LANES, second + i * LANES, LANES * sizeof *z);
+        for (size_t i = 0; i < n * LANES; i++) {
+            normals_float_of(radius[i], angle[i], &first[i], &second[i]);
+        }
+        for (size_t i = 0; i < n; i++) {
+            memcpy(z + (4 * i + 2 * pair) * LANES, first + i * LANES, LANES * sizeof *z);
+            memcpy(z + (4 * i + 2 * pair + 1) * LANES, second + i * LANES, LANES * sizeof *z);
+        }
     }
 }
 
 /* random_KIND_lanes and random_KIND, made of chunk_KIND, which gives PER numbers a block. */
 #define DEFINE_RANDOM(KIND, TYPE, PER)                                                                                 \
     void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {             \
-        uint32_t b[CHUNK][4][LANES];                                                                                   \
+        uint32_t b[4][CHUNK][LANES];                                                                                   \
         for (size_t i = 0; i < n; i += PER * CHUNK) {                                                                  \
             const size_t left = n - i, blocks = left < PER * CHUNK ? (left + PER - 1) / PER : CHUNK;                   \
             chunk_of(key, stream, step, i / PER, blocks, false, b);                                                    \
@@ -199,7 +197,7 @@ static void chunk_normal_float(size_t n, uint32_t b[CHUNK][4][LANES], float *z) 
     }                                                                                                                  \
     void random_##KIND(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {                     \
         enum { OF_ROW = PER * LANES };                                                                                 \
-        uint32_t b[CHUNK][4][LANES];                                                                                   \
+        uint32_t b[4][CHUNK][LANES];                                                                                   \
         TYPE lanes[CHUNK][PER][LANES];                                                                                 \
         for (size_t i = 0; i < n; i += OF_ROW * CHUNK) {                                                               \
             const size_t left = n - i, rows = left < OF_ROW * CHUNK ? (left + OF_ROW - 1) / OF_ROW : CHUNK;            \

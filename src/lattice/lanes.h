@@ -9,28 +9,36 @@
 #include "base/random.h"
 #include "lattice/action.h"
 #include "lattice/geometry.h"
+#include "lattice/integrator.h"
 
 #define LATTICE_LANES RANDOM_LANES
 
-/* momentum += step * force(phi). workspace: one row of lanes. */
-void lanes_kick(const struct geometry *g, const struct phi4 *theory, double step, const double *phi,
-                double *momentum, double *workspace);
+/* Moves come in double and, with the same arguments, in single precision (_float): every function below but those of
+ * energies rounds there to 24 bits. */
+#define LANES_DECLARE(NAME, REAL)                                                                                      \
+    /* momentum += step * force(phi). workspace: one row of lanes. */                                                  \
+    void NAME(lanes_kick)(const struct geometry *g, const struct phi4 *theory, double step, const REAL *phi,           \
+                          REAL *momentum, REAL *workspace);                                                            \
+    /* phi += step * momentum */                                                                                       \
+    void NAME(lanes_drift)(const struct geometry *g, double step, const REAL *momentum, REAL *phi);                    \
+    /* momentum += kick * force(phi), then phi += drift * momentum, in one pass over memory where the lattice has two  \
+     * dimensions; bit for bit lanes_kick followed by lanes_drift. */                                                  \
+    void NAME(lanes_kick_drift)(const struct geometry *g, const struct phi4 *theory, double kick, double drift,        \
+                                REAL *phi, REAL *momentum, REAL *workspace);                                           \
+    /* A trajectory. */                                                                                                \
+    void NAME(lanes_integrate)(const struct geometry *g, const struct phi4 *theory,                                    \
+                               const struct integrator *integrator, REAL *phi, REAL *momentum, REAL *workspace);       \
+    /* rows[g->rows][LATTICE_LANES]: each row's part of the action (bonds in positive directions), and of the kinetic  \
+     * energy sum p^2 / 2; every operation in double precision. */                                                     \
+    void NAME(lanes_action_rows)(const struct geometry *g, const struct phi4 *theory, const REAL *phi, double *rows);  \
+    void NAME(lanes_kinetic_rows)(const struct geometry *g, const REAL *momentum, double *rows);                       \
+    /* Puts the chains that are not accepted back to old. */                                                           \
+    void NAME(lanes_restore)(const struct geometry *g, const int accept[LATTICE_LANES], const REAL *old,                \
+                             REAL *restrict phi)
 
-/* phi += step * momentum */
-void lanes_drift(const struct geometry *g, double step, const double *momentum, double *phi);
-
-/* momentum += kick * force(phi), then phi += drift * momentum, in one pass over memory where the lattice has
- * two dimensions; bit for bit lanes_kick followed by lanes_drift. */
-void lanes_kick_drift(const struct geometry *g, const struct phi4 *theory, double kick, double drift, double *phi,
-                      double *momentum, double *workspace);
-
-/* `steps` leapfrog steps of size `step`: half a kick, drifts and kicks in turn, half a kick. */
-void lanes_leapfrog(const struct geometry *g, const struct phi4 *theory, double step, size_t steps, double *phi,
-                    double *momentum, double *workspace);
-
-/* rows[g->rows][LATTICE_LANES]: each row's part of the action (bonds in positive directions), and of the
- * kinetic energy sum p^2 / 2. */
-void lanes_action_rows(const struct geometry *g, const struct phi4 *theory, const double *phi, double *rows);
-void lanes_kinetic_rows(const struct geometry *g, const double *momentum, double *rows);
+#define LANES_DOUBLE(x) x
+#define LANES_SINGLE(x) x##_float
+LANES_DECLARE(LANES_DOUBLE, double);
+LANES_DECLARE(LANES_SINGLE, float);
 
 #endif

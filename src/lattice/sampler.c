@@ -17,10 +17,13 @@ struct sampler {
     struct sampler_settings settings;
     struct random_key start_key, move_key, accept_key, bond_key, flip_key;
     uint64_t first, step;
-    double *phi;
+    double *phi;      /* HMC in single precision: what `single.phi` is, from sampler_begin or sampler_advance on */
     double *momentum; /* HMC: momenta. Langevin, global: the increment. Local Metropolis: two uniforms a site. */
     double *old;      /* HMC, global: field at the start of a step */
-    double *before;   /* HMC: energy of each row at the start, and (global, too) at the end */
+    struct {
+        float *phi, *momentum, *old, *workspace;
+    } single;       /* of HMC in single precision, which needs no double momentum and old */
+    double *before; /* HMC: energy of each row at the start, and (global, too) at the end */
     double *after;
     double *action; /* HMC, global: action of each row of the current field */
     double *workspace;
@@ -30,11 +33,12 @@ struct sampler {
     double exp_minus_dH[LANES]; /* sum over trajectories */
 };
 
-/* Lanes of doubles, aligned so that a site's lanes are one cache line. */
-static double *lanes_new(size_t sites) {
-    double *p = aligned_alloc(64, sites * LANES * sizeof *p);
+/* Lanes, aligned so that those of a site are a cache line, or half of one in single precision. */
+static void *lanes_new(size_t sites, size_t size) {
+    const size_t bytes = (sites * LANES * size + 63) / 64 * 64;
+    void *p = aligned_alloc(64, bytes);
     if (p != NULL) {
-        memset(p, 0, sites * LANES * sizeof *p);
+        memset(p, 0, bytes);
     }
     return p;
 }
@@ -46,6 +50,10 @@ static int proposes_locally(enum sampler_algorithm a) {
 /* Whether a step changes the whole field, to be taken or not by the change of its action. */
 static int proposes_whole(enum sampler_algorithm a) {
     return a == SAMPLER_HMC || a == SAMPLER_METROPOLIS_GLOBAL;
+}
+
+static bool is_single(const struct sampler *s) {
+    return s->settings.algorithm == SAMPLER_HMC && s->settings.single_precision;
 }
 
 struct sampler *sampler_new(const struct geometry *g, const struct sampler_settings *settings) {
@@ -65,22 +73,32 @@ struct sampler *sampler_new(const struct geometry *g, const struct sampler_setti
     s->accept_key = random_key(settings->seed, "ensemble", "accept");
     s->bond_key = random_key(settings->seed, "ensemble", "bonds");
     s->flip_key = random_key(settings->seed, "ensemble", "flips");
-    s->phi = lanes_new(g->volume);
-    s->momentum = lanes_new(local ? 2 * g->volume : g->volume);
-    s->workspace = lanes_new(g->row);
+    const size_t real = sizeof(double), single = sizeof(float);
+    s->phi = lanes_new(g->volume, real);
+    s->workspace = lanes_new(g->row, real);
+    int missing = s->phi == NULL || s->workspace == NULL;
     if (settings->algorithm == SAMPLER_CLUSTER) {
         s->cluster = cluster_flips_new(g);
+        missing = missing || s->cluster == NULL;
+    }
+    if (is_single(s)) {
+        s->single.phi = lanes_new(g->volume, single);
+        s->single.momentum = lanes_new(g->volume, single);
+        s->single.old = lanes_new(g->volume, single);
+        s->single.workspace = lanes_new(g->row, single);
+        missing = missing || s->single.phi == NULL || s->single.momentum == NULL || s->single.old == NULL ||
+                  s->single.workspace == NULL;
+    } else {
+        s->momentum = lanes_new(local ? 2 * g->volume : g->volume, real);
+        s->old = whole ? lanes_new(g->volume, real) : NULL;
+        missing = missing || s->momentum == NULL || (whole && s->old == NULL);
     }
     if (whole) {
-        s->old = lanes_new(g->volume);
-        s->before = lanes_new(g->rows);
-        s->after = lanes_new(g->rows);
-        s->action = lanes_new(g->rows);
+        s->before = lanes_new(g->rows, real);
+        s->after = lanes_new(g->rows, real);
+        s->action = lanes_new(g->rows, real);
+        missing = missing || s->before == NULL || s->after == NULL || s->action == NULL;
     }
-    const int missing = s->phi == NULL || s->momentum == NULL || s->workspace == NULL ||
-                        (settings->algorithm == SAMPLER_CLUSTER && s->cluster == NULL) ||
-                        (whole &&
-                         (s->old == NULL || s->before == NULL || s->after == NULL || s->action == NULL));
     if (missing) {
         sampler_free(s);
         return NULL;
@@ -93,12 +111,30 @@ void sampler_free(struct sampler *s) {
         free(s->phi);
         free(s->momentum);
         free(s->old);
+        free(s->single.phi);
+        free(s->single.momentum);
+        free(s->single.old);
+        free(s->single.workspace);
         free(s->before);
         free(s->after);
         free(s->action);
         free(s->workspace);
         cluster_flips_free(s->cluster);
         free(s);
+    }
+}
+
+static void widen(struct sampler *s) {
+    for (size_t i = 0; i < s->geometry->volume * LANES; i++) {
+        s->phi[i] = (double)s->single.phi[i];
+    }
+}
+
+static void action_rows(const struct sampler *s, double *rows) {
+    if (is_single(s)) {
+        lanes_action_rows_float(s->geometry, &s->settings.theory, s->single.phi, rows);
+    } else {
+        lanes_action_rows(s->geometry, &s->settings.theory, s->phi, rows);
     }
 }
 
@@ -119,8 +155,14 @@ void sampler_begin(struct sampler *s, uint64_t first) {
             s->phi[i] = sign[i % LANES] < 0.5 ? -minimum : minimum;
         }
     }
+    if (is_single(s)) {
+        for (size_t i = 0; i < g->volume * LANES; i++) {
+            s->single.phi[i] = (float)s->phi[i];
+        }
+        widen(s);
+    }
     if (proposes_whole(s->settings.algorithm)) {
-        lanes_action_rows(g, theory, s->phi, s->action);
+        action_rows(s, s->action);
     }
     sampler_forget(s);
 }
@@ -138,7 +180,7 @@ void sampler_forget(struct sampler *s) {
 static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     const struct geometry *g = s->geometry;
     const size_t rows = g->rows * LANES;
-    lanes_action_rows(g, &s->settings.theory, s->phi, s->after);
+    action_rows(s, s->after);
     for (size_t i = 0; i < rows; i++) {
         dH[i % LANES] += s->after[i] - s->action[i];
     }
@@ -157,30 +199,33 @@ static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     for (size_t i = 0; i < rows; i++) {
         s->action[i] = accept[i % LANES] ? s->after[i] : s->action[i];
     }
-    if (!all) {
-        for (size_t i = 0; i < g->volume * LANES; i += LANES) {
-            for (int l = 0; l < LANES; l++) {
-                const size_t j = i + (size_t)l;
-                s->phi[j] = accept[l] ? s->phi[j] : s->old[j];
-            }
-        }
+    if (!all && is_single(s)) {
+        lanes_restore_float(g, accept, s->single.old, s->single.phi);
+    } else if (!all) {
+        lanes_restore(g, accept, s->old, s->phi);
     }
 }
 
 /* One trajectory of hybrid Monte Carlo. */
 static void trajectory(struct sampler *s) {
     const struct geometry *g = s->geometry;
-    const size_t steps = s->settings.leapfrog_steps;
-    const double step = s->settings.trajectory_length / (double)steps;
-
-    random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
-    memcpy(s->old, s->phi, g->volume * LANES * sizeof *s->old);
-    lanes_kinetic_rows(g, s->momentum, s->before);
-
-    lanes_leapfrog(g, &s->settings.theory, step, steps, s->phi, s->momentum, s->workspace);
-
+    const struct phi4 *theory = &s->settings.theory;
+    const size_t steps = s->settings.leapfrog_steps, sites = g->volume * LANES;
+    const struct integrator integrator = {s->settings.integrator, steps, s->settings.trajectory_length / (double)steps};
+    if (is_single(s)) {
+        random_normal_float_lanes(s->move_key, s->first, s->step, s->single.momentum, g->volume);
+        memcpy(s->single.old, s->single.phi, sites * sizeof *s->single.old);
+        lanes_kinetic_rows_float(g, s->single.momentum, s->before);
+        lanes_integrate_float(g, theory, &integrator, s->single.phi, s->single.momentum, s->single.workspace);
+        lanes_kinetic_rows_float(g, s->single.momentum, s->after);
+    } else {
+        random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
+        memcpy(s->old, s->phi, sites * sizeof *s->old);
+        lanes_kinetic_rows(g, s->momentum, s->before);
+        lanes_integrate(g, theory, &integrator, s->phi, s->momentum, s->workspace);
+        lanes_kinetic_rows(g, s->momentum, s->after);
+    }
     double dH[LANES] = {0};
-    lanes_kinetic_rows(g, s->momentum, s->after);
     for (size_t i = 0; i < g->rows * LANES; i++) {
         dH[i % LANES] += s->after[i] - s->before[i];
     }
@@ -289,6 +334,9 @@ void sampler_advance(struct sampler *s, uint64_t steps) {
         }
         s->step++;
         s->counted++;
+    }
+    if (is_single(s)) {
+        widen(s);
     }
 }
 

@@ -1,11 +1,12 @@
 /* Markov chains of phi^4 theory: hybrid Monte Carlo, Metropolis (local and global), Langevin, cluster flips.
  *
- * A sampler holds LATTICE_LANES chains, numbered consecutively, in double precision. All random numbers come
+ * A sampler holds LATTICE_LANES chains, numbered consecutively, in double or single precision. All random numbers come
  * from the key (seed, "ensemble", purpose) and the counter (chain, step, site), so a chain is the same
  * whatever other chains run beside it, before it, or on other threads. */
 #ifndef DMSQ_LATTICE_SAMPLER_H
 #define DMSQ_LATTICE_SAMPLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@
 #include "lattice/lanes.h"
 
 enum sampler_algorithm {
-    SAMPLER_HMC,        /* a step: momenta from N(0,1), leapfrog, accept with min(1, exp(-dH)) */
+    SAMPLER_HMC,        /* a step: momenta from N(0,1), a trajectory, accept with min(1, exp(-dH)) */
     SAMPLER_METROPOLIS, /* a step: one sweep, every site in order is proposed phi + uniform(-step, step) */
     SAMPLER_LANGEVIN,   /* a step: phi += dt force + sqrt(2 dt) noise, A 2.15 with alpha = 1; no rejection */
     SAMPLER_CLUSTER,    /* a step: one sweep of SAMPLER_METROPOLIS, then one of cluster.h; any phase */
@@ -32,7 +33,10 @@ struct sampler_settings {
     enum sampler_algorithm algorithm;
     enum sampler_start start;
     double trajectory_length; /* HMC */
-    size_t leapfrog_steps;    /* HMC */
+    size_t leapfrog_steps;    /* HMC: of the integrator */
+    enum integrator_kind integrator; /* HMC */
+    bool single_precision; /* HMC: field and momenta in single precision, energies in double; acceptance and reversibility
+                              are those of double precision up to some 1e-5 (tests/lattice/test_action.c) */
     uint64_t unconditional;   /* HMC: of so many first steps every one with a finite dH is accepted, for starts from which
                                  a large lattice rejects all; 0: none, as it has to be where the chain is measured */
     double metropolis_step; /* both kinds of Metropolis, the random walk, and the local part of the cluster algorithm */

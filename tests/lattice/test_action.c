@@ -208,69 +208,11 @@ static void lanes_are_configurations(void **state) {
     }
 }
 
-static double energy(const struct geometry *g, const double *phi, const double *p, size_t lane) {
-    double rows[2][64 * LANES], sum = 0.0;
-    lanes_action_rows(g, &theory, phi, rows[0]);
-    lanes_kinetic_rows(g, p, rows[1]);
-    for (size_t r = 0; r < g->rows; r++) {
-        sum += rows[0][r * LANES + lane] + rows[1][r * LANES + lane];
-    }
-    return sum;
-}
-
-/* Back with reversed momenta leads to the start; dH of a trajectory of fixed length falls as the square of
- * the step (in one, two and three dimensions). */
-static void leapfrog(void **state) {
-    (void)state;
-    const size_t chosen[] = {0, 2, 7};
-    for (size_t k = 0; k < 3; k++) {
-        struct geometry *g = make(chosen[k]);
-        const size_t n = g->volume * LANES;
-        double *phi = normals(n, "phi"), *p = normals(n, "momentum");
-        double *start = normals(n, "phi"), *workspace = malloc(g->row * LANES * sizeof *workspace);
-        assert_non_null(workspace);
-        lanes_leapfrog(g, &theory, 0.1, 10, phi, p, workspace);
-        double moved = 0.0;
-        for (size_t i = 0; i < n; i++) {
-            moved = fmax(moved, fabs(phi[i] - start[i]));
-            p[i] = -p[i];
-        }
-        assert_true(moved > 0.5);
-        lanes_leapfrog(g, &theory, 0.1, 10, phi, p, workspace);
-        for (size_t i = 0; i < n; i++) {
-            assert_true(fabs(phi[i] - start[i]) < 1e-13);
-        }
-        double dH[2][LANES];
-        for (size_t fine = 0; fine < 2; fine++) {
-            double *momentum = normals(n, "momentum");
-            memcpy(phi, start, n * sizeof *phi);
-            for (size_t lane = 0; lane < LANES; lane++) {
-                dH[fine][lane] = -energy(g, phi, momentum, lane);
-            }
-            lanes_leapfrog(g, &theory, fine ? 0.01 : 0.02, fine ? 100 : 50, phi, momentum, workspace);
-            for (size_t lane = 0; lane < LANES; lane++) {
-                dH[fine][lane] += energy(g, phi, momentum, lane);
-            }
-            free(momentum);
-        }
-        for (size_t lane = 0; lane < LANES; lane++) {
-            assert_true(fabs(dH[0][lane]) > 1e-5 && fabs(dH[0][lane]) < 0.1);
-            assert_true(fabs(dH[0][lane] / dH[1][lane] - 4.0) < 0.1);
-        }
-        free(phi);
-        free(p);
-        free(start);
-        free(workspace);
-        geometry_free(g);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours),           cmocka_unit_test(bad_lattices),
         cmocka_unit_test(action_by_hand),       cmocka_unit_test(force_is_the_derivative),
         cmocka_unit_test(float_configurations), cmocka_unit_test(lanes_are_configurations),
-        cmocka_unit_test(leapfrog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

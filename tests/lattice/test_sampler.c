@@ -6,15 +6,29 @@
 #include "base/file.h"
 #include "tests/lattice/run_ensemble.h"
 
-enum { ALGORITHMS = 6 };
+/* An algorithm and, of hybrid Monte Carlo, how it is done. */
+struct variant {
+    enum sampler_algorithm algorithm;
+    enum integrator_kind integrator;
+    bool single_precision;
+};
 
-static const enum sampler_algorithm algorithms[ALGORITHMS] = {SAMPLER_HMC, SAMPLER_METROPOLIS, SAMPLER_LANGEVIN,
-                                                              SAMPLER_CLUSTER, SAMPLER_METROPOLIS_GLOBAL,
-                                                              SAMPLER_RANDOM_WALK};
+enum { ALGORITHMS = 9 };
 
-static struct ensemble_plan short_plan(enum sampler_algorithm algorithm) {
+static const struct variant algorithms[ALGORITHMS] = {
+    {SAMPLER_HMC, INTEGRATOR_LEAPFROG, false}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true},
+    {SAMPLER_HMC, INTEGRATOR_OMELYAN, false},  {SAMPLER_HMC, INTEGRATOR_OMELYAN, true},
+    {.algorithm = SAMPLER_METROPOLIS},         {.algorithm = SAMPLER_LANGEVIN},
+    {.algorithm = SAMPLER_CLUSTER},            {.algorithm = SAMPLER_METROPOLIS_GLOBAL},
+    {.algorithm = SAMPLER_RANDOM_WALK},
+};
+
+static struct ensemble_plan variant_plan(struct variant v) {
     struct ensemble_plan plan = default_plan();
+    const enum sampler_algorithm algorithm = v.algorithm;
     plan.sampler.algorithm = algorithm;
+    plan.sampler.integrator = v.integrator;
+    plan.sampler.single_precision = v.single_precision;
     plan.chains = 21;
     plan.measurements = 3;
     plan.thermalisation = 7;
@@ -23,6 +37,10 @@ static struct ensemble_plan short_plan(enum sampler_algorithm algorithm) {
         plan.sampler.metropolis_step = 0.05; /* so that some of the few proposals are accepted */
     }
     return plan;
+}
+
+static struct ensemble_plan short_plan(enum sampler_algorithm algorithm) {
+    return variant_plan((struct variant){.algorithm = algorithm});
 }
 
 static void assert_same(const struct run *a, size_t first, const struct run *part) {
@@ -41,7 +59,7 @@ static void threads_and_splitting(void **state) {
     (void)state;
     const size_t extents[] = {6, 4};
     for (size_t i = 0; i < ALGORITHMS; i++) {
-        struct ensemble_plan plan = short_plan(algorithms[i]);
+        struct ensemble_plan plan = variant_plan(algorithms[i]);
         struct run whole = run_ensemble(extents, 2, &plan);
         for (int threads = 1; threads <= 3; threads += 2) {
             plan.threads = threads;
@@ -66,7 +84,7 @@ static void measurements_do_not_disturb(void **state) {
     (void)state;
     const size_t extents[] = {3, 4, 5};
     for (size_t i = 0; i < ALGORITHMS; i++) {
-        struct ensemble_plan plan = short_plan(algorithms[i]);
+        struct ensemble_plan plan = variant_plan(algorithms[i]);
         struct run series = run_ensemble(extents, 3, &plan);
         plan.thermalisation += (plan.measurements - 1) * plan.stride;
         plan.measurements = 1;
@@ -75,7 +93,7 @@ static void measurements_do_not_disturb(void **state) {
         for (size_t c = 0; c < plan.chains; c++) {
             assert_memory_equal(series.data.phi + (3 * c + 2) * volume, last.data.phi + c * volume,
                                 volume * sizeof(float));
-            if (algorithms[i] != SAMPLER_METROPOLIS_GLOBAL) { /* which may have rejected all */
+            if (algorithms[i].algorithm != SAMPLER_METROPOLIS_GLOBAL) { /* which may have rejected all */
                 assert_memory_not_equal(series.data.phi + (3 * c + 1) * volume, last.data.phi + c * volume,
                                         volume * sizeof(float));
             }
@@ -194,9 +212,12 @@ static void divergence(void **state) {
     plan.sampler.algorithm = SAMPLER_HMC;
     plan.sampler.trajectory_length = 100.0;
     plan.sampler.leapfrog_steps = 20;
-    assert_int_equal(ensemble_generate(r.geometry, &plan, &r.data, NULL, NULL, &e), STATUS_OK);
-    for (size_t c = 0; c < plan.chains; c++) {
-        assert_true(r.data.acceptance[c] == 0.0 && r.data.exp_minus_dH[c] < 1e-10);
+    for (int single = 0; single < 2; single++) {
+        plan.sampler.single_precision = single == 1;
+        assert_int_equal(ensemble_generate(r.geometry, &plan, &r.data, NULL, NULL, &e), STATUS_OK);
+        for (size_t c = 0; c < plan.chains; c++) {
+            assert_true(r.data.acceptance[c] == 0.0 && r.data.exp_minus_dH[c] < 1e-10);
+        }
     }
     run_free(&r);
 }
@@ -232,19 +253,26 @@ static void digests(void **state) {
     (void)state;
     const struct {
         size_t dimensions, extents[3];
-        enum sampler_algorithm algorithm;
+        struct variant variant;
         const char *digest;
     } cases[] = {
-        {1, {9}, SAMPLER_HMC, "997688014989e795024a54cc2635f9c0be435c6fa8158da4ce57dca296d9cf41"},           {2, {6, 4}, SAMPLER_HMC, "038a5b4620cf5a3b5c15f2bbd41b6bef706a7760d8ecef014cf9663d86c2fd56"},
-        {3, {3, 2, 4}, SAMPLER_HMC, "f0e22f1edc3b292ca4ffa433560d47f9f388558939a532dd0a435e5a583eae43"},     {2, {6, 4}, SAMPLER_METROPOLIS, "834115d3b64c926a6e5db1260548f67297110f3de0995dc99996e5b7657d7262"},
-        {2, {6, 4}, SAMPLER_LANGEVIN, "3f53928bc73730e3c8fb77b5f1d9bad2c18edea21a90adb99bc1de82bcdea80f"},
-        {2, {6, 4}, SAMPLER_CLUSTER, "80df0c8bbb2e6a359f677b9bf63b4d7dc2e7162c3d0d90806e39e52fc54da48c"},
-        {3, {3, 2, 4}, SAMPLER_CLUSTER, "605bd6c3771641518e30ee47303b7ef6055de7ca9ea94fbbfdcc7f2126890935"},
-        {2, {6, 4}, SAMPLER_METROPOLIS_GLOBAL, "893305cba60422c419bf64cc2195f1481426d59930cfb0b27df1af975533f99b"},
-        {2, {6, 4}, SAMPLER_RANDOM_WALK, "c03a159318836db67e8fac8f54a60c5754e48f125fc4e871368ba45fccd43eb5"},
+        {1, {9}, {.algorithm = SAMPLER_HMC}, "997688014989e795024a54cc2635f9c0be435c6fa8158da4ce57dca296d9cf41"},
+        {2, {6, 4}, {.algorithm = SAMPLER_HMC}, "038a5b4620cf5a3b5c15f2bbd41b6bef706a7760d8ecef014cf9663d86c2fd56"},
+        {3, {3, 2, 4}, {.algorithm = SAMPLER_HMC}, "f0e22f1edc3b292ca4ffa433560d47f9f388558939a532dd0a435e5a583eae43"},
+        {2, {6, 4}, {.algorithm = SAMPLER_METROPOLIS}, "834115d3b64c926a6e5db1260548f67297110f3de0995dc99996e5b7657d7262"},
+        {2, {6, 4}, {.algorithm = SAMPLER_LANGEVIN}, "3f53928bc73730e3c8fb77b5f1d9bad2c18edea21a90adb99bc1de82bcdea80f"},
+        {2, {6, 4}, {.algorithm = SAMPLER_CLUSTER}, "80df0c8bbb2e6a359f677b9bf63b4d7dc2e7162c3d0d90806e39e52fc54da48c"},
+        {3, {3, 2, 4}, {.algorithm = SAMPLER_CLUSTER}, "605bd6c3771641518e30ee47303b7ef6055de7ca9ea94fbbfdcc7f2126890935"},
+        {2, {6, 4}, {.algorithm = SAMPLER_METROPOLIS_GLOBAL}, "893305cba60422c419bf64cc2195f1481426d59930cfb0b27df1af975533f99b"},
+        {2, {6, 4}, {.algorithm = SAMPLER_RANDOM_WALK}, "c03a159318836db67e8fac8f54a60c5754e48f125fc4e871368ba45fccd43eb5"},
+        {1, {9}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true}, "f288c2a3a1f40c6fd7dbc35a054086ccbe3f5e3d82e9c755403783833123e260"},
+        {2, {6, 4}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true}, "bef5d4220b0d94bbd7b70159688fe0bec0eca14b5648f1c3bcaf80c62534d493"},
+        {2, {4, 5}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, true}, "bea152f830881ca18eb4b103e63b7ec204714286570760157e8a49f134efe020"},
+        {3, {3, 2, 4}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, true}, "f83da1db39acd332b74b309e16971177f4fdae148508e0cb748bce53c071979f"},
+        {2, {6, 4}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, false}, "ff82604d8ba3c7538c2b17950b4e8dbe6d416c01eeeff2ed8794a4bd231ff86f"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct ensemble_plan plan = short_plan(cases[i].algorithm);
+        const struct ensemble_plan plan = variant_plan(cases[i].variant);
         struct run r = run_ensemble(cases[i].extents, cases[i].dimensions, &plan);
         char hex[65];
         sha256(r.data.phi, r.count * r.geometry->volume * sizeof(float), hex);

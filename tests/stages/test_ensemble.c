@@ -133,22 +133,25 @@ static void contents(void **state) {
 static void digests(void **state) {
     (void)state;
     assert_int_equal(stage_ensemble.version, 2);
-    const char *const cases[][2] = {
+    const char *const cases[][4] = { /* algorithm, digest, options */
         {"hmc", "e76c2b46e27032e2d45ca587e9ee919672b7789cf9da3261dbe91a2efd48c570"},
         {"metropolis", "c0992bf2f30b012a23c7f29459275f1c8b728682a6e8020fce76f9c8c4bc9b63"},
         {"langevin", "5ef87657269ed829d8d10ba7f3750052a4d07816e06c33a00cbe82c06a8b4da9"},
         {"cluster", "aaaacfc61b1caa8e6ee98da9b195554ffb3b12fe7dcecc1927e07464254df9b5"},
         {"metropolis-global", "310acd4c1f1e1cfbc9087838dbb6d13b318d6610b85464fafda31036f8c1bc40"},
         {"random-walk", "5d52013c1b5d6d275ce3427ce79218c468af48a2db3d4fa96d44538b6b4632b6"},
+        {"hmc", "57f8a256c9f5d8fc92a7de828131a9d1483ae9d1130d4c92465426370e6864fc", "--precision=float32", "--integrator=leapfrog"},
+        {"hmc", "b8f329c21a24a6206668976a5c62724b3409a2eb8a36f1b068d51ffd620b9320", "--precision=float32", "--integrator=omelyan"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char algorithm[64], name[64], hex[65];
+        char algorithm[64], name[2][64], hex[65];
         snprintf(algorithm, sizeof algorithm, "--algorithm=%s", cases[i][0]);
         for (int threads = 1; threads <= 2; threads++) {
-            snprintf(name, sizeof name, "%s-%d", cases[i][0], threads);
-            struct npz *npz = run(name, (const char *[]){"--lattice=6,4", "--configurations=20", "--chains=10",
-                                                         "--thermalisation=9", "--stride=3", algorithm,
-                                                         threads == 1 ? "--threads=1" : "--threads=2", NULL});
+            snprintf(name[threads - 1], sizeof name[0], "%s-%zu-%d", cases[i][0], i, threads);
+            struct npz *npz = run(name[threads - 1],
+                                  (const char *[]){"--lattice=6,4", "--configurations=20", "--chains=10", "--thermalisation=9",
+                                                   "--stride=3", algorithm, threads == 1 ? "--threads=1" : "--threads=2",
+                                                   cases[i][2], cases[i][3], NULL});
             const struct npz_array *phi = member(npz, "phi", NPZ_FLOAT32, 3);
             sha256(phi->data, phi->count * sizeof(float), hex);
             assert_string_equal(hex, cases[i][1]);
@@ -157,9 +160,9 @@ static void digests(void **state) {
         /* the whole file, not only the field */
         char path[160], first[65];
         struct error e;
-        snprintf(path, sizeof path, "%s/%s-1/artifact.npz", folder, cases[i][0]);
+        snprintf(path, sizeof path, "%s/%s/artifact.npz", folder, name[0]);
         assert_int_equal(file_sha256(path, first, &e), STATUS_OK);
-        snprintf(path, sizeof path, "%s/%s-2/artifact.npz", folder, cases[i][0]);
+        snprintf(path, sizeof path, "%s/%s/artifact.npz", folder, name[1]);
         assert_int_equal(file_sha256(path, hex, &e), STATUS_OK);
         assert_string_equal(first, hex);
     }
@@ -188,6 +191,10 @@ static void refusals(void **state) {
     }
     expect_message(&stage_ensemble, (const char *[]){output, "--lambda=0", "--kappa=0.25", NULL}, 2,
                    "not bounded below");
+    expect_message(&stage_ensemble, (const char *[]){output, "--algorithm=cluster", "--precision=float32", NULL}, 2,
+                   "algorithm cluster with precision float32 found, which is for algorithm hmc only");
+    expect_message(&stage_ensemble, (const char *[]){output, "--algorithm=langevin", "--integrator=omelyan", NULL}, 2,
+                   "algorithm langevin with integrator omelyan found, which is for algorithm hmc only");
     expect_message(&stage_ensemble,
                    (const char *[]){output, "--algorithm=langevin", "--langevin-step=5", "--lattice=4,4",
                                     "--configurations=8", NULL},
