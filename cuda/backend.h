@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#include "diffusion/backend.h"
+#include "backend/backend.h"
 
 /* NULL when the program was built with CUDA, else what was missing then: "no nvcc was found ...". */
 const char *backend_cuda_missing(void);

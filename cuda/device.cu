@@ -141,6 +141,7 @@ enum status backend_cuda_open(const char *name, struct backend **backend, struct
     d->base.forward_only = d->precision == CUDA_BF16;
     d->base.close = close_device;
     d->base.describe = describe;
+    d->base.supports = score_is_unet;
     d->base.capacity = backend_capacity;
     evaluation_operations(&d->base);
     integrator_operations(&d->base);

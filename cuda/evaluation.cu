@@ -80,7 +80,7 @@ static enum status create(struct backend *base, const struct score_model *model,
     if (!b)
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     b->device = (struct device *)base;
-    b->wiener = model->parameterisation == SCORE_WIENER;
+    b->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     b->volume = model->volume;
     b->propagator = model->propagator;
     b->batch = backend_capacity(model);
@@ -101,7 +101,7 @@ enum status evaluation_score(struct backend_network *b, struct error *e) {
     return recording_launch(b->device, &b->evaluate, 1, e);
 }
 
-static enum status evaluate(struct backend_network *b, size_t n, const float *phi, const struct backend_frame *frames,
+static enum status evaluate(struct backend_network *b, size_t n, const float *phi, const struct score_frame *frames,
                             float *out, struct error *e) {
     struct device *d = b->device;
     const size_t bytes = n * b->volume * sizeof *phi;

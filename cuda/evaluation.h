@@ -10,7 +10,7 @@ struct backend_network {
     bool wiener;
     size_t volume, batch;
     const double *propagator;     /* host, the model's */
-    struct backend_frame *frames; /* batch */
+    struct score_frame *frames; /* batch */
     uint32_t *counter;            /* two: one that stays zero, and the number of the probe */
     float *phi, *out, *probe, *product;
     uint64_t *numbers;            /* batch: configurations, for their probes */

@@ -14,7 +14,7 @@ struct backend_integrator {
     double *propagator, *power;       /* V; batch x probes x V: control variate only */
     /* batch, on the host */
     struct integration_order *next_orders;
-    struct backend_frame *next_frames;
+    struct score_frame *next_frames;
     uint64_t *next_streams;
     struct runge_kutta_sums *found;
 };
@@ -36,7 +36,7 @@ static enum status build(struct backend_integrator *i, struct error *e) {
     struct device *d = i->network->device;
     const size_t batch = i->network->batch, V = i->state.volume, q = i->state.quadratures;
     i->next_orders = (struct integration_order *)calloc(batch, sizeof *i->next_orders);
-    i->next_frames = (struct backend_frame *)calloc(batch, sizeof *i->next_frames);
+    i->next_frames = (struct score_frame *)calloc(batch, sizeof *i->next_frames);
     i->next_streams = (uint64_t *)calloc(batch, sizeof *i->next_streams);
     i->found = (struct runge_kutta_sums *)calloc(batch, sizeof *i->found);
     if (!i->next_orders || !i->next_frames || !i->next_streams || !i->found)

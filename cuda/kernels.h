@@ -9,7 +9,7 @@
 
 #include "cuda/geometry.h"
 extern "C" {
-#include "diffusion/backend.h"
+#include "backend/backend.h"
 }
 
 enum { THREADS = 256 }; /* of a block, unless said otherwise */
@@ -68,12 +68,12 @@ BOTH float single_sum(const struct sites &map, const float *taps, int n, int i, 
 
 /* Where a kernel finds the frame of a configuration: counter x per_step + n x per_configuration. */
 struct frames {
-    const struct backend_frame *at;
+    const struct score_frame *at;
     const uint32_t *counter;
     uint32_t per_step, per_configuration;
 };
 
-BOTH const struct backend_frame *frame_of(const struct frames &f, int n) {
+BOTH const struct score_frame *frame_of(const struct frames &f, int n) {
     return f.at + (size_t)*f.counter * f.per_step + (size_t)n * f.per_configuration;
 }
 

@@ -1,5 +1,5 @@
-/* The vectors of the probability flow's integrations and what an order does with them (diffusion/runge_kutta.h), in
- * double precision and, given the same score, with the bits of the host's (diffusion/runge_kutta_vectors.c). */
+/* The vectors of the probability flow's integrations and what an order does with them (base/runge_kutta.h), in
+ * double precision and, given the same score, with the bits of the host's (base/runge_kutta_vectors.c). */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/sums.h"

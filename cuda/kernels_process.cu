@@ -21,7 +21,7 @@ __device__ static float network_output(const struct surroundings &s, int n, int 
     return single_sum(s.map, s.taps, n, p / s.map.width, p % s.map.width) + *s.bias;
 }
 
-__device__ static float score_at(const struct surroundings &s, const struct backend_frame *f, int n, int p, size_t at,
+__device__ static float score_at(const struct surroundings &s, const struct score_frame *f, int n, int p, size_t at,
                                  const float *phi) {
     float out = f->output * network_output(s, n, p);
     if (f->skip != 0.0f)
@@ -43,7 +43,7 @@ enum status process_input(struct sites map, int n, struct frames frames, const f
 
 __global__ void score_kernel(struct surroundings s, const float *phi, float *out) {
     const int V = s.map.height * s.map.width, n = (int)blockIdx.y;
-    const struct backend_frame *f = frame_of(s.frames, n);
+    const struct score_frame *f = frame_of(s.frames, n);
     for (int p = own_site(), end = p + 4; p < end && p < V; p++)
         out[(size_t)n * V + p] = score_at(s, f, n, p, (size_t)n * V + p, phi);
 }
@@ -67,7 +67,7 @@ enum status process_probe(struct sites map, int n, struct frames frames, const f
 
 __global__ void product_kernel(struct surroundings s, const float *probe, float *out) {
     const int V = s.map.height * s.map.width, n = (int)blockIdx.y;
-    const struct backend_frame *f = frame_of(s.frames, n);
+    const struct score_frame *f = frame_of(s.frames, n);
     for (int p = own_site(), end = p + 4; p < end && p < V; p++) {
         const size_t at = (size_t)n * V + p;
         float x = f->skip * probe[at] + f->input * single_sum(s.map, s.taps, n, p / s.map.width, p % s.map.width);
@@ -126,7 +126,7 @@ __global__ void loss_kernel(struct surroundings s, const struct backend_place *p
     __shared__ double part[THREADS];
     __shared__ float plain[THREADS];
     const int V = s.map.height * s.map.width, n = (int)blockIdx.x;
-    const struct backend_frame *f = frame_of(s.frames, n);
+    const struct score_frame *f = frame_of(s.frames, n);
     const uint32_t place = *s.frames.counter * gridDim.x + (uint32_t)n;
     const float weight = places[place].weight;
     double sum = 0;
@@ -231,7 +231,7 @@ __global__ void move_kernel(struct surroundings s, const struct backend_move *mo
     if (first >= V)
         return;
     const uint32_t step = *s.frames.counter;
-    const struct backend_frame *f = frame_of(s.frames, n);
+    const struct score_frame *f = frame_of(s.frames, n);
     const float drift = moves[step].drift, amplitude = moves[step].amplitude;
     struct four noise = {{0, 0, 0, 0}};
     if (!z && amplitude != 0.0f)

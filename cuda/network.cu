@@ -154,14 +154,14 @@ static enum status make(struct network *w, const struct score_model *model, bool
     if (w->device->precision == CUDA_BF16)
         TRY(device_allocate(d, vector, "the rounded weights", (void **)&w->rounded, e));
     TRY(device_allocate(d, half * sizeof(float), "the frequencies", (void **)&w->frequencies, e));
-    TRY(device_upload(d, w->frequencies, model->frequencies, half * sizeof(float), e));
+    TRY(device_upload(d, w->frequencies, score_network(model)->frequencies, half * sizeof(float), e));
     if (w->use == NETWORK_TRAINING) {
-        const size_t partials = single_partials(network_sites(w), w->batch) * 9 * 2 * (size_t)model->shape.width;
+        const size_t partials = single_partials(network_sites(w), w->batch) * 9 * 2 * (size_t)score_unet_shape(model)->width;
         TRY(device_allocate(d, vector, "the gradient", (void **)&w->gradient, e));
         TRY(device_allocate(d, partials * sizeof(float), "partial gradients", (void **)&w->partial, e));
         TRY(device_allocate(d, batch * sizeof(float), "the gradient of the bias", (void **)&w->bias, e));
     }
-    if (colours || model->parameterisation == SCORE_WIENER)
+    if (colours || score_network(model)->parameterisation == SCORE_WIENER)
         TRY(make_filter(w, model, e));
     TRY(make_convolutions(w, e));
     return network_set_weights(w, model->weights, e);
@@ -180,13 +180,13 @@ enum status network_new(struct device *d, const struct score_model *model, size_
     w->use = use;
     w->batch = (int)batch;
     w->element = d->precision == CUDA_BF16 ? sizeof(struct bfloat) : sizeof(float);
-    layout_make(&model->shape, &w->layout);
+    layout_make(score_unet_shape(model), &w->layout);
     enum status status = make(w, model, colours, e);
     if (status == STATUS_OK)
         status = device_wait(d, e);
     if (status != STATUS_OK) {
-        error_prefix(e, "network of %dx%d sites, width %d, stride %d, batch %zu", model->shape.height,
-                     model->shape.width_sites, model->shape.width, model->shape.stride, batch);
+        error_prefix(e, "network of %dx%d sites, width %d, stride %d, batch %zu", w->layout.shape.height,
+                     w->layout.shape.width_sites, w->layout.shape.width, w->layout.shape.stride, batch);
         network_free(w);
         return status;
     }

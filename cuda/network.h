@@ -7,8 +7,8 @@
 #include "cuda/kernels.h"
 #include "cuda/layout.h"
 extern "C" {
-#include "diffusion/backend.h"
-#include "diffusion/score.h"
+#include "backend/backend.h"
+#include "score/unet.h"
 }
 
 /* An open device. */

@@ -10,7 +10,7 @@ struct backend_sampler {
     struct network *network;
     bool wiener, coloured;
     size_t volume, batch, steps, done;
-    struct backend_frame *frames; /* a step, the same for all configurations */
+    struct score_frame *frames; /* a step, the same for all configurations */
     struct backend_move *moves;
     uint32_t *counter;
     uint64_t *first;
@@ -51,7 +51,7 @@ static void release(struct backend_sampler *s) {
     free(s);
 }
 
-static enum status build(struct backend_sampler *s, const struct score_model *m, const struct backend_frame *frames,
+static enum status build(struct backend_sampler *s, const struct score_model *m, const struct score_frame *frames,
                          const struct backend_move *moves, struct error *e) {
     struct device *d = s->device;
     const size_t field = s->batch * s->volume * sizeof(float);
@@ -68,7 +68,7 @@ static enum status build(struct backend_sampler *s, const struct score_model *m,
     return recording_make(d, record_step, s, &s->step, e);
 }
 
-static enum status create(struct backend *base, const struct score_model *model, const struct backend_frame *frames,
+static enum status create(struct backend *base, const struct score_model *model, const struct score_frame *frames,
                           const struct backend_move *moves, size_t steps, struct random_key prior,
                           struct random_key noise, float start, struct backend_sampler **sampler, struct error *e) {
     *sampler = NULL;
@@ -76,7 +76,7 @@ static enum status create(struct backend *base, const struct score_model *model,
     if (!s)
         return error_set(e, STATUS_FAILED, "out of memory for a sampler");
     s->device = (struct device *)base;
-    s->wiener = model->parameterisation == SCORE_WIENER;
+    s->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     s->coloured = moves[0].coloured;
     s->volume = model->volume;
     s->batch = backend_capacity(model);

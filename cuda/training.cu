@@ -12,7 +12,7 @@ struct backend_training {
     size_t volume, batch, steps; /* steps: most in one call */
     float *fields;               /* the training set */
     struct backend_place *places;
-    struct backend_frame *frames;
+    struct score_frame *frames;
     struct backend_step *rates;
     double *loss;
     uint32_t *counter;
@@ -84,7 +84,7 @@ static enum status create(struct backend *base, const struct score_model *model,
     if (!t)
         return error_set(e, STATUS_FAILED, "out of memory for training");
     t->device = (struct device *)base;
-    t->wiener = model->parameterisation == SCORE_WIENER;
+    t->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     t->volume = model->volume;
     t->batch = batch;
     t->steps = steps;
@@ -145,7 +145,7 @@ static enum status record(struct backend_training *t, struct random_key noise, s
 }
 
 static enum status run_steps(struct backend_training *t, size_t count, const struct backend_place *places,
-                             const struct backend_frame *frames, const struct backend_step *rates,
+                             const struct score_frame *frames, const struct backend_step *rates,
                              struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e) {
     struct device *d = t->device;
     const size_t total = count * t->batch;

@@ -1,11 +1,11 @@
 /* Stage `checkpoint`: the model that a training had at an earlier epoch (parameter keep-epochs of the stage train).
  *
- * Artifact: the model (diffusion/score_model.c), and `epoch`. */
+ * Artifact: the model (score/score_model.c), and `epoch`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "diffusion/score.h"
+#include "score/score.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {

@@ -21,8 +21,8 @@
 #include <string.h>
 
 #include "base/functions.h"
-#include "diffusion/schedule.h"
-#include "diffusion/score.h"
+#include "score/schedule.h"
+#include "score/score.h"
 #include "lattice/toy.h"
 #include "stages/stage.h"
 #include "statistics/histogram.h"

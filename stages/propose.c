@@ -3,7 +3,7 @@
  *
  * x_T from the prior N(0, s^2(1)) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the
  * same path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
- * (diffusion/gaussian.h), which needs no flow.
+ * (score/gaussian.h), which needs no flow.
  *
  * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and
  * kept with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only
@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include "base/progress.h"
-#include "diffusion/gaussian.h"
 #include "lattice/action.h"
 #include "stages/densities.h"
 
@@ -101,8 +100,9 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
     char checkpoint[4096];
     enum status status;
     if (parameters_is(c->parameters, "method", "direct")) {
-        status = gaussian_sample(m, settings->seed, 0, d->count, c->threads, d->phi, d->result.log_q, c->interrupted,
-                                 progress, e);
+        const struct score_draw direct = {random_key(settings->seed, "propose", "gaussian"), 0, d->count, c->threads,
+                                          d->phi, d->result.log_q, c->interrupted, progress};
+        status = score_model_draw(m, &direct, e);
         for (size_t i = 0; i < d->count; i++)
             d->result.log_q_error[i] = NAN;
     } else {
@@ -153,9 +153,6 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     m.backend = c->device;
-    if (direct && m.kind != SCORE_GAUSSIAN)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: method direct needs a gaussian model, found a %s",
-                           npz_path(stage_input(c, "model", 0)), score_kind_name[m.kind]);
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, count, m.volume, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);

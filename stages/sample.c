@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "diffusion/reverse.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "stages/resume.h"
 
 static const struct parameter parameters[] = {
@@ -220,10 +220,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     m.backend = c->device;
-    if (parameters_is(c->parameters, "method", "direct") && m.kind != SCORE_GAUSSIAN)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: method direct needs a gaussian model, found a %s",
-                           npz_path(stage_input(c, "model", 0)), score_kind_name[m.kind]);
-    status = status ? status : make(c, &m, e);
+    status = make(c, &m, e);
     score_model_release(&m);
     return status;
 }

@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "base/parameters.h"
-#include "diffusion/backend.h"
+#include "backend/backend.h"
 #include "store/npz.h"
 
 struct stage_input {
@@ -32,7 +32,7 @@ struct stage_context {
     const struct stage *stage;
     const struct parameters *parameters;
     const char *backend;                     /* "cpu", "cuda", "cuda-float32" or "cuda-bf16" */
-    struct backend *device;                  /* what computes the network (diffusion/backend.h); NULL: the CPU */
+    struct backend *device;                  /* what computes the network (backend/backend.h); NULL: the CPU */
     int threads;                             /* worker threads; results never depend on it */
     int quiet;                               /* no progress */
     const char *folder;                      /* output folder; exists; checkpoint.npz may lie here, and is removed at the end */

@@ -1,11 +1,12 @@
 /* Stage `train`: a score model from an ensemble.
  *
- * Artifact: the model (diffusion/score_model.c); and for a unet or a toy network
+ * Artifact: the model (score/score_model.c); of one that is trained by gradients
  *   loss            (epochs) denoising loss as trained on, mean over the batches of an epoch, which count alike
- *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
- *                   on the validation ensemble where there is one, else on the training set.
  *   kept.epochs, kept.weights   (K), (K, all trainable numbers in the order of network/unet.h): keep-epochs and the
  *                   weights then, which the stage `checkpoint` makes models of
+ * and of all but the Gaussian one
+ *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
+ *                   on the validation ensemble where there is one, else on the training set.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -14,31 +15,15 @@
 #include <unistd.h>
 
 #include "base/progress.h"
-#include "diffusion/dataset.h"
 #include "diffusion/excess.h"
-#include "diffusion/schedule.h"
 #include "diffusion/training.h"
-#include "network/initialise.h"
+#include "score/kinds.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = "unet|gaussian|toy",
-     .help = "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on "
-             "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4)."},
-    {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published",
-     .choices = "published|preconditioned|wiener",
-     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same "
-             "with the measured propagator, exact for Gaussian fields."},
-    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2,
-     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' released code."},
-    {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic",
-     .help = "What lies beyond the edge of the lattice for a convolution."},
-    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels",
-     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. Of a toy network: units of a level."},
-    {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096,
-     .help = "Length of the time embedding, even."},
-    {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6,
-     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 (preconditioned)."},
+    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = SCORE_KIND_CHOICES,
+     .help = SCORE_KIND_HELP},
+    SCORE_KIND_PARAMETERS,
     {.name = "sigma", .type = PARAMETER_REAL, .default_value = "25", .minimum = 1.001, .maximum = 1e6,
      .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
     {.name = "scaling", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|std|minmax",
@@ -76,70 +61,6 @@ static const struct stage_input inputs[] = {
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
-
-static enum score_parameterisation parameterisation_of(const struct parameters *p) {
-    int i = 0;
-    while (!parameters_is(p, "parameterisation", score_parameterisation_name[i]))
-        i++;
-    return (enum score_parameterisation)i;
-}
-
-static struct unet_shape network_shape(const struct parameters *p, const struct score_model *m) {
-    return (struct unet_shape){.height = (int)m->extents[0],
-                               .width_sites = (int)m->extents[1],
-                               .width = (int)parameters_integer(p, "width"),
-                               .embedding = (int)parameters_integer(p, "embedding"),
-                               .stride = (int)parameters_integer(p, "stride"),
-                               .padding = parameters_is(p, "padding", "periodic") ? UNET_PERIODIC : UNET_ZEROS};
-}
-
-static enum status initialise_toy(const struct parameters *p, struct score_model *m, struct error *e) {
-    if (m->volume != 1)
-        return error_set(e, STATUS_BAD_INPUT, "network toy is for fields of one site, the ensemble has %zu", m->volume);
-    m->toy = (struct mlp_shape){.width = (int)parameters_integer(p, "width"),
-                                .embedding = (int)parameters_integer(p, "embedding")};
-    struct mlp_tensor list[MLP_TENSORS];
-    m->weight_count = mlp_tensors(&m->toy, list);
-    m->weights = malloc(m->weight_count * sizeof *m->weights);
-    m->frequencies = malloc((size_t)m->toy.embedding / 2 * sizeof *m->frequencies);
-    if (!m->weights || !m->frequencies)
-        return error_set(e, STATUS_FAILED, "out of memory for the weights");
-    const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
-    const struct unet_shape embedding = {.embedding = m->toy.embedding};
-    enum status status = mlp_initialise(&m->toy, seed, m->weights, e);
-    return status == STATUS_OK ? initialise_frequencies(&embedding, seed, parameters_real(p, "fourier-scale"),
-                                                        m->frequencies, e) : status;
-}
-
-static enum status initialise(const struct parameters *p, struct score_model *m, struct error *e) {
-    if (m->kind == SCORE_TOY)
-        return initialise_toy(p, m, e);
-    if (m->dimensions != 2)
-        return error_set(e, STATUS_BAD_INPUT, "network unet is for 2 dimensions, the ensemble has %zu", m->dimensions);
-    m->shape = network_shape(p, m);
-    enum status status = unet_check(&m->shape, e);
-    if (status != STATUS_OK)
-        return status;
-    unet_tensors(&m->shape, NULL, &m->weight_count);
-    m->weights = malloc(m->weight_count * sizeof *m->weights);
-    m->frequencies = malloc((size_t)m->shape.embedding / 2 * sizeof *m->frequencies);
-    if (!m->weights || !m->frequencies)
-        return error_set(e, STATUS_FAILED, "out of memory for the weights");
-    const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
-    status = initialise_weights(&m->shape, seed, m->weights, e);
-    if (status == STATUS_OK && m->parameterisation == SCORE_WIENER) {
-        /* F = 0 to begin with: the filter is all but right, and what is to be learned is much smaller than
-         * what a network of random weights puts out */
-        struct unet_tensor list[UNET_TENSORS];
-        unet_tensors(&m->shape, list, NULL);
-        const struct unet_tensor *last = &list[unet_find(&m->shape, "tconv1.weight")],
-                                 *bias = &list[unet_find(&m->shape, "tconv1.bias")];
-        memset(m->weights + last->offset, 0, last->count * sizeof *m->weights);
-        memset(m->weights + bias->offset, 0, bias->count * sizeof *m->weights);
-    }
-    return status == STATUS_OK ? initialise_frequencies(&m->shape, seed, parameters_real(p, "fourier-scale"),
-                                                                     m->frequencies, e) : status;
-}
 
 static struct training_settings settings_of(const struct parameters *p) {
     size_t keep_count;
@@ -260,39 +181,54 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
     return status == STATUS_OK ? dataset_fields(ensemble, m, fields, count, e) : status;
 }
 
-static enum status run(struct stage_context *c, struct error *e) {
+static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count, struct error *e) {
+    const struct score_fit fit = {c->parameters, fields, count, c->threads, c->interrupted, c->quiet};
+    return m->kind->fit(m, &fit, e);
+}
+
+/* The training set as the kind wants it, into m, and that of validation, if there is one. */
+static enum status read_fields(struct stage_context *c, struct score_model *m, float *fields[2], size_t count[2],
+                               struct error *e) {
     const struct parameters *p = c->parameters;
-    const bool gaussian = parameters_is(p, "network", "gaussian");
-    const enum dataset_scaling scaling = parameters_is(p, "scaling", "std")      ? DATASET_STD
-                                         : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
-                                                                                 : DATASET_NONE;
-    struct score_model m = {.kind = parameters_is(p, "network", "toy") ? SCORE_TOY : gaussian ? SCORE_GAUSSIAN : SCORE_UNET,
-                            .parameterisation = parameterisation_of(p),
-                            .sigma = parameters_real(p, "sigma"),
+    const struct npz *training = stage_input(c, "training", 0), *validation = stage_input(c, "validation", 0);
+    enum dataset_scaling scaling = parameters_is(p, "scaling", "std")      ? DATASET_STD
+                                   : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
+                                                                           : DATASET_NONE;
+    if (m->kind->treatment)
+        m->kind->treatment(p, &scaling, &m->one_phase);
+    enum status status = dataset_describe(training, scaling, m, e);
+    if (status == STATUS_OK && m->kind->suits)
+        status = m->kind->suits(p, m->dimensions, m->extents, e);
+    if (status == STATUS_OK)
+        status = dataset_fields(training, m, &fields[0], &count[0], e);
+    if (status == STATUS_OK && validation) /* before the training: what does not fit is to be said at once */
+        status = read_validation(validation, m, &fields[1], &count[1], e);
+    return status == STATUS_OK ? dataset_propagator(fields[0], count[0], c->threads, m, e) : status;
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct score_model m = {.kind = score_kind_find(parameters_text(c->parameters, "network")),
+                            .sigma = parameters_real(c->parameters, "sigma"),
                             .backend = c->device};
-    const bool validated = stage_input_count(c, "validation") > 0;
-    float *fields = NULL, *validation = NULL;
-    size_t count = 0, validation_count = 0;
+    float *fields[2] = {NULL, NULL};
+    size_t count[2] = {0, 0};
     struct npz_writer *writer = NULL;
-    enum status status = dataset_describe(stage_input(c, "training", 0), scaling, &m, e);
-    if (status == STATUS_OK)
-        status = dataset_fields(stage_input(c, "training", 0), &m, &fields, &count, e);
-    if (status == STATUS_OK && validated) /* before the training: what does not fit is to be said at once */
-        status = read_validation(stage_input(c, "validation", 0), &m, &validation, &validation_count, e);
-    if (status == STATUS_OK)
-        status = dataset_propagator(fields, count, c->threads, &m, e);
-    if (status == STATUS_OK && !gaussian)
-        status = initialise(p, &m, e);
+    enum status status = read_fields(c, &m, fields, count, e);
+    if (status == STATUS_OK && m.kind->prepare)
+        status = m.kind->prepare(&m, c->parameters, e);
     if (status == STATUS_OK)
         status = stage_artifact(c, &writer, e);
-    if (status == STATUS_OK && !gaussian)
-        status = optimise(c, &m, fields, count, writer, e);
-    if (status == STATUS_OK && !gaussian)
-        status = add_excess(c, &m, validated ? validation : fields, validated ? validation_count : count, writer, e);
+    if (status == STATUS_OK && m.kind->fit)
+        status = fit(c, &m, fields[0], count[0], e);
+    if (status == STATUS_OK && score_model_trained(&m))
+        status = optimise(c, &m, fields[0], count[0], writer, e);
+    const int which = fields[1] ? 1 : 0;
+    if (status == STATUS_OK && m.kind->excess)
+        status = add_excess(c, &m, fields[which], count[which], writer, e);
     if (status == STATUS_OK)
         status = score_model_add(&m, writer, e);
-    free(fields);
-    free(validation);
+    free(fields[0]);
+    free(fields[1]);
     score_model_release(&m);
     return status;
 }
@@ -304,14 +240,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
         if (keep[i] > parameters_integer(p, "epochs") || (i > 0 && keep[i] <= keep[i - 1]))
             return error_set(e, STATUS_BAD_INPUT, "%s: keep-epochs has %lld, expected ascending numbers up to epochs %lld",
                              where, (long long)keep[i], (long long)parameters_integer(p, "epochs"));
-    const int64_t width = parameters_integer(p, "width"), embedding = parameters_integer(p, "embedding");
-    if (embedding % 2 != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: embedding %lld found, an even number expected", where,
-                         (long long)embedding);
-    if (width > 16 ? width % 32 != 0 : width != 4 && width != 8 && width != 16)
-        return error_set(e, STATUS_BAD_INPUT, "%s: width %lld found, 4, 8, 16 or a multiple of 32 expected", where,
-                         (long long)width);
-    return STATUS_OK;
+    const struct score_kind *kind = score_kind_find(parameters_text(p, "network"));
+    return kind->check ? kind->check(p, where, e) : STATUS_OK;
 }
 
 const struct stage stage_train = {

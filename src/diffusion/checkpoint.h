@@ -3,7 +3,7 @@
 #ifndef DMSQ_DIFFUSION_CHECKPOINT_H
 #define DMSQ_DIFFUSION_CHECKPOINT_H
 
-#include "diffusion/backend.h"
+#include "backend/backend.h"
 #include "store/npz.h"
 
 /* A file with the members `key`, of the recipe, and `arithmetic`, of `device` (NULL: the CPU, whose bits depend on the

@@ -8,7 +8,7 @@
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 
 /* score_evaluate of any number of configurations, all at one time. */
 static enum status evaluate(struct score_worker *w, size_t capacity, int n, size_t volume, const float *phi,
@@ -118,8 +118,7 @@ enum status excess_measure(const struct score_model *model, const float *fields,
             excess_release(x);
             return error_set(e, STATUS_FAILED, "out of memory for the excess loss");
         }
-    struct score_model linear = *model;
-    linear.kind = SCORE_GAUSSIAN;
+    const struct score_model linear = score_model_gaussian(model);
     struct score *score = NULL, *wiener = NULL;
     enum status status = score_new(model, &score, e);
     if (status == STATUS_OK)

@@ -7,7 +7,7 @@
 #ifndef DMSQ_DIFFUSION_EXCESS_H
 #define DMSQ_DIFFUSION_EXCESS_H
 
-#include "diffusion/score.h"
+#include "score/score.h"
 
 struct excess {
     size_t levels;

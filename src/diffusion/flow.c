@@ -8,8 +8,9 @@
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
+#include "backend/backend.h"
 #include "diffusion/flow_places.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 
 /* What all workers share. */
 struct job {
@@ -255,8 +256,9 @@ static enum status run(struct job *j, struct score *score, struct worker *worker
 }
 
 static enum status check(const struct score_model *m, const struct flow_settings *s, struct error *e) {
-    if (s->divergence == FLOW_CLOSED && m->kind != SCORE_GAUSSIAN)
-        return error_set(e, STATUS_BAD_INPUT, "divergence closed needs a gaussian model, found a unet");
+    if (s->divergence == FLOW_CLOSED && !score_model_closed(m))
+        return error_set(e, STATUS_BAD_INPUT, "divergence closed needs a model that knows its divergence, such as gaussian, "
+                         "found a %s", score_model_kind(m));
     if (s->divergence == FLOW_PROBES && s->probes < 1)
         return error_set(e, STATUS_BAD_INPUT, "0 probes found, at least 1 expected");
     if (s->sharing == FLOW_FRESH && s->control)

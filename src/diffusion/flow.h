@@ -9,7 +9,7 @@
  * the integrator's error and that of the divergence.
  *
  *   dopri5     in t, adaptive, tolerance as absolute and relative tolerance, on scaled field and log-density
- *              (diffusion/runge_kutta.h). Every configuration has its own steps.
+ *              (base/runge_kutta.h). Every configuration has its own steps.
  *   heun, rk4  `steps` equal steps in u = log s: dphi/du = -s (s score), smooth over all noise levels.
  *
  * Divergence, of J the Jacobian of s(t) score:
@@ -21,7 +21,7 @@
  *                tr J = sum_p -s/(G(p) + s^2) + mean of [v.J^T v + sum_p s/(G(p) + s^2) |v(p)|^2/V],
  *              with the same mean but only the noise of what the model differs by from the score of a Gaussian field.
  *   exact      V unit vectors
- *   closed     gaussian models only: the sum of -s/(G(p) + s^2)
+ *   closed     of models that know it (score/score.h), without any error
  *
  * Results of configuration i are functions of (settings, i, its field): not of threads, nor of company. */
 #ifndef DMSQ_DIFFUSION_FLOW_H
@@ -32,8 +32,8 @@
 #include <stdint.h>
 
 #include "base/progress.h"
-#include "diffusion/runge_kutta.h"
-#include "diffusion/score.h"
+#include "base/runge_kutta.h"
+#include "score/score.h"
 
 enum flow_divergence { FLOW_PROBES, FLOW_EXACT, FLOW_CLOSED };
 enum flow_sharing {

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "base/sum.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
+#include "score/wiener.h"
 
 /* A place on the host. */
 struct place {
@@ -94,20 +96,6 @@ enum status flow_places_start(struct flow_places *p, size_t place, uint64_t numb
 
 /* --- the divergence, on the host ------------------------------------------------------------------ */
 
-static double closed_trace(const struct score_model *m, double s, double *terms) {
-    for (size_t p = 0; p < m->volume; p++)
-        terms[p] = -s / (m->propagator[p] + s * s);
-    return sum_tree(terms, m->volume);
-}
-
-/* What the control variate adds to the estimate of a probe: the trace of the Wiener filter less its estimate by this
- * probe. */
-static double control(const struct score_model *m, double s, const double *power, double *terms) {
-    for (size_t p = 0; p < m->volume; p++)
-        terms[p] = s / (m->propagator[p] + s * s) * (power[p] - 1);
-    return sum_tree(terms, m->volume);
-}
-
 static enum status estimate_traces(struct flow_places *p, size_t n, const struct flow_evaluation *evaluations,
                                    struct error *e) {
     const size_t V = p->volume, q = p->quadratures;
@@ -121,8 +109,8 @@ static enum status estimate_traces(struct flow_places *p, size_t n, const struct
                 p->terms[i] = (double)p->probe[b * V + i] * (double)p->product[b * V + i];
             p->traces[b * q + k] = sum_tree(p->terms, V);
             if (p->fourier)
-                p->traces[b * q + k] += control(p->model, schedule_noise(p->model->sigma, p->t[b]),
-                                                p->place[evaluations[b].place].power + k * V, p->terms);
+                p->traces[b * q + k] += wiener_control(p->model, schedule_noise(p->model->sigma, p->t[b]),
+                                                       p->place[evaluations[b].place].power + k * V, p->terms);
         }
     }
     return status;
@@ -153,9 +141,7 @@ static enum status find_traces(struct flow_places *p, size_t n, const struct flo
         return estimate_traces(p, n, evaluations, e);
     if (p->settings->divergence == FLOW_EXACT)
         return exact_traces(p, n, interrupted, e);
-    for (size_t b = 0; b < n; b++)
-        p->traces[b] = closed_trace(p->model, schedule_noise(p->model->sigma, p->t[b]), p->terms);
-    return STATUS_OK;
+    return score_divergence(p->score, (int)n, p->traces, e);
 }
 
 /* --- evaluations --------------------------------------------------------------------------------- */

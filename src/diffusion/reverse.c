@@ -7,7 +7,8 @@
 
 #include "base/functions.h"
 #include "base/random.h"
-#include "diffusion/schedule.h"
+#include "backend/backend.h"
+#include "score/schedule.h"
 #include "lattice/fourier.h"
 
 /* What all workers share. */
@@ -18,8 +19,7 @@ struct plan {
     double *t, *s;               /* the grid and its noise levels */
     size_t *snapshot_step;       /* evaluation before which a snapshot is taken; steps: the result */
     struct random_key prior, noise;
-    struct fourier *fourier;     /* ancestral and direct */
-    double *root_propagator;     /* direct: sqrt(G) */
+    struct fourier *fourier;     /* ancestral only */
 };
 
 struct worker {
@@ -121,15 +121,8 @@ static enum status draw(const struct plan *p, struct worker *w, size_t first, in
     for (int b = 0; b < n; b++) {
         float *own = w->phi + (size_t)b * volume;
         random_normal_float(p->prior, first + (size_t)b, 0, own, volume);
-        for (size_t i = 0; i < volume && p->settings->method != REVERSE_DIRECT; i++)
+        for (size_t i = 0; i < volume; i++)
             own[i] *= start;
-        if (p->settings->method == REVERSE_DIRECT) {
-            for (size_t i = 0; i < volume; i++)
-                w->fine[i] = (double)own[i];
-            fourier_filter(p->fourier, p->root_propagator, w->fine, w->fine, w->workspace);
-            for (size_t i = 0; i < volume; i++)
-                own[i] = (float)w->fine[i];
-        }
     }
     for (size_t i = 0; i < p->steps; i++) {
         double t[SCORE_BATCH];
@@ -182,34 +175,27 @@ static enum status worker_prepare(const struct plan *p, struct score *score, str
 
 static enum status plan_make(struct plan *p, const struct score_model *model, const struct reverse_settings *settings,
                              struct error *e) {
-    const bool direct = settings->method == REVERSE_DIRECT;
-    *p = (struct plan){.model = model, .settings = settings, .steps = direct ? 0 : (size_t)settings->steps};
+    *p = (struct plan){.model = model, .settings = settings, .steps = (size_t)settings->steps};
     p->prior = random_key(settings->seed, "sample", "prior");
     p->noise = random_key(settings->seed, "sample", "noise");
     p->t = calloc(p->steps + 1, sizeof *p->t);
     p->s = calloc(p->steps + 1, sizeof *p->s);
     p->snapshot_step = calloc(settings->snapshot_count + 1, sizeof *p->snapshot_step);
-    p->root_propagator = calloc(model->volume, sizeof *p->root_propagator);
-    if (!p->t || !p->s || !p->snapshot_step || !p->root_propagator)
+    if (!p->t || !p->s || !p->snapshot_step)
         return error_set(e, STATUS_FAILED, "out of memory for a sampler");
-    if (!direct)
-        reverse_grid(settings, model->sigma, p->t);
+    reverse_grid(settings, model->sigma, p->t);
     for (size_t i = 0; i < p->steps; i++)
         p->s[i] = schedule_noise(model->sigma, p->t[i]);
     place_snapshots(p);
     if (settings->method == REVERSE_EULER_MARUYAMA)
         return STATUS_OK;
-    enum status status = fourier_new(model->extents, model->dimensions, &p->fourier, e);
-    if (status == STATUS_OK && direct)
-        status = fourier_gaussian_gain(p->fourier, model->propagator, p->root_propagator, e);
-    return status;
+    return fourier_new(model->extents, model->dimensions, &p->fourier, e);
 }
 
 static void plan_release(struct plan *p) {
     free(p->t);
     free(p->s);
     free(p->snapshot_step);
-    free(p->root_propagator);
     fourier_free(p->fourier);
 }
 
@@ -310,7 +296,7 @@ static enum status remote_run(const struct plan *p, size_t first, size_t count, 
     const struct score_model *m = p->model;
     struct backend *device = m->backend;
     const size_t capacity = device->capacity(m), volume = m->volume;
-    struct backend_frame *frames = calloc(p->steps, sizeof *frames);
+    struct score_frame *frames = calloc(p->steps, sizeof *frames);
     struct backend_move *moves = calloc(p->steps, sizeof *moves);
     struct backend_sampler *sampler = NULL;
     float *field = malloc(capacity * volume * sizeof *field);
@@ -351,9 +337,11 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
     if (settings->method == REVERSE_ANCESTRAL && !settings->log_grid)
         return error_set(e, STATUS_BAD_INPUT, "method ancestral needs grid log-s");
-    if (settings->method == REVERSE_DIRECT && model->kind != SCORE_GAUSSIAN)
-        return error_set(e, STATUS_BAD_INPUT, "method direct needs a gaussian model, found a %s",
-                         score_kind_name[model->kind]);
+    if (settings->method == REVERSE_DIRECT) {
+        const struct score_draw draw = {random_key(settings->seed, "sample", "prior"), first, count, threads, phi, NULL,
+                                        interrupted, progress};
+        return score_model_draw(model, &draw, e);
+    }
     struct plan plan;
     struct score *score = NULL;
     struct worker *workers = calloc((size_t)threads, sizeof *workers);

@@ -9,7 +9,7 @@
  *                   for Gaussian data at any number of steps when the score is; where Euler-Maruyama puts
  *                   too much noise and the usual posterior variance D s'^2/s^2 too little. The last step
  *                   goes from s_end to 0 the same way. Grid uniform in log s only.
- *   direct          gaussian models only: the field with propagator G itself, from white noise.
+ *   direct          no process, and no snapshots: models that are drawn without one (score/score.h).
  *
  * Configuration i is a function of (seed, i): any split over threads and processes gives the same bits.
  */
@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/progress.h"
-#include "diffusion/score.h"
+#include "score/score.h"
 
 enum reverse_method { REVERSE_EULER_MARUYAMA, REVERSE_ANCESTRAL, REVERSE_DIRECT };
 

@@ -7,7 +7,7 @@
 
 #include "base/functions.h"
 #include "base/random.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "lattice/fokker_planck.h"
 
 enum { TABLE = 513 }; /* points of the score's table */

@@ -11,7 +11,7 @@
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "network/adam.h"
 
 static void *need(size_t count, size_t size, bool *complete) {

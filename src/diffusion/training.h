@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/progress.h"
-#include "diffusion/score.h"
+#include "score/score.h"
 
 struct training_settings {
     uint64_t seed;

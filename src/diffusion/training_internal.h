@@ -2,6 +2,7 @@
 #ifndef DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 #define DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 
+#include "backend/backend.h"
 #include "base/random.h"
 #include "diffusion/training.h"
 
@@ -32,7 +33,7 @@ struct training {
     /* on a device: an epoch's places, the frames around the network and the losses, all in the order of the epoch */
     struct backend_training *remote;
     struct backend_place *places;
-    struct backend_frame *frames;
+    struct score_frame *frames;
     struct backend_step *steps;
     double *losses;
 };

@@ -14,7 +14,7 @@
  * s; weights (out, in, 3, 3). tconv: the adjoint of the convolution of the same stride and padding from
  * out to in channels; weights (in, out, 3, 3): out[(s i + k - 1) mod (s n)] += in[i] w[k].
  * Group norm: 4 groups on gnorm1, min(32, channels) on the rest, epsilon 1e-5.
- * The published score is F / s(t); what is made of F is not the network's concern (diffusion/score.h).
+ * The published score is F / s(t); what is made of F is not the network's concern (score/score.h).
  */
 #ifndef DMSQ_NETWORK_UNET_H
 #define DMSQ_NETWORK_UNET_H

@@ -14,6 +14,7 @@
 #include "diffusion/reverse.h"
 #include "diffusion/training.h"
 #include "network/initialise.h"
+#include "score/unet.h"
 #include "tests/bench/direct_convolution.h"
 
 enum { L = 32, V = L * L, WIDTH = 32, BATCH = 64, CONVOLUTIONS = 6, FIELDS = 256, FULL_STEPS = 500 };
@@ -248,7 +249,7 @@ static void step_rows(struct bench *b, const char *what, const struct bare *bare
 
 static enum status compare_training(struct bench *b, struct score_model *m, struct bare *bare, const float *fields,
                                     struct error *e) {
-    const bool both = m->shape.stride == 2; /* at stride 1 a step takes seconds */
+    const bool both = score_unet_shape(m)->stride == 2; /* at stride 1 a step takes seconds */
     const size_t repetitions = both ? 15 : 3;
     struct steps steps[2] = {{NULL, 0}, {NULL, 0}};
     struct bench_side sides[4] = {{bare_step, bare}, {bench_peak, b}};
@@ -256,21 +257,21 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
     for (size_t i = 0; i <= both && status == STATUS_OK; i++) {
         const struct training_settings settings = {.seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3,
                                                    .t_min = 1e-5, .log_noise = i, .ema = i ? 0.999 : 0};
-        m->parameterisation = i ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
+        score_network(m)->parameterisation = i ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
         status = training_new(m, fields, FIELDS, &settings, b->threads, &steps[i].training, e);
         sides[2 + i] = (struct bench_side){full_step, &steps[i]};
-        m->parameterisation = SCORE_PUBLISHED;
+        score_network(m)->parameterisation = SCORE_PUBLISHED;
     }
     double times[4][BENCH_REPETITIONS];
     if (status == STATUS_OK)
         status = bench_time(sides, both ? 4 : 3, repetitions, times, e);
     if (status == STATUS_OK) {
         char text[96];
-        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", m->shape.stride);
+        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", score_unet_shape(m)->stride);
         step_rows(b, text, bare, times[0], NULL, times[1], repetitions);
-        snprintf(text, sizeof text, "stride %d: training step (64), published", m->shape.stride);
+        snprintf(text, sizeof text, "stride %d: training step (64), published", score_unet_shape(m)->stride);
         step_rows(b, text, bare, times[2], times[0], times[1], repetitions);
-        snprintf(text, sizeof text, "stride %d: training step (64), preconditioned", m->shape.stride);
+        snprintf(text, sizeof text, "stride %d: training step (64), preconditioned", score_unet_shape(m)->stride);
         if (both)
             step_rows(b, text, bare, times[3], times[0], times[1], repetitions);
     }
@@ -281,8 +282,8 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
 
 /* The sampler's start is not part of a step: long runs less short ones. */
 static enum status compare_sampler(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
-    const int64_t few = 2, many = m->shape.stride == 2 ? 62 : 6;
-    const size_t repetitions = m->shape.stride == 2 ? 9 : 3;
+    const int64_t few = 2, many = score_unet_shape(m)->stride == 2 ? 62 : 6;
+    const size_t repetitions = score_unet_shape(m)->stride == 2 ? 9 : 3;
     const double configurations = (double)b->threads * SCORE_BATCH, steps = (double)(many - few);
     bare->forward_batches = (size_t)b->threads * (size_t)(many - few);
     float *phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *phi);
@@ -298,7 +299,7 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
         sides[2 + i] = (struct bench_side){draw, &runs[i]};
     }
     double times[6][BENCH_REPETITIONS];
-    const size_t count = m->shape.stride == 2 ? 6 : 4;
+    const size_t count = score_unet_shape(m)->stride == 2 ? 6 : 4;
     enum status status = bench_time(sides, count, repetitions, times, e);
     for (size_t i = 0; i < repetitions && status == STATUS_OK; i++)
         for (size_t s = 3; s < count; s += 2)
@@ -306,13 +307,13 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
     if (status == STATUS_OK) {
         char text[96];
         const double flop = bare_flop(bare) * b->threads * steps;
-        snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", m->shape.stride);
+        snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", score_unet_shape(m)->stride);
         bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions), "configurations/s",
                   NAN, none);
         bench_row(b, "  fraction of the peak",
                   100 * flop / bench_peak_flop(b) * bench_median_ratio(times[1], times[0], repetitions), "%", NAN, none);
         for (size_t s = 3; s < count; s += 2) {
-            snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", m->shape.stride,
+            snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", score_unet_shape(m)->stride,
                      s == 3 ? "Euler-Maruyama" : "ancestral", (int)(many - few));
             const double rate = configurations * steps / FULL_STEPS / bench_median(times[s], repetitions);
             bench_row(b, text, rate, "configurations/s", bench_median_ratio(times[0], times[s], repetitions),
@@ -329,7 +330,7 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
 /* As much work by Heun's method with Gaussian probes, and with signs and the control variate; everything that belongs to it is
  * timed: the workers, the probes, the sums. */
 static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
-    const size_t repetitions = m->shape.stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
+    const size_t repetitions = score_unet_shape(m)->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
     double *phi = malloc(count * V * sizeof *phi);
     if (!phi)
         return error_set(e, STATUS_FAILED, "out of memory");
@@ -347,7 +348,7 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
         static const char *const what[] = {"bare convolutions of an evaluation, 10 probes", "likelihood, 10 Gaussian probes",
                                            "likelihood, 10 signs, control variate"};
         char text[96];
-        snprintf(text, sizeof text, "stride %d: %s", m->shape.stride, what[s]);
+        snprintf(text, sizeof text, "stride %d: %s", score_unet_shape(m)->stride, what[s]);
         bench_row(b, text, (double)count * EVALUATIONS / bench_median(times[s], repetitions), "evaluations/s",
                   s ? bench_median_ratio(times[0], times[s], repetitions) : NAN,
                   s ? (struct bench_target){BENCH_AT_LEAST, 0.6} : none);
@@ -357,19 +358,19 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
 }
 
 static enum status model_new(struct score_model *m, int stride, struct error *e) {
-    *m = (struct score_model){.kind = SCORE_UNET, .sigma = 25, .factor = 1, .variance = 0.6, .kappa = 0.21,
-                              .lambda = 0.022, .dimensions = 2, .extents = {L, L}, .volume = V,
-                              .shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC}};
-    unet_tensors(&m->shape, NULL, &m->weight_count);
-    m->weights = malloc(m->weight_count * sizeof *m->weights);
-    m->frequencies = malloc((size_t)m->shape.embedding / 2 * sizeof *m->frequencies);
+    const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
+    *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .kappa = 0.21, .lambda = 0.022, .dimensions = 2,
+                              .extents = {L, L}, .volume = V};
+    enum status status = score_unet_make(m, &shape, SCORE_PUBLISHED, e);
+    if (status != STATUS_OK)
+        return status;
     m->propagator = malloc(V * sizeof *m->propagator);
-    if (!m->weights || !m->frequencies || !m->propagator)
+    if (!m->propagator)
         return error_set(e, STATUS_FAILED, "out of memory");
     for (size_t i = 0; i < V; i++)
         m->propagator[i] = m->variance;
-    enum status status = initialise_weights(&m->shape, 1, m->weights, e);
-    return status == STATUS_OK ? initialise_frequencies(&m->shape, 1, 30, m->frequencies, e) : status;
+    status = initialise_weights(&shape, 1, m->weights, e);
+    return status == STATUS_OK ? initialise_frequencies(&shape, 1, 30, score_network(m)->frequencies, e) : status;
 }
 
 enum status bench_network(struct bench *b, int stride, struct error *e) {

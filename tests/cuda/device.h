@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "cuda/backend.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 static const volatile sig_atomic_t never = 0;
 
@@ -41,12 +41,10 @@ static inline double difference(size_t n, const float *a, const float *b) {
 
 static inline struct score_model reference_model(const struct reference *r) {
     struct score_model m = free_field(2, (size_t[]){(size_t)r->shape.height, (size_t)r->shape.width_sites}, 0.2);
-    m.kind = SCORE_UNET;
-    m.parameterisation = SCORE_PUBLISHED;
-    m.shape = r->shape;
-    m.weight_count = r->total;
-    m.weights = r->weights_float;
-    m.frequencies = r->frequencies_float;
+    struct error e = {0};
+    assert_ok(score_unet_make(&m, &r->shape, SCORE_PUBLISHED, &e));
+    memcpy(m.weights, r->weights_float, r->total * sizeof *m.weights);
+    memcpy(score_network(&m)->frequencies, r->frequencies_float, (size_t)r->shape.embedding / 2 * sizeof(float));
     return m;
 }
 

@@ -249,7 +249,7 @@ static void refusals(void **state) {
 
     /* a propagator that the filter cannot be made of */
     b = m.backend = device_open("cuda");
-    m.parameterisation = SCORE_WIENER;
+    score_network(&m)->parameterisation = SCORE_WIENER;
     m.propagator[1] *= 2;
     assert_refused(training_new(&m, fields, COUNT, &settings, 1, &t, &e), STATUS_BAD_INPUT, "expected a symmetric one");
     b->close(b);

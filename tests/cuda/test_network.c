@@ -11,7 +11,7 @@ static void check_reference(const char *path, int stride, enum unet_padding padd
     struct backend_network *w;
     struct error e = {0};
     const size_t V = r.sites, capacity = b->capacity(&m);
-    struct backend_frame *frames = test_alloc(r.n, sizeof *frames);
+    struct score_frame *frames = test_alloc(r.n, sizeof *frames);
     float *phi = to_floats(r.n * V, r.x), *out = test_floats(r.n * V), *probe = test_floats(r.n * V);
     double *score = test_reals(r.n * V), *vjp = test_reals(r.n * V);
     assert_ok(b->network_new(b, &m, &w, &e));
@@ -39,7 +39,7 @@ static void check_reference(const char *path, int stride, enum unet_padding padd
     free(probe);
     free(score);
     free(vjp);
-    free(m.propagator);
+    score_model_release(&m);
     reference_free(&r);
 }
 
@@ -204,7 +204,7 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     const struct backend_place places[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
                                                 {0, 1, (float)sqrt(s2(25, t[1])), 2.0f / FULL},
                                                 {1, 1, 1, 0}};
-    struct backend_frame frames[BATCH];
+    struct score_frame frames[BATCH];
     double loss[BATCH], expected_loss[FULL] = {0};
     for (int i = 0; i < BATCH; i++)
         frames[i] = score_frame(&m, t[i]);

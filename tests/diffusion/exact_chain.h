@@ -4,11 +4,11 @@
 #ifndef DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 #define DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 
-#include "diffusion/gaussian.h"
+#include "score/gaussian.h"
 #include "lattice/fourier.h"
 #include "statistics/gamma_method.h"
 #include "statistics/independence.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 #include "tests/lattice/run_ensemble.h"
 
 enum { EXACT_PHI2, EXACT_ACTION, EXACT_CHI2, EXACT_ABS_M, EXACT_QUANTITIES };
@@ -37,7 +37,7 @@ static inline struct run exact_ensemble(double kappa, uint64_t chains, uint64_t 
 
 /* The measured propagator, each mode times `wrong`: the model of the proposals. */
 static inline struct score_model exact_model(const struct run *r, double wrong) {
-    struct score_model m = model_new(SCORE_GAUSSIAN, 2, (size_t[]){8, 8});
+    struct score_model m = model_new(&score_gaussian, 2, (size_t[]){8, 8});
     struct fourier *f;
     struct error e = {0};
     assert_ok(fourier_new(m.extents, 2, &f, &e));
@@ -73,7 +73,7 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
     unsigned char *taken = test_alloc(n, 1);
     for (size_t at = 0; at < n; at += BLOCK) {
         const size_t count = n - at < BLOCK ? n - at : BLOCK;
-        assert_ok(gaussian_sample(m, seed, at, count, 2, phi, log_w + at, &never, NULL, &e));
+        assert_ok(gaussian_sample(m, seed, at, count, 2, phi, log_w + at, &never, &e));
         for (size_t i = 0; i < count; i++) {
             exact_measure(g, &theory, phi + i * m->volume, n, x + at + i);
             log_w[at + i] = -x[EXACT_ACTION * n + at + i] * (double)m->volume - log_w[at + i];

@@ -4,7 +4,7 @@
 #define DMSQ_TESTS_DIFFUSION_FLOW_H
 
 #include "diffusion/flow.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 static const volatile sig_atomic_t never = 0;
 

@@ -1,7 +1,7 @@
 /* The head of a checkpoint: what is written is read, another recipe or another arithmetic is refused. */
 #include "diffusion/checkpoint.h"
 #include "network/convolution.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 
 static void heads(void **state) {

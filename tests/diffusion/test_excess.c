@@ -3,7 +3,7 @@
 #include "diffusion/excess.h"
 
 #include "diffusion/reverse.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 enum { N = 600, LEVELS = 7 };
 
@@ -16,7 +16,7 @@ static float *gaussian_fields(const struct score_model *m) {
     struct score_model filter = *m;
     struct error e = {0};
     float *phi = test_floats(N * m->volume);
-    filter.kind = SCORE_GAUSSIAN;
+    filter.kind = &score_gaussian;
     assert_ok(reverse_run(&filter, &settings, 0, N, 2, phi, NULL, &never, NULL, &e));
     return phi;
 }

@@ -6,7 +6,7 @@
  * s1^2 (G + s0^2)/(G + s1^2). */
 #include "tests/diffusion/flow.h"
 
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "lattice/action.h"
 #include "lattice/fourier.h"
 #include "statistics/weights.h"

@@ -1,4 +1,5 @@
 /* The probability flow: bits for any threads and company, going on where a run was left, failures. */
+#include "backend/backend.h"
 #include "tests/diffusion/flow.h"
 
 static const volatile sig_atomic_t now = 1;
@@ -118,7 +119,7 @@ static void test_failures(void **state) {
     draw_refused(STATUS_FAILED, "configuration 0: the flow is not finite at t = 1");
     score_model_release(&m);
     m = network_model(small, SCORE_PUBLISHED, 1);
-    draw_refused(STATUS_BAD_INPUT, "closed needs a gaussian model");
+    draw_refused(STATUS_BAD_INPUT, "closed needs a model that knows its divergence");
     found_free(&f);
     score_model_release(&m);
 }
@@ -169,7 +170,7 @@ static enum status stub_advance(struct backend_integrator *integrator, size_t n,
 /* Whether some of its places are empty, or all taken. */
 static void test_failures_of_a_device(void **state) {
     (void)state;
-    struct backend stub = {.capacity = stub_capacity, .network_new = stub_network_new, .network_free = stub_network_free,
+    struct backend stub = {.supports = score_is_unet, .capacity = stub_capacity, .network_new = stub_network_new, .network_free = stub_network_free,
                            .integrator_new = stub_integrator_new, .integrator_free = stub_integrator_free,
                            .integrator_start = stub_start, .integrator_advance = stub_advance};
     struct score_model m = network_model(small, SCORE_PUBLISHED, 1);

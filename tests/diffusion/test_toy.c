@@ -2,23 +2,20 @@
  * artifact, its training; and the processes of toy_process.h against what is known of them. */
 #include "diffusion/toy_process.h"
 #include "diffusion/training.h"
-#include "diffusion/schedule.h"
-#include "tests/diffusion/models.h"
+#include "score/toy.h"
+#include "score/schedule.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 
 static struct score_model toy_model(enum score_parameterisation how) {
-    struct score_model m = model_new(SCORE_TOY, 1, (size_t[]){1});
-    struct mlp_tensor list[MLP_TENSORS];
+    const struct mlp_shape shape = {8, 6};
+    struct score_model m = model_new(&score_toy, 1, (size_t[]){1});
     struct error e = {0};
-    m.parameterisation = how;
     m.variance = m.propagator[0] = 13.5;
-    m.toy = (struct mlp_shape){8, 6};
-    m.weight_count = mlp_tensors(&m.toy, list);
-    m.weights = test_floats(m.weight_count);
-    m.frequencies = test_floats(3);
-    assert_ok(mlp_initialise(&m.toy, 3, m.weights, &e));
+    assert_ok(score_toy_make(&m, &shape, how, &e));
+    assert_ok(mlp_initialise(&shape, 3, m.weights, &e));
     for (int i = 0; i < 3; i++)
-        m.frequencies[i] = 0.3f * (float)(i + 1);
+        score_network(&m)->frequencies[i] = 0.3f * (float)(i + 1);
     return m;
 }
 
@@ -30,12 +27,12 @@ static void formulas(const struct score_model *m, const float *weights, const do
     struct mlp *network;
     struct mlp_workspace *ws;
     struct error e = {0};
-    assert_ok(mlp_new(&m->toy, m->frequencies, SCORE_BATCH, &network, &e));
+    assert_ok(mlp_new(score_toy_shape(m), score_network(m)->frequencies, SCORE_BATCH, &network, &e));
     mlp_set_weights(network, weights);
     assert_ok(mlp_workspace_new(network, &ws, &e));
     for (int b = 0; b < SCORE_BATCH; b++) {
         const double square = s2(m->sigma, times[b]), s = sqrt(square), total = m->variance + square;
-        const bool published = m->parameterisation == SCORE_PUBLISHED;
+        const bool published = score_network(m)->parameterisation == SCORE_PUBLISHED;
         const float x = (float)(published ? phi[b] : phi[b] / sqrt(total));
         const float label = (float)(published ? times[b] : log(s) / 4);
         float F;
@@ -115,10 +112,10 @@ static void test_artifact(void **state) {
     assert_ok(npz_commit(w, &e));
     assert_ok(npz_read(path, &npz, &e));
     assert_ok(score_model_read(npz, &read, &e));
-    assert_true(read.kind == SCORE_TOY && read.parameterisation == SCORE_PRECONDITIONED && read.volume == 1);
-    assert_true(read.toy.width == 8 && read.toy.embedding == 6 && read.weight_count == m.weight_count);
+    assert_true(read.kind == &score_toy && score_network(&read)->parameterisation == SCORE_PRECONDITIONED && read.volume == 1);
+    assert_true(score_toy_shape(&read)->width == 8 && score_toy_shape(&read)->embedding == 6 && read.weight_count == m.weight_count);
     assert_memory_equal(read.weights, m.weights, m.weight_count * sizeof *m.weights);
-    assert_memory_equal(read.frequencies, m.frequencies, 3 * sizeof *m.frequencies);
+    assert_memory_equal(score_network(&read)->frequencies, score_network(&m)->frequencies, 3 * sizeof(float));
     assert_int_equal(reference_array(npz, "layer2.weight", NPZ_FLOAT32)->shape[1], 8);
     npz_free(npz);
     score_model_release(&read);

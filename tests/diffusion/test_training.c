@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "diffusion/reverse.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 
 static const volatile sig_atomic_t never = 0;
@@ -51,7 +51,7 @@ static float *gaussian_fields(const struct score_model *m, size_t count, uint64_
     struct score_model filter = *m;
     struct error e = {0};
     float *phi = test_floats(count * m->volume);
-    filter.kind = SCORE_GAUSSIAN;
+    filter.kind = &score_gaussian;
     assert_ok(reverse_run(&filter, &settings, 0, count, 2, phi, NULL, &never, NULL, &e));
     return phi;
 }

@@ -26,14 +26,14 @@ static double peak(const struct backend *b, const char *device) {
 static void row(struct backend *b, const struct score_model *m, const char *what, double value, const char *unit,
                 double flop, double seconds) {
     const double rate = flop / seconds / 1e12;
-    printf("%-12s\t%d\t%2d\t%-26s\t%9.4g\t%-18s\t%7.2f\t%5.3f\n", b->name, m->shape.stride, m->shape.height, what, value,
+    printf("%-12s\t%d\t%2d\t%-26s\t%9.4g\t%-18s\t%7.2f\t%5.3f\n", b->name, score_unet_shape(m)->stride, score_unet_shape(m)->height, what, value,
            unit, rate, rate / peak(b, b->describe(b)));
     fflush(stdout);
 }
 
 static double forward_flop(const struct score_model *m) {
     struct layout l;
-    layout_make(&m->shape, &l);
+    layout_make(score_unet_shape(m), &l);
     return layout_flop(&l);
 }
 
@@ -43,7 +43,7 @@ static void bench_training(struct backend *b, struct score_model *m, size_t step
     const size_t count = 2 * BATCH, places = steps * BATCH;
     float *fields = gpu_noise("training set", count * m->volume);
     struct backend_place *place = gpu_alloc(places, sizeof *place);
-    struct backend_frame *frame = gpu_alloc(places, sizeof *frame);
+    struct score_frame *frame = gpu_alloc(places, sizeof *frame);
     struct backend_step *step = gpu_alloc(steps, sizeof *step);
     double *loss = gpu_alloc(places, sizeof *loss), best = INFINITY;
     for (size_t i = 0; i < places; i++) {

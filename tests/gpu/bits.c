@@ -53,7 +53,7 @@ static void train(struct unet_shape shape, int64_t epochs, bool resume, float *w
     enum { COUNT = 150, BATCH = 64, STEPS = 3 };
     float *fields = gpu_noise("training set", COUNT * m.volume), *state[4];
     struct backend_place places[STEPS * BATCH];
-    struct backend_frame frames[STEPS * BATCH];
+    struct score_frame frames[STEPS * BATCH];
     struct backend_step steps[STEPS];
     double loss[STEPS * BATCH];
     struct backend *b;

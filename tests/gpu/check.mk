@@ -16,11 +16,12 @@ LDLIBS   := $(addprefix -L$(dir $(NVCC))../,lib64 lib targets/x86_64-linux/lib) 
 INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
 HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
-C_SOURCES := $(addprefix src/base/,error.c progress.c random.c sum.c) src/lattice/fourier.c \
+C_SOURCES := $(addprefix src/base/,error.c nearest.c parameter_value.c parameters.c progress.c random.c runge_kutta.c \
+             runge_kutta_vectors.c sum.c) src/lattice/fourier.c \
              $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
              unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
-             $(addprefix src/diffusion/,checkpoint.c score.c score_model.c reverse.c flow.c flow_places.c runge_kutta.c \
-             runge_kutta_vectors.c schedule.c training.c training_checkpoint.c) \
+             $(wildcard src/score/*.c) \
+             $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c flow_places.c training.c training_checkpoint.c) \
              $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BIN)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 TABLE     := $(BIN)/tests/gpu/rows.o

@@ -4,7 +4,7 @@
 #include "tests/gpu/device.h"
 extern "C" {
 #include "base/sum.h"
-#include "diffusion/runge_kutta.h"
+#include "base/runge_kutta.h"
 }
 
 enum { PLACES = 3 };
@@ -172,13 +172,13 @@ static enum status compare_control(struct device *d, struct error *e) {
     struct shelf s = {d, {}};
     struct integration state = {V, Q, NULL, NULL};
     std::vector<struct integration_order> orders(PLACES);
-    std::vector<struct backend_frame> frames(PLACES);
+    std::vector<struct score_frame> frames(PLACES);
     const std::vector<uint32_t> zero(1);
     const doubles propagator = to_doubles(noise("propagator", V, 0.1f, 1));
     const doubles power = to_doubles(noise("power", PLACES * Q * V, 0.3f, 1));
     doubles traces(PLACES * Q, 0.5), terms(V), found;
     struct integration_order *orders_d;
-    struct backend_frame *frames_d;
+    struct score_frame *frames_d;
     uint32_t *zero_d;
     double *propagator_d, *power_d, *traces_d;
     for (size_t n = 0; n < PLACES; n++) {

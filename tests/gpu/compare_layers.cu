@@ -248,9 +248,9 @@ static enum status compare_embedding(struct device *d, struct error *e) {
     floats features(N * LENGTH), before(N * LENGTH), after(N * LENGTH), v(N * ROWS), work(N * LENGTH), found;
     floats embed_g(LENGTH * LENGTH), bias_g(LENGTH), dense_g(ROWS * LENGTH), dense_bias_g(ROWS);
     const float t[N] = {0.125f, 0.8f};
-    std::vector<struct backend_frame> frame(N);
+    std::vector<struct score_frame> frame(N);
     std::vector<uint32_t> zero(1);
-    struct backend_frame *frame_d;
+    struct score_frame *frame_d;
     uint32_t *zero_d;
     struct embedding_arrays a = {LENGTH, ROWS, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     float *arrays[5], *g_d, *work_d, *out[4];

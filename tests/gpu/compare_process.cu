@@ -19,8 +19,8 @@ static const struct random_key key = {{17, 4}};
 
 /* Frames of N configurations, and counters of steps, on the device. */
 struct setting {
-    std::vector<struct backend_frame> frame;
-    struct backend_frame *frame_d;
+    std::vector<struct score_frame> frame;
+    struct score_frame *frame_d;
     uint32_t *counter; /* 0, 1, 2, ... */
 };
 
@@ -179,7 +179,7 @@ static double sum_of_taps(const struct outcome &o, size_t i) {
     return sum;
 }
 
-static double score_of(const struct outcome &o, const struct backend_frame &f, const floats &phi, size_t i) {
+static double score_of(const struct outcome &o, const struct score_frame &f, const floats &phi, size_t i) {
     const double network = sum_of_taps(o, i) + (double)o.bias[0];
     return (double)f.skip * (double)phi[i] + (double)f.output * network + (double)o.linear[i];
 }
@@ -214,7 +214,7 @@ static enum status compare_scores(struct device *d, struct error *e) {
     TRY(process_product(o.there, N, phi_d, out_d, d->stream, e));
     TRY(s.get(&found, out_d, N * V, e));
     for (size_t i = 0; i < N * V; i++) {
-        const struct backend_frame &f = t.frame[i / V];
+        const struct score_frame &f = t.frame[i / V];
         expected[i] = (double)f.skip * (double)phi[i] + (double)f.input * sum_of_taps(o, i) + (double)o.linear[i];
     }
     report(d, "vector-Jacobian product from the network's, formula", deviation(found, expected), EXACT);

@@ -14,9 +14,10 @@
 #include "cuda/backend.h"
 #include "diffusion/flow.h"
 #include "diffusion/reverse.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "diffusion/training.h"
 #include "network/initialise.h"
+#include "score/unet.h"
 #include "tests/gpu/compare.h"
 
 static const volatile sig_atomic_t gpu_never = 0;
@@ -58,26 +59,22 @@ static inline float *gpu_noise(const char *name, size_t n) {
 /* A network with the weights that a training starts from, for a field of this propagator: 0.6 in all modes, but
  * for the zero mode's neighbours, so that it is symmetric and no constant. */
 static inline struct score_model gpu_model(struct unet_shape shape, enum score_parameterisation how, double scale) {
-    struct score_model m = {.kind = SCORE_UNET, .parameterisation = how, .sigma = 25, .factor = 1, .variance = 0.6,
+    struct score_model m = {.sigma = 25, .factor = 1, .variance = 0.6,
                             .kappa = 0.21, .lambda = 0.022, .dimensions = 2,
-                            .extents = {(size_t)shape.height, (size_t)shape.width_sites}, .shape = shape};
+                            .extents = {(size_t)shape.height, (size_t)shape.width_sites}};
     struct error e = {0};
     m.volume = m.extents[0] * m.extents[1];
-    unet_tensors(&shape, NULL, &m.weight_count);
-    m.weights = gpu_alloc(m.weight_count, sizeof *m.weights);
-    m.frequencies = gpu_alloc((size_t)shape.embedding / 2, sizeof *m.frequencies);
+    GPU_DO(score_unet_make(&m, &shape, how, &e));
     m.propagator = gpu_alloc(m.volume, sizeof *m.propagator);
     for (size_t i = 0; i < m.volume; i++)
         m.propagator[i] = i == 0 ? 2.5 : 0.6;
     GPU_DO(initialise_weights(&shape, 5, m.weights, &e));
-    GPU_DO(initialise_frequencies(&shape, 5, scale, m.frequencies, &e));
+    GPU_DO(initialise_frequencies(&shape, 5, scale, score_network(&m)->frequencies, &e));
     return m;
 }
 
 static inline void gpu_model_free(struct score_model *m) {
-    free(m->weights);
-    free(m->frequencies);
-    free(m->propagator);
+    score_model_release(m);
 }
 
 #endif

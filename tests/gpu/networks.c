@@ -92,7 +92,7 @@ static void check_passes(const struct score_model *model, const struct precision
     const size_t room = n * m.volume, capacity = b->capacity(&m);
     float *out = gpu_alloc(room, sizeof *out), *back = gpu_alloc(room, sizeof *back);
     float *again = gpu_alloc(room, sizeof *again);
-    struct backend_frame *frames = gpu_alloc(n, sizeof *frames);
+    struct score_frame *frames = gpu_alloc(n, sizeof *frames);
     for (size_t i = 0; i < n; i++)
         frames[i] = score_frame(&m, t[i]);
     for (size_t at = 0; at < n; at += capacity) {
@@ -128,7 +128,7 @@ void compare_network(struct unet_shape shape, int precision, const char *name) {
     const double t[N] = {0.375, 0.75};
     float *phi = gpu_noise("phi", room), *probe = gpu_noise("probe", room);
     double *x = reals(room, phi), *v = reals(room, probe), *w = reals(m.weight_count, m.weights);
-    double *f = reals((size_t)shape.embedding / 2, m.frequencies), *out = gpu_alloc(room, sizeof *out),
+    double *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies), *out = gpu_alloc(room, sizeof *out),
            *back = gpu_alloc(room, sizeof *back);
     GPU_DO(unet_oracle(&shape, w, f, N, x, t, out, v, back, NULL, &e));
     for (int p = 0; p < 3; p++)
@@ -167,10 +167,10 @@ void compare_gradients(struct unet_shape shape, const char *name) {
     const struct random_key key = random_key(2, "tests gpu", "noise");
     float *fields = gpu_noise("fields", 3 * V), *gradient = gpu_alloc(m.weight_count, sizeof *gradient);
     double *x = gpu_alloc(N * V, sizeof *x), *z = gpu_alloc(N * V, sizeof *z), *out = gpu_alloc(N * V, sizeof *out);
-    double *w = reals(m.weight_count, m.weights), *f = reals((size_t)shape.embedding / 2, m.frequencies);
+    double *w = reals(m.weight_count, m.weights), *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies);
     double *expected = gpu_alloc(m.weight_count, sizeof *expected), loss[BATCH], expected_loss[N] = {0};
     struct backend_place places[BATCH];
-    struct backend_frame frames[BATCH];
+    struct score_frame frames[BATCH];
     float *noise = gpu_alloc(V, sizeof *noise);
     for (uint32_t n = 0; n < BATCH; n++) {
         places[n] = (struct backend_place){2 - n, 1, (float)schedule_noise(25, t[n]), n < N ? 2.0f / N : 0};
@@ -284,7 +284,7 @@ char text[80];
         memcpy(m.weights + list[i].offset, own, count * sizeof *own);
         free(own);
     }
-    memcpy(m.frequencies, fourier, frequencies * sizeof *fourier);
+    memcpy(score_network(&m)->frequencies, fourier, frequencies * sizeof *fourier);
     float *x = gpu_alloc(room, sizeof *x), *v = gpu_alloc(room, sizeof *v);
     for (size_t i = 0; i < room; i++) {
         const double s = schedule_noise(25, t[i / m.volume]);

@@ -6,7 +6,7 @@
 #include <dnnl.h>
 
 #include "base/file.h"
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 #include "tests/stages/run_stage.h"
 

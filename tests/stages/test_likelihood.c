@@ -225,7 +225,7 @@ static void test_refusals(void **state) {
         {"gaussian.npz", "odd.npz", {NULL}, "3 chains, expected a divisor of the 20 configurations", 2},
         {"gaussian.npz", "sample.npz", {"--configurations=21", NULL}, "20 configurations found, expected at least 21", 2},
         {"gaussian.npz", "sample.npz", {"--configurations=1", NULL}, "configurations = 1, expected 0 or at least 2", 2},
-        {"published.npz", "sample.npz", {"--divergence=closed", NULL}, "needs a gaussian model, found a unet", 2},
+        {"published.npz", "sample.npz", {"--divergence=closed", NULL}, "needs a model that knows its divergence, such as gaussian, found a unet", 2},
         {"gaussian.npz", "sample.npz", {"--probe-sharing=fresh", "--control-variate=wiener", NULL},
          "probe-sharing = fresh with control-variate = wiener found", 2},
         {"gaussian.npz", "sample.npz", {"--method=euler", NULL}, "method = 'euler'", 2},
@@ -234,8 +234,8 @@ static void test_refusals(void **state) {
         {"gaussian.npz", "sample.npz", {"--tolerance=0", NULL}, "tolerance = '0'", 2},
         {"broken.npz", "sample.npz", {NULL}, "configuration 0: the flow is not finite at t = 1e-05", 1},
     };
-    struct score_model m = free_field(2, (size_t[]){8, 8}, 0.2);
-    m.propagator[5] = NAN;
+    struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PUBLISHED, 1);
+    m.weights[m.weight_count - 1] = NAN;
     make_model("broken.npz", &m);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model),

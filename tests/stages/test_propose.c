@@ -2,7 +2,7 @@
  * the same fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run
  * that goes on; refusals. */
 #include "diffusion/flow.h"
-#include "diffusion/gaussian.h"
+#include "score/gaussian.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
 #include "tests/stages/ended.h"
@@ -76,9 +76,10 @@ static void test_direct(void **state) {
     struct error e = {0};
     float phi[N * V];
     double log_q[N];
+    const struct score_draw draw = {random_key(4, "propose", "gaussian"), 0, N, 1, phi, log_q, &never, NULL};
     assert_int_equal(run("direct", "gaussian.npz", (const char *[]){"--method=direct", "--configurations=30", "--seed=4", NULL}), 0);
     struct npz *npz = open_artifact("direct");
-    assert_ok(gaussian_sample(&m, 4, 0, N, 1, phi, log_q, &never, NULL, &e));
+    assert_ok(score_model_draw(&m, &draw, &e));
     assert_memory_equal(reference_array(npz, "phi", NPZ_FLOAT32)->data, phi, sizeof phi);
     assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);
     assert_true(isnan(reals(npz, "log_q_error", N)[3]) && reals(npz, "cost", N)[3] == 0);
@@ -169,8 +170,8 @@ static void test_refusals(void **state) {
     const struct {
         const char *model, *arguments[3], *message;
     } refused[] = {
-        {"wiener.npz", {"--method=direct", NULL}, "wiener.npz: method direct needs a gaussian model, found a unet"},
-        {"wiener.npz", {"--divergence=closed", NULL}, "wiener.npz: divergence closed needs a gaussian model, found a unet"},
+        {"wiener.npz", {"--method=direct", NULL}, "wiener.npz: method direct needs a model that is drawn without a process, such as gaussian, found a unet"},
+        {"wiener.npz", {"--divergence=closed", NULL}, "wiener.npz: divergence closed needs a model that knows its divergence, such as gaussian, found a unet"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
         {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
         {"gaussian.npz", {"--control-variate=x", NULL}, "control-variate = 'x'"},

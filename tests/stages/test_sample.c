@@ -1,7 +1,7 @@
 /* The stage `sample` from command line to artifact: contents, bits for any number of threads, digests that tie the
  * bits to the stage's version, ended runs that go on, refusals. */
 #include "diffusion/reverse.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "tests/stages/ended.h"
 
 extern const struct stage stage_sample;
@@ -170,7 +170,7 @@ static void test_refusals(void **state) {
         {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
         {"none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
-        {"published.npz", {"--method=direct", NULL}, "published.npz: method direct needs a gaussian model, found a unet", 2},
+        {"published.npz", {"--method=direct", NULL}, "published.npz: method direct needs a model that is drawn without a process, such as gaussian, found a unet", 2},
         {"gaussian.npz", {"--method=direct", "--snapshots=0,1", NULL}, "direct has no times on the way: expected no snapshots", 2},
         {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
         {"gaussian.npz", {"--steps=1", NULL}, "steps = '1'", 2},
@@ -180,6 +180,7 @@ static void test_refusals(void **state) {
         {"flipped.npz", {NULL}, "flipped.npz", 2},
         {"truncated.npz", {NULL}, "truncated.npz", 2},
         {"empty.npz", {NULL}, "model.kind", 2},
+        {"negative.npz", {NULL}, "negative.npz: propagator of mode 5 is -1, expected a finite number, 0 or more", 2},
         {"diverging.npz", {"--steps=4", NULL}, "configuration 0 is not finite: the sampler diverged", 1},
     };
     char *data;
@@ -194,9 +195,12 @@ static void test_refusals(void **state) {
     assert_ok(npz_create(in_root("", "empty.npz"), &writer, &e));
     assert_ok(npz_add_text(writer, "recipe", "stage=train\n", &e));
     assert_ok(npz_commit(writer, &e));
-    struct score_model m = free_field(2, (size_t[]){4, 4}, 0.2);
-    m.propagator[5] = NAN;
+    struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PUBLISHED, 1);
+    m.weights[m.weight_count - 1] = NAN;
     make_model("diverging.npz", &m);
+    m = free_field(2, (size_t[]){4, 4}, 0.2);
+    m.propagator[5] = -1;
+    make_model("negative.npz", &m);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model), "--ledger=",
                               "--threads=1"};

@@ -1,6 +1,7 @@
 /* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample` from that, `drift`
  * and `trajectories`, and their figures; contents against the library, bits for any threads, digests, refusals. */
 #include "lattice/toy.h"
+#include "score/toy.h"
 #include "tests/stages/artifacts.h"
 
 extern const struct stage stage_toy, stage_train, stage_sample, stage_drift, stage_trajectories, stage_plot;
@@ -73,7 +74,7 @@ static void test_drift(void **state) {
     struct error e = {0};
     assert_ok(toy_new(&theory, &toy, &e));
     assert_ok(score_model_read(model, &m, &e));
-    assert_true(m.kind == SCORE_TOY && m.toy.width == 8);
+    assert_true(m.kind == &score_toy && score_toy_shape(&m)->width == 8);
     struct scorer s = scorer_new(&m);
     const double *tau = numbers(npz, "tau"), *phi = numbers(npz, "phi"), *score = numbers(npz, "score"), *exact = numbers(npz, "exact"),
                  *learned_action = numbers(npz, "action"), *exact_action = numbers(npz, "exact_action"), h = 0.1;
@@ -252,7 +253,7 @@ static void test_refusals(void **state) {
     expect_message(&stage_train, (const char *[]){output, ARTIFACT("training", "double"), NULL}, 2,
                    "network unet is for 2 dimensions, the ensemble has 1");
     expect_message(&stage_sample, (const char *[]){output, ARTIFACT("model", "model"), "--method=direct", NULL}, 2,
-                   "method direct needs a gaussian model, found a toy");
+                   "method direct needs a model that is drawn without a process, such as gaussian, found a toy");
     assert_int_equal(run_into(&stage_toy, "single", (const char *[]){"--mu2=1", "--configurations=8", NULL}), 0);
     expect_message(&stage_drift,
                    (const char *[]){output, ARTIFACT("model", "model"), ARTIFACT("draws", "single"),

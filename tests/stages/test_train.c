@@ -1,8 +1,10 @@
 /* The stage `train` from command line to artifact: contents, bits for any number of threads, digests that tie the
  * bits to the stage's version, killed and terminated trainings, refusals. */
-#include "diffusion/dataset.h"
+#include "score/dataset.h"
+#include "score/gaussian.h"
+#include "score/unet.h"
 #include "diffusion/excess.h"
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 #include "store/record.h"
 #include "tests/stages/ended.h"
 
@@ -50,10 +52,10 @@ static void test_network(void **state) {
     assert_false(there("network", "checkpoint.npz"));
     struct npz *npz = open_artifact("network");
     assert_ok(score_model_read(npz, &m, &e));
-    assert_true(m.kind == SCORE_UNET && m.parameterisation == SCORE_WIENER && m.sigma == 9);
+    assert_true(score_is_unet(&m) && score_network(&m)->parameterisation == SCORE_WIENER && m.sigma == 9);
     assert_true(m.kappa == 0.2 && m.lambda == 0.02 && m.dimensions == 2 && m.volume == 64);
     const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_ZEROS};
-    assert_memory_equal(&m.shape, &shape, sizeof shape);
+    assert_memory_equal(score_unet_shape(&m), &shape, sizeof shape);
 
     /* scaling and propagator are those of the training set */
     struct score_model expected = {0};
@@ -119,7 +121,7 @@ static void test_checkpoint(void **state) {
         assert_ok(score_model_read(b, &n, &e));
         assert_ok(score_model_read(whole, &last, &e));
         assert_memory_equal(m.weights, n.weights, m.weight_count * sizeof *m.weights);
-        assert_memory_equal(m.frequencies, n.frequencies, 16 * sizeof *m.frequencies);
+        assert_memory_equal(score_network(&m)->frequencies, score_network(&n)->frequencies, 16 * sizeof(float));
         assert_memory_equal(m.propagator, n.propagator, m.volume * sizeof *m.propagator);
         assert_true(memcmp(m.weights, last.weights, m.weight_count * sizeof *m.weights) != 0);
         assert_int_equal(*(const int64_t *)reference_array(a, "epoch", NPZ_INT64)->data, 2);
@@ -165,7 +167,7 @@ static void test_gaussian(void **state) {
     struct score_model m;
     struct error e = {0};
     assert_ok(score_model_read(npz, &m, &e));
-    assert_true(m.kind == SCORE_GAUSSIAN && m.dimensions == 3 && m.extents[1] == 4 && m.factor == 1);
+    assert_true(m.kind == &score_gaussian && m.dimensions == 3 && m.extents[1] == 4 && m.factor == 1);
     assert_true(!npz_find(npz, "loss") && !npz_find(npz, "conv1.weight"));
     assert_near(m.variance, 1, 5 * sqrt(2.0 / (8 * 16))); /* white noise, 128 numbers */
     score_model_release(&m);

@@ -1,5 +1,5 @@
 /* The controller of an integration: tableaus, step sizes, acceptance (runge_kutta.h). */
-#include "diffusion/runge_kutta.h"
+#include "base/runge_kutta.h"
 
 #include <math.h>
 #include <string.h>

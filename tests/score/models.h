@@ -1,11 +1,12 @@
 /* What the tests of diffusion share: score models made by hand, and a Fourier transform by brute force. */
-#ifndef DMSQ_TESTS_DIFFUSION_MODELS_H
-#define DMSQ_TESTS_DIFFUSION_MODELS_H
+#ifndef DMSQ_TESTS_SCORE_MODELS_H
+#define DMSQ_TESTS_SCORE_MODELS_H
 
 #include <complex.h>
 
 #include "base/functions.h"
-#include "diffusion/score.h"
+#include "score/gaussian.h"
+#include "score/unet.h"
 #include "network/unet_oracle.h"
 #include "tests/network/cpu.h"
 
@@ -33,7 +34,7 @@ static inline size_t component(const struct score_model *m, size_t index, size_t
     return index % m->extents[mu];
 }
 
-static inline struct score_model model_new(enum score_kind kind, size_t dimensions, const size_t *extents) {
+static inline struct score_model model_new(const struct score_kind *kind, size_t dimensions, const size_t *extents) {
     struct score_model m = {.kind = kind, .sigma = 25, .factor = 1, .kappa = 0.2, .lambda = 0.02, .thermalised = 1,
                             .dimensions = dimensions, .volume = 1};
     for (size_t mu = 0; mu < dimensions; mu++)
@@ -44,7 +45,7 @@ static inline struct score_model model_new(enum score_kind kind, size_t dimensio
 
 /* The free field: G(p) = 1/(2 - 4 kappa sum_mu cos p_mu). */
 static inline struct score_model free_field(size_t dimensions, const size_t *extents, double kappa) {
-    struct score_model m = model_new(SCORE_GAUSSIAN, dimensions, extents);
+    struct score_model m = model_new(&score_gaussian, dimensions, extents);
     for (size_t p = 0; p < m.volume; p++) {
         double sum = 0, sine, cosine; /* not by libm: the bits of these models are the same everywhere */
         for (size_t mu = 0; mu < dimensions; mu++) {
@@ -63,14 +64,9 @@ static inline struct score_model network_model(struct unet_shape shape, enum sco
     struct score_model m =
         free_field(2, (size_t[]){(size_t)shape.height, (size_t)shape.width_sites}, 0.21);
     struct error e = {0};
-    m.kind = SCORE_UNET;
-    m.parameterisation = how;
-    m.shape = shape;
-    unet_tensors(&shape, NULL, &m.weight_count);
-    m.weights = test_floats(m.weight_count);
-    m.frequencies = test_floats((size_t)shape.embedding / 2);
+    assert_ok(score_unet_make(&m, &shape, how, &e));
     assert_ok(initialise_weights(&shape, 5, m.weights, &e));
-    assert_ok(initialise_frequencies(&shape, 5, frequency_scale, m.frequencies, &e));
+    assert_ok(initialise_frequencies(&shape, 5, frequency_scale, score_network(&m)->frequencies, &e));
     return m;
 }
 
@@ -104,6 +100,15 @@ static inline void wiener_by_definition(const struct score_model *m, double s, c
     free(modes);
 }
 
+/* Draws with their density from a Gaussian field. */
+static inline enum status gaussian_sample(const struct score_model *m, uint64_t seed, size_t first, size_t count,
+                                          int threads, float *phi, double *log_q, const volatile sig_atomic_t *interrupted,
+                                          struct error *e) {
+    const struct score_draw draw = {random_key(seed, "propose", "gaussian"), first, count, threads, phi, log_q, interrupted,
+                                    NULL};
+    return score_model_draw(m, &draw, e);
+}
+
 /* One worker on a model. */
 struct scorer {
     struct score *score;
@@ -130,21 +135,24 @@ static inline double s2(double sigma, double t) {
 /* What multiplies F at noise s. */
 static inline double network_factor(const struct score_model *m, double s) {
     const double total = m->variance + s * s;
-    return m->parameterisation == SCORE_PUBLISHED        ? 1
-           : m->parameterisation == SCORE_PRECONDITIONED ? sqrt(m->variance / total)
-                                                         : s * sqrt(m->variance) / total;
+    const enum score_parameterisation how = score_network(m)->parameterisation;
+    return how == SCORE_PUBLISHED        ? 1
+           : how == SCORE_PRECONDITIONED ? sqrt(m->variance / total)
+                                         : s * sqrt(m->variance) / total;
 }
 
-/* s(t) score of a network model in double precision, from the formulas of diffusion/score.h, with any weights;
+/* s(t) score of a network model in double precision, from the formulas of score/score.h, with any weights;
  * with g not NULL the gradient of sum(out * g) with respect to the weights. The label of the noise level is
  * rounded as the network sees it. */
 static inline void score_oracle(const struct score_model *m, const double *weights, size_t n, const double *phi,
                                 const double *t, double *out, const double *g, double *gradient) {
     const size_t V = m->volume;
-    const bool published = m->parameterisation == SCORE_PUBLISHED;
+    const struct score_network *own = score_network(m);
+    const struct unet_shape *shape = score_unet_shape(m);
+    const bool published = own->parameterisation == SCORE_PUBLISHED;
     struct error e = {0};
     double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n), *linear = test_reals(V);
-    double *frequencies = to_reals((size_t)m->shape.embedding / 2, m->frequencies);
+    double *frequencies = to_reals((size_t)shape->embedding / 2, own->frequencies);
     for (size_t i = 0; i < n * V; i++) {
         const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
         label[i / V] = (double)(float)(published ? t[i / V] : log(square) / 8);
@@ -152,13 +160,13 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
         if (g)
             output_gradient[i] = network_factor(m, sqrt(square)) * g[i];
     }
-    assert_ok(unet_oracle(&m->shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL,
+    assert_ok(unet_oracle(shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL,
                           gradient, &e));
     for (size_t at = 0; at < n * V && !published; at += V) {
         const double square = s2(m->sigma, t[at / V]), total = m->variance + square;
         for (size_t i = 0; i < V; i++)
             linear[i] = -sqrt(square) * phi[at + i] / total;
-        if (m->parameterisation == SCORE_WIENER)
+        if (own->parameterisation == SCORE_WIENER)
             wiener_by_definition(m, sqrt(square), phi + at, linear);
         for (size_t i = 0; i < V; i++)
             out[at + i] = linear[i] + network_factor(m, sqrt(square)) * out[at + i];

@@ -1,4 +1,4 @@
-#include "diffusion/dataset.h"
+#include "score/dataset.h"
 
 #include <math.h>
 #include <omp.h>
@@ -8,18 +8,28 @@
 #include "base/sum.h"
 #include "lattice/fourier.h"
 
+/* The sign that a configuration is taken with. */
+static float phase(const struct score_model *m, const float *phi, size_t volume) {
+    double sum = 0;
+    for (size_t i = 0; i < volume && m->one_phase; i++)
+        sum += (double)phi[i];
+    return sum < 0 ? -1.0f : 1.0f;
+}
+
 /* Means over all sites; sums within a configuration first, then over configurations, so that the result is
  * accurate for sets of any size. */
-static enum status moments(const struct npz_array *phi, double *mean, double *variance, struct error *e) {
+static enum status moments(const struct score_model *m, const struct npz_array *phi, double *mean, double *variance,
+                           struct error *e) {
     const size_t count = phi->shape[0], volume = phi->count / count;
     double *sums = malloc(2 * count * sizeof *sums);
     if (!sums)
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
     const float *data = phi->data;
     for (size_t i = 0; i < count; i++) {
+        const float sign = phase(m, data + i * volume, volume);
         double sum = 0, square = 0;
         for (size_t k = i * volume; k < (i + 1) * volume; k++) {
-            sum += (double)data[k];
+            sum += (double)(sign * data[k]);
             square += (double)data[k] * (double)data[k];
         }
         sums[i] = sum;
@@ -52,16 +62,19 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
     m->volume = phi->count / phi->shape[0];
     m->offset = 0;
     m->factor = 1;
-    if (scaling == DATASET_STD) {
+    if (scaling == DATASET_STD || scaling == DATASET_CENTRED) {
         double variance = 0;
-        status = moments(phi, &m->offset, &variance, e);
-        m->factor = 1.0 / sqrt(variance);
+        status = moments(m, phi, &m->offset, &variance, e);
+        m->factor = scaling == DATASET_STD ? 1.0 / sqrt(variance) : 1.0;
     } else if (scaling == DATASET_MINMAX) {
         const float *data = phi->data;
-        double low = (double)data[0], high = low;
-        for (size_t i = 1; i < phi->count; i++) {
-            low = fmin(low, (double)data[i]);
-            high = fmax(high, (double)data[i]);
+        double low = INFINITY, high = -INFINITY;
+        for (size_t i = 0; i < phi->count; i += m->volume) {
+            const float sign = phase(m, data + i, m->volume);
+            for (size_t k = i; k < i + m->volume; k++) {
+                low = fmin(low, (double)(sign * data[k]));
+                high = fmax(high, (double)(sign * data[k]));
+            }
         }
         m->offset = 0.5 * (low + high);
         m->factor = 2.0 / (high - low);
@@ -90,8 +103,11 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
     *fields = malloc(phi->count * sizeof **fields);
     if (!*fields)
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", *count);
-    for (size_t i = 0; i < phi->count; i++)
-        (*fields)[i] = (float)(((double)data[i] - m->offset) * m->factor);
+    for (size_t i = 0; i < phi->count; i += m->volume) {
+        const float sign = phase(m, data + i, m->volume);
+        for (size_t k = i; k < i + m->volume; k++)
+            (*fields)[k] = (float)(((double)(sign * data[k]) - m->offset) * m->factor);
+    }
     return STATUS_OK;
 }
 

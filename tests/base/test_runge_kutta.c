@@ -1,7 +1,7 @@
 /* The integrators of the flow on equations with known solutions: orders, the adaptive method's tolerance, a singularity. */
-#include "diffusion/runge_kutta.h"
+#include "base/runge_kutta.h"
 
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 /* y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1; from (1, 0) that is cos x, sin x, sin x. */
 static double error_of(enum runge_kutta_method method, double from, double to, int64_t steps, double tolerance,

@@ -1,7 +1,7 @@
 /* The noise schedule against its closed forms, at the join of series and exponential, and against itself. */
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 static const double sigmas[] = {1.001, 2, 25, 1e6}, times[] = {1e-10, 1e-7, 1e-5, 1e-4, 1.55e-4, 1.56e-4, 1e-3,
                                                               0.01,  0.1,  0.3,  0.5,  0.75,    0.999,   1};

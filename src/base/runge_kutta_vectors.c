@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/sum.h"
-#include "diffusion/runge_kutta.h"
+#include "base/runge_kutta.h"
 
 struct runge_kutta_vectors {
     size_t components, quadratures, length;

@@ -1,7 +1,7 @@
 /* Score models: the Gaussian one against brute force, networks against the oracle in double precision, with
  * vector-Jacobian products and weight gradients also against finite differences; their artifacts. */
-#include "diffusion/schedule.h"
-#include "tests/diffusion/models.h"
+#include "score/schedule.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 
 static const double times[SCORE_BATCH] = {1, 0.5, 0.1, 1e-3, 1e-5, 0.75, 0.02, 0.3};
@@ -310,12 +310,13 @@ static void check_artifact(struct score_model *m) {
     assert_memory_equal(found.extents, m->extents, m->dimensions * sizeof *m->extents);
     assert_int_equal(found.volume, m->volume);
     assert_memory_equal(found.propagator, m->propagator, m->volume * sizeof *m->propagator);
-    if (m->kind == SCORE_UNET) {
-        assert_true(found.parameterisation == m->parameterisation);
-        assert_memory_equal(&found.shape, &m->shape, sizeof m->shape);
+    if (score_is_unet(m)) {
+        assert_true(score_network(&found)->parameterisation == score_network(m)->parameterisation);
+        assert_memory_equal(score_unet_shape(&found), score_unet_shape(m), sizeof(struct unet_shape));
         assert_int_equal(found.weight_count, m->weight_count);
         assert_memory_equal(found.weights, m->weights, m->weight_count * sizeof *m->weights);
-        assert_memory_equal(found.frequencies, m->frequencies, (size_t)m->shape.embedding / 2 * sizeof(float));
+        assert_memory_equal(score_network(&found)->frequencies, score_network(m)->frequencies,
+                            (size_t)score_unet_shape(m)->embedding / 2 * sizeof(float));
     }
     npz_free(npz);
     score_model_release(&found);
@@ -364,7 +365,7 @@ static void test_what_is_no_model_is_refused(void **state) {
         const char *member, *text, *message;
     } cases[] = {
         {"tgnorm2.bias", NULL, "tgnorm2.bias"},
-        {"model.kind", "none", "model.kind is 'none', expected "},
+        {"model.kind", "none", "model.kind is 'none', expected unet, gaussian or toy"},
         {"model.padding", "reflect", "model.padding is 'reflect', expected "},
         {"model.parameterisation", "exact", "model.parameterisation is 'exact', expected "},
         {"model.sigma", NULL, "model.sigma"},

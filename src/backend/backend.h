@@ -7,8 +7,8 @@
  * Random numbers are those of base/random.h for the same key, stream and step, to the bit. Fields are in scaled
  * units, float32, n x V, C order. A call returns when its results are there. Every function fails with
  * STATUS_FAILED and a message that carries the call and the shapes. */
-#ifndef DMSQ_DIFFUSION_BACKEND_H
-#define DMSQ_DIFFUSION_BACKEND_H
+#ifndef DMSQ_BACKEND_BACKEND_H
+#define DMSQ_BACKEND_BACKEND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,17 +16,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "diffusion/runge_kutta.h"
+#include "base/runge_kutta.h"
 #include "network/adam.h"
-
-struct score_model;
-
-/* What surrounds the network for one configuration (score.h):
- *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */
-struct backend_frame {
-    float label, input, output, skip;
-    double noise; /* s(t) */
-};
+#include "score/network.h"
 
 /* One configuration of a training step: field `field` times sign, plus noise z; its part of the gradient of the loss
  * is weight (s score + z), weight = 2 / (configurations of the batch); 0: the place is empty. */
@@ -60,7 +52,7 @@ struct backend_divergence {
 struct backend_evaluation {
     size_t place;
     uint64_t stream; /* of its probes: the number of the configuration where they stay the same */
-    struct backend_frame frame;
+    struct score_frame frame;
     double factor;
     struct runge_kutta_order order;
 };
@@ -77,6 +69,9 @@ struct backend {
     /* The device and the algorithms it chose so far, for the run record. */
     const char *(*describe)(struct backend *b);
 
+    /* Whether it computes such a model; others are left to the CPU. */
+    bool (*supports)(const struct score_model *model);
+
     /* Configurations of one call, the same for every call: a function of the model's shape alone, so that results do
      * not depend on how many are wanted. */
     size_t (*capacity)(const struct score_model *model);
@@ -87,7 +82,7 @@ struct backend {
     enum status (*set_weights)(struct backend_network *network, const float *weights, struct error *e);
     /* out = s(t) score, n <= capacity. */
     enum status (*evaluate)(struct backend_network *network, size_t n, const float *phi,
-                            const struct backend_frame *frames, float *out, struct error *e);
+                            const struct score_frame *frames, float *out, struct error *e);
     /* After evaluate: out = J^T probe. */
     enum status (*vjp)(struct backend_network *network, size_t n, const float *probe, float *out, struct error *e);
     /* After evaluate: traces[n x probes], v.J^T v for probe p of configuration number c: v = numbers of (key, stream
@@ -115,7 +110,7 @@ struct backend {
 
     /* The prior of configuration i is the numbers of (prior, i, 0) times start, its noise in step k those of
      * (noise, i, k). */
-    enum status (*sampler_new)(struct backend *b, const struct score_model *model, const struct backend_frame *frames,
+    enum status (*sampler_new)(struct backend *b, const struct score_model *model, const struct score_frame *frames,
                                const struct backend_move *moves, size_t steps, struct random_key prior,
                                struct random_key noise, float start, struct backend_sampler **sampler, struct error *e);
     void (*sampler_free)(struct backend_sampler *sampler);
@@ -131,7 +126,7 @@ struct backend {
     /* `count` optimisation steps on places[count x batch] with their frames. Noise of place i: (noise, first + i,
      * epoch). loss[count x batch]: |s score + z|^2, of empty places too. */
     enum status (*training_steps)(struct backend_training *training, size_t count, const struct backend_place *places,
-                                  const struct backend_frame *frames, const struct backend_step *steps,
+                                  const struct score_frame *frames, const struct backend_step *steps,
                                   struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e);
     /* Vectors as in unet.h; NULL: not wanted, left alone. */
     enum status (*training_read)(struct backend_training *training, float *weights, float *first_moment,

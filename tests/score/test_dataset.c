@@ -1,6 +1,6 @@
 /* Training sets: scalings and propagator against brute force, refusals. */
-#include "diffusion/dataset.h"
-#include "tests/diffusion/models.h"
+#include "score/dataset.h"
+#include "tests/score/models.h"
 #include "tests/scratch.h"
 
 enum { N = 70 }; /* more than one block of configurations */
@@ -85,7 +85,7 @@ static void test_scalings(void **state) {
 
 /* G(p) by its definition, averaged over reflections, and over the exchange of the directions when equal. */
 static void check_propagator(size_t dimensions, const size_t *extents) {
-    struct score_model m = model_new(SCORE_GAUSSIAN, dimensions, extents), other = m;
+    struct score_model m = model_new(&score_gaussian, dimensions, extents), other = m;
     struct error e = {0};
     const size_t V = m.volume;
     float *phi = test_fields(N * V);

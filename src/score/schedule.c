@@ -1,4 +1,4 @@
-#include "diffusion/schedule.h"
+#include "score/schedule.h"
 
 #include <math.h>
 

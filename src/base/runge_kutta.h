@@ -11,8 +11,8 @@
  *
  * y has `components` elements that count one each in this norm, then `quadratures` elements whose mean counts as
  * one: estimates of the same integral. x may run up or down. Bits depend on nothing but the derivatives. */
-#ifndef DMSQ_DIFFUSION_RUNGE_KUTTA_H
-#define DMSQ_DIFFUSION_RUNGE_KUTTA_H
+#ifndef DMSQ_BASE_RUNGE_KUTTA_H
+#define DMSQ_BASE_RUNGE_KUTTA_H
 
 #include <stdbool.h>
 #include <stddef.h>

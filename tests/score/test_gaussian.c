@@ -31,7 +31,7 @@ static void check_density(struct score_model m, double offset, double factor) {
     struct error e = {0};
     m.offset = offset;
     m.factor = factor;
-    assert_ok(gaussian_sample(&m, 3, 10, N, 1, phi, log_q, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 3, 10, N, 1, phi, log_q, &never, &e));
     for (size_t i = 0; i < N; i++)
         assert_near(log_q[i], log_q_by_definition(&m, phi + i * m.volume), 1e-9);
     free(phi);
@@ -58,7 +58,7 @@ static void test_propagator(void **state) {
     struct error e = {0};
     m.offset = 2;
     m.factor = 0.5;
-    assert_ok(gaussian_sample(&m, 1, 0, N, 2, phi, log_q, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 1, 0, N, 2, phi, log_q, &never, &e));
     assert_ok(fourier_new(m.extents, 2, &f, &e));
     double *work = test_reals(fourier_workspace(f));
     for (size_t i = 0; i < N; i++) {
@@ -85,18 +85,18 @@ static void test_bits(void **state) {
     float *one = test_floats(N * V), *other = test_floats(N * V);
     double a[N], b[N];
     struct error e = {0};
-    assert_ok(gaussian_sample(&m, 8, 3, N, 1, one, a, &never, NULL, &e));
-    assert_ok(gaussian_sample(&m, 8, 3, N, 3, other, b, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 8, 3, N, 1, one, a, &never, &e));
+    assert_ok(gaussian_sample(&m, 8, 3, N, 3, other, b, &never, &e));
     assert_memory_equal(one, other, N * V * sizeof *one);
     assert_memory_equal(a, b, sizeof a);
-    assert_ok(gaussian_sample(&m, 8, 3 + 70, N - 70, 2, other, b, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 8, 3 + 70, N - 70, 2, other, b, &never, &e));
     assert_memory_equal(one + 70 * V, other, (N - 70) * V * sizeof *one);
     assert_memory_equal(a + 70, b, (N - 70) * sizeof *a);
-    assert_ok(gaussian_sample(&m, 9, 3, N, 1, other, b, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 9, 3, N, 1, other, b, &never, &e));
     assert_memory_not_equal(one, other, N * V * sizeof *one);
-    assert_refused(gaussian_sample(&m, 8, 0, N, 1, one, a, &now, NULL, &e), STATUS_FAILED, "interrupted");
+    assert_refused(gaussian_sample(&m, 8, 0, N, 1, one, a, &now, &e), STATUS_FAILED, "interrupted");
     m.propagator[0] = 0;
-    assert_refused(gaussian_sample(&m, 8, 0, N, 1, one, a, &never, NULL, &e), STATUS_BAD_INPUT, "mode 0 is 0");
+    assert_refused(gaussian_sample(&m, 8, 0, N, 1, one, a, &never, &e), STATUS_BAD_INPUT, "mode 0 is 0");
     free(one);
     free(other);
     score_model_release(&m);
@@ -116,7 +116,7 @@ static void test_weights_of_the_free_field(void **state) {
     struct geometry *g;
     struct error e = {0};
     assert_ok(geometry_new(m.extents, 2, &g, &e));
-    assert_ok(gaussian_sample(&m, 2, 0, N, 2, phi, log_q, &never, NULL, &e));
+    assert_ok(gaussian_sample(&m, 2, 0, N, 2, phi, log_q, &never, &e));
     independence_fresh(0, N, proposal);
     for (size_t k = 0; k < 3; k++) {
         const struct phi4 theory = {others[k], 0};

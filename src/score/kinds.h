@@ -1,0 +1,20 @@
+/* The table of score models. A further one is a file of its own (kind.h says what it holds) and its entries here. */
+#ifndef DMSQ_SCORE_KINDS_H
+#define DMSQ_SCORE_KINDS_H
+
+#include "score/kind.h"
+#include "score/network.h"
+
+extern const struct score_kind score_unet, score_gaussian, score_toy;
+
+#define SCORE_KINDS &score_unet, &score_gaussian, &score_toy
+
+/* For the parameters of the stage `train`: the words of parameter `network`, what they mean, and the parameters that the
+ * kinds have of their own. A parameter that is new is declared `later` (base/parameters.h). */
+#define SCORE_KIND_CHOICES "unet|gaussian|toy"
+#define SCORE_KIND_HELP \
+    "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on " \
+    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4)."
+#define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS
+
+#endif

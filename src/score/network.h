@@ -1,0 +1,123 @@
+/* A network F(phi, label) made a score, in one of three ways (v: the variance of the scaled field):
+ *
+ *   published:       s = F(phi, t) / s(t)                                      (A App. A)
+ *   preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), ln(s)/4),
+ *                    (Karras et al. 2022, eq. 7 and table 1, the denoiser turned into the score): exact for large noise
+ *                    without any learning.
+ *   wiener:          the same with the field's propagator in the place of its variance,
+ *                    s(t) s = -s phi(p)/(G(p) + s^2) + s sqrt(v)/(v + s^2) F(...): without any learning the score of a
+ *                    Gaussian field, at every noise. The network learns the rest only, which vanishes at both ends of the
+ *                    noise. It matters most for the zero mode, which the published network can hardly move: tgnorm2
+ *                    normalises every channel by itself and so takes the mean out of all but the last skip connection.
+ *
+ * Kinds that are networks (unet.c, toy.c) bring a `struct score_network_type` and take all else from here. */
+#ifndef DMSQ_SCORE_NETWORK_H
+#define DMSQ_SCORE_NETWORK_H
+
+#include "score/kind.h"
+
+enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED, SCORE_WIENER, SCORE_PARAMETERISATIONS };
+/* Their names in parameters and artifacts. */
+extern const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS];
+
+/* What surrounds the network for one configuration:
+ *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */
+struct score_frame {
+    float label, input, output, skip;
+    double noise; /* s(t) */
+};
+
+/* What a network has of its own: the first member of a kind's m->own. */
+struct score_network {
+    const struct score_network_type *type;
+    enum score_parameterisation parameterisation;
+    int embedding;      /* length of the time embedding */
+    float *frequencies; /* embedding/2, of the time embedding; fixed */
+};
+
+/* One array of the weights. */
+struct score_tensor {
+    const char *name;
+    size_t dimensions, shape[4];
+    size_t offset, count; /* its place in the weights */
+};
+enum { SCORE_TENSORS = 64 }; /* at most */
+
+struct score_network_type {
+    size_t (*tensors)(const struct score_network *own, struct score_tensor list[SCORE_TENSORS]);
+    int (*width)(const struct score_network *own);
+    /* For batches of SCORE_BATCH; as network/unet_cpu.h has them. */
+    enum status (*network_new)(const struct score_network *own, void **network, struct error *e);
+    void (*network_free)(void *network);
+    void (*set_weights)(void *network, const float *weights);
+    enum status (*workspace_new)(void *network, void **workspace, struct error *e);
+    void (*workspace_free)(void *workspace);
+    enum status (*forward)(void *workspace, int n, const float *x, const float *label, float *out, struct error *e);
+    enum status (*backward)(void *workspace, int n, const float *g, float *input, float *packed, struct error *e);
+    size_t (*gradient_size)(const void *network);
+    void (*unpack_gradient)(void *network, const float *packed, float *gradient);
+    double (*flop)(const void *network);
+};
+
+/* m->own of a model that is a network. */
+struct score_network *score_network(const struct score_model *m);
+/* What surrounds the network at time t. */
+struct score_frame score_frame(const struct score_model *m, double t);
+
+/* --- for the kinds ------------------------------------------------------------------------------- */
+
+/* Parameters of the stage `train`. */
+#define SCORE_NETWORK_PARAMETERS \
+    {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published", \
+     .choices = "published|preconditioned|wiener", \
+     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same " \
+             "with the measured propagator, exact for Gaussian fields."}, \
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2, \
+     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' released code."}, \
+    {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
+     .help = "What lies beyond the edge of the lattice for a convolution."}, \
+    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels", \
+     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. Of a toy network: units of a level."}, \
+    {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096, \
+     .help = "Length of the time embedding, even."}, \
+    {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6, \
+     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 (preconditioned)."}
+
+/* Makes `own` (of `size` bytes, with the network in front) the model's, and room for weights and frequencies, all 0. */
+enum status score_network_make(struct score_model *m, const struct score_network *own, size_t size, struct error *e);
+/* The parameterisation of the stage's parameters, and the frequencies of a network that has been made. */
+enum score_parameterisation score_network_parameterisation(const struct parameters *p);
+enum status score_network_initialise(struct score_model *m, const struct parameters *p, struct error *e);
+
+/* Reads parameterisation and length of the embedding into *own, before a network is made. */
+enum status score_network_read_head(const struct npz *npz, struct score_network *own, struct error *e);
+/* After that: the arrays. */
+enum status score_network_read(const struct npz *npz, struct score_model *m, struct error *e);
+enum status score_network_add_head(const struct score_model *m, struct npz_writer *writer, struct error *e);
+enum status score_network_add(const struct score_model *m, struct npz_writer *writer, struct error *e);
+void score_network_release(struct score_model *m);
+
+enum status score_network_check(const struct parameters *p, const char *where, struct error *e);
+
+enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e);
+void score_network_shared_free(void *shared);
+enum status score_network_worker_new(void *shared, void **worker, struct error *e);
+void score_network_worker_free(void *worker);
+enum status score_network_evaluate(void *worker, int n, const float *phi, const double *t, float *out, struct error *e);
+enum status score_network_vjp(void *worker, int n, const float *probe, float *out, struct error *e);
+double score_network_flop(const void *shared);
+void score_network_set_weights(void *shared, const float *weights);
+enum status score_network_weight_gradient(void *worker, int n, const float *g, float *packed, struct error *e);
+size_t score_network_gradient_size(const void *shared);
+void score_network_unpack_gradient(void *shared, const float *packed, float *gradient);
+
+/* All of it, for a `struct score_kind`. */
+#define SCORE_NETWORK_MEMBERS \
+    .excess = true, .check = score_network_check, .release = score_network_release, \
+    .shared_new = score_network_shared_new, .shared_free = score_network_shared_free, \
+    .worker_new = score_network_worker_new, .worker_free = score_network_worker_free, \
+    .evaluate = score_network_evaluate, .vjp = score_network_vjp, .flop = score_network_flop, \
+    .set_weights = score_network_set_weights, .weight_gradient = score_network_weight_gradient, \
+    .gradient_size = score_network_gradient_size, .unpack_gradient = score_network_unpack_gradient
+
+#endif

@@ -1,0 +1,169 @@
+/* Score models as artifacts: the scalars model.kind, model.sigma, model.offset, model.factor, model.variance, kappa,
+ * lambda, thermalised (1 where it is missing); propagator, which has the extents of the lattice; and what its kind has of
+ * its own. What can be asked of a model whatever its kind. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "score/gaussian.h"
+
+enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
+                           const size_t *shape, const void *data, size_t size, struct error *e) {
+    void *copy = malloc(size);
+    if (!copy)
+        return error_set(e, STATUS_FAILED, "out of memory for %s", name);
+    memcpy(copy, data, size);
+    return npz_add_owned(writer, name, type, dimensions, shape, copy, e);
+}
+
+enum status score_read_word(const struct npz *npz, const char *name, const char *const *words, int count, int *which,
+                            struct error *e) {
+    char *text;
+    enum status status = npz_text(npz, name, &text, e);
+    if (status != STATUS_OK)
+        return status;
+    *which = 0;
+    while (*which < count && strcmp(text, words[*which]) != 0)
+        ++*which;
+    if (*which == count)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected one of '%s' ... '%s'", npz_path(npz), name,
+                           text, words[0], words[count - 1]);
+    free(text);
+    return status;
+}
+
+/* --- artifacts ------------------------------------------------------------------------------------- */
+
+enum status score_model_add(const struct score_model *m, struct npz_writer *writer, struct error *e) {
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = {{"kappa", m->kappa},         {"lambda", m->lambda},         {"model.sigma", m->sigma},
+                 {"model.offset", m->offset}, {"model.factor", m->factor}, {"model.variance", m->variance}};
+    enum status status = npz_add_text(writer, "model.kind", m->kind->name, e);
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+        status = npz_add_real(writer, reals[i].name, reals[i].value, e);
+    if (status == STATUS_OK)
+        status = npz_add_integer(writer, "thermalised", m->thermalised, e);
+    if (status == STATUS_OK)
+        status = score_add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
+                                m->volume * sizeof *m->propagator, e);
+    return status == STATUS_OK && m->kind->add ? m->kind->add(m, writer, e) : status;
+}
+
+/* What no training writes, and what would make nonsense or NaN of every sample. */
+static enum status check_reals(const struct npz *npz, const struct score_model *m, struct error *e) {
+    const struct {
+        const char *name, *expected;
+        double value;
+        bool fits;
+    } reals[] = {{"model.sigma", "more than 1", m->sigma, m->sigma > 1},
+                 {"model.offset", "a finite number", m->offset, true},
+                 {"model.factor", "more than 0", m->factor, m->factor > 0},
+                 {"model.variance", "0 or more", m->variance, m->variance >= 0}};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        if (!isfinite(reals[i].value) || !reals[i].fits)
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected %s", npz_path(npz), reals[i].name,
+                             reals[i].value, reals[i].expected);
+    return STATUS_OK;
+}
+
+static enum status read_kind(const struct npz *npz, struct score_model *m, struct error *e) {
+    char *name, names[200];
+    enum status status = npz_text(npz, "model.kind", &name, e);
+    if (status != STATUS_OK)
+        return status;
+    m->kind = score_kind_find(name);
+    if (!m->kind) {
+        score_kind_names(names, sizeof names);
+        status = error_set(e, STATUS_BAD_INPUT, "%s: model.kind is '%.40s', expected %s", npz_path(npz), name, names);
+    }
+    free(name);
+    return status;
+}
+
+enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e) {
+    *m = (struct score_model){0};
+    const struct npz_array *propagator;
+    enum status status = read_kind(npz, m, e);
+    struct {
+        const char *name;
+        double *value;
+    } reals[] = {{"kappa", &m->kappa},         {"lambda", &m->lambda},       {"model.sigma", &m->sigma},
+                 {"model.offset", &m->offset}, {"model.factor", &m->factor}, {"model.variance", &m->variance}};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+        status = npz_real(npz, reals[i].name, reals[i].value, e);
+    if (status == STATUS_OK)
+        status = check_reals(npz, m, e);
+    if (status == STATUS_OK)
+        status = npz_integer_or(npz, "thermalised", 1, &m->thermalised, e);
+    if (status == STATUS_OK)
+        status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
+    if (status != STATUS_OK)
+        return status;
+    /* fields have one dimension more, for the configuration */
+    if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS)
+        return error_set(e, STATUS_BAD_INPUT, "%s: propagator has %zu dimensions, expected 1 to %d", npz_path(npz),
+                         propagator->dimensions, NPZ_MAX_DIMENSIONS - 1);
+    m->dimensions = propagator->dimensions;
+    memcpy(m->extents, propagator->shape, sizeof propagator->shape);
+    m->volume = propagator->count;
+    m->propagator = malloc((m->volume + 1) * sizeof *m->propagator);
+    if (!m->propagator)
+        return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
+    memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
+    for (size_t i = 0; i < m->volume && status == STATUS_OK; i++)
+        if (!(m->propagator[i] >= 0 && isfinite(m->propagator[i])))
+            status = error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number, 0 or more",
+                               npz_path(npz), i, m->propagator[i]);
+    if (status == STATUS_OK && m->kind->read)
+        status = m->kind->read(npz, m, e);
+    if (status != STATUS_OK)
+        score_model_release(m);
+    return status;
+}
+
+void score_model_release(struct score_model *m) {
+    if (m->own && m->kind->release)
+        m->kind->release(m);
+    free(m->propagator);
+    free(m->weights);
+    *m = (struct score_model){0};
+}
+
+/* --- what can be asked ----------------------------------------------------------------------------- */
+
+const char *score_model_kind(const struct score_model *m) {
+    return m->kind->name;
+}
+
+bool score_model_trained(const struct score_model *m) {
+    return m->kind->weight_gradient;
+}
+
+bool score_model_drawn(const struct score_model *m) {
+    return m->kind->draw;
+}
+
+bool score_model_closed(const struct score_model *m) {
+    return m->kind->divergence;
+}
+
+enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e) {
+    if (!m->kind->draw)
+        return error_set(e, STATUS_BAD_INPUT, "method direct needs a model that is drawn without a process, such as gaussian, "
+                         "found a %s", m->kind->name);
+    return m->kind->draw(m, draw, e);
+}
+
+struct score_model score_model_gaussian(const struct score_model *m) {
+    struct score_model gaussian = *m;
+    gaussian.kind = &score_gaussian;
+    gaussian.own = NULL;
+    return gaussian;
+}
+
+struct backend *score_model_device(const struct score_model *m) {
+    return m->backend && m->backend->supports(m) ? m->backend : NULL;
+}
