@@ -481,8 +481,9 @@ help:
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
 	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
 
+# Files that are there need no rule, also where make -B asks for one.
 .DEFAULT:
-	@echo "there is no target '$@'; 'make help' lists them" >&2; exit 2
+	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; exit 2; }
 
 $(BUILD)/%.d: ;
 -include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests $(BUILD)/cuda $(BUILD)/emulated -name '*.d' 2>/dev/null)

@@ -73,6 +73,8 @@ check "nor do reduced ones take the place of those at the paper's scale"
 # The environment that make finds.
 MAKEFLAGS=rR make --no-print-directory $sanitize -n all >"$log" 2>&1
 check "make -rR has a compiler"
+make --no-print-directory $sanitize -B BUILD="$folder/again" "$folder/again${sanitize:+/sanitize}/src/base/error.o" >"$log" 2>&1
+check "make -B compiles"
 ARCH=x86_64 make --no-print-directory $sanitize -n all >"$log" 2>&1 && ! grep -q march=x86_64 "$log"
 check "ARCH of the environment is not ours"
 make --no-print-directory $sanitize ARCH=x86-64 BUILD="$folder/none" -n all >"$log" 2>&1 && grep -q -- '-march=x86-64 ' "$log"
