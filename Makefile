@@ -364,8 +364,11 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call libraries,$(1) $(DEPENDS_$
 	$$(call LINK,-lcmocka)
 endef
 $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
-$(BUILD)/tests/stages/%: $(BUILD)/tests/stages/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) $(LIBRARIES)
-	$(call LINK,-lcmocka $(CUDA_LIBS))
+define tests_of_all
+$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) $(LIBRARIES)
+	$$(call LINK,-lcmocka $$(CUDA_LIBS))
+endef
+$(foreach f,stages fuzz,$(eval $(call tests_of_all,$(f))))
 
 # The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with the
 # convolutions by their definition in the place of cuDNN. Where there is a C++ compiler.
@@ -420,7 +423,8 @@ $(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,
 test: all $(DIRECTIONS) $(TESTS)
 	@BUILD=$(BUILD) tests/run.sh $(TESTS) $(SCRIPTS)
 
-check-slow: all $(SLOW)
+# With readers under arbitrary input for a minute each (tests/fuzz; SANITIZE=1 sees most).
+check-slow: all $(SLOW) $(filter $(BUILD)/tests/fuzz/%,$(TESTS))
 	@BUILD=$(BUILD) tests/run.sh $(SLOW) $(wildcard tests/*/slow_*.sh)
 
 check-gpu:
