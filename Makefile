@@ -74,7 +74,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why verify report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why verify archive report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -287,7 +287,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why verify report gallery export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why verify archive report gallery export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -321,6 +321,20 @@ ifneq ($(RECOMPUTE),)
 	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME)) --again=$(RECOMPUTED)$(OF_PROFILE)
 	@rm -rf $(RECOMPUTED)
 endif
+
+# The experiment NAME with all that it rests on as one folder and one file, archives/NAME-VERSION and .tar.gz, for others to
+# check and to compute again.
+ARCHIVES ?= archives
+archive: all
+	@mkdir -p $(BUILD)/archive
+	@git ls-files >$(BUILD)/archive/sources 2>/dev/null && [ -s $(BUILD)/archive/sources ] || \
+	    find . -path ./$(BUILD) -prune -o -path './$(RESULTS)' -prune -o -path './$(ARCHIVES)' -prune -o -path ./.git -prune -o \
+	    -type f -print | sed 's,^\./,,' | LC_ALL=C sort >$(BUILD)/archive/sources
+	@sh src/provenance/packages.sh $(BUILD)/bin/train >$(BUILD)/archive/packages.tsv
+	@$(BUILD)/bin/archive $(PLAN_OPTIONS) --name=$(call quote,$(NAME)) --license=$(call quote,$(LICENSE)) \
+	    --output=$(call quote,$(ARCHIVES)) --sources=$(BUILD)/archive/sources --packages=$(BUILD)/archive/packages.tsv \
+	    --commit="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+	    --dirty="$$(git status --porcelain --untracked-files=no 2>/dev/null | head -1)"
 
 # Everything that has been computed, on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
@@ -456,6 +470,8 @@ help:
 	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"
 	@echo "  make verify [NAME=table1]   artifacts against their run records, these against the ledger; RECOMPUTE=1 computes"
 	@echo "                        them again and compares byte by byte"
+	@echo "  make archive NAME=table1 [LICENSE=CC-BY-4.0]   archives/table1-VERSION and .tar.gz, with everything that it rests on,"
+	@echo "                        for others to check and compute again; project.ini names author and funding"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"

@@ -17,6 +17,7 @@ zlib         zlib.h               z          zlib       zlib1g-dev          zlib
 OpenSSL      openssl/evp.h        crypto     libcrypto  libssl-dev          openssl-devel       openssl
 libinih      ini.h                inih       inih       libinih-dev         inih-devel          inih
 Jansson      jansson.h            jansson    jansson    libjansson-dev      jansson-devel       jansson
+libarchive   archive.h            archive    libarchive libarchive-dev      libarchive-devel    libarchive
 Random123    Random123/philox.h   -          -          librandom123-dev    Random123-devel     random123
 cmocka       cmocka.h             cmocka     cmocka     libcmocka-dev       libcmocka-devel     cmocka'
 

@@ -1,0 +1,14 @@
+#!/bin/sh
+# The packages that a program runs with, as a table: name, version, architecture. Those of its shared libraries, of the
+# compiler, make, gnuplot and the headers; where there is no dpkg, the libraries' files.
+#   sh src/provenance/packages.sh PROGRAM
+printf 'package\tversion\tarchitecture\n'
+files=$(ldd "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }'; command -v gcc make gnuplot)
+if ! command -v dpkg-query >/dev/null; then
+    for file in $files; do printf '%s\t\t%s\n' "$(readlink -f "$file")" "$(uname -m)"; done | LC_ALL=C sort -u
+    exit 0
+fi
+for file in $files; do # one of the names that a merged /usr gives it is known to dpkg
+    real=$(readlink -f "$file")
+    dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "$real" 2>/dev/null || dpkg-query -S "${real#/usr}" 2>/dev/null
+done | sed 's/: .*//' | LC_ALL=C sort -u | xargs dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' | LC_ALL=C sort -u

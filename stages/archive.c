@@ -1,0 +1,462 @@
+/* Tool `archive`: an experiment with all that it rests on as archives/NAME-VERSION, a BagIt bag of an RO-Crate, and as
+ * .tar.gz: artifacts, tables, figures, run records, the ledger of these, experiments, source, environment. See
+ * src/provenance/crate.h and bag.h. What it is made of decides its bytes, and nothing else does. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/version.h"
+#include "experiment/names.h"
+#include "provenance/bag.h"
+#include "provenance/crate.h"
+#include "provenance/tree.h"
+#include "provenance/verify.h"
+#include "stages/archive_text.h"
+#include "stages/closure.h"
+#include "stages/planner.h"
+#include "stages/project.h"
+#include "store/ledger.h"
+
+static const char *name, *license, *project_path, *output, *sources, *packages, *commit, *dirty;
+
+struct work {
+    const struct plan *plan;
+    const struct plan_request *request;
+    const struct experiment *x;
+    const char *const *keys;
+    size_t key_count;
+    struct lineage *lineage;
+    const char *bag, *data;     /* the folder in the making, and its payload */
+    const char *root, *figures; /* below data: "results/quick", "figures/quick" */
+    const char *profile;
+    struct project project;
+    struct crate crate;
+};
+
+/* --- what goes in -------------------------------------------------------------------------------- */
+
+/* Everything is computed, and as recorded. */
+static enum status check(const struct work *w, struct error *e) {
+    size_t missing = 0, wrong = 0;
+    for (size_t i = 0; i < w->x->node_count; i++) {
+        const char *path = plan_artifact(w->plan, w->x->nodes[i]);
+        missing += !path || access(path, R_OK) != 0 || !lineage_find(w->lineage, w->x->nodes[i]->key);
+    }
+    if (missing) {
+        const char *variables = planner_variables(w->plan, w->request);
+        return error_set(e, STATUS_BAD_INPUT, "%zu of the %zu steps of %s are not computed; make %s%s computes them", missing,
+                         w->x->node_count, w->x->name, w->x->name, variables);
+    }
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    enum status status = out ? verify_results(w->lineage, w->keys, w->key_count, out, &wrong, e) : pool_exhausted(e);
+    if (out) {
+        fclose(out);
+    }
+    if (status == STATUS_OK && wrong) {
+        fputs(text, stderr);
+        status = error_set(e, STATUS_BAD_INPUT, "%s: an archive is made of what verifies only", w->plan->root);
+    }
+    free(text);
+    return status;
+}
+
+/* Copies a file to DATA/PATH. */
+static enum status put(const struct work *w, const char *source, const char *path, struct error *e) {
+    const char *target = path ? pool_print(w->plan->pool, "%s/%s", w->data, path) : NULL;
+    return source && target ? tree_copy(source, target, e) : pool_exhausted(e);
+}
+
+static enum status put_tree(const struct work *w, const char *folder, const char *below, const char *ending, struct error *e) {
+    struct tree files;
+    enum status status = tree_list(folder, "", &files, e);
+    for (size_t i = 0; status == STATUS_OK && i < files.count; i++) {
+        const size_t length = strlen(files.paths[i]), end = strlen(ending);
+        if (length >= end && strcmp(files.paths[i] + length - end, ending) == 0) {
+            status = put(w, pool_print(w->plan->pool, "%s/%s", folder, files.paths[i]),
+                         pool_print(w->plan->pool, "%s/%s", below, files.paths[i]), e);
+        }
+    }
+    tree_free(&files);
+    return status;
+}
+
+/* The artifact with its records. */
+static enum status put_artifact(const struct work *w, const char *key, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    const char *from = pool_print(pool, "%s/artifacts/%s", w->plan->root, key);
+    const char *to = pool_print(pool, "%s/artifacts/%s", w->root, key);
+    const struct record *r = lineage_find(w->lineage, key);
+    if (!from || !to) {
+        return pool_exhausted(e);
+    }
+    enum status status = put(w, pool_print(pool, "%s/run.json", from), pool_print(pool, "%s/run.json", to), e);
+    for (size_t i = 0; status == STATUS_OK && i < record_file_count(r, "outputs"); i++) {
+        const char *file = record_file_at(r, "outputs", i).name;
+        status = put(w, pool_print(pool, "%s/%s", from, file), pool_print(pool, "%s/%s", to, file), e);
+    }
+    const char *runs = pool_print(pool, "%s/runs", from), *copies = pool_print(pool, "%s/runs", to);
+    return status != STATUS_OK ? status : runs && copies ? put_tree(w, runs, copies, ".json", e) : pool_exhausted(e);
+}
+
+/* The ledger of just these runs, entered in an order of their own. */
+static enum status put_ledger(const struct work *w, struct error *e) {
+    const char *root = pool_print(w->plan->pool, "%s/%s", w->data, w->root);
+    const char *path = root ? pool_print(w->plan->pool, "%s/ledger.sqlite", root) : NULL;
+    const char *lock = path ? pool_print(w->plan->pool, "%s.lock", path) : NULL;
+    enum status status = lock ? STATUS_OK : pool_exhausted(e);
+    for (size_t i = 0; i < lineage_count(w->lineage) && status == STATUS_OK; i++) {
+        const char *key = record_text(lineage_at(w->lineage, i), "key");
+        struct record **attempts = NULL;
+        size_t count = 0;
+        bool wanted = false;
+        for (size_t j = 0; j < w->key_count && !wanted; j++) {
+            wanted = strcmp(w->keys[j], key) == 0;
+        }
+        status = wanted ? lineage_attempts(root, key, &attempts, &count, e) : STATUS_OK;
+        for (size_t j = 0; j < count; j++) {
+            char *json = record_json(attempts[j]);
+            status = status != STATUS_OK ? status : json ? ledger_enter(path, json, NULL, e) : pool_exhausted(e);
+            free(json);
+            record_free(attempts[j]);
+        }
+        free(attempts);
+    }
+    if (lock) {
+        unlink(lock);
+    }
+    return status;
+}
+
+/* Tables and figures under their names, as make shows them, but as files instead of links; those to artifacts, which lie in
+ * the archive under their keys, go. */
+static enum status put_shown(const struct work *w, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    struct plan there = *w->plan;
+    there.root = pool_print(pool, "%s/%s", w->data, w->root);
+    there.figures = pool_print(pool, "%s/%s", w->data, w->figures);
+    const char *folder = there.root ? pool_print(pool, "%s/%s", there.root, w->x->name) : NULL;
+    const char *lock = there.root ? pool_print(pool, "%s/publish.lock", there.root) : NULL;
+    FILE *unseen = fopen("/dev/null", "w");
+    enum status status = folder && lock && there.figures && unseen ? plan_publish(&there, w->x->name, NULL, NULL, unseen, e)
+                                                                   : pool_exhausted(e);
+    if (unseen) {
+        fclose(unseen);
+    }
+    struct tree files = {0};
+    status = status == STATUS_OK ? tree_list(folder, "", &files, e) : status;
+    for (size_t i = 0; status == STATUS_OK && i < files.count; i++) {
+        const char *path = pool_print(pool, "%s/%s", folder, files.paths[i]);
+        const char *copy = path ? pool_print(pool, "%s.copy", path) : NULL;
+        struct stat info;
+        if (!copy) {
+            status = pool_exhausted(e);
+        } else if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
+            const size_t length = strlen(path);
+            const bool artifact = length > 4 && strcmp(path + length - 4, ".npz") == 0;
+            status = artifact ? STATUS_OK : tree_copy(path, copy, e);
+            if (status == STATUS_OK && (unlink(path) != 0 || (!artifact && rename(copy, path) != 0))) {
+                status = error_set(e, STATUS_FAILED, "%s: cannot put a file in place of the link", path);
+            }
+        }
+    }
+    tree_free(&files);
+    if (lock) {
+        unlink(lock);
+    }
+    /* Of an experiment with a tool its tables are files there already. */
+    if (status == STATUS_OK && *w->x->tool) {
+        const char *tables = pool_print(pool, "%s/%s", w->plan->root, w->x->name);
+        const char *below = pool_print(pool, "%s/%s", w->root, w->x->name);
+        status = !tables || !below ? pool_exhausted(e) : put_tree(w, tables, below, ".tsv", e);
+        status = status == STATUS_OK ? put_tree(w, tables, below, ".md", e) : status;
+    }
+    return status;
+}
+
+/* The source: the files that --sources lists, a line each. */
+static enum status put_sources(const struct work *w, struct error *e) {
+    char *text = NULL;
+    size_t size;
+    enum status status = file_read(sources, &text, &size, e);
+    for (char *line = status == STATUS_OK ? strtok(text, "\n") : NULL; line && status == STATUS_OK; line = strtok(NULL, "\n")) {
+        struct stat info;
+        if (lstat(line, &info) == 0 && S_ISREG(info.st_mode)) { /* what git lists may be removed, or a link */
+            status = put(w, line, pool_print(w->plan->pool, "source/%s", line), e);
+        }
+    }
+    free(text);
+    return status;
+}
+
+static enum status put_experiments(const struct work *w, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    enum status status = put_tree(w, w->request->experiments, "experiments", ".ini", e);
+    status = status == STATUS_OK ? put_tree(w, w->request->experiments, "experiments", ".tsv", e) : status;
+    if (status == STATUS_OK && strchr(w->request->profile, '/')) { /* a file from elsewhere */
+        status = put(w, w->request->profile, pool_print(pool, "experiments/profiles/%s.ini", w->profile), e);
+    }
+    return status;
+}
+
+/* A file that a parameter names and the source has not is not in the archive: its recipe holds the digest. */
+static void say_files_elsewhere(const struct work *w) {
+    for (size_t i = 0; i < w->x->node_count; i++) {
+        const struct parameters *p = w->x->nodes[i]->parameters;
+        for (size_t j = 0; j < parameters_count(p); j++) {
+            const char *path = parameters_entry(p, j)->type == PARAMETER_FILE ? parameters_argument(p, j) : "";
+            const char *copy = *path ? pool_print(w->plan->pool, "%s/source/%s", w->data, path) : NULL;
+            if (copy && access(copy, F_OK) != 0) {
+                printf("missing: %s of %s/%s is not in the archive, which cannot compute that step again: %s\n",
+                       parameters_entry(p, j)->name, w->x->name, w->x->nodes[i]->name, path);
+            }
+        }
+    }
+}
+
+/* --- metadata ------------------------------------------------------------------------------------ */
+
+static const char *plain_title(const struct work *w) {
+    return *w->project.title ? w->project.title : *w->x->title ? w->x->title : w->x->name;
+}
+
+static enum status describe_stages(struct work *w, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    struct crate_stage *stages = NULL;
+    for (size_t i = 0; i < w->x->node_count; i++) {
+        const struct stage *s = w->x->nodes[i]->stage;
+        bool said = false;
+        for (size_t j = 0; j < w->crate.stage_count && !said; j++) {
+            said = strcmp(stages[j].name, s->name) == 0;
+        }
+        if (said) {
+            continue;
+        }
+        stages = pool_extend(pool, stages, w->crate.stage_count, sizeof *stages);
+        struct crate_input *inputs = pool_take(pool, (s->input_count + 1) * sizeof *inputs);
+        const char *source = pool_print(pool, "source/stages/%s.c", s->name);
+        if (!stages || !inputs || !source) {
+            return pool_exhausted(e);
+        }
+        for (size_t j = 0; j < s->input_count; j++) {
+            inputs[j] = (struct crate_input){s->inputs[j].name, s->inputs[j].help ? s->inputs[j].help : "",
+                                             s->inputs[j].required, s->inputs[j].many};
+        }
+        stages[w->crate.stage_count++] = (struct crate_stage){s->name, s->summary, source, s->version, s->parameters,
+                                                              s->parameter_count, inputs, s->input_count};
+        w->crate.stages = stages;
+    }
+    return STATUS_OK;
+}
+
+static enum status describe_steps(struct work *w, struct error *e) {
+    struct crate_step *steps = pool_take(w->plan->pool, (w->x->node_count + 1) * sizeof *steps);
+    if (!steps) {
+        return pool_exhausted(e);
+    }
+    for (size_t i = 0; i < w->x->node_count; i++) {
+        steps[i] = (struct crate_step){w->x->nodes[i]->name, w->x->nodes[i]->stage->name, w->x->nodes[i]->key};
+    }
+    w->crate.steps = steps;
+    w->crate.step_count = w->x->node_count;
+    return STATUS_OK;
+}
+
+/* Name and key of a file of the payload. */
+static void name_file(const struct work *w, struct crate_file *f) {
+    struct pool *pool = w->plan->pool;
+    const char *in = strstr(f->path, "/artifacts/"), *slash = strrchr(f->path, '/');
+    f->name = slash ? slash + 1 : f->path;
+    f->key = "";
+    if (!in) {
+        return;
+    }
+    const char *key = pool_copy(pool, in + strlen("/artifacts/"), 64);
+    const struct record *r = key ? lineage_find(w->lineage, key) : NULL;
+    const char *said = r ? pool_print(pool, "%s: %s", record_text(r, "label"), in + strlen("/artifacts/") + 65) : NULL;
+    f->name = said ? said : f->name;
+    f->key = key ? key : "";
+}
+
+static enum status describe_files(struct work *w, struct error *e) {
+    struct tree tree;
+    enum status status = tree_list(w->data, "", &tree, e);
+    struct crate_file *files = pool_take(w->plan->pool, (tree.count + 1) * sizeof *files);
+    status = status == STATUS_OK && !files ? pool_exhausted(e) : status;
+    for (size_t i = 0; status == STATUS_OK && i < tree.count; i++) {
+        const char *path = pool_print(w->plan->pool, "%s/%s", w->data, tree.paths[i]);
+        struct stat info;
+        files[i].path = pool_copy(w->plan->pool, tree.paths[i], strlen(tree.paths[i]));
+        if (!path || !files[i].path) {
+            status = pool_exhausted(e);
+            continue;
+        }
+        name_file(w, &files[i]);
+        status = file_sha256(path, files[i].sha256, e);
+        files[i].bytes = stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    }
+    w->crate.files = files;
+    w->crate.file_count = status == STATUS_OK ? tree.count : 0;
+    tree_free(&tree);
+    return status;
+}
+
+static enum status put_metadata(struct work *w, long long *seconds, struct error *e) {
+    char *text = NULL;
+    const char *path = pool_print(w->plan->pool, "%s/ro-crate-metadata.json", w->data);
+    enum status status = crate_time(&w->crate, seconds, e);
+    const struct archive_text said = {w->plan, w->request, w->x,       &w->crate, &w->project,
+                                      w->data, w->profile, *dirty != 0, *seconds};
+    status = status == STATUS_OK ? archive_texts(&said, e) : status;
+    status = status == STATUS_OK ? describe_files(w, e) : status; /* with the texts, before the metadata */
+    status = status == STATUS_OK ? crate_json(&w->crate, &text, e) : status;
+    status = status != STATUS_OK ? status : path ? tree_write(path, text, e) : pool_exhausted(e);
+    free(text);
+    return status;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------- */
+
+/* LICENSE=FILE is copied as LICENSE; else it is an identifier of SPDX or an address. */
+static enum status put_license(struct work *w, struct error *e) {
+    w->crate.license = license;
+    if (!*license || strstr(license, "://") || !strchr(license, '/')) {
+        const bool file = *license && !strstr(license, "://") && access(license, F_OK) == 0;
+        if (!file && strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license) &&
+            !strstr(license, "://")) {
+            return error_set(e, STATUS_BAD_INPUT, "LICENSE='%s': expected an SPDX identifier, as CC-BY-4.0, an address or a file",
+                             license);
+        }
+        if (!file) {
+            return STATUS_OK;
+        }
+    }
+    w->crate.license = "LICENSE";
+    return put(w, license, "LICENSE", e);
+}
+
+static enum status fill(struct work *w, struct error *e) {
+    enum status status = put_sources(w, e);
+    for (size_t i = 0; i < w->key_count && status == STATUS_OK; i++) {
+        status = put_artifact(w, w->keys[i], e);
+    }
+    status = status == STATUS_OK ? put_shown(w, e) : status;
+    status = status == STATUS_OK ? put_ledger(w, e) : status;
+    status = status == STATUS_OK ? put_experiments(w, e) : status;
+    status = status == STATUS_OK ? put(w, packages, "environment/packages.tsv", e) : status;
+    status = status == STATUS_OK ? put_license(w, e) : status;
+    status = status == STATUS_OK ? describe_stages(w, e) : status;
+    return status == STATUS_OK ? describe_steps(w, e) : status;
+}
+
+/* Puts the finished bag in place of an older one. */
+static enum status put_in_place(const struct work *w, const char *folder, const char *stem, long long seconds, struct error *e) {
+    const char *final = pool_print(w->plan->pool, "%s/%s", folder, stem);
+    const char *mark = final ? pool_print(w->plan->pool, "%s/bagit.txt", final) : NULL;
+    const char *packed = final ? pool_print(w->plan->pool, "%s.tar.gz", final) : NULL;
+    if (!mark || !packed) {
+        return pool_exhausted(e);
+    }
+    if (access(final, F_OK) == 0 && access(mark, F_OK) != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: is there, and is no archive; remove it or choose another place", final);
+    }
+    enum status status = tree_remove(final, e);
+    if (status == STATUS_OK && rename(w->bag, final) != 0) {
+        status = error_set(e, STATUS_FAILED, "%s: cannot rename the finished archive", final);
+    }
+    status = status == STATUS_OK ? bag_pack(folder, stem, packed, seconds, e) : status;
+    char digest[65];
+    if (status == STATUS_OK && (status = file_sha256(packed, digest, e)) == STATUS_OK) {
+        printf("%s: %zu steps, %zu files\n%s: SHA-256 %s\n", final, w->crate.step_count, w->crate.file_count + 1, packed, digest);
+    }
+    return status;
+}
+
+static enum status archive(struct work *w, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    const char *slash = strrchr(w->request->profile, '/'), *base = slash ? slash + 1 : w->request->profile;
+    const char *below = w->plan->root + strlen(w->request->results); /* "/quick" */
+    const char *folder = pool_print(pool, "%s%s", output, below), *stem = pool_print(pool, "%s-%s", w->x->name, version_text);
+    const size_t length = strlen(base);
+    w->profile = pool_copy(pool, base, slash && length > 4 ? length - 4 : length); /* without .ini */
+    w->root = pool_print(pool, "results%s", below);
+    w->figures = pool_print(pool, "figures%s", below);
+    w->bag = folder && stem ? pool_print(pool, "%s/.%s.new-%ld", folder, stem, (long)getpid()) : NULL;
+    w->data = w->bag ? pool_print(pool, "%s/data", w->bag) : NULL;
+    const char *workflow = pool_print(pool, "experiments/%s.ini", w->x->name);
+    if (!w->profile || !w->root || !w->figures || !w->data || !workflow) {
+        return pool_exhausted(e);
+    }
+    const char *description = *w->x->summary ? w->x->summary : w->x->title;
+    w->crate = (struct crate){.name = w->x->name, .title = plain_title(w), .description = *description ? description : w->x->name,
+                              .version = version_text, .commit = commit, .workflow = workflow, .funder = w->project.funder,
+                              .grant = w->project.grant, .people = w->project.people, .people_count = w->project.people_count,
+                              .lineage = w->lineage};
+    long long seconds = 0;
+    enum status status = fill(w, e);
+    status = status == STATUS_OK ? put_metadata(w, &seconds, e) : status;
+    const char *contact = w->project.people_count ? w->project.people[0].name : "";
+    const char *organization = w->project.people_count ? w->project.people[0].affiliation : "";
+    const struct bag_field info[] = {{"Source-Organization", organization},
+                                     {"Contact-Name", contact},
+                                     {"External-Description", plain_title(w)},
+                                     {"External-Identifier", stem},
+                                     {"Bag-Software-Agent", pool_print(pool, "dmsq %s", version_text)}};
+    status = status == STATUS_OK ? bag_close(w->bag, info, sizeof info / sizeof *info, seconds, e) : status;
+    status = status == STATUS_OK ? put_in_place(w, folder, stem, seconds, e) : status;
+    if (status == STATUS_OK) {
+        if (!*license) {
+            puts("missing: LICENSE, so that nobody may use the archive: LICENSE=CC-BY-4.0, an address or a file");
+        }
+        project_say_missing(&w->project, project_path, stdout);
+        if (*dirty) {
+            printf("missing: the commit of the source: files differ from %.12s\n", commit);
+        }
+    }
+    return status;
+}
+
+static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
+    struct work w = {.plan = plan, .request = request};
+    if (!*name || !*sources || !*packages) {
+        return error_set(e, STATUS_BAD_INPUT, "NAME is missing: expected an experiment, as NAME=table1");
+    }
+    enum status status = closure_experiment(plan, "NAME", name, &w.x, e);
+    status = status == STATUS_OK ? closure_keys(plan, w.x, &w.keys, &w.key_count, e) : status;
+    status = status == STATUS_OK ? project_read(plan->pool, project_path, &w.project, e) : status;
+    status = status == STATUS_OK ? lineage_read(plan->root, &w.lineage, e) : status;
+    status = status == STATUS_OK ? check(&w, e) : status;
+    status = status == STATUS_OK ? archive(&w, e) : status;
+    struct error ignored;
+    if (w.bag) {
+        if (status == STATUS_OK) {
+            w.data = pool_print(plan->pool, "%s%s/%s-%s/data", output, plan->root + strlen(request->results), w.x->name, version_text);
+            say_files_elsewhere(&w);
+        } else {
+            tree_remove(w.bag, &ignored);
+        }
+    }
+    lineage_free(w.lineage);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    name = license = sources = packages = dirty = "";
+    project_path = "project.ini";
+    output = "archives";
+    commit = "unknown";
+    const struct planner_option own[] = {
+        {"name", "EXPERIMENT", "what is archived", &name},
+        {"license", "ID", "an SPDX identifier, an address or a file", &license},
+        {"project", "FILE", "author, affiliation and funding (default: project.ini)", &project_path},
+        {"output", "FOLDER", "where archives go (default: archives)", &output},
+        {"sources", "FILE", "list of the files of the source, a line each", &sources},
+        {"packages", "FILE", "table of the installed packages", &packages},
+        {"commit", "TEXT", "of the source", &commit},
+        {"dirty", "TEXT", "not empty: the source differs from the commit", &dirty},
+        {0}};
+    return planner_main_with(argc, argv, all_stages, "Makes an archive of an experiment: a BagIt bag of an RO-Crate.", own, run);
+}
