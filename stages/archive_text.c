@@ -50,7 +50,7 @@ static void makefile(const struct archive_text *t, FILE *out) {
           "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ", out);
     write_variables(t, out);
     fprintf(out, "\n\n.PHONY: verify check show\n"
-                 "verify: check\n\t$(DMSQ) setup verify NAME=%s RECOMPUTE=1\n\n"
+                 "verify: check\n\t+$(DMSQ) setup verify NAME=%s RECOMPUTE=1\n\n"
                  "check:\n\t@cd .. && sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt && "
                  "echo \"$$(wc -l <manifest-sha256.txt) files: all as in the manifest\"\n\n"
                  "show:\n\t@cat results%s/%s/*.md\n", t->experiment->name, t->plan->root + strlen(t->request->results),

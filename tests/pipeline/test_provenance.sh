@@ -54,5 +54,29 @@ dmsq verify NAME=chian
 [ $? -eq 2 ] && grep -q "NAME=chian: expected the name of an experiment; did you mean 'chain'" "$log"
 check "verify of something unknown says what is near"
 
+dmsq archive NAME=chain ARCHIVES="$folder/archives" && said 'missing: LICENSE'
+check "archive says what is missing"
+bag=$(echo "$folder"/archives/chain-*.*[0-9])
+mv "$bag.tar.gz" "$folder/first.tar.gz"
+dmsq archive NAME=chain ARCHIVES="$folder/archives" && cmp "$bag.tar.gz" "$folder/first.tar.gz"
+check "two archives of the same results are the same bytes"
+make -s -C "$bag/data" check >"$log" 2>&1 && said '[0-9]* files: all as in the manifest' &&
+    [ "$(sed -n 's/^Payload-Oxum: .*\.//p' "$bag/bag-info.txt")" -eq "$(find "$bag/data" -type f | wc -l)" ] && [ ! "$(find "$bag" -type l)" ]
+check "its files are those of the manifest, and none is a link"
+"${BUILD:-build}/bin/verify" --results="$bag/data/results" --experiments="$bag/data/experiments" >"$log" 2>&1 &&
+    said '7 artifacts: 7 as recorded$' && said '7 run records: the ledger has all of them$' && [ "$(ls "$bag/data/results")" = "$(printf '%s\n' artifacts chain ledger.sqlite)" ]
+check "it has the artifacts of the experiment, and the ledger just their runs"
+cmp "$bag/data/results/chain/chain.tsv" "$folder/results/chain/chain.tsv" && [ -s "$bag/data/figures/histogram.pdf" ] &&
+    [ -s "$bag/data/source/VERSION" ] && [ -s "$bag/data/CITATION.cff" ] && [ -s "$bag/data/environment/packages.tsv" ] && grep -q '"ComputationalWorkflow"' "$bag/data/ro-crate-metadata.json"
+check "tables, figures, source, environment and metadata are there"
+dmsq archive NAME=chain ARCHIVES="$folder/archives" SET=generated.seed=7
+[ $? -eq 2 ] && grep -q '4 of the 7 steps of chain are not computed; make chain SET="generated.seed=7" computes them' "$log"
+check "what is not computed is not archived"
+printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
+dmsq archive NAME=chain ARCHIVES="$folder/archives"
+[ $? -eq 2 ] && grep -q 'an archive is made of what verifies only' "$log" && [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
+check "nor what was altered, and nothing is left behind"
+cp "$folder/model.npz" "$model"
+
 echo "1..$n"
 [ $failures -eq 0 ]
