@@ -188,6 +188,9 @@ static bool find_row(const char *tsv, const struct published_value *p, double *v
         const size_t rest = strcspn(at, "\t\n");
         at = at[rest] == '\t' ? at + rest + 1 : NULL;
     }
+    if (!isfinite(number[2])) {
+        return false; /* of another theory, lattice or protocol */
+    }
     *value = number[0];
     *error = number[1];
     *pull = number[4];

@@ -42,6 +42,14 @@ struct stage_context {
     struct stage_state *state;               /* private to stages/stage.c */
 };
 
+/* A node of a plan, as stages may look at it before anything is computed. */
+struct stage_node {
+    const struct stage *stage;
+    const struct parameters *parameters;
+    /* The i-th node that feeds an input; NULL: there is none. */
+    const struct stage_node *(*input)(const struct stage_node *node, const char *name, size_t i);
+};
+
 struct stage {
     const char *name;    /* "ensemble" */
     const char *summary; /* one line for --help and make help */
@@ -57,6 +65,8 @@ struct stage {
     enum status (*run)(struct stage_context *context, struct error *e);
     /* Optional: checks that involve several parameters at once, called by the planner too. */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);
+    /* Optional: checks against what feeds the node, for the planner: what does not fit is to be said before hours of work. */
+    enum status (*check_node)(const struct stage_node *node, const char *where, struct error *e);
 };
 
 /* The backend of a stage in its recipe under the user's BACKEND; NULL: the stage uses none. */

@@ -24,6 +24,9 @@ static const struct parameter parameters[] = {
     {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
      .help = "The first footnote; profiles say there at what scale it was computed."},
     {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
+    {.name = "altered", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1e6, .later = true,
+     .help = "Rows, counted from 1, of another theory, lattice or protocol than the experiment's file says: no published values "
+             "beside them. The planner sets it where a profile or SET changes what they are made from."},
 };
 
 static const struct stage_input inputs[] = {
@@ -83,6 +86,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return s;
 }
 
+static const char other_protocol[] = "No published values stand beside what was computed with other parameters than the paper's.";
 static const char unthermalised[] = REPORT_MARK " not in equilibrium: the ensemble, or the one that the model was trained on, "
                                     "failed its thermalisation tests (its run record says which), or a Markov chain of "
                                     "proposals spent more than a tenth of its steps in one state";
@@ -122,7 +126,10 @@ static enum status write_table(struct stage_context *c, const struct table_row *
                                struct error *e) {
     const struct parameters *p = c->parameters;
     struct table table;
-    const char *const parts[] = {parameters_text(p, "remark"), parameters_text(p, "notes"), failed ? unthermalised : ""};
+    size_t altered;
+    parameters_integers(p, "altered", &altered);
+    const char *const parts[] = {parameters_text(p, "remark"), parameters_text(p, "notes"),
+                                 altered && published ? other_protocol : "", failed ? unthermalised : ""};
     char *all_notes = NULL;
     size_t size;
     FILE *out = open_memstream(&all_notes, &size);
@@ -201,6 +208,13 @@ static enum status run(struct stage_context *c, struct error *e) {
                        &marked[read], &failed, e);
         s = s != STATUS_OK ? s : table_row_read(stage_input(c, "rows", read), datasets.item[read], marked[read],
                                                 &rows[read], e);
+    }
+    size_t altered_count;
+    const int64_t *altered = parameters_integers(p, "altered", &altered_count);
+    for (size_t i = 0; i < altered_count && s == STATUS_OK; i++) {
+        if ((size_t)altered[i] <= count) {
+            rows[altered[i] - 1].altered = true;
+        }
     }
     if (s == STATUS_OK) {
         s = write_table(c, rows, count, failed, &observables, published, e);

@@ -206,6 +206,20 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
     return status == STATUS_OK ? dataset_propagator(fields[0], count[0], c->threads, m, e) : status;
 }
 
+/* A validation set of the same chains would be learnt by heart. Fields of few sites may be equal by chance. */
+static enum status check_independence(const struct stage_context *c, const float *const fields[2], const size_t count[2],
+                                      size_t volume, struct error *e) {
+    enum { FEWEST_SITES = 4 };
+    for (size_t i = 0; volume >= FEWEST_SITES && i < count[1]; i++)
+        for (size_t j = 0; j < count[0]; j++) {
+            const float *a = fields[1] + i * volume, *b = fields[0] + j * volume;
+            if (a[0] == b[0] && a[1] == b[1] && memcmp(a, b, volume * sizeof *a) == 0)
+                return error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu is configuration %zu of the training set; expected a "
+                                 "set of other random numbers (seed)", npz_path(stage_input(c, "validation", 0)), i, j);
+        }
+    return STATUS_OK;
+}
+
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m = {.kind = score_kind_find(parameters_text(c->parameters, "network")),
                             .sigma = parameters_real(c->parameters, "sigma"),
@@ -214,6 +228,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     size_t count[2] = {0, 0};
     struct npz_writer *writer = NULL;
     enum status status = read_fields(c, &m, fields, count, e);
+    if (status == STATUS_OK)
+        status = check_independence(c, (const float *const[2]){fields[0], fields[1]}, count, m.volume, e);
     if (status == STATUS_OK && m.kind->prepare)
         status = m.kind->prepare(&m, c->parameters, e);
     if (status == STATUS_OK)
@@ -244,6 +260,37 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return kind->check ? kind->check(p, where, e) : STATUS_OK;
 }
 
+/* The lattice of the configurations that a node makes, where that is one of its parameters or of what feeds it; false: it is
+ * not known before they are there. */
+static bool lattice_of(const struct stage_node *node, size_t *dimensions, const int64_t **lattice) {
+    for (const struct stage_node *next; node; node = next) {
+        for (size_t i = 0; i < node->stage->parameter_count; i++)
+            if (strcmp(node->stage->parameters[i].name, "lattice") == 0) {
+                *lattice = parameters_integers(node->parameters, "lattice", dimensions);
+                return *dimensions > 0;
+            }
+        next = node->stage->input_count > 0 ? node->input(node, node->stage->inputs[0].name, 0) : NULL;
+    }
+    return false;
+}
+
+static enum status check_node(const struct stage_node *node, const char *where, struct error *e) {
+    const struct score_kind *kind = score_kind_find(parameters_text(node->parameters, "network"));
+    const struct stage_node *validation = node->input(node, "validation", 0);
+    size_t dimensions, others, extents[NPZ_MAX_DIMENSIONS];
+    const int64_t *lattice, *other;
+    if (!lattice_of(node->input(node, "training", 0), &dimensions, &lattice) || dimensions > NPZ_MAX_DIMENSIONS)
+        return STATUS_OK;
+    for (size_t mu = 0; mu < dimensions; mu++)
+        extents[mu] = (size_t)lattice[mu];
+    if (kind->suits && kind->suits(node->parameters, dimensions, extents, e) != STATUS_OK)
+        return error_prefix(e, "%s", where);
+    if (validation && lattice_of(validation, &others, &other) &&
+        (others != dimensions || memcmp(lattice, other, dimensions * sizeof *lattice) != 0))
+        return error_set(e, STATUS_BAD_INPUT, "%s: the lattice of the validation set is not that of the training set", where);
+    return STATUS_OK;
+}
+
 const struct stage stage_train = {
     .name = "train",
     .summary = "score model by denoising score matching, or the Gaussian model of the measured propagator",
@@ -256,4 +303,5 @@ const struct stage stage_train = {
     .outputs = outputs,
     .run = run,
     .check = check,
+    .check_node = check_node,
 };

@@ -1,5 +1,5 @@
 /* Turns families into nodes: sweeps multiplied out, parameters settled by precedence, recipes and keys. */
-#include "experiment/experiment.h"
+#include "experiment/expand.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -77,8 +77,7 @@ static enum status find_axes(struct pool *pool, struct family *family, struct er
     return status;
 }
 
-/* Whether a node of an input agrees with the coordinates on the axes that both have. */
-static bool agrees(const struct node *node, const struct family *family, const char *const *coordinates) {
+bool nodes_agree(const struct node *node, const struct family *family, const char *const *coordinates) {
     for (size_t i = 0; i < node->family->axis_count; i++) {
         for (size_t j = 0; j < family->axis_count; j++) {
             if (!strcmp(node->family->axes[i].parameter, family->axes[j].parameter) &&
@@ -140,7 +139,7 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
 
 /* All values of a node, from weak to the strongest that counts. */
 static enum status settle(const struct experiment *x, const struct family *family, struct node *node,
-                          const struct overrides *overrides, enum override_level strongest, struct error *e) {
+                          const struct overrides *overrides, int strongest, struct error *e) {
     const struct stage *stage = family->stage;
     const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
     enum status status = STATUS_OK;
@@ -153,7 +152,7 @@ static enum status settle(const struct experiment *x, const struct family *famil
             }
         }
     }
-    for (int level = OVERRIDE_PROFILE_STAGE; level <= (int)strongest; level++) {
+    for (int level = OVERRIDE_PROFILE_STAGE; level <= strongest; level++) {
         for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
             const struct override *o = &overrides->list[i];
             if ((int)o->level == level && o->name && !after_prefix(o->name, "sweep.") &&
@@ -189,7 +188,7 @@ static enum status collect_inputs(struct pool *pool, const struct family *family
         for (size_t j = 0; j < family->inputs[i].count; j++) {
             const struct family *source = family->inputs[i].families[j];
             for (size_t k = 0; k < source->node_count; k++) {
-                if (!agrees(source->nodes[k], family, node->coordinates)) {
+                if (!nodes_agree(source->nodes[k], family, node->coordinates)) {
                     continue;
                 }
                 input->nodes = pool_extend(pool, input->nodes, input->count, sizeof *input->nodes);
@@ -229,27 +228,50 @@ static enum status cook(struct pool *pool, struct node *node, const char *backen
     return STATUS_OK;
 }
 
-/* Whether SET gives the node another recipe than it had without. */
-static enum status find_change(struct pool *pool, const struct experiment *x, struct node *node,
-                               const struct overrides *overrides, const char *backend, struct error *e) {
-    for (size_t i = 0; i < node->stage->input_count; i++) {
-        for (size_t j = 0; j < node->inputs[i].count; j++) {
-            node->changed = node->changed || node->inputs[i].nodes[j]->changed;
-        }
-    }
+/* Parameters from weak to the strongest that counts, with the texts that speak of other nodes; after collect_inputs(). */
+static enum status settle_all(struct pool *pool, const struct experiment *x, struct node *node,
+                              const struct overrides *overrides, int strongest, struct error *e) {
+    enum status status = settle(x, node->family, node, overrides, strongest, e);
+    status = status == STATUS_OK ? fill_in_texts(pool, x, node, e) : status;
+    return status == STATUS_OK ? name_altered_inputs(pool, node, e) : status;
+}
+
+/* Whether the node has another recipe than with nothing stronger than `strongest`, what feeds it being the same. */
+static enum status differs(struct pool *pool, const struct experiment *x, const struct node *node,
+                           const struct overrides *overrides, int strongest, const char *backend, bool *result, struct error *e) {
     struct node plain = *node;
     struct error ignored;
     plain.recipe = NULL;
     plain.parameters = parameters_new(node->stage->parameters, node->stage->parameter_count);
     enum status status = plain.parameters ? STATUS_OK : pool_exhausted(e);
-    if (status == STATUS_OK && settle(x, node->family, &plain, overrides, OVERRIDE_PROFILE_NODE, &ignored) != STATUS_OK) {
-        node->changed = true;
+    if (status == STATUS_OK && settle_all(pool, x, &plain, overrides, strongest, &ignored) != STATUS_OK) {
+        *result = true;
     } else if (status == STATUS_OK) {
         status = cook(pool, &plain, backend, e);
-        node->changed = node->changed || (status == STATUS_OK && strcmp(plain.recipe, node->recipe) != 0);
+        *result = status == STATUS_OK && strcmp(plain.recipe, node->recipe) != 0;
     }
     free(plain.recipe);
     parameters_free(plain.parameters);
+    return status;
+}
+
+/* Whether SET, or profile and SET, give the node another recipe than it had without. */
+static enum status find_change(struct pool *pool, const struct experiment *x, struct node *node,
+                               const struct overrides *overrides, const char *backend, struct error *e) {
+    bool changed = false, altered = false;
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            changed = changed || node->inputs[i].nodes[j]->changed;
+            altered = altered || node->inputs[i].nodes[j]->altered;
+        }
+    }
+    enum status status = overrides->count && !changed
+                             ? differs(pool, x, node, overrides, OVERRIDE_PROFILE_NODE, backend, &changed, e) : STATUS_OK;
+    if (status == STATUS_OK && overrides->count && !altered) {
+        status = differs(pool, x, node, overrides, OVERRIDE_NONE, backend, &altered, e);
+    }
+    node->changed = changed;
+    node->altered = altered;
     return status;
 }
 
@@ -273,12 +295,9 @@ static const char *assignments(struct pool *pool, const struct experiment *x, co
 /* Figures and tables of what SET changes say so. */
 static enum status say_what_is_set(struct pool *pool, const struct experiment *x, struct node *node,
                                    const struct overrides *overrides, const char *backend, struct error *e) {
-    const char *said = assignments(pool, x, overrides);
-    if (!said) {
-        return STATUS_OK;
-    }
     enum status status = find_change(pool, x, node, overrides, backend, e);
-    if (status != STATUS_OK || !node->changed || !has_parameter(node->stage, "remark")) {
+    const char *said = assignments(pool, x, overrides);
+    if (status != STATUS_OK || !said || !node->changed || !has_parameter(node->stage, "remark")) {
         return status;
     }
     const char *remark = parameters_text(node->parameters, "remark");
@@ -315,6 +334,17 @@ static const char *node_name(struct pool *pool, const struct family *family, con
     return name;
 }
 
+/* For stages: the i-th node of an input, see stage_node. The view is the first member of a node. */
+static const struct stage_node *node_input(const struct stage_node *view, const char *name, size_t i) {
+    const struct node *node = (const struct node *)view;
+    for (size_t k = 0; k < node->stage->input_count; k++) {
+        if (!strcmp(node->stage->inputs[k].name, name)) {
+            return i < node->inputs[k].count ? &node->inputs[k].nodes[i]->as_stage : NULL;
+        }
+    }
+    return NULL;
+}
+
 /* The node at place `index` among all combinations; the last axis runs fastest. */
 static enum status expand_one(struct pool *pool, struct experiment *x, struct family *family, size_t index,
                               const struct overrides *overrides, const char *backend, struct error *e) {
@@ -336,13 +366,18 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
                           .stage = family->stage,
                           .coordinates = coordinates};
     node->parameters = parameters_new(family->stage->parameters, family->stage->parameter_count);
+    node->index = x->node_count;
     x->nodes[x->node_count++] = family->nodes[family->node_count++] = node; /* from here on, released with x */
     if (!node->name || !node->parameters) {
         return pool_exhausted(e);
     }
-    enum status status = settle(x, family, node, overrides, OVERRIDE_SET_NODE, e);
+    enum status status = collect_inputs(pool, family, node, e);
     if (status == STATUS_OK) {
-        status = collect_inputs(pool, family, node, e);
+        status = settle_all(pool, x, node, overrides, OVERRIDE_SET_NODE, e);
+    }
+    node->as_stage = (struct stage_node){node->stage, node->parameters, node_input};
+    if (status == STATUS_OK && node->stage->check_node) {
+        status = node->stage->check_node(&node->as_stage, family->section->where, e);
     }
     if (status == STATUS_OK) {
         status = cook(pool, node, backend, e);
@@ -372,7 +407,11 @@ enum status experiment_expand(struct pool *pool, struct experiment *x, const str
             status = expand_one(pool, x, family, i, overrides, backend, e);
         }
     }
-    return status;
+    for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
+        x->exports[i].summary = fill_in(pool, x, NULL, x->exports[i].summary);
+        status = x->exports[i].summary ? STATUS_OK : pool_exhausted(e);
+    }
+    return status == STATUS_OK ? check_shared_random_numbers(pool, x, e) : status;
 }
 
 void experiment_release(struct experiment *x) {

@@ -22,6 +22,7 @@
  *   training = training                        an input of the stage = the node that feeds it; several
  *                                              nodes, separated by commas, where the stage takes many
  *   padding = periodic                         a parameter
+ *   title = at kappa = {training.kappa}        a text with the value of a parameter of a node
  *   sweep.width = 16, 32                       a node for each value: model@width=16, model@width=32
  *
  * A node that takes a swept node as a single input is expanded along with it; an input of many nodes
@@ -61,6 +62,7 @@ struct node_inputs {
 
 /* One step of the computation: a stage with all its parameters and inputs, hence with a recipe. */
 struct node {
+    struct stage_node as_stage; /* first, for its function that finds inputs */
     const char *name; /* "generated", or "generated@steps=100" where it is swept */
     const struct family *family;
     const struct stage *stage;
@@ -69,7 +71,9 @@ struct node {
     const char *const *coordinates; /* value on each axis of the family */
     char *recipe;
     char key[65];
+    size_t index; /* among the nodes of the experiment */
     bool changed; /* by SET, or what it is made from is */
+    bool altered; /* by profile or SET, or what it is made from is: not what the experiment's file says */
 };
 
 /* A node as written in the file: one section. A sweep makes several nodes of it. */

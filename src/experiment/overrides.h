@@ -10,7 +10,7 @@
 #include "experiment/experiment.h"
 
 /* From weak to strong. */
-enum override_level { OVERRIDE_PROFILE_STAGE, OVERRIDE_PROFILE_NODE, OVERRIDE_SET_STAGE, OVERRIDE_SET_NODE };
+enum override_level { OVERRIDE_NONE = -1, OVERRIDE_PROFILE_STAGE, OVERRIDE_PROFILE_NODE, OVERRIDE_SET_STAGE, OVERRIDE_SET_NODE };
 
 struct override {
     enum override_level level;

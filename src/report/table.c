@@ -156,6 +156,11 @@ static bool find_observable(const struct table_row *row, const char *observable,
     return false;
 }
 
+static const struct published_value *find_published(const struct table_row *row, const struct published *published,
+                                                    const char *experiment, const char *observable) {
+    return row->altered ? NULL : published_find(published, experiment, row->dataset, observable);
+}
+
 /* The columns, those with a published value in any row first, otherwise in the order given. */
 static enum status choose_columns(struct table *table, const char *experiment,
                                   const struct report_list *observables, const struct published *published,
@@ -186,7 +191,7 @@ static enum status choose_columns(struct table *table, const char *experiment,
         for (size_t i = 0; i < observables->count; i++) {
             bool has = false;
             for (size_t r = 0; r < table->rows; r++) {
-                has = has || published_find(published, experiment, table->row[r].dataset, observables->item[i]);
+                has = has || find_published(&table->row[r], published, experiment, observables->item[i]) != NULL;
             }
             if (has == !others) {
                 table->observable[table->columns] = strdup(observables->item[i]);
@@ -207,7 +212,7 @@ static void fill_cell(struct table *table, size_t r, size_t c, const char *exper
     *cell = (struct table_cell){.pull = (double)NAN, .pull_equilibrium = (double)NAN};
     const struct table_row *row = &table->row[r];
     size_t i, k;
-    cell->published = published_find(published, experiment, row->dataset, table->observable[c]);
+    cell->published = find_published(row, published, experiment, table->observable[c]);
     table->matched += cell->published != NULL;
     if (!find_observable(row, table->observable[c], &i)) {
         return;

@@ -22,6 +22,7 @@ struct table_row {
     const double *value, *error, *tau_int, *tau_int_error;
     char *error_method; /* "jackknife" or "gamma" */
     int64_t configurations;
+    bool altered; /* of another theory, lattice or protocol than the published one */
 };
 
 /* Takes the row out of an observables artifact, which must outlive it, after checking that its arrays fit

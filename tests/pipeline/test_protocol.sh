@@ -1,0 +1,60 @@
+#!/bin/sh
+# What SET and profiles change is seen before anything is computed where it does not fit, and by tables: their headings come
+# from what was computed, and published values stand only beside what is as published. Prints TAP.
+name=protocol
+. tests/pipeline/tap.sh
+. tests/pipeline/short.sh
+cat >"$folder/experiments/published.tsv" <<'END'
+experiment	dataset	observable	value	error	source
+short	training	M	0.1	0.01	nowhere
+short	testing	M	0.2	0.01	nowhere
+END
+sed -i "s,^published =,published = $folder/experiments/published.tsv\ntitle = at kappa = {training.kappa} and {testing.kappa}\, {training.lattice} {not.there} {/Symbol k}," \
+    "$folder/experiments/short.ini"
+sed -i 's/^network = gaussian/network = unet\nwidth = 8\nembedding = 16\nepochs = 1\nexcess-levels = 2/' "$folder/experiments/short.ini"
+refused() { # refused MESSAGE GOALS...: with status 2, before anything is computed
+    message=$1
+    shift
+    dmsq "$@"
+    [ $? -eq 2 ] && grep -q "$message" "$log" && [ ! -e "$root/artifacts" ]
+}
+refused 'training and testing are made of the same random numbers (seed = 7): .*model is made of both' SET=ensemble.seed=7 short
+check "sets for training and testing of the same chains are refused"
+refused 'made of the same random numbers' SET="testing.seed=1 testing.configurations=32" short
+check "also where one is the start of the other"
+refused 'lattice is 9 x 9, expected extents' SET=ensemble.lattice=9x9 short
+check "a lattice that the network cannot take is refused before the ensembles are made"
+refused 'is for 2 dimensions' SET=ensemble.lattice=4x4x4 short
+check "so is one of another dimension"
+refused 'lattice of the validation set' SET=testing.lattice=16x16 short
+check "and a validation set of another lattice"
+
+dmsq short && grep -q '^# at kappa = 0.21 and 0.21, 8x8 {not.there} {/Symbol k}$' "$root/short/short.md"
+check "the heading has the values of parameters, and keeps other braces: $(head -1 "$root/short/short.md")"
+published() { # published NAME: the rows of the table that stand beside published values
+    awk -F '\t' 'NR > 1 && $5 != "" { print $1 }' "$root/$1/short.tsv" | sort -u | tr '\n' ' '
+}
+[ "$(published short)" = "testing training " ] && ! grep -q 'No published values' "$root/short/short.md"
+check "published values stand beside what is as published"
+dmsq SET="testing.configurations=32 testing.seed=5" short && [ "$(published short)" = "training " ] &&
+    grep -q '^No published values stand beside what was computed with other parameters' "$root/short/short.md"
+check "but not beside what SET changed: $(published short)"
+dmsq SET="train.epochs=2 ensemble.kappa=0.2" short && [ "$(published short)" = "" ] &&
+    grep -q '^# at kappa = 0.2 and 0.2, 8x8' "$root/short/short.md"
+check "nor beside another theory, which the heading names"
+printf '[ensemble]\nlattice = 16x16\n' >"$folder/experiments/profiles/other.ini"
+dmsq PROFILE=other short && [ "$(published other/short)" = "" ] && grep -q '^# at kappa = 0.21 and 0.21, 16x16' "$root/other/short/short.md"
+check "nor beside another lattice of a profile"
+dmsq short && [ "$(published short)" = "testing training " ]
+check "back again they are there"
+
+# The stage itself.
+build=${BUILD:-build}
+set -- --network=unet --width=8 --embedding=16 --epochs=1 --quiet
+"$build/bin/ensemble" --lattice=8,8 --configurations=32 --thermalisation=10 --test-chains=0 --seed=1 --output="$folder/start" --quiet
+"$build/bin/train" "$@" --training="$root/short/training.npz" --validation="$folder/start/artifact.npz" --output="$folder/model" >"$log" 2>&1
+[ $? -eq 2 ] && grep -q 'start/artifact.npz: configuration 0 is configuration 0 of the training set' "$log"
+check "train refuses a validation set that is part of the training set"
+
+echo "1..$n"
+[ $failures -eq 0 ]
