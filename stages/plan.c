@@ -104,6 +104,7 @@ static enum status execute(const struct command *c, struct error *e) {
     struct plan plan;
     enum status status = plan_read(&c->request, &plan, e);
     if (status == STATUS_OK && c->rules) {
+        plan_warn(&plan, stderr);
         status = write_rules(&plan, c->rules, e);
     }
     if (status == STATUS_OK && c->publish) {

@@ -69,6 +69,7 @@ int planner_main_with(int argc, char **argv, const struct stage *const *stages, 
     struct plan plan;
     enum status status = plan_read(&r, &plan, &e);
     if (status == STATUS_OK) {
+        plan_warn(&plan, stderr);
         status = run(&plan, &r, &e);
     }
     if (status == STATUS_OK && (fflush(stdout) || ferror(stdout))) {

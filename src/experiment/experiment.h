@@ -113,7 +113,8 @@ struct experiment {
     size_t node_count;
     struct exported *exports;
     size_t export_count;
-    const char *refusal; /* why there are no nodes: SET does not fit this experiment; NULL: there are */
+    const char *refusal; /* why there are no nodes: its file is wrong, or SET does not fit it; NULL: there are */
+    bool broken;         /* its file is wrong: the experiment is left out, with a warning */
 };
 
 /* Reads experiments/NAME.ini up to families: names, stages, references, cycles, sweeps. Values of

@@ -178,8 +178,9 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
             continue;
         }
         const struct family *meant = NULL;
-        bool applies = false;
+        bool applies = false, may_apply = false; /* to a node of an experiment that is left out */
         for (size_t j = 0; j < count && status == STATUS_OK; j++) {
+            may_apply = may_apply || (experiments[j].broken && (!o->experiment || !strcmp(o->experiment, experiments[j].name)));
             const struct family *family = find_family(&experiments[j], o->target);
             if (!family || !is_meant(o, &experiments[j], family)) {
                 continue;
@@ -190,7 +191,7 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
                 status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
-        if (status == STATUS_OK && !applies) { /* of several nodes of that name none has such a parameter */
+        if (status == STATUS_OK && !applies && (meant || !may_apply)) { /* of several nodes of that name none has such a parameter */
             status = meant ? try_value(o, meant->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
         }
     }

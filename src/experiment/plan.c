@@ -107,35 +107,58 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     return overrides_profile(plan->pool, overrides, path, r->stages, e);
 }
 
+/* Leaves an experiment out that is wrong, for the reason in e, unless that is no matter of input or no other one is left. */
+static enum status refuse(struct plan *plan, struct experiment *x, bool broken, struct error *e) {
+    bool others = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        others = others || (&plan->experiments[i] != x && !plan->experiments[i].refusal);
+    }
+    if (e->status != STATUS_BAD_INPUT || !others) {
+        return e->status;
+    }
+    experiment_release(x);
+    const char **texts[] = {&x->title, &x->summary, &x->cost, &x->differs, &x->tool};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        *texts[i] = *texts[i] ? *texts[i] : "";
+    }
+    x->family_count = 0;
+    x->broken = broken;
+    x->refusal = pool_print(plan->pool, "%s", e->message);
+    return x->refusal ? STATUS_OK : pool_exhausted(e);
+}
+
 struct target {
     const char *name, *where;
+    struct experiment *owner;
 };
 
-/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. */
-static enum status check_targets(const struct plan *plan, struct error *e) {
+/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. The later experiment is
+ * left out. */
+static enum status check_targets(struct plan *plan, struct error *e) {
     struct target *targets = NULL;
     size_t count = 0;
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct experiment *x = &plan->experiments[i];
-        for (size_t j = 0; j <= x->export_count; j++) { /* the experiment itself comes last */
-            struct target target = {x->name, x->settings.path};
-            if (j < x->export_count) {
-                target = (struct target){x->exports[j].name, x->exports[j].where};
-                bool is_main = !strcmp(target.name, x->name);
-                for (size_t k = 0; k < j; k++) {
-                    if (!strcmp(x->exports[k].name, target.name) &&
-                        x->exports[k].is_figure == x->exports[j].is_figure) {
-                        is_main = false;
+    for (int exports = 0; exports <= 1; exports++) { /* the experiments' own names come first */
+        for (size_t i = 0; i < plan->count; i++) {
+            struct experiment *x = &plan->experiments[i];
+            for (size_t j = 0; j < (exports ? x->export_count : 1) && !x->refusal; j++) {
+                struct target target = {x->name, x->settings.path, x};
+                if (exports) {
+                    target = (struct target){x->exports[j].name, x->exports[j].where, x};
+                    bool is_main = !strcmp(target.name, x->name);
+                    for (size_t k = 0; k < j; k++) {
+                        if (!strcmp(x->exports[k].name, target.name) && x->exports[k].is_figure == x->exports[j].is_figure) {
+                            is_main = false;
+                        }
+                    }
+                    if (is_main) {
+                        continue; /* made by the experiment's own target */
                     }
                 }
-                if (is_main) {
-                    continue; /* made by the experiment's own target */
+                if (!(targets = pool_extend(plan->pool, targets, count, sizeof *targets))) {
+                    return pool_exhausted(e);
                 }
+                targets[count++] = target;
             }
-            if (!(targets = pool_extend(plan->pool, targets, count, sizeof *targets))) {
-                return pool_exhausted(e);
-            }
-            targets[count++] = target;
         }
     }
     for (size_t i = 0; i < plan->count && plan->profile; i++) {
@@ -144,43 +167,79 @@ static enum status check_targets(const struct plan *plan, struct error *e) {
                              "expected another name", plan->profile, plan->experiments[i].settings.path);
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++) {
-            if (!strcmp(targets[i].name, reserved[j])) {
-                return error_set(e, STATUS_BAD_INPUT,
-                                 "%s: '%s' is a target of the Makefile; expected another name",
-                                 targets[i].where, reserved[j]);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct target *t = &targets[i];
+        bool clash = false;
+        for (size_t j = 0; j < sizeof reserved / sizeof *reserved && !clash; j++) {
+            clash = !strcmp(t->name, reserved[j]);
+            if (clash) {
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is a target of the Makefile; expected another name", t->where,
+                          reserved[j]);
             }
         }
-        for (size_t j = 0; j < i; j++) {
-            if (!strcmp(targets[i].name, targets[j].name)) {
-                return error_set(e, STATUS_BAD_INPUT,
-                                 "%s: '%s' is a target already, of %s; expected another name", targets[i].where,
-                                 targets[i].name, targets[j].where);
+        for (size_t j = 0; j < i && !clash; j++) {
+            clash = !targets[j].owner->refusal && !strcmp(t->name, targets[j].name);
+            if (clash) {
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is a target already, of %s; expected another name", t->where, t->name,
+                          targets[j].where);
             }
+        }
+        if (clash && !t->owner->refusal) {
+            status = refuse(plan, t->owner, true, e);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* With SET, what does not fit one experiment is said when that is asked for, unless it fits none. */
 static enum status expand_all(struct plan *plan, const struct overrides *overrides, bool set, struct error *e) {
-    size_t refused = 0;
-    for (size_t i = 0; i < plan->count; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
         struct experiment *x = &plan->experiments[i];
-        const enum status status = experiment_expand(plan->pool, x, overrides, plan->backend, e);
-        if (status == STATUS_OK) {
-            continue;
-        }
-        if (!set || status != STATUS_BAD_INPUT || ++refused == plan->count) {
-            return status;
-        }
-        experiment_release(x);
-        if (!(x->refusal = pool_print(plan->pool, "%s", e->message))) {
-            return pool_exhausted(e);
+        if (!x->refusal && experiment_expand(plan->pool, x, overrides, plan->backend, e) != STATUS_OK) {
+            status = refuse(plan, x, !set, e);
         }
     }
-    return STATUS_OK;
+    return status;
+}
+
+void plan_warn(const struct plan *plan, FILE *out) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->experiments[i].broken) {
+            fprintf(out, "warning: %s; experiment %s is left out\n", plan->experiments[i].refusal, plan->experiments[i].name);
+        }
+    }
+}
+
+/* All experiments; of files that are wrong only what stands in their place. A name that could be no target is refused. */
+static enum status read_experiments(struct plan *plan, const char *folder, const char *const *names, size_t count,
+                                    struct error *e) {
+    enum status status = STATUS_OK;
+    struct error *errors = pool_take(plan->pool, (count + 1) * sizeof *errors);
+    if (!errors) {
+        return pool_exhausted(e);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const char *path = pool_print(plan->pool, "%s/%s.ini", folder, names[i]);
+        struct experiment *x = &plan->experiments[i];
+        status = path ? experiment_read(plan->pool, path, plan->stages, x, &errors[i]) : pool_exhausted(e);
+        plan->count = i + 1;
+        if (status != STATUS_OK && path) {
+            *e = errors[i];
+        }
+        if (status == STATUS_BAD_INPUT && x->settings.path) {
+            x->refusal = errors[i].message; /* until all are read, and it is known whether others are right */
+            status = STATUS_OK;
+        }
+    }
+    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
+        if (plan->experiments[i].refusal) {
+            *e = errors[i];
+            status = refuse(plan, &plan->experiments[i], true, e);
+        }
+    }
+    return status;
 }
 
 enum status plan_read(const struct plan_request *r, struct plan *plan, struct error *e) {
@@ -217,11 +276,8 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
         !(plan->experiments = pool_take(plan->pool, (count + 1) * sizeof *plan->experiments))) {
         status = pool_exhausted(e);
     }
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const char *path = pool_print(plan->pool, "%s/%s.ini", r->experiments, names[i]);
-        status =
-            path ? experiment_read(plan->pool, path, r->stages, &plan->experiments[i], e) : pool_exhausted(e);
-        plan->count = i + 1;
+    if (status == STATUS_OK) {
+        status = read_experiments(plan, r->experiments, names, count, e);
     }
     if (status == STATUS_OK) {
         status = check_targets(plan, e);

@@ -37,7 +37,8 @@ struct plan {
     void *reason_context; /* for that function */
 };
 
-/* Reads everything; plan_free() also after a failure. */
+/* Reads everything; plan_free() also after a failure. An experiment whose file is wrong is left out, with a refusal, unless
+ * none is right. */
 enum status plan_read(const struct plan_request *request, struct plan *plan, struct error *e);
 void plan_free(struct plan *plan);
 
@@ -60,6 +61,9 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e);
  * publishes (NULL: in silence). */
 enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, const struct lock_wait *wait,
                          FILE *out, struct error *e);
+
+/* A line for each experiment that is left out because its file is wrong. */
+void plan_warn(const struct plan *plan, FILE *out);
 
 /* The targets of the experiments with summary and cost, and the stages, for make help. */
 void plan_help(const struct plan *plan, FILE *out);

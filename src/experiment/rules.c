@@ -202,7 +202,9 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     write_tools_last(plan, out);
     fputs("\n.PHONY: paper\npaper:", out);
     for (size_t i = 0; i < plan->count; i++) {
-        fprintf(out, " %s", plan->experiments[i].name);
+        if (!plan->experiments[i].broken) {
+            fprintf(out, " %s", plan->experiments[i].name);
+        }
     }
     fprintf(out, " | %s/report\n\t@%s/report $(PLAN_OPTIONS)\n", plan->programs, plan->programs);
     bool failed = ferror(out);

@@ -214,8 +214,15 @@ static void names_are_unique_across_experiments(void **state) {
     (void)state;
     const char text[] = "[experiment]\nfigure.x = f\n[t]\nstage = simulate\nseed = 1\n[f]\nstage = picture\ndata = t\n";
     write_text("experiments/b.ini", text);
-    expect(text, "paper", "",
-           "%experiments/b.ini:2: 'x' is a target already, of %experiments/a.ini:2; expected another name");
+    write_text("experiments/a.ini", text);
+    struct plan plan;
+    struct error e = {0};
+    struct plan_request r = request("paper", "");
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
+    assert_true(plan.experiments[1].broken && !plan.experiments[0].broken);
+    error_set(&e, STATUS_BAD_INPUT, "%s", plan.experiments[1].refusal);
+    assert_message(&e, "%experiments/b.ini:2: 'x' is a target already, of %experiments/a.ini:2; expected another name");
+    plan_free(&plan);
     char path[256];
     snprintf(path, sizeof path, "%s/experiments/b.ini", folder);
     assert_int_equal(remove(path), 0);

@@ -487,8 +487,62 @@ static void set_of_several_experiments(void **state) {
     }
 }
 
+/* A file that is wrong takes its own experiment out, and no other. */
+static void a_wrong_file_blocks_itself(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"[t]\nstage = simulat\n", "b.ini:2: unknown stage 'simulat'"},
+        {"[t]\nstage = simulate\nseed = 1\nkapa = 0.2\n", "b.ini:4: unknown 'kapa' in [t]"},
+        {"[t]\nstage = simulate\nseed = one\n", "b.ini:3: seed = 'one': expected"},
+        {"no setting\n", "b.ini:1: expected 'name = value' or '[section]'"},
+        {"[experiment]\ntable.c = r\n[t]\nstage = simulate\nseed = 1\n[r]\nstage = report\ndata = t\n",
+         "b.ini:2: 'c' is a target already"},
+    };
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
+    write_text("experiments/c.ini", "[t]\nstage = simulate\nseed = 2\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plan plan;
+        struct error e = {0};
+        char *text = NULL, *said = NULL;
+        size_t size;
+        write_text("experiments/b.ini", cases[i].text);
+        read_plan(&plan, "paper", "");
+        assert_int_equal(plan.count, 3);
+        assert_true(plan.experiments[1].broken && !plan.experiments[0].broken && !plan.experiments[2].broken);
+        assert_non_null(strstr(plan.experiments[1].refusal, cases[i].message));
+        assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
+        assert_non_null(strstr(text, "\npaper: a c |"));
+        assert_non_null(strstr(text, "\n.PHONY: b\nb:\n\t@printf"));
+        FILE *out = open_memstream(&said, &size);
+        plan_warn(&plan, out);
+        fclose(out);
+        assert_non_null(strstr(said, "; experiment b is left out\n"));
+        free(said);
+        free(text);
+        plan_free(&plan);
+    }
+    /* Where no other is right, the message is that of the file. */
+    char path[256];
+    snprintf(path, sizeof path, "%s/experiments/c.ini", folder);
+    remove(path);
+    write_text("experiments/a.ini", cases[0].text);
+    write_text("experiments/b.ini", cases[0].text);
+    struct plan plan;
+    struct error e = {0};
+    struct plan_request r = request("paper", "");
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "unknown stage 'simulat'"));
+    plan_free(&plan);
+    snprintf(path, sizeof path, "%s/experiments/b.ini", folder);
+    remove(path);
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_file_blocks_itself),
         cmocka_unit_test(from_weak_to_strong),
         cmocka_unit_test(profiles_have_folders_of_their_own),
         cmocka_unit_test(sweeps_expand_what_depends_on_them),
