@@ -74,7 +74,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why verify archive report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -287,7 +287,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why verify archive report gallery export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -307,6 +307,8 @@ ledger-rebuild: $(BUILD)/bin/ledger
 # Where results come from: src/provenance.
 why: $(BUILD)/bin/why
 	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE))
+diff: $(BUILD)/bin/compare
+	@$< $(PLAN_OPTIONS) --a=$(call quote,$(A)) --b=$(call quote,$(B))
 
 # With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An attempt that
 # was interrupted goes on; one that was finished starts anew.
@@ -468,6 +470,7 @@ help:
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"
+	@echo "  make diff A=table1/model B=3fa9   two results beside each other: nodes, keys or files of run records"
 	@echo "  make verify [NAME=table1]   artifacts against their run records, these against the ledger; RECOMPUTE=1 computes"
 	@echo "                        them again and compares byte by byte"
 	@echo "  make archive NAME=table1 [LICENSE=CC-BY-4.0]   archives/table1-VERSION and .tar.gz, with everything that it rests on,"

@@ -36,7 +36,25 @@ dmsq why
 [ $? -eq 2 ] && grep -q 'NODE is missing' "$log"
 check "why without NODE says so"
 
-dmsq verify && said '11 artifacts: 11 as recorded$' && said '11 run records: the ledger has all of them$'
+before=$(basename "$(dirname "$(readlink -f "$folder/results/chain/observables-generated.npz")")" | cut -c1-8)
+dmsq chain SET="training.kappa=0.22"
+after=$(basename "$(dirname "$(readlink -f "$folder/results/chain/observables-generated.npz")")" | cut -c1-8)
+dmsq chain && dmsq diff A=chain/observables-generated B=$after && said "A  chain/observables-generated (observables), key $before" &&
+    said '      input training  ' && said '        kappa  *0.21  *0.22$' && said '  M  .*([0-9]*)  .*([0-9]*)  *[+-][0-9.]*$' && said '  peak memory '
+check "diff follows the inputs to what differs, and gives results with pulls"
+dmsq diff A=$before B=chain/observables-generated && said '  the same$' && said '  artifact.npz  *the same bytes'
+check "a result does not differ from itself"
+dmsq diff A=results/reference/table1/runs/observables-training.json B=chain/observables-generated && said 'A  .* (observables), key' &&
+    said '  chi2  *[0-9.]*([0-9]*)  '
+check "diff takes the file of a run record"
+dmsq diff A=chain/model B=$after
+[ $? -eq 2 ] && grep -q 'A=chain/model is of the stage train, B=.* of observables: expected two of one stage' "$log"
+check "diff of two stages is refused"
+dmsq diff A=chain/model SET=training.seed=9 B=$after
+[ $? -eq 2 ] && grep -q 'A=chain/model: is not computed (key [0-9a-f]*); what it was last has the key [0-9a-f]*$' "$log"
+check "diff of what is not computed says what there is"
+
+dmsq verify && said '18 artifacts: 18 as recorded$' && said '18 run records: the ledger has all of them$'
 check "verify finds everything as recorded"
 dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed" && said '7 artifacts: 7 identical$' && [ ! -e "$folder/recomputed" ]
 check "and identical when it is computed again"

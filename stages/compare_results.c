@@ -1,0 +1,258 @@
+/* Results beside each other, see compare_results.h. */
+#include "stages/compare_results.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "provenance/compare.h"
+#include "report/text.h"
+#include "store/npz.h"
+
+/* Name, A, B, pull. NaN errors are unknown. */
+static void number_row(const char *name, const double a[2], const double b[2], FILE *out) {
+    char first[REPORT_NUMBER], second[REPORT_NUMBER], pull[REPORT_NUMBER], both[3 * REPORT_NUMBER];
+    report_value(a[0], a[1], -1, first);
+    report_value(b[0], b[1], -1, second);
+    report_pull_text(report_pull(b[0], b[1], a[0], a[1]), pull);
+    snprintf(both, sizeof both, "%-20s  %s", second, a[0] == b[0] ? "equal" : pull);
+    compare_row(1, name, first, both, out);
+}
+
+/* --- tables -------------------------------------------------------------------------------------- */
+
+/* The n-th field of a line of a .tsv file; false when there is none. */
+static bool field(const char *line, int n, char *text, size_t size) {
+    for (; n > 0; n--) {
+        line += strcspn(line, "\t\n");
+        if (*line++ != '\t') {
+            return false;
+        }
+    }
+    snprintf(text, size, "%.*s", (int)strcspn(line, "\t\n"), line);
+    return true;
+}
+
+/* The row of the same data set and observable; NULL: there is none. */
+static const char *find_row(const char *table, const char *dataset, const char *observable) {
+    for (const char *line = table; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        char first[128], second[128];
+        if (field(line, 0, first, sizeof first) && field(line, 1, second, sizeof second) && !strcmp(first, dataset) &&
+            !strcmp(second, observable)) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+static bool numbers(const char *line, double value[2]) {
+    char text[2][64];
+    if (!field(line, 2, text[0], sizeof text[0]) || !field(line, 3, text[1], sizeof text[1])) {
+        return false;
+    }
+    value[0] = strtod(text[0], NULL);
+    value[1] = *text[1] ? strtod(text[1], NULL) : NAN;
+    return true;
+}
+
+static enum status compare_tables(const char *path_a, const char *path_b, FILE *out, struct error *e) {
+    char *a = NULL, *b = NULL;
+    size_t size;
+    enum status status = file_read(path_a, &a, &size, e);
+    status = status == STATUS_OK ? file_read(path_b, &b, &size, e) : status;
+    for (const char *line = status == STATUS_OK ? a : ""; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        char dataset[128], observable[128], name[260];
+        double first[2], second[2];
+        if (!field(line, 0, dataset, sizeof dataset) || !field(line, 1, observable, sizeof observable) ||
+            !strcmp(dataset, "dataset")) {
+            continue;
+        }
+        const char *other = find_row(b, dataset, observable);
+        snprintf(name, sizeof name, "%s %s", dataset, observable);
+        if (other && numbers(line, first) && numbers(other, second)) {
+            number_row(name, first, second, out);
+        }
+    }
+    free(a);
+    free(b);
+    return status;
+}
+
+/* --- artifacts ----------------------------------------------------------------------------------- */
+
+/* Elements as doubles; false for texts. */
+static bool element(const struct npz_array *x, size_t i, double *value) {
+    switch (x->type) {
+    case NPZ_FLOAT32: *value = ((const float *)x->data)[i]; return true;
+    case NPZ_FLOAT64: *value = ((const double *)x->data)[i]; return true;
+    case NPZ_INT32: *value = ((const int32_t *)x->data)[i]; return true;
+    case NPZ_INT64: *value = (double)((const int64_t *)x->data)[i]; return true;
+    case NPZ_UINT8: *value = ((const uint8_t *)x->data)[i]; return true;
+    default: return false;
+    }
+}
+
+static void shape_text(const struct npz_array *x, char text[128]) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < x->dimensions && used < 100; i++) {
+        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "x" : "", x->shape[i]);
+    }
+}
+
+static void compare_arrays(const struct npz_array *a, const struct npz_array *b, FILE *out) {
+    char first[128], second[128];
+    shape_text(a, first);
+    shape_text(b, second);
+    if (a->type != b->type || strcmp(first, second) != 0) {
+        compare_row(1, a->name, *first ? first : "scalar", *second ? second : "scalar", out);
+        return;
+    }
+    if (a->item_size == b->item_size && memcmp(a->data, b->data, a->count * a->item_size) == 0) {
+        return;
+    }
+    size_t differ = 0;
+    double largest = 0, x = 0, y = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!element(a, i, &x) || !element(b, i, &y)) {
+            compare_row(1, a->name, "text", "another text", out);
+            return;
+        }
+        differ += memcmp(&x, &y, sizeof x) != 0;
+        largest = fmax(largest, fabs(x - y));
+    }
+    char cell[160];
+    if (a->count == 1) {
+        number_row(a->name, (double[]){x, NAN}, (double[]){y, NAN}, out);
+        return;
+    }
+    snprintf(cell, sizeof cell, "%zu of %zu differ, by up to %.3g", differ, a->count, largest);
+    compare_row(1, a->name, first, cell, out);
+}
+
+/* Of artifacts that name their values: whether they have been printed so. */
+static bool compare_named(const struct npz *a, const struct npz *b, FILE *out) {
+    const struct npz_array *names = npz_find(a, "names"), *values[2], *errors[2];
+    const struct npz *both[2] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        values[i] = npz_find(both[i], "values");
+        errors[i] = npz_find(both[i], "errors");
+        const struct npz_array *own = npz_find(both[i], "names");
+        if (!names || !own || !values[i] || !errors[i] || names->type != NPZ_BYTES || own->item_size != names->item_size ||
+            own->count != names->count || memcmp(own->data, names->data, names->count * names->item_size) != 0 ||
+            values[i]->type != NPZ_FLOAT64 || errors[i]->type != NPZ_FLOAT64 || values[i]->count != names->count ||
+            errors[i]->count != names->count) {
+            return false;
+        }
+    }
+    for (size_t k = 0; k < names->count; k++) {
+        char name[96];
+        double numbers_of[2][2];
+        snprintf(name, sizeof name, "%.*s", (int)names->item_size, (const char *)names->data + k * names->item_size);
+        for (int i = 0; i < 2; i++) {
+            numbers_of[i][0] = ((const double *)values[i]->data)[k];
+            numbers_of[i][1] = ((const double *)errors[i]->data)[k];
+        }
+        number_row(name, numbers_of[0], numbers_of[1], out);
+    }
+    return true;
+}
+
+static enum status compare_artifacts(const char *path_a, const char *path_b, FILE *out, struct error *e) {
+    struct npz *a = NULL, *b = NULL;
+    enum status status = npz_read(path_a, &a, e);
+    status = status == STATUS_OK ? npz_read(path_b, &b, e) : status;
+    const bool named = status == STATUS_OK && compare_named(a, b, out);
+    for (size_t i = 0; status == STATUS_OK && i < npz_count(a); i++) {
+        const struct npz_array *x = npz_array_at(a, i), *y = npz_find(b, x->name);
+        const bool said = named && (!strcmp(x->name, "values") || !strcmp(x->name, "errors") || !strcmp(x->name, "names"));
+        if (!said && strcmp(x->name, "recipe") != 0 && y) {
+            compare_arrays(x, y, out);
+        } else if (!y) {
+            compare_row(1, x->name, "is there", "", out);
+        }
+    }
+    for (size_t i = 0; status == STATUS_OK && i < npz_count(b); i++) {
+        if (!npz_find(a, npz_array_at(b, i)->name)) {
+            compare_row(1, npz_array_at(b, i)->name, "", "is there", out);
+        }
+    }
+    npz_free(a);
+    npz_free(b);
+    return status;
+}
+
+/* --- notes --------------------------------------------------------------------------------------- */
+
+/* "0.0060 +- 0.0016", or a number alone. */
+static bool parse(const char *text, double value[2]) {
+    char *end;
+    value[0] = strtod(text, &end);
+    value[1] = !strncmp(end, " +- ", 4) ? strtod(end + 4, &end) : NAN;
+    return end != text && *end == '\0';
+}
+
+struct notes {
+    const struct record *other;
+    FILE *out;
+};
+
+static void compare_note(void *context, const char *name, const char *text) {
+    const struct notes *n = context;
+    const char *there = record_member(n->other, "notes", name);
+    double a[2], b[2];
+    if (!strcmp(text, there)) {
+        return;
+    }
+    if (parse(text, a) && parse(there, b)) {
+        number_row(name, a, b, n->out);
+    } else {
+        compare_row(1, name, text, there, n->out);
+    }
+}
+
+/* --- the whole ----------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *ending) {
+    const size_t length = strlen(text), end = strlen(ending);
+    return length >= end && strcmp(text + length - end, ending) == 0;
+}
+
+enum status compare_results(const struct record *a, const char *folder_a, const struct record *b, const char *folder_b,
+                            FILE *out, struct error *e) {
+    enum status status = STATUS_OK;
+    bool named = false; /* numbers that the notes only repeat */
+    fputs("\nresults (the pull is (B - A)/error)\n", out);
+    for (size_t i = 0; i < record_file_count(a, "outputs") && status == STATUS_OK; i++) {
+        const struct record_file file = record_file_at(a, "outputs", i);
+        const char *other = record_output_sha256(b, file.name);
+        char path_a[PATH_MAX], path_b[PATH_MAX];
+        if (!*other) {
+            continue;
+        }
+        if (!strcmp(other, file.sha256)) {
+            compare_row(1, file.name, "the same bytes", " ", out);
+            continue;
+        }
+        snprintf(path_a, sizeof path_a, "%s/%s", folder_a ? folder_a : "", file.name);
+        snprintf(path_b, sizeof path_b, "%s/%s", folder_b ? folder_b : "", file.name);
+        compare_row(1, file.name, "differs", " ", out);
+        if (!folder_a || !folder_b || access(path_a, R_OK) || access(path_b, R_OK)) {
+            continue;
+        }
+        if (!strcmp(file.name, "artifact.npz")) {
+            status = compare_artifacts(path_a, path_b, out, e);
+            named = true;
+        } else if (ends_with(file.name, "table.tsv")) {
+            status = compare_tables(path_a, path_b, out, e);
+        }
+    }
+    if (status == STATUS_OK && !(named && !strcmp(record_text(a, "stage"), "observables"))) {
+        record_visit(a, "notes", compare_note, &(struct notes){b, out});
+    }
+    return status;
+}
