@@ -54,6 +54,10 @@ static enum status write_rules(struct plan *plan, const char *path, struct error
     }
     free(old);
     free(text);
+    const char *slash = strrchr(path, '/'), *folder = slash ? pool_copy(plan->pool, path, (size_t)(slash - path)) : ".";
+    if (folder) {
+        file_sweep(folder);
+    }
     return status;
 }
 

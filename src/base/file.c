@@ -1,6 +1,7 @@
 /* Files written whole or not at all, folders, and SHA-256 of files and memory. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 void file_limits_are_errors(void) {
@@ -19,6 +21,30 @@ void file_limits_are_errors(void) {
 
 static enum status failed(struct error *e, const char *what, const char *path) {
     return error_set(e, STATUS_FAILED, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+void file_sweep(const char *folder) {
+    enum { OWNER_GONE = 600, ANY = 86400 }; /* seconds */
+    DIR *list = opendir(folder);
+    const struct dirent *entry;
+    while (list != NULL && (entry = readdir(list)) != NULL) {
+        const char *ending = strstr(entry->d_name, ".tmp-");
+        char *rest = NULL;
+        const long owner = ending != NULL ? strtol(ending + 5, &rest, 10) : 0;
+        struct stat info;
+        if (owner <= 0 || rest == ending + 5 || fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+            S_ISDIR(info.st_mode)) {
+            continue;
+        }
+        const double age = difftime(time(NULL), info.st_mtime);
+        const bool gone = kill((pid_t)owner, 0) != 0 && errno == ESRCH;
+        if (age > ANY || (gone && age > OWNER_GONE)) {
+            unlinkat(dirfd(list), entry->d_name, 0);
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
 }
 
 /* Opens a new file "<path>.tmp-<pid>-<n>"; its name, which the caller frees, goes to *temporary. */

@@ -67,7 +67,7 @@ static enum status make_copy(struct publishing *p, const char *source, const cha
  * whole; or a copy, on file systems without links. */
 static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name, struct error *e) {
     const char *path = pool_print(p->plan->pool, "%s/%s", p->folder, name);
-    const char *temporary = path ? pool_print(p->plan->pool, "%s.%ld.tmp", path, (long)getpid()) : NULL;
+    const char *temporary = path ? pool_print(p->plan->pool, "%s.tmp-%ld", path, (long)getpid()) : NULL;
     if (!temporary) {
         return pool_exhausted(e);
     }
@@ -318,5 +318,8 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
         }
     }
     free(text);
+    file_sweep(plan->root); /* of the ledger, the report and this, killed on their way */
+    file_sweep(p.folder);
+    file_sweep(plan->figures);
     return status;
 }

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -122,6 +126,43 @@ static void folders(void **state) {
     assert_int_equal(file_make_folder(in_folder("~"), &e), STATUS_OK); /* elsewhere it is a character */
 }
 
+static void make_old(const char *name, time_t age) {
+    struct error e;
+    assert_int_equal(file_write(in_folder(name), "x", 1, &e), STATUS_OK);
+    const struct timespec then = {.tv_sec = time(NULL) - age}, times[2] = {then, then};
+    assert_int_equal(utimensat(AT_FDCWD, in_folder(name), times, 0), 0);
+}
+
+/* Temporary files of processes that are gone go, young ones and those of this process do not, and nothing else does. */
+static void sweeping(void **state) {
+    (void)state;
+    char gone[64], mine[256];
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    const struct {
+        const char *format;
+        pid_t owner;
+        time_t age;
+        bool stays;
+    } cases[] = {{"a.svg.tmp-%d", child, 3600, false},  {"a.npz.tmp-%d.q1w2", child, 3600, false}, {"b.tmp-%d-0", child, 60, true},
+                 {"c.tmp-%d-0", getpid(), 3600, true}, {"d.tmp-%d-0", getpid(), 200000, false},   {"e.tmp-x%d", child, 3600, true},
+                 {"f.tmp%d", child, 3600, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(gone, sizeof gone, cases[i].format, (int)cases[i].owner);
+        make_old(gone, cases[i].age);
+    }
+    snprintf(mine, sizeof mine, "%s", folder);
+    file_sweep(mine);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(gone, sizeof gone, cases[i].format, (int)cases[i].owner);
+        assert_int_equal(access(in_folder(gone), F_OK) == 0, cases[i].stays);
+    }
+    file_sweep("build/tmp/none");
+}
+
 /* A file-size limit stands for a full disk: the old file stays, nothing else is left. */
 static void full_disk(void **state) {
     (void)state;
@@ -184,6 +225,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(write_and_read, setup, teardown),
         cmocka_unit_test_setup_teardown(errors, setup, teardown),
         cmocka_unit_test_setup_teardown(folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(sweeping, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(killed, setup, teardown),
     };
