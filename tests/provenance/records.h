@@ -45,7 +45,7 @@ static inline void make_folder(const char *path) {
 static inline void make_run(const char *label, const char *stage, const char *recipe, const char *input, const char *status,
                             const char *content, char key[65]) {
     struct error e = {0};
-    char folder[256], path[512], digest[65];
+    char folder[1024], path[1200], digest[65];
     recipe_key(recipe, key);
     snprintf(folder, sizeof folder, "%s/artifacts/%s", root, key);
     snprintf(path, sizeof path, "%s/runs", folder);
@@ -55,7 +55,7 @@ static inline void make_run(const char *label, const char *stage, const char *re
     record_label(r, label);
     record_threads(r, 2);
     if (input != NULL) {
-        char from[256];
+        char from[1024];
         snprintf(from, sizeof from, "%s/artifacts/%s/artifact.npz", root, input);
         assert_int_equal(file_sha256(from, digest, &e), STATUS_OK);
         record_input(r, "training", from, input, digest);
