@@ -14,6 +14,12 @@ HOME=$folder/home mini RESULTS='~/r' FIGURES='~/f' mini && [ -s "$folder/home/r/
 check "a ~ that the shell left alone is the home folder"
 HOME=$folder/home mini RESULTS='~/r' FIGURES='~/f' mini && ! grep -q '^==' "$log" && [ ! -e '~' ]
 check "nothing runs again there"
+touch "$folder/mark"
+mini RESULTS="$folder/elsewhere" FIGURES="$folder/elsewhere-figures" BUILD="$build" mini report
+check "results and figures may be elsewhere"
+written=$(find . -newer "$folder/mark" -not -path './build*' -not -path './.git*' -not -path "./${build#./}*" -not -name . 2>/dev/null)
+[ -z "$written" ] && [ -s "$folder/elsewhere/report.html" ]
+check "and then nothing is written among the sources: $written"
 "$build/bin/ensemble" --output='~/x' --quiet >"$log" 2>&1
 [ $? -eq 2 ] && grep -q '^ensemble: ~/x: the shell left the ~ as it is' "$log" && [ ! -e '~' ]
 check "a program refuses it"
