@@ -231,8 +231,9 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
-# Random numbers in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
-$(BUILD)/src/base/random.o: OUR_CFLAGS += $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=512)
+# Random numbers and lanes in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
+$(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c)): \
+    OUR_CFLAGS += $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=512)
 
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'

@@ -181,11 +181,12 @@ static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) 
 
 /* random_KIND_lanes and random_KIND, made of chunk_KIND, which gives PER numbers a block. */
 #define DEFINE_RANDOM(KIND, TYPE, PER)                                                                                 \
-    void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {             \
+    static void KIND##_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, TYPE *z,      \
+                                  size_t n) {                                                                          \
         uint32_t b[4][CHUNK][LANES];                                                                                   \
         for (size_t i = 0; i < n; i += PER * CHUNK) {                                                                  \
             const size_t left = n - i, blocks = left < PER * CHUNK ? (left + PER - 1) / PER : CHUNK;                   \
-            chunk_of(key, stream, step, i / PER, blocks, false, b);                                                    \
+            chunk_of(key, stream, step, (first + i) / PER, blocks, false, b);                                          \
             if (left >= PER * blocks) {                                                                                \
                 chunk_##KIND(blocks, b, z + i * LANES);                                                                \
             } else {                                                                                                   \
@@ -194,6 +195,9 @@ static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) 
                 memcpy(z + i * LANES, more, left * LANES * sizeof *z);                                                 \
             }                                                                                                          \
         }                                                                                                              \
+    }                                                                                                                  \
+    void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {             \
+        KIND##_lanes_from(key, stream, step, 0, z, n);                                                                 \
     }                                                                                                                  \
     void random_##KIND(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {                     \
         enum { OF_ROW = PER * LANES };                                                                                 \
@@ -222,6 +226,10 @@ static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) 
 DEFINE_RANDOM(uniform, double, 2)
 DEFINE_RANDOM(normal, double, 2)
 DEFINE_RANDOM(normal_float, float, 4)
+
+void random_uniform_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, double *u, size_t n) {
+    uniform_lanes_from(key, stream, step, first, u, n);
+}
 
 void random_permutation(struct random_key key, uint64_t stream, uint64_t step, uint32_t *order, size_t n) {
     for (size_t i = 0; i < n; i++) {

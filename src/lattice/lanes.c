@@ -2,36 +2,25 @@
 #include "lattice/lanes.h"
 
 #include <stdbool.h>
-#include <string.h>
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
 
+#include "lattice/lane_vectors.h"
+
 enum { LANES = LATTICE_LANES };
 
-/* Lanes of sums in double precision, as many as the machine's vectors have. */
-#if defined __AVX512F__
-typedef double sums __attribute__((vector_size(64)));
-#elif defined __AVX__
-typedef double sums __attribute__((vector_size(32)));
-#else
-typedef double sums __attribute__((vector_size(16)));
-#endif
-enum { SUMS = sizeof(sums) / sizeof(double) };
-
-static inline sums load(const double *lanes) {
-    sums values;
-    memcpy(&values, lanes, sizeof values);
-    return values;
+static inline lane_reals load(const double *lanes) {
+    return lane_reals_load(lanes);
 }
 
-static inline sums load_float(const float *lanes) {
+static inline lane_reals load_float(const float *lanes) {
 #if defined __AVX512F__
-    return (sums)_mm512_cvtps_pd(_mm256_loadu_ps(lanes));
+    return (lane_reals)_mm512_cvtps_pd(_mm256_loadu_ps(lanes));
 #elif defined __AVX__
-    return (sums)_mm256_cvtps_pd(_mm_loadu_ps(lanes));
+    return (lane_reals)_mm256_cvtps_pd(_mm_loadu_ps(lanes));
 #else
-    return (sums){(double)lanes[0], (double)lanes[1]};
+    return (lane_reals){(double)lanes[0], (double)lanes[1]};
 #endif
 }
 

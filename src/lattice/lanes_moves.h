@@ -138,13 +138,13 @@ void NAME(lanes_action_rows)(const struct geometry *g, const struct phi4 *theory
     const double square = 1.0 - 2.0 * theory->lambda;
     const double quartic = theory->lambda;
     for (size_t r = 0; r < g->rows; r++) {
-        for (size_t part = 0; part < LANES; part += SUMS) {
+        for (size_t part = 0; part < LANES; part += LANE_VECTOR) {
             const REAL *row = phi + r * n + part;
-            sums sum = {0}, right = NAME(load)(row);
+            lane_reals sum = {0}, right = NAME(load)(row);
             for (size_t x = 0; x < g->row; x++) {
-                const sums here = right, s = here * here;
+                const lane_reals here = right, s = here * here;
                 right = NAME(load)(row + (x + 1 < g->row ? x + 1 : 0) * LANES);
-                sums forward = right;
+                lane_reals forward = right;
                 for (size_t mu = 0; mu < directions; mu++) {
                     const REAL *up = phi + g->neighbour_rows[2 * (directions * r + mu)] * n + part;
                     forward += NAME(load)(up + x * LANES);
@@ -158,11 +158,11 @@ void NAME(lanes_action_rows)(const struct geometry *g, const struct phi4 *theory
 
 void NAME(lanes_kinetic_rows)(const struct geometry *g, const REAL *momentum, double *rows) {
     for (size_t r = 0; r < g->rows; r++) {
-        for (size_t part = 0; part < LANES; part += SUMS) {
+        for (size_t part = 0; part < LANES; part += LANE_VECTOR) {
             const REAL *row = momentum + r * g->row * LANES + part;
-            sums sum = {0};
+            lane_reals sum = {0};
             for (size_t x = 0; x < g->row; x++) {
-                const sums p = NAME(load)(row + x * LANES);
+                const lane_reals p = NAME(load)(row + x * LANES);
                 sum += p * p;
             }
             sum *= 0.5;

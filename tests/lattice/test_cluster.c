@@ -1,8 +1,9 @@
 /* cluster.h and the global Metropolis proposal against brute force: the flips of the signs of a frozen |phi| on 3x2
- * sites, their frequencies and detailed balance, with all 64 sign patterns enumerated; and the whole samplers on
- * 2x2 sites, where every pair is joined by two bonds, by quadrature over all fields.
+ * sites, their frequencies and detailed balance, with all 64 sign patterns enumerated; sweeps of larger lattices by their
+ * definition; and the whole samplers on 2x2 sites, where every pair is joined by two bonds, by quadrature over all fields.
  *
  * Fixed seeds; limits at 4 standard errors, those of chi^2 at 4 standard deviations. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "lattice/cluster.h"
@@ -212,8 +213,69 @@ static void broken_phase(void **state) {
     run_free(&r);
 }
 
+/* Every sign after a sweep, from the definition: bond by bond and number by number as cluster.h says, sites labelled by
+ * the lowest site they are held together with. Rows shorter and longer than a word of bits, odd and even. */
+static void sweep_by_definition(void **state) {
+    (void)state;
+    const struct {
+        size_t dimensions, extents[3];
+        double kappa;
+    } cases[] = {{1, {7}, 0.4},      {1, {64}, 0.4},    {1, {131}, 0.4},      {2, {5, 3}, 0.2},     {2, {3, 65}, -0.3},
+                 {2, {4, 128}, 0.3}, {2, {32, 32}, 0.27}, {2, {2, 200}, 0.25}, {3, {3, 2, 5}, 0.15}, {3, {2, 3, 66}, 0.2}};
+    const struct random_key bonds = random_key(6, "test", "bonds"), flips = random_key(6, "test", "flips");
+    const uint64_t first = 3, step = 5;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct geometry *g;
+        struct error e;
+        assert_int_equal(geometry_new(cases[i].extents, cases[i].dimensions, &g, &e), STATUS_OK);
+        const size_t V = g->volume, d = g->dimensions;
+        struct cluster_flips *c = cluster_flips_new(g);
+        double *phi = malloc(V * LATTICE_LANES * sizeof *phi), *start = malloc(V * LATTICE_LANES * sizeof *start);
+        double *bond = malloc(d * V * sizeof *bond), *coin = malloc(V * sizeof *coin);
+        size_t *label = malloc(V * sizeof *label), flipped = 0;
+        assert_true(c != NULL && phi != NULL && start != NULL && bond != NULL && coin != NULL && label != NULL);
+        random_normal(random_key(6, "test", "phi"), i, 0, start, V * LATTICE_LANES);
+        memcpy(phi, start, V * LATTICE_LANES * sizeof *phi);
+        cluster_flips_sweep(c, cases[i].kappa, bonds, flips, first, step, phi);
+        for (size_t lane = 0; lane < LATTICE_LANES; lane++) {
+            random_uniform(bonds, first + lane, step, bond, d * V);
+            random_uniform(flips, first + lane, step, coin, V);
+            for (size_t x = 0; x < V; x++) {
+                label[x] = x;
+            }
+            for (bool changed = true; changed;) {
+                changed = false;
+                for (size_t x = 0; x < V; x++) {
+                    for (size_t mu = 0; mu < d; mu++) {
+                        const size_t y = g->neighbours[2 * (d * x + mu)];
+                        const double product = start[x * LATTICE_LANES + lane] * start[y * LATTICE_LANES + lane];
+                        if (bond[d * x + mu] > exp(-4.0 * cases[i].kappa * product) && label[x] != label[y]) {
+                            label[x] = label[y] = label[x] < label[y] ? label[x] : label[y];
+                            changed = true;
+                        }
+                    }
+                }
+            }
+            for (size_t x = 0; x < V; x++) {
+                const double was = start[x * LATTICE_LANES + lane];
+                assert_true(phi[x * LATTICE_LANES + lane] == (coin[label[x]] < 0.5 ? -was : was));
+                flipped += coin[label[x]] < 0.5;
+            }
+        }
+        assert_true(flipped > 0 && flipped < V * LATTICE_LANES);
+        free(phi);
+        free(start);
+        free(bond);
+        free(coin);
+        free(label);
+        cluster_flips_free(c);
+        geometry_free(g);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sweep_by_definition),
         cmocka_unit_test(signs_of_frozen_magnitudes),
         cmocka_unit_test(four_sites),
         cmocka_unit_test(global_proposals_at_the_published_size),
