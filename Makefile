@@ -74,7 +74,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -108,8 +108,8 @@ endif
 
 else
 # --- building ----------------------------------------------------------------------------------------
-# Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): the linker checks
-# the direction of dependencies, where `make test` links each library with what it may use and nothing else.
+# Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): `make test` checks the
+# direction of dependencies, of #include lines as of symbols, which it links each library for with what it may use alone.
 FOUND := $(shell $(FIND) flags)
 ifneq ($(firstword $(FOUND)),found)
 $(error src/find.sh does not run: '$(FOUND)')
@@ -135,8 +135,8 @@ DEPENDS_store      := base
 DEPENDS_lattice    := base
 DEPENDS_network    := base
 DEPENDS_statistics := base
-DEPENDS_score      := store lattice network statistics base
-DEPENDS_diffusion  := score store lattice network statistics base
+DEPENDS_score      := backend store lattice network statistics base
+DEPENDS_diffusion  := backend score store lattice network statistics base
 DEPENDS_report     := store statistics base
 DEPENDS_experiment := store base
 DEPENDS_provenance := store base
@@ -288,7 +288,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -346,6 +346,10 @@ report: $(BUILD)/bin/report
 # What a node of the stage observables measured, for other programs: ROOT/export/EXPERIMENT/NODE.*
 export: $(BUILD)/bin/export
 	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE)) $(if $(FORMAT),--format=$(call quote,$(FORMAT)))
+
+# The arrays of all artifacts, from the declarations of the stages: docs/artifacts.md.
+documents: $(BUILD)/bin/artifacts
+	@$<
 
 # The figures that git keeps, with their captions: docs/gallery.md.
 gallery: $(BUILD)/bin/gallery
@@ -429,8 +433,10 @@ $(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/l
 	$(call LINK,-lcmocka $(CUDA_LIBS))
 
 define direction_of
-$(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1)))
+$(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1))) $(wildcard src/$(1)/*.[ch])
 	@mkdir -p $$(@D)
+	@! grep -n '^ *# *include "' src/$(1)/*.[ch] | grep -vE '"($(subst $() ,|,$(strip $(1) $(DEPENDS_$(1)))))/' >&2 || \
+	    { echo "src/$(1) includes what it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
 	@echo 'int main(void) { return 0; }' | $(CC) $(OUR_CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive $(BUILD)/lib$(1).a \
 	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(OUR_LDLIBS) || \
 	    { echo "src/$(1) uses a folder that it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
@@ -479,6 +485,7 @@ help:
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
+	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
 	@echo "  make clean            remove build/; results/ stay"

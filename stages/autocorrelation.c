@@ -27,6 +27,8 @@
 #include <string.h>
 
 #include "lattice/action.h"
+#include "stages/arrays.h"
+#include "stages/estimates.h"
 #include "stages/stage.h"
 #include "statistics/autocorrelation.h"
 #include "statistics/gamma_method.h"
@@ -48,6 +50,31 @@ static const struct parameter parameters[] = {
 static const struct stage_input inputs[] = {
     {"fields", "ensemble|import|dm-mcmc", true, false, "The chain; its first one is the published window."},
     {"long", "ensemble|import|dm-mcmc", false, false, "A longer run of the same algorithm for the right numbers."},
+};
+
+static const struct stage_array arrays[] = {
+    {"t", NPZ_FLOAT64, "lags", "steps",
+     "Lags."},
+    {"abs_M.rho", NPZ_FLOAT64, "lags", "",
+     "Normalised autocorrelation of |M|, of all chains."},
+    {"abs_M.error", NPZ_FLOAT64, "lags", "",
+     "Its standard error."},
+    {"abs_M.published", NPZ_FLOAT64, "lags", "",
+     "The same of the published window; NaN beyond t-max."},
+    {"abs_M.window", NPZ_INT64, "", "steps",
+     "Window of the Gamma method."},
+    {"mean_abs_phi.rho", NPZ_FLOAT64, "lags", "",
+     "Normalised autocorrelation of the mean of |phi|, of all chains."},
+    {"mean_abs_phi.error", NPZ_FLOAT64, "lags", "",
+     "Its standard error."},
+    {"mean_abs_phi.published", NPZ_FLOAT64, "lags", "",
+     "The same of the published window; NaN beyond t-max."},
+    {"mean_abs_phi.window", NPZ_INT64, "", "steps",
+     "Window of the Gamma method."},
+    {"stride", NPZ_INT64, "", "steps",
+     "Steps between two stored configurations."},
+    ARRAYS_ESTIMATES,
+    ARRAY_THERMALISED,
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -195,18 +222,10 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
                                   g[ABS_M].value, w->right->acceptance};
     const double errors[COUNT] = {w->tau_error[ABS_M], g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
                                   g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error, w->right->acceptance_error};
-    double none[COUNT];
-    for (size_t v = 0; v < COUNT; v++) {
-        none[v] = NAN;
+    for (size_t v = 0; v < COUNT; v++)
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
-    }
-    enum status s = npz_add_texts(writer, "names", names, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int", none, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int_error", none, COUNT, e);
-    s = s ? s : npz_add_text(writer, "error_method", "windows", e);
-    return s ? s : npz_add_integer(writer, "configurations", (int64_t)(w->right->count * w->right->length), e);
+    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "windows", w->right->count * w->right->length};
+    return estimates_add(&rows, writer, e);
 }
 
 static enum status write_artifact(struct stage_context *c, const struct work *w, struct error *e) {
@@ -222,11 +241,11 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
         const struct {
             const char *name;
             const double *data;
-        } arrays[] = {{"rho", w->rho}, {"error", w->error}, {"published", w->published}};
+        } columns[] = {{"rho", w->rho}, {"error", w->error}, {"published", w->published}};
         char name[64];
         for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
-            snprintf(name, sizeof name, "%s.%s", series_name[o], arrays[i].name);
-            s = npz_add_reals(writer, name, arrays[i].data + o * room, room, e);
+            snprintf(name, sizeof name, "%s.%s", series_name[o], columns[i].name);
+            s = npz_add_reals(writer, name, columns[i].data + o * room, room, e);
         }
         snprintf(name, sizeof name, "%s.window", series_name[o]);
         s = s ? s : npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e);
@@ -279,6 +298,8 @@ const struct stage stage_autocorrelation = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

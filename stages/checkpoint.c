@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "score/score.h"
+#include "score/kinds.h"
+#include "stages/arrays.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -15,6 +16,12 @@ static const struct parameter parameters[] = {
 
 static const struct stage_input inputs[] = {
     {"training", "train", true, false, "The training, with keep-epochs."},
+};
+
+static const struct stage_array arrays[] = {
+    {"epoch", NPZ_INT64, "", "",
+     "Epoch after which the weights were taken."},
+    ARRAYS_MODEL,
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -77,6 +84,8 @@ const struct stage stage_checkpoint = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "base/processor.h"
 #include "base/version.h"
+#include "store/npy.h"
 
 enum common_option { OUTPUT, LEDGER, LABEL, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
 
@@ -49,6 +50,15 @@ static void print_help(const struct stage *stage) {
     if (stage->parameter_count > 0) {
         printf("\nParameters:\n");
         parameters_help(stage->parameters, stage->parameter_count, stdout);
+    }
+    if (stage->array_count > 0) {
+        printf("\nArrays of artifact.npz, which numpy.load reads:\n");
+    }
+    for (size_t i = 0; i < stage->array_count; i++) {
+        const struct stage_array *array = &stage->arrays[i];
+        printf("  %s  %s%s%s%s%s%s\n", array->name, npy_type_name(array->type), *array->shape ? " (" : "", array->shape,
+               *array->shape ? ")" : "", *array->unit ? ", unit: " : "", array->unit);
+        parameters_paragraph(array->help, stdout);
     }
     printf("\nOptions:\n");
     for (int i = 0; i < COMMON_COUNT; i++) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/sum.h"
+#include "stages/estimates.h"
 #include "stages/resume.h"
 #include "statistics/running.h"
 
@@ -164,7 +165,7 @@ static void find_noise(const struct densities *d, double *value, double *error) 
 enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
                                   struct npz_writer *writer, struct error *e) {
     enum { COUNT = WEIGHTS_STATISTICS + 1 };
-    double values[COUNT], errors[COUNT], none[COUNT];
+    double values[COUNT], errors[COUNT];
     const char *names[COUNT];
     enum status s = weights_analyse(d->action, d->result.log_q, d->count, origin, bins, values, errors, e);
     find_noise(d, &values[WEIGHTS_STATISTICS], &errors[WEIGHTS_STATISTICS]);
@@ -172,16 +173,10 @@ enum status densities_add_weights(struct stage_context *c, const struct densitie
         char name[64];
         names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : "var_probes";
         snprintf(name, sizeof name, "%s_error", names[v]);
-        none[v] = NAN;
         s = npz_add_real(writer, names[v], values[v], e);
         s = s ? s : npz_add_real(writer, name, errors[v], e);
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
     }
-    s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int", none, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int_error", none, COUNT, e);
-    s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
-    return s ? s : npz_add_integer(writer, "configurations", (int64_t)d->count, e);
+    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "jackknife", d->count};
+    return s ? s : estimates_add(&rows, writer, e);
 }

@@ -23,6 +23,8 @@
 #include <string.h>
 
 #include "lattice/action.h"
+#include "stages/arrays.h"
+#include "stages/estimates.h"
 #include "stages/stage.h"
 #include "statistics/gamma_method.h"
 #include "statistics/independence.h"
@@ -44,6 +46,47 @@ static const struct parameter parameters[] = {
 static const struct stage_input inputs[] = {
     {"proposals", "propose|sample", true, false, "The configurations that are proposed."},
     {"likelihood", "likelihood", false, false, "Their density, where they are of the stage sample."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"proposal", NPZ_INT64, "N", "",
+     "Number of the proposal that is the state."},
+    {"accepted", NPZ_UINT8, "N", "",
+     "1 where the step accepted its proposal."},
+    {"log_w", NPZ_FLOAT64, "pool", "",
+     "Log-weight -S - log q of every proposal."},
+    {"acceptance", NPZ_FLOAT64, "", "",
+     "Acceptance of the steps that are kept (Gamma method)."},
+    {"acceptance_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"acceptance_expected", NPZ_FLOAT64, "", "",
+     "The same expected from pairs of weights."},
+    {"acceptance_expected_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"acceptance_gaussian", NPZ_FLOAT64, "", "",
+     "The same for Gaussian log-weights of that variance."},
+    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"R2", NPZ_FLOAT64, "", "",
+     "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"slope", NPZ_FLOAT64, "", "",
+     "Slope of S against S_eff."},
+    {"slope_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"var_log_w", NPZ_FLOAT64, "", "",
+     "Variance of the log-weights."},
+    {"var_log_w_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    {"effective_sample_size", NPZ_FLOAT64, "", "",
+     "(sum w)^2 / (N sum w^2)."},
+    {"effective_sample_size_error", NPZ_FLOAT64, "", "",
+     "Its standard error."},
+    ARRAYS_ESTIMATES,
+    {"longest_stay", NPZ_INT64, "", "steps",
+     "Longest stay in one state."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -228,13 +271,8 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
         s = s ? s : npz_add_real(writer, name, errors[v], e);
         stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
     }
-    s = s ? s : npz_add_texts(writer, "names", names, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "values", values, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "errors", errors, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int", tau, COUNT, e);
-    s = s ? s : npz_add_reals(writer, "tau_int_error", tau_error, COUNT, e);
-    s = s ? s : npz_add_text(writer, "error_method", "jackknife", e);
-    return s ? s : npz_add_integer(writer, "configurations", (int64_t)n, e);
+    const struct estimates rows = {COUNT, names, values, errors, tau, tau_error, "jackknife", n};
+    return s ? s : estimates_add(&rows, writer, e);
 }
 
 static enum status add_fields(const struct work *w, struct npz_writer *writer, struct error *e) {
@@ -261,16 +299,16 @@ static enum status add_fields(const struct work *w, struct npz_writer *writer, s
         enum npz_type type;
         size_t dimensions, first;
         void *data;
-    } arrays[] = {{"phi", NPZ_FLOAT32, w->phi->dimensions, n, phi},
+    } vectors[] = {{"phi", NPZ_FLOAT32, w->phi->dimensions, n, phi},
                   {"proposal", NPZ_INT64, 1, n, index},
                   {"accepted", NPZ_UINT8, 1, n, accepted},
                   {"log_w", NPZ_FLOAT64, 1, w->pool, log_w}};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
-        shape[0] = arrays[i].first;
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        shape[0] = vectors[i].first;
         if (s == STATUS_OK)
-            s = npz_add_owned(writer, arrays[i].name, arrays[i].type, arrays[i].dimensions, shape, arrays[i].data, e);
+            s = npz_add_owned(writer, vectors[i].name, vectors[i].type, vectors[i].dimensions, shape, vectors[i].data, e);
         else
-            free(arrays[i].data);
+            free(vectors[i].data);
     }
     return s;
 }
@@ -323,6 +361,8 @@ const struct stage stage_dm_mcmc = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include "lattice/domains.h"
+#include "stages/arrays.h"
+#include "stages/estimates.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/jackknife.h"
@@ -93,13 +95,9 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     const double tau = fields->independent ? 0.5 : NAN, tau_error = fields->independent ? 0.0 : NAN;
     struct npz_writer *w;
     enum status s = stage_artifact(c, &w, e);
-    s = s ? s : npz_add_texts(w, "names", names, COUNT, e);
-    s = s ? s : npz_add_reals(w, "values", values, COUNT, e);
-    s = s ? s : npz_add_reals(w, "errors", errors, COUNT, e);
-    s = s ? s : npz_add_reals(w, "tau_int", (const double[COUNT]){tau, tau}, COUNT, e);
-    s = s ? s : npz_add_reals(w, "tau_int_error", (const double[COUNT]){tau_error, tau_error}, COUNT, e);
-    s = s ? s : npz_add_text(w, "error_method", "jackknife", e);
-    s = s ? s : npz_add_integer(w, "configurations", (int64_t)n, e);
+    const struct estimates rows = {COUNT, names, values, errors, (const double[COUNT]){tau, tau},
+                                   (const double[COUNT]){tau_error, tau_error}, "jackknife", n};
+    s = s ? s : estimates_add(&rows, w, e);
     s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
     s = s ? s : npz_add_reals(w, "walls", series + WALLS * n, n, e);
     s = s ? s : npz_add_reals(w, "walled", series + WALLED * n, n, e);
@@ -124,6 +122,15 @@ static enum status run(struct stage_context *c, struct error *e) {
     return s;
 }
 
+static const struct stage_array arrays[] = {
+    ARRAYS_ESTIMATES,
+    ARRAY_THERMALISED,
+    {"walls", NPZ_FLOAT64, "N", "",
+     "Fraction of the bonds whose ends have opposite signs, of each configuration."},
+    {"walled", NPZ_FLOAT64, "N", "",
+     "1 where a wall winds around the lattice."},
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_domains = {
@@ -135,6 +142,8 @@ const struct stage stage_domains = {
     .parameter_count = 0,
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

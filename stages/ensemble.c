@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
+#include "stages/arrays.h"
 #include "stages/stage.h"
 #include "statistics/running.h"
 
@@ -289,6 +290,22 @@ static enum status run(struct stage_context *c, struct error *e) {
     return s;
 }
 
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"acceptance", NPZ_FLOAT64, "C", "",
+     "Acceptance of each chain."},
+    {"exp_minus_dH", NPZ_FLOAT64, "C", "",
+     "Mean of exp(-dH) of each chain; 1 where detailed balance holds."},
+    {"virial", NPZ_FLOAT64, "N", "",
+     "Mean of phi dS/dphi a site, of the field before it is rounded; its mean is 1 in equilibrium."},
+    {"action", NPZ_FLOAT64, "N", "",
+     "S of the field before it is rounded."},
+    {"thermalisation.names", NPZ_BYTES, "T", "",
+     "Tests of equilibrium (lattice/thermalisation.h)."},
+    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
+     "What each found; NaN where it was not made."},
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_ensemble = {
@@ -300,6 +317,8 @@ const struct stage stage_ensemble = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = NULL,
     .input_count = 0,
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

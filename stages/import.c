@@ -11,6 +11,7 @@
 
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
+#include "stages/arrays.h"
 #include "stages/stage.h"
 #include "store/foreign.h"
 
@@ -198,6 +199,18 @@ static enum status run(struct stage_context *c, struct error *e) {
     return s;
 }
 
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"virial", NPZ_FLOAT64, "N", "",
+     "Mean of phi dS/dphi a site, of the field before it is rounded; its mean is 1 in equilibrium."},
+    {"action", NPZ_FLOAT64, "N", "",
+     "S of the field before it is rounded."},
+    {"thermalisation.names", NPZ_BYTES, "T", "",
+     "Tests of equilibrium (lattice/thermalisation.h)."},
+    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
+     "What each found; NaN where it was not made."},
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_import = {
@@ -206,6 +219,8 @@ const struct stage stage_import = {
     .version = 1,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

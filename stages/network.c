@@ -23,6 +23,35 @@ static const struct parameter parameters[] = {
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading of the table; empty: its own."},
 };
 
+static const struct stage_array arrays[] = {
+    {"names", NPZ_BYTES, "layers", "",
+     "Layers."},
+    {"kinds", NPZ_BYTES, "layers", "",
+     "What each is."},
+    {"in_channels", NPZ_FLOAT64, "layers", "", "Channels that go in."},
+    {"conv.in_channels", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"in_height", NPZ_FLOAT64, "layers", "", "Height of what goes in."},
+    {"conv.in_height", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"out_channels", NPZ_FLOAT64, "layers", "", "Channels that come out."},
+    {"conv.out_channels", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"out_height", NPZ_FLOAT64, "layers", "", "Height of what comes out."},
+    {"conv.out_height", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"out_width", NPZ_FLOAT64, "layers", "", "Width of what comes out."},
+    {"conv.out_width", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"parameters", NPZ_FLOAT64, "layers", "", "Trainable numbers."},
+    {"conv.parameters", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"flop", NPZ_FLOAT64, "layers", "", "Operations of one evaluation."},
+    {"conv.flop", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"parameters.total", NPZ_INT64, "", "",
+     "Trainable numbers."},
+    {"flop.convolutions", NPZ_FLOAT64, "", "operations",
+     "Of the convolutions, one evaluation."},
+    {"flop.total", NPZ_FLOAT64, "", "operations",
+     "With the dense layers."},
+    {"stride", NPZ_INT64, "", "",
+     "Stride of the convolutions between levels."},
+};
+
 static const char *const outputs[] = {"table.tsv", "table.md", "table.tex", "artifact.npz", NULL};
 static const char *const kinds[] = {"dense", "convolution 3x3", "transposed convolution 3x3", "group norm"};
 
@@ -214,6 +243,8 @@ const struct stage stage_network = {
     .version = 1,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "stages/arrays.h"
+#include "stages/estimates.h"
 #include "stages/measurement.h"
 
 static const struct parameter table[] = {
@@ -56,15 +58,11 @@ static const struct stage_input inputs[] = {
 static enum status write_artifact(struct stage_context *c, const struct measurement *m, struct error *e) {
     const struct fields *fields = &m->fields;
     struct npz_writer *w;
-    const size_t N = fields->configurations, d = fields->dimensions, k = OBSERVABLES;
+    const size_t N = fields->configurations, d = fields->dimensions;
     enum status s = stage_artifact(c, &w, e);
-    s = s ? s : npz_add_texts(w, "names", observable_names, OBSERVABLES, e);
-    s = s ? s : npz_add_reals(w, "values", m->values, k, e);
-    s = s ? s : npz_add_reals(w, "errors", m->errors, k, e);
-    s = s ? s : npz_add_reals(w, "tau_int", m->tau_int, k, e);
-    s = s ? s : npz_add_reals(w, "tau_int_error", m->tau_int_error, k, e);
-    s = s ? s : npz_add_text(w, "error_method", m->method, e);
-    s = s ? s : npz_add_integer(w, "configurations", (int64_t)N, e);
+    const struct estimates rows = {OBSERVABLES, observable_names, m->values, m->errors, m->tau_int, m->tau_int_error,
+                                   m->method, N};
+    s = s ? s : estimates_add(&rows, w, e);
     s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
     s = s ? s : npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e);
     s = s ? s : npz_add_reals(w, "abs_M", m->series + PRIMARY_ABS_M * N, N, e);
@@ -96,6 +94,21 @@ static enum status run(struct stage_context *c, struct error *e) {
     return status;
 }
 
+static const struct stage_array arrays[] = {
+    ARRAYS_ESTIMATES,
+    ARRAY_THERMALISED,
+    {"M", NPZ_FLOAT64, "N", "lattice units",
+     "Magnetization, the mean of phi, of each configuration."},
+    {"abs_M", NPZ_FLOAT64, "N", "lattice units",
+     "Its absolute value."},
+    {"action", NPZ_FLOAT64, "N", "",
+     "S of each configuration."},
+    {"propagator", NPZ_FLOAT64, "x1, ..., xd", "",
+     "<|phi(p)|^2>/V; modes as numpy's fftn orders them, averaged over the symmetries of the lattice."},
+    {"propagator_error", NPZ_FLOAT64, "x1, ..., xd", "",
+     "Its standard error."},
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_observables = {
@@ -107,6 +120,8 @@ const struct stage stage_observables = {
     .parameter_count = sizeof table / sizeof *table,
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof *inputs,
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

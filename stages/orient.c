@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "base/sum.h"
+#include "stages/arrays.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 
@@ -91,6 +92,10 @@ static enum status run(struct stage_context *c, struct error *e) {
     return s ? s : npz_add_integer(w, "thermalised", fields.thermalised, e);
 }
 
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_orient = {
@@ -102,6 +107,8 @@ const struct stage stage_orient = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

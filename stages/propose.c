@@ -22,6 +22,7 @@
 
 #include "base/progress.h"
 #include "lattice/action.h"
+#include "stages/arrays.h"
 #include "stages/densities.h"
 
 static const struct parameter parameters[] = {
@@ -39,6 +40,57 @@ static const struct parameter parameters[] = {
 
 static const struct stage_input inputs[] = {
     {"model", "train|checkpoint", true, false, "The score model."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"log_q", NPZ_FLOAT64, "N", "",
+     "Log-density of each configuration under the model."},
+    {"log_q_error", NPZ_FLOAT64, "N", "",
+     "Its standard error over probes; NaN without probes, and of a single one."},
+    {"action", NPZ_FLOAT64, "N", "",
+     "S of each configuration, without log Z."},
+    {"evaluations", NPZ_INT64, "N", "",
+     "Evaluations of the score."},
+    {"cost", NPZ_FLOAT64, "N", "forward passes",
+     "The same with vector-Jacobian products, each counted as one forward pass."},
+    {"action_centred", NPZ_FLOAT64, "N", "",
+     "S less its mean."},
+    {"action_effective_centred", NPZ_FLOAT64, "N", "",
+     "S_eff = -log q less its mean."},
+    {"action_difference", NPZ_FLOAT64, "N", "",
+     "S - S_eff less its mean: what is left of the straight line of slope 1."},
+    {"log_w", NPZ_FLOAT64, "N", "",
+     "Log-weight -S - log q of each proposal."},
+    {"R2", NPZ_FLOAT64, "", "",
+     "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"slope", NPZ_FLOAT64, "", "",
+     "Slope of S against S_eff."},
+    {"slope_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"var_log_w", NPZ_FLOAT64, "", "",
+     "Variance of the log-weights log w = -S - log q."},
+    {"var_log_w_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"effective_sample_size", NPZ_FLOAT64, "", "",
+     "(sum w)^2 / (N sum w^2)."},
+    {"effective_sample_size_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"acceptance", NPZ_FLOAT64, "", "",
+     "Mean acceptance of the exact chain of independent proposals, from pairs of weights."},
+    {"acceptance_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"acceptance_gaussian", NPZ_FLOAT64, "", "",
+     "The same for Gaussian log-weights of that variance: erfc of half their standard deviation."},
+    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    {"var_probes", NPZ_FLOAT64, "", "",
+     "Mean variance that the probes give log q, a part of var_log_w."},
+    {"var_probes_error", NPZ_FLOAT64, "", "",
+     "Its standard error (jackknife)."},
+    ARRAYS_ESTIMATES,
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -171,6 +223,8 @@ const struct stage stage_propose = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
 };

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "diffusion/reverse.h"
 #include "score/schedule.h"
+#include "stages/arrays.h"
 #include "stages/resume.h"
 
 static const struct parameter parameters[] = {
@@ -36,6 +37,18 @@ static const struct parameter parameters[] = {
 
 static const struct stage_input inputs[] = {
     {"model", "train|checkpoint", true, false, "The score model."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"snapshots", NPZ_FLOAT32, "T, n, x1, ..., xd", "lattice units",
+     "The first n configurations on the way, where asked for."},
+    {"snapshot-times", NPZ_FLOAT64, "T", "",
+     "Their values of tau = 1 - t."},
+    {"grid.t", NPZ_FLOAT64, "steps", "",
+     "Times of the steps; not with method = direct."},
+    {"grid.s", NPZ_FLOAT64, "steps", "scaled field",
+     "Noise levels s(t) of the steps."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -245,6 +258,8 @@ const struct stage stage_sample = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

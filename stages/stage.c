@@ -3,6 +3,7 @@
  * predecessor) in history.c. */
 #include "stages/stage.h"
 
+#include <fnmatch.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "cuda/backend.h"
 #include "stages/command.h"
 #include "stages/history.h"
+#include "store/npy.h"
 #include "store/recipe.h"
 #include "store/record.h"
 
@@ -285,10 +287,29 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     return history_write(s->record, s->command.output, e);
 }
 
+/* Whether every array of the artifact is one that the stage declares. */
+static enum status check_arrays(const struct stage *stage, const struct npz_writer *writer, struct error *e) {
+    for (size_t i = 0; i < npz_writer_count(writer); i++) {
+        const struct npz_array *a = npz_writer_array(writer, i);
+        bool known = strcmp(a->name, "recipe") == 0;
+        for (size_t k = 0; k < stage->array_count && !known; k++) {
+            known = stage->arrays[k].type == a->type && fnmatch(stage->arrays[k].name, a->name, 0) == 0;
+        }
+        if (!known) {
+            return error_set(e, STATUS_FAILED, "the stage wrote the array '%s' (%s), which it does not declare", a->name,
+                             npy_type_name(a->type));
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Puts the outputs in place. The finished record lies ready before the last of them appears, so that a
  * process killed in between leaves an artifact whose record the next process completes. */
 static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
     enum status status = parameters_unchanged(s->command.parameters, e);
+    if (status == STATUS_OK && s->writer != NULL) {
+        status = check_arrays(stage, s->writer, e);
+    }
     if (status == STATUS_OK && s->writer != NULL) {
         status = npz_commit(s->writer, e);
         s->writer = NULL;

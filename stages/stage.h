@@ -11,22 +11,9 @@
 #define DMSQ_STAGES_STAGE_H
 
 #include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
 
-#include "base/error.h"
-#include "base/parameters.h"
 #include "backend/backend.h"
-#include "store/npz.h"
-
-struct stage_input {
-    const char *name;   /* "training"; on the command line --training=PATH */
-    const char *stages; /* stages whose artifacts fit, "ensemble|sample" */
-    bool required;
-    bool many;          /* a list, in order; --rows=PATH may be repeated */
-    const char *help;
-};
+#include "experiment/stage.h"
 
 struct stage_context {
     const struct stage *stage;
@@ -41,40 +28,6 @@ struct stage_context {
     const volatile sig_atomic_t *interrupted; /* set by SIGINT and SIGTERM: save what is worth it, return */
     struct stage_state *state;               /* private to stages/stage.c */
 };
-
-/* A node of a plan, as stages may look at it before anything is computed. */
-struct stage_node {
-    const struct stage *stage;
-    const struct parameters *parameters;
-    /* The i-th node that feeds an input; NULL: there is none. */
-    const struct stage_node *(*input)(const struct stage_node *node, const char *name, size_t i);
-};
-
-struct stage {
-    const char *name;    /* "ensemble" */
-    const char *summary; /* one line for --help and make help */
-    int version;         /* raised when the bits of the output change for the same recipe */
-    bool uses_backend;   /* whether the backend is part of the recipe and --backend an option */
-    bool half_precision; /* whether "cuda-bf16" is for it: forward passes only. The planner takes "cuda" for others. */
-    const struct parameter *parameters;
-    size_t parameter_count;
-    const struct stage_input *inputs;
-    size_t input_count;
-    const char *const *outputs; /* file names in the output folder, the one make waits for last; NULL ends.
-                                   Stages of numbers have {"artifact.npz"}. */
-    enum status (*run)(struct stage_context *context, struct error *e);
-    /* Optional: checks that involve several parameters at once, called by the planner too. */
-    enum status (*check)(const struct parameters *p, const char *where, struct error *e);
-    /* Optional: checks against what feeds the node, for the planner: what does not fit is to be said before hours of work. */
-    enum status (*check_node)(const struct stage_node *node, const char *where, struct error *e);
-};
-
-/* The backend of a stage in its recipe under the user's BACKEND; NULL: the stage uses none. */
-static inline const char *stage_backend(const struct stage *stage, const char *backend) {
-    if (!stage->uses_backend)
-        return NULL;
-    return strcmp(backend, "cuda-bf16") == 0 && !stage->half_precision ? "cuda" : backend;
-}
 
 /* Number of files given for an input, and the i-th opened and verified (owned by the context).
  * An input that was not given has count 0. */
@@ -97,7 +50,5 @@ void stage_note(struct stage_context *c, const char *name, const char *format, .
 /* The whole life of a stage program; returns its exit status. */
 int stage_main(const struct stage *stage, int argc, char **argv);
 
-/* Every stage, NULL at the end (stages/all.c). */
-extern const struct stage *const all_stages[];
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lattice/toy.h"
+#include "stages/arrays.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -17,6 +18,14 @@ static const struct parameter parameters[] = {
      .help = "Independent configurations to draw."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of the draws."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"mu2", NPZ_FLOAT64, "", "",
+     "Squared mass of the toy model; kappa and lambda are the same couplings in the action of the lattice (lattice/toy.h)."},
+    {"g", NPZ_FLOAT64, "", "",
+     "Coupling of phi^4/24."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -83,6 +92,8 @@ const struct stage stage_toy = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = NULL,
     .input_count = 0,
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

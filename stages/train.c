@@ -18,6 +18,7 @@
 #include "diffusion/excess.h"
 #include "diffusion/training.h"
 #include "score/kinds.h"
+#include "stages/arrays.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -58,6 +59,26 @@ static const struct parameter parameters[] = {
 static const struct stage_input inputs[] = {
     {"training", "ensemble|import|orient|toy", true, false, "The configurations to learn from."},
     {"validation", "ensemble|import|orient|toy", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_MODEL,
+    {"loss", NPZ_FLOAT64, "epochs", "",
+     "Denoising loss as trained on, mean over the batches of an epoch; of a model that is trained by gradients."},
+    {"kept.epochs", NPZ_INT64, "K", "",
+     "Epochs of keep-epochs."},
+    {"kept.weights", NPZ_FLOAT32, "K, weights", "",
+     "All trainable numbers after them, in the order of network/unet.h; the stage checkpoint makes models of them."},
+    {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field",
+     "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the validation set where there is one; not of a Gaussian model."},
+    {"excess.loss", NPZ_FLOAT64, "levels", "",
+     "Loss of the model."},
+    {"excess.wiener", NPZ_FLOAT64, "levels", "",
+     "Loss of the Wiener filter on the same noise."},
+    {"excess.excess", NPZ_FLOAT64, "levels", "",
+     "Mean difference."},
+    {"excess.error", NPZ_FLOAT64, "levels", "",
+     "Its standard error over configurations."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -157,14 +178,14 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     const struct {
         const char *name;
         double **data;
-    } arrays[] = {{"excess.sigma", &x.sigma},
+    } series[] = {{"excess.sigma", &x.sigma},
                   {"excess.loss", &x.loss},
                   {"excess.wiener", &x.wiener},
                   {"excess.excess", &x.excess},
                   {"excess.error", &x.error}};
     for (size_t i = 0; i < 5 && status == STATUS_OK; i++) {
-        status = npz_add_owned(writer, arrays[i].name, NPZ_FLOAT64, 1, &x.levels, *arrays[i].data, e);
-        *arrays[i].data = NULL;
+        status = npz_add_owned(writer, series[i].name, NPZ_FLOAT64, 1, &x.levels, *series[i].data, e);
+        *series[i].data = NULL;
     }
     excess_release(&x);
     return status;
@@ -300,6 +321,8 @@ const struct stage stage_train = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = inputs,
     .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

@@ -53,6 +53,31 @@ static const struct parameter parameters[] = {
      .help = "Seed of the starts and the noise."},
 };
 
+static const struct stage_array arrays[] = {
+    {"path.number", NPZ_FLOAT64, "n", "",
+     "Number of the trajectory, 1, 2, ...; the first group of vectors is the trajectories that are kept, every stride-th point."},
+    {"path.time", NPZ_FLOAT64, "n", "",
+     "Time."},
+    {"path.phi", NPZ_FLOAT64, "n", "",
+     "The field."},
+    {"histogram.time", NPZ_FLOAT64, "n", "",
+     "Time; the second group is bins at every one of the parameter times."},
+    {"histogram.phi", NPZ_FLOAT64, "n", "",
+     "Centre of the bin."},
+    {"histogram.density", NPZ_FLOAT64, "n", "",
+     "Density in it."},
+    {"histogram.error", NPZ_FLOAT64, "n", "",
+     "Its Poisson error."},
+    {"curve.time", NPZ_FLOAT64, "n", "",
+     "Time; the third group is the exact density at the same times."},
+    {"curve.phi", NPZ_FLOAT64, "n", "",
+     "The field."},
+    {"curve.density", NPZ_FLOAT64, "n", "",
+     "Exact density."},
+    {"curve.target", NPZ_FLOAT64, "n", "",
+     "That of the toy model."},
+};
+
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 struct result {
@@ -244,6 +269,8 @@ const struct stage stage_trajectories = {
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .inputs = NULL,
     .input_count = 0,
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
     .check = check,

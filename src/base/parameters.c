@@ -244,8 +244,7 @@ const char *parameters_argument(const struct parameters *p, size_t i) {
 
 enum { INDENT = 8, COLUMNS = 100 };
 
-/* A sentence in lines of at most COLUMNS bytes, longer words apart, each indented. */
-static void print_wrapped(const char *text, FILE *out) {
+void parameters_paragraph(const char *text, FILE *out) {
     for (size_t column = 0; *text; ) {
         const size_t word = strcspn(text, " ");
         if (column > 0 && column + 1 + word > COLUMNS) {
@@ -264,7 +263,7 @@ void parameters_help(const struct parameter *table, size_t count, FILE *out) {
         char expected[512];
         parameter_describe(t, expected, sizeof expected);
         fprintf(out, "  --%s=%s\n", t->name, t->type == PARAMETER_CHOICE ? t->choices : "VALUE");
-        print_wrapped(t->help ? t->help : "", out);
+        parameters_paragraph(t->help ? t->help : "", out);
         fprintf(out, "%*s%s", INDENT, "", expected);
         if (t->unit != NULL && *t->unit != '\0') {
             fprintf(out, ", unit: %s", t->unit);

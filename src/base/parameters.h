@@ -91,6 +91,8 @@ const char *parameters_argument(const struct parameters *p, size_t i);
  * recipe; else STATUS_FAILED naming the file. */
 enum status parameters_unchanged(const struct parameters *p, struct error *e);
 
+/* Prints a sentence of --help, indented, in lines of at most 100 bytes. */
+void parameters_paragraph(const char *text, FILE *out);
 /* Prints one block per parameter (name, type or choices, range, unit, default, help). */
 void parameters_help(const struct parameter *table, size_t count, FILE *out);
 

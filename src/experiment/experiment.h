@@ -43,7 +43,7 @@
 #include "base/parameters.h"
 #include "experiment/pool.h"
 #include "experiment/settings.h"
-#include "stages/stage.h"
+#include "experiment/stage.h"
 
 /* A parameter that takes several values. */
 struct sweep {

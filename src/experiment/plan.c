@@ -14,7 +14,7 @@
 static const char *const reserved[] = {"all",   "bench",  "check-slow",     "clean",
                                        "help",  "ledger", "ledger-rebuild", "paper",
                                        "setup", "test",   "profiles",       "report",
-                                       "gallery", "check-gpu", "export", "why", "verify", "archive", "diff"};
+                                       "gallery", "documents", "check-gpu", "export", "why", "verify", "archive", "diff"};
 
 /* fig9 before fig10 */
 static int by_name(const void *a, const void *b) {

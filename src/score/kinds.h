@@ -17,4 +17,7 @@ extern const struct score_kind score_unet, score_gaussian, score_toy;
     "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4)."
 #define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS
 
+/* Arrays that the kinds add to a model's artifact: {name, type, shape, unit, help} as in experiment/stage.h. */
+#define SCORE_KIND_ARRAYS SCORE_NETWORK_ARRAYS
+
 #endif

@@ -83,6 +83,17 @@ struct score_frame score_frame(const struct score_model *m, double t);
     {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6, \
      .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 (preconditioned)."}
 
+/* Arrays of the artifacts of all networks. */
+#define SCORE_NETWORK_ARRAYS \
+    {"model.parameterisation", NPZ_BYTES, "", "", "How the network is made a score; here and below: of a network."}, \
+    {"model.stride", NPZ_INT64, "", "", "Stride of the convolutions between levels; of a unet."}, \
+    {"model.padding", NPZ_BYTES, "", "", "What lies beyond the edge of the lattice; of a unet."}, \
+    {"embed.fourier", NPZ_FLOAT32, "embedding/2", "", "Fixed frequencies of the time embedding."}, \
+    {"*.weight", NPZ_FLOAT32, "out, in, ...", "", \
+     "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, network/mlp.h); those of " \
+     "transposed convolutions are (in, out, 3, 3)."}, \
+    {"*.bias", NPZ_FLOAT32, "out", "", "Its bias."}
+
 /* Makes `own` (of `size` bytes, with the network in front) the model's, and room for weights and frequencies, all 0. */
 enum status score_network_make(struct score_model *m, const struct score_network *own, size_t size, struct error *e);
 /* The parameterisation of the stage's parameters, and the frequencies of a network that has been made. */

@@ -69,6 +69,9 @@ enum status npz_add_reals(struct npz_writer *writer, const char *name, const dou
 enum status npz_add_real_array(struct npz_writer *writer, const char *name, size_t dimensions, const size_t *shape,
                                const double *values, struct error *e);
 enum status npz_add_integer(struct npz_writer *writer, const char *name, int64_t value, struct error *e);
+/* What has been added so far. */
+size_t npz_writer_count(const struct npz_writer *writer);
+const struct npz_array *npz_writer_array(const struct npz_writer *writer, size_t i);
 /* Writes, fsyncs and renames into place, and frees the writer; on failure nothing is left behind. */
 enum status npz_commit(struct npz_writer *writer, struct error *e);
 void npz_abandon(struct npz_writer *writer);

@@ -34,6 +34,14 @@ enum status npz_create(const char *path, struct npz_writer **result, struct erro
     return STATUS_OK;
 }
 
+size_t npz_writer_count(const struct npz_writer *writer) {
+    return writer->count;
+}
+
+const struct npz_array *npz_writer_array(const struct npz_writer *writer, size_t i) {
+    return &writer->members[i]->array;
+}
+
 /* Takes `owned` (may be NULL) in any case. */
 static enum status add(struct npz_writer *w, const char *name, enum npz_type type, size_t item_size,
                        size_t dimensions, const size_t *shape, const void *data, void *owned, struct error *e) {

@@ -1,5 +1,6 @@
 /* The life of a stage that nothing disturbs: command line, recipe and key, inputs, done once, failure. */
 #include "tests/stages/tiny.h"
+#include "tests/stages/run_stage.h"
 
 static void done_once(void **state) {
     (void)state;
@@ -47,6 +48,28 @@ static void done_once(void **state) {
     char *text = shown();
     assert_int_equal(occurrences(text, "done"), 2);
     free(text);
+}
+
+/* A stage whose declaration lacks an array that it writes, or has it with another type, fails. */
+static void undeclared_arrays(void **state) {
+    (void)state;
+    struct stage other = stage_tiny;
+    const struct stage_array wrong[] = {{"first", NPZ_FLOAT32, "", "", ""}, {"x*", NPZ_FLOAT64, "", "", ""}};
+    char output[300], *text;
+    snprintf(output, sizeof output, "--output=%s", in("undeclared", ""));
+    const char *const arguments[] = {output, "--kappa=0.2", "--ledger=", NULL};
+    other.array_count = 1;
+    assert_int_equal(run_stage(&other, arguments, &text), 1);
+    assert_non_null(strstr(text, "the stage wrote the array 'x0' (float64), which it does not declare"));
+    free(text);
+    assert_false(there("undeclared", "artifact.npz"));
+    other.arrays = wrong;
+    other.array_count = 2;
+    assert_int_equal(run_stage(&other, arguments, &text), 1);
+    assert_non_null(strstr(text, "the array 'first' (float64)"));
+    free(text);
+    other.arrays = stage_tiny.arrays;
+    assert_int_equal(run_stage(&other, arguments, NULL), 0);
 }
 
 static void usage(void **state) {
@@ -193,6 +216,6 @@ static void failed(void **state) {
     free(text);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(done_once), TEST(usage), TEST(inputs), TEST(not_its_own), TEST(failed)};
+    const struct CMUnitTest tests[] = {TEST(done_once), TEST(undeclared_arrays), TEST(usage), TEST(inputs), TEST(not_its_own), TEST(failed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

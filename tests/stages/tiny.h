@@ -99,11 +99,17 @@ static inline enum status tiny_run(struct stage_context *c, struct error *e) {
     return STATUS_OK; /* also when it was interrupted: stage.c knows better */
 }
 
+static const struct stage_array tiny_arrays[] = {
+    {"first", NPZ_FLOAT64, "", "", "The first number."},
+    {"x*", NPZ_FLOAT64, "", "", "A number."},
+};
+
 static const char *const tiny_outputs[] = {"table.tsv", "artifact.npz", NULL};
 
 static const struct stage stage_tiny = {
     .name = "tiny", .summary = "multiples of kappa", .version = 1, .uses_backend = true,
     .parameters = tiny_parameters, .parameter_count = 5, .inputs = tiny_inputs, .input_count = 2,
+    .arrays = tiny_arrays, .array_count = 2,
     .outputs = tiny_outputs, .run = tiny_run, .check = tiny_check,
 };
 

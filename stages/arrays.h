@@ -1,0 +1,46 @@
+/* Declarations of arrays that several stages have in common (experiment/stage.h). */
+#ifndef DMSQ_STAGES_ARRAYS_H
+#define DMSQ_STAGES_ARRAYS_H
+
+#include "experiment/stage.h"
+
+#define ARRAY_THERMALISED \
+    {"thermalised", NPZ_INT64, "", "", \
+     "Of the Markov chains behind the data: 1 they passed the tests of equilibrium, 0 they failed, -1 too few to tell. Carried " \
+     "along from ensemble to models, samples, tables and figures."}
+
+#define ARRAYS_COUPLINGS \
+    {"kappa", NPZ_FLOAT64, "", "", "Hopping parameter of the action (A 4.2)."}, \
+    {"lambda", NPZ_FLOAT64, "", "", "Quartic coupling of the action (A 4.2)."}
+
+/* N configurations, the first array of all that hold some. */
+#define ARRAYS_FIELD \
+    {"phi", NPZ_FLOAT32, "N, x1, ..., xd", "lattice units", "The field of N configurations, chain after chain."}, \
+    ARRAYS_COUPLINGS, \
+    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations one after the other."}, \
+    {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."}, \
+    ARRAY_THERMALISED
+
+/* Rows of a table, K of them (estimates.h). */
+#define ARRAYS_ESTIMATES \
+    {"names", NPZ_BYTES, "K", "", "What was estimated, as tables name it."}, \
+    {"values", NPZ_FLOAT64, "K", "", "The estimates, in lattice units."}, \
+    {"errors", NPZ_FLOAT64, "K", "", "Their standard errors; NaN where there is none."}, \
+    {"tau_int", NPZ_FLOAT64, "K", "stored configurations", "Integrated autocorrelation times; NaN where none was measured."}, \
+    {"tau_int_error", NPZ_FLOAT64, "K", "stored configurations", "Their standard errors."}, \
+    {"error_method", NPZ_BYTES, "", "", "How errors were found: jackknife, gamma, windows."}, \
+    {"configurations", NPZ_INT64, "", "", "Configurations that went in."}
+
+/* A score model (score/score_model.c and its kinds). */
+#define ARRAYS_MODEL \
+    {"model.kind", NPZ_BYTES, "", "", "Kind of score model: the parameter network of train."}, \
+    {"model.sigma", NPZ_FLOAT64, "", "", "Base of the noise schedule g(t) = sigma^t."}, \
+    {"model.offset", NPZ_FLOAT64, "", "lattice units", "Scaled field = (phi - offset) factor."}, \
+    {"model.factor", NPZ_FLOAT64, "", "", "The same."}, \
+    {"model.variance", NPZ_FLOAT64, "", "", "Mean of phi^2 of the scaled field."}, \
+    ARRAYS_COUPLINGS, \
+    ARRAY_THERMALISED, \
+    {"propagator", NPZ_FLOAT64, "x1, ..., xd", "", "G(p) = <|phi(p)|^2>/V of the scaled training set; modes as numpy's fftn orders them."}, \
+    SCORE_KIND_ARRAYS
+
+#endif
