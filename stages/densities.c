@@ -14,6 +14,7 @@
 
 struct flow_settings densities_settings(const struct parameters *p) {
     return (struct flow_settings){
+        .modes = parameters_is(p, "method", "modes"),
         .method = parameters_is(p, "method", "heun")  ? RUNGE_KUTTA_HEUN
                   : parameters_is(p, "method", "rk4") ? RUNGE_KUTTA_RK4
                                                       : RUNGE_KUTTA_DOPRI5,
@@ -125,13 +126,19 @@ enum status densities_add(const struct densities *d, size_t products, struct npz
 enum status densities_add_centred(const struct densities *d, struct npz_writer *writer, struct error *e) {
     const size_t n = d->count;
     const double *S = d->action, *log_q = d->result.log_q;
-    const double mean_S = sum_tree(S, n) / (double)n, mean_q = sum_tree(log_q, n) / (double)n;
-    double *x = malloc(3 * n * sizeof *x);
+    double *x = calloc(3 * n, sizeof *x);
     if (!x)
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    size_t some = 0; /* not rejected */
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(log_q[i])) {
+            x[some] = S[i];
+            x[n + some++] = log_q[i];
+        }
+    const double mean_S = sum_tree(x, some) / (double)some, mean_q = sum_tree(x + n, some) / (double)some;
     for (size_t i = 0; i < n; i++) {
-        x[i] = S[i] - mean_S;
-        x[n + i] = mean_q - log_q[i];
+        x[i] = isfinite(log_q[i]) ? S[i] - mean_S : NAN;
+        x[n + i] = isfinite(log_q[i]) ? mean_q - log_q[i] : NAN;
         x[2 * n + i] = x[i] - x[n + i];
     }
     enum status s = npz_add_reals(writer, "action_centred", x, n, e);

@@ -10,13 +10,13 @@
 /* Entries of a stage's table of parameters, which brings `method` itself; densities_settings reads them. */
 #define DENSITIES_PARAMETERS \
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "50", .minimum = 1, .maximum = 1000000, \
-     .help = "Steps of heun (2 evaluations each) and rk4 (4)."}, \
+     .help = "Steps of heun (2 evaluations each), rk4 and modes (4)."}, \
     {.name = "tolerance", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-9, .maximum = 0.1, \
      .help = "Absolute and relative tolerance of dopri5."}, \
     {.name = "divergence", .type = PARAMETER_CHOICE, .default_value = "probes", .choices = "probes|exact|closed", \
      .help = "probes: Skilling-Hutchinson as published, which leaves a random error in log q (log_q_error): a chain of " \
              "such proposals is exact only as far as the mean of exp(-error) is the same for every field; exact: a " \
-             "vector-Jacobian product a site; closed: gaussian models only."}, \
+             "vector-Jacobian product a site; closed: models that know their divergence, gaussian and effective-action, which it is exact of."}, \
     {.name = "probes", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 65536, \
      .help = "Probes a configuration."}, \
     {.name = "probe-distribution", .type = PARAMETER_CHOICE, .default_value = "gaussian", \

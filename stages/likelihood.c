@@ -34,8 +34,9 @@
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
      .help = "The first n configurations; 0: all."},
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4",
-     .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s."},
+    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|modes",
+     .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s. "
+             "modes: effective-action models only, see stage propose."},
     DENSITIES_PARAMETERS,
     {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared|fresh",
      .help = "own: each configuration has its own probes, fixed along its path. fresh: new ones at each evaluation of the "
@@ -154,7 +155,7 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
 /* All actions, then the densities that are not there yet, part by part, with a checkpoint after each. */
 static enum status compute(struct stage_context *c, const struct score_model *m, struct work *w, const char *checkpoint,
                            struct progress *progress, struct error *e) {
-    const size_t V = m->volume, part_size = flow_part(m), room = w->count < part_size ? w->count : part_size;
+    const size_t V = m->volume, part_size = flow_part(m, &w->settings), room = w->count < part_size ? w->count : part_size;
     struct geometry *g = NULL;
     double *phi = malloc(room * V * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)

@@ -14,6 +14,8 @@
  * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as the stage `likelihood` has
  * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q;
  * action_centred, action_effective_centred and action_difference (stages/densities.h);
+ * with method modes: step_error, how far twice the steps move log w (root mean square of 256), and rejected, how many
+ * proposals left the finite numbers or the phase: they are 0 at all sites and have weight 0;
  * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1;
  * thermalised as the model is marked. */
 #include <math.h>
@@ -21,6 +23,7 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "base/sum.h"
 #include "lattice/action.h"
 #include "stages/arrays.h"
 #include "stages/densities.h"
@@ -28,9 +31,10 @@
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 2, .maximum = 1e9,
      .help = "Proposals to draw."},
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|direct",
+    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|direct|modes",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s. "
-             "direct: gaussian models only, white noise filtered, with its exact density."},
+             "direct: gaussian models only, white noise filtered, with its exact density. modes: effective-action models only, "
+             "rk4 in normalised modes, from the Gaussian field of the noisy data, with the divergence in closed form; 24 steps do."},
     DENSITIES_PARAMETERS,
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the flow ends; the density is that of the model at this time."},
@@ -100,7 +104,7 @@ enum { BINS_MAX = 1024 };
 /* What is not there yet, part by part, with a checkpoint after each. */
 static enum status follow(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
                           struct densities *d, const char *checkpoint, struct progress *progress, struct error *e) {
-    const size_t V = m->volume, part_size = flow_part(m), room = d->count < part_size ? d->count : part_size;
+    const size_t V = m->volume, part_size = flow_part(m, settings), room = d->count < part_size ? d->count : part_size;
     double *phi = malloc(room * V * sizeof *phi);
     unsigned char *known = malloc(room);
     enum status status = phi && known ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
@@ -123,6 +127,40 @@ static enum status follow(struct stage_context *c, const struct score_model *m, 
     }
     free(phi);
     free(known);
+    return status;
+}
+
+/* How far twice the steps move log q: root mean square over the first configurations, less the mean, which no weight sees. */
+static enum status find_step_error(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
+                                   const struct densities *d, double *error, struct error *e) {
+    enum { MOST = 256 };
+    const size_t n = d->count < MOST ? d->count : MOST, V = m->volume;
+    struct flow_settings finer = *settings;
+    finer.steps *= 2;
+    struct densities twice = {0};
+    double *phi = malloc(n * V * sizeof *phi), *change = malloc(n * sizeof *change);
+    enum status status = phi && change ? densities_allocate(&twice, n, V, false, e)
+                                       : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
+    struct geometry *g = NULL;
+    status = status ? status : geometry_new(m->extents, m->dimensions, &g, e);
+    const struct phi4 theory = {m->kappa, m->lambda};
+    size_t some = 0;
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+        change[some] = -action(g, &theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
+        some += isfinite(change[some]);
+    }
+    if (status == STATUS_OK) {
+        const double mean = sum_tree(change, some) / (double)some;
+        for (size_t i = 0; i < some; i++)
+            change[i] = (change[i] - mean) * (change[i] - mean);
+        *error = sqrt(sum_tree(change, some) / (double)some);
+        stage_note(c, "step_error", "%.3g", *error);
+    }
+    geometry_free(g);
+    densities_release(&twice);
+    free(phi);
+    free(change);
     return status;
 }
 
@@ -167,9 +205,19 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
 }
 
 /* Takes d->phi. */
-static enum status write_artifact(struct stage_context *c, const struct score_model *m, size_t products,
-                                  struct densities *d, struct error *e) {
+static enum status write_artifact(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
+                                  size_t products, struct densities *d, struct error *e) {
     const size_t n = d->count;
+    double step_error = 0;
+    int64_t rejected = 0;
+    if (settings->modes) {
+        const enum status status = find_step_error(c, m, settings, d, &step_error, e);
+        if (status != STATUS_OK)
+            return status;
+        for (size_t i = 0; i < n; i++)
+            rejected += d->result.log_q[i] == INFINITY;
+        stage_note(c, "rejected", "%lld of %zu proposals", (long long)rejected, n);
+    }
     size_t shape[NPZ_MAX_DIMENSIONS] = {n};
     memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
     struct npz_writer *writer;
@@ -191,6 +239,10 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
     s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
     s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
+    if (settings->modes) {
+        s = s ? s : npz_add_real(writer, "step_error", step_error, e);
+        s = s ? s : npz_add_integer(writer, "rejected", rejected, e);
+    }
     s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);
     s = s ? s : npz_add_integer(writer, "chains", (int64_t)n, e);
     return s ? s : npz_add_integer(writer, "independent", 1, e);
@@ -208,7 +260,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, count, m.volume, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);
-    status = status ? status : write_artifact(c, &m, direct ? 0 : flow_products(&m, &settings), &d, e);
+    status = status ? status : write_artifact(c, &m, &settings, direct ? 0 : flow_products(&m, &settings), &d, e);
     densities_release(&d);
     score_model_release(&m);
     return status;

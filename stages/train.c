@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "diffusion/excess.h"
 #include "diffusion/training.h"
+#include "lattice/propagator.h"
 #include "score/kinds.h"
 #include "stages/arrays.h"
 #include "stages/stage.h"
@@ -30,6 +31,12 @@ static const struct parameter parameters[] = {
     {.name = "scaling", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|std|minmax",
      .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values to -1 and "
              "1 (the authors' code)."},
+    {.name = "propagator", .type = PARAMETER_CHOICE, .default_value = "kind", .choices = "kind|measured|smoothed", .later = true,
+     .help = "measured: as the training set has it, with its noise; smoothed: 1/G fitted by a few terms in lattice momenta "
+             "above smooth-above (lattice/propagator.h); kind: smoothed for effective-action, measured for others."},
+    {.name = "smooth-above", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = -1, .maximum = 100, .later = true,
+     .help = "Of a smoothed propagator: lattice momentum squared up to which it stays as measured; below 0: all is fitted, "
+             "which is good for short correlation lengths."},
     {.name = "noise-levels", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
      .help = "Distribution of the noise levels trained on: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
     {.name = "t-min", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
@@ -207,6 +214,22 @@ static enum status fit(struct stage_context *c, struct score_model *m, const flo
     return m->kind->fit(m, &fit, e);
 }
 
+static enum status smooth(struct stage_context *c, struct score_model *m, struct error *e) {
+    const struct parameters *p = c->parameters;
+    if (parameters_is(p, "propagator", "measured") || (parameters_is(p, "propagator", "kind") && !m->kind->smooth))
+        return STATUS_OK;
+    struct fourier *fourier;
+    double residual;
+    enum status status = fourier_new(m->extents, m->dimensions, &fourier, e);
+    if (status != STATUS_OK)
+        return status;
+    status = propagator_smooth(fourier, m->extents, m->dimensions, parameters_real(p, "smooth-above"), m->propagator, &residual, e);
+    fourier_free(fourier);
+    if (status == STATUS_OK)
+        stage_note(c, "propagator", "smoothed, %.3g off the measured one", residual);
+    return status;
+}
+
 /* The training set as the kind wants it, into m, and that of validation, if there is one. */
 static enum status read_fields(struct stage_context *c, struct score_model *m, float *fields[2], size_t count[2],
                                struct error *e) {
@@ -224,7 +247,8 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
         status = dataset_fields(training, m, &fields[0], &count[0], e);
     if (status == STATUS_OK && validation) /* before the training: what does not fit is to be said at once */
         status = read_validation(validation, m, &fields[1], &count[1], e);
-    return status == STATUS_OK ? dataset_propagator(fields[0], count[0], c->threads, m, e) : status;
+    status = status ? status : dataset_propagator(fields[0], count[0], c->threads, m, e);
+    return status ? status : smooth(c, m, e);
 }
 
 /* A validation set of the same chains would be learnt by heart. Fields of few sites may be equal by chance. */

@@ -46,7 +46,8 @@ struct worker {
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
-    return settings->divergence == FLOW_PROBES ? settings->probes
+    return settings->modes                       ? 0
+           : settings->divergence == FLOW_PROBES ? settings->probes
            : settings->divergence == FLOW_EXACT ? model->volume
                                                 : 0;
 }
@@ -272,10 +273,49 @@ static enum status check(const struct score_model *m, const struct flow_settings
     return STATUS_OK;
 }
 
+/* --- in normalised modes ------------------------------------------------------------------------- */
+
+/* A finished draw that is NaN is rejected: 0 at all sites, of no density. */
+static void reject(size_t V, double *phi, double *log_q) {
+    *log_q = INFINITY;
+    for (size_t x = 0; x < V; x++)
+        phi[x] = 0;
+}
+
+static enum status flow_modes(struct job *j, int threads, struct error *e) {
+    const size_t V = j->model->volume, n = j->count;
+    const struct random_key key = random_key(j->settings->seed, "flow", "modes");
+    struct flow_result *r = j->result;
+    float *phi = malloc(n * V * sizeof *phi);
+    if (!phi)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    for (size_t i = 0; !j->draw && i < n * V; i++)
+        phi[i] = (float)j->fields[i];
+    const struct score_modes work = {(size_t)j->settings->steps, j->draw ? &key : NULL, j->first, n, threads, phi, r->log_q,
+                                     j->interrupted, j->progress};
+    enum status status = score_model_modes(j->model, &work, e);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+        for (size_t x = 0; j->draw && x < V; x++)
+            j->phi[i * V + x] = (double)phi[i * V + x];
+        if (j->draw && isnan(r->log_q[i]))
+            reject(V, j->phi + i * V, &r->log_q[i]);
+        else if (isnan(r->log_q[i]))
+            status = error_set(e, STATUS_FAILED, "configuration %zu: the flow does not stay finite", j->first + i);
+        r->log_q_error[i] = NAN;
+        r->evaluations[i] = 4 * j->settings->steps;
+        r->finished += !r->done[i];
+        r->done[i] = 1;
+    }
+    free(phi);
+    return status;
+}
+
 /* Sets up what both directions have in common, and runs. */
 static enum status flow(struct job *j, int threads, struct error *e) {
     const struct score_model *m = j->model;
     const struct flow_settings *s = j->settings;
+    if (s->modes)
+        return flow_modes(j, threads, e);
     enum status status = check(m, s, e);
     if (status != STATUS_OK)
         return status;
@@ -326,8 +366,10 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
     return flow(&j, threads, e);
 }
 
-size_t flow_part(const struct score_model *model) {
-    enum { PART = 256, ROUNDS = 4 }; /* a device's set-up, and places that stay empty at the end, are paid once a part */
+size_t flow_part(const struct score_model *model, const struct flow_settings *settings) {
+    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 };
+    if (settings->modes) /* the tables of its levels are made once a part */
+        return SITES / model->volume > PART ? SITES / model->volume : PART; /* a device's set-up, and places that stay empty at the end, are paid once a part */
     const struct backend *device = score_model_device(model);
     const size_t places = device ? ROUNDS * device->capacity(model) : 0;
     return places > PART ? places : PART;

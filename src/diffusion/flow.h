@@ -11,6 +11,9 @@
  *   dopri5     in t, adaptive, tolerance as absolute and relative tolerance, on scaled field and log-density
  *              (base/runge_kutta.h). Every configuration has its own steps.
  *   heun, rk4  `steps` equal steps in u = log s: dphi/du = -s (s score), smooth over all noise levels.
+ *   modes      `steps` steps of rk4 in normalised modes, for the models that know them (score_model_modes), from the
+ *              Gaussian field of the noisy data instead of N(0, s^2(1)), with the divergence in closed form; t_start,
+ *              tolerance and divergence do not matter. A draw that is rejected is 0 at all sites, its log q infinite.
  *
  * Divergence, of J the Jacobian of s(t) score:
  *   probes     Skilling-Hutchinson: mean over probes of v.J^T v: normal, or signs (Rademacher, of less variance). v is
@@ -44,8 +47,9 @@ enum flow_sharing {
 };
 
 struct flow_settings {
+    bool modes;       /* in normalised modes; else by `method` */
     enum runge_kutta_method method;
-    int64_t steps;    /* heun, rk4 */
+    int64_t steps;    /* modes, heun, rk4 */
     double tolerance; /* dopri5 */
     enum flow_divergence divergence;
     size_t probes;    /* >= 1, with FLOW_PROBES */
@@ -87,6 +91,6 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
 /* Configurations to hand over at a time where what is done is saved in between: enough to fill a device. */
-size_t flow_part(const struct score_model *model);
+size_t flow_part(const struct score_model *model, const struct flow_settings *settings);
 
 #endif

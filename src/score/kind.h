@@ -27,6 +27,7 @@ struct score_fit {
 struct score_kind {
     const char *name;    /* in parameters and artifacts */
     bool excess;         /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
+    bool smooth;         /* whether it wants a smoothed propagator (lattice/propagator.h) */
     size_t capacity;     /* configurations of one call; 0: SCORE_BATCH */
 
     /* --- making a model ------------------------------------------------------------------------- */
@@ -70,6 +71,11 @@ struct score_kind {
     enum status (*weight_gradient)(void *worker, int n, const float *g, float *packed, struct error *e);
     size_t (*gradient_size)(const void *shared);
     void (*unpack_gradient)(void *shared, const float *packed, float *gradient);
+
+    /* --- optional: the flow in normalised modes ---------------------------------------------------- */
+
+    /* See score_model_modes. */
+    enum status (*modes)(const struct score_model *m, const struct score_modes *work, struct error *e);
 
     /* --- optional: fields without a process -------------------------------------------------------- */
 

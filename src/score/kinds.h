@@ -2,20 +2,22 @@
 #ifndef DMSQ_SCORE_KINDS_H
 #define DMSQ_SCORE_KINDS_H
 
+#include "score/effective_action.h"
 #include "score/kind.h"
 #include "score/network.h"
 
-extern const struct score_kind score_unet, score_gaussian, score_toy;
+extern const struct score_kind score_unet, score_gaussian, score_toy, score_effective_action;
 
-#define SCORE_KINDS &score_unet, &score_gaussian, &score_toy
+#define SCORE_KINDS &score_unet, &score_gaussian, &score_toy, &score_effective_action
 
 /* For the parameters of the stage `train`: the words of parameter `network`, what they mean, and the parameters that the
  * kinds have of their own. A parameter that is new is declared `later` (base/parameters.h). */
-#define SCORE_KIND_CHOICES "unet|gaussian|toy"
+#define SCORE_KIND_CHOICES "unet|gaussian|toy|effective-action"
 #define SCORE_KIND_HELP \
     "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on " \
-    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4)."
-#define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS
+    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4); " \
+    "effective-action: a score linear in a few physical features, fitted by least squares, with its divergence in closed form."
+#define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS, SCORE_EFFECTIVE_PARAMETERS
 
 /* Arrays that the kinds add to a model's artifact: {name, type, shape, unit, help} as in experiment/stage.h. */
 #define SCORE_KIND_ARRAYS SCORE_NETWORK_ARRAYS

@@ -72,6 +72,25 @@ struct score_draw {
  * *draw->interrupted became nonzero. */
 enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e);
 
+/* The probability flow in normalised modes xi(p) = y(p)/sqrt(G(p) + s^2), where the linear part of the score is exact and
+ * the prior, the Gaussian field of the noisy data, too; `steps` of Runge-Kutta in ln s. Configurations first ..
+ * first+count-1 in own units: drawn with *key, or, key NULL, given; log_q[count]: their log-density, exact up to the
+ * integrator's error. Configuration i is a function of (model, steps, *key, i), or of its field. NaN: a draw that is
+ * rejected, because it left the finite numbers or the phase. */
+struct score_modes {
+    size_t steps;
+    const struct random_key *key;
+    size_t first, count;
+    int threads;
+    float *phi;
+    double *log_q;
+    const volatile sig_atomic_t *interrupted;
+    struct progress *progress; /* counts configurations, those before `first` as done; may be NULL */
+};
+
+/* STATUS_BAD_INPUT: a model that has no such flow; STATUS_FAILED: out of memory, or *work->interrupted became nonzero. */
+enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e);
+
 /* The Gaussian field of the model's propagator, whose score is the best linear one (the Wiener filter). Its arrays are
  * those of m: not to be released. */
 struct score_model score_model_gaussian(const struct score_model *m);

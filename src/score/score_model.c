@@ -150,6 +150,13 @@ bool score_model_closed(const struct score_model *m) {
     return m->kind->divergence;
 }
 
+enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
+    if (!m->kind->modes)
+        return error_set(e, STATUS_BAD_INPUT, "method modes needs a model that knows its flow in normalised modes, such as "
+                         "effective-action, found a %s", m->kind->name);
+    return m->kind->modes(m, work, e);
+}
+
 enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e) {
     if (!m->kind->draw)
         return error_set(e, STATUS_BAD_INPUT, "method direct needs a model that is drawn without a process, such as gaussian, "

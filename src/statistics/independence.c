@@ -1,5 +1,6 @@
 #include "statistics/independence.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/functions.h"
@@ -17,7 +18,8 @@ enum status independence_chain(const double *log_w, const size_t *proposal, size
     double *u;
     const enum status status = uniforms(accept, stream, n, &u, e);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-        accepted[i] = i == 0 || function_log(u[i]) < log_w[proposal[i]] - log_w[state[i - 1]];
+        /* in front of the first proposal that is not rejected whatever the state, the chain has not begun */
+        accepted[i] = i == 0 || log_w[state[i - 1]] == -INFINITY || function_log(u[i]) < log_w[proposal[i]] - log_w[state[i - 1]];
         state[i] = accepted[i] ? proposal[i] : state[i - 1];
     }
     free(u);

@@ -1,6 +1,7 @@
 #include "statistics/weights.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/functions.h"
@@ -14,6 +15,7 @@ const char *const weights_name[WEIGHTS_STATISTICS] = {"R2", "slope", "var_log_w"
 struct point {
     double action, effective, weight;
     size_t number;
+    bool rejected; /* action and effective are 0 */
 };
 
 static int by_weight(const void *a, const void *b) {
@@ -28,11 +30,12 @@ static int by_weight(const void *a, const void *b) {
 static void evaluate(const struct point *points, size_t total, size_t begin, size_t end, enum weights_origin origin,
                      double *values) {
     const double n = (double)(total - (end - begin));
-    double S = 0, E = 0, SS = 0, EE = 0, SE = 0, w = 0, ww = 0, inverse = 0, pairs = 0, before = 0;
+    double S = 0, E = 0, SS = 0, EE = 0, SE = 0, w = 0, ww = 0, inverse = 0, pairs = 0, before = 0, some = 0;
     for (size_t i = 0; i < total; i++) {
         const struct point *p = &points[i];
         if (p->number >= begin && p->number < end)
             continue;
+        some += !p->rejected;
         S += p->action;
         E += p->effective;
         SS += p->action * p->action;
@@ -44,11 +47,11 @@ static void evaluate(const struct point *points, size_t total, size_t begin, siz
         before += 1;
         pairs += p->weight * (n - before);
     }
-    const double variance_S = SS - S * S / n, variance_E = EE - E * E / n, covariance = SE - S * E / n;
+    const double variance_S = SS - S * S / some, variance_E = EE - E * E / some, covariance = SE - S * E / some;
     const double difference = fmax(0, variance_S + variance_E - 2 * covariance);
     values[WEIGHTS_R2] = 1 - difference / variance_S;
     values[WEIGHTS_SLOPE] = covariance / variance_S;
-    values[WEIGHTS_VAR_LOG_W] = difference / (n - 1);
+    values[WEIGHTS_VAR_LOG_W] = difference / (some - 1);
     values[WEIGHTS_EFFECTIVE_SAMPLE_SIZE] = origin == WEIGHTS_PROPOSALS ? w * w / (n * ww) : n * n / (w * inverse);
     values[WEIGHTS_ACCEPTANCE] = 2 * pairs / ((n - 1) * w);
     values[WEIGHTS_ACCEPTANCE_GAUSSIAN] = erfc(sqrt(values[WEIGHTS_VAR_LOG_W]) / 2);
@@ -56,19 +59,40 @@ static void evaluate(const struct point *points, size_t total, size_t begin, siz
 
 static enum status prepare(const double *action, const double *log_q, size_t n, enum weights_origin origin,
                            struct point *points, struct error *e) {
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(action[i]) || !isfinite(log_q[i]))
+    double S = 0, E = 0;
+    size_t some = 0;
+    double *sums = malloc(2 * n * sizeof *sums);
+    if (!sums)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
+    for (size_t i = 0; i < n; i++) {
+        if (origin == WEIGHTS_PROPOSALS && log_q[i] == INFINITY)
+            continue;
+        if (!isfinite(action[i]) || !isfinite(log_q[i])) {
+            free(sums);
             return error_set(e, STATUS_BAD_INPUT, "configuration %zu has action %g and log q %g, expected numbers", i,
                              action[i], log_q[i]);
-    const double S = sum_tree(action, n) / (double)n, E = -sum_tree(log_q, n) / (double)n;
+        }
+        sums[some] = action[i];
+        sums[n + some++] = log_q[i];
+    }
+    if (some > 0) {
+        S = sum_tree(sums, some) / (double)some;
+        E = -sum_tree(sums + n, some) / (double)some;
+    }
+    free(sums);
     double largest = -INFINITY;
     for (size_t i = 0; i < n; i++) {
+        if (origin == WEIGHTS_PROPOSALS && log_q[i] == INFINITY) {
+            points[i] = (struct point){0, 0, -INFINITY, i, true};
+            continue;
+        }
         const double log_w = (-log_q[i] - E) - (action[i] - S);
-        points[i] = (struct point){action[i] - S, -log_q[i] - E, origin == WEIGHTS_PROPOSALS ? log_w : -log_w, i};
+        points[i] = (struct point){action[i] - S, -log_q[i] - E, origin == WEIGHTS_PROPOSALS ? log_w : -log_w, i, false};
         largest = fmax(largest, points[i].weight);
     }
     for (size_t i = 0; i < n; i++)
-        points[i].weight = function_exp(fmax(points[i].weight - largest, -350)); /* a square still is a number */
+        points[i].weight = points[i].rejected ? 0 /* a square of the others still is a number */
+                                              : function_exp(fmax(points[i].weight - largest, -350));
     qsort(points, n, sizeof *points, by_weight);
     return STATUS_OK;
 }

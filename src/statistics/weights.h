@@ -10,6 +10,9 @@
  *                          all pairs of configurations
  *   acceptance_gaussian    erfc(sqrt(var_log_w)/2), what it is for Gaussian log-weights
  *
+ * A proposal whose log q is infinite is one that the chain rejects whatever its state: it has weight 0, counts in the
+ * effective sample size and the acceptance, and in nothing else.
+ *
  * Averages over q when the configurations are draws from q (proposals). When they are draws from the target, averages
  * are reweighted by 1/w: 1/(<w> <1/w>) and <min(1/w, 1/w')>/<1/w>. Configurations of neither law give
  * neither number. Large weights that did not occur are not seen: with var_log_w of more than about log N the last

@@ -365,7 +365,7 @@ static void test_what_is_no_model_is_refused(void **state) {
         const char *member, *text, *message;
     } cases[] = {
         {"tgnorm2.bias", NULL, "tgnorm2.bias"},
-        {"model.kind", "none", "model.kind is 'none', expected unet, gaussian or toy"},
+        {"model.kind", "none", "model.kind is 'none', expected unet, gaussian, toy or effective-action"},
         {"model.padding", "reflect", "model.padding is 'reflect', expected "},
         {"model.parameterisation", "exact", "model.parameterisation is 'exact', expected "},
         {"model.sigma", NULL, "model.sigma"},

@@ -1,0 +1,406 @@
+/* The effective-action model behind the interface of score models (score/kind.h). Artifact: features by name, levels,
+ * coefficients, gain a level, saturation, lowest and highest level as they are in log_s; propagator, offset (the mean of
+ * one phase) and couplings are those of every model. */
+#include "score/effective_action.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/functions.h"
+#include "score/effective_fit.h"
+#include "score/effective_flow.h"
+#include "score/effective_refine.h"
+#include "score/schedule.h"
+
+enum { REFINE_STEPS = 20, REFINE_KNOTS = 10 };
+
+struct own {
+    struct effective_model model;
+    struct effective_refine_result refined;
+};
+
+static struct effective_model *model_of(const struct score_model *m) { return &((struct own *)m->own)->model; }
+
+/* Lattice, propagator and mean, which the score model has. */
+static struct own *make(struct score_model *m) {
+    struct own *own = calloc(1, sizeof *own);
+    if (!own)
+        return NULL;
+    own->model.dimensions = m->dimensions;
+    own->model.volume = m->volume;
+    memcpy(own->model.extents, m->extents, sizeof own->model.extents);
+    own->model.propagator = m->propagator;
+    own->model.one_phase = m->one_phase;
+    own->model.mean = m->offset;
+    m->own = own;
+    return own;
+}
+
+static void release(struct score_model *m) {
+    if (m->own)
+        effective_model_release(model_of(m));
+    free(m->own);
+    m->own = NULL;
+}
+
+/* --- making a model ------------------------------------------------------------------------------ */
+
+static void treatment(const struct parameters *p, enum dataset_scaling *scaling, bool *one_phase) {
+    *one_phase = parameters_is(p, "phase", "broken");
+    *scaling = *one_phase ? DATASET_CENTRED : DATASET_NONE;
+}
+
+static struct effective_families families_of(const struct parameters *p) {
+    return (struct effective_families){.even = parameters_is(p, "phase", "broken"),
+                                       .local = (int)parameters_integer(p, "local"),
+                                       .kernels = (int)parameters_integer(p, "kernels"),
+                                       .pair = (int)parameters_integer(p, "pairs"),
+                                       .linear_pairs = (int)parameters_integer(p, "linear-pairs"),
+                                       .zero = (int)parameters_integer(p, "zero-mode")};
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    const struct effective_families families = families_of(p);
+    struct effective_features features;
+    const double lowest = parameters_real(p, "lowest-level"), highest = parameters_real(p, "highest-level");
+    if (highest > 0 && highest <= lowest)
+        return error_set(e, STATUS_BAD_INPUT, "%s: highest-level %g found, expected more than lowest-level %g", where, highest,
+                         lowest);
+    const enum status status = effective_features_make(&families, &features, e);
+    return status == STATUS_OK ? status : error_prefix(e, "%s", where);
+}
+
+static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
+    const struct effective_families families = families_of(p);
+    struct own *own = make(m);
+    if (!own)
+        return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
+    own->model.saturation = (struct effective_saturation){parameters_real(p, "saturation"), parameters_real(p, "zero-saturation")};
+    return effective_features_make(&families, &own->model.features, e);
+}
+
+static double highest_level(const struct score_model *m, const struct parameters *p) {
+    double largest = 0;
+    for (size_t k = 0; k < m->volume; k++)
+        largest = fmax(largest, m->propagator[k]);
+    const double given = parameters_real(p, "highest-level");
+    return given > 0 ? given : fmax(10, 2.5 * sqrt(largest));
+}
+
+static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
+    const struct parameters *p = fit->parameters;
+    struct own *own = m->own;
+    const struct phi4 theory = {m->kappa, m->lambda};
+    const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
+    const struct effective_fit_settings settings = {.theory = theory,
+                                                    .lowest = parameters_real(p, "lowest-level"),
+                                                    .highest = highest_level(m, p),
+                                                    .levels = (size_t)parameters_integer(p, "levels"),
+                                                    .mixed = parameters_is(p, "target", "mixed"),
+                                                    .ridge = parameters_real(p, "ridge"),
+                                                    .seed = seed};
+    const size_t wanted = (size_t)parameters_integer(p, "fit-configurations"),
+                 proposals = (size_t)parameters_integer(p, "refine");
+    struct progress *progress = progress_new("train", "levels", settings.levels, fit->quiet);
+    enum status status = effective_fit(&settings, fit->fields, wanted && wanted < fit->count ? wanted : fit->count,
+                                       fit->threads, &own->model, fit->interrupted, progress, e);
+    progress_end(progress);
+    if (status != STATUS_OK || proposals == 0)
+        return status;
+    const struct effective_refine_settings refine = {.theory = theory,
+                                                     .proposals = proposals,
+                                                     .steps = REFINE_STEPS,
+                                                     .knots = REFINE_KNOTS,
+                                                     .penalty = parameters_real(p, "refine-penalty"),
+                                                     .seed = seed};
+    return effective_refine(&refine, fit->threads, &own->model, &own->refined, fit->interrupted, e);
+}
+
+/* --- its artifact -------------------------------------------------------------------------------- */
+
+static enum status add_model(const struct score_model *m, struct npz_writer *writer, struct error *e) {
+    const struct own *own = m->own;
+    const struct effective_model *model = &own->model;
+    const size_t F = model->features.count, shape[2] = {model->levels, F};
+    char text[EFFECTIVE_FEATURES][EFFECTIVE_NAME];
+    const char *names[EFFECTIVE_FEATURES];
+    for (size_t i = 0; i < F; i++) {
+        effective_feature_name(&model->features.list[i], text[i]);
+        names[i] = text[i];
+    }
+    enum status s = npz_add_texts(writer, "effective.features", names, F, e);
+    s = s ? s : npz_add_real(writer, "effective.saturation", model->saturation.local, e);
+    s = s ? s : npz_add_real(writer, "effective.zero_saturation", model->saturation.zero, e);
+    s = s ? s : npz_add_integer(writer, "effective.one_phase", model->one_phase, e);
+    s = s ? s : npz_add_reals(writer, "effective.log_s", model->log_s, model->levels, e);
+    s = s ? s : npz_add_real_array(writer, "effective.coefficients", 2, shape, model->coefficients, e);
+    s = s ? s : npz_add_reals(writer, "effective.gain", model->gain, model->levels, e);
+    s = s ? s : npz_add_real(writer, "effective.refine_before", own->refined.before, e);
+    return s ? s : npz_add_real(writer, "effective.refine_after", own->refined.after, e);
+}
+
+static enum status read_features(const struct npz *npz, struct effective_features *f, struct error *e) {
+    const struct npz_array *names;
+    const enum status status = npz_require(npz, "effective.features", NPZ_BYTES, 1, &names, e);
+    if (status != STATUS_OK)
+        return status;
+    f->count = names->count;
+    if (f->count < 1 || f->count > EFFECTIVE_FEATURES)
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu features found, expected 1 to %d", npz_path(npz), f->count,
+                         EFFECTIVE_FEATURES);
+    for (size_t i = 0; i < f->count; i++) {
+        char name[EFFECTIVE_NAME] = "";
+        if (names->item_size < EFFECTIVE_NAME)
+            memcpy(name, (const char *)names->data + i * names->item_size, names->item_size);
+        if (!effective_feature_parse(name, &f->list[i]))
+            return error_set(e, STATUS_BAD_INPUT, "%s: '%.40s' is no feature of an effective-action model", npz_path(npz), name);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_reals(const struct npz *npz, const char *name, size_t count, double **values, struct error *e) {
+    const struct npz_array *a;
+    enum status status = npz_require(npz, name, NPZ_FLOAT64, -1, &a, e);
+    if (status == STATUS_OK && a->count != count)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count, count);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(((const double *)a->data)[i]))
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected finite numbers", npz_path(npz), name,
+                             ((const double *)a->data)[i]);
+    *values = malloc(count * sizeof **values);
+    if (!*values)
+        return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
+    memcpy(*values, a->data, count * sizeof **values);
+    return STATUS_OK;
+}
+
+static enum status check_model(const struct npz *npz, const struct score_model *m, struct error *e) {
+    const struct effective_model *model = model_of(m);
+    if (!(model->saturation.local > 0 && model->saturation.zero > 0))
+        return error_set(e, STATUS_BAD_INPUT, "%s: saturations %g and %g found, expected more than 0", npz_path(npz),
+                         model->saturation.local, model->saturation.zero);
+    for (size_t p = 0; p < m->volume; p++)
+        if (!(m->propagator[p] > 0 && isfinite(m->propagator[p])))
+            return error_set(e, STATUS_BAD_INPUT, "%s: the propagator of mode %zu is %g, expected more than 0, and finite",
+                             npz_path(npz), p, m->propagator[p]);
+    const double h = (model->log_s[model->levels - 1] - model->log_s[0]) / (double)(model->levels - 1);
+    for (size_t k = 0; k < model->levels; k++)
+        if (!(h > 0) || fabs(model->log_s[k] - model->log_s[0] - h * (double)k) > 1e-9 * (1 + fabs(model->log_s[k])))
+            return error_set(e, STATUS_BAD_INPUT, "%s: effective.log_s ascends unevenly, expected equal distances", npz_path(npz));
+    return STATUS_OK;
+}
+
+static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
+    const struct npz_array *log_s;
+    int64_t one_phase = 0;
+    enum status s = npz_integer_or(npz, "effective.one_phase", 0, &one_phase, e);
+    s = s ? s : npz_require(npz, "effective.log_s", NPZ_FLOAT64, 1, &log_s, e);
+    if (s == STATUS_OK && log_s->count < 3)
+        s = error_set(e, STATUS_BAD_INPUT, "%s: %zu levels found, expected at least 3", npz_path(npz), log_s->count);
+    if (s != STATUS_OK)
+        return s;
+    m->one_phase = one_phase == 1;
+    struct own *own = make(m);
+    if (!own)
+        return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
+    struct effective_model *model = &own->model;
+    model->levels = log_s->count;
+    s = read_features(npz, &model->features, e);
+    s = s ? s : npz_real(npz, "effective.saturation", &model->saturation.local, e);
+    s = s ? s : npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e);
+    s = s ? s : npz_real(npz, "effective.refine_before", &own->refined.before, e);
+    s = s ? s : npz_real(npz, "effective.refine_after", &own->refined.after, e);
+    s = s ? s : read_reals(npz, "effective.log_s", model->levels, &model->log_s, e);
+    s = s ? s : read_reals(npz, "effective.coefficients", model->levels * model->features.count, &model->coefficients, e);
+    s = s ? s : read_reals(npz, "effective.gain", model->levels, &model->gain, e);
+    return s ? s : check_model(npz, m, e);
+}
+
+/* --- computing ----------------------------------------------------------------------------------- */
+
+struct shared {
+    const struct score_model *model;
+    struct fourier *fourier;
+    struct transform *transform;
+};
+
+struct worker {
+    const struct shared *shared;
+    double t; /* of the level that is there */
+    struct effective_filters filters;
+    struct effective_level *level;
+    struct transform_site *room; /* y, drift, and an evaluation's */
+    size_t room_sites;
+    double traces[TRANSFORM_FIELDS];
+};
+
+static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
+    struct shared *s = calloc(1, sizeof *s);
+    *shared = s;
+    if (!s)
+        return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    s->model = m;
+    const enum status status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
+    return status ? status : transform_new(m->extents, m->dimensions, &s->transform, e);
+}
+
+static void shared_free(void *shared) {
+    struct shared *s = shared;
+    if (!s)
+        return;
+    fourier_free(s->fourier);
+    transform_free(s->transform);
+    free(s);
+}
+
+static enum status worker_new(void *shared, void **worker, struct error *e) {
+    struct worker *w = calloc(1, sizeof *w);
+    *worker = w;
+    if (!w)
+        return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    w->shared = shared;
+    w->t = NAN;
+    return STATUS_OK;
+}
+
+static void worker_free(void *worker) {
+    struct worker *w = worker;
+    if (!w)
+        return;
+    effective_level_free(w->level);
+    effective_filters_release(&w->filters);
+    free(w->room);
+    free(w);
+}
+
+static enum status set_level(struct worker *w, double t, struct error *e) {
+    const struct shared *s = w->shared;
+    const struct effective_model *m = model_of(s->model);
+    const double noise = schedule_noise(s->model->sigma, t), log_s = function_log(noise);
+    double a[EFFECTIVE_FEATURES];
+    effective_level_free(w->level);
+    effective_filters_release(&w->filters);
+    w->level = NULL;
+    w->t = NAN;
+    enum status status = effective_filters_make(s->fourier, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
+    status = status ? status : effective_model_coefficients(m, 1, &log_s, a, e);
+    status = status ? status : effective_level_new(s->transform, &w->filters, &m->features, a, m->saturation, &w->level, e);
+    if (status != STATUS_OK)
+        return status;
+    w->t = t;
+    const size_t need = 2 * m->volume + effective_level_workspace(w->level);
+    if (need > w->room_sites) {
+        free(w->room);
+        w->room = transform_allocate(need);
+        w->room_sites = w->room ? need : 0;
+        if (!w->room)
+            return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    }
+    return STATUS_OK;
+}
+
+static float *lane(struct transform_site *site, size_t field) {
+    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
+}
+
+/* s(t) score = -s y/(G + s^2) + s W f, of n configurations at one time. */
+static void evaluate_level(struct worker *w, size_t n, const float *phi, float *out, double *traces) {
+    const struct transform *transform = w->shared->transform;
+    const struct effective_filters *f = &w->filters;
+    const size_t V = w->shared->model->volume;
+    struct transform_site *y = w->room, *drift = y + V, *room = y + 2 * V;
+    double trace = 0, divergence[TRANSFORM_FIELDS];
+    memset(y, 0, V * sizeof *y);
+    for (size_t i = 0; i < n; i++)
+        for (size_t x = 0; x < V; x++)
+            *lane(&y[x], i) = phi[i * V + x];
+    transform_forward(transform, y, y, room);
+    for (size_t p = 0; p < V; p++) {
+        const float inverse = (float)(1 / f->root[p]);
+        y[p].re *= inverse;
+        y[p].im *= inverse;
+        trace += 1 / (f->root[p] * f->root[p]);
+    }
+    effective_level_evaluate(w->level, y, drift, divergence, room);
+    for (size_t p = 0; p < V; p++) {
+        const float linear = (float)(-f->s / f->root[p] / (double)V), other = (float)(-f->root[p] / f->s / (double)V);
+        drift[p].re = y[p].re * linear + drift[p].re * other;
+        drift[p].im = y[p].im * linear + drift[p].im * other;
+    }
+    transform_inverse(transform, drift, drift, room);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t x = 0; x < V; x++)
+            out[i * V + x] = *lane(&drift[x], i);
+        traces[i] = -f->s * trace - divergence[i] / f->s;
+    }
+}
+
+static enum status evaluate(void *worker, int n, const float *phi, const double *t, float *out, struct error *e) {
+    struct worker *w = worker;
+    const size_t V = w->shared->model->volume;
+    for (int first = 0, last; first < n; first = last) {
+        for (last = first + 1; last < n && t[last] == t[first];)
+            last++;
+        if (t[first] != w->t) {
+            const enum status status = set_level(w, t[first], e);
+            if (status != STATUS_OK)
+                return status;
+        }
+        evaluate_level(w, (size_t)(last - first), phi + (size_t)first * V, out + (size_t)first * V, w->traces + first);
+    }
+    return STATUS_OK;
+}
+
+static enum status vjp(void *worker, int n, const float *probe, float *out, struct error *e) {
+    (void)worker;
+    (void)n;
+    (void)probe;
+    (void)out;
+    return error_set(e, STATUS_BAD_INPUT, "an effective-action model knows its divergence: divergence = closed expected");
+}
+
+static enum status divergence(void *worker, int n, double *traces, struct error *e) {
+    const struct worker *w = worker;
+    (void)e;
+    memcpy(traces, w->traces, (size_t)n * sizeof *traces);
+    return STATUS_OK;
+}
+
+/* --- the flow in normalised modes ---------------------------------------------------------------- */
+
+static enum status modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
+    struct effective_flow *flow;
+    enum status status = effective_flow_new(model_of(m), work->steps, work->threads, &flow, e);
+    if (status != STATUS_OK)
+        return status;
+    const struct effective_flow_work own = {work->key,  work->first, work->count,       work->threads,
+                                            work->phi, work->log_q, work->interrupted, work->progress};
+    status = effective_flow_run(flow, &own, e);
+    effective_flow_free(flow);
+    return status;
+}
+
+const struct score_kind score_effective_action = {
+    .name = "effective-action",
+    .excess = true,
+    .smooth = true,
+    .capacity = TRANSFORM_FIELDS,
+    .check = check,
+    .treatment = treatment,
+    .prepare = prepare,
+    .fit = fit,
+    .add = add_model,
+    .read = read_model,
+    .release = release,
+    .shared_new = shared_new,
+    .shared_free = shared_free,
+    .worker_new = worker_new,
+    .worker_free = worker_free,
+    .evaluate = evaluate,
+    .vjp = vjp,
+    .divergence = divergence,
+    .modes = modes,
+};

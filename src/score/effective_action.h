@@ -1,0 +1,51 @@
+/* The effective-action model as a kind of score model: its parameters in the stage `train`. What the model is stands in
+ * effective_level.h and effective_features.h, how it is fitted in effective_fit.h and effective_refine.h. */
+#ifndef DMSQ_SCORE_EFFECTIVE_ACTION_H
+#define DMSQ_SCORE_EFFECTIVE_ACTION_H
+
+#include "score/effective_model.h"
+#include "score/kind.h"
+
+/* Entries of the table of parameters of the stage `train`. */
+#define SCORE_EFFECTIVE_PARAMETERS \
+    {.name = "phase", .type = PARAMETER_CHOICE, .default_value = "symmetric", .choices = "symmetric|broken", .later = true, \
+     .help = "Of an effective-action model. broken: it is fitted in one phase, to configurations turned to a positive " \
+             "mean and less their mean, with even features too; what it draws has a random sign."}, \
+    {.name = "local", .type = PARAMETER_INTEGER, .default_value = "9", .minimum = 1, .maximum = 14, .later = true, \
+     .help = "Effective-action model: highest power of the local potential's force."}, \
+    {.name = "pairs", .type = PARAMETER_INTEGER, .default_value = "7", .minimum = 0, .maximum = 13, .later = true, \
+     .help = "Effective-action model: highest p + q of bilocal features t^p (C^n * t^q); 0: none."}, \
+    {.name = "kernels", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 0, .maximum = 8, .later = true, \
+     .help = "Effective-action model: kernels C^n, n = 1 to this, of the bilocal features."}, \
+    {.name = "linear-pairs", .type = PARAMETER_INTEGER, .default_value = "3", .minimum = 0, .maximum = 8, .later = true, \
+     .help = "Effective-action model: kernels of the linear bilocal features t^0 (C^n * t^1)."}, \
+    {.name = "zero-mode", .type = PARAMETER_INTEGER, .default_value = "7", .minimum = 0, .maximum = 13, .later = true, \
+     .help = "Effective-action model, symmetric phase: highest power of the zero mode; it also moves the potential, up to " \
+             "two powers less; 0: no such features."}, \
+    {.name = "saturation", .type = PARAMETER_REAL, .default_value = "2.5", .minimum = 0.1, .maximum = 100, .later = true, \
+     .help = "Effective-action model: a of t = a tanh(u/a), u the filtered field in units of its standard deviation."}, \
+    {.name = "zero-saturation", .type = PARAMETER_REAL, .default_value = "1.6", .minimum = 0.1, .maximum = 100, .later = true, \
+     .help = "Effective-action model: the same of the zero mode."}, \
+    {.name = "levels", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 3, .maximum = 1000, .later = true, \
+     .help = "Effective-action model: noise levels of the fit, equally far apart in ln s."}, \
+    {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.02", .minimum = 1e-4, .maximum = 1, .later = true, \
+     .help = "Effective-action model: lowest noise level s, below which the field is taken for Gaussian."}, \
+    {.name = "highest-level", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 10000, .later = true, \
+     .help = "Effective-action model: highest noise level s; 0: 2.5 times the root of the propagator's largest mode, and " \
+             "at least 10."}, \
+    {.name = "target", .type = PARAMETER_CHOICE, .default_value = "mixed", .choices = "mixed|noise", .later = true, \
+     .help = "Effective-action model, what the score is fitted to: noise, -z/s; mixed, the same with the action's force " \
+             "mixed in mode by mode (De Bortoli et al. 2402.08667), of the same mean and less noise where noise is small."}, \
+    {.name = "ridge", .type = PARAMETER_REAL, .default_value = "1e-6", .minimum = 1e-12, .maximum = 1, .later = true, \
+     .help = "Effective-action model: least ridge of the fit, in units of the normal equations' diagonal; it is raised " \
+             "to what the noise of the fit asks for."}, \
+    {.name = "fit-configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9, .later = true, \
+     .help = "Effective-action model: configurations that coefficients are fitted to, the first ones; 0: all. The " \
+             "propagator is measured on all of them in any case."}, \
+    {.name = "refine", .type = PARAMETER_INTEGER, .default_value = "4096", .minimum = 0, .maximum = 1e7, .later = true, \
+     .help = "Effective-action model: proposals of its own whose log weights its coefficients are then refined on; 0: " \
+             "not refined."}, \
+    {.name = "refine-penalty", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = 1e-6, .maximum = 1e6, .later = true, \
+     .help = "Effective-action model: weight of the change of the flow against the variance of log weights in the refinement."}
+
+#endif

@@ -1,0 +1,299 @@
+/* The probability flow of the effective-action model in normalised modes: see effective_flow.h. */
+#include "score/effective_flow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/functions.h"
+#include "base/sum.h"
+
+struct effective_flow {
+    const struct effective_model *model;
+    struct fourier *fourier;
+    struct transform *transform;
+    size_t steps;
+    double step;                    /* d ln s of a step, negative */
+    struct effective_level **level; /* 2 steps + 1: of every half step */
+    float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
+    double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
+};
+
+static enum status make_levels(struct effective_flow *flow, int threads, struct error *e) {
+    const struct effective_model *m = flow->model;
+    const size_t points = 2 * flow->steps + 1, F = m->features.count;
+    double *log_s = malloc(points * (1 + F) * sizeof *log_s), *coefficients = log_s + points;
+    flow->level = calloc(points, sizeof *flow->level);
+    if (!log_s || !flow->level) {
+        free(log_s);
+        return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
+    }
+    for (size_t i = 0; i < points; i++)
+        log_s[i] = m->log_s[m->levels - 1] + 0.5 * flow->step * (double)i;
+    enum status status = effective_model_coefficients(m, points, log_s, coefficients, e);
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (size_t i = 0; i < points; i++) {
+        struct effective_filters filters;
+        struct error own;
+        enum status s = status;
+        if (s == STATUS_OK)
+            s = effective_filters_make(flow->fourier, m->propagator, function_exp(log_s[i]), effective_model_kernels(m), &filters,
+                                       &own);
+        if (s == STATUS_OK) {
+            s = effective_level_new(flow->transform, &filters, &m->features, coefficients + i * F, m->saturation,
+                                    &flow->level[i], &own);
+            effective_filters_release(&filters);
+        }
+        if (s != STATUS_OK && status == STATUS_OK)
+#pragma omp critical(effective_flow)
+        {
+            status = s;
+            *e = own;
+        }
+    }
+    free(log_s);
+    return status;
+}
+
+enum status effective_flow_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **out,
+                               struct error *e) {
+    struct effective_flow *flow = calloc(1, sizeof *flow);
+    *out = NULL;
+    if (!flow)
+        return error_set(e, STATUS_FAILED, "out of memory for a flow");
+    flow->model = m;
+    flow->steps = steps;
+    flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)steps;
+    enum status status = fourier_new(m->extents, m->dimensions, &flow->fourier, e);
+    status = status ? status : transform_new(m->extents, m->dimensions, &flow->transform, e);
+    flow->gain = malloc(m->volume * sizeof *flow->gain);
+    if (status == STATUS_OK && !flow->gain)
+        status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
+    if (status == STATUS_OK) {
+        double *logs = malloc(m->volume * sizeof *logs);
+        for (size_t p = 0; logs && p < m->volume; p++) {
+            flow->gain[p] = (float)(sqrt(m->propagator[p]) / (double)m->volume);
+            logs[p] = function_log(m->propagator[p]);
+        }
+        if (logs)
+            flow->constant = -0.5 * (sum_tree(logs, m->volume) + (double)m->volume * 1.83787706640934548) -
+                             (m->one_phase ? 0.69314718055994531 : 0);
+        else
+            status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
+        free(logs);
+    }
+    status = status ? status : make_levels(flow, threads, e);
+    if (status == STATUS_OK)
+        *out = flow;
+    else
+        effective_flow_free(flow);
+    return status;
+}
+
+void effective_flow_free(struct effective_flow *flow) {
+    if (!flow)
+        return;
+    for (size_t i = 0; flow->level && i < 2 * flow->steps + 1; i++)
+        effective_level_free(flow->level[i]);
+    free(flow->level);
+    free(flow->gain);
+    transform_free(flow->transform);
+    fourier_free(flow->fourier);
+    free(flow);
+}
+
+double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
+    return flow->model->log_s[flow->model->levels - 1] + flow->step * (double)k;
+}
+
+size_t effective_flow_evaluations(const struct effective_flow *flow) { return 4 * flow->steps; }
+size_t effective_flow_transforms(const struct effective_flow *flow) {
+    return effective_flow_evaluations(flow) * effective_level_transforms(flow->level[0]) + 2;
+}
+
+/* --- integration --------------------------------------------------------------------------------- */
+
+struct room {
+    struct transform_site *modes, *at, *sum, *slope, *evaluation;
+    float *normal; /* V */
+};
+
+size_t effective_flow_workspace(const struct effective_flow *flow) {
+    const size_t V = flow->model->volume;
+    return 4 * V + effective_level_workspace(flow->level[0]) +
+           (V * sizeof(float) + sizeof(struct transform_site) - 1) / sizeof(struct transform_site);
+}
+
+static struct room divide(const struct effective_flow *flow, struct transform_site *all) {
+    const size_t V = flow->model->volume;
+    struct room r = {all, all + V, all + 2 * V, all + 3 * V, all + 4 * V, NULL};
+    r.normal = (float *)(r.evaluation + effective_level_workspace(flow->level[0]));
+    return r;
+}
+
+/* out = base + factor x */
+static void advance(size_t V, const struct transform_site *base, float factor, const struct transform_site *x,
+                    struct transform_site *out) {
+    for (size_t p = 0; p < V; p++) {
+        out[p].re = base[p].re + x[p].re * factor;
+        out[p].im = base[p].im + x[p].im * factor;
+    }
+}
+
+/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from); density += its part of
+ * the integral of the divergence. */
+static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
+                 const struct room *r, double density[TRANSFORM_FIELDS]) {
+    static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[4] = {0.5, 0.5, 1, 0};
+    static const size_t half_steps[4] = {0, 1, 1, 2};
+    const size_t V = flow->model->volume;
+    for (int stage = 0; stage < 4; stage++) {
+        double divergence[TRANSFORM_FIELDS];
+        effective_level_evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence, r->evaluation);
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+            density[i] += h * weight[stage] * divergence[i];
+        if (stage < 3)
+            advance(V, r->modes, (float)(h * reach[stage]), r->slope, r->at);
+        advance(V, stage == 0 ? r->modes : r->sum, (float)(h * weight[stage]), r->slope, r->sum);
+    }
+    memcpy(r->modes, r->sum, V * sizeof *r->modes);
+}
+
+static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,
+                 double density[TRANSFORM_FIELDS]) {
+    for (size_t k = 0; k <= flow->steps; k++) {
+        if (observer)
+            observer->see(observer->context, k, r->modes);
+        if (k < flow->steps)
+            step(flow, (const struct effective_level *const *)flow->level + 2 * k, flow->step, r, density);
+    }
+}
+
+static void up(const struct effective_flow *flow, const struct room *r, double density[TRANSFORM_FIELDS]) {
+    for (size_t k = flow->steps; k-- > 0;) {
+        const struct effective_level *const level[3] = {flow->level[2 * k + 2], flow->level[2 * k + 1], flow->level[2 * k]};
+        step(flow, level, -flow->step, r, density);
+    }
+}
+
+static float *field_of(struct transform_site *site, size_t field) {
+    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
+}
+
+static void scale_modes(size_t V, const float *gain, bool inverse, struct transform_site *modes) {
+    for (size_t p = 0; p < V; p++) {
+        const float factor = inverse ? 1.0f / (gain[p] * (float)V) : gain[p];
+        modes[p].re *= factor;
+        modes[p].im *= factor;
+    }
+}
+
+/* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its log density. */
+static void start(const struct effective_flow *flow, struct random_key key, size_t first, const struct room *r,
+                  double log_q[TRANSFORM_FIELDS]) {
+    const size_t V = flow->model->volume;
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
+        random_normal_float(key, first + i, 0, r->normal, V);
+        double square = 0;
+        for (size_t x = 0; x < V; x++) {
+            *field_of(&r->modes[x], i) = r->normal[x];
+            square += (double)r->normal[x] * (double)r->normal[x];
+        }
+        log_q[i] = flow->constant - 0.5 * square;
+    }
+    transform_forward(flow->transform, r->modes, r->modes, r->evaluation);
+}
+
+static double sign_of(const struct effective_flow *flow, struct random_key key, size_t field) {
+    double u;
+    random_uniform(key, field, 1, &u, 1);
+    return flow->model->one_phase && u < 0.5 ? -1 : 1;
+}
+
+void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
+                         const struct effective_observer *observer, size_t count, float *phi, double *log_q,
+                         struct transform_site *workspace) {
+    const struct effective_model *m = flow->model;
+    const struct room r = divide(flow, workspace);
+    const size_t V = m->volume;
+    double start_q[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
+    start(flow, key, first, &r, start_q);
+    down(flow, observer, &r, density);
+    scale_modes(V, flow->gain, false, r.modes);
+    transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
+    for (size_t i = 0; i < count; i++) {
+        const double sign = sign_of(flow, key, first + i);
+        double sum = 0;
+        for (size_t x = 0; x < V; x++) {
+            const double value = (double)*field_of(&r.modes[x], i) + m->mean;
+            phi[i * V + x] = (float)(sign * value);
+            sum += value;
+        }
+        const double value = start_q[i] - density[i];
+        log_q[i] = isfinite(value) && isfinite(sum) && (!m->one_phase || sum > 0) ? value : NAN;
+    }
+}
+
+static void measure(const struct effective_flow *flow, size_t count, const float *phi, double *log_q,
+                    struct transform_site *workspace) {
+    const struct effective_model *m = flow->model;
+    const struct room r = divide(flow, workspace);
+    const size_t V = m->volume;
+    double density[TRANSFORM_FIELDS] = {0};
+    memset(r.modes, 0, V * sizeof *r.modes);
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (size_t x = 0; x < V; x++)
+            sum += (double)phi[i * V + x];
+        const double sign = m->one_phase && sum < 0 ? -1 : 1;
+        for (size_t x = 0; x < V; x++)
+            *field_of(&r.modes[x], i) = (float)(sign * (double)phi[i * V + x] - m->mean);
+    }
+    transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
+    scale_modes(V, flow->gain, true, r.modes);
+    up(flow, &r, density);
+    transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
+    const double scale = 1 / (double)V;
+    for (size_t i = 0; i < count; i++) {
+        double square = 0;
+        for (size_t x = 0; x < V; x++) {
+            const double value = scale * (double)*field_of(&r.modes[x], i);
+            square += value * value;
+        }
+        const double value = flow->constant - 0.5 * square + density[i];
+        log_q[i] = isfinite(value) ? value : NAN;
+    }
+}
+
+enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work, struct error *e) {
+    const size_t V = flow->model->volume, packs = (work->count + TRANSFORM_FIELDS - 1) / TRANSFORM_FIELDS;
+    bool no_memory = false;
+    size_t done = 0;
+#pragma omp parallel num_threads(work->threads)
+    {
+        struct transform_site *room = transform_allocate(effective_flow_workspace(flow));
+        if (!room)
+#pragma omp atomic write
+            no_memory = true;
+#pragma omp for schedule(dynamic, 1)
+        for (size_t i = 0; i < packs; i++) {
+            const size_t at = i * TRANSFORM_FIELDS, rest = work->count - at,
+                         count = rest < TRANSFORM_FIELDS ? rest : TRANSFORM_FIELDS;
+            if (!room || *work->interrupted)
+                continue;
+            if (work->key)
+                effective_flow_draw(flow, *work->key, work->first + at, NULL, count, work->phi + at * V, work->log_q + at, room);
+            else
+                measure(flow, count, work->phi + at * V, work->log_q + at, room);
+            size_t now;
+#pragma omp atomic capture
+            now = done += count;
+            if (work->progress)
+                progress_update(work->progress, work->first + now, NULL);
+        }
+        free(room);
+    }
+    if (no_memory)
+        return error_set(e, STATUS_FAILED, "out of memory for a flow");
+    return *work->interrupted ? error_set(e, STATUS_FAILED, "interrupted while following the flow") : STATUS_OK;
+}

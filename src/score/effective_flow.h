@@ -1,0 +1,64 @@
+/* The probability flow of the effective-action model in normalised modes xi(p) = y(p)/sqrt(G + s^2), where its linear part
+ * is exact:
+ *
+ *   xi = white noise at the highest level;  d xi / d ln s = -s^2 W f / sqrt(G + s^2)  down to the lowest;  y = sqrt(G) xi,
+ *   log q(y) = log N(xi at the highest) - 1/2 sum_p ln G + int (divergence of the right-hand side) d ln s,
+ *
+ * by the classical Runge-Kutta method with equal steps in ln s. Up from a field the same flow gives its log q. q is
+ * exactly the density of what is drawn, up to the integrator's error.
+ *
+ * A model of one phase adds its mean and gives every field a random sign. It is the law of fields with a positive mean
+ * (a draw with another one is rejected), so with either sign the density is half of that, up to a constant that no chain
+ * needs: the probability of a positive mean.
+ *
+ * Field i is a function of (model, steps, key, i). The log q of a field that is rejected, or left the finite numbers, is
+ * NaN. */
+#ifndef DMSQ_SCORE_EFFECTIVE_FLOW_H
+#define DMSQ_SCORE_EFFECTIVE_FLOW_H
+
+#include <signal.h>
+
+#include "base/progress.h"
+#include "base/random.h"
+#include "score/effective_model.h"
+
+struct effective_flow; /* the tables of all steps: immutable, shared by threads */
+
+/* The model must outlive it. STATUS_FAILED: out of memory. */
+enum status effective_flow_new(const struct effective_model *model, size_t steps, int threads,
+                               struct effective_flow **flow, struct error *e);
+void effective_flow_free(struct effective_flow *flow);
+
+/* Configurations first .. first+count-1: phi[count x V] drawn with key, or, key NULL, given; log_q[count]. *interrupted:
+ * STATUS_FAILED. progress counts configurations, those before `first` as done; may be NULL. */
+struct effective_flow_work {
+    const struct random_key *key;
+    size_t first, count;
+    int threads;
+    float *phi;
+    double *log_q;
+    const volatile sig_atomic_t *interrupted;
+    struct progress *progress;
+};
+enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work, struct error *e);
+
+/* --- for the refinement (effective_refine.h) ------------------------------------------------------- */
+
+/* Who looks on while a pack goes down: see(context, k, modes) with xi at the start of step k = 0 .. steps. */
+struct effective_observer {
+    void (*see)(void *context, size_t k, const struct transform_site *modes);
+    void *context;
+};
+
+/* Sites of scratch of a pack; ln s at the start of step k; draws fields first .. of one pack. */
+size_t effective_flow_workspace(const struct effective_flow *flow);
+double effective_flow_log_s(const struct effective_flow *flow, size_t k);
+void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
+                         const struct effective_observer *observer, size_t count, float *phi, double *log_q,
+                         struct transform_site *workspace);
+
+/* Transforms of a pack and evaluations of the model that a field takes, for the benchmark. */
+size_t effective_flow_evaluations(const struct effective_flow *flow);
+size_t effective_flow_transforms(const struct effective_flow *flow);
+
+#endif

@@ -1,0 +1,522 @@
+/* The effective-action model at one noise level; the contract and the equations are in effective_level.h. */
+#include "score/effective_level.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/functions.h"
+#include "base/sum.h"
+
+/* --- filters ------------------------------------------------------------------------------------- */
+
+/* Transform of an even function of x, which is real; both are arrays [V]. */
+static void even_forward(const struct fourier *fourier, const double *in, double *out, double *imaginary,
+                         double *workspace) {
+    fourier_forward(fourier, in, out, imaginary, workspace);
+}
+
+/* C^n(x) = (C(x)/C(0))^n without x = 0, over the sum of its moduli, in place of its powers. */
+static void normalise_kernel(const double *power, size_t V, double *kernel) {
+    double sum = 0;
+    for (size_t x = 1; x < V; x++)
+        sum += fabs(power[x]);
+    kernel[0] = 0;
+    for (size_t x = 1; x < V; x++)
+        kernel[x] = sum > 0 ? power[x] / sum : 0;
+}
+
+static enum status make_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
+    const size_t V = f->volume;
+    double *C = malloc((5 * V + fourier_workspace(fourier)) * sizeof *C);
+    if (!C)
+        return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    double *W2 = C + V, *power = W2 + V, *kernel = power + V, *imaginary = kernel + V, *workspace = imaginary + V;
+    for (size_t p = 0; p < V; p++) {
+        C[p] = f->W[p];
+        W2[p] = f->W[p] * f->W[p];
+        imaginary[p] = 0;
+    }
+    fourier_inverse(fourier, C, imaginary, C, workspace);
+    fourier_inverse(fourier, W2, imaginary, W2, workspace);
+    f->W2 = W2[0];
+    for (size_t x = 0; x < V; x++)
+        power[x] = 1;
+    for (size_t n = 0; n < f->kernels; n++) {
+        for (size_t x = 0; x < V; x++)
+            power[x] *= C[x] / C[0];
+        normalise_kernel(power, V, kernel);
+        even_forward(fourier, kernel, f->kernel[n], imaginary, workspace);
+        for (size_t x = 0; x < V; x++)
+            kernel[x] *= W2[x];
+        even_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
+    }
+    free(C);
+    return STATUS_OK;
+}
+
+enum status effective_filters_make(const struct fourier *fourier, const double *G, double s, size_t kernels,
+                                   struct effective_filters *f, struct error *e) {
+    const size_t V = fourier_volume(fourier);
+    *f = (struct effective_filters){.volume = V, .s = s, .kernels = kernels};
+    double *all = malloc((2 + 2 * kernels) * V * sizeof *all);
+    if (!all)
+        return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    f->W = all;
+    f->root = all + V;
+    for (size_t n = 0; n < kernels; n++) {
+        f->kernel[n] = all + (2 + 2 * n) * V;
+        f->kernel_squared[n] = f->kernel[n] + V;
+    }
+    for (size_t p = 0; p < V; p++) {
+        f->W[p] = G[p] / (G[p] + s * s);
+        f->root[p] = sqrt(G[p] + s * s);
+    }
+    f->sigma_u = sqrt(dot_tree(f->W, G, V) / (double)V);
+    f->W0 = f->W[0];
+    f->sigma_m = sqrt(f->W[0] * G[0] / (double)V);
+    const enum status status = make_kernels(fourier, f, e);
+    if (status != STATUS_OK)
+        effective_filters_release(f);
+    return status;
+}
+
+void effective_filters_release(struct effective_filters *f) {
+    free(f->W);
+    *f = (struct effective_filters){0};
+}
+
+/* --- tables -------------------------------------------------------------------------------------- */
+
+enum { PAIRS = EFFECTIVE_POWERS * EFFECTIVE_POWERS };
+
+/* Powers (p, q) that meet in momentum space. */
+struct meeting {
+    int p, q;
+};
+
+struct effective_level {
+    size_t volume, modes; /* modes: one of each p and -p */
+    const struct transform *transform;
+    const size_t *opposite;
+    size_t *half; /* modes: the first of each pair */
+    float saturation, inverse_square; /* a, 1/a^2 */
+    double zero_saturation;
+    int powers;                       /* t^1 ... t^powers are transformed */
+    int local;                        /* highest power of t in position space */
+    double linear, potential[EFFECTIVE_POWERS]; /* coefficients of u and of t^p */
+    double zero[EFFECTIVE_POWERS], zero_local[EFFECTIVE_POWERS][EFFECTIVE_POWERS]; /* of t0^p, of t0^b t^p */
+    double W0, W2, sigma_u, sigma_m, s;
+    float *to_u;    /* W sqrt(G + s^2) / (sigma_u V): from modes to u */
+    float *to_drift; /* -s^2 W / sqrt(G + s^2) */
+    /* sum_n a K_n(p) of t^p (K_n * t^q): row[0] of p = 0, which stays in momentum space; rows of the others / V */
+    size_t convolved;                 /* powers p >= 1 that have a convolution */
+    int convolved_power[EFFECTIVE_POWERS];
+    size_t terms, term_end[EFFECTIVE_POWERS + 1]; /* of p = 0, and of the others in order */
+    int term_power[PAIRS];                        /* q */
+    float *term;                                  /* V x terms */
+    /* M_pq of the divergence, p <= q, for modes of `half` */
+    size_t meetings;
+    struct meeting meeting[PAIRS];
+    float *weight; /* modes x meetings */
+    double constant[EFFECTIVE_POWERS]; /* M_0q at p = 0 */
+};
+
+static bool is_pair(const struct effective_feature *f, int p) {
+    return f->kind == EFFECTIVE_PAIR && (p < 0 || f->power == p);
+}
+
+/* Which powers are transformed and convolved, and the terms of each. */
+static void lay_out(const struct effective_features *features, struct effective_level *l) {
+    bool pair[EFFECTIVE_POWERS][EFFECTIVE_POWERS] = {{false}};
+    for (size_t i = 0; i < features->count; i++) {
+        const struct effective_feature *f = &features->list[i];
+        const bool at_sites = f->kind == EFFECTIVE_LOCAL || f->kind == EFFECTIVE_ZERO_LOCAL || is_pair(f, -1);
+        if (at_sites && f->power > l->local)
+            l->local = f->power;
+        /* of a pair t^p, and the power that the slope of t^q brings; of t0^b t^p its sum over the sites */
+        const int highest = f->kind == EFFECTIVE_PAIR && f->inner + 1 > f->power ? f->inner + 1 : f->power;
+        if ((f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) && highest > l->powers)
+            l->powers = highest;
+        if (f->kind == EFFECTIVE_PAIR)
+            pair[f->power][f->inner] = true;
+    }
+    for (int p = 0; p < EFFECTIVE_POWERS; p++) {
+        const size_t before = l->terms;
+        for (int q = 0; q < EFFECTIVE_POWERS; q++)
+            if (pair[p][q])
+                l->term_power[l->terms++] = q;
+        if (p == 0)
+            l->term_end[0] = l->terms;
+        else if (l->terms > before) {
+            l->convolved_power[l->convolved++] = p;
+            l->term_end[l->convolved] = l->terms;
+        }
+    }
+}
+
+static size_t term_of(const struct effective_level *l, int p, int q) {
+    size_t row = 0;
+    while (p > 0 && l->convolved_power[row++] != p) {
+    }
+    size_t i = row == 0 ? 0 : l->term_end[row - 1];
+    while (l->term_power[i] != q)
+        i++;
+    return i;
+}
+
+static size_t meeting_of(struct effective_level *l, int p, int q) {
+    const struct meeting wanted = p < q ? (struct meeting){p, q} : (struct meeting){q, p};
+    for (size_t i = 0; i < l->meetings; i++)
+        if (l->meeting[i].p == wanted.p && l->meeting[i].q == wanted.q)
+            return i;
+    l->meeting[l->meetings] = wanted;
+    return l->meetings++;
+}
+
+/* The two powers that d(t^q)/du brings to t^p, with their factors: q t^(q-1), -q/a^2 t^(q+1). */
+static void slope_of(const struct effective_level *l, int q, int power[2], double factor[2]) {
+    power[0] = q - 1;
+    power[1] = q + 1;
+    factor[0] = q;
+    factor[1] = -q / ((double)l->saturation * (double)l->saturation);
+}
+
+static void add_pair(const struct effective_filters *filters, const struct effective_feature *f, double coefficient,
+                     struct effective_level *l, double *weight) {
+    const double *K = filters->kernel[f->kernel - 1], *K2 = filters->kernel_squared[f->kernel - 1];
+    const size_t term = term_of(l, f->power, f->inner);
+    const double scale = f->power == 0 ? 1.0 : 1.0 / (double)l->volume;
+    for (size_t p = 0; p < l->volume; p++)
+        l->term[p * l->terms + term] += (float)(coefficient * scale * K[p]);
+    int power[2];
+    double factor[2];
+    slope_of(l, f->inner, power, factor);
+    for (int i = 0; i < 2; i++)
+        if (f->power == 0 || power[i] == 0)
+            l->constant[f->power + power[i]] += coefficient * factor[i] * K2[0];
+        else {
+            const size_t meeting = meeting_of(l, f->power, power[i]);
+            for (size_t h = 0; h < l->modes; h++)
+                weight[h * PAIRS + meeting] += coefficient * factor[i] * K2[l->half[h]];
+        }
+}
+
+static void set_coefficient(const struct effective_feature *f, double coefficient, struct effective_level *l) {
+    switch (f->kind) {
+    case EFFECTIVE_LINEAR: l->linear += coefficient; break;
+    case EFFECTIVE_LOCAL: l->potential[f->power] += coefficient; break;
+    case EFFECTIVE_ZERO: l->zero[f->power] += coefficient; break;
+    case EFFECTIVE_ZERO_LOCAL: l->zero_local[f->inner][f->power] += coefficient; break;
+    case EFFECTIVE_PAIR: break;
+    }
+}
+
+/* Modes p that are not after -p. */
+static size_t find_half(const struct effective_level *l, size_t *half) {
+    size_t modes = 0;
+    for (size_t p = 0; p < l->volume; p++)
+        if (p <= l->opposite[p])
+            half[modes++] = p;
+    return modes;
+}
+
+static bool fill(const struct effective_filters *filters, const struct effective_features *features,
+                 const double *coefficients, struct effective_level *l) {
+    const size_t V = l->volume;
+    l->half = malloc(V * sizeof *l->half);
+    l->to_u = malloc(V * sizeof *l->to_u);
+    l->to_drift = malloc(V * sizeof *l->to_drift);
+    l->term = calloc(V * (l->terms ? l->terms : 1), sizeof *l->term);
+    if (!l->half || !l->to_u || !l->to_drift || !l->term)
+        return false;
+    l->modes = find_half(l, l->half);
+    double *weight = calloc(l->modes * PAIRS, sizeof *weight);
+    if (!weight)
+        return false;
+    for (size_t p = 0; p < V; p++) {
+        l->to_u[p] = (float)(filters->W[p] * filters->root[p] / (filters->sigma_u * (double)V));
+        l->to_drift[p] = (float)(-filters->s * filters->s * filters->W[p] / filters->root[p]);
+    }
+    for (size_t i = 0; i < features->count; i++) {
+        set_coefficient(&features->list[i], coefficients[i], l);
+        if (features->list[i].kind == EFFECTIVE_PAIR)
+            add_pair(filters, &features->list[i], coefficients[i], l, weight);
+    }
+    l->weight = malloc(l->modes * (l->meetings ? l->meetings : 1) * sizeof *l->weight);
+    for (size_t h = 0; l->weight && h < l->modes; h++) {
+        /* Transforms are taken apart as twice their value: a quarter, and p stands for -p, too. */
+        const double share = (l->half[h] == l->opposite[l->half[h]] ? 0.25 : 0.5) / (double)V;
+        for (size_t i = 0; i < l->meetings; i++)
+            l->weight[h * l->meetings + i] = (float)(share * weight[h * PAIRS + i]);
+    }
+    free(weight);
+    return l->weight != NULL;
+}
+
+enum status effective_level_new(const struct transform *transform, const struct effective_filters *filters,
+                                const struct effective_features *features, const double *coefficients,
+                                struct effective_saturation saturation, struct effective_level **level,
+                                struct error *e) {
+    struct effective_level *l = calloc(1, sizeof *l);
+    *level = l;
+    if (l) {
+        l->transform = transform;
+        l->opposite = transform_opposite(transform);
+        l->volume = filters->volume;
+        l->saturation = (float)saturation.local;
+        l->inverse_square = (float)(1.0 / (saturation.local * saturation.local));
+        l->zero_saturation = saturation.zero;
+        l->W0 = filters->W0;
+        l->W2 = filters->W2;
+        l->sigma_u = filters->sigma_u;
+        l->sigma_m = filters->sigma_m;
+        l->s = filters->s;
+        lay_out(features, l);
+    }
+    if (l && fill(filters, features, coefficients, l))
+        return STATUS_OK;
+    effective_level_free(l);
+    *level = NULL;
+    return error_set(e, STATUS_FAILED, "out of memory for a noise level of %zu modes", filters->volume);
+}
+
+void effective_level_free(struct effective_level *l) {
+    if (!l)
+        return;
+    free(l->half);
+    free(l->to_u);
+    free(l->to_drift);
+    free(l->term);
+    free(l->weight);
+    free(l);
+}
+
+size_t effective_level_transforms(const struct effective_level *l) {
+    return 2 + (size_t)l->powers + l->convolved;
+}
+
+/* Of a pack: t, the powers' transforms, the convolutions; u and later f; and the transform's own. */
+size_t effective_level_workspace(const struct effective_level *l) {
+    return (2 + (size_t)l->powers + l->convolved) * l->volume + transform_workspace(l->transform);
+}
+
+/* --- evaluation ---------------------------------------------------------------------------------- */
+
+struct room {
+    struct transform_site *t, *f, *power[EFFECTIVE_POWERS], *convolution[EFFECTIVE_POWERS], *transform;
+};
+
+static struct room divide(const struct effective_level *l, struct transform_site *workspace) {
+    struct room r = {.t = workspace, .f = workspace + l->volume};
+    struct transform_site *next = r.f + l->volume;
+    for (int q = 1; q <= l->powers; q++, next += l->volume)
+        r.power[q] = next;
+    for (size_t c = 0; c < l->convolved; c++, next += l->volume)
+        r.convolution[c] = next;
+    r.transform = next;
+    return r;
+}
+
+static void scale_modes(size_t V, const float *gain, const struct transform_site *in, struct transform_site *out) {
+    for (size_t p = 0; p < V; p++) {
+        out[p].re = in[p].re * gain[p];
+        out[p].im = in[p].im * gain[p];
+    }
+}
+
+/* t from u, and its powers. */
+static void saturate(const struct effective_level *l, const struct room *r) {
+    const float a = l->saturation, inverse = 1.0f / a;
+    for (size_t x = 0; x < l->volume; x++) {
+        const wide re = wide_tanh(r->f[x].re * inverse) * a, im = wide_tanh(r->f[x].im * inverse) * a;
+        r->t[x] = (struct transform_site){re, im};
+        wide power_re = re, power_im = im;
+        for (int q = 1; q <= l->powers; q++) {
+            r->power[q][x] = (struct transform_site){power_re, power_im};
+            power_re *= re;
+            power_im *= im;
+        }
+    }
+}
+
+/* The convolutions that multiply t^p, p >= 1, in momentum space. */
+static void convolve(const struct effective_level *l, const struct room *r) {
+    for (size_t p = 0; p < l->volume; p++) {
+        const float *term = l->term + p * l->terms;
+        for (size_t c = 0; c < l->convolved; c++) {
+            struct transform_site sum = {{0}, {0}};
+            for (size_t i = l->term_end[c]; i < l->term_end[c + 1]; i++) {
+                const struct transform_site *power = &r->power[l->term_power[i]][p];
+                sum.re += power->re * term[i];
+                sum.im += power->im * term[i];
+            }
+            r->convolution[c][p] = sum;
+        }
+    }
+}
+
+/* What the zero mode of each field makes of the potential: coefficients of t^p, lane by lane; its own force, which is
+ * constant in x; and its own part of the divergence. */
+struct zero_mode {
+    struct transform_site potential[EFFECTIVE_POWERS], constant;
+};
+
+/* sum over the sites of t^p of field `lane`. */
+static double power_sum(const struct room *r, int p, size_t lane) {
+    return lane < WIDE_LANES ? (double)r->power[p][0].re[lane] : (double)r->power[p][0].im[lane - WIDE_LANES];
+}
+
+static void zero_mode(const struct effective_level *l, const struct transform_site *u0, struct zero_mode *z,
+                      double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], double divergence[TRANSFORM_FIELDS]) {
+    const double a = l->zero_saturation;
+    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
+        const size_t w = lane % WIDE_LANES;
+        const double sum_u = lane < WIDE_LANES ? (double)u0->re[w] : (double)u0->im[w];
+        const double t0 = a * function_tanh(sum_u * l->sigma_u / l->sigma_m / a), dt0 = 1 - t0 * t0 / (a * a);
+        double power[EFFECTIVE_POWERS + 1] = {1}, constant = 0;
+        divergence[lane] = 0;
+        for (int p = 1; p < EFFECTIVE_POWERS; p++)
+            power[p] = power[p - 1] * t0;
+        for (int p = 0; p <= l->local; p++) {
+            double value = l->potential[p];
+            slope[lane][p] = 0; /* d/dm of the coefficient of t^p */
+            for (int b = 1; b < EFFECTIVE_POWERS; b++) {
+                value += l->zero_local[b][p] * power[b];
+                slope[lane][p] += l->zero_local[b][p] * b * power[b - 1] * dt0;
+            }
+            if (lane < WIDE_LANES)
+                z->potential[p].re[w] = (float)value;
+            else
+                z->potential[p].im[w] = (float)value;
+        }
+        for (int p = 1; p < EFFECTIVE_POWERS; p++) {
+            constant += l->zero[p] * power[p];
+            divergence[lane] += l->W0 * l->W0 / l->sigma_m * l->zero[p] * p * power[p - 1] * dt0;
+        }
+        if (lane < WIDE_LANES)
+            z->constant.re[w] = (float)constant;
+        else
+            z->constant.im[w] = (float)constant;
+    }
+}
+
+/* The force at the sites, into f, and sum_x df/du of its pointwise dependence on u; sums[p]: sum_x t^p. */
+static void sites(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
+                  double divergence[TRANSFORM_FIELDS]) {
+    enum { CHUNK = 64 };
+    int convolution[EFFECTIVE_POWERS];
+    for (int p = 0; p <= l->local; p++)
+        convolution[p] = -1;
+    for (size_t c = 0; c < l->convolved; c++)
+        convolution[l->convolved_power[c]] = (int)c;
+    for (size_t start = 0; start < l->volume; start += CHUNK) {
+        const size_t end = start + CHUNK < l->volume ? start + CHUNK : l->volume;
+        struct transform_site sum = {{0}, {0}};
+        for (size_t x = start; x < end; x++) {
+            const struct transform_site t = r->t[x];
+            struct transform_site value = z->potential[0], slope = {{0}, {0}}, power = t, below = {{0}, {0}};
+            below.re += 1.0f;
+            below.im += 1.0f;
+            for (int p = 1; p <= l->local; p++) {
+                struct transform_site c = z->potential[p];
+                if (convolution[p] >= 0) {
+                    c.re += r->convolution[convolution[p]][x].re;
+                    c.im += r->convolution[convolution[p]][x].im;
+                }
+                value.re += c.re * power.re;
+                value.im += c.im * power.im;
+                slope.re += c.re * (below.re * (float)p);
+                slope.im += c.im * (below.im * (float)p);
+                below = power;
+                power.re *= t.re;
+                power.im *= t.im;
+            }
+            r->f[x] = value;
+            sum.re += slope.re * (1.0f - t.re * t.re * l->inverse_square);
+            sum.im += slope.im * (1.0f - t.im * t.im * l->inverse_square);
+        }
+        wide_accumulate(divergence, &sum.re);
+        wide_accumulate(divergence + WIDE_LANES, &sum.im);
+    }
+}
+
+/* sum over modes of M_pq t^p(k) conj t^q(k) of each field. */
+static void modes_meet(const struct effective_level *l, const struct room *r, double divergence[TRANSFORM_FIELDS]) {
+    enum { CHUNK = 64 };
+    for (size_t start = 0; start < l->modes; start += CHUNK) {
+        const size_t end = start + CHUNK < l->modes ? start + CHUNK : l->modes;
+        struct transform_site sum = {{0}, {0}};
+        for (size_t h = start; h < end; h++) {
+            const size_t p = l->half[h], opposite = l->opposite[p];
+            const float *weight = l->weight + h * l->meetings;
+            /* twice the transforms of the real parts (a) and of the imaginary parts (b); b times i */
+            struct transform_site a[EFFECTIVE_POWERS], b[EFFECTIVE_POWERS];
+            for (int q = 1; q <= l->powers; q++) {
+                const struct transform_site here = r->power[q][p], there = r->power[q][opposite];
+                a[q] = (struct transform_site){here.re + there.re, here.im - there.im};
+                b[q] = (struct transform_site){here.re - there.re, here.im + there.im};
+            }
+            for (size_t i = 0; i < l->meetings; i++) {
+                const struct meeting m = l->meeting[i];
+                sum.re += (a[m.p].re * a[m.q].re + a[m.p].im * a[m.q].im) * weight[i];
+                sum.im += (b[m.p].re * b[m.q].re + b[m.p].im * b[m.q].im) * weight[i];
+            }
+        }
+        wide_accumulate(divergence, &sum.re);
+        wide_accumulate(divergence + WIDE_LANES, &sum.im);
+    }
+}
+
+/* f in momentum space, times the filters. u: its transform is to_u V modes. */
+static void drift_of(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
+                     const struct transform_site *modes, struct transform_site *drift) {
+    const float linear = (float)(l->linear * (double)l->volume), V = (float)l->volume;
+    r->f[0].re += z->constant.re * V;
+    r->f[0].im += z->constant.im * V;
+    for (size_t p = 0; p < l->volume; p++) {
+        const float *term = l->term + p * l->terms, u = l->to_u[p] * linear;
+        struct transform_site sum = r->f[p];
+        sum.re += modes[p].re * u;
+        sum.im += modes[p].im * u;
+        for (size_t i = 0; i < l->term_end[0]; i++) {
+            const struct transform_site *power = &r->power[l->term_power[i]][p];
+            sum.re += power->re * term[i];
+            sum.im += power->im * term[i];
+        }
+        drift[p].re = sum.re * l->to_drift[p];
+        drift[p].im = sum.im * l->to_drift[p];
+    }
+}
+
+void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,
+                              struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
+                              struct transform_site *workspace) {
+    const struct room r = divide(l, workspace);
+    struct zero_mode z;
+    double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], own[TRANSFORM_FIELDS], at_sites[TRANSFORM_FIELDS] = {0},
+                                                                            at_modes[TRANSFORM_FIELDS] = {0};
+    scale_modes(l->volume, l->to_u, modes, r.f);
+    const struct transform_site u0 = r.f[0]; /* mean of u */
+    zero_mode(l, &u0, &z, slope, own);
+    transform_inverse(l->transform, r.f, r.f, r.transform);
+    saturate(l, &r);
+    for (int q = 1; q <= l->powers; q++)
+        transform_forward(l->transform, r.power[q], r.power[q], r.transform);
+    convolve(l, &r);
+    for (size_t c = 0; c < l->convolved; c++)
+        transform_inverse(l->transform, r.convolution[c], r.convolution[c], r.transform);
+    sites(l, &z, &r, at_sites);
+    modes_meet(l, &r, at_modes);
+    transform_forward(l->transform, r.f, r.f, r.transform);
+    drift_of(l, &z, &r, modes, drift);
+    const double V = (double)l->volume;
+    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
+        double sum = (l->W2 * (at_sites[lane] + l->linear * V) + at_modes[lane] + l->constant[0] * V) / l->sigma_u;
+        for (int q = 1; q <= l->powers; q++)
+            sum += l->constant[q] * power_sum(&r, q, lane) / l->sigma_u;
+        for (int p = 1; p <= l->local && p <= l->powers; p++) /* powers above have no zero mode */
+            sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * power_sum(&r, p, lane);
+        divergence[lane] = -l->s * l->s * (sum + own[lane]);
+    }
+}

@@ -1,0 +1,35 @@
+/* The effective-action model: features, and their coefficients as functions of the noise level.
+ *
+ * Fields are in own units less `mean`, which is 0 in the symmetric phase and the magnetization of the phase where the
+ * model is of one phase (features.h). Coefficients are cubic splines in ln s through the levels; below the lowest level
+ * and above the highest f is nothing and the field Gaussian. */
+#ifndef DMSQ_SCORE_EFFECTIVE_MODEL_H
+#define DMSQ_SCORE_EFFECTIVE_MODEL_H
+
+#include <stdint.h>
+
+#include "score/effective_level.h"
+
+struct effective_model {
+    size_t dimensions, volume, extents[8];
+    bool one_phase;
+    double mean;
+    struct effective_saturation saturation;
+    const double *propagator; /* [V], of the field less its mean */
+    struct effective_features features;
+    size_t levels;
+    double *log_s;        /* [levels], ascending, equally far apart */
+    double *coefficients; /* [levels x features] */
+    double *gain;         /* [levels], nats an ln s that f gains over the Wiener filter */
+};
+
+/* Coefficients at ln s, clamped to the levels. */
+enum status effective_model_coefficients(const struct effective_model *m, size_t points, const double *log_s,
+                                         double *coefficients, struct error *e);
+/* Kernels that the features need. */
+size_t effective_model_kernels(const struct effective_model *m);
+/* int gain d ln s, in nats. */
+double effective_model_gain(const struct effective_model *m);
+void effective_model_release(struct effective_model *m);
+
+#endif
