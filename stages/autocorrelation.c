@@ -223,7 +223,7 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
     const double errors[COUNT] = {w->tau_error[ABS_M], g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
                                   g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error, w->right->acceptance_error};
     for (size_t v = 0; v < COUNT; v++)
-        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+        stage_note_number(c, names[v], values[v], errors[v]);
     const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "windows", w->right->count * w->right->length};
     return estimates_add(&rows, writer, e);
 }

@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "store/npy.h"
 
-enum common_option { OUTPUT, LEDGER, LABEL, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
+enum common_option { OUTPUT, LEDGER, LABEL, USERS, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
 
 static const struct {
     const char *name, *value, *help;
@@ -18,6 +18,7 @@ static const struct {
     [OUTPUT] = {"output", "FOLDER", "where the output goes; made if missing; must be given"},
     [LEDGER] = {"ledger", "FILE", "ledger (SQLite) that the run is entered into"},
     [LABEL] = {"label", "TEXT", "what the run is for, for its record (experiment/node)"},
+    [USERS] = {"users", "TEXT", "all that the run is for, where that is more than one thing, for its record"},
     [KEY] = {"key", "HEX", "fails unless the recipe has this key"},
     [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS, or the processors that affinity, control group and OMP_NUM_THREADS leave; changes no result"},
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
@@ -134,6 +135,9 @@ static enum status set_common(const struct stage *stage, int option, const char 
         return STATUS_OK;
     case LABEL:
         c->label = value;
+        return STATUS_OK;
+    case USERS:
+        c->users = value;
         return STATUS_OK;
     case KEY:
         c->key = value;

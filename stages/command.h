@@ -14,7 +14,7 @@ struct command {
     struct parameters *parameters;
     struct command_input *inputs; /* in the order of the declarations, then as given */
     size_t input_count;
-    const char *output, *ledger, *label, *key, *backend; /* ledger, label, key: NULL when not given */
+    const char *output, *ledger, *label, *users, *key, *backend; /* ledger to key: NULL when not given */
     int threads, quiet;
     bool answered; /* --help or --version was printed, nothing is left to do */
 };

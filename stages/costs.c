@@ -179,20 +179,23 @@ static enum status add_rates(struct costs *c, const struct experiment *x, const 
 /* Trainings met on the way, each once: samples and their density come from the same one. */
 struct trainings {
     double seconds;
-    const struct node *met[8];
+    const struct node **met; /* of the plan's pool */
     size_t count;
 };
 
-static void add_met(struct trainings *t, const struct node *node, double seconds) {
+static enum status add_met(struct pool *pool, struct trainings *t, const struct node *node, double seconds, struct error *e) {
     for (size_t i = 0; i < t->count; i++) {
         if (t->met[i] == node) {
-            return;
+            return STATUS_OK;
         }
     }
-    if (t->count < sizeof t->met / sizeof t->met[0]) {
-        t->met[t->count++] = node;
-        t->seconds += seconds;
+    t->met = pool_extend(pool, t->met, t->count, sizeof *t->met);
+    if (!t->met) {
+        return pool_exhausted(e);
     }
+    t->met[t->count++] = node;
+    t->seconds += seconds;
+    return STATUS_OK;
 }
 
 /* Seconds that a node and what it needs, but not trainings and their data, took for one of the configurations that it
@@ -209,9 +212,8 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
     const double wall = record_seconds(r), rate = chain ? rate_of(node, r, true) : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
-        add_met(training, node, wall);
         *seconds = 0;
-        return STATUS_OK;
+        return add_met(c->plan->pool, training, node, wall, e);
     }
     if (chain) {
         *seconds = 1 / rate;

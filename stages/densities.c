@@ -182,7 +182,7 @@ enum status densities_add_weights(struct stage_context *c, const struct densitie
         snprintf(name, sizeof name, "%s_error", names[v]);
         s = npz_add_real(writer, names[v], values[v], e);
         s = s ? s : npz_add_real(writer, name, errors[v], e);
-        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+        stage_note_number(c, names[v], values[v], errors[v]);
     }
     const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "jackknife", d->count};
     return s ? s : estimates_add(&rows, writer, e);

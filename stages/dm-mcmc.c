@@ -269,7 +269,7 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
         snprintf(name, sizeof name, "%s_error", names[v]);
         s = npz_add_real(writer, names[v], values[v], e);
         s = s ? s : npz_add_real(writer, name, errors[v], e);
-        stage_note(c, names[v], "%.6g +- %.2g", values[v], errors[v]);
+        stage_note_number(c, names[v], values[v], errors[v]);
     }
     const struct estimates rows = {COUNT, names, values, errors, tau, tau_error, "jackknife", n};
     return s ? s : estimates_add(&rows, writer, e);

@@ -116,7 +116,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     s = s ? s : analyse(&fields, series, values, errors, e);
     s = s ? s : write_artifact(c, &fields, series, values, errors, e);
     for (int k = 0; k < COUNT && s == STATUS_OK; k++) {
-        stage_note(c, names[k], "%.6g +- %.2g", values[k], errors[k]);
+        stage_note_number(c, names[k], values[k], errors[k]);
     }
     free(series);
     return s;

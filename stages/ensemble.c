@@ -168,7 +168,7 @@ static void note_mean(struct stage_context *c, const char *name, const double *x
         }
         running_add(&means, sum / (double)length);
     }
-    if (blocks > 1) {
+    if (blocks > 1 && running_error(&means) > 0) {
         stage_note(c, name, "%.5f +- %.5f", means.mean, running_error(&means));
     } else {
         stage_note(c, name, "%.5f", means.mean);

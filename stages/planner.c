@@ -85,6 +85,7 @@ int planner_main_with(int argc, char **argv, const struct stage *const *stages, 
 const char *planner_variables(const struct plan *plan, const struct plan_request *r) {
     const char *profile = strcmp(r->profile, "paper") ? pool_print(plan->pool, " PROFILE=%s", r->profile) : "";
     const char *set = *r->set ? pool_print(plan->pool, " SET=\"%s\"", r->set) : "";
-    const char *all = profile && set ? pool_print(plan->pool, "%s%s", profile, set) : NULL;
+    const char *backend = strcmp(r->backend, "cpu") ? pool_print(plan->pool, " BACKEND=%s", r->backend) : "";
+    const char *all = profile && set && backend ? pool_print(plan->pool, "%s%s%s", profile, set, backend) : NULL;
     return all ? all : "";
 }

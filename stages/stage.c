@@ -4,6 +4,7 @@
 #include "stages/stage.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/lock.h"
 #include "cuda/backend.h"
 #include "stages/command.h"
+#include "stages/heartbeat.h"
 #include "stages/history.h"
 #include "store/npy.h"
 #include "store/recipe.h"
@@ -43,6 +45,7 @@ struct stage_state {
     struct record *record;
     struct backend *device; /* NULL: the CPU */
     struct lock lock;
+    struct heartbeat *heartbeat;
 };
 
 /* A signal handler reaches nothing else; programs only, libraries have no such state. */
@@ -217,6 +220,14 @@ void stage_note(struct stage_context *c, const char *name, const char *format, .
     va_end(arguments);
 }
 
+void stage_note_number(struct stage_context *c, const char *name, double value, double error) {
+    if (error > 0) {
+        stage_note(c, name, "%.6g +- %.2g", value, error);
+    } else {
+        stage_note(c, name, "%.6g", isnan(value) ? NAN : value); /* one NaN, never "-nan" */
+    }
+}
+
 /* --- the run ------------------------------------------------------------------------------------- */
 
 static enum status stopped(struct error *e) {
@@ -237,6 +248,7 @@ static enum status take_lock(const struct stage *stage, struct stage_state *s, s
     }
     const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name, .what = what};
     enum status status = lock_take(path, LOCK_EXCLUSIVE, &wait, &s->lock, e);
+    status = status == STATUS_OK ? heartbeat_wait(s->command.output, &s->lock, &wait, e) : status;
     free(path);
     free(what);
     return status != STATUS_OK && interrupted ? stopped(e) : status;
@@ -272,6 +284,9 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
         return no_memory(e);
     }
     record_label(s->record, s->command.label != NULL ? s->command.label : "");
+    if (s->command.users != NULL) {
+        record_note(s->record, "users", s->command.users);
+    }
     record_threads(s->record, s->command.threads);
     record_parameters(s->record, s->command.parameters);
     history_environment(s->record);
@@ -333,14 +348,17 @@ static enum status commit(const struct stage *stage, struct stage_state *s, stru
     return status;
 }
 
-/* What is wrong with data but names no file is about the first input. */
-static void name_input(const struct stage_state *s, struct error *e) {
+/* Says with which inputs it was that something did not fit, where the message names no file: which of them, or a parameter, is
+ * to blame is not known here. */
+static void name_inputs(const struct stage_state *s, struct error *e) {
+    enum { MOST = 4 };
     bool named = s->input_count == 0 || strstr(e->message, s->command.output) != NULL;
     for (size_t i = 0; i < s->input_count && !named; i++) {
         named = strstr(e->message, s->command.inputs[i].path) != NULL;
     }
-    if (!named) {
-        error_prefix(e, "%s", s->command.inputs[0].path);
+    for (size_t i = 0; i < s->input_count && i < MOST && !named; i++) {
+        error_set(e, e->status, "%s%s--%s=%s%s", e->message, i == 0 ? " (" : " ", s->inputs[i].input->name,
+                  s->command.inputs[i].path, i + 1 == s->input_count ? ")" : i + 1 == MOST ? " ...)" : "");
     }
 }
 
@@ -374,7 +392,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         }
     }
     if (status == STATUS_BAD_INPUT) {
-        name_input(s, e);
+        name_inputs(s, e);
     }
     npz_abandon(s->writer);
     s->writer = NULL;
@@ -428,6 +446,11 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
     }
     status = start_record(stage, s, e);
     if (status == STATUS_OK) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/runs/%s.json", s->command.output, record_name(s->record)) >= 0) {
+            s->heartbeat = heartbeat_start(path, HEARTBEAT_SECONDS);
+            free(path);
+        }
         history_enter(stage->name, s->record, s->command.ledger);
         status = work(stage, s, e);
     }
@@ -456,6 +479,7 @@ static void release(struct stage_state *s) {
     free(s->final);
     record_free(s->record);
     command_release(&s->command);
+    heartbeat_stop(s->heartbeat);
     lock_release(&s->lock);
 }
 

@@ -47,6 +47,9 @@ const char *stage_output(struct stage_context *c, const char *name);
 void stage_note(struct stage_context *c, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a number and its error; an error of zero, of what never changed, is none. */
+void stage_note_number(struct stage_context *c, const char *name, double value, double error);
+
 /* The whole life of a stage program; returns its exit status. */
 int stage_main(const struct stage *stage, int argc, char **argv);
 

@@ -41,12 +41,27 @@ static bool write_option(const struct plan *plan, FILE *out, const char *name, c
     return true;
 }
 
+/* All nodes with this key, "fig7/training, table1/training"; NULL: out of memory. Is equal to the label where there is one. */
+static const char *users_of(const struct plan *plan, const char *key) {
+    const char *users = "";
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j < x->node_count && users; j++) {
+            if (!strcmp(x->nodes[j]->key, key)) {
+                users = pool_print(plan->pool, "%s%s%s/%s", users, *users ? ", " : "", x->name, x->nodes[j]->name);
+            }
+        }
+    }
+    return users;
+}
+
 static bool write_rule(const struct plan *plan, const struct experiment *x, const struct node *node,
                        FILE *out) {
     const char *target = plan_artifact(plan, node), *folder = plan_folder(plan, node);
     const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
     const char *label = pool_print(plan->pool, "%s/%s", x->name, node->name);
-    if (!target || !folder || !ledger || !label) {
+    const char *users = users_of(plan, node->key);
+    if (!target || !folder || !ledger || !label || !users) {
         return false;
     }
     /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
@@ -89,7 +104,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
         }
     }
     bool fine = write_option(plan, out, "output", folder) && write_option(plan, out, "ledger", ledger) &&
-                write_option(plan, out, "key", node->key) && write_option(plan, out, "label", label);
+                write_option(plan, out, "key", node->key) && write_option(plan, out, "label", label) &&
+                (!strcmp(users, label) || write_option(plan, out, "users", users));
     const char *backend = stage_backend(node->stage, plan->backend);
     if (fine && backend && strcmp(backend, "cpu")) {
         fine = write_option(plan, out, "backend", backend);

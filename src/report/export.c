@@ -33,7 +33,7 @@ void export_csv_results(const struct export *x, FILE *out) {
     for (size_t i = 0; i < x->value_count; i++) {
         if (x->values[i].is_result) {
             write_number(x->values[i].value, out);
-            write_number(x->values[i].error, out);
+            write_number(x->values[i].error != 0 ? x->values[i].error : NAN, out);
         }
     }
     fputc('\n', out);
@@ -99,7 +99,7 @@ enum status export_json(const struct export *x, char **text, struct error *e) {
         const struct export_value *v = &x->values[i];
         if (v->is_result) {
             json_object_set_new(results, v->name,
-                                json_pack("{s:o,s:o,s:o,s:o}", "value", number(v->value), "uncertainty", number(v->error),
+                                json_pack("{s:o,s:o,s:o,s:o}", "value", number(v->value), "uncertainty", number(v->error != 0 ? v->error : NAN),
                                           "tau_int", number(v->tau_int), "tau_int_uncertainty", number(v->tau_int_error)));
         }
     }

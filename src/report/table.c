@@ -297,7 +297,7 @@ void table_write_tsv(const struct table *table, FILE *out) {
                 }
                 fprintf(out, "%s\t%s", table->row[r].dataset, table->observable[c]);
                 write_number(cell->present, cell->value, out);
-                write_number(cell->present, cell->error, out);
+                write_number(cell->present, cell->error != 0 ? cell->error : NAN, out); /* of what never changed: none */
                 write_number(p != NULL, p != NULL ? p->value : 0, out);
                 write_number(p != NULL && !isnan(p->error), p != NULL ? p->error : 0, out);
                 write_number(!isnan(cell->pull), cell->pull, out);

@@ -31,12 +31,12 @@ static int fixed(double value, double error, int decimals, char *text, size_t si
 }
 
 void report_value(double value, double error, int max_decimals, char text[REPORT_NUMBER]) {
-    if (isnan(error) || error < 0 || !isfinite(value)) {
+    if (!(error >= 1e-290) || !isfinite(value)) { /* denormal errors have no two digits */
         snprintf(text, REPORT_NUMBER, "%.6g", isnan(value) ? (double)NAN : value);
         return;
     }
-    if (!isfinite(error) || error < 1e-290) { /* denormal errors have no two digits left */
-        snprintf(text, REPORT_NUMBER, error > 1 ? "%.6g(inf)" : "%.6g(0)", value);
+    if (!isfinite(error)) {
+        snprintf(text, REPORT_NUMBER, "%.6g(inf)", value);
         return;
     }
     int decimals = error_decimals(error);
@@ -68,7 +68,7 @@ void report_value(double value, double error, int max_decimals, char text[REPORT
 
 double report_pull(double value, double error, double reference, double reference_error) {
     double both = hypot(error, reference_error);
-    return isfinite(value) && isfinite(reference) && isfinite(both) && both > 0 ? (value - reference) / both
+    return isfinite(value) && isfinite(reference) && isfinite(both) && error > 0 ? (value - reference) / both
                                                                                 : (double)NAN;
 }
 

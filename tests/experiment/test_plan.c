@@ -202,6 +202,8 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(count_of(text, "bin/simulate --"), 1);
     assert_int_equal(count_of(text, "bin/fit --training="), 1);
     assert_int_equal(count_of(text, "--label=a/t "), 1);
+    assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t' "), 1); /* all that one run is for */
+    assert_int_equal(count_of(text, "--users="), 1);
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));

@@ -56,5 +56,17 @@ set -- --network=unet --width=8 --embedding=16 --epochs=1 --quiet
 [ $? -eq 2 ] && grep -q 'start/artifact.npz: configuration 0 is configuration 0 of the training set' "$log"
 check "train refuses a validation set that is part of the training set"
 
+# A chain that never moves has no errors, which are not zero for that.
+"$build/bin/ensemble" --lattice=8,8 --configurations=256 --chains=1 --thermalisation=20 --stride=1 --leapfrog-steps=1 \
+    --trajectory-length=8 --output="$folder/frozen" --quiet && grep -q '"thermalisation": "FAILED' "$folder/frozen/run.json" &&
+    ! grep -q '+- 0[.0]*"' "$folder/frozen/run.json"
+check "a chain that never moves is marked"
+"$build/bin/observables" --fields="$folder/frozen/artifact.npz" --output="$folder/frozen-observables" --quiet >"$log" 2>&1 &&
+    "$build/bin/table" --rows="$folder/frozen-observables/artifact.npz" --datasets=frozen --experiment=x --published= \
+    --output="$folder/frozen-table" --quiet >"$log" 2>&1 && ! grep -q '+- 0[.0]*"' "$folder/frozen-observables/run.json" &&
+    ! grep -q '[0-9](0)' "$folder/frozen-table/table.md" && ! grep -q '[0-9](0)' "$folder/frozen-table/table.tex" &&
+    awk -F '\t' '$2 == "M" { found = $4 == "nan" } END { exit !found }' "$folder/frozen-table/table.tsv"
+check "and no error of 0 is printed for it"
+
 echo "1..$n"
 [ $failures -eq 0 ]
