@@ -299,7 +299,7 @@ static const struct stage_array arrays[] = {
     {"virial", NPZ_FLOAT64, "N", "",
      "Mean of phi dS/dphi a site, of the field before it is rounded; its mean is 1 in equilibrium."},
     {"action", NPZ_FLOAT64, "N", "",
-     "S of the field before it is rounded."},
+     "S/V, the action a site, of the field before it is rounded."},
     {"thermalisation.names", NPZ_BYTES, "T", "",
      "Tests of equilibrium (lattice/thermalisation.h)."},
     {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
