@@ -18,13 +18,17 @@ static inline void wide_accumulate(double sum[WIDE_LANES], const wide *x) {
         sum[l] += (double)(*x)[l];
 }
 
+/* GCC would tell that machines of shorter registers pass vectors otherwise: what is inline passes none. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
 /* tanh x, of an absolute error below 2e-7; NaN for NaN. From e^(-2|x|) as function_exp_float (base/functions.h) has
  * it. */
 static inline wide wide_tanh(wide x) {
     const wide_integer sign = (wide_integer)x & INT32_MIN;
     wide y = (wide)((wide_integer)x ^ sign) * -2.0f; /* -2|x| */
-    const wide_integer small = y < -80.0f;
-    y = (wide)((small & (wide_integer)(y * 0.0f - 80.0f)) | (~small & (wide_integer)y));
+    const wide least = (wide){0} - 80.0f;
+    const wide_integer small = y < least;
+    y = (wide)((small & (wide_integer)least) | (~small & (wide_integer)y));
     const float magic = 0x1.8p23f; /* adding it rounds to an integer and leaves that in the low bits */
     const wide shifted = y * 1.44269504088896341f + magic;
     const wide n = shifted - magic;

@@ -110,6 +110,21 @@ static void sine_and_cosine(void **state) {
     assert_true(isnan(s) && isnan(c));
 }
 
+static void hyperbolic_tangent(void **state) {
+    (void)state;
+    double *u = uniforms("tanh"), worst = 0.0;
+    for (size_t i = 0; i < N; i++) {
+        const double x = 80.0 * (u[i] - 0.5) * (i % 3 == 0 ? 1.0 : i % 3 == 1 ? 0.05 : 1e-6);
+        worst = fmax(worst, (double)fabsl((long double)function_tanh(x) - tanhl(x)));
+        assert_true(function_tanh(-x) == -function_tanh(x));
+    }
+    free(u);
+    if (!(worst < 3e-16))
+        fail_msg("an error of %g, expected less than 3e-16", worst);
+    assert_true(function_tanh(0.0) == 0.0 && function_tanh(INFINITY) == 1.0 && function_tanh(-INFINITY) == -1.0);
+    assert_true(isnan(function_tanh((double)NAN)));
+}
+
 static float loop_in[1000], loop_exp[1000], loop_log[1000], loop_sine[1000], loop_cosine[1000];
 
 __attribute__((noinline)) static void loops(void) {
@@ -172,6 +187,7 @@ static void digest(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exponential), cmocka_unit_test(logarithm), cmocka_unit_test(sine_and_cosine),
+        cmocka_unit_test(hyperbolic_tangent),
         cmocka_unit_test(loops_give_the_same_bits), cmocka_unit_test(digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
