@@ -48,4 +48,16 @@
     {.name = "refine-penalty", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = 1e-6, .maximum = 1e6, .later = true, \
      .help = "Effective-action model: weight of the change of the flow against the variance of log weights in the refinement."}
 
+/* Arrays of its artifact. */
+#define SCORE_EFFECTIVE_ARRAYS \
+    {"effective.features", NPZ_BYTES, "F", "", "Features by name; here and below: of an effective-action model."}, \
+    {"effective.saturation", NPZ_FLOAT64, "", "", "Saturation a of t = a tanh(u/(a sigma_u))."}, \
+    {"effective.zero_saturation", NPZ_FLOAT64, "", "", "That of the zero mode."}, \
+    {"effective.one_phase", NPZ_INT64, "", "", "1: fitted to fields of one phase; the density is that of both."}, \
+    {"effective.log_s", NPZ_FLOAT64, "levels", "", "ln s of the noise levels."}, \
+    {"effective.coefficients", NPZ_FLOAT64, "levels, F", "", "Coefficients of the features."}, \
+    {"effective.gain", NPZ_FLOAT64, "levels", "nats", "Gain over the Wiener filter, level by level."}, \
+    {"effective.refine_before", NPZ_FLOAT64, "", "", "Variance of the log-weights before the refinement; NaN without."}, \
+    {"effective.refine_after", NPZ_FLOAT64, "", "", "The same after it."}
+
 #endif

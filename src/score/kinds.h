@@ -20,6 +20,6 @@ extern const struct score_kind score_unet, score_gaussian, score_toy, score_effe
 #define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS, SCORE_EFFECTIVE_PARAMETERS
 
 /* Arrays that the kinds add to a model's artifact: {name, type, shape, unit, help} as in experiment/stage.h. */
-#define SCORE_KIND_ARRAYS SCORE_NETWORK_ARRAYS
+#define SCORE_KIND_ARRAYS SCORE_NETWORK_ARRAYS, SCORE_EFFECTIVE_ARRAYS
 
 #endif
