@@ -23,7 +23,11 @@
      .choices = "gaussian|rademacher", .help = "Of the probes' elements; rademacher (signs) has less variance."}, \
     {.name = "control-variate", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|wiener", \
      .help = "wiener: probes estimate only what the divergence differs by from that of the Wiener filter of the model's " \
-             "propagator, which is known; the same mean with far less variance. Published: none."}
+             "propagator, which is known; the same mean with far less variance. Published: none."}, \
+    {.name = "prior", .type = PARAMETER_CHOICE, .default_value = "white", .choices = "white|gaussian", .later = true, \
+     .help = "Density at t = 1. white: N(0, s^2(1)) as published, too narrow for long waves where the propagator is not " \
+             "small against s^2(1); gaussian: the Gaussian field of the noisy data, of variance G(p) + s^2(1) a mode with " \
+             "the model's propagator G. Methods modes and direct do not ask."}
 
 struct densities {
     size_t count;

@@ -1,7 +1,7 @@
 /* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are
  * drawn from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
  *
- * x_T from the prior N(0, s^2(1)) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the
+ * x_T from the prior (N(0, s^2(1)), or the Gaussian field of the noisy data) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the
  * same path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
  * (score/gaussian.h), which needs no flow.
  *

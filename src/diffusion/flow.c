@@ -10,6 +10,7 @@
 #include "base/sum.h"
 #include "backend/backend.h"
 #include "diffusion/flow_places.h"
+#include "diffusion/flow_prior.h"
 #include "score/schedule.h"
 
 /* What all workers share. */
@@ -22,7 +23,8 @@ struct job {
     double *phi, *latent;    /* either may be an input or an output; latent may be NULL */
     const double *fields;    /* input of log_density */
     struct flow_result *result;
-    struct random_key prior, probe;
+    struct random_key draws, probe;
+    struct flow_prior *prior;
     struct fourier *fourier; /* control variate only */
     const volatile sig_atomic_t *interrupted;
     struct progress *progress;
@@ -43,6 +45,7 @@ struct worker {
     struct seat *seats;                  /* capacity */
     struct flow_evaluation *evaluations; /* capacity: of those at work */
     double *state, *terms;               /* V + quadratures each */
+    double *prior;                       /* the prior's workspace */
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
@@ -60,10 +63,8 @@ static enum status move_in(const struct job *j, struct worker *w, size_t place, 
     struct seat *seat = &w->seats[place];
     double *start = w->state;
     if (j->draw) {
-        const double s = schedule_noise(m->sigma, 1);
-        random_normal(j->prior, j->first + item, 0, start, V);
-        for (size_t i = 0; i < V; i++)
-            start[i] *= s;
+        random_normal(j->draws, j->first + item, 0, start, V);
+        flow_prior_draw(j->prior, start, w->prior);
         if (j->latent)
             memcpy(j->latent + item * V, start, V * sizeof *start);
     } else {
@@ -82,17 +83,9 @@ static enum status move_in(const struct job *j, struct worker *w, size_t place, 
     runge_kutta_start(&seat->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
                       j->settings->tolerance);
     /* log p_T of a draw is taken now, from numbers that will be gone, and kept where the result will be */
-    for (size_t i = 0; j->draw && i < V; i++)
-        start[i] *= start[i];
     if (j->draw)
-        j->result->log_q[item] = sum_tree(start, V);
+        j->result->log_q[item] = flow_prior_square(j->prior, start, w->prior);
     return STATUS_OK;
-}
-
-/* log N(0, s^2(1)) of a field with this sum of squares. */
-static double log_prior(const struct score_model *m, double squares) {
-    const double variance = schedule_variance(m->sigma, 1);
-    return -0.5 * ((double)m->volume * function_log(6.283185307179586477 * variance) + squares / variance);
 }
 
 static enum status move_out(struct job *j, struct worker *w, size_t place, struct error *e) {
@@ -104,20 +97,18 @@ static enum status move_out(struct job *j, struct worker *w, size_t place, struc
     if (status != STATUS_OK)
         return status;
     struct flow_result *r = j->result;
-    double squares = j->draw ? r->log_q[item] : 0;
+    double square = j->draw ? r->log_q[item] : 0;
     if (j->draw) {
         for (size_t i = 0; i < V; i++)
             j->phi[item * V + i] = y[i] / m->factor + m->offset;
     } else {
-        for (size_t i = 0; i < V; i++)
-            w->terms[i] = y[i] * y[i];
-        squares = sum_tree(w->terms, V);
+        square = flow_prior_square(j->prior, y, w->prior);
         if (j->latent)
             memcpy(j->latent + item * V, y, V * sizeof *y);
     }
     /* int div(dphi/dt) dt up to t = 1; downwards it comes with the other sign */
     const double mean = sum_tree(integral, q) / (double)q;
-    r->log_q[item] = log_prior(m, squares) + (j->draw ? -mean : mean) + (double)V * function_log(fabs(m->factor));
+    r->log_q[item] = flow_prior_log_density(j->prior, square) + (j->draw ? -mean : mean) + (double)V * function_log(fabs(m->factor));
     for (size_t p = 0; p < q; p++)
         w->terms[p] = (integral[p] - mean) * (integral[p] - mean);
     r->log_q_error[item] = q > 1 ? sqrt(sum_tree(w->terms, q) / (double)(q * (q - 1))) : NAN;
@@ -215,6 +206,7 @@ static void worker_release(struct worker *w) {
     free(w->seats);
     free(w->evaluations);
     free(w->state);
+    free(w->prior);
 }
 
 static enum status worker_prepare(const struct job *j, struct score *score, struct worker *w, struct error *e) {
@@ -223,7 +215,8 @@ static enum status worker_prepare(const struct job *j, struct score *score, stru
     w->seats = calloc(w->capacity, sizeof *w->seats);
     w->evaluations = calloc(w->capacity, sizeof *w->evaluations);
     w->state = malloc(2 * length * sizeof *w->state);
-    if (!w->seats || !w->evaluations || !w->state)
+    w->prior = malloc(flow_prior_workspace(j->prior) * sizeof *w->prior);
+    if (!w->seats || !w->evaluations || !w->state || !w->prior)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     w->terms = w->state + length;
     return flow_places_new(score, j->model, j->settings, j->probe, j->fourier, &w->places, e);
@@ -331,13 +324,14 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     j->to = j->draw ? low : high;
     j->quadratures = flow_quadratures(s);
     j->failed = j->count;
-    j->prior = random_key(s->seed, "flow", "prior");
+    j->draws = random_key(s->seed, "flow", "prior");
     j->probe = random_key(s->seed, "flow", "probe");
     struct worker *workers = calloc((size_t)threads, sizeof *workers);
     if (!workers)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     struct score *score = NULL;
     status = score_new(m, &score, e);
+    status = status ? status : flow_prior_new(m, s->gaussian_prior, &j->prior, e);
     if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
         status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
     if (status == STATUS_OK)
@@ -346,6 +340,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
         worker_release(&workers[i]);
     free(workers);
     fourier_free(j->fourier);
+    flow_prior_free(j->prior);
     score_free(score);
     return status;
 }

@@ -3,7 +3,7 @@
  *
  * With the exact score of a Gaussian field every mode moves by dphi/du = s^2/(G + s^2) phi, u = log s, so that
  * phi(p) at t = 1 is sqrt((G + s1^2)/(G + s0^2)) times that at t_start, and q is Gaussian with propagator
- * s1^2 (G + s0^2)/(G + s1^2). */
+ * s1^2 (G + s0^2)/(G + s1^2); with the Gaussian prior, G + s1^2 at t = 1, it is G + s0^2. */
 #include "tests/diffusion/flow.h"
 
 #include "score/schedule.h"
@@ -14,7 +14,7 @@
 /* --- Gaussian models ----------------------------------------------------------------------------- */
 
 /* log q of one field in own units, the density of the scaled one being Gaussian with the propagator above. */
-static double exact_log_q(const struct score_model *m, double t_start, const double *phi) {
+static double exact_log_q(const struct score_model *m, double t_start, bool gaussian_prior, const double *phi) {
     struct fourier *f;
     struct error e = {0};
     assert_ok(fourier_new(m->extents, m->dimensions, &f, &e));
@@ -25,7 +25,7 @@ static double exact_log_q(const struct score_model *m, double t_start, const dou
         scaled[i] = (phi[i] - m->offset) * m->factor;
     fourier_power(f, scaled, power, work);
     for (size_t p = 0; p < m->volume; p++) {
-        const double G = high * (m->propagator[p] + low) / (m->propagator[p] + high);
+        const double G = (m->propagator[p] + low) * (gaussian_prior ? 1 : high / (m->propagator[p] + high));
         log_q -= 0.5 * (log(two_pi * G) + power[p] / G);
     }
     free(scaled);
@@ -41,7 +41,7 @@ static void check_gaussian(struct score_model *m, const struct flow_settings *s,
     const size_t V = m->volume;
     struct found f = draw(m, s, 5, N, 1), back = score(m, s, 5, N, 2, f.phi);
     for (size_t i = 0; i < N; i++) {
-        const double right = exact_log_q(m, s->t_start, f.phi + i * V);
+        const double right = exact_log_q(m, s->t_start, s->gaussian_prior, f.phi + i * V);
         assert_near(f.log_q[i], right, tolerance);
         assert_near(back.log_q[i], right, tolerance);
         assert_true(isnan(f.error[i]) && isnan(back.error[i]) && f.done[i] && back.done[i]);
@@ -53,6 +53,50 @@ static void check_gaussian(struct score_model *m, const struct flow_settings *s,
     assert_close(N * V, back.latent, f.latent, tolerance / 10);
     found_free(&f);
     found_free(&back);
+}
+
+/* The density of the noisy data at any t, which the white prior misses, the more the longer the waves. */
+static void test_gaussian_prior(void **state) {
+    (void)state;
+    enum { N = 4000 };
+    static const double starts[] = {1e-5, 1e-2, 0.3, 0.9};
+    static const size_t extents[][3] = {{4, 6}, {2, 4, 3}};
+    for (size_t dimensions = 2; dimensions <= 3; dimensions++) {
+        struct score_model m = free_field(dimensions, extents[dimensions - 2], 0.249 * 2 / (double)dimensions);
+        assert_true(m.propagator[0] > s2(m.sigma, 1)); /* near criticality */
+        for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+            struct flow_settings s = methods[2];
+            s.t_start = starts[i];
+            s.gaussian_prior = true;
+            check_gaussian(&m, &s, 3e-4);
+            struct found f = draw(&m, &s, 0, 8, 2);
+            s.gaussian_prior = false;
+            struct found white = score(&m, &s, 0, 8, 2, f.phi);
+            double off = 0;
+            for (size_t k = 0; k < 8; k++)
+                off += fabs(white.log_q[k] - exact_log_q(&m, s.t_start, true, f.phi + k * m.volume)) / 8;
+            assert_true(off > 0.05);
+            found_free(&white);
+            found_free(&f);
+        }
+        /* where draws start: |phi(p)|^2/V over the variance has mean 1 within 5 sigma, its own variance being at most 2 */
+        const struct flow_settings one = {.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_CLOSED, .t_start = 0.9,
+                                          .gaussian_prior = true, .seed = 4};
+        struct found f = draw(&m, &one, 0, N, 2);
+        double complex *modes = test_alloc(m.volume, sizeof *modes);
+        double *mean = test_reals(m.volume);
+        for (size_t i = 0; i < N; i++) {
+            transform(&m, f.latent + i * m.volume, modes);
+            for (size_t p = 0; p < m.volume; p++)
+                mean[p] += pow(cabs(modes[p]), 2) / (double)m.volume / (m.propagator[p] + s2(m.sigma, 1)) / N;
+        }
+        for (size_t p = 0; p < m.volume; p++)
+            assert_near(mean[p], 1, 5 * sqrt(2.0 / N));
+        free(modes);
+        free(mean);
+        found_free(&f);
+        score_model_release(&m);
+    }
 }
 
 static void test_gaussian_in_closed_form(void **state) {
@@ -79,7 +123,7 @@ static void check_order(const struct score_model *m, enum runge_kutta_method met
     for (int i = 0; i < 2; i++) {
         s.steps = steps << i;
         struct found f = score(m, &s, 0, 1, 1, field.phi);
-        difference[i] = f.log_q[0] - exact_log_q(m, s.t_start, field.phi);
+        difference[i] = f.log_q[0] - exact_log_q(m, s.t_start, false, field.phi);
         found_free(&f);
     }
     assert_near(log2(difference[0] / difference[1]), log2(ratio), 0.4);
@@ -366,6 +410,7 @@ static void test_reversal_of_networks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gaussian_in_closed_form),
+        cmocka_unit_test(test_gaussian_prior),
         cmocka_unit_test(test_orders_of_log_q),
         cmocka_unit_test(test_divergences),
         cmocka_unit_test(test_acceptance_of_the_target),

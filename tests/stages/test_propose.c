@@ -90,39 +90,45 @@ static void test_direct(void **state) {
 
 /* The fields and densities of flow_sample; and the stage `likelihood` finds the same density for the fields that came
  * out. */
-static void test_flow(void **state) {
-    (void)state;
+static void check_flow(bool gaussian_prior) {
     enum { N = 11, V = 64 };
     const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4, .steps = 24, .divergence = FLOW_CLOSED, .t_start = 1e-3,
-                                           .seed = 6};
+                                           .seed = 6, .gaussian_prior = gaussian_prior};
     struct score_model m = read_model("gaussian.npz");
     struct error e = {0};
     double phi[N * V], log_q[N], error[N];
     int64_t evaluations[N];
     unsigned char done[N] = {0};
     struct flow_result r = {log_q, error, evaluations, done, 0};
-    static const char *const arguments[] = {"--configurations=11", "--method=rk4", "--steps=24", "--divergence=closed",
-                                            "--t-start=1e-3", "--seed=6", NULL};
-    assert_int_equal(run("flow", "gaussian.npz", arguments), 0);
-    struct npz *npz = open_artifact("flow");
+    const char *const arguments[] = {"--configurations=11", "--method=rk4", "--steps=24", "--divergence=closed",
+                                     "--t-start=1e-3", "--seed=6", gaussian_prior ? "--prior=gaussian" : NULL, NULL};
+    const char *const folder = gaussian_prior ? "flow-gaussian" : "flow", *const above = gaussian_prior ? "back-gaussian" : "back";
+    assert_int_equal(run(folder, "gaussian.npz", arguments), 0);
+    struct npz *npz = open_artifact(folder);
     assert_ok(flow_sample(&m, &settings, 0, N, 1, phi, NULL, &r, &never, NULL, &e));
     assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);
     for (size_t i = 0; i < N * V; i++)
         assert_true(((const float *)reference_array(npz, "phi", NPZ_FLOAT32)->data)[i] == (float)phi[i]);
     assert_true(reals(npz, "cost", N)[0] == 96);
     check_derived(npz, N);
-    const char *all[12] = {option("--output=", "back", ""), option("--model=", "", "gaussian.npz"),
-                           option("--fields=", "flow", "artifact.npz"), "--ledger="};
+    const char *all[12] = {option("--output=", above, ""), option("--model=", "", "gaussian.npz"),
+                           option("--fields=", folder, "artifact.npz"), "--ledger="};
     for (size_t i = 1; arguments[i]; i++)
         all[3 + i] = arguments[i];
     assert_int_equal(run_stage(&stage_likelihood, all, NULL), 0);
-    struct npz *back = open_artifact("back");
+    struct npz *back = open_artifact(above);
     for (size_t i = 0; i < N; i++)
         assert_near(reals(back, "log_q", N)[i], log_q[i], 2e-3);
     assert_true(fabs(*reals(back, "R2", 1) - *reals(npz, "R2", 1)) < 1e-4);
     npz_free(back);
     npz_free(npz);
     score_model_release(&m);
+}
+
+static void test_flow(void **state) {
+    (void)state;
+    check_flow(false);
+    check_flow(true);
 }
 
 /* --- bits ---------------------------------------------------------------------------------------- */
