@@ -176,8 +176,8 @@ static void test_refusals(void **state) {
     const struct {
         const char *model, *arguments[3], *message;
     } refused[] = {
-        {"wiener.npz", {"--method=direct", NULL}, "wiener.npz: method direct needs a model that is drawn without a process, such as gaussian, found a unet"},
-        {"wiener.npz", {"--divergence=closed", NULL}, "wiener.npz: divergence closed needs a model that knows its divergence, such as gaussian, found a unet"},
+        {"wiener.npz", {"--method=direct", NULL}, "method direct needs a model that is drawn without a process, such as gaussian, found a unet"},
+        {"wiener.npz", {"--divergence=closed", NULL}, "divergence closed needs a model that knows its divergence, such as gaussian, found a unet"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
         {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
         {"gaussian.npz", {"--control-variate=x", NULL}, "control-variate = 'x'"},
