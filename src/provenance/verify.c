@@ -224,13 +224,29 @@ static void note_machines(struct machines *m, const struct record *here, const s
     snprintf(m->there, sizeof m->there, "%s", t);
 }
 
+static int by_start(const void *a, const void *b) {
+    const struct record *const *x = a, *const *y = b;
+    const int order = strcmp(record_text(*x, "start"), record_text(*y, "start"));
+    return order ? order : strcmp(record_text(*x, "id"), record_text(*y, "id"));
+}
+
 enum status verify_again(const struct lineage *there, const struct lineage *here, const char *const *keys, size_t count,
                          FILE *out, size_t *wrong, struct error *e) {
     size_t artifacts = 0, differ = 0, missing = 0;
     struct machines m = {0};
-    (void)e;
+    /* In the order in which they were made: what differs first is the cause of the rest. */
+    const struct record **records = malloc((lineage_count(there) + 1) * sizeof *records);
+    if (records == NULL) {
+        return no_memory(e);
+    }
     for (size_t i = 0; i < lineage_count(there); i++) {
-        const struct record *r = lineage_at(there, i);
+        records[i] = lineage_at(there, i);
+    }
+    if (lineage_count(there) > 0) {
+        qsort(records, lineage_count(there), sizeof *records, by_start);
+    }
+    for (size_t i = 0; i < lineage_count(there); i++) {
+        const struct record *r = records[i];
         const char *key = record_text(r, "key");
         if (!is_wanted(key, keys, count)) {
             continue;
@@ -260,6 +276,7 @@ enum status verify_again(const struct lineage *there, const struct lineage *here
             note_machines(&m, again, r);
         }
     }
+    free(records);
     fprintf(out, "%zu artifacts: %zu identical", artifacts, artifacts - differ - missing);
     fprintf(out, differ ? ", %zu differ" : "", differ);
     if (differ && !m.several && *m.here && *m.there) {
