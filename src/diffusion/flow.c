@@ -362,9 +362,11 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
 }
 
 size_t flow_part(const struct score_model *model, const struct flow_settings *settings) {
-    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 };
-    if (settings->modes) /* the tables of its levels are made once a part */
-        return SITES / model->volume > PART ? SITES / model->volume : PART; /* a device's set-up, and places that stay empty at the end, are paid once a part */
+    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 }; /* a device's set-up, and places that stay empty at the end, are paid once a part */
+    if (settings->modes) { /* the tables of its levels are made once a part; whole parts: packs of fields begin where they did */
+        const size_t parts = SITES / model->volume / PART;
+        return parts > 0 ? parts * PART : PART;
+    }
     const struct backend *device = score_model_device(model);
     const size_t places = device ? ROUNDS * device->capacity(model) : 0;
     return places > PART ? places : PART;

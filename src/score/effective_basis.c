@@ -183,6 +183,17 @@ static void pairs(const struct effective_basis *b, const struct room *r, int n, 
     }
 }
 
+/* Modes of two fields, each times a number of its own: out = f a(p) + i g b(p) of in = a(p) + i b(p), factor = f, g. */
+static void scale_fields(const struct effective_basis *b, const struct transform_site *in, struct transform_site factor,
+                         struct transform_site *out) {
+    const size_t *opposite = transform_opposite(b->transform);
+    const wide mean = 0.5f * (factor.re + factor.im), half = 0.5f * (factor.re - factor.im);
+    for (size_t p = 0; p < b->filters->volume; p++) {
+        const struct transform_site here = in[p], there = in[opposite[p]];
+        out[p] = (struct transform_site){mean * here.re + half * there.re, mean * here.im - half * there.im};
+    }
+}
+
 /* Everything that is no pair; mean_u: of every field. */
 static void others(const struct effective_basis *b, const struct room *r, const struct transform_site *mean_u,
                    struct transform_site *out, double *divergence) {
@@ -208,8 +219,7 @@ static void others(const struct effective_basis *b, const struct room *r, const 
                 accumulate(d, &s, filters->W0 * filters->W0 / filters->sigma_m);
             }
         } else if (f->kind == EFFECTIVE_LOCAL || moved) {
-            for (size_t p = 0; p < V; p++)
-                feature[p] = times(r->power[f->power][p], factor);
+            scale_fields(b, r->power[f->power], factor, feature);
             if (!d)
                 continue;
             double sum[TRANSFORM_FIELDS] = {0}, change[TRANSFORM_FIELDS] = {0};

@@ -11,8 +11,9 @@
  * (a draw with another one is rejected), so with either sign the density is half of that, up to a constant that no chain
  * needs: the probability of a positive mean.
  *
- * Field i is a function of (model, steps, key, i). The log q of a field that is rejected, or left the finite numbers, is
- * NaN. */
+ * Field i is a function of (model, steps, key, i), to the last bit where draws begin at a multiple of TRANSFORM_FIELDS:
+ * elsewhere another field shares its lane, and rounding differs. The log q of a field that is rejected, or left the
+ * finite numbers, is NaN. */
 #ifndef DMSQ_SCORE_EFFECTIVE_FLOW_H
 #define DMSQ_SCORE_EFFECTIVE_FLOW_H
 
