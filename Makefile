@@ -232,8 +232,9 @@ $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
 # Random numbers and lanes in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
+WIDEST := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mprefer-vector-width=512)
 $(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c)): \
-    OUR_CFLAGS += $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=512)
+    OUR_CFLAGS += $(WIDEST)
 
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'

@@ -27,7 +27,7 @@ struct loaded {
     const struct stage_input *input;
     struct npz *npz;
     char *recipe;
-    char key[65];
+    char key[65], sha256[65]; /* of the recipe; of the file */
 };
 
 struct stage_state {
@@ -88,7 +88,7 @@ static bool fits(const char *stages, const char *word) {
 
 static enum status load(struct loaded *l, const struct command_input *given, struct error *e) {
     l->input = given->input;
-    enum status status = npz_read(given->path, &l->npz, e);
+    enum status status = npz_read_digest(given->path, &l->npz, l->sha256, e);
     if (status == STATUS_OK) {
         status = npz_text(l->npz, "recipe", &l->recipe, e);
     }
@@ -292,11 +292,10 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     history_environment(s->record);
     for (size_t i = 0; i < s->input_count; i++) {
         const char *path = s->command.inputs[i].path;
-        char digest[65];
-        if (file_sha256(path, digest, e) != STATUS_OK || record_check_output(path, digest, e) != STATUS_OK) {
+        if (record_check_output(path, s->inputs[i].sha256, e) != STATUS_OK) {
             return e->status;
         }
-        record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, digest);
+        record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, s->inputs[i].sha256);
     }
     history_note_earlier(s->record, s->command.output);
     return history_write(s->record, s->command.output, e);

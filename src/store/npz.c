@@ -2,12 +2,16 @@
 #include "store/npz.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <zip.h>
 
+#include "base/file.h"
+#include "store/checksum.h"
 #include "store/npy.h"
 
 struct npz {
@@ -16,7 +20,7 @@ struct npz {
     struct npz_array *arrays;
 };
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 1 << 21, PIECE = 1 << 20 };
 
 /* Reads exactly size bytes; libzip has checked the CRC-32 once the end of a member was seen. */
 static bool read_exactly(zip_file_t *member, void *data, size_t size) {
@@ -39,9 +43,54 @@ static enum status broken(const char *path, const char *name, zip_file_t *member
                      no_reason ? "it ends too early" : reason);
 }
 
-/* Reads header and data of one open member of the given length. */
-static enum status read_array(const char *path, const char *name, zip_file_t *member, uint64_t length,
-                              struct npz_array *array, struct error *e) {
+/* A member to be read. */
+struct member {
+    zip_t *zip;
+    zip_uint64_t index;
+    zip_file_t *file;
+    uint64_t length;
+    bool stored; /* not compressed */
+    uint32_t crc;
+};
+
+/* Reads the data of a stored member, which begin at `start`, and checks its CRC-32, `crc` being that of what comes before:
+ * libzip leaves that to us for a part of a member, and checksum.h is faster. *fine: whether it is right. */
+static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, void *data, size_t size, bool *fine) {
+    zip_source_t *source = zip_source_zip(m->zip, m->zip, m->index, 0, start, (zip_int64_t)size);
+    bool read = source != NULL && zip_source_open(source) == 0;
+    if (read) {
+        for (size_t at = 0; read && at < size;) {
+            /* pieces that are still in the cache when they are checked */
+            const size_t piece = size - at < PIECE ? size - at : PIECE;
+            const zip_int64_t n = zip_source_read(source, (char *)data + at, piece);
+            read = n > 0;
+            crc = read ? checksum_crc32(crc, (char *)data + at, (size_t)n) : crc;
+            at += read ? (size_t)n : 0;
+        }
+        zip_source_close(source);
+    }
+    zip_source_free(source);
+    *fine = crc == m->crc;
+    return read;
+}
+
+/* Memory of at least `size` bytes; in large pages where there is much, which the system gives faster. */
+static void *memory_for(size_t size) {
+    const size_t alignment = size < 2 * LARGE_PAGE ? ALIGNMENT : LARGE_PAGE;
+    void *data = aligned_alloc(alignment, (size + alignment) / alignment * alignment);
+#ifdef MADV_HUGEPAGE
+    if (data != NULL && alignment == LARGE_PAGE) {
+        (void)madvise(data, size, MADV_HUGEPAGE); /* a wish */
+    }
+#endif
+    return data;
+}
+
+/* Reads header and data of one open member. */
+static enum status read_array(const char *path, const char *name, const struct member *m, struct npz_array *array,
+                              struct error *e) {
+    zip_file_t *member = m->file;
+    const uint64_t length = m->length;
     unsigned char start[NPY_START];
     if (length < sizeof start || !read_exactly(member, start, sizeof start)) {
         return length < sizeof start ? error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is not a .npy array: "
@@ -58,6 +107,7 @@ static enum status read_array(const char *path, const char *name, zip_file_t *me
                          "%s: member '%.100s': the .npy header claims %zu bytes, but the member has %llu", path, name,
                          header_length, (unsigned long long)length);
     }
+    uint32_t crc = checksum_crc32(0, start, sizeof start);
     char *header = malloc(header_length + 1);
     if (header == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
@@ -68,6 +118,7 @@ static enum status read_array(const char *path, const char *name, zip_file_t *me
         return broken(path, name, member, e);
     }
     header[header_length] = '\0';
+    crc = checksum_crc32(crc, header + already, header_length - already);
     enum status status = npy_parse(header, header_length, array, e);
     free(header);
     if (status != STATUS_OK) {
@@ -81,12 +132,19 @@ static enum status read_array(const char *path, const char *name, zip_file_t *me
                          array->item_size);
     }
     size_t size = (size_t)left;
-    void *data = aligned_alloc(ALIGNMENT, (size + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
+    void *data = memory_for(size);
     if (data == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory for member '%.100s' (%zu bytes)", path, name, size);
     }
     array->data = data;
     char beyond;
+    bool fine;
+    if (m->stored && size > 0) {
+        if (!read_stored(m, length - left, crc, data, size, &fine)) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: it ends too early", path, name);
+        }
+        return fine ? STATUS_OK : error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: CRC error", path, name);
+    }
     if (!read_exactly(member, data, size) || zip_fread(member, &beyond, 1) != 0) {
         return broken(path, name, member, e);
     }
@@ -133,7 +191,8 @@ static enum status read_member(struct npz *npz, zip_t *zip, size_t i, uint64_t f
         return error_set(e, STATUS_BAD_INPUT, "%s: member '%s' is corrupt: %s", npz->path, array->name,
                          zip_strerror(zip));
     }
-    enum status status = read_array(npz->path, array->name, member, info.size, array, e);
+    const struct member m = {zip, i, member, info.size, info.comp_method == ZIP_CM_STORE, info.crc};
+    enum status status = read_array(npz->path, array->name, &m, array, e);
     zip_fclose(member);
     return status;
 }
@@ -176,6 +235,37 @@ enum status npz_read(const char *path, struct npz **result, struct error *e) {
     }
     *result = npz;
     return STATUS_OK;
+}
+
+struct digest {
+    const char *path;
+    char *sha256;
+    enum status status;
+    struct error e;
+};
+
+static void *take_digest(void *context) {
+    struct digest *d = context;
+    d->status = file_sha256(d->path, d->sha256, &d->e);
+    return NULL;
+}
+
+enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65], struct error *e) {
+    struct digest d = {.path = path, .sha256 = sha256};
+    pthread_t thread;
+    const bool beside = pthread_create(&thread, NULL, take_digest, &d) == 0;
+    enum status status = npz_read(path, npz, e);
+    if (beside) {
+        pthread_join(thread, NULL);
+    } else if (status == STATUS_OK) {
+        take_digest(&d);
+    }
+    if (status == STATUS_OK && d.status != STATUS_OK) {
+        npz_free(*npz);
+        *e = d.e;
+        status = d.status;
+    }
+    return status;
 }
 
 /* The arrays of a struct npz own their data; only readers see it as constant. */

@@ -30,6 +30,8 @@ struct npz;
 
 /* Reads and verifies the whole file. Errors name the file, the member and what is wrong. */
 enum status npz_read(const char *path, struct npz **npz, struct error *e);
+/* The same, and the SHA-256 of the file as 64 hexadecimal digits: both at once, where there are two processors. */
+enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65], struct error *e);
 void npz_free(struct npz *npz);
 const char *npz_path(const struct npz *npz);
 size_t npz_count(const struct npz *npz);

@@ -99,6 +99,22 @@ static void round_trip(void **state) {
     npz_free(npz);
 }
 
+/* Read with its digest, a file is what it is without, and the digest is the file's; a missing file is said once. */
+static void with_digest(void **state) {
+    (void)state;
+    char expected[65], found[65];
+    struct npz *npz;
+    struct error e;
+    write_sample(path);
+    assert_int_equal(file_sha256(path, expected, &e), STATUS_OK);
+    assert_int_equal(npz_read_digest(path, &npz, found, &e), STATUS_OK);
+    assert_string_equal(found, expected);
+    assert_true(is_sample(npz));
+    npz_free(npz);
+    assert_int_equal(npz_read_digest("/nowhere/a.npz", &npz, found, &e), STATUS_BAD_INPUT);
+    assert_non_null(strstr(e.message, "cannot open"));
+}
+
 /* A change of these bytes makes every artifact another one. */
 static void same_bytes(void **state) {
     (void)state;
