@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "lattice/lane_vectors.h"
 
 #define LANES 8
 
@@ -173,45 +174,57 @@ static void fold(const struct axis *axis, const double *x, size_t inner, size_t 
     }
 }
 
-static void sum_lanes(const double *factor, const double *lanes, size_t count, double *restrict out) {
-    double s[LANES] = {0};
-    for (size_t n = 0; n < count; n++) {
-        for (size_t l = 0; l < LANES; l++) {
-            s[l] += factor[n] * lanes[n * LANES + l];
+/* The folded sums of one k: C of the real and of the imaginary part, and S of both (the parts of a complex input). The
+ * sums run side by side, as each term of one waits for the term before. */
+static inline __attribute__((always_inline)) void sum_lanes(const double *c, const double *s, const double *lanes,
+                                                            size_t rows, bool complex, double out[4][LANES]) {
+    const double *even_re = lanes, *odd_re = even_re + rows * LANES, *even_im = odd_re + rows * LANES,
+                 *odd_im = even_im + rows * LANES;
+    for (size_t part = 0; part < LANES; part += LANE_VECTOR) {
+        lane_reals c_re = {0}, s_re = {0}, c_im = {0}, s_im = {0};
+        for (size_t n = 0; n < rows; n++) {
+            const size_t at = n * LANES + part;
+            c_re += c[n] * lane_reals_load(even_re + at);
+            s_re += s[n] * lane_reals_load(odd_re + at);
+            if (complex) {
+                c_im += c[n] * lane_reals_load(even_im + at);
+                s_im += s[n] * lane_reals_load(odd_im + at);
+            }
+        }
+        const lane_reals sums[4] = {c_re, s_re, c_im, s_im};
+        for (size_t i = 0; i < 4; i++) {
+            memcpy(out[i] + part, &sums[i], sizeof sums[i]);
         }
     }
-    memcpy(out, s, sizeof s);
 }
 
 /* Transforms the slowest axis of in (L, inner) into out (inner, L); sign -1 forward, +1 inverse.
  * in_im NULL: real input. */
 static void pass(const struct axis *axis, size_t inner, double sign, const double *in_re, const double *in_im,
-                 double *out_re, double *out_im, double *lanes) {
+                 double *restrict out_re, double *restrict out_im, double *lanes) {
     const size_t L = axis->extent, rows = axis->half + 1;
-    double *even_re = lanes, *odd_re = even_re + rows * LANES, *even_im = odd_re + rows * LANES,
-           *odd_im = even_im + rows * LANES;
     for (size_t i = 0; i < inner; i += LANES) {
         const size_t width = inner - i < LANES ? inner - i : LANES;
-        fold(axis, in_re, inner, i, width, even_re, odd_re);
+        fold(axis, in_re, inner, i, width, lanes, lanes + rows * LANES);
         if (in_im) {
-            fold(axis, in_im, inner, i, width, even_im, odd_im);
+            fold(axis, in_im, inner, i, width, lanes + 2 * rows * LANES, lanes + 3 * rows * LANES);
         }
         for (size_t k = 0; k < rows; k++) {
             const double *c = axis->cosine + k * rows, *s = axis->sine + k * rows;
-            double c_re[LANES], s_re[LANES], c_im[LANES] = {0}, s_im[LANES] = {0};
-            sum_lanes(c, even_re, rows, c_re);
-            sum_lanes(s, odd_re, rows, s_re);
+            double sums[4][LANES];
             if (in_im) {
-                sum_lanes(c, even_im, rows, c_im);
-                sum_lanes(s, odd_im, rows, s_im);
+                sum_lanes(c, s, lanes, rows, true, sums);
+            } else {
+                sum_lanes(c, s, lanes, rows, false, sums);
             }
             const size_t mirror = k == 0 ? 0 : L - k;
             for (size_t l = 0; l < width; l++) {
+                const double c_re = sums[0][l], s_re = sums[1][l], c_im = sums[2][l], s_im = sums[3][l];
                 double *re = out_re + (i + l) * L, *im = out_im + (i + l) * L;
-                re[mirror] = c_re[l] + sign * s_im[l];
-                im[mirror] = c_im[l] - sign * s_re[l];
-                re[k] = c_re[l] - sign * s_im[l];
-                im[k] = c_im[l] + sign * s_re[l];
+                re[mirror] = c_re + sign * s_im;
+                im[mirror] = c_im - sign * s_re;
+                re[k] = c_re - sign * s_im;
+                im[k] = c_im + sign * s_re;
             }
         }
     }

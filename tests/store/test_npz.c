@@ -494,7 +494,7 @@ static void random_headers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(round_trip), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
+        TEST(round_trip), TEST(with_digest), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
         TEST(full_disk),  TEST(mutated),    TEST(foreign), TEST(headers), TEST(members),       TEST(random_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
