@@ -128,8 +128,12 @@ static void readme(const struct archive_text *t, FILE *out) {
         seconds += isfinite(s) ? s : 0;
     }
     fprintf(out, "# %s\n\n%s\n\nComputed by dmsq %s, experiment `%s`", c->title, c->description, c->version, c->name);
-    fprintf(out, strcmp(t->profile, "paper") ? ", profile `%s`" : "", t->profile);
-    fprintf(out, *t->request->set ? ", with SET=\"%s\"" : "", t->request->set);
+    if (strcmp(t->profile, "paper")) {
+        fprintf(out, ", profile `%s`", t->profile);
+    }
+    if (*t->request->set) {
+        fprintf(out, ", with SET=\"%s\"", t->request->set);
+    }
     fputs(".\n\n## Check and recompute\n\n    make -C data\n\n"
           "in the folder that holds `bagit.txt`. It checks the SHA-256 of every file, installs what is missing (Debian, as root; "
           "else it says what to install), builds the program from `data/source`, checks every artifact against its run record and "
