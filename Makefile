@@ -274,7 +274,7 @@ install: all
 	@mkdir -p $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(LIBEXEC)) $(call quote,$(DATA))
 	@for p in $(PROGRAMS); do cp "$$p" $(call quote,$(LIBEXEC))/.new && mv -f $(call quote,$(LIBEXEC))/.new \
 	    $(call quote,$(LIBEXEC))/"$${p##*/}" || exit 1; done
-	@cp -R experiments figures $(call quote,$(DATA))
+	@mkdir -p $(call quote,$(DATA)/figures) && cp figures/*.gp $(call quote,$(DATA)/figures) && cp -R experiments $(call quote,$(DATA))
 	@cp stages/dmsq.sh $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq) && chmod 755 $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq)
 	@echo "installed $(words $(PROGRAMS)) programs; '$(PREFIX)/bin/dmsq' lists them"
 

@@ -148,7 +148,7 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     size_t some = 0;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         change[some] = -action(g, &theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
-        some += isfinite(change[some]);
+        some += isfinite(change[some]) ? 1 : 0;
     }
     if (status == STATUS_OK) {
         const double mean = sum_tree(change, some) / (double)some;

@@ -43,7 +43,6 @@ static const struct {
     bool used;
     const char *name; /* with a blank before it */
 } extensions[] = {EXTENSIONS(NAME){false, ""}};
-enum { COUNT = sizeof extensions / sizeof *extensions - 1 };
 
 #define USED_OR_EMPTY(name, word, macro) USED_AS(DEFINED(macro), name)
 #define USED_AS(used, name) USED_AGAIN(used, name)
@@ -63,7 +62,7 @@ PLAIN_CODE unsigned processor_supported(void) {
 }
 
 PLAIN_CODE const char *processor_lacks(unsigned supported) {
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i + 1 < sizeof extensions / sizeof *extensions; i++) {
         if (extensions[i].used && !(supported >> i & 1u)) {
             return extensions[i].name + 1;
         }

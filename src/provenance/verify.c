@@ -196,8 +196,12 @@ enum status verify_results(const struct lineage *l, const char *const *keys, siz
     free(folders);
     if (status == STATUS_OK) {
         fprintf(out, "%zu artifacts: %zu as recorded", t.artifacts, t.artifacts - t.altered - t.missing);
-        fprintf(out, t.altered ? ", %zu altered" : "", t.altered);
-        fprintf(out, t.missing ? ", %zu incomplete" : "", t.missing);
+        if (t.altered) {
+            fprintf(out, ", %zu altered", t.altered);
+        }
+        if (t.missing) {
+            fprintf(out, ", %zu incomplete", t.missing);
+        }
         fputc('\n', out);
         *wrong = t.altered + t.missing;
         status = check_ledger(l, texts, text_count, !keys, out, wrong, e);
@@ -278,11 +282,15 @@ enum status verify_again(const struct lineage *there, const struct lineage *here
     }
     free(records);
     fprintf(out, "%zu artifacts: %zu identical", artifacts, artifacts - differ - missing);
-    fprintf(out, differ ? ", %zu differ" : "", differ);
+    if (differ) {
+        fprintf(out, ", %zu differ", differ);
+    }
     if (differ && !m.several && *m.here && *m.there) {
         fprintf(out, strcmp(m.here, m.there) ? " (%s here, %s there)" : " (%s here and there)", m.here, m.there);
     }
-    fprintf(out, missing ? ", %zu not computed again" : "", missing);
+    if (missing) {
+        fprintf(out, ", %zu not computed again", missing);
+    }
     fputc('\n', out);
     *wrong = differ + missing;
     return STATUS_OK;

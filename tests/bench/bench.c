@@ -150,5 +150,5 @@ int main(int argc, char **argv) {
     if (status != STATUS_OK)
         fprintf(stderr, "bench: %s\n", e.message);
     free(b.tsv);
-    return status;
+    return (int)status;
 }

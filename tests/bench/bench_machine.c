@@ -2,7 +2,11 @@
 #include "tests/bench/bench.h"
 
 /* The only place where a multiplication and an addition may become one operation: that is the peak. */
+#ifdef __clang__
+#pragma clang fp contract(fast)
+#else
 #pragma GCC optimize("fp-contract=fast")
+#endif
 
 #include <math.h>
 #include <stdio.h>

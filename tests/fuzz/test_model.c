@@ -1,6 +1,6 @@
 /* Score models: a sound model whose arrays are dropped, reshaped, retyped or overwritten, as the input says in groups of four
  * bytes: what, which array, where, with what. */
-#include "tests/diffusion/models.h"
+#include "tests/score/models.h"
 
 #include "store/npz.h"
 #include "tests/fuzz/driver.h"

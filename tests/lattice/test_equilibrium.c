@@ -165,7 +165,7 @@ static void free_field(void **state) {
     } local[] = {
         {SAMPLER_METROPOLIS, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {2, 5}, -0.2}};
     for (size_t i = 0; i < 3; i++) {
-        struct ensemble_plan plan = long_chains(local[i].algorithm, local[i].kappa, 0.0);
+        struct ensemble_plan plan = long_chains((int)local[i].algorithm, local[i].kappa, 0.0);
         plan.stride = 5;
         struct run r = run_ensemble(local[i].extents, 2, &plan);
         check_propagator(&r, 0.05);

@@ -57,5 +57,31 @@ mini -n FOUND= all
 [ $? -eq 2 ] && grep -q "src/find.sh does not run" "$log"
 check "nor is a search for libraries"
 
+# Libraries: what is missing has its packages' names; the user's flags are added to dmsq's, which count.
+sh src/find.sh missing >"$log" 2>&1
+check "make setup finds everything here"
+CPPFLAGS=-nostdinc sh src/find.sh missing >"$log" 2>&1
+[ $? -eq 1 ] && grep -q '^missing: oneDNN, header dnnl.h, library dnnl (Debian: libdnnl-dev; Fedora: onednn-devel; conda-forge: onednn)$' "$log"
+check "where it finds nothing it names packages"
+LDFLAGS=-nodefaultlibs sh src/find.sh missing >"$log" 2>&1
+[ $? -eq 1 ]
+check "a header without a library that links is not enough"
+mini -n BUILD="$folder/other" CPPFLAGS=-DUSER CFLAGS=-O0 LDFLAGS=-L/none LDLIBS=-lnone V=1 all &&
+    grep -q -- '-Isrc .*-DUSER .*-O0 .*-O3 .*-c src/base/error.c' "$log" &&
+    grep -q -- '-L/none -Wl,-rpath,/none .*-ldnnl .*-lnone' "$log"
+check "flags of the user are added"
+mini -n BUILD="$folder/other" CFLAGS='-O2 -ffast-math' all
+[ $? -eq 2 ] && grep -q 'results would depend on the compiler' "$log"
+check "but not those that change results"
+
+mini install PREFIX="$folder/prefix" && "$folder/prefix/bin/dmsq" >"$log" 2>&1 && grep -qx ensemble "$log" &&
+    "$folder/prefix/bin/dmsq" ensemble --lattice=4,4 --configurations=4 --output="$folder/installed" --quiet >"$log" 2>&1 &&
+    [ -s "$folder/installed/artifact.npz" ] && [ -s "$folder/prefix/share/dmsq/figures/style.gp" ] &&
+    [ -s "$folder/prefix/share/dmsq/experiments/table1.ini" ]
+check "make install puts programs, experiments and styles where they run"
+"$folder/prefix/bin/dmsq" ../../bin/sh >"$log" 2>&1
+[ $? -eq 2 ] && grep -q "there is no program '../../bin/sh'" "$log"
+check "and dmsq starts nothing else"
+
 echo "1..$n"
 [ $failures -eq 0 ]
