@@ -36,6 +36,8 @@ static const struct parameter parameters[] = {
              "direct: gaussian models only, white noise filtered, with its exact density. modes: effective-action models only, "
              "rk4 in normalised modes, from the Gaussian field of the noisy data, with the divergence in closed form; 24 steps do."},
     DENSITIES_PARAMETERS,
+    {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0", .minimum = -100, .maximum = 100, .later = true,
+     .help = "Hopping parameter of the theory that the proposals are for; 0: that of the model's training ensemble."},
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the flow ends; the density is that of the model at this time."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
@@ -48,6 +50,10 @@ static const struct stage_input inputs[] = {
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
+    {"step_error", NPZ_FLOAT64, "", "",
+     "With method modes: how far twice the steps move log w, root mean square of the first 256, without their mean."},
+    {"rejected", NPZ_INT64, "", "",
+     "With method modes: proposals that left the finite numbers or the phase; 0 at all sites, of weight 0."},
     {"log_q", NPZ_FLOAT64, "N", "",
      "Log-density of each configuration under the model."},
     {"log_q_error", NPZ_FLOAT64, "N", "",
@@ -257,6 +263,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     m.backend = c->device;
+    const double kappa = parameters_real(c->parameters, "kappa");
+    m.kappa = kappa == 0 ? m.kappa : kappa;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, count, m.volume, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);

@@ -64,8 +64,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "ensemble|import|orient|toy", true, false, "The configurations to learn from."},
-    {"validation", "ensemble|import|orient|toy", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+    {"training", "ensemble|import|orient|toy|dm-mcmc", true, false, "The configurations to learn from."},
+    {"validation", "ensemble|import|orient|toy|dm-mcmc", false, false, "Configurations for the excess loss, of the same theory and lattice."},
 };
 
 static const struct stage_array arrays[] = {

@@ -11,7 +11,7 @@
 #include "score/effective_flow.h"
 #include "score/effective_linear.h"
 
-enum { GRAM_PACKS = 32 }; /* packs that the penalty is measured on */
+enum { GRAM_SITES = 1 << 15 }; /* sites of the packs that the penalty is measured on, at least a pack */
 
 /* What all packs share; a level a node of the path, nodes = steps + 1. */
 struct plan {
@@ -200,7 +200,7 @@ struct proposals {
     size_t count, kept;
     float *slopes;  /* count x unknowns; NULL: only the weights are wanted */
     double *log_w;  /* count */
-    double *grams;  /* GRAM_PACKS x nodes x features^2 */
+    double *grams;  /* packs x nodes x features^2 */
     size_t packs;   /* of grams */
 };
 
@@ -366,7 +366,8 @@ static void apply(const struct effective_model *m, size_t knots, const double *c
 
 static enum status make_room(const struct plan *p, bool slopes, size_t count, struct proposals *r, struct error *e) {
     const size_t F = p->model->features.count, packs = count / TRANSFORM_FIELDS;
-    *r = (struct proposals){.count = count, .packs = packs < GRAM_PACKS ? packs : GRAM_PACKS};
+    const size_t wanted = GRAM_SITES / p->model->volume + 1;
+    *r = (struct proposals){.count = count, .packs = packs < wanted ? packs : wanted};
     r->log_w = calloc(count, sizeof *r->log_w);
     if (slopes) {
         r->slopes = calloc(count * p->unknowns, sizeof *r->slopes);
