@@ -172,19 +172,24 @@ static void find_noise(const struct densities *d, double *value, double *error) 
 
 enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
                                   struct npz_writer *writer, struct error *e) {
-    enum { COUNT = WEIGHTS_STATISTICS + 1 };
+    enum { NOISE = WEIGHTS_STATISTICS, STEPS, REJECTED, COUNT };
     double values[COUNT], errors[COUNT];
-    const char *names[COUNT];
+    const char *names[COUNT] = {[NOISE] = "var_probes", [STEPS] = "step_error", [REJECTED] = "rejected"};
+    const size_t count = d->modes ? COUNT : STEPS;
+    values[STEPS] = d->step_error;
+    values[REJECTED] = (double)d->rejected;
+    errors[STEPS] = errors[REJECTED] = NAN;
     enum status s = weights_analyse(d->action, d->result.log_q, d->count, origin, bins, values, errors, e);
-    find_noise(d, &values[WEIGHTS_STATISTICS], &errors[WEIGHTS_STATISTICS]);
-    for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
+    find_noise(d, &values[NOISE], &errors[NOISE]);
+    for (size_t v = 0; v < count && s == STATUS_OK; v++) {
         char name[64];
-        names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : "var_probes";
+        names[v] = v < WEIGHTS_STATISTICS ? weights_name[v] : names[v];
         snprintf(name, sizeof name, "%s_error", names[v]);
         s = npz_add_real(writer, names[v], values[v], e);
-        s = s ? s : npz_add_real(writer, name, errors[v], e);
+        if (v < STEPS)
+            s = s ? s : npz_add_real(writer, name, errors[v], e);
         stage_note_number(c, names[v], values[v], errors[v]);
     }
-    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "jackknife", d->count};
+    const struct estimates rows = {count, names, values, errors, NULL, NULL, "jackknife", d->count};
     return s ? s : estimates_add(&rows, writer, e);
 }

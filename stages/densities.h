@@ -35,6 +35,9 @@ struct densities {
     double *action;            /* S of the whole configuration */
     float *phi;                /* count x volume where a stage makes the configurations; else NULL */
     size_t volume;
+    bool modes;        /* proposals of method modes: the next two are known */
+    double step_error; /* how far twice the steps move log w */
+    size_t rejected;
 };
 
 /* Reads `method` and DENSITIES_PARAMETERS, `t-start` and `seed`. */

@@ -52,7 +52,7 @@ static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"step_error", NPZ_FLOAT64, "", "",
      "With method modes: how far twice the steps move log w, root mean square of the first 256, without their mean."},
-    {"rejected", NPZ_INT64, "", "",
+    {"rejected", NPZ_FLOAT64, "", "",
      "With method modes: proposals that left the finite numbers or the phase; 0 at all sites, of weight 0."},
     {"log_q", NPZ_FLOAT64, "N", "",
      "Log-density of each configuration under the model."},
@@ -161,7 +161,6 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
         for (size_t i = 0; i < some; i++)
             change[i] = (change[i] - mean) * (change[i] - mean);
         *error = sqrt(sum_tree(change, some) / (double)some);
-        stage_note(c, "step_error", "%.3g", *error);
     }
     geometry_free(g);
     densities_release(&twice);
@@ -214,15 +213,13 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
 static enum status write_artifact(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
                                   size_t products, struct densities *d, struct error *e) {
     const size_t n = d->count;
-    double step_error = 0;
-    int64_t rejected = 0;
-    if (settings->modes) {
-        const enum status status = find_step_error(c, m, settings, d, &step_error, e);
+    d->modes = settings->modes;
+    if (d->modes) {
+        const enum status status = find_step_error(c, m, settings, d, &d->step_error, e);
         if (status != STATUS_OK)
             return status;
         for (size_t i = 0; i < n; i++)
-            rejected += d->result.log_q[i] == INFINITY;
-        stage_note(c, "rejected", "%lld of %zu proposals", (long long)rejected, n);
+            d->rejected += d->result.log_q[i] == INFINITY;
     }
     size_t shape[NPZ_MAX_DIMENSIONS] = {n};
     memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
@@ -245,10 +242,6 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
     s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
     s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
-    if (settings->modes) {
-        s = s ? s : npz_add_real(writer, "step_error", step_error, e);
-        s = s ? s : npz_add_integer(writer, "rejected", rejected, e);
-    }
     s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);
     s = s ? s : npz_add_integer(writer, "chains", (int64_t)n, e);
     return s ? s : npz_add_integer(writer, "independent", 1, e);

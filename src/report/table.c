@@ -29,6 +29,8 @@ static const struct {
     {"var_log_w", "\\mathrm{Var}\\log w", "variance of the log-weights, `log w = -S - log q`", "Var log w"},
     {"var_probes", "\\mathrm{Var}_v\\log q", "part of it that comes from the random probes of the divergence; nan: there are none",
      "Var log q of the probes"},
+    {"step_error", "\\delta\\log w", "what twice the integrator's steps change in log w, root mean square", "change of log w with twice the steps"},
+    {"rejected", "n_\\mathrm{rejected}", "proposals that left the finite numbers or the phase; they count with weight 0", "rejected"},
     {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`",
      "ESS/N"},
     {"acceptance", "p_\\mathrm{acc}", "acceptance rate of the chain, or expected from the weights where there is none",
