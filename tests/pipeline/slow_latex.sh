@@ -40,8 +40,8 @@ cat >"$folder/paper.tex" <<END
 \setlength{\columnsep}{5mm}
 \input{$results/table1-macros.tex}
 \begin{document}
-The susceptibility is \dmsqTableOneEquilibriumChiTwo{} in equilibrium and \dmsqTableOneGeneratedChiTwo{} as generated; the
-paper has \dmsqTableOneGeneratedChiTwoPublished. See Tables~\ref{tab:table1-M} and~\ref{tab:narrow-phi2}.
+The susceptibility is \dmsqTableOneEquilibriumChiTwo{} in equilibrium and \dmsqTableOneGeneratedChiTwo{} as generated,
+\dmsqTableOneGeneratedChiTwoPullEquilibrium{} combined errors apart. See Tables~\ref{tab:table1-M} and~\ref{tab:narrow-phi2}.
 \input{$results/table1.tex}
 \input{$results/narrow.tex}
 \begin{table}
