@@ -117,6 +117,8 @@ endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
 # Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes$(if $(STRICT), -Werror)
+# clang tells which loops it does not vectorise for a processor: no fault of the program.
+WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
 # No traps: loops with a comparison vectorise where there are no masks (AVX2), same bits.
 OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp \
