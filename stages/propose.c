@@ -38,6 +38,8 @@ static const struct parameter parameters[] = {
     DENSITIES_PARAMETERS,
     {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0", .minimum = -100, .maximum = 100, .later = true,
      .help = "Hopping parameter of the theory that the proposals are for; 0: that of the model's training ensemble."},
+    {.name = "lambda", .type = PARAMETER_REAL, .default_value = "-1", .minimum = -1, .maximum = 1e6, .later = true,
+     .help = "Its quartic coupling; -1: that of the model's training ensemble."},
     {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time at which the flow ends; the density is that of the model at this time."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
@@ -257,7 +259,9 @@ static enum status run(struct stage_context *c, struct error *e) {
         return status;
     m.backend = c->device;
     const double kappa = parameters_real(c->parameters, "kappa");
+    const double lambda = parameters_real(c->parameters, "lambda");
     m.kappa = kappa == 0 ? m.kappa : kappa;
+    m.lambda = lambda < 0 ? m.lambda : lambda;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, count, m.volume, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);
