@@ -202,19 +202,81 @@ static enum status put_experiments(const struct work *w, struct error *e) {
     return status;
 }
 
-/* A file that a parameter names and the source has not is not in the archive: its recipe holds the digest. */
-static void say_files_elsewhere(const struct work *w) {
-    for (size_t i = 0; i < w->x->node_count; i++) {
-        const struct parameters *p = w->x->nodes[i]->parameters;
-        for (size_t j = 0; j < parameters_count(p); j++) {
-            const char *path = parameters_entry(p, j)->type == PARAMETER_FILE ? parameters_argument(p, j) : "";
-            const char *copy = *path ? pool_print(w->plan->pool, "%s/source/%s", w->data, path) : NULL;
-            if (copy && access(copy, F_OK) != 0) {
-                printf("missing: %s of %s/%s is not in the archive, which cannot compute that step again: %s\n",
-                       parameters_entry(p, j)->name, w->x->name, w->x->nodes[i]->name, path);
+/* Whether a path of a parameter leads to a file that is no part of the source: a user's configurations, say. */
+static bool is_elsewhere(const struct work *w, const char *path) {
+    const char *copy = *path ? pool_print(w->plan->pool, "%s/source/%s", w->data, path) : NULL;
+    return copy && (*path == '/' || strstr(path, "..") || access(copy, F_OK) != 0);
+}
+
+/* Of SET, which the archive hands on as it was: a file that it names by a place elsewhere stays there. */
+static bool is_set(const struct parameters *p, size_t i) {
+    return strncmp(parameters_origin(p, i), "SET", 3) == 0;
+}
+
+/* Calls visit for each parameter of the experiment that names a file elsewhere. */
+static enum status visit_inputs(const struct work *w, enum status (*visit)(const struct work *w, const struct node *node, size_t i,
+                                                                           struct error *e), struct error *e) {
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < w->x->node_count; k++) {
+        const struct parameters *p = w->x->nodes[k]->parameters;
+        for (size_t i = 0; i < parameters_count(p) && status == STATUS_OK; i++) {
+            if (parameters_entry(p, i)->type == PARAMETER_FILE && is_elsewhere(w, parameters_argument(p, i))) {
+                status = visit(w, w->x->nodes[k], i, e);
             }
         }
     }
+    return status;
+}
+
+/* Puts `new` in place of the first `old` at or below a line of a text, which the caller frees; NULL: it is not there. */
+static char *replaced(const char *text, long line, const char *old, const char *new) {
+    const char *at = text;
+    while (line-- > 1 && strchr(at, '\n')) {
+        at = strchr(at, '\n') + 1;
+    }
+    const char *found = strstr(at, old);
+    char *result = NULL;
+    return found && asprintf(&result, "%.*s%s%s", (int)(found - text), text, new, found + strlen(old)) >= 0 ? result : NULL;
+}
+
+/* Copies the file to inputs/DIGEST/NAME, and makes the experiment in the archive, which is read from source/, name it there.
+ * Recipes hold the digest, so keys stay. */
+static enum status put_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
+    struct pool *pool = w->plan->pool;
+    const char *path = parameters_argument(node->parameters, i), *origin = parameters_origin(node->parameters, i);
+    const char *slash = strrchr(path, '/'), *colon = strrchr(origin, ':'), *below = after_prefix(origin, w->request->experiments);
+    char digest[65];
+    if (is_set(node->parameters, i) || !colon) {
+        return STATUS_OK;
+    }
+    enum status status = file_sha256(path, digest, e);
+    const char *place = pool_print(pool, "inputs/%.12s/%s", digest, slash ? slash + 1 : path);
+    const char *file = below ? pool_print(pool, "%s/experiments%.*s", w->data, (int)(colon - below), below)
+                             : pool_print(pool, "%s/experiments/profiles/%s.ini", w->data, w->profile);
+    const char *target = place ? pool_print(pool, "../%s", place) : NULL;
+    if (status == STATUS_OK && (!file || !target)) {
+        return pool_exhausted(e);
+    }
+    char *text = NULL;
+    size_t size;
+    status = status == STATUS_OK ? put(w, path, place, e) : status;
+    status = status == STATUS_OK ? file_read(file, &text, &size, e) : status;
+    char *changed = status == STATUS_OK ? replaced(text, strtol(colon + 1, NULL, 10), path, target) : NULL;
+    if (changed) { /* else another node of the same section came before */
+        status = tree_write(file, changed, e);
+    }
+    free(text);
+    free(changed);
+    return status;
+}
+
+static enum status say_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
+    (void)e;
+    if (is_set(node->parameters, i)) {
+        printf("missing: %s of %s/%s, which SET names: the archive has not got it and cannot compute that step again: %s\n",
+               parameters_entry(node->parameters, i)->name, w->x->name, node->name, parameters_argument(node->parameters, i));
+    }
+    return STATUS_OK;
 }
 
 /* --- metadata ------------------------------------------------------------------------------------ */
@@ -346,6 +408,7 @@ static enum status fill(struct work *w, struct error *e) {
     status = status == STATUS_OK ? put_shown(w, e) : status;
     status = status == STATUS_OK ? put_ledger(w, e) : status;
     status = status == STATUS_OK ? put_experiments(w, e) : status;
+    status = status == STATUS_OK ? visit_inputs(w, put_input, e) : status;
     status = status == STATUS_OK ? put(w, packages, "environment/packages.tsv", e) : status;
     status = status == STATUS_OK ? put_license(w, e) : status;
     status = status == STATUS_OK ? describe_stages(w, e) : status;
@@ -434,7 +497,7 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     if (w.bag) {
         if (status == STATUS_OK) {
             w.data = pool_print(plan->pool, "%s%s/%s-%s/data", output, plan->root + strlen(request->results), w.x->name, version_text);
-            say_files_elsewhere(&w);
+            visit_inputs(&w, say_input, &ignored);
         } else {
             tree_remove(w.bag, &ignored);
         }

@@ -150,6 +150,7 @@ static void readme(const struct archive_text *t, FILE *out) {
                  "                           runs/ (every attempt). `numpy.load` opens the .npz files.\n"
                  "    data/results%s/ledger.sqlite   the same records as a database\n"
                  "    data/experiments/      what is computed, as text\n"
+                 "    data/inputs/           files that it reads from elsewhere, where there are any\n"
                  "    data/source/           the program\n"
                  "    data/environment/packages.tsv  packages of the machine that made the archive: name, version, architecture\n"
                  "    data/ro-crate-metadata.json    all of it for machines: RO-Crate 1.1, Provenance Run Crate 0.5\n\n",

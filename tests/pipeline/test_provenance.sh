@@ -96,5 +96,17 @@ dmsq archive NAME=chain ARCHIVES="$folder/archives"
 check "nor what was altered, and nothing is left behind"
 cp "$folder/model.npz" "$model"
 
+# A file from elsewhere goes along, and the experiment in the archive names it there: read from the archive's source, with the
+# same keys.
+cp figures/magnetization.gp "$folder/own.gp" && echo '# mine' >>"$folder/own.gp"
+sed -i "s,^style = .*,style = $folder/own.gp," "$folder/experiments/chain.ini"
+dmsq chain && dmsq archive NAME=chain ARCHIVES="$folder/archives" && cmp "$folder/own.gp" "$bag"/data/inputs/*/own.gp &&
+    grep -q '^style = ../inputs/[0-9a-f]*/own.gp$' "$bag/data/experiments/chain.ini"
+check "a file from elsewhere is in the archive"
+bin=$(cd "${BUILD:-build}/bin" && pwd)
+"$bin/plan" --nodes --experiments="$folder/experiments" --results="$folder/results" >"$folder/keys"
+(cd "$bag/data/source" && "$bin/plan" --nodes --experiments=../experiments --results=../results) >"$log" 2>&1 && cmp "$log" "$folder/keys"
+check "and keys stay"
+
 echo "1..$n"
 [ $failures -eq 0 ]
