@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "base/functions.h"
 #include "score/effective_fit.h"
 #include "score/effective_flow.h"
@@ -45,6 +46,14 @@ static void release(struct score_model *m) {
 }
 
 /* --- making a model ------------------------------------------------------------------------------ */
+
+/* A run that asks for a device is not to be recorded as one of it. */
+static bool refuses_device(const struct score_model *m, struct error *e) {
+    if (m->backend)
+        error_set(e, STATUS_BAD_INPUT, "an effective-action model is computed on the CPU only, found backend %s, expected cpu",
+                  m->backend->name);
+    return m->backend;
+}
 
 static void treatment(const struct parameters *p, enum dataset_scaling *scaling, bool *one_phase) {
     *one_phase = parameters_is(p, "phase", "broken");
@@ -90,6 +99,8 @@ static double highest_level(const struct score_model *m, const struct parameters
 
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
     const struct parameters *p = fit->parameters;
+    if (refuses_device(m, e))
+        return STATUS_BAD_INPUT;
     struct own *own = m->own;
     const struct phi4 theory = {m->kappa, m->lambda};
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
@@ -159,11 +170,17 @@ static enum status read_features(const struct npz *npz, struct effective_feature
     return STATUS_OK;
 }
 
-static enum status read_reals(const struct npz *npz, const char *name, size_t count, double **values, struct error *e) {
+/* values[rows x columns], or, columns 0, values[rows]. */
+static enum status read_reals(const struct npz *npz, const char *name, size_t rows, size_t columns, double **values,
+                              struct error *e) {
     const struct npz_array *a;
-    enum status status = npz_require(npz, name, NPZ_FLOAT64, -1, &a, e);
-    if (status == STATUS_OK && a->count != count)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count, count);
+    const size_t count = columns ? rows * columns : rows;
+    enum status status = npz_require(npz, name, NPZ_FLOAT64, columns ? 2 : 1, &a, e);
+    if (status == STATUS_OK && (a->count != count || a->shape[0] != rows))
+        status = columns ? error_set(e, STATUS_BAD_INPUT, "%s: %s has shape %zu x %zu, expected %zu levels x %zu features",
+                                     npz_path(npz), name, a->shape[0], a->shape[1], rows, columns)
+                         : error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count,
+                                     count);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < count; i++)
@@ -213,9 +230,9 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     s = s ? s : npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e);
     s = s ? s : npz_real(npz, "effective.refine_before", &own->refined.before, e);
     s = s ? s : npz_real(npz, "effective.refine_after", &own->refined.after, e);
-    s = s ? s : read_reals(npz, "effective.log_s", model->levels, &model->log_s, e);
-    s = s ? s : read_reals(npz, "effective.coefficients", model->levels * model->features.count, &model->coefficients, e);
-    s = s ? s : read_reals(npz, "effective.gain", model->levels, &model->gain, e);
+    s = s ? s : read_reals(npz, "effective.log_s", model->levels, 0, &model->log_s, e);
+    s = s ? s : read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e);
+    s = s ? s : read_reals(npz, "effective.gain", model->levels, 0, &model->gain, e);
     return s ? s : check_model(npz, m, e);
 }
 
@@ -238,6 +255,9 @@ struct worker {
 };
 
 static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
+    *shared = NULL;
+    if (refuses_device(m, e))
+        return STATUS_BAD_INPUT;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
     if (!s)
@@ -373,6 +393,8 @@ static enum status divergence(void *worker, int n, double *traces, struct error 
 
 static enum status modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
     struct effective_flow *flow;
+    if (refuses_device(m, e))
+        return STATUS_BAD_INPUT;
     enum status status = effective_flow_new(model_of(m), work->steps, work->threads, &flow, e);
     if (status != STATUS_OK)
         return status;

@@ -57,7 +57,7 @@
     {"effective.log_s", NPZ_FLOAT64, "levels", "", "ln s of the noise levels."}, \
     {"effective.coefficients", NPZ_FLOAT64, "levels, F", "", "Coefficients of the features."}, \
     {"effective.gain", NPZ_FLOAT64, "levels", "nats", "Gain over the Wiener filter, level by level."}, \
-    {"effective.refine_before", NPZ_FLOAT64, "", "", "Variance of the log-weights before the refinement; NaN without."}, \
+    {"effective.refine_before", NPZ_FLOAT64, "", "", "Standard deviation of log w before the refinement; 0: there was none."}, \
     {"effective.refine_after", NPZ_FLOAT64, "", "", "The same after it."}
 
 #endif

@@ -146,9 +146,19 @@ static void test_streams(void **state) {
     assert_memory_not_equal(first, other, sizeof first);
 }
 
+/* A proposal of weight 0 is never a state, but for those in front of the first that is not. */
+static void test_rejected(void **state) {
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        log_w[i] = i < 3 || i % 7 == 0 ? -INFINITY : 0.2 * z[i];
+    run_fresh();
+    for (size_t i = 0; i < N; i++)
+        assert_true(i <= 3 ? accepted[i] && state_of[i] == i : isfinite(log_w[state_of[i]]) && (i % 7 != 0 || !accepted[i]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_rule), cmocka_unit_test(test_rejected),
         cmocka_unit_test(test_acceptance_of_gaussian_weights),
         cmocka_unit_test(test_wrong_proposals),
         cmocka_unit_test(test_pool),

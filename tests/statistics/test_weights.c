@@ -138,6 +138,38 @@ static void test_limits(void **state) {
     assert_true(isnan(values[WEIGHTS_SLOPE]) && !signbit(values[WEIGHTS_SLOPE]) && isnan(errors[WEIGHTS_SLOPE]));
 }
 
+/* Rejected proposals, of infinite log q, have weight 0: they count in sample size and acceptance, and in nothing else. */
+static void test_rejected(void **state) {
+    (void)state;
+    enum { N = 20, ALL = 25 };
+    double S[ALL], log_q[ALL], z[2 * N], some[WEIGHTS_STATISTICS], all[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
+    struct error e = {0};
+    random_normal(random_key(4, "test", "weights"), 0, 0, z, 2 * N);
+    for (size_t i = 0; i < N; i++) {
+        S[i] = 5 + 3 * z[i];
+        log_q[i] = 100 - 3 * z[i] + 0.5 * z[N + i];
+    }
+    assert_int_equal(weights_analyse(S, log_q, N, WEIGHTS_PROPOSALS, N, some, errors, &e), STATUS_OK);
+    for (size_t i = N; i < ALL; i++) {
+        S[i] = 0;
+        log_q[i] = INFINITY;
+    }
+    assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_OK);
+    for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
+        const double share = v == WEIGHTS_EFFECTIVE_SAMPLE_SIZE ? (double)N / ALL : v == WEIGHTS_ACCEPTANCE ? (N - 1.0) / (ALL - 1.0) : 1;
+        assert_close(all[v], share * some[v], 1e-12);
+        assert_true(isfinite(errors[v]));
+    }
+    assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_TARGET, ALL, all, errors, &e), STATUS_BAD_INPUT);
+    log_q[3] = -INFINITY;
+    assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_BAD_INPUT);
+    /* no other: no number, and no crash */
+    for (size_t i = 0; i < N; i++)
+        log_q[i] = INFINITY;
+    assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_OK);
+    assert_true(isnan(all[WEIGHTS_ACCEPTANCE]) && isnan(all[WEIGHTS_R2]));
+}
+
 static void test_bad_input(void **state) {
     (void)state;
     double S[] = {1, 2, NAN}, log_q[] = {1, 2, 3}, values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
@@ -154,6 +186,7 @@ int main(void) {
         cmocka_unit_test(test_by_brute_force),
         cmocka_unit_test(test_gaussian_weights),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_rejected),
         cmocka_unit_test(test_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
