@@ -131,18 +131,19 @@ ifdef SANITIZE
 OUR_CFLAGS   += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
-FOLDERS            := base store lattice network statistics score diffusion report experiment provenance
+FOLDERS            := base store lattice network statistics score backend diffusion report experiment provenance
 DEPENDS_base       :=
 DEPENDS_store      := base
 DEPENDS_lattice    := base
 DEPENDS_network    := base
 DEPENDS_statistics := base
 DEPENDS_score      := backend store lattice network statistics base
+DEPENDS_backend    := score store lattice network statistics base
 DEPENDS_diffusion  := backend score store lattice network statistics base
 DEPENDS_report     := store statistics base
 DEPENDS_experiment := store base
 DEPENDS_provenance := store base
-LINK_ORDER         := provenance experiment report diffusion score statistics network lattice store base
+LINK_ORDER         := provenance experiment report diffusion backend score statistics network lattice store base
 
 libraries = $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1)),$(BUILD)/lib$(f).a))
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))

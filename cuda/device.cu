@@ -91,6 +91,11 @@ size_t backend_capacity(const struct score_model *model) {
     return layout_capacity(model->volume);
 }
 
+static size_t capacity(const struct backend *b, const struct score_model *model) {
+    (void)b;
+    return backend_capacity(model);
+}
+
 static const char *describe(struct backend *b) {
     return ((struct device *)b)->description;
 }
@@ -142,7 +147,9 @@ enum status backend_cuda_open(const char *name, struct backend **backend, struct
     d->base.close = close_device;
     d->base.describe = describe;
     d->base.supports = score_is_unet;
-    d->base.capacity = backend_capacity;
+    d->base.capacity = capacity;
+    d->base.placed = true;
+    d->base.stretch = 64;
     evaluation_operations(&d->base);
     integrator_operations(&d->base);
     sampler_operations(&d->base);

@@ -93,8 +93,9 @@ static enum status create(struct backend *base, const struct score_model *model,
     return STATUS_OK;
 }
 
-static enum status start(struct backend_sampler *s, uint64_t first, struct error *e) {
+static enum status start(struct backend_sampler *s, uint64_t first, size_t n, struct error *e) {
     const uint32_t zero = 0;
+    (void)n; /* always all places */
     TRY(device_upload(s->device, s->counter, &zero, sizeof zero, e));
     TRY(device_upload(s->device, s->first, &first, sizeof first, e));
     s->done = 0;

@@ -18,7 +18,7 @@
 #include "base/random.h"
 #include "base/runge_kutta.h"
 #include "network/adam.h"
-#include "score/network.h"
+#include "score/score.h"
 
 /* One configuration of a training step: field `field` times sign, plus noise z; its part of the gradient of the loss
  * is weight (s score + z), weight = 2 / (configurations of the batch); 0: the place is empty. */
@@ -58,7 +58,7 @@ struct backend_evaluation {
 };
 
 struct backend_network;  /* evaluations and vector-Jacobian products of a model */
-struct backend_sampler;  /* a reverse process, one batch after the other */
+struct backend_sampler;  /* a reverse process, one batch after the other; arrays it is made with may go */
 struct backend_integrator; /* the probability flow of a batch of places, whose vectors stay there in double precision */
 struct backend_training; /* weights, moments, average and training set on the device */
 
@@ -72,9 +72,12 @@ struct backend {
     /* Whether it computes such a model; others are left to the CPU. */
     bool (*supports)(const struct score_model *model);
 
-    /* Configurations of one call, the same for every call: a function of the model's shape alone, so that results do
-     * not depend on how many are wanted. */
-    size_t (*capacity)(const struct score_model *model);
+    /* Configurations of one call at most. */
+    size_t (*capacity)(const struct backend *b, const struct score_model *model);
+    /* Whether results of a configuration depend on its place in a call. Those who split work then have every call begin at
+     * a multiple of the capacity, which is a function of the model's shape alone. */
+    bool placed;
+    size_t stretch; /* steps of a sampler between two looks at whether the run is interrupted */
 
     enum status (*network_new)(struct backend *b, const struct score_model *model, struct backend_network **network,
                                struct error *e);
@@ -114,8 +117,8 @@ struct backend {
                                const struct backend_move *moves, size_t steps, struct random_key prior,
                                struct random_key noise, float start, struct backend_sampler **sampler, struct error *e);
     void (*sampler_free)(struct backend_sampler *sampler);
-    /* Configurations first .. first + capacity - 1 from the prior. */
-    enum status (*sampler_start)(struct backend_sampler *sampler, uint64_t first, struct error *e);
+    /* Configurations first .. first + n - 1 from the prior, n <= capacity. */
+    enum status (*sampler_start)(struct backend_sampler *sampler, uint64_t first, size_t n, struct error *e);
     enum status (*sampler_steps)(struct backend_sampler *sampler, size_t count, struct error *e);
     enum status (*sampler_fetch)(struct backend_sampler *sampler, size_t n, float *phi, struct error *e);
 

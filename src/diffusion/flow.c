@@ -368,6 +368,6 @@ size_t flow_part(const struct score_model *model, const struct flow_settings *se
         return parts > 0 ? parts * PART : PART;
     }
     const struct backend *device = score_model_device(model);
-    const size_t places = device ? ROUNDS * device->capacity(model) : 0;
+    const size_t places = device ? ROUNDS * device->capacity(device, model) : 0;
     return places > PART ? places : PART;
 }

@@ -52,6 +52,9 @@ struct score_kind {
     enum status (*read)(const struct npz *npz, struct score_model *m, struct error *e);
     void (*release)(struct score_model *m); /* optional: m->own */
 
+    /* Optional: what a frame has but noise and t, which are there. */
+    void (*frame)(const struct score_model *m, struct score_frame *frame);
+
     /* --- computing: what workers share, and one of them ------------------------------------------- */
 
     enum status (*shared_new)(const struct score_model *m, void **shared, struct error *e);

@@ -7,7 +7,6 @@
 #include "base/functions.h"
 #include "lattice/fourier.h"
 #include "network/initialise.h"
-#include "score/schedule.h"
 #include "score/wiener.h"
 
 const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS] = {
@@ -192,21 +191,22 @@ void score_network_worker_free(void *worker) {
     free(w);
 }
 
-struct score_frame score_frame(const struct score_model *m, double t) {
-    const double s = schedule_noise(m->sigma, t);
-    const enum score_parameterisation parameterisation = score_network(m)->parameterisation;
-    if (parameterisation == SCORE_PUBLISHED)
-        return (struct score_frame){.label = (float)t, .input = 1, .output = 1, .skip = 0, .noise = s};
-    const double total = m->variance + s * s;
-    struct score_frame f = {.label = (float)(0.25 * function_log(s)), .input = (float)(1.0 / sqrt(total)), .noise = s};
-    if (parameterisation == SCORE_WIENER) {
-        f.output = (float)(s * sqrt(m->variance) / total);
-        f.skip = 0; /* the filter is added apart */
-    } else {
-        f.output = (float)sqrt(m->variance / total);
-        f.skip = (float)(-s / total);
+void score_network_frame(const struct score_model *m, struct score_frame *frame) {
+    const double s = frame->noise, total = m->variance + s * s;
+    switch (score_network(m)->parameterisation) {
+    case SCORE_PUBLISHED:
+        frame->label = (float)frame->t;
+        frame->input = frame->output = 1;
+        return;
+    case SCORE_WIENER: /* the filter is added apart */
+        frame->output = (float)(s * sqrt(m->variance) / total);
+        break;
+    default:
+        frame->output = (float)sqrt(m->variance / total);
+        frame->skip = (float)(-s / total);
     }
-    return f;
+    frame->label = (float)(0.25 * function_log(s));
+    frame->input = (float)(1.0 / sqrt(total));
 }
 
 static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {

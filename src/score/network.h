@@ -20,13 +20,6 @@ enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED, SCORE_WIENE
 /* Their names in parameters and artifacts. */
 extern const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS];
 
-/* What surrounds the network for one configuration:
- *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */
-struct score_frame {
-    float label, input, output, skip;
-    double noise; /* s(t) */
-};
-
 /* What a network has of its own: the first member of a kind's m->own. */
 struct score_network {
     const struct score_network_type *type;
@@ -61,8 +54,6 @@ struct score_network_type {
 
 /* m->own of a model that is a network. */
 struct score_network *score_network(const struct score_model *m);
-/* What surrounds the network at time t. */
-struct score_frame score_frame(const struct score_model *m, double t);
 
 /* --- for the kinds ------------------------------------------------------------------------------- */
 
@@ -110,6 +101,7 @@ void score_network_release(struct score_model *m);
 
 enum status score_network_check(const struct parameters *p, const char *where, struct error *e);
 
+void score_network_frame(const struct score_model *m, struct score_frame *frame);
 enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e);
 void score_network_shared_free(void *shared);
 enum status score_network_worker_new(void *shared, void **worker, struct error *e);
@@ -125,6 +117,7 @@ void score_network_unpack_gradient(void *shared, const float *packed, float *gra
 /* All of it, for a `struct score_kind`. */
 #define SCORE_NETWORK_MEMBERS \
     .excess = true, .check = score_network_check, .release = score_network_release, \
+    .frame = score_network_frame, \
     .shared_new = score_network_shared_new, .shared_free = score_network_shared_free, \
     .worker_new = score_network_worker_new, .worker_free = score_network_worker_free, \
     .evaluate = score_network_evaluate, .vjp = score_network_vjp, .flop = score_network_flop, \

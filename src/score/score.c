@@ -51,10 +51,12 @@ struct backend_network *score_device(const struct score *s) {
     return s->remote;
 }
 
+size_t score_batch(const struct score_model *m) {
+    return m->kind->capacity ? m->kind->capacity : SCORE_BATCH;
+}
+
 size_t score_capacity(const struct score *s) {
-    if (s->backend)
-        return s->backend->capacity(s->model);
-    return s->kind->capacity ? s->kind->capacity : SCORE_BATCH;
+    return s->backend ? s->backend->capacity(s->backend, s->model) : score_batch(s->model);
 }
 
 int score_workers(const struct score *s, int threads) {

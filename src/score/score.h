@@ -90,6 +90,13 @@ struct score_modes {
 
 /* STATUS_BAD_INPUT: a model that has no such flow; STATUS_FAILED: out of memory, or *work->interrupted became nonzero. */
 enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e);
+/* What a model has to know of a time; of a network what surrounds it (network.h):
+ *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */
+struct score_frame {
+    float label, input, output, skip; /* networks only */
+    double noise, t;                  /* s(t), t */
+};
+struct score_frame score_frame(const struct score_model *m, double t);
 
 /* The Gaussian field of the model's propagator, whose score is the best linear one (the Wiener filter). Its arrays are
  * those of m: not to be released. */
@@ -109,7 +116,9 @@ void score_free(struct score *s);
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);
 void score_worker_free(struct score_worker *w);
 
-/* Configurations that a worker takes at once (SCORE_BATCH on the CPU), and how many workers to have for this many
+/* Configurations that a worker of such a model takes at once on the CPU. */
+size_t score_batch(const struct score_model *m);
+/* Configurations that a worker takes at once (score_batch on the CPU), and how many workers to have for this many
  * threads (a device wants one). */
 size_t score_capacity(const struct score *s);
 int score_workers(const struct score *s, int threads);

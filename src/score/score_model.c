@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "score/gaussian.h"
+#include "score/schedule.h"
 
 enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
                            const size_t *shape, const void *data, size_t size, struct error *e) {
@@ -162,6 +163,13 @@ enum status score_model_draw(const struct score_model *m, const struct score_dra
         return error_set(e, STATUS_BAD_INPUT, "method direct needs a model that is drawn without a process, such as gaussian, "
                          "found a %s", m->kind->name);
     return m->kind->draw(m, draw, e);
+}
+
+struct score_frame score_frame(const struct score_model *m, double t) {
+    struct score_frame frame = {.noise = schedule_noise(m->sigma, t), .t = t};
+    if (m->kind->frame)
+        m->kind->frame(m, &frame);
+    return frame;
 }
 
 struct score_model score_model_gaussian(const struct score_model *m) {

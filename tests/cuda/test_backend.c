@@ -162,7 +162,7 @@ static void check_sampler(struct reverse_settings s, enum score_parameterisation
     struct backend *b = device_open("cuda-float32");
     struct score_model m = network_model(shape, how, 3), remote = on_device(&m, b);
     float here[N * V], there[N * V], split[N * V], snaps_here[TIMES * KEPT * V], snaps_there[TIMES * KEPT * V];
-    assert_int_equal(b->capacity(&m), 4);
+    assert_int_equal(b->capacity(b, &m), 4);
     s.snapshot_times = times;
     s.snapshot_count = TIMES;
     s.snapshot_configurations = KEPT;

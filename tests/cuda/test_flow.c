@@ -142,7 +142,7 @@ static void fields_stay_on_the_device(void **state) {
     enum { PROBES = 2 };
     struct backend *b = device_open("cuda");
     struct score_model m = network_model(shape, SCORE_PRECONDITIONED, 3), remote = on_device(&m, b);
-    const size_t places = b->capacity(&m), V = m.volume;
+    const size_t places = b->capacity(b, &m), V = m.volume;
     size_t copied[2][3];
     double fields[N * V_MAX];
     test_normal("flow", fields, N * V);

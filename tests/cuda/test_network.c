@@ -10,7 +10,7 @@ static void check_reference(const char *path, int stride, enum unet_padding padd
     struct backend *b = m.backend = device_open("cuda-float32");
     struct backend_network *w;
     struct error e = {0};
-    const size_t V = r.sites, capacity = b->capacity(&m);
+    const size_t V = r.sites, capacity = b->capacity(b, &m);
     struct score_frame *frames = test_alloc(r.n, sizeof *frames);
     float *phi = to_floats(r.n * V, r.x), *out = test_floats(r.n * V), *probe = test_floats(r.n * V);
     double *score = test_reals(r.n * V), *vjp = test_reals(r.n * V);

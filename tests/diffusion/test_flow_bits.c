@@ -125,7 +125,8 @@ static void test_failures(void **state) {
 }
 
 /* A device that fails when it is to evaluate. */
-static size_t stub_capacity(const struct score_model *model) {
+static size_t stub_capacity(const struct backend *b, const struct score_model *model) {
+    (void)b;
     (void)model;
     return 4;
 }

@@ -79,7 +79,7 @@ static double sample(struct score_model *m, int64_t steps, size_t count, float *
 
 /* Its start, which compiles and records, is not part of a step: long runs less short ones. */
 static void bench_sampler(struct backend *b, struct score_model *m, int64_t steps) {
-    const size_t count = b->capacity(m);
+    const size_t count = b->capacity(b, m);
     float *phi = gpu_alloc(count * m->volume, sizeof *phi);
     double best = INFINITY;
     for (int repeat = 0; repeat < 3; repeat++) {
@@ -93,7 +93,7 @@ static void bench_sampler(struct backend *b, struct score_model *m, int64_t step
 
 static void bench_likelihood(struct backend *b, struct score_model *m) {
     struct error e = {0};
-    const size_t n = b->capacity(m);
+    const size_t n = b->capacity(b, m);
     double *phi = gpu_alloc(n * m->volume, sizeof *phi), *log_q = gpu_alloc(n, sizeof *log_q);
     double *spread = gpu_alloc(n, sizeof *spread), times[2];
     int64_t *evaluations = gpu_alloc(n, sizeof *evaluations);

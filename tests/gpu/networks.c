@@ -89,7 +89,7 @@ static void check_passes(const struct score_model *model, const struct precision
     char text[160];
     GPU_DO(backend_cuda_open(p->backend, &b, &e));
     GPU_DO(b->network_new(b, &m, &w, &e));
-    const size_t room = n * m.volume, capacity = b->capacity(&m);
+    const size_t room = n * m.volume, capacity = b->capacity(b, &m);
     float *out = gpu_alloc(room, sizeof *out), *back = gpu_alloc(room, sizeof *back);
     float *again = gpu_alloc(room, sizeof *again);
     struct score_frame *frames = gpu_alloc(n, sizeof *frames);
