@@ -18,6 +18,7 @@ struct device {
     cudaStream_t stream;
     struct cuda_convolutions *convolutions;
     char description[1024]; /* of device and engines, for run records */
+    char arithmetic[200];  /* card and cuDNN, for checkpoints */
 };
 
 /* Memory on the device: 256-byte aligned, cleared. what: for the message when there is none. */

@@ -32,16 +32,17 @@ struct flow_settings densities_settings(const struct parameters *p) {
     };
 }
 
-enum status densities_allocate(struct densities *d, size_t count, size_t volume, bool phi, struct error *e) {
+enum status densities_allocate(struct densities *d, const struct score_model *m, size_t count, bool phi, struct error *e) {
     struct flow_result *r = &d->result;
     d->count = count;
-    d->volume = volume;
+    d->volume = m->volume;
+    d->model = m;
     r->log_q = calloc(count, sizeof *r->log_q);
     r->log_q_error = calloc(count, sizeof *r->log_q_error);
     r->evaluations = calloc(count, sizeof *r->evaluations);
     r->done = calloc(count, sizeof *r->done);
     d->action = calloc(count, sizeof *d->action);
-    d->phi = phi ? calloc(count, volume * sizeof *d->phi) : NULL;
+    d->phi = phi ? calloc(count, m->volume * sizeof *d->phi) : NULL;
     if (!r->log_q || !r->log_q_error || !r->evaluations || !r->done || !d->action || (phi && !d->phi))
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
     return STATUS_OK;
@@ -57,7 +58,7 @@ void densities_release(struct densities *d) {
 
 enum status densities_save(const struct densities *d, const struct stage_context *c, const char *path, struct error *e) {
     struct npz_writer *writer;
-    enum status status = resume_create(c, path, &writer, e);
+    enum status status = resume_create(c, d->model, path, &writer, e);
     if (status != STATUS_OK)
         return status;
     const struct flow_result *r = &d->result;
@@ -78,7 +79,7 @@ enum status densities_resume(struct stage_context *c, struct densities *d, char 
                              struct error *e) {
     struct npz *npz;
     struct flow_result *r = &d->result;
-    enum status status = resume_open(c, path, &npz, e);
+    enum status status = resume_open(c, d->model, path, &npz, e);
     if (status != STATUS_OK || !npz)
         return status;
     status = resume_read(npz, "log_q", NPZ_FLOAT64, d->count, r->log_q, e);

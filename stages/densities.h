@@ -38,13 +38,14 @@ struct densities {
     bool modes;        /* proposals of method modes: the next two are known */
     double step_error; /* how far twice the steps move log w */
     size_t rejected;
+    const struct score_model *model; /* whose arithmetic they depend on */
 };
 
 /* Reads `method` and DENSITIES_PARAMETERS, `t-start` and `seed`. */
 struct flow_settings densities_settings(const struct parameters *p);
 
 /* All zero, nothing done. phi: whether there is to be room for configurations. */
-enum status densities_allocate(struct densities *d, size_t count, size_t volume, bool phi, struct error *e);
+enum status densities_allocate(struct densities *d, const struct score_model *m, size_t count, bool phi, struct error *e);
 void densities_release(struct densities *d);
 
 /* The checkpoint (stages/resume.h). */

@@ -147,7 +147,7 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     finer.steps *= 2;
     struct densities twice = {0};
     double *phi = malloc(n * V * sizeof *phi), *change = malloc(n * sizeof *change);
-    enum status status = phi && change ? densities_allocate(&twice, n, V, false, e)
+    enum status status = phi && change ? densities_allocate(&twice, m, n, false, e)
                                        : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
     struct geometry *g = NULL;
@@ -263,7 +263,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     m.kappa = kappa == 0 ? m.kappa : kappa;
     m.lambda = lambda < 0 ? m.lambda : lambda;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
-    status = status ? status : densities_allocate(&d, count, m.volume, true, e);
+    status = status ? status : densities_allocate(&d, &m, count, true, e);
     status = status ? status : draw(c, &m, &settings, &d, e);
     status = status ? status : write_artifact(c, &m, &settings, direct ? 0 : flow_products(&m, &settings), &d, e);
     densities_release(&d);

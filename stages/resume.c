@@ -10,13 +10,13 @@ static enum status refuse(struct error *e) {
     return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
 }
 
-enum status resume_open(const struct stage_context *c, char path[4096], struct npz **npz, struct error *e) {
+enum status resume_open(const struct stage_context *c, const struct score_model *m, char path[4096], struct npz **npz, struct error *e) {
     *npz = NULL;
     if (snprintf(path, 4096, "%s/checkpoint.npz", c->folder) >= 4096)
         return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
     if (access(path, F_OK) != 0)
         return STATUS_OK;
-    return checkpoint_read(path, c->key, c->device, npz, e) == STATUS_OK ? STATUS_OK : refuse(e);
+    return checkpoint_read(path, c->key, score_model_device(m), npz, e) == STATUS_OK ? STATUS_OK : refuse(e);
 }
 
 enum status resume_read(const struct npz *npz, const char *name, enum npz_type type, size_t count, void *target,
@@ -43,6 +43,6 @@ enum status resume_count(const struct npz *npz, const char *name, size_t most, i
     return refuse(e);
 }
 
-enum status resume_create(const struct stage_context *c, const char *path, struct npz_writer **writer, struct error *e) {
-    return checkpoint_create(path, c->key, c->device, writer, e);
+enum status resume_create(const struct stage_context *c, const struct score_model *m, const char *path, struct npz_writer **writer, struct error *e) {
+    return checkpoint_create(path, c->key, score_model_device(m), writer, e);
 }

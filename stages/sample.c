@@ -100,6 +100,7 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
 
 /* Configurations with their snapshots: the first `finished` of `count` are there. */
 struct samples {
+    const struct score_model *model;
     size_t count, finished, volume, kept; /* kept: fields in the snapshots */
     float *phi, *snapshots;               /* count x volume; kept x volume, NULL for none */
 };
@@ -107,7 +108,7 @@ struct samples {
 static enum status save(const struct samples *s, const struct stage_context *c, const char *path, struct error *e) {
     struct npz_writer *writer;
     const size_t done = s->finished * s->volume, kept = s->kept * s->volume;
-    enum status status = resume_create(c, path, &writer, e);
+    enum status status = resume_create(c, s->model, path, &writer, e);
     if (status != STATUS_OK)
         return status;
     status = npz_add_integer(writer, "finished", (int64_t)s->finished, e);
@@ -124,7 +125,7 @@ static enum status take_up(struct stage_context *c, struct samples *s, char path
                            struct error *e) {
     struct npz *npz;
     int64_t finished;
-    enum status status = resume_open(c, path, &npz, e);
+    enum status status = resume_open(c, s->model, path, &npz, e);
     if (status != STATUS_OK || !npz)
         return status;
     status = resume_count(npz, "finished", s->count, &finished, e);
@@ -204,7 +205,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 /* Makes room, draws, and writes what was drawn. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
     const struct reverse_settings settings = settings_of(c->parameters);
-    struct samples s = {.count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,
+    struct samples s = {.model = m, .count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,
                         .kept = settings.snapshot_count * settings.snapshot_configurations};
     if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
         return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",

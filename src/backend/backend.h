@@ -64,6 +64,7 @@ struct backend_training; /* weights, moments, average and training set on the de
 
 struct backend {
     const char *name;  /* as in recipes: "cuda", "cuda-float32", "cuda-bf16" */
+    const char *arithmetic; /* what its bits depend on: name, card, libraries; NULL: the name alone */
     bool forward_only; /* no gradients: neither training nor flow */
     void (*close)(struct backend *b);
     /* The device and the algorithms it chose so far, for the run record. */

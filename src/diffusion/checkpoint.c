@@ -6,7 +6,7 @@
 #include "network/convolution.h"
 
 static const char *arithmetic(const struct backend *device) {
-    return device ? device->name : convolution_instruction_set();
+    return !device ? convolution_instruction_set() : device->arithmetic ? device->arithmetic : device->name;
 }
 
 enum status checkpoint_create(const char *path, const char *key, const struct backend *device,
@@ -38,7 +38,7 @@ enum status checkpoint_read(const char *path, const char *key, const struct back
     if (status == STATUS_OK)
         status = npz_text(*npz, "arithmetic", &begun, e);
     if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: begun with %.40s, found %s here, which gives other bits (ISA pins an "
+        status = error_set(e, STATUS_BAD_INPUT, "%s: begun with %.200s, found %s here, which gives other bits (ISA pins an "
                            "instruction set)", path, begun, arithmetic(device));
     free(recipe);
     free(begun);

@@ -6,7 +6,7 @@
 #include "backend/backend.h"
 #include "store/npz.h"
 
-/* A file with the members `key`, of the recipe, and `arithmetic`, of `device` (NULL: the CPU, whose bits depend on the
+/* A file with the members `key`, of the recipe, and `arithmetic`, of `device` (score_model_device; NULL: the CPU, whose bits depend on the
  * instruction set that oneDNN uses), for the caller to add to and commit. */
 enum status checkpoint_create(const char *path, const char *key, const struct backend *device,
                               struct npz_writer **writer, struct error *e);

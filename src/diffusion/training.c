@@ -27,10 +27,6 @@ static size_t batches(const struct training *t) {
     return (t->count + (size_t)t->settings.batch - 1) / (size_t)t->settings.batch;
 }
 
-void training_shuffle(struct training *t) {
-    random_permutation(t->shuffle, 0, (uint64_t)t->epoch, t->order, t->count);
-}
-
 enum status training_new(struct score_model *model, const float *fields, size_t count,
                          const struct training_settings *settings, int threads, struct training **training,
                          struct error *e) {
@@ -274,12 +270,6 @@ static enum status remote_steps(struct training *t, size_t first, size_t count, 
                                t->epoch + 1, at / batch + 1);
     }
     return status;
-}
-
-enum status training_pull(const struct training *t, struct error *e) {
-    if (!t->remote)
-        return STATUS_OK;
-    return t->model->backend->training_read(t->remote, t->weights, t->first_moment, t->second_moment, t->average, e);
 }
 
 /* --- steps and epochs ---------------------------------------------------------------------------- */

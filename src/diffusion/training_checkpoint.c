@@ -10,7 +10,7 @@ enum status training_save(const struct training *t, const char *path, const char
     struct npz_writer *writer;
     enum status status = training_pull(t, e);
     if (status == STATUS_OK)
-        status = checkpoint_create(path, key, t->model->backend, &writer, e);
+        status = checkpoint_create(path, key, score_model_device(t->model), &writer, e);
     if (status != STATUS_OK)
         return status;
     const size_t n = t->model->weight_count;
@@ -38,7 +38,7 @@ enum status training_save(const struct training *t, const char *path, const char
 
 enum status training_restore(struct training *t, const char *path, const char *key, struct error *e) {
     struct npz *npz;
-    enum status status = checkpoint_read(path, key, t->model->backend, &npz, e);
+    enum status status = checkpoint_read(path, key, score_model_device(t->model), &npz, e);
     if (status != STATUS_OK)
         return status;
     const struct npz_array *step, *loss, *kept = NULL, *vectors[4];

@@ -1,4 +1,4 @@
-/* What training.c and training_checkpoint.c share; nobody else's. */
+/* What training.c, training_checkpoint.c and training_state.c share; nobody else's. */
 #ifndef DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 #define DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 

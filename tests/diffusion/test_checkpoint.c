@@ -1,4 +1,5 @@
 /* The head of a checkpoint: what is written is read, another recipe or another arithmetic is refused. */
+#include "backend/backend.h"
 #include "diffusion/checkpoint.h"
 #include "network/convolution.h"
 #include "tests/score/models.h"
@@ -6,9 +7,9 @@
 
 static void heads(void **state) {
     (void)state;
-    const struct backend cuda = {.name = "cuda"}, half = {.name = "cuda-bf16"};
-    const struct backend *const devices[] = {NULL, &cuda, &half};
-    const char *const names[] = {convolution_instruction_set(), "cuda", "cuda-bf16"};
+    const struct backend cuda = {.name = "cuda"}, card = {.name = "cuda", .arithmetic = "cuda on another card"};
+    const struct backend *const devices[] = {NULL, &cuda, &card};
+    const char *const names[] = {convolution_instruction_set(), "cuda", "cuda on another card"};
     char folder[256], path[400], expected[200];
     snprintf(folder, sizeof folder, "%s", scratch_folder("checkpoint"));
     snprintf(path, sizeof path, "%s/checkpoint.npz", folder);

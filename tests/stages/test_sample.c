@@ -170,7 +170,7 @@ static void test_refusals(void **state) {
         {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
         {"none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
-        {"published.npz", {"--method=direct", NULL}, "published.npz: method direct needs a model that is drawn without a process, such as gaussian, found a unet", 2},
+        {"published.npz", {"--method=direct", NULL}, "method direct needs a model that is drawn without a process, such as gaussian, found a unet", 2},
         {"gaussian.npz", {"--method=direct", "--snapshots=0,1", NULL}, "direct has no times on the way: expected no snapshots", 2},
         {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
         {"gaussian.npz", {"--steps=1", NULL}, "steps = '1'", 2},

@@ -1,0 +1,12 @@
+/* The state of a training that its steps (training.c) and its checkpoints (training_checkpoint.c) have in common. */
+#include "diffusion/training_internal.h"
+
+void training_shuffle(struct training *t) {
+    random_permutation(t->shuffle, 0, (uint64_t)t->epoch, t->order, t->count);
+}
+
+enum status training_pull(const struct training *t, struct error *e) {
+    if (!t->remote)
+        return STATUS_OK;
+    return t->model->backend->training_read(t->remote, t->weights, t->first_moment, t->second_moment, t->average, e);
+}
