@@ -128,7 +128,7 @@ static enum status open_device(struct device *d, struct error *e) {
     snprintf(d->description, sizeof d->description, "%s, compute capability %d.%d, CUDA driver %d.%d, cuDNN %s",
              properties.name, properties.major, properties.minor, driver / 1000, driver % 1000 / 10,
              cuda_convolutions_version(d->convolutions));
-    snprintf(d->arithmetic, sizeof d->arithmetic, "%s on %s with cuDNN %s", d->base.name, properties.name,
+    snprintf(d->arithmetic, sizeof d->arithmetic, "%s on %.120s with cuDNN %.40s", d->base.name, properties.name,
              cuda_convolutions_version(d->convolutions));
     d->base.arithmetic = d->arithmetic;
     return STATUS_OK;
