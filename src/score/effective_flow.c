@@ -189,15 +189,19 @@ static void scale_modes(size_t V, const float *gain, bool inverse, struct transf
 }
 
 /* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its log density. */
-static void start(const struct effective_flow *flow, struct random_key key, size_t first, const struct room *r,
+static void start(const struct effective_flow *flow, struct random_key key, size_t first, double stretch, const struct room *r,
                   double log_q[TRANSFORM_FIELDS]) {
     const size_t V = flow->model->volume;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         random_normal_float(key, first + i, 0, r->normal, V);
-        double square = 0;
+        double square = 0, mean = 0;
+        for (size_t x = 0; x < V; x++)
+            mean += (double)r->normal[x] / (double)V;
+        const float more = i % 2 == 1 ? (float)((stretch - 1) * mean) : 0;
         for (size_t x = 0; x < V; x++) {
-            *field_of(&r->modes[x], i) = r->normal[x];
-            square += (double)r->normal[x] * (double)r->normal[x];
+            const float value = r->normal[x] + more;
+            *field_of(&r->modes[x], i) = value;
+            square += (double)value * (double)value;
         }
         log_q[i] = flow->constant - 0.5 * square;
     }
@@ -217,7 +221,7 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
     double start_q[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
-    start(flow, key, first, &r, start_q);
+    start(flow, key, first, observer ? observer->stretch : 1, &r, start_q);
     down(flow, observer, &r, density);
     scale_modes(V, flow->gain, false, r.modes);
     transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);

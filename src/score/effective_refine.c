@@ -11,6 +11,10 @@
 #include "score/effective_flow.h"
 #include "score/effective_linear.h"
 
+/* Zero modes of every other proposal are stretched, so that the largest magnetizations that a long chain meets lie within
+ * what the change is fitted to; without that it makes weights of e^10 there. */
+#define STRETCH 1.6
+
 enum { GRAM_SITES = 1 << 15 }; /* sites of the packs that the penalty is measured on, at least a pack */
 
 /* What all packs share; a level a node of the path, nodes = steps + 1. */
@@ -237,7 +241,7 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
         for (size_t i = 0; i < packs; i++) {
             if (!whole || !phi || !own || !room || *interrupted)
                 continue;
-            const struct effective_observer observer = {see, &w};
+            const struct effective_observer observer = {see, &w, STRETCH};
             if (r->slopes) {
                 w.slopes = r->slopes + i * TRANSFORM_FIELDS * p->unknowns;
                 w.gram = i < r->packs ? r->grams + i * p->nodes * F * F : NULL;

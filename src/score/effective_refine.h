@@ -12,7 +12,9 @@
  *   Var(log w + d log w) + penalty * mean over proposals of int |d xi'|^2 d ln s,
  *
  * where xi' = s^2 W F . da / sqrt(G + s^2) is what the change adds to the flow: flows differ by much that leaves the
- * density alone, and the penalty keeps away from that. Proposals with log weights far out (8 standard deviations by the
+ * density alone, and the penalty keeps away from that. Every other proposal starts with its
+ * zero mode stretched (effective_flow.h), since a chain of 10^5 steps meets larger magnetizations than some thousand
+ * proposals. Proposals with log weights far out (8 standard deviations by the
  * quartiles) are left out. The result is taken only where it lowers the variance for other proposals. Neither data nor
  * probes are needed, and the chain is as exact as before: only what it proposes is better. */
 #ifndef DMSQ_SCORE_EFFECTIVE_REFINE_H

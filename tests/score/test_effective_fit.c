@@ -671,7 +671,7 @@ static void test_digests(void **state) {
     fit(&f, small, (struct effective_fit_settings){.lowest = 0.05, .highest = 10, .levels = 4, .mixed = true, .ridge = 1e-6, .seed = 2}, 2);
     sha256(f.model.coefficients, coefficients_size(&f.model), found[0]);
     struct effective_refine_result result;
-    const struct effective_refine_settings settings = {theory, 64, 5, 3, 0.3, 1};
+    const struct effective_refine_settings settings = {theory, 256, 8, 3, 0.3, 1};
     check(effective_refine(&settings, 2, &f.model, &result, &never, &e), &e);
     assert_true(result.taken);
     sha256(f.model.coefficients, coefficients_size(&f.model), found[1]);

@@ -145,9 +145,9 @@ static void test_rejected(void **state) {
 /* --- bits ---------------------------------------------------------------------------------------- */
 
 static const struct digest_case cases[] = {
-    {&stage_train, 3, "trained", {"ensemble/artifact.npz"}, {BASIS, "--refine=96", "--fit-configurations=100"}, "c02e1c27e488034ec4810f6f95be720d81599fc71609a95341cc610d6d4a8fc3"},
-    {&stage_propose, 2, "proposed", {"trained-1/artifact.npz"}, {"--method=modes", "--steps=4", "--configurations=50"}, "4d3e022b6d53c2e24d1edc20e7df34bdaa43200e534ec8e0c5a2867aa47eb8a4"},
-    {&stage_likelihood, 3, "scored", {"trained-1/artifact.npz", "proposed-1/artifact.npz"}, {"--method=modes", "--steps=4"}, "f3df07abd2d07b34dcf4edbf425e11cd02caacd2de87d0f9629b1a427e32f58c"},
+    {&stage_train, 3, "trained", {"ensemble/artifact.npz"}, {BASIS, "--refine=96", "--fit-configurations=100"}, "cfbe7253060596c9bff574e5cba73709fa5c8dace0d607465aa9fdd89a722ce6"},
+    {&stage_propose, 2, "proposed", {"trained-1/artifact.npz"}, {"--method=modes", "--steps=4", "--configurations=50"}, "6f7a4440b7c78b55810e26520dec731eb17f9cf2204967d6f9a8633157c658b6"},
+    {&stage_likelihood, 3, "scored", {"trained-1/artifact.npz", "proposed-1/artifact.npz"}, {"--method=modes", "--steps=4"}, "60fe0e0f843e0df24bdde20b79d2dacfc856d0b63fd43b8a39e6435bc743734e"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
