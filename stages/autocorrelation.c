@@ -291,7 +291,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 
 const struct stage stage_autocorrelation = {
     .name = "autocorrelation",
-    .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and rightly",
+    .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and by the Gamma method",
     /* 2: NaN where the window stays open */
     .version = 3,
     .parameters = parameters,

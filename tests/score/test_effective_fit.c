@@ -547,7 +547,7 @@ static void test_one_phase(void **state) {
     }
     if (!(fabs(found - f.model.mean) < 4 * hypot(error, sqrt(spread))))
         fail_msg("|M| = %g +- %g, in the ensemble %g +- %g", found, error, f.model.mean, sqrt(spread));
-    /* turned over, a field has the same density */
+    /* sign-flipped, a field has the same density */
     enum { SOME = 8 };
     double own[SOME], turned[SOME];
     struct effective_flow *flow;
