@@ -29,7 +29,7 @@ static enum status make_setting(struct shelf *s, struct setting *t, struct error
     t->frame.resize(N);
     for (int n = 0; n < N; n++)
         t->frame[n] = {0.1f * (float)n, 0.7f + 0.2f * (float)n, 0.5f + 0.25f * (float)n,
-                       n == 1 ? 0 : -0.3f * (float)(n + 1), 0.4 + 0.8 * n};
+                       n == 1 ? 0 : -0.3f * (float)(n + 1), 0.4 + 0.8 * n, 0};
     TRY(s->put(&t->counter, count, e));
     return s->put(&t->frame_d, t->frame, e);
 }
