@@ -29,7 +29,7 @@ check "a KEY is no command"
 $make "$@" ledger KEY=--help >"$log" 2>&1
 says "key '--help': expected"
 check "and no option"
-$make "$@" THREADS="2;touch $folder/f" SET=ensemble.seed=9 short >"$log" 2>&1
+$make "$@" THREADS="2;touch $folder/f" SET=training.kappa=0.2 short >"$log" 2>&1
 says "--threads = '2;touch $folder/f'"
 check "nor are THREADS"
 $make "$@" THREADS="\$(shell touch $folder/f)" SET="ensemble.seed=\$(shell touch $folder/f)" short >"$log" 2>&1
