@@ -2,6 +2,8 @@
 
 #include <dnnl.h>
 #include <omp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,10 +81,17 @@ static enum status product(char transpose_a, char transpose_b, size_t m, size_t 
     /* the library takes as many threads as the caller might */
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
+    /* The library's products with AVX-512 do not stand a signal: a handler that interrupts them leaves a damaged heap
+     * (oneDNN 2.6; seen with SIGALRM in every second run of tests/diffusion/test_training). Blocked, it runs after the
+     * product. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     const dnnl_dim_t rows = (dnnl_dim_t)m, columns = (dnnl_dim_t)n, depth = (dnnl_dim_t)k;
     const dnnl_status_t status = dnnl_sgemm(transpose_a, transpose_b, rows, columns, depth, 1.0f, a,
                                             transpose_a == 'T' ? rows : depth, b, transpose_b == 'T' ? depth : columns,
                                             beta, c, columns);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     omp_set_num_threads(threads);
     if (status == dnnl_success)
         return STATUS_OK;
