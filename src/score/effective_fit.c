@@ -35,8 +35,7 @@ static double curvature(const struct level *l, double square, size_t p) {
     const struct effective_model *m = l->model;
     const struct phi4 *theory = &l->settings->theory;
     double cosines = 0;
-    for (size_t mu = m->dimensions, rest = p; mu-- > 0; rest /= m->extents[mu])
-    {
+    for (size_t mu = m->dimensions, rest = p; mu-- > 0; rest /= m->extents[mu]) {
         double sine, cosine;
         function_sincos_turns((double)(rest % m->extents[mu]) / (double)m->extents[mu], &sine, &cosine);
         cosines += cosine;

@@ -10,12 +10,6 @@
 
 /* --- filters ------------------------------------------------------------------------------------- */
 
-/* Transform of an even function of x, which is real; both are arrays [V]. */
-static void even_forward(const struct fourier *fourier, const double *in, double *out, double *imaginary,
-                         double *workspace) {
-    fourier_forward(fourier, in, out, imaginary, workspace);
-}
-
 /* C^n(x) = (C(x)/C(0))^n without x = 0, over the sum of its moduli, in place of its powers. */
 static void normalise_kernel(const double *power, size_t V, double *kernel) {
     double sum = 0;
@@ -46,10 +40,10 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
         for (size_t x = 0; x < V; x++)
             power[x] *= C[x] / C[0];
         normalise_kernel(power, V, kernel);
-        even_forward(fourier, kernel, f->kernel[n], imaginary, workspace);
+        fourier_forward(fourier, kernel, f->kernel[n], imaginary, workspace); /* even in x: real */
         for (size_t x = 0; x < V; x++)
             kernel[x] *= W2[x];
-        even_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
+        fourier_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
     }
     free(C);
     return STATUS_OK;
