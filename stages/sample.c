@@ -1,7 +1,8 @@
 /* Stage `sample`: configurations from a score model by the reverse process (diffusion/reverse.h).
  *
  * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent = 1;
- * grid.t, grid.s the times and noise levels of the steps; snapshots float32 (times, configurations, x1..xd) and
+ * grid.t, grid.s the times and noise levels of the steps, redrawn the
+ * draws that were rejected, where the method has them; snapshots float32 (times, configurations, x1..xd) and
  * snapshot-times, where asked for. A run that is ended goes on at its last checkpoint. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,13 +19,16 @@ static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
      .help = "Configurations to draw."},
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "euler-maruyama",
-     .choices = "euler-maruyama|ancestral|direct",
+     .choices = "euler-maruyama|ancestral|modes|modes-noisy|direct",
      .help = "euler-maruyama: as published (A 3.9 with unit noise); ancestral: the conditional distribution of a Gaussian field "
-             "with the model's propagator, exact for such a field; direct: gaussian models only, white noise filtered."},
+             "with the model's propagator, exact for such a field; modes and modes-noisy: effective-action models only, "
+             "the probability flow in normalised modes (24 steps are enough), and the reverse process in the same modes at "
+             "levels equally far apart in ln s, exact for a Gaussian field at any number of steps; direct: gaussian models "
+             "only, white noise filtered. grid and t-end belong to the first two."},
     {.name = "grid", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
      .help = "Times of the steps: uniform in t from 1 to t-end as published, or uniform in log s(t)."},
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "500", .minimum = 2, .maximum = 1000000,
-     .help = "Evaluations of the score a configuration."},
+     .help = "Evaluations of the score a configuration; of modes a quarter of them."},
     {.name = "t-end", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time of the last evaluation."},
     {.name = "snapshots", .type = PARAMETER_REALS, .default_value = "", .minimum = 0, .maximum = 1,
@@ -46,17 +50,25 @@ static const struct stage_array arrays[] = {
     {"snapshot-times", NPZ_FLOAT64, "T", "",
      "Their values of tau = 1 - t."},
     {"grid.t", NPZ_FLOAT64, "steps", "",
-     "Times of the steps; not with method = direct."},
+     "Times of the steps; with methods that have a grid."},
     {"grid.s", NPZ_FLOAT64, "steps", "scaled field",
      "Noise levels s(t) of the steps."},
+    {"redrawn", NPZ_INT64, "", "",
+     "Draws that left the finite numbers or the phase of the model and were drawn again; with method = modes and modes-noisy."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
+static enum reverse_method method_of(const struct parameters *p) {
+    return parameters_is(p, "method", "ancestral")     ? REVERSE_ANCESTRAL
+           : parameters_is(p, "method", "modes")       ? REVERSE_MODES
+           : parameters_is(p, "method", "modes-noisy") ? REVERSE_MODES_NOISY
+           : parameters_is(p, "method", "direct")      ? REVERSE_DIRECT
+                                                       : REVERSE_EULER_MARUYAMA;
+}
+
 static struct reverse_settings settings_of(const struct parameters *p) {
-    struct reverse_settings s = {.method = parameters_is(p, "method", "ancestral") ? REVERSE_ANCESTRAL
-                                           : parameters_is(p, "method", "direct")  ? REVERSE_DIRECT
-                                                                                   : REVERSE_EULER_MARUYAMA,
+    struct reverse_settings s = {.method = method_of(p),
                                  .log_grid = parameters_is(p, "grid", "log-s"),
                                  .steps = parameters_integer(p, "steps"),
                                  .t_end = parameters_real(p, "t-end"),
@@ -102,6 +114,7 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
 struct samples {
     const struct score_model *model;
     size_t count, finished, volume, kept; /* kept: fields in the snapshots */
+    size_t redrawn;                       /* with methods without a grid */
     float *phi, *snapshots;               /* count x volume; kept x volume, NULL for none */
 };
 
@@ -112,6 +125,7 @@ static enum status save(const struct samples *s, const struct stage_context *c, 
     if (status != STATUS_OK)
         return status;
     status = npz_add_integer(writer, "finished", (int64_t)s->finished, e);
+    status = status ? status : npz_add_integer(writer, "redrawn", (int64_t)s->redrawn, e);
     status = status ? status : npz_add(writer, "phi", NPZ_FLOAT32, 1, &done, s->phi, e);
     if (status == STATUS_OK && s->snapshots)
         status = npz_add(writer, "snapshots", NPZ_FLOAT32, 1, &kept, s->snapshots, e);
@@ -124,7 +138,7 @@ static enum status save(const struct samples *s, const struct stage_context *c, 
 static enum status take_up(struct stage_context *c, struct samples *s, char path[4096], struct progress *progress,
                            struct error *e) {
     struct npz *npz;
-    int64_t finished;
+    int64_t finished, redrawn;
     enum status status = resume_open(c, s->model, path, &npz, e);
     if (status != STATUS_OK || !npz)
         return status;
@@ -132,10 +146,12 @@ static enum status take_up(struct stage_context *c, struct samples *s, char path
     status = status ? status : resume_read(npz, "phi", NPZ_FLOAT32, (size_t)finished * s->volume, s->phi, e);
     if (status == STATUS_OK && s->snapshots)
         status = resume_read(npz, "snapshots", NPZ_FLOAT32, s->kept * s->volume, s->snapshots, e);
+    status = status ? status : npz_integer_or(npz, "redrawn", 0, &redrawn, e);
     npz_free(npz);
     if (status != STATUS_OK)
         return status;
     s->finished = (size_t)finished;
+    s->redrawn = (size_t)redrawn;
     stage_note(c, "resumed", "after %zu configurations", s->finished);
     progress_resume(progress, s->finished);
     return STATUS_OK;
@@ -146,7 +162,7 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
                         struct samples *s, struct progress *progress, struct error *e) {
     char path[4096];
     enum status status = take_up(c, s, path, progress, e);
-    const size_t part = reverse_part(m, c->threads), before = s->finished;
+    const size_t part = reverse_part(m, settings->method, c->threads), before = s->finished;
     const double begun = clock_seconds();
     size_t saved = s->finished;
     double last = begun, cost = 0;
@@ -189,8 +205,12 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
         status = add_snapshots(m, settings, s->snapshots, writer, e);
         s->snapshots = NULL;
     }
-    if (status == STATUS_OK && settings->method != REVERSE_DIRECT)
+    if (status == STATUS_OK && reverse_has_grid(settings->method))
         status = add_grid(m, settings, writer, e);
+    if (status == STATUS_OK && (settings->method == REVERSE_MODES || settings->method == REVERSE_MODES_NOISY)) {
+        status = npz_add_integer(writer, "redrawn", (int64_t)s->redrawn, e);
+        stage_note(c, "redrawn", "%zu of %zu configurations", s->redrawn, s->count);
+    }
     if (status == STATUS_OK)
         status = npz_add_real(writer, "kappa", m->kappa, e);
     if (status == STATUS_OK)
@@ -204,12 +224,13 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 
 /* Makes room, draws, and writes what was drawn. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
-    const struct reverse_settings settings = settings_of(c->parameters);
+    struct reverse_settings settings = settings_of(c->parameters);
     struct samples s = {.model = m, .count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,
                         .kept = settings.snapshot_count * settings.snapshot_configurations};
     if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
         return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
                          m->dimensions, NPZ_MAX_DIMENSIONS - 2);
+    settings.redrawn = &s.redrawn;
     s.phi = malloc(s.count * s.volume * sizeof *s.phi);
     if (s.kept > 0)
         s.snapshots = calloc(s.kept * s.volume, sizeof *s.snapshots);
@@ -244,8 +265,9 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: method ancestral with grid uniform-t found, grid log-s expected", where);
     size_t times;
     parameters_reals(p, "snapshots", &times);
-    if (parameters_is(p, "method", "direct") && times > 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: method direct has no times on the way: expected no snapshots", where);
+    const char *method = parameters_text(p, "method");
+    if (times > 0 && !reverse_has_grid(method_of(p)))
+        return error_set(e, STATUS_BAD_INPUT, "%s: method %s has no times on the way: expected no snapshots", where, method);
     return STATUS_OK;
 }
 

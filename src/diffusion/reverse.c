@@ -1,12 +1,14 @@
 #include "diffusion/reverse.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/functions.h"
 #include "base/random.h"
 #include "backend/cpu.h"
+#include "lattice/transform.h"
 #include "score/schedule.h"
 
 /* A run: the grid, and what happens on it. */
@@ -170,6 +172,44 @@ static enum status run(const struct plan *p, struct backend *b, size_t first, si
     return status;
 }
 
+/* --- in normalised modes ------------------------------------------------------------------------- */
+
+bool reverse_has_grid(enum reverse_method method) {
+    return method == REVERSE_EULER_MARUYAMA || method == REVERSE_ANCESTRAL;
+}
+
+static enum status run_modes(const struct score_model *m, const struct reverse_settings *settings, size_t first, size_t count,
+                             int threads, float *phi, const volatile sig_atomic_t *interrupted,
+                             struct progress *progress, struct error *e) {
+    enum { TRIES = 32 };
+    double *log_q = malloc(count * sizeof *log_q);
+    if (!log_q)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    const struct random_key key = random_key(settings->seed, "sample", "modes");
+    struct score_modes work = {.steps = (size_t)settings->steps, .noisy = settings->method == REVERSE_MODES_NOISY, .key = &key,
+                               .first = first, .count = count, .threads = threads, .phi = phi, .log_q = log_q,
+                               .interrupted = interrupted, .progress = progress};
+    enum status status = score_model_modes(m, &work, e);
+    for (size_t i = 0; i < count; i++)
+        for (int try = 1; status == STATUS_OK && isnan(log_q[i]); try++) {
+            char purpose[32];
+            snprintf(purpose, sizeof purpose, "modes %d", try);
+            const struct random_key other = random_key(settings->seed, "sample", purpose);
+            if (try == TRIES)
+                status = error_set(e, STATUS_FAILED, "configuration %zu: %d draws left the finite numbers or the phase",
+                                   first + i, TRIES);
+            work = (struct score_modes){.steps = work.steps, .noisy = work.noisy, .key = &other, .first = first + i, .count = 1,
+                                        .threads = threads, .phi = phi + i * m->volume, .log_q = log_q + i,
+                                        .interrupted = interrupted};
+            if (status == STATUS_OK)
+                status = score_model_modes(m, &work, e);
+            if (settings->redrawn)
+                ++*settings->redrawn;
+        }
+    free(log_q);
+    return status;
+}
+
 enum status reverse_run(const struct score_model *model, const struct reverse_settings *settings, size_t first,
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
@@ -180,6 +220,8 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
                                         interrupted, progress};
         return score_model_draw(model, &draw, e);
     }
+    if (!reverse_has_grid(settings->method))
+        return run_modes(model, settings, first, count, threads, phi, interrupted, progress, e);
     struct plan plan;
     struct backend_cpu cpu;
     struct backend *b = backend_of(model, threads, &cpu);
@@ -190,7 +232,10 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     return status;
 }
 
-size_t reverse_part(const struct score_model *model, int threads) {
+size_t reverse_part(const struct score_model *model, enum reverse_method method, int threads) {
+    enum { SITES = 1 << 24 };
+    if (method == REVERSE_MODES || method == REVERSE_MODES_NOISY) /* the tables of its levels are made once a part */
+        return (SITES / model->volume / TRANSFORM_FIELDS + 1) * TRANSFORM_FIELDS; /* whole packs (effective_flow.h) */
     enum { CALLS = 16 }; /* of a device, whose set-up is paid once a part */
     struct backend_cpu cpu;
     const struct backend *b = backend_of(model, threads, &cpu);

@@ -9,6 +9,11 @@
  *                   for Gaussian data at any number of steps when the score is; where Euler-Maruyama puts
  *                   too much noise and the usual posterior variance D s'^2/s^2 too little. The last step
  *                   goes from s_end to 0 the same way. Grid uniform in log s only.
+ *   modes           the probability flow in normalised modes (score_model_modes): no noise on the way, `steps` steps of
+ *                   Runge-Kutta. Models that know it, no snapshots; t_end and the grid do not matter.
+ *   modes-noisy     the reverse process in normalised modes, exact for a Gaussian field at any number of steps, likewise.
+ *                   A draw of either that left the finite numbers or the phase of its model is drawn again, by the next
+ *                   of the numbers that it has for that, and counted.
  *   direct          no process, and no snapshots: models that are drawn without one (score/score.h).
  *
  * Configuration i is a function of (seed, i): any split over threads and processes gives the same bits.
@@ -23,7 +28,7 @@
 #include "base/progress.h"
 #include "score/score.h"
 
-enum reverse_method { REVERSE_EULER_MARUYAMA, REVERSE_ANCESTRAL, REVERSE_DIRECT };
+enum reverse_method { REVERSE_EULER_MARUYAMA, REVERSE_ANCESTRAL, REVERSE_MODES, REVERSE_MODES_NOISY, REVERSE_DIRECT };
 
 struct reverse_settings {
     enum reverse_method method;
@@ -35,10 +40,14 @@ struct reverse_settings {
      * snapshot_configurations configurations; tau = 1 is the result. */
     const double *snapshot_times;
     size_t snapshot_count, snapshot_configurations;
+    size_t *redrawn;   /* raised by the draws of modes and modes-noisy that were rejected; NULL: not counted */
 };
 
 /* The grid: steps times, descending from 1 to t_end. */
 void reverse_grid(const struct reverse_settings *settings, double sigma, double *t);
+
+/* Whether the process has a grid of times, and so snapshots: not modes and direct. */
+bool reverse_has_grid(enum reverse_method method);
 
 /* Draws configurations first .. first+count-1 into phi (count x volume), in the field's own units (scaling
  * undone). snapshots: snapshot_count x snapshot_configurations x volume, NULL without. Ends early when
@@ -49,6 +58,6 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
 /* Configurations to ask reverse_run for at a time, where what is done is to be saved between. */
-size_t reverse_part(const struct score_model *model, int threads);
+size_t reverse_part(const struct score_model *model, enum reverse_method method, int threads);
 
 #endif

@@ -395,7 +395,8 @@ static enum status modes(const struct score_model *m, const struct score_modes *
     struct effective_flow *flow;
     if (refuses_device(m, e))
         return STATUS_BAD_INPUT;
-    enum status status = effective_flow_new(model_of(m), work->steps, work->threads, &flow, e);
+    enum status status = (work->noisy ? effective_flow_noisy_new : effective_flow_new)(model_of(m), work->steps, work->threads,
+                                                                                       &flow, e);
     if (status != STATUS_OK)
         return status;
     const struct effective_flow_work own = {work->key,  work->first, work->count,       work->threads,

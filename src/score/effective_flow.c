@@ -12,16 +12,18 @@ struct effective_flow {
     const struct effective_model *model;
     struct fourier *fourier;
     struct transform *transform;
-    size_t steps;
+    bool noisy;                     /* the reverse process */
+    size_t steps, points;
+    double spacing;                 /* of levels in ln s, negative */
     double step;                    /* d ln s of a step, negative */
-    struct effective_level **level; /* 2 steps + 1: of every half step */
+    struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
     double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
 };
 
 static enum status make_levels(struct effective_flow *flow, int threads, struct error *e) {
     const struct effective_model *m = flow->model;
-    const size_t points = 2 * flow->steps + 1, F = m->features.count;
+    const size_t points = flow->points, F = m->features.count;
     double *log_s = malloc(points * (1 + F) * sizeof *log_s), *coefficients = log_s + points;
     flow->level = calloc(points, sizeof *flow->level);
     if (!log_s || !flow->level) {
@@ -29,7 +31,7 @@ static enum status make_levels(struct effective_flow *flow, int threads, struct 
         return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
     }
     for (size_t i = 0; i < points; i++)
-        log_s[i] = m->log_s[m->levels - 1] + 0.5 * flow->step * (double)i;
+        log_s[i] = m->log_s[m->levels - 1] + flow->spacing * (double)i;
     enum status status = effective_model_coefficients(m, points, log_s, coefficients, e);
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < points; i++) {
@@ -55,15 +57,18 @@ static enum status make_levels(struct effective_flow *flow, int threads, struct 
     return status;
 }
 
-enum status effective_flow_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **out,
-                               struct error *e) {
+static enum status make(const struct effective_model *m, size_t steps, bool noisy, int threads, struct effective_flow **out,
+                        struct error *e) {
     struct effective_flow *flow = calloc(1, sizeof *flow);
     *out = NULL;
     if (!flow)
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
     flow->model = m;
     flow->steps = steps;
-    flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)steps;
+    flow->noisy = noisy;
+    flow->points = noisy ? steps : 2 * steps + 1;
+    flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)(noisy ? steps - 1 : steps);
+    flow->spacing = noisy ? flow->step : 0.5 * flow->step;
     enum status status = fourier_new(m->extents, m->dimensions, &flow->fourier, e);
     status = status ? status : transform_new(m->extents, m->dimensions, &flow->transform, e);
     flow->gain = malloc(m->volume * sizeof *flow->gain);
@@ -90,10 +95,20 @@ enum status effective_flow_new(const struct effective_model *m, size_t steps, in
     return status;
 }
 
+enum status effective_flow_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
+                               struct error *e) {
+    return make(m, steps, false, threads, flow, e);
+}
+
+enum status effective_flow_noisy_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
+                                     struct error *e) {
+    return make(m, steps, true, threads, flow, e);
+}
+
 void effective_flow_free(struct effective_flow *flow) {
     if (!flow)
         return;
-    for (size_t i = 0; flow->level && i < 2 * flow->steps + 1; i++)
+    for (size_t i = 0; flow->level && i < flow->points; i++)
         effective_level_free(flow->level[i]);
     free(flow->level);
     free(flow->gain);
@@ -106,7 +121,7 @@ double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
     return flow->model->log_s[flow->model->levels - 1] + flow->step * (double)k;
 }
 
-size_t effective_flow_evaluations(const struct effective_flow *flow) { return 4 * flow->steps; }
+size_t effective_flow_evaluations(const struct effective_flow *flow) { return (flow->noisy ? 1 : 4) * flow->steps; }
 size_t effective_flow_transforms(const struct effective_flow *flow) {
     return effective_flow_evaluations(flow) * effective_level_transforms(flow->level[0]) + 2;
 }
@@ -188,29 +203,52 @@ static void scale_modes(size_t V, const float *gain, bool inverse, struct transf
     }
 }
 
-/* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its log density. */
-static void start(const struct effective_flow *flow, struct random_key key, size_t first, double stretch, const struct room *r,
-                  double log_q[TRANSFORM_FIELDS]) {
+/* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its square. `number` tells the noises of a
+ * field apart. The zero mode of every other field is `stretch` times that. */
+static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number, double stretch,
+                  const struct room *r, struct transform_site *modes, double square[TRANSFORM_FIELDS]) {
     const size_t V = flow->model->volume;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-        random_normal_float(key, first + i, 0, r->normal, V);
-        double square = 0, mean = 0;
+        random_normal_float(key, first + i, number, r->normal, V);
+        double mean = 0;
         for (size_t x = 0; x < V; x++)
             mean += (double)r->normal[x] / (double)V;
         const float more = i % 2 == 1 ? (float)((stretch - 1) * mean) : 0;
+        square[i] = 0;
         for (size_t x = 0; x < V; x++) {
             const float value = r->normal[x] + more;
-            *field_of(&r->modes[x], i) = value;
-            square += (double)value * (double)value;
+            *field_of(&modes[x], i) = value;
+            square[i] += (double)value * (double)value;
         }
-        log_q[i] = flow->constant - 0.5 * square;
     }
-    transform_forward(flow->transform, r->modes, r->modes, r->evaluation);
+    transform_forward(flow->transform, modes, modes, r->evaluation);
+}
+
+/* Numbers of noises: 0 the start, 1 the sign, from 2 on those of the steps. */
+enum { START, SIGN, STEPS };
+
+/* The reverse process. */
+static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first, const struct room *r) {
+    const size_t V = flow->model->volume;
+    for (size_t k = 0; k < flow->steps; k++) {
+        const double s = function_exp(effective_flow_log_s(flow, k)),
+                     next = k + 1 < flow->steps ? function_exp(effective_flow_log_s(flow, k + 1)) : 0,
+                     part = 1 - next / s * (next / s);
+        double unused[TRANSFORM_FIELDS];
+        effective_level_evaluate(flow->level[k], r->modes, r->slope, unused, r->evaluation);
+        white(flow, key, first, STEPS + k, 1, r, r->at, unused);
+        for (size_t p = 0; p < V; p++) {
+            const double G = flow->model->propagator[p], c = sqrt((G + next * next) / (G + s * s));
+            const float keep = (float)c, noise = (float)sqrt(s * s * part / (G + s * s)), drift = (float)(-part / c);
+            r->modes[p].re = r->modes[p].re * keep + r->at[p].re * noise + r->slope[p].re * drift;
+            r->modes[p].im = r->modes[p].im * keep + r->at[p].im * noise + r->slope[p].im * drift;
+        }
+    }
 }
 
 static double sign_of(const struct effective_flow *flow, struct random_key key, size_t field) {
     double u;
-    random_uniform(key, field, 1, &u, 1);
+    random_uniform(key, field, SIGN, &u, 1);
     return flow->model->one_phase && u < 0.5 ? -1 : 1;
 }
 
@@ -220,9 +258,12 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
     const struct effective_model *m = flow->model;
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
-    double start_q[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
-    start(flow, key, first, observer ? observer->stretch : 1, &r, start_q);
-    down(flow, observer, &r, density);
+    double square[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
+    white(flow, key, first, START, observer ? observer->stretch : 1, &r, r.modes, square);
+    if (flow->noisy)
+        down_with_noise(flow, key, first, &r);
+    else
+        down(flow, observer, &r, density);
     scale_modes(V, flow->gain, false, r.modes);
     transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
     for (size_t i = 0; i < count; i++) {
@@ -233,7 +274,7 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
             phi[i * V + x] = (float)(sign * value);
             sum += value;
         }
-        const double value = start_q[i] - density[i];
+        const double value = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - density[i];
         log_q[i] = isfinite(value) && isfinite(sum) && (!m->one_phase || sum > 0) ? value : NAN;
     }
 }

@@ -11,6 +11,17 @@
  * (a draw with another one is rejected), so with either sign the density is half of that, up to a constant that no chain
  * needs: the probability of a positive mean.
  *
+ * With noise (effective_flow_noisy_new) the reverse process takes the place of the flow: from level s to the next, s',
+ *
+ *   y' = y (G+s'^2)/(G+s^2) + (s^2-s'^2) W f + sqrt((s^2-s'^2)(G+s'^2)/(G+s^2)) z,       z white noise,
+ *
+ * the law of y' given y for a Gaussian field, exactly, with the mean that the whole score gives; in normalised modes, with
+ * c = sqrt((G+s'^2)/(G+s^2)),
+ *
+ *   xi' = c xi + sqrt(1-c^2) z - (1 - s'^2/s^2)/c d xi/d ln s,
+ *
+ * `steps` levels equally far apart in ln s from the highest to the lowest, and from there to s' = 0. It has no density.
+ *
  * Field i is a function of (model, steps, key, i), to the last bit where draws begin at a multiple of TRANSFORM_FIELDS:
  * elsewhere another field shares its lane, and rounding differs. The log q of a field that is rejected, or left the
  * finite numbers, is NaN. */
@@ -28,6 +39,9 @@ struct effective_flow; /* the tables of all steps: immutable, shared by threads 
 /* The model must outlive it. STATUS_FAILED: out of memory. */
 enum status effective_flow_new(const struct effective_model *model, size_t steps, int threads,
                                struct effective_flow **flow, struct error *e);
+/* The reverse process instead, steps >= 2; its log_q is 0, or NaN of a field that is rejected. It draws only. */
+enum status effective_flow_noisy_new(const struct effective_model *model, size_t steps, int threads,
+                                     struct effective_flow **flow, struct error *e);
 void effective_flow_free(struct effective_flow *flow);
 
 /* Configurations first .. first+count-1: phi[count x V] drawn with key, or, key NULL, given; log_q[count]. *interrupted:

@@ -76,9 +76,13 @@ enum status score_model_draw(const struct score_model *m, const struct score_dra
  * the prior, the Gaussian field of the noisy data, too; `steps` of Runge-Kutta in ln s. Configurations first ..
  * first+count-1 in own units: drawn with *key, or, key NULL, given; log_q[count]: their log-density, exact up to the
  * integrator's error. Configuration i is a function of (model, steps, *key, i), or of its field. NaN: a draw that is
- * rejected, because it left the finite numbers or the phase. */
+ * rejected, because it left the finite numbers or the phase.
+ *
+ * noisy: the reverse process in the same modes instead, `steps` >= 2 noise levels equally far apart in ln s, exact for a
+ * Gaussian field at any number of them. It draws only, and has no density: log_q is 0, or NaN as above. */
 struct score_modes {
     size_t steps;
+    bool noisy;
     const struct random_key *key;
     size_t first, count;
     int threads;

@@ -170,6 +170,8 @@ static void test_refusals(void **state) {
         {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
         {"none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
+        {"gaussian.npz", {"--method=modes", NULL}, "modes needs a model that knows its flow in normalised modes, such as effective-action, found a gaussian", 2},
+        {"gaussian.npz", {"--method=modes-noisy", "--snapshots=0,1", NULL}, "modes-noisy has no times on the way: expected no snapshots", 2},
         {"published.npz", {"--method=direct", NULL}, "method direct needs a model that is drawn without a process, such as gaussian, found a unet", 2},
         {"gaussian.npz", {"--method=direct", "--snapshots=0,1", NULL}, "direct has no times on the way: expected no snapshots", 2},
         {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
