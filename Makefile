@@ -15,7 +15,7 @@ define NEWLINE
 
 
 endef
-$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT,\
+$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY,\
     $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
 # Some shells leave the ~ of RESULTS=~/x as it is.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
@@ -371,10 +371,10 @@ reference-%: $(BUILD)/bin/plan
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(BUILD)/src/built.o $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(call LINK)
+	$(call LINK,-ldl)
 bench: $(BUILD)/bin/bench
 	@mkdir -p $(call quote,$(RESULTS))
-	@$< $(if $(THREADS),--threads=$(call quote,$(THREADS))) --output=$(call quote,$(RESULTS)/bench.tsv)
+	@$< $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(ONLY),--only=$(call quote,$(ONLY))) --output=$(call quote,$(RESULTS)/bench$(if $(ONLY),-$(ONLY)).tsv)
 
 # --- testing -----------------------------------------------------------------------------------------
 # A test of a folder links that folder and what it may depend on; tests of stages link everything.
@@ -477,7 +477,7 @@ help:
 	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
 	@echo "  make check-slow       long comparisons with known results"
 	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
-	@echo "  make bench            speed of the primitives and of the stages"
+	@echo "  make bench            speed of the primitives and of the stages; ONLY=machine|network|ensemble|effective|data: one part"
 	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
 	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
 	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"

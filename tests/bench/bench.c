@@ -1,7 +1,7 @@
 /* make bench: how fast the primitives and the stages' work are on this machine, as a table. A timing is no test:
  * the exit status does not depend on it.
  *
- * Usage: bench [--threads=N] [--output=FILE.tsv] */
+ * Usage: bench [--threads=N] [--only=machine|network|ensemble|effective|data] [--output=FILE.tsv] */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -99,14 +99,34 @@ void bench_text(struct bench *b, const char *what, const char *text) {
     keep(b, what, text, "", "", "", "");
 }
 
-static enum status run(struct bench *b, struct error *e) {
-    print("what", "value", "unit", "ratio", "target", "ok?");
-    enum status status = bench_machine(b, e);
+static enum status networks(struct bench *b, struct error *e) {
+    enum status status = STATUS_OK;
     for (int stride = 2; stride >= 1 && status == STATUS_OK; stride--)
         status = bench_network(b, stride, e);
-    if (status == STATUS_OK)
-        status = bench_ensemble(b, e);
-    return status == STATUS_OK ? bench_data(b, e) : status;
+    return status;
+}
+
+static const struct section {
+    const char *name;
+    enum status (*run)(struct bench *b, struct error *e);
+} sections[] = {{"machine", bench_machine}, {"network", networks}, {"ensemble", bench_ensemble}, {"effective", bench_effective}, {"data", bench_data}};
+enum { SECTIONS = sizeof sections / sizeof sections[0] };
+
+/* only: the name of a section, or NULL for all. */
+static enum status run(struct bench *b, const char *only, struct error *e) {
+    enum status status = STATUS_OK;
+    print("what", "value", "unit", "ratio", "target", "ok?");
+    for (size_t i = 0; i < SECTIONS && status == STATUS_OK; i++)
+        if (!only || strcmp(only, sections[i].name) == 0)
+            status = sections[i].run(b, e);
+    return status;
+}
+
+static bool is_section(const char *name) {
+    for (size_t i = 0; i < SECTIONS; i++)
+        if (strcmp(name, sections[i].name) == 0)
+            return true;
+    return false;
 }
 
 static enum status write_table(const struct bench *b, const char *path, struct error *e) {
@@ -123,15 +143,18 @@ static enum status write_table(const struct bench *b, const char *path, struct e
 }
 
 int main(int argc, char **argv) {
-    const char *output = NULL;
+    const char *output = NULL, *only = NULL;
     struct bench b = {.threads = processor_threads()};
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--threads=", 10) == 0 && atoi(argv[i] + 10) > 0)
             b.threads = atoi(argv[i] + 10);
         else if (strncmp(argv[i], "--output=", 9) == 0)
             output = argv[i] + 9;
+        else if (strncmp(argv[i], "--only=", 7) == 0 && is_section(argv[i] + 7))
+            only = argv[i] + 7;
         else {
-            fprintf(stderr, "bench: found %s, expected --threads=N (N >= 1) or --output=FILE\n", argv[i]);
+            fprintf(stderr, "bench: found %s, expected --threads=N (N >= 1), --only=machine|network|ensemble|effective|data or "
+                    "--output=FILE\n", argv[i]);
             return STATUS_BAD_INPUT;
         }
     }
@@ -141,7 +164,7 @@ int main(int argc, char **argv) {
     snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", *built.commit ? built.commit : "unknown", built.dirty > 0 ? "+" : "", processor, b.threads);
     b.prefix = prefix;
     struct error e;
-    enum status status = run(&b, &e);
+    enum status status = run(&b, only, &e);
     if (output && (status == STATUS_OK || b.tsv_size > 0)) {
         struct error late;
         enum status written = write_table(&b, output, status == STATUS_OK ? &e : &late);

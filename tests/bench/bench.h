@@ -51,6 +51,7 @@ double bench_peak_flop(const struct bench *b);
 enum status bench_machine(struct bench *b, struct error *e);
 enum status bench_network(struct bench *b, int stride, struct error *e); /* primitives, training, sampler */
 enum status bench_ensemble(struct bench *b, struct error *e);
+enum status bench_effective(struct bench *b, struct error *e); /* effective-action model: evaluations, transforms, proposals */
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
 
 #endif
