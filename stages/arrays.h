@@ -22,13 +22,14 @@
     ARRAY_THERMALISED
 
 /* Rows of a table, K of them (estimates.h). */
-#define ARRAYS_ESTIMATES \
+#define ARRAYS_ESTIMATES ARRAYS_ESTIMATES_BY("How errors were found: jackknife, gamma, windows.")
+#define ARRAYS_ESTIMATES_BY(methods) \
     {"names", NPZ_BYTES, "K", "", "What was estimated, as tables name it."}, \
     {"values", NPZ_FLOAT64, "K", "", "The estimates, in lattice units."}, \
     {"errors", NPZ_FLOAT64, "K", "", "Their standard errors; NaN where there is none."}, \
     {"tau_int", NPZ_FLOAT64, "K", "stored configurations", "Integrated autocorrelation times; NaN where none was measured."}, \
     {"tau_int_error", NPZ_FLOAT64, "K", "stored configurations", "Their standard errors."}, \
-    {"error_method", NPZ_BYTES, "", "", "How errors were found: jackknife, gamma, windows."}, \
+    {"error_method", NPZ_BYTES, "", "", methods}, \
     {"configurations", NPZ_INT64, "", "", "Configurations that went in."}
 
 /* A score model (score/score_model.c and its kinds). */

@@ -24,7 +24,7 @@ static const struct {
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
     [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
-    [BACKEND] = {"backend", "cpu|cuda|cuda-float32|cuda-bf16",
+    [BACKEND] = {"backend", BACKENDS,
                  "what computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; default: cpu"},
 };
 
@@ -151,11 +151,9 @@ static enum status set_common(const struct stage *stage, int option, const char 
         return STATUS_OK;
     case BACKEND:
         c->backend = value;
-        if (strcmp(value, "cpu") == 0 || strcmp(value, "cuda") == 0 || strcmp(value, "cuda-float32") == 0 ||
-            (stage->half_precision && strcmp(value, "cuda-bf16") == 0))
+        if (words_among(stage_backends(stage), value))
             return STATUS_OK;
-        return error_set(e, STATUS_BAD_INPUT, "--backend = '%.80s': expected cpu, cuda%s", value,
-                         stage->half_precision ? ", cuda-float32 or cuda-bf16" : " or cuda-float32");
+        return error_set(e, STATUS_BAD_INPUT, "--backend = '%.80s': expected %s", value, stage_backends(stage));
     case HELP:
         print_help(stage);
         c->answered = true;

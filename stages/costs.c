@@ -62,6 +62,12 @@ static const struct node *input_of(const struct node *node, const char *name) {
     return NULL;
 }
 
+/* Whether a node learns from single numbers, not from fields on a lattice: stage `toy` draws them. */
+static bool learns_numbers(const struct node *node) {
+    const struct node *training = input_of(node, "training");
+    return training && !strcmp(training->stage->name, "toy");
+}
+
 /* Configurations, and steps of Markov chains, that a run made in a second. Runs note them; of older ones the whole
  * wall time stands for it, which is a little longer. NaN for neither. */
 static double rate_of(const struct node *node, const struct record *r, bool steps) {
@@ -88,8 +94,7 @@ static const char *detail_of(struct pool *pool, const struct node *node) {
                                         (long long)parameters_integer(training->parameters, "configurations"))
                            : "";
     for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
-        const bool toy = has_parameter(node->stage, "network") && !strcmp(parameters_text(node->parameters, "network"), "toy");
-        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") && !toy) {
+        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") && !learns_numbers(node)) {
             text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "", names[i],
                               (long long)parameters_integer(node->parameters, names[i]));
         }
@@ -124,15 +129,15 @@ static enum status add(struct costs *c, const char *dataset, const char *observa
 static enum status add_training(struct costs *c, const struct experiment *x, const struct node *node,
                                 const struct record *r, struct error *e) {
     const double noted = note(r, "epoch_seconds", NULL);
-    const bool toy = !strcmp(parameters_text(node->parameters, "network"), "toy");
+    const bool numbers = learns_numbers(node);
     const double whole = record_seconds(r) / (double)parameters_integer(node->parameters, "epochs");
-    const double seconds = isfinite(noted) ? noted : toy ? whole : NAN; /* older runs did not note it */
+    const double seconds = isfinite(noted) ? noted : numbers ? whole : NAN; /* older runs did not note it */
     const struct node *training = input_of(node, "training");
     if (!isfinite(seconds) || !training) {
         return STATUS_OK;
     }
-    if (toy) {
-        return add(c, "toy", "seconds_500_epochs", 500 * seconds, NAN, x, node, r, e);
+    if (numbers) {
+        return add(c, training->stage->name, "seconds_500_epochs", 500 * seconds, NAN, x, node, r, e);
     }
     size_t dimensions;
     const int64_t *lattice = has_parameter(training->stage, "lattice")
@@ -380,8 +385,7 @@ static enum status walk(struct costs *c, bool own, struct error *e) {
         }
         for (size_t j = 0; j < x->node_count && status == STATUS_OK; j++) {
             const char *stage = x->nodes[j]->stage->name;
-            const bool toy = !strcmp(stage, "train") && !strcmp(parameters_text(x->nodes[j]->parameters, "network"), "toy");
-            if (own || toy) {
+            if (own || (!strcmp(stage, "train") && learns_numbers(x->nodes[j]))) {
                 status = add_rates(c, x, x->nodes[j], e);
             }
             if (status == STATUS_OK && !strcmp(stage, "autocorrelation")) {

@@ -84,14 +84,15 @@ static const struct stage_array arrays[] = {
      "(sum w)^2 / (N sum w^2)."},
     {"effective_sample_size_error", NPZ_FLOAT64, "", "",
      "Its standard error."},
-    ARRAYS_ESTIMATES,
+    ARRAYS_ESTIMATES_BY("jackknife, which is how all errors were found but that of acceptance: where tau_int is a number it is "
+                        "the Gamma method's."),
     {"longest_stay", NPZ_INT64, "", "steps",
      "Longest stay in one state."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-enum { BINS_MAX = 1024, SHARE = 10 };
+enum { SHARE = 10 };
 
 struct work {
     const struct npz_array *phi; /* (N or more, x1..xd) float32 */
@@ -143,15 +144,29 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     return status;
 }
 
+/* The error of the acceptance needs four steps of a chain; its start, where that is kept, is none. */
+static size_t least_steps(size_t discard) {
+    return discard > 0 ? discard + 4 : 5;
+}
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    const size_t steps = (size_t)parameters_integer(p, "steps"), least = least_steps((size_t)parameters_integer(p, "discard"));
+    if (steps > 0 && steps < least)
+        return error_set(e, STATUS_BAD_INPUT, "%s: steps = %zu, expected 0 or at least %zu with discard = %lld", where, steps,
+                         least, (long long)parameters_integer(p, "discard"));
+    return STATUS_OK;
+}
+
 static enum status plan_steps(const struct parameters *p, struct work *w, struct error *e) {
     w->chains = (size_t)parameters_integer(p, "chains");
     w->steps = (size_t)parameters_integer(p, "steps");
     w->discard = (size_t)parameters_integer(p, "discard");
     if (w->steps == 0)
         w->steps = w->pool / w->chains;
-    if (w->steps < w->discard + 4)
+    const size_t least = least_steps(w->discard);
+    if (w->steps < least)
         return error_set(e, STATUS_BAD_INPUT, "%zu steps a chain with discard %zu found, at least %zu expected", w->steps,
-                         w->discard, w->discard + 4);
+                         w->discard, least);
     if (parameters_is(p, "protocol", "exact") && w->steps > w->pool / w->chains)
         return error_set(e, STATUS_BAD_INPUT, "%s: %zu proposals found, %zu expected for %zu chains of %zu steps", w->path,
                          w->pool, w->chains * w->steps, w->chains, w->steps);
@@ -181,7 +196,8 @@ static enum status weigh(struct stage_context *c, struct work *w, struct error *
             status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu has action %.9g, expected %.9g as in %s",
                                w->path, i, w->action[i], there, npz_path(density));
     }
-    w->log_w = w->action + w->pool;
+    if (status == STATUS_OK)
+        w->log_w = w->action + w->pool;
     for (size_t i = 0; i < w->pool && status == STATUS_OK; i++)
         w->log_w[i] = -w->action[i] - w->log_q[i];
     geometry_free(g);
@@ -232,9 +248,7 @@ static enum status find_acceptance(const struct work *w, struct gamma_result *re
         x[i] = w->kept_accepted[i / length * keep + first + i % length];
     const struct series series = {x, 1, w->chains * length, w->chains};
     const struct estimator mean = {.values = 1};
-    const enum status status =
-        length < 4 ? error_set(e, STATUS_BAD_INPUT, "%zu steps a chain are kept, expected at least 5", keep)
-                   : gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
+    const enum status status = gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
     free(x);
     if (status == STATUS_OK && (result->value == 0 || result->value == 1)) {
         result->error = 1 / (double)series.configurations;
@@ -251,8 +265,7 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     const size_t n = w->pool;
     struct gamma_result acceptance;
     enum status s = find_acceptance(w, &acceptance, e);
-    const size_t bins = n < BINS_MAX ? n : BINS_MAX;
-    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, bins, values + 1, errors + 1, e);
+    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, weights_bins(n), values + 1, errors + 1, e);
     if (s != STATUS_OK)
         return s;
     for (int v = 1; v < COUNT; v++) {
@@ -365,4 +378,5 @@ const struct stage stage_dm_mcmc = {
     .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
+    .check = check,
 };

@@ -112,7 +112,7 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-enum { BINS_MAX = 1024, PARTS = 32 };
+enum { PARTS = 32 };
 
 struct work {
     struct fields fields; /* N or more */
@@ -145,8 +145,7 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", f->path, i / m->volume);
     const size_t whole = w->count / (f->configurations / f->chains); /* chains that are taken */
     w->bins = f->independent ? w->count : whole >= 2 ? whole : PARTS;
-    w->bins = w->bins > BINS_MAX ? BINS_MAX : w->bins;
-    w->bins = w->bins > w->count ? w->count : w->bins;
+    w->bins = weights_bins(w->bins < w->count ? w->bins : w->count);
     return STATUS_OK;
 }
 

@@ -25,7 +25,7 @@ static const char usage[] =
     "\n"
     "  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
     "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
-    "  --backend=cpu|cuda|cuda-float32|cuda-bf16\n"
+    "  --backend=" BACKENDS "\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
     "                        where things are: experiments, results, figures, build/bin\n";
 

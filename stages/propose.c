@@ -107,8 +107,6 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-enum { BINS_MAX = 1024 };
-
 /* What is not there yet, part by part, with a checkpoint after each. */
 static enum status follow(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
                           struct densities *d, const char *checkpoint, struct progress *progress, struct error *e) {
@@ -241,7 +239,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_reals(writer, "log_w", log_w, n, e);
     free(log_w);
-    s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, n < BINS_MAX ? n : BINS_MAX, writer, e);
+    s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, weights_bins(n), writer, e);
     s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
     s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
     s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);

@@ -22,7 +22,15 @@ bool report_failed(const char *thermalisation) {
     return after_prefix(thermalisation, "FAILED") != NULL;
 }
 
+/* Chains of proposals say whether they stand for the target whatever their inputs: "yes" or "no"; "" of other nodes. */
+static const char *own_verdict(const struct report_state *s, size_t node) {
+    return s->record[node] ? record_member(s->record[node], "notes", "thermalised") : "";
+}
+
 const char *report_thermalisation(const struct report_state *s, size_t node) {
+    if (!strcmp(own_verdict(s, node), "no")) {
+        return "FAILED: it stays too long in one state, or its model learned from an ensemble that failed";
+    }
     return s->record[node] ? record_member(s->record[node], "notes", "thermalisation") : "";
 }
 
@@ -34,7 +42,8 @@ static size_t index_of(const struct experiment *x, const struct node *node) {
     return i;
 }
 
-/* Nodes come after their inputs, so one pass carries the mark of an ensemble to all that rests on it. */
+/* Nodes come after their inputs, so one pass carries the mark of an ensemble to all that rests on it, except through an exact
+ * chain, which corrects its model. */
 static void mark_node(struct report_state *s, size_t i) {
     const struct experiment *x = s->experiment;
     const struct node *node = x->nodes[i];
@@ -42,7 +51,8 @@ static void mark_node(struct report_state *s, size_t i) {
         s->failed[i] = true;
         s->failed_count++;
     }
-    for (size_t j = 0; j < node->stage->input_count; j++) {
+    const bool corrected = !strcmp(own_verdict(s, i), "yes");
+    for (size_t j = 0; j < node->stage->input_count && !corrected; j++) {
         for (size_t k = 0; k < node->inputs[j].count; k++) {
             const size_t input = index_of(x, node->inputs[j].nodes[k]);
             s->failed[i] = s->failed[i] || (input < i && s->failed[input]);

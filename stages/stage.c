@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "base/words.h"
 #include "cuda/backend.h"
 #include "stages/command.h"
 #include "stages/heartbeat.h"
@@ -75,17 +76,6 @@ static enum status no_memory(struct error *e) {
 
 /* --- inputs and recipe --------------------------------------------------------------------------- */
 
-/* Whether `word` is one of "a|b|c". */
-static bool fits(const char *stages, const char *word) {
-    size_t length = strlen(word);
-    for (const char *at = stages; at != NULL; at = strchr(at, '|'), at += at != NULL) {
-        if (strncmp(at, word, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum status load(struct loaded *l, const struct command_input *given, struct error *e) {
     l->input = given->input;
     enum status status = npz_read_digest(given->path, &l->npz, l->sha256, e);
@@ -97,7 +87,7 @@ static enum status load(struct loaded *l, const struct command_input *given, str
     }
     recipe_key(l->recipe, l->key);
     char *stage = recipe_value(l->recipe, "stage");
-    if (stage == NULL || (l->input->stages != NULL && !fits(l->input->stages, stage))) {
+    if (stage == NULL || (l->input->stages != NULL && !words_among(l->input->stages, stage))) {
         error_set(e, STATUS_BAD_INPUT, "--%s: %s: found an artifact of stage '%.60s', expected %s", l->input->name,
                   given->path, stage != NULL ? stage : "(none)", l->input->stages ? l->input->stages : "a stage");
         status = STATUS_BAD_INPUT;

@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "base/parameter_value.h"
+#include "base/words.h"
 
 struct parameters {
     const struct parameter *table;
@@ -206,6 +207,15 @@ const double *parameters_reals(const struct parameters *p, const char *name, siz
 
 bool parameters_is(const struct parameters *p, const char *name, const char *choice) {
     return strcmp(get(p, name, PARAMETER_CHOICE, PARAMETER_CHOICE, PARAMETER_CHOICE)->text, choice) == 0;
+}
+
+int parameters_word(const struct parameters *p, const char *name, const char *const *words, int count) {
+    const char *text = get(p, name, PARAMETER_CHOICE, PARAMETER_CHOICE, PARAMETER_CHOICE)->text;
+    const int i = words_find(words, count, text);
+    if (i < 0) {
+        misuse(name, "has a choice that stands for nothing");
+    }
+    return i;
 }
 
 size_t parameters_count(const struct parameters *p) {

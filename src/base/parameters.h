@@ -72,6 +72,9 @@ const char *parameters_text(const struct parameters *p, const char *name); /* TE
 const int64_t *parameters_integers(const struct parameters *p, const char *name, size_t *count);
 const double *parameters_reals(const struct parameters *p, const char *name, size_t *count);
 bool parameters_is(const struct parameters *p, const char *name, const char *choice); /* CHOICE == choice */
+/* CHOICE as an index of words[count], among which it must be: a value of an enum from a table of its names. */
+int parameters_word(const struct parameters *p, const char *name, const char *const *words, int count);
+#define PARAMETERS_WORD(p, name, words) parameters_word(p, name, words, (int)(sizeof(words) / sizeof *(words)))
 
 /* The table, and whether the value of entry i differs from its default. */
 size_t parameters_count(const struct parameters *p);

@@ -36,6 +36,7 @@ struct job {
 struct seat {
     bool busy;
     size_t item;
+    double square; /* drawing: what log p_T of the draw needs of it, which is gone at the end */
     struct runge_kutta solver;
 };
 
@@ -82,9 +83,7 @@ static enum status move_in(const struct job *j, struct worker *w, size_t place, 
     seat->busy = true;
     runge_kutta_start(&seat->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
                       j->settings->tolerance);
-    /* log p_T of a draw is taken now, from numbers that will be gone, and kept where the result will be */
-    if (j->draw)
-        j->result->log_q[item] = flow_prior_square(j->prior, start, w->prior);
+    seat->square = j->draw ? flow_prior_square(j->prior, start, w->prior) : 0;
     return STATUS_OK;
 }
 
@@ -97,7 +96,7 @@ static enum status move_out(struct job *j, struct worker *w, size_t place, struc
     if (status != STATUS_OK)
         return status;
     struct flow_result *r = j->result;
-    double square = j->draw ? r->log_q[item] : 0;
+    double square = seat->square;
     if (j->draw) {
         for (size_t i = 0; i < V; i++)
             j->phi[item * V + i] = y[i] / m->factor + m->offset;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "experiment/names.h"
 
 /* Lower case, digits and '-', a letter first: such a name needs no quoting anywhere. */
@@ -21,15 +22,6 @@ static bool is_name(const char *text) {
 }
 
 /* --- keys of a node ------------------------------------------------------------------------------ */
-
-static const struct parameter *find_parameter(const struct stage *stage, const char *name) {
-    for (size_t i = 0; i < stage->parameter_count; i++) {
-        if (!strcmp(stage->parameters[i].name, name)) {
-            return &stage->parameters[i];
-        }
-    }
-    return NULL;
-}
 
 static enum status unknown_setting(struct pool *pool, const struct setting *s, const char *word,
                                    const struct section *section, const struct stage *stage, bool inputs,
@@ -148,11 +140,7 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
                              names[i], input->stages ? "stage " : "any stage", input->stages ? input->stages : "", suggest_family(pool, x, names[i]));
         }
         const char *stage = families[i]->stage->name;
-        bool fits = !input->stages;
-        for (const char *at = input->stages; at && !fits; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
-            fits = !strncmp(at, stage, strlen(stage)) && (at[strlen(stage)] == '|' || !at[strlen(stage)]);
-        }
-        if (!fits) {
+        if (input->stages && !words_among(input->stages, stage)) {
             return error_set(e, STATUS_BAD_INPUT, "%s: %s = %s: this node is of stage %s; expected stage %s",
                              s->where, s->name, names[i], stage, input->stages);
         }
@@ -183,7 +171,7 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
             continue;
         } else if (input < stage->input_count) {
             status = read_input(pool, x, family, input, s, e);
-        } else if (!find_parameter(stage, swept ? swept : s->name)) {
+        } else if (!has_parameter(stage, swept ? swept : s->name)) {
             status = unknown_setting(pool, s, swept ? swept : s->name, section, stage, !swept, e);
         } else if (swept && section_find(section, swept)) {
             status = error_set(e, STATUS_BAD_INPUT,
@@ -355,7 +343,7 @@ static enum status add_section(struct pool *pool, const struct stage *const *sta
         enum status status = p ? STATUS_OK : pool_exhausted(e);
         for (size_t i = 0; i < section->count && status == STATUS_OK; i++) {
             const struct setting *s = &section->settings[i];
-            status = find_parameter(shared, s->name)
+            status = has_parameter(shared, s->name)
                          ? parameters_set(p, s->name, s->value, s->where, e)
                          : unknown_setting(pool, s, s->name, section, shared, false, e);
         }

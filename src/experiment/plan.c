@@ -251,9 +251,8 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     if (!plan->pool) {
         return pool_exhausted(e);
     }
-    if (strcmp(r->backend, "cpu") && strcmp(r->backend, "cuda") && strcmp(r->backend, "cuda-float32") &&
-        strcmp(r->backend, "cuda-bf16")) {
-        return error_set(e, STATUS_BAD_INPUT, "BACKEND=%s: expected cpu, cuda, cuda-float32 or cuda-bf16", r->backend);
+    if (!words_among(BACKENDS, r->backend)) {
+        return error_set(e, STATUS_BAD_INPUT, "BACKEND=%s: expected " BACKENDS, r->backend);
     }
     if (strcmp(r->backend, "cpu") && r->no_cuda) {
         return error_set(e, STATUS_BAD_INPUT, "BACKEND=%s: no CUDA backend is built: %s; expected cpu", r->backend,

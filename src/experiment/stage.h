@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/parameters.h"
+#include "base/words.h"
 #include "store/npz.h"
 
 struct stage_input {
@@ -62,11 +62,19 @@ struct stage {
     enum status (*check_node)(const struct stage_node *node, const char *where, struct error *e);
 };
 
+/* Names of backends, of which some have no gradients. */
+#define BACKENDS_WITH_GRADIENTS "cpu|cuda|cuda-float32"
+#define BACKENDS                BACKENDS_WITH_GRADIENTS "|cuda-bf16"
+
+static inline const char *stage_backends(const struct stage *stage) {
+    return stage->half_precision ? BACKENDS : BACKENDS_WITH_GRADIENTS;
+}
+
 /* The backend of a stage in its recipe under the user's BACKEND; NULL: the stage uses none. */
 static inline const char *stage_backend(const struct stage *stage, const char *backend) {
     if (!stage->uses_backend)
         return NULL;
-    return strcmp(backend, "cuda-bf16") == 0 && !stage->half_precision ? "cuda" : backend;
+    return words_among(stage_backends(stage), backend) ? backend : "cuda";
 }
 
 /* Every stage, NULL at the end (stages/all.c). */

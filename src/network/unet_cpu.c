@@ -1,11 +1,9 @@
 /* Layout, weights and packed gradients of the network on the CPU; the passes are in unet_cpu_pass.c. */
 #include "network/unet_cpu_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const dense_name[LEVELS] = {"dense1", "dense2", "dense3", "dense4", "dense5", "dense6", "dense7"};
-static const char *const convolution_name[CONVOLUTIONS] = {"conv2", "conv3", "conv4", "tconv4", "tconv3", "tconv2"};
 
 static size_t round_up(size_t floats) {
     return (floats + 15) / 16 * 16;
@@ -18,14 +16,33 @@ float *unet_cpu_floats(size_t count) {
     return p;
 }
 
-const struct unet_tensor *unet_cpu_tensor(const struct unet_cpu *u, const char *layer, const char *kind) {
-    size_t length = strlen(layer);
-    for (size_t i = 0; i < UNET_TENSORS; i++) {
-        const char *name = u->tensors[i].name;
-        if (strncmp(name, layer, length) == 0 && name[length] == '.' && strcmp(name + length + 1, kind) == 0)
-            return &u->tensors[i];
+/* The trainable array of that name, one of the literals below. */
+static const struct unet_tensor *tensor(const struct unet_cpu *u, const char *layer, const char *kind) {
+    char name[32];
+    snprintf(name, sizeof name, "%s.%s", layer, kind);
+    const int i = unet_find(&u->shape, name);
+    if (i < 0)
+        abort();
+    return &u->tensors[i];
+}
+
+static void find_tensors(struct unet_cpu *u) {
+    static const char *const norm[LEVELS] = {"gnorm1", "gnorm2", "gnorm3", "gnorm4", "tgnorm4", "tgnorm3", "tgnorm2"};
+    static const char *const dense[LEVELS] = {"dense1", "dense2", "dense3", "dense4", "dense5", "dense6", "dense7"};
+    static const char *const convolution[CONVOLUTIONS] = {"conv2", "conv3", "conv4", "tconv4", "tconv3", "tconv2"};
+    for (int l = 0; l < LEVELS; l++) {
+        u->gamma[l] = tensor(u, norm[l], "weight");
+        u->beta[l] = tensor(u, norm[l], "bias");
+        u->dense[l] = tensor(u, dense[l], "weight");
+        u->dense_bias[l] = tensor(u, dense[l], "bias");
     }
-    abort(); /* names are literals of the two files */
+    for (int k = 0; k < CONVOLUTIONS; k++)
+        u->kernel[k] = tensor(u, convolution[k], "weight");
+    u->first_kernel = tensor(u, "conv1", "weight");
+    u->last_kernel = tensor(u, "tconv1", "weight");
+    u->last_bias = tensor(u, "tconv1", "bias");
+    u->embed = tensor(u, "embed", "weight");
+    u->embed_bias = tensor(u, "embed", "bias");
 }
 
 static void lay_out(struct unet_cpu *u) {
@@ -125,6 +142,7 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
     u->shape = *shape;
     u->batch = max_batch;
     unet_tensors(shape, u->tensors, &u->weight_count);
+    find_tensors(u);
     status = build(u, frequencies, e);
     if (status != STATUS_OK) {
         unet_cpu_free(u);
@@ -158,8 +176,7 @@ static void transpose(size_t rows, size_t columns, const float *in, float *out) 
 enum { PIECES = CONVOLUTIONS + LEVELS + 3 };
 
 /* What is used as it lies in the flat vector. */
-static void keep(struct unet_cpu *u, const float *weights, const char *layer, const char *kind) {
-    const struct unet_tensor *t = unet_cpu_tensor(u, layer, kind);
+static void keep(struct unet_cpu *u, const float *weights, const struct unet_tensor *t) {
     memcpy(u->weights + t->offset, weights + t->offset, t->count * sizeof *weights);
 }
 
@@ -167,28 +184,28 @@ static void set_piece(struct unet_cpu *u, int piece, const float *weights) {
     struct embedding *m = &u->embedding;
     if (piece < CONVOLUTIONS) {
         convolution_set_weights(u->convolution[piece],
-                                weights + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset);
+                                weights + u->kernel[piece]->offset);
         return;
     }
     const int l = piece - CONVOLUTIONS;
     if (l < LEVELS) {
         const size_t channels = u->level[l].channels, row = u->d_offset[l];
-        const float *dense = weights + unet_cpu_tensor(u, dense_name[l], "weight")->offset;
+        const float *dense = weights + u->dense[l]->offset;
         memcpy(m->dense + row * m->length, dense, channels * m->length * sizeof *dense);
         for (size_t i = 0; i < m->length; i++)
             for (size_t j = 0; j < channels; j++)
                 m->dense_transposed[i * m->total + row + j] = dense[j * m->length + i];
-        memcpy(m->dense_bias + row, weights + unet_cpu_tensor(u, dense_name[l], "bias")->offset, channels * sizeof *weights);
-        keep(u, weights, unet_cpu_norm[l], "weight");
-        keep(u, weights, unet_cpu_norm[l], "bias");
+        memcpy(m->dense_bias + row, weights + u->dense_bias[l]->offset, channels * sizeof *weights);
+        keep(u, weights, u->gamma[l]);
+        keep(u, weights, u->beta[l]);
     } else if (l == LEVELS) {
-        transpose(u->first.many, 9, weights + unet_cpu_tensor(u, "conv1", "weight")->offset, u->first_taps);
-        transpose(u->last.many, 9, weights + unet_cpu_tensor(u, "tconv1", "weight")->offset, u->last_taps);
+        transpose(u->first.many, 9, weights + u->first_kernel->offset, u->first_taps);
+        transpose(u->last.many, 9, weights + u->last_kernel->offset, u->last_taps);
     } else if (l == LEVELS + 1)
-        transpose(m->length, m->length, weights + unet_cpu_tensor(u, "embed", "weight")->offset, m->embed);
+        transpose(m->length, m->length, weights + u->embed->offset, m->embed);
     else {
-        memcpy(m->embed_bias, weights + unet_cpu_tensor(u, "embed", "bias")->offset, m->length * sizeof *weights);
-        keep(u, weights, "tconv1", "bias");
+        memcpy(m->embed_bias, weights + u->embed_bias->offset, m->length * sizeof *weights);
+        keep(u, weights, u->last_bias);
     }
 }
 
@@ -196,25 +213,25 @@ static void unpack_piece(struct unet_cpu *u, int piece, const float *packed, flo
     const size_t length = u->embedding.length;
     if (piece < CONVOLUTIONS) {
         convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece],
-                           out + unet_cpu_tensor(u, convolution_name[piece], "weight")->offset);
+                           out + u->kernel[piece]->offset);
         return;
     }
     const int l = piece - CONVOLUTIONS;
     if (l < LEVELS) {
         const size_t c = u->level[l].channels, row = u->d_offset[l];
-        memcpy(out + unet_cpu_tensor(u, unet_cpu_norm[l], "weight")->offset, packed + u->at_gamma[l], c * sizeof *out);
-        memcpy(out + unet_cpu_tensor(u, unet_cpu_norm[l], "bias")->offset, packed + u->at_beta[l], c * sizeof *out);
-        memcpy(out + unet_cpu_tensor(u, dense_name[l], "weight")->offset, packed + u->at_dense + row * length,
+        memcpy(out + u->gamma[l]->offset, packed + u->at_gamma[l], c * sizeof *out);
+        memcpy(out + u->beta[l]->offset, packed + u->at_beta[l], c * sizeof *out);
+        memcpy(out + u->dense[l]->offset, packed + u->at_dense + row * length,
                c * length * sizeof *out);
-        memcpy(out + unet_cpu_tensor(u, dense_name[l], "bias")->offset, packed + u->at_dense_bias + row, c * sizeof *out);
+        memcpy(out + u->dense_bias[l]->offset, packed + u->at_dense_bias + row, c * sizeof *out);
     } else if (l == LEVELS) {
-        transpose(9, u->first.many, packed + u->at_first, out + unet_cpu_tensor(u, "conv1", "weight")->offset);
-        transpose(9, u->last.many, packed + u->at_last, out + unet_cpu_tensor(u, "tconv1", "weight")->offset);
+        transpose(9, u->first.many, packed + u->at_first, out + u->first_kernel->offset);
+        transpose(9, u->last.many, packed + u->at_last, out + u->last_kernel->offset);
     } else if (l == LEVELS + 1)
-        memcpy(out + unet_cpu_tensor(u, "embed", "weight")->offset, packed + u->at_embed, length * length * sizeof *out);
+        memcpy(out + u->embed->offset, packed + u->at_embed, length * length * sizeof *out);
     else {
-        out[unet_cpu_tensor(u, "tconv1", "bias")->offset] = packed[u->at_bias];
-        memcpy(out + unet_cpu_tensor(u, "embed", "bias")->offset, packed + u->at_embed_bias, length * sizeof *out);
+        out[u->last_bias->offset] = packed[u->at_bias];
+        memcpy(out + u->embed_bias->offset, packed + u->at_embed_bias, length * sizeof *out);
     }
 }
 

@@ -15,13 +15,14 @@
  * tconv4-2. */
 enum { LEVELS = 7, CONVOLUTIONS = 6, SIZES = 4 };
 static const int unet_cpu_size[LEVELS] = {0, 1, 2, 3, 2, 1, 0};
-static const char *const unet_cpu_norm[LEVELS] = {"gnorm1",  "gnorm2",  "gnorm3", "gnorm4",
-                                                  "tgnorm4", "tgnorm3", "tgnorm2"};
 
 struct unet_cpu {
     struct unet_shape shape;
     int batch;
     struct unet_tensor tensors[UNET_TENSORS];
+    /* trainable arrays by what they are for */
+    const struct unet_tensor *gamma[LEVELS], *beta[LEVELS], *dense[LEVELS], *dense_bias[LEVELS], *kernel[CONVOLUTIONS],
+        *first_kernel, *last_kernel, *last_bias, *embed, *embed_bias;
     size_t weight_count, sites;
     struct normalise level[LEVELS];
     size_t d_offset[LEVELS]; /* of a level's channels among the rows of all dense layers */
@@ -41,8 +42,5 @@ struct unet_cpu {
 
 /* Cleared memory aligned to 64 bytes, padded to a multiple; NULL when there is none. */
 float *unet_cpu_floats(size_t count);
-
-/* The trainable array "layer.kind", which must exist. */
-const struct unet_tensor *unet_cpu_tensor(const struct unet_cpu *u, const char *layer, const char *kind);
 
 #endif

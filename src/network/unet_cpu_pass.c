@@ -141,8 +141,8 @@ static void copy_in(const struct halo *outer, const float *x, float *field) {
 static void normalise_level(struct unet_cpu_workspace *ws, int l, size_t n) {
     const struct unet_cpu *u = ws->network;
     const struct normalise *level = &u->level[l];
-    const float *gamma = u->weights + unet_cpu_tensor(u, unet_cpu_norm[l], "weight")->offset;
-    const float *beta = u->weights + unet_cpu_tensor(u, unet_cpu_norm[l], "bias")->offset;
+    const float *gamma = u->weights + u->gamma[l]->offset;
+    const float *beta = u->weights + u->beta[l]->offset;
     const size_t c = level->channels;
     const int s = unet_cpu_size[l];
     for (size_t b = 0; b < n; b++) {
@@ -189,7 +189,7 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
             halo_fold(&u->halo[size], ws->y[level] + b * padded(&u->halo[size]));
         normalise_level(ws, level, count);
     }
-    const float bias = u->weights[unet_cpu_tensor(u, "tconv1", "bias")->offset];
+    const float bias = u->weights[u->last_bias->offset];
     const size_t row = halo_width(&u->outer);
     for (size_t b = 0; b < count; b++) {
         struct view joined = whole(&u->level[0], ws->joined[0], b);
@@ -208,8 +208,8 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
 static void normalise_level_backward(struct unet_cpu_workspace *ws, int l, size_t n, float *gradient) {
     const struct unet_cpu *u = ws->network;
     const struct normalise *level = &u->level[l];
-    const float *gamma = u->weights + unet_cpu_tensor(u, unet_cpu_norm[l], "weight")->offset;
-    const float *beta = u->weights + unet_cpu_tensor(u, unet_cpu_norm[l], "bias")->offset;
+    const float *gamma = u->weights + u->gamma[l]->offset;
+    const float *beta = u->weights + u->beta[l]->offset;
     const size_t c = level->channels, batch = (size_t)u->batch;
     const int s = unet_cpu_size[l];
     for (size_t b = 0; b < n; b++) {

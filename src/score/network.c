@@ -33,10 +33,7 @@ enum status score_network_make(struct score_model *m, const struct score_network
 }
 
 enum score_parameterisation score_network_parameterisation(const struct parameters *p) {
-    int i = 0;
-    while (!parameters_is(p, "parameterisation", score_parameterisation_name[i]))
-        i++;
-    return (enum score_parameterisation)i;
+    return (enum score_parameterisation)PARAMETERS_WORD(p, "parameterisation", score_parameterisation_name);
 }
 
 enum status score_network_initialise(struct score_model *m, const struct parameters *p, struct error *e) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/words.h"
 #include "score/gaussian.h"
 #include "score/schedule.h"
 
@@ -24,10 +25,8 @@ enum status score_read_word(const struct npz *npz, const char *name, const char 
     enum status status = npz_text(npz, name, &text, e);
     if (status != STATUS_OK)
         return status;
-    *which = 0;
-    while (*which < count && strcmp(text, words[*which]) != 0)
-        ++*which;
-    if (*which == count)
+    *which = words_find(words, count, text);
+    if (*which < 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected one of '%s' ... '%s'", npz_path(npz), name,
                            text, words[0], words[count - 1]);
     free(text);

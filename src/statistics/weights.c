@@ -97,6 +97,11 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
     return STATUS_OK;
 }
 
+size_t weights_bins(size_t n) {
+    enum { MOST = 1024 };
+    return n < MOST ? n : MOST;
+}
+
 enum status weights_analyse(const double *action, const double *log_q, size_t n, enum weights_origin origin,
                             size_t bins, double *values, double *errors, struct error *e) {
     if (bins < 2 || bins > n)

@@ -37,6 +37,9 @@ extern const char *const weights_name[WEIGHTS_STATISTICS];
 
 enum weights_origin { WEIGHTS_PROPOSALS, WEIGHTS_TARGET };
 
+/* Bins for n configurations: one each, 1024 at most. */
+size_t weights_bins(size_t n);
+
 /* values[] and their jackknife errors[] (WEIGHTS_STATISTICS each) with `bins` consecutive bins of configurations,
  * O(n (bins + log n)). NaN where a number is not defined (a spread of one configuration). STATUS_BAD_INPUT: fewer than 2
  * bins, more than configurations, or a number that is not finite. */

@@ -160,7 +160,7 @@ if cuda/find.sh | grep -q '^missing' || [ "$sanitize" ]; then
     refused 'no CUDA backend is built: .*; expected cpu' BACKEND=cuda
     check "BACKEND=cuda says that there is none, and what is missing"
 fi
-refused 'BACKEND=gpu: expected cpu, cuda' BACKEND=gpu
+refused 'BACKEND=gpu: expected cpu|cuda' BACKEND=gpu
 check "an unknown BACKEND is refused"
 refused "SET: trian.epochs=3: unknown 'trian'; expected a stage or a node; did you mean 'train'?" SET=trian.epochs=3
 check "SET of something unknown says what is near"

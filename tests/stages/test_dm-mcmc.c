@@ -286,6 +286,10 @@ static void test_refusals(void **state) {
     refused(&stage_dm_mcmc, (const char *[]){few, density, NULL}, "no likelihood expected");
     refused(&stage_dm_mcmc, (const char *[]){few, "--steps=65", NULL}, "64 proposals found, 65 expected for 1 chains of 65 steps");
     refused(&stage_dm_mcmc, (const char *[]){few, "--discard=61", NULL}, "64 steps a chain with discard 61 found, at least 65 expected");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--chains=16", NULL}, "4 steps a chain with discard 0 found, at least 5 expected");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=4", NULL}, "steps = 4, expected 0 or at least 5 with discard = 0");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=6", "--discard=3", NULL},
+            "steps = 6, expected 0 or at least 7 with discard = 3");
     refused(&stage_dm_mcmc, (const char *[]){few, "--protocol=fresh", NULL}, "protocol = 'fresh'");
     /* a density of other fields */
     const char *model = option("--model=", "", "model.npz");

@@ -35,7 +35,7 @@ static void put(const struct plan *plan, const char *node, const char *output, c
     assert_int_equal(file_write(path, text, strlen(text), &e), STATUS_OK);
 }
 
-static void put_record(const struct plan *plan, const char *name, const char *thermalisation) {
+static void put_note(const struct plan *plan, const char *name, const char *note, const char *text) {
     const struct node *node = find_node(plan, name);
     char path[512];
     struct error e;
@@ -44,13 +44,17 @@ static void put_record(const struct plan *plan, const char *name, const char *th
     record_parameters(r, node->parameters);
     record_threads(r, 2);
     record_note(r, "acceptance", "0.93 +- 0.01 & more");
-    if (thermalisation) {
-        record_note(r, "thermalisation", thermalisation);
+    if (note) {
+        record_note(r, note, text);
     }
     record_end(r, "done", "");
     snprintf(path, sizeof path, "%s/run.json", plan_folder(plan, node));
     assert_int_equal(record_write(r, path, &e), STATUS_OK);
     record_free(r);
+}
+
+static void put_record(const struct plan *plan, const char *name, const char *thermalisation) {
+    put_note(plan, name, thermalisation ? "thermalisation" : NULL, thermalisation);
 }
 
 static void nothing_computed(void **state) {
@@ -126,6 +130,31 @@ static void computed(void **state) {
     free(text);
 }
 
+/* What a chain of proposals says of itself counts, for it and for what rests on it: not what its inputs are. */
+static void chain(void **state) {
+    (void)state;
+    struct plan plan;
+    struct error e = {0};
+    const struct plan_request r = request("paper", "");
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
+    put_note(&plan, "d", "thermalised", "yes");
+    char *text = page("");
+    const char *x = strstr(text, "<strong>x</strong>: a figure.");
+    assert_non_null(x);
+    assert_memory_equal(x + strlen("<strong>x</strong>: a figure."), "<span class=\"small\">", 20);
+    assert_null(strstr(text, "<li><code>d</code>: FAILED"));
+    free(text);
+    put_record(&plan, "t", "passed: all");
+    put_note(&plan, "d", "thermalised", "no");
+    text = page("");
+    x = strstr(text, "<strong>x</strong>: a figure.");
+    assert_non_null(x);
+    assert_memory_equal(x + strlen("<strong>x</strong>: a figure."), " <span class=\"bad\">", 19);
+    assert_non_null(strstr(text, "<li><code>d</code>: FAILED: it stays too long in one state"));
+    free(text);
+    plan_free(&plan);
+}
+
 static void spoilt_record(void **state) {
     (void)state;
     struct plan plan;
@@ -147,6 +176,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_computed),
         cmocka_unit_test(computed),
+        cmocka_unit_test(chain),
         cmocka_unit_test(spoilt_record),
     };
     fixture_open();

@@ -89,7 +89,7 @@ static void usage(void **state) {
         {"--kappa=0.2 --quiet=yes", "tiny: '--quiet=yes': expected --NAME=VALUE, or --NAME of an option without value"},
         {"--kappa=0.2 --mode=fien", "mode = 'fien': expected one of fine|fail|hang|deaf|forget|slow (did you mean 'fine'?)"},
         {"--kappa=0.2 --threads=0", "tiny: --threads = '0': expected an integer in [1, 1024]\n"},
-        {"--kappa=0.2 --backend=gpu", "tiny: --backend = 'gpu': expected cpu, cuda or cuda-float32\n"},
+        {"--kappa=0.2 --backend=gpu", "tiny: --backend = 'gpu': expected cpu|cuda|cuda-float32\n"},
         {"--kappa=0.2 --seed=13", "tiny: command line: seed = '13': expected a lucky number\n"},
         {"--kappa=0.2 --key=12", "tiny: --key = '12': expected 64 lower-case hexadecimal digits\n"},
         {"--kappa=0.2 --output=", "tiny: --output: expected a folder\n"},
