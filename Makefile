@@ -117,6 +117,8 @@ endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
 # Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes$(if $(STRICT), -Werror)
+# gcc tells that processors of shorter registers pass vectors otherwise: ours are passed within dmsq alone.
+WARNINGS += -Wno-psabi
 # clang tells which loops it does not vectorise for a processor: no fault of the program.
 WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
@@ -521,5 +523,7 @@ help:
 	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; exit 2; }
 
 $(BUILD)/%.d: ;
--include $(shell find $(BUILD)/src $(BUILD)/stages $(BUILD)/tests $(BUILD)/cuda $(BUILD)/emulated -name '*.d' 2>/dev/null)
+# What compilers and linkers left that were killed goes.
+-include $(shell find $(addprefix $(BUILD)/,src stages tests cuda emulated bin) \( -type f -name '*.[1-9]*' -mmin +60 -exec rm -f {} + \) \
+    -o -name '*.d' -print 2>/dev/null)
 endif

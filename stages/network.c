@@ -1,12 +1,13 @@
 /* Stage `network`: what the score network of the papers consists of (A App. A, Fig. 10), from the program's own
  * description (src/network/unet.h): every layer with its shapes, trainable numbers and operations, as an artifact for
- * the diagram and as a table. */
+ * the diagram, as tables and as macros for LaTeX. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "network/unet_layers.h"
+#include "report/tex.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -52,7 +53,8 @@ static const struct stage_array arrays[] = {
      "Stride of the convolutions between levels."},
 };
 
-static const char *const outputs[] = {"table.tsv", "table.md", "table.tex", "artifact.npz", NULL};
+static const char *const outputs[] = {"table.tsv", "table.md", "table.tex", "table-tabular.tex", "table-macros.tex", "artifact.npz",
+                                      NULL};
 static const char *const kinds[] = {"dense", "convolution 3x3", "transposed convolution 3x3", "group norm"};
 
 static enum status read_shape(const struct parameters *p, const char *where, struct unet_shape *shape, struct error *e) {
@@ -129,28 +131,76 @@ static void write_markdown(const struct unet_layer *layers, const char *title, F
     fprintf(out, "Convolutions %.2f MFLOP, dense layers %.2f MFLOP.\n", t.convolutions * 1e-6, t.dense * 1e-6);
 }
 
-static void write_tex(const struct unet_layer *layers, FILE *out) {
-    fputs("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{llrrrr}\n\\toprule\n"
-          "layer & kind & input & output & parameters & MFLOP \\\\\n\\midrule\n", out);
-    char in[64], to[64];
-    for (size_t i = 0; i < UNET_LAYERS; i++) {
-        fprintf(out, "%s & %s & %s & %s & %zu & %.2f \\\\\n", layers[i].name, kinds[layers[i].kind],
-                shape_text(in, &layers[i], false), shape_text(to, &layers[i], true), layers[i].parameters,
-                layers[i].flop * 1e-6);
+/* "$32 \times 16^2$", "256" of a dense layer. */
+static void write_tex_shape(size_t channels, size_t height, size_t width, bool dense, FILE *out) {
+    if (dense) {
+        fprintf(out, " & %zu", channels);
+    } else if (height == width) {
+        fprintf(out, " & $%zu \\times %zu^2$", channels, height);
+    } else {
+        fprintf(out, " & $%zu \\times %zu \\times %zu$", channels, height, width);
     }
+}
+
+static void write_tabular(const struct unet_layer *layers, FILE *out) {
+    static const char *const short_kinds[] = {"dense", "convolution", "transposed", "group norm"};
     const struct totals t = sum(layers);
-    fprintf(out, "\\midrule\ntotal & & & & %zu & %.2f \\\\\n\\bottomrule\n\\end{tabular}\n\\end{table}\n", t.parameters,
+    fputs("% needs \\usepackage{booktabs,siunitx}; after \\footnotesize and \\setlength{\\tabcolsep}{3pt} as wide as a column of 89 mm\n"
+          "\\begin{tabular}{@{}llrrS[table-format=", out);
+    fprintf(out, "%d.0]S[table-format=%d.2]@{}}\n\\toprule\n"
+            "layer & kind & {input} & {output} & {parameters} & {MFLOP} \\\\\n\\midrule\n",
+            snprintf(NULL, 0, "%zu", t.parameters), snprintf(NULL, 0, "%.0f", (t.convolutions + t.dense) * 1e-6));
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        const struct unet_layer *l = &layers[i];
+        const bool dense = l->kind == UNET_DENSE;
+        fprintf(out, "%s & %s", l->name, short_kinds[l->kind]);
+        write_tex_shape(l->in_channels, l->in_height, l->in_width, dense, out);
+        write_tex_shape(l->out_channels, l->out_height, l->out_width, dense, out);
+        fprintf(out, " & %zu & %.2f \\\\\n", l->parameters, l->flop * 1e-6);
+    }
+    fprintf(out, "\\midrule\ntotal & & & & %zu & %.2f \\\\\n\\bottomrule\n\\end{tabular}\n", t.parameters,
             (t.convolutions + t.dense) * 1e-6);
+}
+
+/* One column where the lattice is square, else two. */
+static void write_tex(const struct unet_shape *shape, const struct unet_layer *layers, const char *title, FILE *out) {
+    const char *star = shape->height == shape->width_sites ? "" : "*";
+    fprintf(out, "\\begin{table%s}\n\\centering\n\\caption{", star);
+    tex_text(title, out);
+    fprintf(out, ". Channels $\\times$ sites; convolutions are $3\\times3$; operations of one evaluation of one configuration, two a "
+            "multiplication with a weight.}\n\\label{tab:network-%dx%d-width-%d-stride-%d}\n\\par\\smallskip\n\\footnotesize\n"
+            "\\setlength{\\tabcolsep}{3pt}\n", shape->height, shape->width_sites, shape->width, shape->stride);
+    write_tabular(layers, out);
+    fprintf(out, "\\end{table%s}\n", star);
+}
+
+/* \dmsqNetworkStrideTwoConvOneParameters and ...MFLOP: of each layer, and of Total. */
+static void write_macros(const struct unet_shape *shape, const struct unet_layer *layers, FILE *out) {
+    const char *stride = shape->stride == 2 ? "Two" : "One";
+    const struct totals t = sum(layers);
+    fputs("% Trainable numbers, and millions of operations of one evaluation, of every layer.\n", out);
+    for (size_t i = 0; i <= UNET_LAYERS; i++) {
+        const bool total = i == UNET_LAYERS;
+        for (int operations = 0; operations < 2; operations++) {
+            fprintf(out, "\\newcommand{\\dmsqNetworkStride%s", stride);
+            tex_macro_name(total ? "total" : layers[i].name, out);
+            if (operations) {
+                fprintf(out, "MFLOP}{\\ensuremath{%.2f}}\n", (total ? t.convolutions + t.dense : layers[i].flop) * 1e-6);
+            } else {
+                fprintf(out, "Parameters}{\\ensuremath{%zu}}\n", total ? t.parameters : layers[i].parameters);
+            }
+        }
+    }
 }
 
 static enum status write_tables(struct stage_context *c, const struct unet_shape *shape, const struct unet_layer *layers,
                                 struct error *e) {
     char own[160];
     const char *title = parameters_text(c->parameters, "title");
-    snprintf(own, sizeof own, "The score network: lattice %d x %d, width %d, stride %d", shape->height, shape->width_sites,
+    snprintf(own, sizeof own, "The score network: lattice %dx%d, width %d, stride %d", shape->height, shape->width_sites,
              shape->width, shape->stride);
     enum status s = STATUS_OK;
-    for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < 5 && s == STATUS_OK; i++) {
         char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
@@ -161,8 +211,12 @@ static enum status write_tables(struct stage_context *c, const struct unet_shape
             write_tsv(layers, out);
         } else if (i == 1) {
             write_markdown(layers, title[0] != '\0' ? title : own, out);
+        } else if (i == 2) {
+            write_tex(shape, layers, title[0] != '\0' ? title : own, out);
+        } else if (i == 3) {
+            write_tabular(layers, out);
         } else {
-            write_tex(layers, out);
+            write_macros(shape, layers, out);
         }
         s = fclose(out) == 0 ? file_write(stage_output(c, outputs[i]), text, size, e)
                              : error_set(e, STATUS_FAILED, "network: out of memory");
@@ -240,7 +294,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 const struct stage stage_network = {
     .name = "network",
     .summary = "lists the layers of the score network: shapes, parameters, operations",
-    .version = 1,
+    .version = 2,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],
     .arrays = arrays,

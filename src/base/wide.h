@@ -18,9 +18,6 @@ static inline void wide_accumulate(double sum[WIDE_LANES], const wide *x) {
         sum[l] += (double)(*x)[l];
 }
 
-/* GCC would tell that machines of shorter registers pass vectors otherwise: what is inline passes none. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 /* tanh x, of an absolute error below 2e-7; NaN for NaN. From e^(-2|x|) as function_exp_float (base/functions.h) has
  * it. */
 static inline wide wide_tanh(wide x) {

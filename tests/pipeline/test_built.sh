@@ -53,6 +53,13 @@ object=$folder/build${sanitize:+/sanitize}/src/built.o
 make --no-print-directory $sanitize BUILD="$folder/build" TREE="abcdef0123 1 fedcba" "$object" >"$log" 2>&1
 strings "$object" 2>/dev/null | grep -qx abcdef0123
 check "it goes into the program when that is compiled"
+for left in src/base/sum.o.4711 src/base/sum.d.4711 bin/plan.4711 src/base/new.o.4712; do
+    mkdir -p "$folder/build${sanitize:+/sanitize}/${left%/*}" && : >"$folder/build${sanitize:+/sanitize}/$left"
+done
+touch -d '2 hours ago' "$folder/build${sanitize:+/sanitize}"/*/*.4711 "$folder/build${sanitize:+/sanitize}"/*/*/*.4711
+make --no-print-directory $sanitize BUILD="$folder/build" help >"$log" 2>&1
+[ "$(find "$folder/build" -name '*.471[12]' | sed 's,.*/,,')" = new.o.4712 ] && [ -s "$object" ]
+check "what killed compilers left is swept once it is old"
 "$build/bin/ensemble" --lattice=4,4 --configurations=8 --test-chains=0 --thermalisation=2 --output="$folder/run" --quiet >"$log" 2>&1
 tr -d '\n ' <"$folder/run/run.json" >"$log"
 case $found in

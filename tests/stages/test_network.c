@@ -56,6 +56,30 @@ static void published_network(void **state) {
     assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
     assert_non_null(strstr(text, "Convolutions 77.27 MFLOP, dense layers 0.49 MFLOP."));
     free(text);
+    snprintf(path, sizeof path, "%s/out/table.tex", folder);
+    assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
+    assert_memory_equal(text, "\\begin{table}\n", 14); /* of one column */
+    assert_non_null(strstr(text, "The score network: lattice $32\\times 32$, width 32"));
+    assert_non_null(strstr(text, "\\label{tab:network-32x32-width-32-stride-2}\n"));
+    assert_non_null(strstr(text, "\ntconv3 & transposed & $256 \\times 8^2$ & $64 \\times 16^2$ & 147456 & 18.87 \\\\\n"));
+    free(text);
+    snprintf(path, sizeof path, "%s/out/table-tabular.tex", folder);
+    assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
+    assert_non_null(strstr(text, "\\end{tabular}\n"));
+    assert_null(strstr(text, "{table"));
+    free(text);
+    snprintf(path, sizeof path, "%s/out/table-macros.tex", folder);
+    assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
+    assert_non_null(strstr(text, "\n\\newcommand{\\dmsqNetworkStrideTwoConvOneParameters}{\\ensuremath{288}}\n"));
+    assert_non_null(strstr(text, "\n\\newcommand{\\dmsqNetworkStrideTwoTotalMFLOP}{\\ensuremath{77.76}}\n"));
+    free(text);
+    snprintf(output, sizeof output, "--output=%s/wide", folder);
+    assert_int_equal(run_stage(&stage_network, (const char *const[]){output, "--lattice=32x64", NULL}, NULL), 0);
+    snprintf(path, sizeof path, "%s/wide/table.tex", folder);
+    assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
+    assert_memory_equal(text, "\\begin{table*}\n", 15);
+    assert_non_null(strstr(text, "& $1 \\times 32 \\times 64$ &"));
+    free(text);
 }
 
 static void refusals(void **state) {
