@@ -367,8 +367,7 @@ KEPT_PROFILES := paper reduced
 reference-%: $(BUILD)/bin/plan
 	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
 	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
-	@$(PLAN) --publish=$* >/dev/null
-	@PLAN=$(call quote,$(PLAN)) sh stages/reference.sh $* $(call quote,$(RESULTS)) $(call quote,$(ROOT)) \
+	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(BUILD)/src/built.o $(LIBRARIES)
@@ -488,7 +487,7 @@ help:
 	@echo "                        them again and compares byte by byte"
 	@echo "  make archive NAME=table1 [LICENSE=CC-BY-4.0]   archives/table1-VERSION and .tar.gz, with everything that it rests on,"
 	@echo "                        for others to check and compute again; project.ini names author and funding"
-	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git  1 s"
+	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": just these  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"

@@ -19,7 +19,7 @@ static const char usage[] =
     "\n"
     "  --rules=FILE          write the make rules, unless the file holds them already\n"
     "  --publish=EXPERIMENT  link the results, copy the figures, print the tables\n"
-    "  --only=NAME           just this figure or table of the experiment\n"
+    "  --only=NAME           just this figure or table of the experiment; with --nodes, what it is made of\n"
     "  --help-targets        list what make can compute, and the stages\n"
     "  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n"
     "\n"
@@ -61,11 +61,41 @@ static enum status write_rules(struct plan *plan, const char *path, struct error
     return status;
 }
 
-static void list_nodes(const struct plan *plan) {
+static bool rests_on(const struct node *node, const struct node *sought) {
+    if (node == sought) {
+        return true;
+    }
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            if (rests_on(node->inputs[i].nodes[j], sought)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether the figure or table of that name is made of this node. */
+static bool serves(const struct experiment *x, const struct node *node, const char *name) {
+    for (size_t i = 0; i < x->export_count; i++) {
+        const struct family *family = x->exports[i].family;
+        for (size_t j = 0; j < family->node_count && !strcmp(x->exports[i].name, name); j++) {
+            if (rests_on(family->nodes[j], node)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void list_nodes(const struct plan *plan, const char *only) {
     for (size_t i = 0; i < plan->count; i++) {
-        for (size_t j = 0; j < plan->experiments[i].node_count; j++) {
-            const struct node *node = plan->experiments[i].nodes[j];
-            printf("%s/%s\t%s\t%s\n", plan->experiments[i].name, node->name, node->stage->name, node->key);
+        const struct experiment *x = &plan->experiments[i];
+        for (size_t j = 0; j < x->node_count; j++) {
+            const struct node *node = x->nodes[j];
+            if (!only || serves(x, node, only)) {
+                printf("%s/%s\t%s\t%s\n", x->name, node->name, node->stage->name, node->key);
+            }
         }
     }
 }
@@ -121,7 +151,7 @@ static enum status execute(const struct command *c, struct error *e) {
         plan_help(&plan, stdout);
     }
     if (status == STATUS_OK && c->nodes) {
-        list_nodes(&plan);
+        list_nodes(&plan, c->publish ? NULL : c->only);
     }
     if (status == STATUS_OK && (fflush(stdout) || ferror(stdout))) {
         status = error_set(e, STATUS_FAILED, "standard output: cannot write");

@@ -1,34 +1,67 @@
 #!/bin/sh
 # Keeps tables, figures and run records of an experiment in RESULTS/reference/NAME, whole or not at all, for make reference-NAME.
-# Usage: PLAN=COMMAND sh stages/reference.sh NAME RESULTS ROOT FIGURES EXPERIMENTS PROFILE
-set -e
+# With ONLY="TABLE FIGURE ..." just these, with the records of what they are made of, beside what is kept there already.
+# Usage: PLAN=COMMAND ONLY=NAMES sh stages/reference.sh NAME RESULTS ROOT FIGURES EXPERIMENTS PROFILE
+set -ef
 name=$1 kept=$2/reference/$1 root=$3 figures=$4 experiment=$5/$1.ini profile=$6
 new=$kept.new
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 2
+}
 # Run records say in which folder of results they were made, which ends in the name of the profile.
-record=$(ls "$kept"/runs/*.json 2>/dev/null | head -1)
-if [ "$record" ]; then
-    case $(sed -n 's/^  "folder": "\(.*\)\/artifacts\/[0-9a-f]*",$/\1/p' "$record") in
-    */reduced) was=reduced ;;
-    *) was=paper ;;
+profile_of() {
+    case $(sed -n 's/^  "folder": "\(.*\)\/artifacts\/[0-9a-f]*",$/\1/p' "$1") in
+    */reduced) echo reduced ;;
+    *) echo paper ;;
     esac
-    [ "$was" = "$profile" ] || {
-        echo "$kept holds results of PROFILE=$was; remove it first where those of PROFILE=$profile are to take their place" >&2
-        exit 2
-    }
-fi
+}
+key_of() { sed -n 's/^  "key": "\([0-9a-f]*\)",$/\1/p' "$1"; }
+copy() { # copies FILE, if it is there, under its own name
+    [ ! -e "$1" ] || cp -L "$1" "$new"
+}
+keep_record() { # NODE KEY
+    record=$new/runs/$1.json
+    if [ -e "$record" ] && [ "$(key_of "$record")" != "$2" ]; then
+        fail "$kept holds another result of $name/$1 (PROFILE=$(profile_of "$record")); keep the experiment anew as a whole, or keep none of it here"
+    fi
+    # A record that is there says when this very result was made.
+    [ -e "$record" ] || cp "$root/artifacts/$2/run.json" "$record"
+}
 rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
 mkdir -p "$new/runs"
-for file in "$root/$name"/*.tsv "$root/$name"/*.md "$root/$name"/*.tex; do
-    [ ! -e "$file" ] || cp -L "$file" "$new"
-done
-for figure in $(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' "$experiment"); do
-    cp "$figures/$figure.svg" "$figures/$figure.png" "$new"
-done
-eval "$PLAN --nodes" >"$new/nodes"
+if [ "$ONLY" ]; then
+    [ ! -d "$kept" ] || cp -R "$kept/." "$new"
+    for one in $ONLY; do
+        eval "$PLAN --publish=\$name --only=\$one" >/dev/null
+        for end in .tsv .md .tex -tabular.tex -macros.tex -figure.tsv; do
+            copy "$root/$name/$one$end"
+        done
+        for end in svg png; do
+            copy "$figures/$one.$end"
+        done
+        eval "$PLAN --nodes --only=\$one" >>"$new/nodes"
+    done
+else
+    eval "$PLAN --publish=\$name" >/dev/null
+    set +f
+    for record in "$kept"/runs/*.json; do
+        [ ! -e "$record" ] || [ "$(profile_of "$record")" = "$profile" ] ||
+            fail "$kept holds results of PROFILE=$(profile_of "$record"); remove it first where those of PROFILE=$profile are to take their place"
+    done
+    for file in "$root/$name"/*.tsv "$root/$name"/*.md "$root/$name"/*.tex; do
+        copy "$file"
+    done
+    set -f
+    for figure in $(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' "$experiment"); do
+        cp "$figures/$figure.svg" "$figures/$figure.png" "$new"
+    done
+    eval "$PLAN --nodes" >"$new/nodes"
+fi
 while read -r node stage key; do
     case $node in
-    "$name"/*) cp "$root/artifacts/$key/run.json" "$new/runs/${node#*/}.json" ;;
+    "$name"/*) keep_record "${node#*/}" "$key" ;;
     esac
 done <"$new/nodes"
 rm "$new/nodes"

@@ -70,6 +70,26 @@ $make "$@" PROFILE=reduced short reference-short >"$log" 2>&1
 says "holds results of PROFILE=paper; remove it first"
 check "nor do reduced ones take the place of those at the paper's scale"
 
+# A figure or a table alone, with what it is made of, beside what is kept already.
+kept="$folder/it's/reference/short"
+rm -rf "$kept"
+$make "$@" SET= short >"$log" 2>&1 && $make "$@" reference-short ONLY=short-fig >"$log" 2>&1 && [ -s "$kept/short-fig.svg" ] &&
+    [ -s "$kept/short-fig.tsv" ] && [ ! -e "$kept/short.md" ] &&
+    [ "$(cd "$kept/runs" && echo *)" = "observables-testing.json picture.json testing.json" ]
+check "make reference-short ONLY=short-fig keeps the figure and what it is made of"
+before=$(cksum <"$kept/runs/testing.json")
+$make "$@" reference-short ONLY=short >"$log" 2>&1 && [ -s "$kept/short-fig.svg" ] && [ -s "$kept/short.md" ] &&
+    [ "$(ls "$kept/runs" | wc -l)" -eq 6 ] && [ "$before" = "$(cksum <"$kept/runs/testing.json")" ]
+check "ONLY=short adds the table"
+$make "$@" PROFILE=reduced reference-short ONLY=short-fig >"$log" 2>&1
+says "holds another result of short/testing (PROFILE=paper)"
+check "a result of other parameters takes no record's place"
+$make "$@" reference-short ONLY=other >"$log" 2>&1
+says "short has no such figure or table"
+check "nor is there what the experiment has not"
+[ "$(ls "$kept/runs" | wc -l)" -eq 6 ]
+check "and all that was kept is there"
+
 # The environment that make finds.
 MAKEFLAGS=rR make --no-print-directory $sanitize -n all >"$log" 2>&1
 check "make -rR has a compiler"
