@@ -152,7 +152,10 @@ enum status backend_cuda_open(const char *name, struct backend **backend, struct
     d->base.supports = score_is_unet;
     d->base.capacity = capacity;
     d->base.placed = true;
-    d->base.stretch = 64;
+    d->base.sampler_stretch = 64;
+    d->base.training_stretch = (size_t)-1; /* an epoch takes less than a second */
+    d->base.integrators = 1;
+    d->base.slots = capacity;
     evaluation_operations(&d->base);
     integrator_operations(&d->base);
     sampler_operations(&d->base);

@@ -1,4 +1,4 @@
-/* The probability flow on the device (backend.h, diffusion/flow_places.h): the vectors of all places stay here. For an
+/* The probability flow on the device (backend.h, diffusion/flow_slots.h): the vectors of all slots stay here. For an
  * evaluation orders and times go up, and the sums by which steps are judged come back. */
 #include <stdlib.h>
 
@@ -75,22 +75,22 @@ static enum status create(struct backend_network *network, const struct backend_
     return STATUS_OK;
 }
 
-static double *vector_at(const struct backend_integrator *i, size_t place, size_t which) {
-    return i->state.vectors + (place * INTEGRATION_VECTORS + which) * (i->state.volume + i->state.quadratures);
+static double *vector_at(const struct backend_integrator *i, size_t slot, size_t which) {
+    return i->state.vectors + (slot * INTEGRATION_VECTORS + which) * (i->state.volume + i->state.quadratures);
 }
 
-static enum status start(struct backend_integrator *i, size_t place, const double *phi, const double *power,
+static enum status start(struct backend_integrator *i, size_t slot, const double *phi, const double *power,
                          struct error *e) {
     struct device *d = i->network->device;
     const size_t V = i->state.volume, q = i->state.quadratures;
-    double *y = vector_at(i, place, INTEGRATION_Y), *next = vector_at(i, place, INTEGRATION_NEXT);
+    double *y = vector_at(i, slot, INTEGRATION_Y), *next = vector_at(i, slot, INTEGRATION_NEXT);
     CUDA_TRY(cudaMemsetAsync(y, 0, (V + q) * sizeof *y, d->stream));
     TRY(device_upload(d, y, phi, V * sizeof *y, e));
     CUDA_TRY(cudaMemcpyAsync(next, y, (V + q) * sizeof *y, cudaMemcpyDeviceToDevice, d->stream));
-    return i->divergence.control ? device_upload(d, i->power + place * q * V, power, q * V * sizeof *power, e) : STATUS_OK;
+    return i->divergence.control ? device_upload(d, i->power + slot * q * V, power, q * V * sizeof *power, e) : STATUS_OK;
 }
 
-/* Orders, and times, of these places alone. */
+/* Orders, and times, of these slots alone. */
 static enum status give(struct backend_integrator *i, size_t n, const struct backend_evaluation *evaluations,
                         struct error *e) {
     struct backend_network *b = i->network;
@@ -98,8 +98,8 @@ static enum status give(struct backend_integrator *i, size_t n, const struct bac
         i->next_orders[k].busy = 0;
     for (size_t k = 0; k < n; k++) {
         const struct backend_evaluation *v = &evaluations[k];
-        i->next_orders[v->place] = {1, v->factor, v->order};
-        i->next_frames[v->place] = v->frame;
+        i->next_orders[v->slot] = {1, v->factor, v->order};
+        i->next_frames[v->slot] = v->frame;
     }
     TRY(device_upload(b->device, i->orders, i->next_orders, b->batch * sizeof *i->orders, e));
     TRY(device_upload(b->device, b->frames, i->next_frames, b->batch * sizeof *b->frames, e));
@@ -113,7 +113,7 @@ static enum status advance(struct backend_integrator *i, size_t n, const struct 
     const struct backend_divergence *v = &i->divergence;
     const int batch = (int)b->batch;
     for (size_t k = 0; k < n; k++)
-        i->next_streams[evaluations[k].place] = evaluations[k].stream;
+        i->next_streams[evaluations[k].slot] = evaluations[k].stream;
     TRY(device_upload(d, b->numbers, i->next_streams, b->batch * sizeof *b->numbers, e));
     TRY(give(i, n, evaluations, e));
     TRY(evaluation_score(b, e));
@@ -124,15 +124,15 @@ static enum status advance(struct backend_integrator *i, size_t n, const struct 
     TRY(flow_measure(i->state, batch, i->sums, d->stream, e));
     TRY(device_download(d, i->found, i->sums, b->batch * sizeof *i->found, e));
     for (size_t k = 0; k < n; k++)
-        sums[k] = i->found[evaluations[k].place];
+        sums[k] = i->found[evaluations[k].slot];
     return STATUS_OK;
 }
 
-static enum status finish(struct backend_integrator *i, size_t place, const struct runge_kutta_order *order, double *y,
+static enum status finish(struct backend_integrator *i, size_t slot, const struct runge_kutta_order *order, double *y,
                           struct error *e) {
-    const struct backend_evaluation only = {place, 0, i->next_frames[place], 0, *order};
+    const struct backend_evaluation only = {slot, 0, i->next_frames[slot], 0, *order};
     TRY(give(i, 1, &only, e));
-    return device_download(i->network->device, y, vector_at(i, place, INTEGRATION_NEXT),
+    return device_download(i->network->device, y, vector_at(i, slot, INTEGRATION_NEXT),
                            (i->state.volume + i->state.quadratures) * sizeof *y, e);
 }
 

@@ -120,11 +120,11 @@ struct draw {
     struct random_key key;
     const uint64_t *first, *step; /* in device memory: number of the first configuration, step (epoch) */
 };
-enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_place *places,
+enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *places,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e);
 /* Loss of each place, the gradient with respect to F, and per configuration its sum over sites (for the bias). */
-enum status process_loss(struct surroundings s, int n, const struct backend_place *places, const float *phi,
+enum status process_loss(struct surroundings s, int n, const struct backend_example *places, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e);
 

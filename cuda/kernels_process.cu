@@ -84,13 +84,13 @@ enum status process_product(struct surroundings s, int n, const float *probe, fl
 
 /* --- training ------------------------------------------------------------------------------------ */
 
-__global__ void perturb_kernel(struct sites map, struct frames frames, const struct backend_place *places,
+__global__ void perturb_kernel(struct sites map, struct frames frames, const struct backend_example *places,
                                const float *fields, struct draw draw, float *z, float *phi, float *x) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
     if (first >= V)
         return;
     const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* place in the call */
-    const struct backend_place place = places[at];
+    const struct backend_example place = places[at];
     const float factor = frame_of(frames, n)->input;
     const struct four noise = numbers_normals(draw.key, *draw.first + at, *draw.step, (uint32_t)first / 4);
     for (int k = 0; k < 4 && first + k < V; k++) {
@@ -101,7 +101,7 @@ __global__ void perturb_kernel(struct sites map, struct frames frames, const str
     }
 }
 
-enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_place *places,
+enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *places,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e) {
     return launch("perturb", perturb_kernel, quads_of(map, n), THREADS, stream, e, map, frames, places, fields, draw, z,
@@ -121,7 +121,7 @@ template <class T> __device__ static T block_sum(T *part, T x) {
 }
 
 /* A block a configuration. */
-__global__ void loss_kernel(struct surroundings s, const struct backend_place *places, const float *phi, const float *z,
+__global__ void loss_kernel(struct surroundings s, const struct backend_example *places, const float *phi, const float *z,
                             float *gradient, double *loss, float *bias) {
     __shared__ double part[THREADS];
     __shared__ float plain[THREADS];
@@ -146,7 +146,7 @@ __global__ void loss_kernel(struct surroundings s, const struct backend_place *p
     }
 }
 
-enum status process_loss(struct surroundings s, int n, const struct backend_place *places, const float *phi,
+enum status process_loss(struct surroundings s, int n, const struct backend_example *places, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e) {
     return launch("loss", loss_kernel, dim3((unsigned)n), THREADS, stream, e, s, places, phi, z, gradient, loss, bias);

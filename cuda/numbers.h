@@ -60,7 +60,7 @@ BOTH struct four numbers_normals(struct random_key key, uint64_t stream, uint64_
     return z;
 }
 
-/* Signs 4 index to 4 index + 3, as the probes of the CPU (diffusion/flow_places.c): bit i of the blocks' words in order. */
+/* Signs 4 index to 4 index + 3, as the probes of the CPU (backend/probes.c): bit i of the blocks' words in order. */
 BOTH struct four numbers_signs(struct random_key key, uint64_t stream, uint64_t step, uint32_t index) {
     uint32_t w[4];
     struct four z;

@@ -11,7 +11,7 @@ struct backend_training {
     bool wiener;
     size_t volume, batch, steps; /* steps: most in one call */
     float *fields;               /* the training set */
-    struct backend_place *places;
+    struct backend_example *places;
     struct score_frame *frames;
     struct backend_step *rates;
     double *loss;
@@ -144,7 +144,7 @@ static enum status record(struct backend_training *t, struct random_key noise, s
     return status;
 }
 
-static enum status run_steps(struct backend_training *t, size_t count, const struct backend_place *places,
+static enum status run_steps(struct backend_training *t, size_t count, const struct backend_example *places,
                              const struct score_frame *frames, const struct backend_step *rates,
                              struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e) {
     struct device *d = t->device;

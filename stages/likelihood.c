@@ -227,10 +227,10 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
-    m.backend = c->device;
     const char *stage = stage_input_recipe(c, "fields", 0, "stage");
     w.origin = stage && (strcmp(stage, "ensemble") == 0 || strcmp(stage, "import") == 0) ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
-    status = read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);
+    status = backend_attach(c->device, &m, e);
+    status = status ? status : read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);
     status = status ? status : densities_allocate(&w.densities, &m, w.count, false, e);
     status = status ? status : find_densities(c, &m, &w, e);
     status = status ? status : write_artifact(c, &m, &w, e);

@@ -255,7 +255,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
-    m.backend = c->device;
+    status = backend_attach(c->device, &m, e);
     const double kappa = parameters_real(c->parameters, "kappa");
     const double lambda = parameters_real(c->parameters, "lambda");
     m.kappa = kappa == 0 ? m.kappa : kappa;

@@ -254,8 +254,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;
-    m.backend = c->device;
-    status = make(c, &m, e);
+    status = backend_attach(c->device, &m, e);
+    status = status ? status : make(c, &m, e);
     score_model_release(&m);
     return status;
 }

@@ -267,12 +267,12 @@ static enum status check_independence(const struct stage_context *c, const float
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m = {.kind = score_kind_find(parameters_text(c->parameters, "network")),
-                            .sigma = parameters_real(c->parameters, "sigma"),
-                            .backend = c->device};
+                            .sigma = parameters_real(c->parameters, "sigma")};
     float *fields[2] = {NULL, NULL};
     size_t count[2] = {0, 0};
     struct npz_writer *writer = NULL;
-    enum status status = read_fields(c, &m, fields, count, e);
+    enum status status = backend_attach(c->device, &m, e);
+    status = status ? status : read_fields(c, &m, fields, count, e);
     if (status == STATUS_OK)
         status = check_independence(c, (const float *const[2]){fields[0], fields[1]}, count, m.volume, e);
     if (status == STATUS_OK && m.kind->prepare)

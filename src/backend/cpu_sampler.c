@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu.h"
+#include "backend/cpu_internal.h"
 #include "lattice/fourier.h"
 
 /* Room of a thread. */
@@ -15,7 +15,7 @@ struct room {
 };
 
 struct backend_sampler {
-    struct cpu_team team;
+    struct backend_network *network;
     struct room *rooms;
     struct fourier *fourier; /* coloured noise only */
     struct score_frame *frames;
@@ -30,13 +30,13 @@ struct backend_sampler {
 static void sampler_free(struct backend_sampler *s) {
     if (!s)
         return;
-    for (int i = 0; s->rooms && i < s->team.threads; i++) {
+    for (int i = 0; s->rooms && i < s->network->threads; i++) {
         void *const owned[] = {s->rooms[i].out, s->rooms[i].z, s->rooms[i].t, s->rooms[i].gain, s->rooms[i].fine,
                                s->rooms[i].workspace};
         for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
             free(owned[k]);
     }
-    cpu_team_release(&s->team);
+    cpu_network_free(s->network);
     fourier_free(s->fourier);
     free(s->rooms);
     free(s->frames);
@@ -46,10 +46,10 @@ static void sampler_free(struct backend_sampler *s) {
 }
 
 static bool make_room(const struct backend_sampler *s, struct room *r) {
-    const size_t V = s->team.model->volume;
-    r->out = malloc(s->team.batch * V * sizeof *r->out);
+    const size_t V = s->network->model->volume;
+    r->out = malloc(s->network->batch * V * sizeof *r->out);
     r->z = malloc(V * sizeof *r->z);
-    r->t = malloc(s->team.batch * sizeof *r->t);
+    r->t = malloc(s->network->batch * sizeof *r->t);
     if (!s->fourier)
         return r->out && r->z && r->t;
     r->gain = malloc(V * sizeof *r->gain);
@@ -64,15 +64,16 @@ static void *copy(const void *from, size_t size) {
 }
 
 static enum status build(struct backend_sampler *s, struct backend *b, const struct score_model *m, struct error *e) {
-    enum status status = cpu_team_new(b, m, &s->team, e);
+    enum status status = cpu_network_new(b, m, &s->network, e);
+    status = status ? status : cpu_network_workers(s->network, e);
     if (status == STATUS_OK && s->moves && s->moves[0].coloured)
         status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
     if (status != STATUS_OK)
         return status;
     s->phi = malloc(b->capacity(b, m) * m->volume * sizeof *s->phi);
-    s->rooms = calloc((size_t)s->team.threads, sizeof *s->rooms);
+    s->rooms = calloc((size_t)s->network->threads, sizeof *s->rooms);
     bool complete = s->phi && s->rooms && s->frames && s->moves;
-    for (int i = 0; complete && i < s->team.threads; i++)
+    for (int i = 0; complete && i < s->network->threads; i++)
         complete = make_room(s, &s->rooms[i]);
     return complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a sampler");
 }
@@ -100,12 +101,12 @@ static enum status sampler_new(struct backend *b, const struct score_model *mode
 }
 
 static enum status sampler_start(struct backend_sampler *s, uint64_t first, size_t n, struct error *e) {
-    const size_t V = s->team.model->volume;
+    const size_t V = s->network->model->volume;
     (void)e;
     s->first = first;
     s->n = n;
     s->done = 0;
-#pragma omp parallel for num_threads(s->team.threads) schedule(dynamic, 8)
+#pragma omp parallel for num_threads(s->network->threads) schedule(dynamic, 8)
     for (size_t i = 0; i < n; i++) {
         float *phi = s->phi + i * V;
         random_normal_float(s->prior, first + i, 0, phi, V);
@@ -125,7 +126,7 @@ static void move(size_t n, const struct backend_move *m, const float *restrict s
 
 /* White noise z to covariance D (G + next^2)/(G + s^2). */
 static void colour(const struct backend_sampler *s, struct room *r, double noise, double next) {
-    const struct score_model *m = s->team.model;
+    const struct score_model *m = s->network->model;
     const double d = noise * noise - next * next;
     for (size_t i = 0; i < m->volume; i++) {
         const double g = m->propagator[i];
@@ -140,7 +141,7 @@ static void colour(const struct backend_sampler *s, struct room *r, double noise
 /* Step k of n configurations from `at` on. */
 static enum status step(struct backend_sampler *s, struct score_worker *worker, struct room *r, size_t k, size_t at, int n,
                         struct error *e) {
-    const size_t V = s->team.model->volume;
+    const size_t V = s->network->model->volume;
     const struct backend_move *m = &s->moves[k];
     float *phi = s->phi + at * V;
     for (int b = 0; b < n; b++)
@@ -159,17 +160,17 @@ static enum status step(struct backend_sampler *s, struct score_worker *worker, 
 }
 
 static enum status sampler_steps(struct backend_sampler *s, size_t count, struct error *e) {
-    const size_t batch = s->team.batch;
+    const size_t batch = s->network->batch;
     enum status status = STATUS_OK;
-#pragma omp parallel for num_threads(s->team.threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(s->network->threads) schedule(dynamic, 1)
     for (size_t at = 0; at < s->n; at += batch) {
         const int thread = omp_get_thread_num(), n = (int)(s->n - at < batch ? s->n - at : batch);
         struct error own;
         enum status mine = STATUS_OK;
         for (size_t k = s->done; k < s->done + count && mine == STATUS_OK; k++)
-            mine = step(s, s->team.workers[thread], &s->rooms[thread], k, at, n, &own);
+            mine = step(s, s->network->workers[thread], &s->rooms[thread], k, at, n, &own);
         if (mine != STATUS_OK)
-#pragma omp critical(cpu_sampler_error)
+#pragma omp critical(cpu_error)
         {
             *e = own;
             status = mine;
@@ -181,7 +182,7 @@ static enum status sampler_steps(struct backend_sampler *s, size_t count, struct
 
 static enum status sampler_fetch(struct backend_sampler *s, size_t n, float *phi, struct error *e) {
     (void)e;
-    memcpy(phi, s->phi, n * s->team.model->volume * sizeof *phi);
+    memcpy(phi, s->phi, n * s->network->model->volume * sizeof *phi);
     return STATUS_OK;
 }
 

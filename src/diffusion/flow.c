@@ -8,8 +8,8 @@
 #include "base/functions.h"
 #include "base/random.h"
 #include "base/sum.h"
-#include "backend/backend.h"
-#include "diffusion/flow_places.h"
+#include "backend/cpu.h"
+#include "diffusion/flow_slots.h"
 #include "diffusion/flow_prior.h"
 #include "score/schedule.h"
 
@@ -32,8 +32,8 @@ struct job {
     int stop;
 };
 
-/* A configuration at work; where it is done, the next one moves in. */
-struct seat {
+/* A configuration at work; where it is done, the next one is admitted. */
+struct slot {
     bool busy;
     size_t item;
     double square; /* drawing: what log p_T of the draw needs of it, which is gone at the end */
@@ -41,9 +41,9 @@ struct seat {
 };
 
 struct worker {
-    struct flow_places *places;
+    struct flow_slots *batch;
     size_t capacity;
-    struct seat *seats;                  /* capacity */
+    struct slot *slots;                  /* capacity */
     struct flow_evaluation *evaluations; /* capacity: of those at work */
     double *state, *terms;               /* V + quadratures each */
     double *prior;                       /* the prior's workspace */
@@ -58,10 +58,10 @@ size_t flow_products(const struct score_model *model, const struct flow_settings
 
 /* --- one configuration --------------------------------------------------------------------------- */
 
-static enum status move_in(const struct job *j, struct worker *w, size_t place, size_t item, struct error *e) {
+static enum status admit(const struct job *j, struct worker *w, size_t at, size_t item, struct error *e) {
     const struct score_model *m = j->model;
     const size_t V = m->volume;
-    struct seat *seat = &w->seats[place];
+    struct slot *slot = &w->slots[at];
     double *start = w->state;
     if (j->draw) {
         random_normal(j->draws, j->first + item, 0, start, V);
@@ -76,27 +76,27 @@ static enum status move_in(const struct job *j, struct worker *w, size_t place, 
         }
     }
     const uint64_t probes_of = j->settings->sharing == FLOW_SHARED ? 0 : j->first + item;
-    const enum status status = flow_places_start(w->places, place, probes_of, start, e);
+    const enum status status = flow_slots_start(w->batch, at, probes_of, start, e);
     if (status != STATUS_OK)
         return status;
-    seat->item = item;
-    seat->busy = true;
-    runge_kutta_start(&seat->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
+    slot->item = item;
+    slot->busy = true;
+    runge_kutta_start(&slot->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
                       j->settings->tolerance);
-    seat->square = j->draw ? flow_prior_square(j->prior, start, w->prior) : 0;
+    slot->square = j->draw ? flow_prior_square(j->prior, start, w->prior) : 0;
     return STATUS_OK;
 }
 
-static enum status move_out(struct job *j, struct worker *w, size_t place, struct error *e) {
+static enum status retire(struct job *j, struct worker *w, size_t at, struct error *e) {
     const struct score_model *m = j->model;
-    struct seat *seat = &w->seats[place];
-    const size_t V = m->volume, item = seat->item, q = j->quadratures;
+    struct slot *slot = &w->slots[at];
+    const size_t V = m->volume, item = slot->item, q = j->quadratures;
     const double *y = w->state, *integral = y + V;
-    const enum status status = flow_places_finish(w->places, place, &seat->solver.order, w->state, e);
+    const enum status status = flow_slots_finish(w->batch, at, &slot->solver.order, w->state, e);
     if (status != STATUS_OK)
         return status;
     struct flow_result *r = j->result;
-    double square = seat->square;
+    double square = slot->square;
     if (j->draw) {
         for (size_t i = 0; i < V; i++)
             j->phi[item * V + i] = y[i] / m->factor + m->offset;
@@ -111,8 +111,8 @@ static enum status move_out(struct job *j, struct worker *w, size_t place, struc
     for (size_t p = 0; p < q; p++)
         w->terms[p] = (integral[p] - mean) * (integral[p] - mean);
     r->log_q_error[item] = q > 1 ? sqrt(sum_tree(w->terms, q) / (double)(q * (q - 1))) : NAN;
-    r->evaluations[item] = runge_kutta_evaluations(&seat->solver);
-    seat->busy = false;
+    r->evaluations[item] = runge_kutta_evaluations(&slot->solver);
+    slot->busy = false;
 #pragma omp critical(flow_progress)
     {
         r->done[item] = 1;
@@ -125,43 +125,43 @@ static enum status move_out(struct job *j, struct worker *w, size_t place, struc
 
 /* --- all of them --------------------------------------------------------------------------------- */
 
-static enum status explain(const struct job *j, const struct seat *seat, enum runge_kutta_state state,
+static enum status explain(const struct job *j, const struct slot *slot, enum runge_kutta_state state,
                            struct error *e) {
-    const double x = runge_kutta_point(&seat->solver);
+    const double x = runge_kutta_point(&slot->solver);
     const double t = j->settings->method == RUNGE_KUTTA_DOPRI5 ? x : schedule_time(j->model->sigma, function_exp(x));
     if (state == RUNGE_KUTTA_NOT_FINITE)
         return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g",
-                         j->first + seat->item, t);
+                         j->first + slot->item, t);
     return error_set(e, STATUS_FAILED,
                      "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations; expected a "
-                     "tolerance above %g", j->first + seat->item, t,
-                     (long long)runge_kutta_evaluations(&seat->solver), j->settings->tolerance);
+                     "tolerance above %g", j->first + slot->item, t,
+                     (long long)runge_kutta_evaluations(&slot->solver), j->settings->tolerance);
 }
 
-/* One evaluation of n places. *at: the configuration an error is about. */
+/* One evaluation of n slots. *at: the configuration an error is about. */
 static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at, struct error *e) {
     const struct score_model *m = j->model;
     const bool logarithmic = j->settings->method != RUNGE_KUTTA_DOPRI5;
     for (size_t b = 0; b < n; b++) {
         struct flow_evaluation *v = &w->evaluations[b];
-        const struct runge_kutta *solver = &w->seats[v->place].solver;
+        const struct runge_kutta *solver = &w->slots[v->slot].solver;
         const double x = runge_kutta_point(solver);
         v->t = logarithmic ? schedule_time(m->sigma, function_exp(x)) : x;
         const double s = schedule_noise(m->sigma, v->t);
         v->factor = logarithmic ? -s : -0.5 * schedule_g2(m->sigma, v->t) / s;
         v->order = solver->order;
     }
-    *at = w->seats[w->evaluations[0].place].item; /* where they fail together */
-    enum status status = flow_places_evaluate(w->places, n, w->evaluations, j->interrupted, e);
+    *at = w->slots[w->evaluations[0].slot].item; /* where they fail together */
+    enum status status = flow_slots_evaluate(w->batch, n, w->evaluations, e);
     for (size_t b = 0; b < n && status == STATUS_OK && !*j->interrupted; b++) {
         struct flow_evaluation *v = &w->evaluations[b];
-        struct seat *seat = &w->seats[v->place];
-        const enum runge_kutta_state state = runge_kutta_advance(&seat->solver, &v->sums);
-        *at = seat->item;
+        struct slot *slot = &w->slots[v->slot];
+        const enum runge_kutta_state state = runge_kutta_advance(&slot->solver, &v->sums);
+        *at = slot->item;
         if (state == RUNGE_KUTTA_DONE)
-            status = move_out(j, w, v->place, e);
+            status = retire(j, w, v->slot, e);
         else if (state != RUNGE_KUTTA_MORE)
-            status = explain(j, seat, state, e);
+            status = explain(j, slot, state, e);
     }
     return status;
 }
@@ -182,15 +182,15 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
         size_t n = 0;
         int stop;
         for (size_t b = 0; b < w->capacity && status == STATUS_OK; b++) {
-            if (!w->seats[b].busy) {
+            if (!w->slots[b].busy) {
                 const size_t item = take(j);
                 if (item < j->count) {
                     *at = item;
-                    status = move_in(j, w, b, item, e);
+                    status = admit(j, w, b, item, e);
                 }
             }
-            if (w->seats[b].busy)
-                w->evaluations[n++].place = b;
+            if (w->slots[b].busy)
+                w->evaluations[n++].slot = b;
         }
 #pragma omp atomic read
         stop = j->stop;
@@ -201,30 +201,33 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
 }
 
 static void worker_release(struct worker *w) {
-    flow_places_free(w->places);
-    free(w->seats);
+    flow_slots_free(w->batch);
+    free(w->slots);
     free(w->evaluations);
     free(w->state);
     free(w->prior);
 }
 
-static enum status worker_prepare(const struct job *j, struct score *score, struct worker *w, struct error *e) {
+static enum status worker_prepare(const struct job *j, struct backend *b, struct backend_network *network, struct worker *w,
+                                  struct error *e) {
     const size_t length = j->model->volume + j->quadratures;
-    w->capacity = score_capacity(score);
-    w->seats = calloc(w->capacity, sizeof *w->seats);
+    w->capacity = b->slots(b, j->model);
+    w->slots = calloc(w->capacity, sizeof *w->slots);
     w->evaluations = calloc(w->capacity, sizeof *w->evaluations);
     w->state = malloc(2 * length * sizeof *w->state);
     w->prior = malloc(flow_prior_workspace(j->prior) * sizeof *w->prior);
-    if (!w->seats || !w->evaluations || !w->state || !w->prior)
+    if (!w->slots || !w->evaluations || !w->state || !w->prior)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     w->terms = w->state + length;
-    return flow_places_new(score, j->model, j->settings, j->probe, j->fourier, &w->places, e);
+    return flow_slots_new(b, network, j->model, j->settings, j->probe, j->fourier, j->interrupted, &w->batch, e);
 }
 
-static enum status run(struct job *j, struct score *score, struct worker *workers, int threads, struct error *e) {
+static enum status run(struct job *j, struct backend *b, struct backend_network *network, struct worker *workers,
+                       struct error *e) {
+    const int threads = b->integrators;
     enum status status = STATUS_OK;
     for (int i = 0; i < threads && status == STATUS_OK; i++)
-        status = worker_prepare(j, score, &workers[i], e);
+        status = worker_prepare(j, b, network, &workers[i], e);
     if (status != STATUS_OK)
         return status;
 #pragma omp parallel num_threads(threads)
@@ -326,22 +329,24 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     j->failed = j->count;
     j->draws = random_key(s->seed, "flow", "prior");
     j->probe = random_key(s->seed, "flow", "probe");
-    struct worker *workers = calloc((size_t)threads, sizeof *workers);
+    struct backend_cpu cpu;
+    struct backend *b = backend_of(m, threads, &cpu);
+    struct worker *workers = calloc((size_t)b->integrators, sizeof *workers);
     if (!workers)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
-    struct score *score = NULL;
-    status = score_new(m, &score, e);
+    struct backend_network *network = NULL;
+    status = b->network_new(b, m, &network, e);
     status = status ? status : flow_prior_new(m, s->gaussian_prior, &j->prior, e);
     if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
         status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
     if (status == STATUS_OK)
-        status = run(j, score, workers, score_workers(score, threads), e);
-    for (int i = 0; i < threads; i++)
+        status = run(j, b, network, workers, e);
+    for (int i = 0; i < b->integrators; i++)
         worker_release(&workers[i]);
     free(workers);
     fourier_free(j->fourier);
     flow_prior_free(j->prior);
-    score_free(score);
+    b->network_free(network);
     return status;
 }
 
@@ -362,12 +367,13 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
 }
 
 size_t flow_part(const struct score_model *model, const struct flow_settings *settings) {
-    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 }; /* a device's set-up, and places that stay empty at the end, are paid once a part */
+    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 }; /* a device's set-up, and slots that stay empty at the end, are paid once a part */
     if (settings->modes) { /* the tables of its levels are made once a part; whole parts: packs of fields begin where they did */
         const size_t parts = SITES / model->volume / PART;
         return parts > 0 ? parts * PART : PART;
     }
-    const struct backend *device = score_model_device(model);
-    const size_t places = device ? ROUNDS * device->capacity(device, model) : 0;
-    return places > PART ? places : PART;
+    struct backend_cpu cpu;
+    const struct backend *b = backend_of(model, 1, &cpu);
+    const size_t slots = b->placed ? ROUNDS * b->slots(b, model) : 0;
+    return slots > PART ? slots : PART;
 }

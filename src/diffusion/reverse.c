@@ -119,7 +119,7 @@ static enum status draw(const struct plan *p, struct backend *b, struct backend_
                 take_snapshots(p, i, first, (int)n, field, snapshots);
         }
         size_t stretch = 1;
-        while (i + stretch < p->steps && stretch < b->stretch && !(kept && snapshot_due(p, i + stretch)))
+        while (i + stretch < p->steps && stretch < b->sampler_stretch && !(kept && snapshot_due(p, i + stretch)))
             stretch++;
         if (status == STATUS_OK)
             status = b->sampler_steps(sampler, stretch, e);

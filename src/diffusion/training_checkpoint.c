@@ -70,9 +70,7 @@ enum status training_restore(struct training *t, const char *path, const char *k
         t->epoch = (int64_t)loss->count;
         t->step = *(const int64_t *)step->data;
         training_shuffle(t);
-        status = t->remote ? t->model->backend->training_write(t->remote, t->weights, t->first_moment, t->second_moment,
-                                                               t->average, e)
-                           : score_set_weights(t->score, t->weights, e);
+        status = t->backend->training_write(t->work, t->weights, t->first_moment, t->second_moment, t->average, e);
     }
     npz_free(npz);
     return status;

@@ -6,7 +6,5 @@ void training_shuffle(struct training *t) {
 }
 
 enum status training_pull(const struct training *t, struct error *e) {
-    if (!t->remote)
-        return STATUS_OK;
-    return t->model->backend->training_read(t->remote, t->weights, t->first_moment, t->second_moment, t->average, e);
+    return t->backend->training_read(t->work, t->weights, t->first_moment, t->second_moment, t->average, e);
 }

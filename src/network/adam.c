@@ -31,13 +31,11 @@ struct adam_scalars adam_scalars(int64_t step, double rate, double beta1, double
                                  (float)epsilon};
 }
 
-void adam_step(float *w, const float *g, float *m, float *v, size_t n, int64_t step, double rate, double beta1,
-               double beta2, double epsilon) {
-    const struct adam_scalars s = adam_scalars(step, rate, beta1, beta2, epsilon);
+void adam_step(float *w, const float *g, float *m, float *v, size_t n, const struct adam_scalars *scalars) {
 #pragma omp parallel for schedule(static) if (n > 2 * PIECE)
     for (size_t start = 0; start < n; start += PIECE) {
         size_t count = n - start < PIECE ? n - start : PIECE;
-        step_piece(w + start, g + start, m + start, v + start, count, &s);
+        step_piece(w + start, g + start, m + start, v + start, count, scalars);
     }
 }
 
@@ -46,8 +44,7 @@ static void average_piece(float *restrict average, const float *restrict w, size
         average[i] += weight * (w[i] - average[i]);
 }
 
-void adam_average(float *average, const float *w, size_t n, double decay) {
-    float weight = (float)(1 - decay);
+void adam_average(float *average, const float *w, size_t n, float weight) {
 #pragma omp parallel for schedule(static) if (n > 2 * PIECE)
     for (size_t start = 0; start < n; start += PIECE)
         average_piece(average + start, w + start, n - start < PIECE ? n - start : PIECE, weight);

@@ -7,20 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is the same for all elements of a step. */
+/* What is the same for all elements of step number `step`. */
 struct adam_scalars {
     float keep_m, add_m, keep_v, add_v, rate, correction, epsilon;
 };
 struct adam_scalars adam_scalars(int64_t step, double rate, double beta1, double beta2, double epsilon);
 
-/* One step, step = 1 for the first, with m and v all zero before it:
+/* One step, number 1 for the first, with m and v all zero before it:
  *   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
  *   w <- w - rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
  * Published: rate 1e-3, and PyTorch's defaults beta1 0.9, beta2 0.999, epsilon 1e-8. */
-void adam_step(float *w, const float *g, float *m, float *v, size_t n, int64_t step, double rate, double beta1,
-               double beta2, double epsilon);
+void adam_step(float *w, const float *g, float *m, float *v, size_t n, const struct adam_scalars *scalars);
 
-/* Exponential moving average of the weights: average <- average + (1 - decay) (w - average). */
-void adam_average(float *average, const float *w, size_t n, double decay);
+/* Moving average of the weights: average <- average + weight (w - average), weight = 1 - decay. */
+void adam_average(float *average, const float *w, size_t n, float weight);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
 #include "base/functions.h"
 #include "score/effective_fit.h"
 #include "score/effective_flow.h"
@@ -46,14 +45,6 @@ static void release(struct score_model *m) {
 }
 
 /* --- making a model ------------------------------------------------------------------------------ */
-
-/* A run that asks for a device is not to be recorded as one of it. */
-static bool refuses_device(const struct score_model *m, struct error *e) {
-    if (m->backend)
-        error_set(e, STATUS_BAD_INPUT, "an effective-action model is computed on the CPU only, found backend %s, expected cpu",
-                  m->backend->name);
-    return m->backend;
-}
 
 static void treatment(const struct parameters *p, enum dataset_scaling *scaling, bool *one_phase) {
     *one_phase = parameters_is(p, "phase", "broken");
@@ -99,8 +90,6 @@ static double highest_level(const struct score_model *m, const struct parameters
 
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
     const struct parameters *p = fit->parameters;
-    if (refuses_device(m, e))
-        return STATUS_BAD_INPUT;
     struct own *own = m->own;
     const struct phi4 theory = {m->kappa, m->lambda};
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
@@ -256,8 +245,6 @@ struct worker {
 
 static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
     *shared = NULL;
-    if (refuses_device(m, e))
-        return STATUS_BAD_INPUT;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
     if (!s)
@@ -393,8 +380,6 @@ static enum status divergence(void *worker, int n, double *traces, struct error 
 
 static enum status modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
     struct effective_flow *flow;
-    if (refuses_device(m, e))
-        return STATUS_BAD_INPUT;
     enum status status = (work->noisy ? effective_flow_noisy_new : effective_flow_new)(model_of(m), work->steps, work->threads,
                                                                                        &flow, e);
     if (status != STATUS_OK)
@@ -410,6 +395,7 @@ const struct score_kind score_effective_action = {
     .name = "effective-action",
     .excess = true,
     .smooth = true,
+    .cpu_only = true,
     .capacity = TRANSFORM_FIELDS,
     .check = check,
     .treatment = treatment,

@@ -28,6 +28,7 @@ struct score_kind {
     const char *name;    /* in parameters and artifacts */
     bool excess;         /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
     bool smooth;         /* whether it wants a smoothed propagator (lattice/propagator.h) */
+    bool cpu_only;       /* refuses other backends; else those that do not support it leave it to the CPU */
     size_t capacity;     /* configurations of one call; 0: SCORE_BATCH */
 
     /* --- making a model ------------------------------------------------------------------------- */

@@ -2,21 +2,17 @@
 
 #include <stdlib.h>
 
-#include "backend/backend.h"
 #include "score/kind.h"
 
 struct score {
     const struct score_model *model;
     const struct score_kind *kind;
     void *shared;
-    struct backend *backend; /* a device, which then computes everything */
-    struct backend_network *remote;
 };
 
 struct score_worker {
     struct score *score;
     void *own;
-    struct score_frame *frame; /* device only: capacity */
 };
 
 enum status score_new(const struct score_model *model, struct score **score, struct error *e) {
@@ -26,9 +22,7 @@ enum status score_new(const struct score_model *model, struct score **score, str
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = model;
     s->kind = model->kind;
-    s->backend = score_model_device(model);
-    const enum status status = s->backend ? s->backend->network_new(s->backend, model, &s->remote, e)
-                                          : s->kind->shared_new(model, &s->shared, e);
+    const enum status status = s->kind->shared_new(model, &s->shared, e);
     if (status != STATUS_OK) {
         score_free(s);
         return status;
@@ -40,34 +34,16 @@ enum status score_new(const struct score_model *model, struct score **score, str
 void score_free(struct score *s) {
     if (!s)
         return;
-    if (s->backend)
-        s->backend->network_free(s->remote);
-    else
-        s->kind->shared_free(s->shared);
+    s->kind->shared_free(s->shared);
     free(s);
-}
-
-struct backend_network *score_device(const struct score *s) {
-    return s->remote;
 }
 
 size_t score_batch(const struct score_model *m) {
     return m->kind->capacity ? m->kind->capacity : SCORE_BATCH;
 }
 
-size_t score_capacity(const struct score *s) {
-    return s->backend ? s->backend->capacity(s->backend, s->model) : score_batch(s->model);
-}
-
-int score_workers(const struct score *s, int threads) {
-    return s->backend ? 1 : threads;
-}
-
-enum status score_set_weights(struct score *s, const float *weights, struct error *e) {
-    if (s->backend)
-        return s->backend->set_weights(s->remote, weights, e);
+void score_set_weights(struct score *s, const float *weights) {
     s->kind->set_weights(s->shared, weights);
-    return STATUS_OK;
 }
 
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e) {
@@ -76,13 +52,7 @@ enum status score_worker_new(struct score *s, struct score_worker **worker, stru
     if (!w)
         return error_set(e, STATUS_FAILED, "out of memory for a worker");
     w->score = s;
-    enum status status = STATUS_OK;
-    if (s->backend) {
-        w->frame = calloc(score_capacity(s), sizeof *w->frame);
-        if (!w->frame)
-            status = error_set(e, STATUS_FAILED, "out of memory for a worker");
-    } else
-        status = s->kind->worker_new(s->shared, &w->own, e);
+    const enum status status = s->kind->worker_new(s->shared, &w->own, e);
     if (status != STATUS_OK) {
         score_worker_free(w);
         return status;
@@ -94,25 +64,17 @@ enum status score_worker_new(struct score *s, struct score_worker **worker, stru
 void score_worker_free(struct score_worker *w) {
     if (!w)
         return;
-    if (!w->score->backend)
-        w->score->kind->worker_free(w->own);
-    free(w->frame);
+    w->score->kind->worker_free(w->own);
     free(w);
 }
 
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
                            struct error *e) {
-    const struct score *s = w->score;
-    if (!s->backend)
-        return s->kind->evaluate(w->own, n, phi, t, out, e);
-    for (int b = 0; b < n; b++)
-        w->frame[b] = score_frame(s->model, t[b]);
-    return s->backend->evaluate(s->remote, (size_t)n, phi, w->frame, out, e);
+    return w->score->kind->evaluate(w->own, n, phi, t, out, e);
 }
 
 enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e) {
-    const struct score *s = w->score;
-    return s->backend ? s->backend->vjp(s->remote, (size_t)n, probe, out, e) : s->kind->vjp(w->own, n, probe, out, e);
+    return w->score->kind->vjp(w->own, n, probe, out, e);
 }
 
 enum status score_divergence(struct score_worker *w, int n, double *traces, struct error *e) {

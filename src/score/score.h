@@ -106,10 +106,7 @@ struct score_frame score_frame(const struct score_model *m, double t);
  * those of m: not to be released. */
 struct score_model score_model_gaussian(const struct score_model *m);
 
-/* The device that computes the model; NULL: the CPU, which also computes what the device does not support. */
-struct backend *score_model_device(const struct score_model *m);
-
-/* --- computing ----------------------------------------------------------------------------------- */
+/* --- computing, on the CPU (backend/backend.h: there or on a device) ----------------------------------- */
 
 /* A model made ready for computing, shared by workers, and one worker a thread. */
 struct score;
@@ -120,32 +117,26 @@ void score_free(struct score *s);
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);
 void score_worker_free(struct score_worker *w);
 
-/* Configurations that a worker of such a model takes at once on the CPU. */
+/* Configurations that a worker of such a model takes at once. */
 size_t score_batch(const struct score_model *m);
-/* Configurations that a worker takes at once (score_batch on the CPU), and how many workers to have for this many
- * threads (a device wants one). */
-size_t score_capacity(const struct score *s);
-int score_workers(const struct score *s, int threads);
 
-/* out[n x V] = s(t) score(phi[n x V], t[n]), n <= score_capacity. */
+/* out[n x V] = s(t) score(phi[n x V], t[n]), n <= score_batch. */
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
                            struct error *e);
 /* After score_evaluate with the same n: out = J^T probe. Repeatable. */
 enum status score_vjp(struct score_worker *w, int n, const float *probe, float *out, struct error *e);
 /* After score_evaluate with the same n: traces[n] = tr J. Models with score_model_closed only. */
 enum status score_divergence(struct score_worker *w, int n, double *traces, struct error *e);
-/* The network where it is on a device (backend.h); NULL on the CPU. */
-struct backend_network *score_device(const struct score *s);
 
 /* Models with score_model_trained only: new weights (no worker may be computing); after score_evaluate the gradient of
- * sum(out * g) with respect to the weights, packed (on the CPU only; a device trains by itself); its length, and its
+ * sum(out * g) with respect to the weights, packed; its length, and its
  * conversion to the order of the weights. Packed gradients may be added element by element. */
-enum status score_set_weights(struct score *s, const float *weights, struct error *e);
+void score_set_weights(struct score *s, const float *weights);
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
 size_t score_gradient_size(const struct score *s);
 void score_unpack_gradient(struct score *s, const float *packed, float *gradient);
 
-/* Floating-point operations of one evaluation of score_capacity configurations, as far as they are counted (of a
+/* Floating-point operations of one evaluation of score_batch configurations, as far as they are counted (of a
  * network: its matrix products); 0 where they are not. */
 double score_flop(const struct score *s);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
 #include "base/words.h"
 #include "score/gaussian.h"
 #include "score/schedule.h"
@@ -176,8 +175,4 @@ struct score_model score_model_gaussian(const struct score_model *m) {
     gaussian.kind = &score_gaussian;
     gaussian.own = NULL;
     return gaussian;
-}
-
-struct backend *score_model_device(const struct score_model *m) {
-    return m->backend && m->backend->supports(m) ? m->backend : NULL;
 }

@@ -262,11 +262,13 @@ static void the_record_names_device_and_engines(void **state) {
     (void)state;
     struct backend *b = device_open("cuda");
     struct score_model m = network_model(shape, SCORE_PUBLISHED, 3), remote = on_device(&m, b);
-    struct scorer s = scorer_new(&remote);
+    struct backend_network *network;
+    struct error e = {0};
+    assert_ok(b->network_new(b, &remote, &network, &e));
     const char *text = b->describe(b);
     assert_non_null(strstr(text, "emulated device, compute capability 9.0, CUDA driver 13.0, cuDNN"));
     assert_non_null(strstr(text, "scoring, batch 4, engines 0f0 0a1 1f0"));
-    scorer_free(&s);
+    b->network_free(network);
     score_model_release(&m);
     b->close(b);
 }

@@ -59,19 +59,31 @@ static void references_stride_2(void **state) {
 
 struct pair {
     struct score_model model, remote;
-    struct scorer cpu, device;
+    struct scorer cpu;
+    struct backend *device;
+    struct backend_network *network; /* of the device */
 };
+
+/* Frames of the times on a model. */
+static const struct score_frame *frames_of(const struct score_model *m, size_t n, const double *t) {
+    static struct score_frame frames[16];
+    for (size_t i = 0; i < n; i++)
+        frames[i] = score_frame(m, t[i]);
+    return frames;
+}
 
 static void pair_begin(struct pair *p, struct unet_shape shape, enum score_parameterisation how, struct backend *b) {
     p->model = network_model(shape, how, 3);
     p->remote = on_device(&p->model, b);
     p->cpu = scorer_new(&p->model);
-    p->device = scorer_new(&p->remote);
+    p->device = b;
+    struct error e = {0};
+    assert_ok(b->network_new(b, &p->remote, &p->network, &e));
 }
 
 static void pair_free(struct pair *p) {
     scorer_free(&p->cpu);
-    scorer_free(&p->device);
+    p->device->network_free(p->network);
     score_model_release(&p->model);
 }
 
@@ -86,15 +98,15 @@ static void check_parameterisation(struct unet_shape shape, enum score_parameter
     float *phi = white_noise("phi", N * V), *probe = white_noise("probe", N * V);
     float *here = test_floats(N * V), *there = test_floats(N * V);
     const double t[N] = {0.4};
-    assert_true(score_capacity(p.device.score) >= N);
+    assert_true(b->capacity(b, &p.remote) >= N);
     assert_ok(score_evaluate(p.cpu.worker, N, phi, t, here, &e));
-    assert_ok(score_evaluate(p.device.worker, N, phi, t, there, &e));
+    assert_ok(b->evaluate(p.network, N, phi, frames_of(&p.remote, N, t), there, &e));
     assert_same(N * V, there, here, tolerance);
     if (b->forward_only) {
-        assert_refused(score_vjp(p.device.worker, N, probe, there, &e), STATUS_BAD_INPUT, "forward passes only");
+        assert_refused(b->vjp(p.network, N, probe, there, &e), STATUS_BAD_INPUT, "forward passes only");
     } else {
         assert_ok(score_vjp(p.cpu.worker, N, probe, here, &e));
-        assert_ok(score_vjp(p.device.worker, N, probe, there, &e));
+        assert_ok(b->vjp(p.network, N, probe, there, &e));
         assert_same(N * V, there, here, tolerance);
     }
     free(phi);
@@ -140,7 +152,7 @@ static void traces(void **state) {
     const struct random_key key = random_key(3, "test", "probe");
     const uint64_t numbers[N] = {5, 900};
     const double t[N] = {0.3, 0.8};
-    struct backend_network *remote = score_device(p.device.score);
+    struct backend_network *remote = p.network;
     float *phi = white_noise("phi", N * V), probe[N * V], product[N * V];
     double found[N * PROBES], expected[N * PROBES];
     for (int signs = 0; signs < 2; signs++) {
@@ -161,7 +173,7 @@ static void traces(void **state) {
                     expected[n * PROBES + k] += (double)probe[i] * (double)product[i];
             }
         }
-        assert_ok(score_evaluate(p.device.worker, N, phi, t, product, &e));
+        assert_ok(b->evaluate(p.network, N, phi, frames_of(&p.remote, N, t), product, &e));
         for (int twice = 0; twice < 2; twice++) {
             assert_ok(b->traces(remote, N, key, numbers, PROBES, signs, found, &e));
             assert_close(N * PROBES, found, expected, 1e-4);
@@ -201,7 +213,7 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     double *phi = test_reals(FULL * V), *z = test_reals(FULL * V), *out = test_reals(FULL * V), *g = test_reals(FULL * V);
     double *expected = test_reals(m.weight_count), *found = test_reals(m.weight_count), *w = to_reals(m.weight_count, m.weights);
     const double t[BATCH] = {0.35, 0.6, 0.5};
-    const struct backend_place places[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
+    const struct backend_example places[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
                                                 {0, 1, (float)sqrt(s2(25, t[1])), 2.0f / FULL},
                                                 {1, 1, 1, 0}};
     struct score_frame frames[BATCH];

@@ -165,13 +165,13 @@ static enum status stub_advance(struct backend_integrator *integrator, size_t n,
                                 const struct backend_evaluation *evaluations, struct runge_kutta_sums *sums,
                                 struct error *e) {
     (void)integrator, (void)evaluations, (void)sums;
-    return error_set(e, STATUS_FAILED, "no advance of %zu places", n);
+    return error_set(e, STATUS_FAILED, "no advance of %zu slots", n);
 }
 
-/* Whether some of its places are empty, or all taken. */
+/* Whether some of its slots are empty, or all taken. */
 static void test_failures_of_a_device(void **state) {
     (void)state;
-    struct backend stub = {.supports = score_is_unet, .capacity = stub_capacity, .network_new = stub_network_new, .network_free = stub_network_free,
+    struct backend stub = {.supports = score_is_unet, .slots = stub_capacity, .integrators = 1, .network_new = stub_network_new, .network_free = stub_network_free,
                            .integrator_new = stub_integrator_new, .integrator_free = stub_integrator_free,
                            .integrator_start = stub_start, .integrator_advance = stub_advance};
     struct score_model m = network_model(small, SCORE_PUBLISHED, 1);
@@ -182,7 +182,7 @@ static void test_failures_of_a_device(void **state) {
     s.divergence = FLOW_EXACT;
     for (size_t count = 1; count <= 5; count++) {
         char text[32];
-        snprintf(text, sizeof text, "no advance of %zu places", count < 4 ? count : 4);
+        snprintf(text, sizeof text, "no advance of %zu slots", count < 4 ? count : 4);
         struct flow_result r = result_of(&f);
         assert_refused(flow_sample(&m, &s, 0, count, 2, f.phi, NULL, &r, &never, NULL, &e), STATUS_FAILED, text);
         assert_refused(flow_log_density(&m, &s, 0, count, 2, f.phi, NULL, &r, &never, NULL, &e), STATUS_FAILED, text);

@@ -42,14 +42,14 @@ static void bench_training(struct backend *b, struct score_model *m, size_t step
     struct backend_training *t;
     const size_t count = 2 * BATCH, places = steps * BATCH;
     float *fields = gpu_noise("training set", count * m->volume);
-    struct backend_place *place = gpu_alloc(places, sizeof *place);
+    struct backend_example *place = gpu_alloc(places, sizeof *place);
     struct score_frame *frame = gpu_alloc(places, sizeof *frame);
     struct backend_step *step = gpu_alloc(steps, sizeof *step);
     double *loss = gpu_alloc(places, sizeof *loss), best = INFINITY;
     for (size_t i = 0; i < places; i++) {
         const double time = 0.01 + 0.98 * (double)(i * 37 % 191) / 191;
         frame[i] = score_frame(m, time);
-        place[i] = (struct backend_place){(uint32_t)(i % count), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
+        place[i] = (struct backend_example){(uint32_t)(i % count), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
     }
     for (size_t i = 0; i < steps; i++)
         step[i] = (struct backend_step){adam_scalars((int64_t)i + 1, 1e-3, 0.9, 0.999, 1e-8), 0.01f};

@@ -21,7 +21,7 @@ C_SOURCES := $(addprefix src/base/,error.c nearest.c parameter_value.c parameter
              $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
              unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
              $(wildcard src/score/*.c src/backend/*.c) \
-             $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c flow_places.c flow_prior.c training.c training_checkpoint.c training_state.c) \
+             $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c flow_slots.c flow_prior.c training.c training_checkpoint.c training_state.c) \
              $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BIN)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 TABLE     := $(BIN)/tests/gpu/rows.o

@@ -273,10 +273,10 @@ static enum status compare_training(struct device *d, struct error *e) {
     struct shelf s = {d, {}};
     struct setting t;
     struct outcome o;
-    const std::vector<struct backend_place> places = {{2, -1, 0.7f, 1}, {0, 1, 2.5f, 0.5f}, {1, 1, 1, 0}};
+    const std::vector<struct backend_example> places = {{2, -1, 0.7f, 1}, {0, 1, 2.5f, 0.5f}, {1, 1, 1, 0}};
     const std::vector<uint64_t> numbers = {100, 7};
     const floats fields = noise("fields", 3 * V);
-    struct backend_place *places_d;
+    struct backend_example *places_d;
     uint64_t *numbers_d;
     float *fields_d, *z_d, *phi_d, *x_d, *bias_d;
     double *loss_d;
@@ -295,7 +295,7 @@ static enum status compare_training(struct device *d, struct error *e) {
     TRY(process_perturb(map, N, o.there.frames, places_d, fields_d, {key, numbers_d, numbers_d + 1}, z_d, phi_d, x_d,
                         d->stream, e));
     for (size_t i = 0; i < N * V; i++) {
-        const struct backend_place &p = places[i / V];
+        const struct backend_example &p = places[i / V];
         if (i % V == 0)
             random_normal_float(key, 100 + i / V, 7, &z[i], V);
         phi[i] = p.sign * fields[p.field * V + i % V] + p.noise * z[i];
@@ -347,8 +347,9 @@ static enum status compare_adam(struct device *d, struct error *e) {
     for (int k = 0; k < STEPS; k++) {
         TRY(process_adam(COUNT, steps_d, counter, g_d, array[0], array[1], array[2], array[3], d->stream, e));
         TRY(process_advance(counter, d->stream, e));
-        adam_step(w.data(), gradient.data(), m.data(), v.data(), COUNT, k + 1, 1e-3, 0.9, 0.999, 1e-8);
-        adam_average(average.data(), w.data(), COUNT, 0.75);
+        const struct adam_scalars scalars = adam_scalars(k + 1, 1e-3, 0.9, 0.999, 1e-8);
+        adam_step(w.data(), gradient.data(), m.data(), v.data(), COUNT, &scalars);
+        adam_average(average.data(), w.data(), COUNT, 0.25f);
     }
     static const char *const name[4] = {"Adam: weights whose bits differ, CPU",
                                         "Adam: first moments whose bits differ, CPU",

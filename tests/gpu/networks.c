@@ -169,11 +169,11 @@ void compare_gradients(struct unet_shape shape, const char *name) {
     double *x = gpu_alloc(N * V, sizeof *x), *z = gpu_alloc(N * V, sizeof *z), *out = gpu_alloc(N * V, sizeof *out);
     double *w = reals(m.weight_count, m.weights), *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies);
     double *expected = gpu_alloc(m.weight_count, sizeof *expected), loss[BATCH], expected_loss[N] = {0};
-    struct backend_place places[BATCH];
+    struct backend_example places[BATCH];
     struct score_frame frames[BATCH];
     float *noise = gpu_alloc(V, sizeof *noise);
     for (uint32_t n = 0; n < BATCH; n++) {
-        places[n] = (struct backend_place){2 - n, 1, (float)schedule_noise(25, t[n]), n < N ? 2.0f / N : 0};
+        places[n] = (struct backend_example){2 - n, 1, (float)schedule_noise(25, t[n]), n < N ? 2.0f / N : 0};
         frames[n] = score_frame(&m, t[n]);
         random_normal_float(key, 5 + n, 1, noise, V);
         for (size_t i = 0; i < V && n < N; i++) {

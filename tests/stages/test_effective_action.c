@@ -319,23 +319,15 @@ static void test_refusals(void **state) {
 /* No device computes it: a run that asks for one says so. */
 static void test_device(void **state) {
     (void)state;
-    static const char expected[] = "an effective-action model is computed on the CPU only, found backend cuda, expected cpu";
-    static const volatile sig_atomic_t never = 0;
-    struct backend device = {.name = "cuda"};
+    struct backend device = {.name = "cuda", .supports = score_is_unet};
     struct npz *npz = open_artifact("model");
     struct score_model m;
-    struct score *score = NULL;
     struct error e = {0};
-    float phi[V] = {0};
-    double log_q;
     assert_ok(score_model_read(npz, &m, &e));
-    m.backend = &device;
-    const struct score_modes work = {4, NULL, 0, 1, 1, phi, &log_q, &never, NULL};
-    assert_int_equal(score_model_modes(&m, &work, &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message, expected);
-    device.supports = score_is_unet;
-    assert_int_equal(score_new(&m, &score, &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message, expected);
+    assert_int_equal(backend_attach(&device, &m, &e), STATUS_BAD_INPUT);
+    assert_string_equal(e.message, "model of kind effective-action found with backend cuda, expected cpu: no device computes it");
+    assert_null(m.backend);
+    assert_ok(backend_attach(NULL, &m, &e));
     score_model_release(&m);
     npz_free(npz);
 }
