@@ -22,18 +22,27 @@ static void print_text(const char *text, FILE *out) {
     }
 }
 
-static void print_stage(const struct stage *stage, FILE *out) {
-    fprintf(out, "\n### %s\n\n", stage->name);
-    fprintf(out, "%c%s.\n\n| array | type | shape | unit | what it is |\n|---|---|---|---|---|\n",
-            stage->summary[0] >= 'a' && stage->summary[0] <= 'z' ? stage->summary[0] - 'a' + 'A' : stage->summary[0],
-            stage->summary + 1);
-    for (size_t i = 0; i < stage->array_count; i++) {
-        const struct stage_array *a = &stage->arrays[i];
+static void print_arrays(const struct stage_array *arrays, size_t count, FILE *out) {
+    fputs("\n| array | type | shape | unit | what it is |\n|---|---|---|---|---|\n", out);
+    for (size_t i = 0; i < count; i++) {
+        const struct stage_array *a = &arrays[i];
         fprintf(out, "| `%s` | %s | %s | ", a->name, a->type == NPZ_BYTES ? "text" : npy_type_name(a->type), a->shape);
         print_text(a->unit, out);
         fputs(" | ", out);
         print_text(a->help, out);
         fputs(" |\n", out);
+    }
+}
+
+static void print_stage(const struct stage *stage, FILE *out) {
+    fprintf(out, "\n### %s\n\n", stage->name);
+    fprintf(out, "%c%s.\n",
+            stage->summary[0] >= 'a' && stage->summary[0] <= 'z' ? stage->summary[0] - 'a' + 'A' : stage->summary[0],
+            stage->summary + 1);
+    print_arrays(stage->arrays, stage->array_count, out);
+    if (stage->beside) {
+        fprintf(out, "\nIn `%s` beside it:\n", stage->beside->name);
+        print_arrays(stage->beside->arrays, stage->beside->array_count, out);
     }
 }
 

@@ -32,6 +32,18 @@ static bool has(const struct stage *stage, int option) {
     return option != BACKEND || stage->uses_backend;
 }
 
+static void print_arrays(const char *file, const struct stage_array *arrays, size_t count) {
+    if (count > 0) {
+        printf("\nArrays of %s, which numpy.load reads:\n", file);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct stage_array *array = &arrays[i];
+        printf("  %s  %s%s%s%s%s%s\n", array->name, npy_type_name(array->type), *array->shape ? " (" : "", array->shape,
+               *array->shape ? ")" : "", *array->unit ? ", unit: " : "", array->unit);
+        parameters_paragraph(array->help, stdout);
+    }
+}
+
 static void print_help(const struct stage *stage) {
     printf("%s: %s\n\nUsage: %s --output=FOLDER", stage->name, stage->summary, stage->name);
     for (size_t i = 0; i < stage->input_count; i++) {
@@ -52,14 +64,9 @@ static void print_help(const struct stage *stage) {
         printf("\nParameters:\n");
         parameters_help(stage->parameters, stage->parameter_count, stdout);
     }
-    if (stage->array_count > 0) {
-        printf("\nArrays of artifact.npz, which numpy.load reads:\n");
-    }
-    for (size_t i = 0; i < stage->array_count; i++) {
-        const struct stage_array *array = &stage->arrays[i];
-        printf("  %s  %s%s%s%s%s%s\n", array->name, npy_type_name(array->type), *array->shape ? " (" : "", array->shape,
-               *array->shape ? ")" : "", *array->unit ? ", unit: " : "", array->unit);
-        parameters_paragraph(array->help, stdout);
+    print_arrays("artifact.npz", stage->arrays, stage->array_count);
+    if (stage->beside) {
+        print_arrays(stage->beside->name, stage->beside->arrays, stage->beside->array_count);
     }
     printf("\nOptions:\n");
     for (int i = 0; i < COMMON_COUNT; i++) {

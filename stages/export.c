@@ -1,5 +1,6 @@
 /* Tool `export`: what a node of the stage `observables` measured, with the series of every configuration, for other
- * programs: ROOT/export/EXPERIMENT/NODE.*. It measures the stored configurations again, with the code of the stage, and
+ * programs: ROOT/export/EXPERIMENT/NODE.*. It takes the series that the stage keeps beside its artifact, or, of a result
+ * from before they were kept, measures the stored configurations again; analyses them with the code of the stage; and
  * compares the results with those of the artifact, which have to be the same to the last bit. */
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static enum status open_artifact(const struct plan *plan, const struct experimen
                               : npz_read(path, npz, e);
 }
 
-static enum status compare(const struct npz *artifact, const char *name, const double *again, struct error *e) {
+static enum status compare(const struct npz *artifact, const char *name, const double *again, const char *source, struct error *e) {
     const struct npz_array *stored;
     enum status status = npz_require(artifact, name, NPZ_FLOAT64, 1, &stored, e);
     if (status != STATUS_OK) {
@@ -77,9 +78,9 @@ static enum status compare(const struct npz *artifact, const char *name, const d
     for (size_t k = 0; k < OBSERVABLES; k++) {
         const bool same = stored->count == OBSERVABLES && (values[k] == again[k] || (isnan(values[k]) && isnan(again[k])));
         if (!same) {
-            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g there, %.17g measured again from its configurations",
+            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g there, %.17g from %s",
                              npz_path(artifact), name, observable_names[k], stored->count == OBSERVABLES ? values[k] : NAN,
-                             again[k]);
+                             again[k], source);
         }
     }
     return STATUS_OK;
@@ -90,6 +91,15 @@ static void evaluate(const double *means, double *values, const void *context) {
     const struct observables *plan = context;
     observables_evaluate(means, values, plan);
     memcpy(values + OBSERVABLES, means, observables_primaries(plan) * sizeof *means);
+}
+
+static void differentiate(const double *means, double *gradient, const void *context) {
+    const struct observables *plan = context;
+    const size_t n = observables_primaries(plan);
+    observables_differentiate(means, gradient, plan);
+    for (size_t i = 0; i < n * n; i++) {
+        gradient[OBSERVABLES * n + i] = i / n == i % n;
+    }
 }
 
 static bool is_observable(const char *name) {
@@ -153,7 +163,8 @@ static enum status write_json(const struct plan *plan, const struct export *x, c
 static enum status fluctuations(const struct stage_context *c, const struct measurement *m, size_t values, size_t points,
                                 bool gamma, double **all, struct error *e) {
     const struct series series = measurement_series(m);
-    const struct estimator estimator = {values, evaluate, m->plan};
+    const struct estimator estimator = {.values = values, .evaluate = evaluate, .context = m->plan,
+                                        .differentiate = measurement_estimator(c, m).differentiate ? differentiate : NULL};
     *all = malloc((values * points + 2 * values) * sizeof **all);
     double *scratch = *all ? *all + values * points : NULL;
     if (!*all) {
@@ -220,20 +231,26 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
         return error_set(e, STATUS_BAD_INPUT, "FORMAT='%.80s': expected one of pyerrors, csv, json", format);
     }
     const struct node *node = find_node(plan, &x, e);
-    struct npz *artifact = NULL, *fields = NULL;
+    struct npz *artifact = NULL, *source = NULL;
     struct measurement m = {0};
     enum status status = node ? open_artifact(plan, x, node, &artifact, e) : e->status;
-    status = status ? status : open_artifact(plan, x, node->inputs[0].nodes[0], &fields, e);
+    const char *folder = node ? plan_folder(plan, node) : NULL;
+    const char *series = folder ? pool_print(plan->pool, "%s/" MEASUREMENT_SERIES, folder) : NULL;
+    status = status || series ? status : pool_exhausted(e);
+    const bool kept = status == STATUS_OK && access(series, F_OK) == 0;
+    if (status == STATUS_OK) {
+        status = kept ? npz_read(series, &source, e) : open_artifact(plan, x, node->inputs[0].nodes[0], &source, e);
+    }
     if (status == STATUS_OK) {
         const struct stage_context c = {.stage = node->stage, .parameters = node->parameters, .threads = processor_threads(),
                                         .quiet = 1, .interrupted = &never};
-        status = measurement_make(&c, fields, &m, e);
-        status = status ? status : compare(artifact, "values", m.values, e);
-        status = status ? status : compare(artifact, "errors", m.errors, e);
+        status = (kept ? measurement_read : measurement_make)(&c, source, &m, e);
+        status = status ? status : compare(artifact, "values", m.values, m.fields.path, e);
+        status = status ? status : compare(artifact, "errors", m.errors, m.fields.path, e);
         status = status ? status : export_measurement(plan, node, &c, &m, e);
     }
     measurement_release(&m);
-    npz_free(fields);
+    npz_free(source);
     npz_free(artifact);
     return status;
 }

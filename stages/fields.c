@@ -29,22 +29,7 @@ static enum status read_coupling(const struct npz *npz, const char *name, double
     return STATUS_OK;
 }
 
-enum status fields_read(const struct npz *npz, struct fields *fields, struct error *e) {
-    const struct npz_array *phi = npz_find(npz, "phi");
-    fields->path = npz_path(npz);
-    if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64", fields->path,
-                         phi ? "phi is of another type or shape" : "no member phi");
-    }
-    if (phi->shape[0] < 2) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,
-                         phi->shape[0]);
-    }
-    fields->phi = phi;
-    fields->configurations = phi->shape[0];
-    fields->dimensions = phi->dimensions - 1;
-    fields->extents = phi->shape + 1;
+enum status fields_read_layout(const struct npz *npz, struct fields *fields, struct error *e) {
     int64_t chains = 0, independent = 0;
     enum status status = read_coupling(npz, "kappa", &fields->theory.kappa, e);
     if (status == STATUS_OK) {
@@ -61,9 +46,28 @@ enum status fields_read(const struct npz *npz, struct fields *fields, struct err
     }
     if (status == STATUS_OK && fields->configurations % (size_t)chains != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
-                           fields->path, (long long)chains, fields->configurations);
+                           npz_path(npz), (long long)chains, fields->configurations);
     }
     fields->chains = (size_t)chains;
     fields->independent = independent == 1;
     return status;
+}
+
+enum status fields_read(const struct npz *npz, struct fields *fields, struct error *e) {
+    const struct npz_array *phi = npz_find(npz, "phi");
+    fields->path = npz_path(npz);
+    if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64", fields->path,
+                         phi ? "phi is of another type or shape" : "no member phi");
+    }
+    if (phi->shape[0] < 2) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,
+                         phi->shape[0]);
+    }
+    fields->phi = phi;
+    fields->configurations = phi->shape[0];
+    fields->dimensions = phi->dimensions - 1;
+    fields->extents = phi->shape + 1;
+    return fields_read_layout(npz, fields, e);
 }

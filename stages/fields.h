@@ -20,5 +20,7 @@ struct fields {
 
 /* Points into npz. STATUS_BAD_INPUT names the file and what is missing or wrong in it. */
 enum status fields_read(const struct npz *npz, struct fields *fields, struct error *e);
+/* The couplings and the chains alone, of fields->configurations that the caller knows. */
+enum status fields_read_layout(const struct npz *npz, struct fields *fields, struct error *e);
 
 #endif

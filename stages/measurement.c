@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "stages/arrays.h"
 #include "statistics/gamma_method.h"
 #include "statistics/jackknife.h"
 
@@ -86,7 +87,7 @@ static enum status analyse_jackknife(const struct series *series, const struct s
         m->tau_int_error[k] = fields->independent ? 0.0 : NAN;
     }
     const enum status status = jackknife(series, estimator, bins, m->values, m->errors, e);
-    return status != STATUS_OK ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
+    return status != STATUS_OK || m->orbits == 0 ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
 }
 
 /* Gamma method; errors already holds those of a jackknife over chains, or is of no use. */
@@ -107,17 +108,17 @@ static enum status analyse_gamma(const struct series *series, const struct serie
                                  struct error *e) {
     const struct estimator means = {.values = m->orbits};
     const size_t chains = series->chains;
-    struct gamma_result results[OBSERVABLES], *orbits = malloc(m->orbits * sizeof *orbits);
+    struct gamma_result results[OBSERVABLES], *orbits = malloc((m->orbits + 1) * sizeof *orbits);
     if (!orbits) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->orbits);
     }
     enum status status = STATUS_OK;
     if (chains >= ENOUGH_CHAINS) {
         status = jackknife(series, estimator, chains, m->values, m->errors, e);
-        status = status ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
+        status = status || m->orbits == 0 ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
     }
     status = status ? status : window_all(series, estimator, S, results, m->values, m->errors, e);
-    status = status ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
+    status = status || m->orbits == 0 ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
         m->tau_int[k] = results[k].closed ? results[k].tau_int : NAN;
         m->tau_int_error[k] = results[k].closed ? results[k].tau_int_error : NAN;
@@ -135,10 +136,15 @@ size_t measurement_bins(const struct stage_context *c, const struct measurement 
     return bins > 0 ? bins : m->fields.independent ? m->fields.configurations : m->fields.chains;
 }
 
+struct estimator measurement_estimator(const struct stage_context *c, const struct measurement *m) {
+    return (struct estimator){.values = OBSERVABLES, .evaluate = observables_evaluate, .context = m->plan,
+                              .differentiate = parameters_is(c->parameters, "gradient", "exact") ? observables_differentiate : NULL};
+}
+
 static enum status analyse(const struct stage_context *c, struct measurement *m, struct error *e) {
     const struct series series = measurement_series(m),
                         modes = {m->modes, m->orbits, m->fields.configurations, m->fields.chains};
-    const struct estimator estimator = {OBSERVABLES, observables_evaluate, m->plan};
+    const struct estimator estimator = measurement_estimator(c, m);
     const enum status status =
         strcmp(m->method, "gamma") == 0
             ? analyse_gamma(&series, &modes, &estimator, parameters_real(c->parameters, "window"), m, e)
@@ -146,8 +152,10 @@ static enum status analyse(const struct stage_context *c, struct measurement *m,
     if (status != STATUS_OK) {
         return error_prefix(e, "%s", m->fields.path);
     }
-    observables_expand(m->plan, m->orbit_values, m->propagator);
-    observables_expand(m->plan, m->orbit_errors, m->propagator_error);
+    if (m->orbits > 0) {
+        observables_expand(m->plan, m->orbit_values, m->propagator);
+        observables_expand(m->plan, m->orbit_errors, m->propagator_error);
+    }
     return STATUS_OK;
 }
 
@@ -160,10 +168,10 @@ static enum status allocate(struct measurement *m, struct error *e) {
     const size_t N = fields->configurations;
     m->volume = observables_volume(m->plan);
     m->primaries = observables_primaries(m->plan);
-    m->orbits = observables_orbits(m->plan);
+    m->orbits = fields->phi ? observables_orbits(m->plan) : 0;
     m->series = malloc(m->primaries * N * sizeof(double));
-    m->modes = malloc(m->orbits * N * sizeof(double));
-    m->orbit_values = malloc(2 * m->orbits * sizeof(double));
+    m->modes = malloc((m->orbits * N + 1) * sizeof(double));
+    m->orbit_values = malloc((2 * m->orbits + 1) * sizeof(double));
     m->propagator = malloc(2 * m->volume * sizeof(double));
     if (!m->series || !m->modes || !m->orbit_values || !m->propagator) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations of %zu sites", N, m->volume);
@@ -188,6 +196,13 @@ static enum status take_first(size_t first, struct fields *fields, struct error 
     return STATUS_OK;
 }
 
+static void choose_method(const struct stage_context *c, struct measurement *m) {
+    m->method = parameters_text(c->parameters, "method");
+    if (strcmp(m->method, "auto") == 0) {
+        m->method = m->fields.independent ? "jackknife" : "gamma";
+    }
+}
+
 enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m, struct error *e) {
     *m = (struct measurement){0};
     enum status status = fields_read(fields, &m->fields, e);
@@ -195,12 +210,91 @@ enum status measurement_make(const struct stage_context *c, const struct npz *fi
     if (status != STATUS_OK) {
         return status;
     }
-    m->method = parameters_text(c->parameters, "method");
-    if (strcmp(m->method, "auto") == 0) {
-        m->method = m->fields.independent ? "jackknife" : "gamma";
-    }
+    choose_method(c, m);
     status = allocate(m, e);
     status = status ? status : measure(c, m, e);
+    return status ? status : analyse(c, m, e);
+}
+
+static const struct stage_array series_arrays[] = {
+    {"primaries", NPZ_BYTES, "P", "",
+     "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ..., G(p) at the smallest momentum of "
+     "each direction."},
+    {"series", NPZ_FLOAT64, "P, N", "",
+     "What each of the N configurations contributes, chain after chain; observables are functions of the means. phi2, action and "
+     "virial are those of a site."},
+    {"lattice", NPZ_INT64, "d", "sites", "Extents."},
+    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations one after the other."},
+    {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."},
+    ARRAYS_COUPLINGS,
+    ARRAY_THERMALISED,
+};
+
+const struct stage_file measurement_file = {MEASUREMENT_SERIES, series_arrays, sizeof series_arrays / sizeof *series_arrays};
+
+enum status measurement_write(const struct measurement *m, struct npz_writer *w, struct error *e) {
+    const struct fields *f = &m->fields;
+    char text[PRIMARY_FIRST_MODE + GEOMETRY_MAX_DIMENSIONS][16];
+    const char *names[PRIMARY_FIRST_MODE + GEOMETRY_MAX_DIMENSIONS];
+    for (size_t a = 0; a < m->primaries; a++) {
+        observables_primary_name(a, text[a]);
+        names[a] = text[a];
+    }
+    const size_t shape[2] = {m->primaries, f->configurations};
+    int64_t *lattice = malloc(f->dimensions * sizeof *lattice);
+    if (!lattice) {
+        return error_set(e, STATUS_FAILED, "out of memory");
+    }
+    for (size_t mu = 0; mu < f->dimensions; mu++) {
+        lattice[mu] = (int64_t)f->extents[mu];
+    }
+    enum status s = npz_add_owned(w, "lattice", NPZ_INT64, 1, &f->dimensions, lattice, e);
+    s = s ? s : npz_add_texts(w, "primaries", names, m->primaries, e);
+    s = s ? s : npz_add_real_array(w, "series", 2, shape, m->series, e);
+    s = s ? s : npz_add_integer(w, "chains", (int64_t)f->chains, e);
+    s = s ? s : npz_add_integer(w, "independent", f->independent, e);
+    s = s ? s : npz_add_real(w, "kappa", f->theory.kappa, e);
+    s = s ? s : npz_add_real(w, "lambda", f->theory.lambda, e);
+    return s ? s : npz_add_integer(w, "thermalised", f->thermalised, e);
+}
+
+static enum status read_lattice(const struct npz *npz, struct measurement *m, struct error *e) {
+    const struct npz_array *lattice;
+    const enum status status = npz_require(npz, "lattice", NPZ_INT64, 1, &lattice, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t mu = 0; mu < lattice->count; mu++) {
+        const int64_t extent = ((const int64_t *)lattice->data)[mu];
+        if (mu == GEOMETRY_MAX_DIMENSIONS || extent < 1) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: lattice is no list of at most %d extents", npz_path(npz),
+                             GEOMETRY_MAX_DIMENSIONS);
+        }
+        m->lattice[mu] = (size_t)extent;
+    }
+    m->fields.dimensions = lattice->count;
+    m->fields.extents = m->lattice;
+    return STATUS_OK;
+}
+
+enum status measurement_read(const struct stage_context *c, const struct npz *npz, struct measurement *m, struct error *e) {
+    const struct npz_array *series;
+    *m = (struct measurement){.fields = {.path = npz_path(npz)}};
+    enum status status = npz_require(npz, "series", NPZ_FLOAT64, 2, &series, e);
+    status = status ? status : read_lattice(npz, m, e);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    m->fields.configurations = series->shape[1];
+    status = fields_read_layout(npz, &m->fields, e);
+    choose_method(c, m);
+    status = status ? status : allocate(m, e);
+    if (status == STATUS_OK && series->shape[0] != m->primaries) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu series, expected %zu", npz_path(npz), series->shape[0], m->primaries);
+    }
+    if (status == STATUS_OK) {
+        memcpy(m->series, series->data, series->count * sizeof(double));
+    }
     return status ? status : analyse(c, m, e);
 }
 

@@ -8,7 +8,8 @@
  *
  * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`; `thermalised` as it came in;
  * `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd), modes as
- * numpy's fftn orders them, averaged over the symmetries of the lattice.
+ * numpy's fftn orders them, averaged over the symmetries of the lattice. Beside it series.npz: all series that the
+ * observables are functions of, and the layout of the chains, for `make export` and for error analyses of others.
  */
 #include <math.h>
 #include <stdint.h>
@@ -45,6 +46,13 @@ static const struct parameter table[] = {
      .maximum = 1e9,
      .unit = "bins",
      .help = "Bins of the jackknife; 0: one a configuration if they are independent, else one a chain."},
+    {.name = "gradient",
+     .type = PARAMETER_CHOICE,
+     .default_value = "differences",
+     .choices = "differences|exact",
+     .later = true,
+     .help = "Of the Gamma method. differences: symmetric, of one standard error, exact for all but U_L and xi. exact: what other "
+             "programs find from the series, to all digits."},
 };
 
 static const struct stage_input inputs[] = {
@@ -69,7 +77,8 @@ static enum status write_artifact(struct stage_context *c, const struct measurem
     s = s ? s : npz_add_reals(w, "action", m->series + PRIMARY_ACTION * N, N, e);
     s = s ? s : npz_add_real_array(w, "propagator", d, fields->extents, m->propagator, e);
     s = s ? s : npz_add_real_array(w, "propagator_error", d, fields->extents, m->propagator_error, e);
-    return s;
+    s = s ? s : stage_arrays(c, MEASUREMENT_SERIES, &w, e);
+    return s ? s : measurement_write(m, w, e);
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
@@ -108,7 +117,7 @@ static const struct stage_array arrays[] = {
      "Its standard error."},
 };
 
-static const char *const outputs[] = {"artifact.npz", NULL};
+static const char *const outputs[] = {MEASUREMENT_SERIES, "artifact.npz", NULL};
 
 const struct stage stage_observables = {
     .name = "observables",
@@ -121,6 +130,7 @@ const struct stage stage_observables = {
     .input_count = sizeof inputs / sizeof *inputs,
     .arrays = arrays,
     .array_count = sizeof arrays / sizeof arrays[0],
+    .beside = &measurement_file,
     .outputs = outputs,
     .run = run,
     .check = check,

@@ -42,7 +42,7 @@ struct stage_state {
     char **partial; /* temporary path of each output */
     char **final;
     size_t output_count;
-    struct npz_writer *writer;
+    struct npz_writer **writers; /* of outputs, while they are open; else NULL */
     struct record *record;
     struct backend *device; /* NULL: the CPU */
     struct lock lock;
@@ -175,28 +175,34 @@ const char *stage_input_recipe(const struct stage_context *c, const char *name, 
     return s->kept[s->kept_count++] = value;
 }
 
-const char *stage_output(struct stage_context *c, const char *name) {
+static size_t output_index(const struct stage_context *c, const char *name) {
     for (size_t i = 0; i < c->state->output_count; i++) {
         if (strcmp(c->stage->outputs[i], name) == 0) {
-            return c->state->partial[i];
+            return i;
         }
     }
     fprintf(stderr, "%s: '%s' is not among the declared outputs\n", c->stage->name, name);
     abort();
 }
 
-enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, struct error *e) {
+const char *stage_output(struct stage_context *c, const char *name) {
+    return c->state->partial[output_index(c, name)];
+}
+
+enum status stage_arrays(struct stage_context *c, const char *output, struct npz_writer **writer, struct error *e) {
     struct stage_state *s = c->state;
-    if (s->writer != NULL) {
-        *writer = s->writer;
-        return STATUS_OK;
+    const size_t i = output_index(c, output);
+    enum status status = STATUS_OK;
+    if (s->writers[i] == NULL) {
+        status = npz_create(s->partial[i], &s->writers[i], e);
+        status = status == STATUS_OK ? npz_add_text(s->writers[i], "recipe", s->recipe, e) : status;
     }
-    enum status status = npz_create(stage_output(c, "artifact.npz"), &s->writer, e);
-    if (status == STATUS_OK) {
-        status = npz_add_text(s->writer, "recipe", s->recipe, e);
-    }
-    *writer = s->writer;
+    *writer = s->writers[i];
     return status;
+}
+
+enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, struct error *e) {
+    return stage_arrays(c, "artifact.npz", writer, e);
 }
 
 void stage_note(struct stage_context *c, const char *name, const char *format, ...) {
@@ -250,7 +256,8 @@ static enum status name_outputs(const struct stage *stage, struct stage_state *s
     }
     s->partial = calloc(s->output_count + 1, sizeof *s->partial);
     s->final = calloc(s->output_count + 1, sizeof *s->final);
-    bool fine = s->partial != NULL && s->final != NULL;
+    s->writers = calloc(s->output_count + 1, sizeof *s->writers);
+    bool fine = s->partial != NULL && s->final != NULL && s->writers != NULL;
     for (size_t i = 0; fine && i < s->output_count; i++) {
         s->partial[i] = join(s->command.output, HISTORY_PARTIAL, stage->outputs[i]);
         s->final[i] = join(s->command.output, "", stage->outputs[i]);
@@ -291,13 +298,16 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     return history_write(s->record, s->command.output, e);
 }
 
-/* Whether every array of the artifact is one that the stage declares. */
-static enum status check_arrays(const struct stage *stage, const struct npz_writer *writer, struct error *e) {
+/* Whether every array of an output is one that the stage declares for it. */
+static enum status check_arrays(const struct stage *stage, const char *output, const struct npz_writer *writer, struct error *e) {
+    const bool beside = stage->beside && strcmp(stage->beside->name, output) == 0;
+    const struct stage_array *arrays = beside ? stage->beside->arrays : stage->arrays;
+    const size_t count = beside ? stage->beside->array_count : stage->array_count;
     for (size_t i = 0; i < npz_writer_count(writer); i++) {
         const struct npz_array *a = npz_writer_array(writer, i);
         bool known = strcmp(a->name, "recipe") == 0;
-        for (size_t k = 0; k < stage->array_count && !known; k++) {
-            known = stage->arrays[k].type == a->type && fnmatch(stage->arrays[k].name, a->name, 0) == 0;
+        for (size_t k = 0; k < count && !known; k++) {
+            known = arrays[k].type == a->type && fnmatch(arrays[k].name, a->name, 0) == 0;
         }
         if (!known) {
             return error_set(e, STATUS_FAILED, "the stage wrote the array '%s' (%s), which it does not declare", a->name,
@@ -311,12 +321,11 @@ static enum status check_arrays(const struct stage *stage, const struct npz_writ
  * process killed in between leaves an artifact whose record the next process completes. */
 static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
     enum status status = parameters_unchanged(s->command.parameters, e);
-    if (status == STATUS_OK && s->writer != NULL) {
-        status = check_arrays(stage, s->writer, e);
-    }
-    if (status == STATUS_OK && s->writer != NULL) {
-        status = npz_commit(s->writer, e);
-        s->writer = NULL;
+    for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
+        if (s->writers[i] != NULL && (status = check_arrays(stage, stage->outputs[i], s->writers[i], e)) == STATUS_OK) {
+            status = npz_commit(s->writers[i], e);
+            s->writers[i] = NULL;
+        }
     }
     for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
         struct stat info;
@@ -383,8 +392,10 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
     if (status == STATUS_BAD_INPUT) {
         name_inputs(s, e);
     }
-    npz_abandon(s->writer);
-    s->writer = NULL;
+    for (size_t i = 0; i < s->output_count; i++) {
+        npz_abandon(s->writers[i]);
+        s->writers[i] = NULL;
+    }
     if (status == STATUS_OK) {
         history_finish(stage->name, s->command.output, s->command.ledger);
         return STATUS_OK;
@@ -466,6 +477,7 @@ static void release(struct stage_state *s) {
     free(s->recipe);
     free(s->partial);
     free(s->final);
+    free(s->writers);
     record_free(s->record);
     command_release(&s->command);
     heartbeat_stop(s->heartbeat);

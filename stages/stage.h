@@ -40,6 +40,8 @@ const char *stage_input_recipe(const struct stage_context *c, const char *name, 
 /* Opens the artifact for writing, with the member "recipe" already added. The stage adds arrays and
  * returns; stage.c commits it when run() succeeded. */
 enum status stage_artifact(struct stage_context *c, struct npz_writer **writer, struct error *e);
+/* The same for another of the outputs that hold arrays. */
+enum status stage_arrays(struct stage_context *c, const char *output, struct npz_writer **writer, struct error *e);
 /* Path of a temporary file that becomes outputs `name` when run() succeeded (for figures and tables). */
 const char *stage_output(struct stage_context *c, const char *name);
 

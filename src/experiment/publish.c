@@ -126,6 +126,16 @@ static enum status link_output(struct publishing *p, const struct node *node, co
     return status == STATUS_OK ? add_name(p->plan, &p->kept, name, e) : status;
 }
 
+/* Links ROOT/EXPERIMENT/NODE.OUTPUT to a file beside the artifact, which earlier results lack. */
+static enum status link_beside(struct publishing *p, const struct node *node, const char *output, struct error *e) {
+    const char *path = pool_print(p->plan->pool, "%s/artifacts/%s/%s", p->plan->root, node->key, output);
+    const char *name = pool_print(p->plan->pool, "%s.%s", node->name, output);
+    if (!path || !name) {
+        return pool_exhausted(e);
+    }
+    return access(path, F_OK) ? STATUS_OK : link_output(p, node, output, name, e);
+}
+
 /* A figure may bear the name of a table; its numbers then need another. */
 static bool has_table(const struct experiment *x, const char *name) {
     for (size_t i = 0; i < x->export_count; i++) {
@@ -253,6 +263,8 @@ static enum status publish(struct publishing *p, const char *only, struct error 
             if (!strcmp(*output, "artifact.npz")) {
                 const char *file = pool_print(p->plan->pool, "%s.npz", node->name);
                 status = file ? link_output(p, node, *output, file, e) : pool_exhausted(e);
+            } else if (strlen(*output) > 4 && !strcmp(*output + strlen(*output) - 4, ".npz")) {
+                status = link_beside(p, node, *output, e);
             }
         }
     }

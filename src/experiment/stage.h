@@ -21,14 +21,21 @@ struct stage_input {
     const char *help;
 };
 
-/* An array of a stage's artifact. Every one that the stage writes is declared (a run that writes another fails), and from
- * here come --help and docs/artifacts.md. */
+/* An array of a file of a stage. Every one that the stage writes is declared (a run that writes another fails), and from here
+ * come --help and docs/artifacts.md. */
 struct stage_array {
     const char *name;  /* as in the file; '*' stands for any text, where there are many of a kind */
     enum npz_type type;
     const char *shape; /* "N, x1, ..., xd"; "" for a single value */
     const char *unit;  /* "lattice units"; "" for a pure number, a count, a text */
     const char *help;  /* what it is, and when it is there if not always */
+};
+
+/* A further output that holds arrays, beside artifact.npz. */
+struct stage_file {
+    const char *name; /* "series.npz" */
+    const struct stage_array *arrays;
+    size_t array_count;
 };
 
 struct stage_context;
@@ -53,8 +60,10 @@ struct stage {
     size_t input_count;
     const struct stage_array *arrays; /* of artifact.npz, in the order in which a reader wants them */
     size_t array_count;
+    const struct stage_file *beside; /* optional */
     const char *const *outputs; /* file names in the output folder, the one make waits for last; NULL ends.
-                                   Stages of numbers have {"artifact.npz"}. */
+                                   Stages of numbers have {"artifact.npz"}; a file beside it that came later leaves the bits of
+                                   that one, and so the version, and results that have only that one stay. */
     enum status (*run)(struct stage_context *context, struct error *e);
     /* Optional: checks that involve several parameters at once, called by the planner too. */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);

@@ -333,20 +333,43 @@ size_t fourier_first_mode(const struct fourier *f, size_t direction) {
     return mode;
 }
 
+/* 4 sin^2(pi/L) of an axis. */
+static double first_momentum_squared(const struct axis *axis) {
+    double sine, cosine;
+    function_sincos_turns(0.5 / (double)axis->extent, &sine, &cosine);
+    return 4.0 * sine * sine;
+}
+
 double fourier_correlation_length(const struct fourier *f, double zero, const double *first) {
     double sum = 0.0;
     size_t directions = 0;
     for (size_t mu = 0; mu < f->dimensions; mu++) {
-        double sine, cosine;
         if (f->axes[mu].extent == 1) {
             continue;
         }
         if (!(first[mu] > 1e-24 * zero)) {
             return NAN;
         }
-        function_sincos_turns(0.5 / (double)f->axes[mu].extent, &sine, &cosine);
-        sum += (zero / first[mu] - 1.0) / (4.0 * sine * sine);
+        sum += (zero / first[mu] - 1.0) / first_momentum_squared(&f->axes[mu]);
         directions++;
     }
     return directions ? sqrt(sum / (double)directions) : NAN;
+}
+
+void fourier_correlation_length_gradient(const struct fourier *f, double zero, const double *first, double *by_zero,
+                                         double *by_first) {
+    const double xi = fourier_correlation_length(f, zero, first);
+    size_t directions = 0;
+    for (size_t mu = 0; mu < f->dimensions; mu++) {
+        directions += f->axes[mu].extent > 1;
+    }
+    *by_zero = isnan(xi) ? NAN : 0.0;
+    for (size_t mu = 0; mu < f->dimensions; mu++) {
+        by_first[mu] = 0.0;
+        if (f->axes[mu].extent > 1) {
+            const double outer = 0.5 / (xi * (double)directions * first_momentum_squared(&f->axes[mu]));
+            *by_zero += outer / first[mu];
+            by_first[mu] = -outer * zero / (first[mu] * first[mu]);
+        }
+    }
 }

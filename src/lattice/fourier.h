@@ -67,5 +67,8 @@ size_t fourier_first_mode(const struct fourier *f, size_t direction);
  * the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1), and when G(1) is
  * nothing but rounding (less than 1e-24 G(0)), as of constant fields. Directions of extent 1 do not count. */
 double fourier_correlation_length(const struct fourier *f, double zero, const double *first);
+/* Its derivatives with respect to G(0), and to each G(1_mu) (by_first[dimensions]); NaN, or infinite, where it is no number, or 0. */
+void fourier_correlation_length_gradient(const struct fourier *f, double zero, const double *first, double *by_zero,
+                                         double *by_first);
 
 #endif

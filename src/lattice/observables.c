@@ -119,6 +119,36 @@ void observables_evaluate(const double *means, double *values, const void *obser
     values[OBSERVABLE_XI] = fourier_correlation_length(o->fourier, V * M2, means + PRIMARY_FIRST_MODE);
 }
 
+void observables_differentiate(const double *means, double *gradient, const void *observables) {
+    static const struct {
+        enum observable observable;
+        enum primary primary;
+    } plain[] = {{OBSERVABLE_M, PRIMARY_M},
+                 {OBSERVABLE_ABS_M, PRIMARY_ABS_M},
+                 {OBSERVABLE_MEAN_ABS_PHI, PRIMARY_MEAN_ABS_PHI},
+                 {OBSERVABLE_PHI2, PRIMARY_PHI2},
+                 {OBSERVABLE_ACTION, PRIMARY_ACTION},
+                 {OBSERVABLE_VIRIAL, PRIMARY_VIRIAL}};
+    const struct observables *o = observables;
+    const size_t primaries = observables_primaries(o);
+    const double V = (double)o->geometry->volume, M2 = means[PRIMARY_M2], M4 = means[PRIMARY_M4];
+    for (size_t i = 0; i < OBSERVABLES * primaries; i++) {
+        gradient[i] = 0.0;
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        gradient[(size_t)plain[i].observable * primaries + plain[i].primary] = 1.0;
+    }
+    double *chi2 = gradient + OBSERVABLE_CHI2 * primaries, *U_L = gradient + OBSERVABLE_U_L * primaries,
+           *xi = gradient + OBSERVABLE_XI * primaries;
+    chi2[PRIMARY_M] = -2.0 * V * means[PRIMARY_M];
+    chi2[PRIMARY_M2] = V;
+    U_L[PRIMARY_M2] = 2.0 * M4 / (3.0 * M2 * M2 * M2);
+    U_L[PRIMARY_M4] = -1.0 / (3.0 * M2 * M2);
+    fourier_correlation_length_gradient(o->fourier, V * M2, means + PRIMARY_FIRST_MODE, &xi[PRIMARY_M2],
+                                        xi + PRIMARY_FIRST_MODE);
+    xi[PRIMARY_M2] *= V;
+}
+
 void observables_expand(const struct observables *o, const double *orbits, double *g) {
     for (size_t p = 0; p < o->geometry->volume; p++) {
         g[p] = orbits[fourier_orbit_of(o->fourier, p)];

@@ -70,6 +70,8 @@ void observables_measure(const struct observables *o, const double *phi, double 
 /* values[OBSERVABLES] from means of the primaries; `observables` is the plan (a struct observables), so that this
  * fits struct estimator. xi is NaN where the means give no real one, U_L where <M^2> = 0. */
 void observables_evaluate(const double *means, double *values, const void *observables);
+/* gradient (OBSERVABLES, primaries) of these values, exact. */
+void observables_differentiate(const double *means, double *gradient, const void *observables);
 
 /* g[volume], as numpy's fftn orders modes, from its values on the orbits. */
 void observables_expand(const struct observables *o, const double *orbits, double *g);

@@ -24,6 +24,8 @@ struct estimator {
      * called by several threads. */
     void (*evaluate)(const double *means, double *values, const void *context);
     const void *context;
+    /* gradient (values, primaries) of evaluate() at the means; NULL: error analyses take symmetric differences. */
+    void (*differentiate)(const double *means, double *gradient, const void *context);
 };
 
 /* means[primaries] over all configurations, summed in a fixed tree. */

@@ -106,7 +106,11 @@ static enum status projection_make(const struct series *s, const struct estimato
             }
             p->steps[alpha] = sqrt(dot_tree(a, a, N)) / (double)N;
         }
-        differentiate(s, f, p->means, p->steps, p->above, p->below, p->gradient);
+        if (f->differentiate) {
+            f->differentiate(p->means, p->gradient, f->context);
+        } else {
+            differentiate(s, f, p->means, p->steps, p->above, p->below, p->gradient);
+        }
     }
     return STATUS_OK;
 }

@@ -31,8 +31,8 @@ struct gamma_result {
     bool closed;
 };
 
-/* results[f->values]. The gradient is taken by symmetric differences of one standard error of each primary
- * (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
+/* results[f->values]. The gradient is the estimator's own, or taken by symmetric differences of one standard error of each
+ * primary (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
  * shorter than 4. */
 enum status gamma_method(const struct series *s, const struct estimator *f, double S,
                          struct gamma_result *results, struct error *e);

@@ -110,6 +110,22 @@ static void test_functions_of_means(void **state) {
     for (int i = 0; i < OBSERVABLES; i++) {
         assert_close(values[i], expected[i], 1e-13);
     }
+    /* the gradient against differences of fourth order */
+    double exact[OBSERVABLES * 10], shifted[10], at[4][OBSERVABLES];
+    const double curved[10] = {0.5, 1.25, 3.0, 0.7, 0.9, 2.0, 0.4, 1.1, 9.0, 7.0};
+    observables_differentiate(curved, exact, o);
+    for (int a = 0; a < 10; a++) {
+        const double h = 1e-3 * curved[a];
+        for (int k = 0; k < 4; k++) {
+            memcpy(shifted, curved, sizeof shifted);
+            shifted[a] += h * (double[]){-2, -1, 1, 2}[k];
+            observables_evaluate(shifted, at[k], o);
+        }
+        for (int i = 0; i < OBSERVABLES; i++) {
+            const double slope = (at[0][i] - 8 * at[1][i] + 8 * at[2][i] - at[3][i]) / (12 * h);
+            assert_close(exact[i * 10 + a], slope, 1e-9 * (1 + fabs(slope)));
+        }
+    }
     assert_string_equal(observable_names[OBSERVABLE_M], "M");
     assert_string_equal(observable_names[OBSERVABLE_XI], "xi");
     observables_free(o);

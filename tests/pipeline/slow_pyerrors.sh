@@ -11,10 +11,12 @@ $peers/bin/python -c 'import pyerrors' 2>/dev/null || $peers/bin/pip install -q 
     echo "1..1"
     exit 0
 }
-dmsq SET="chains.configurations=4096 one.configurations=512" own
+set="chains.configurations=4096 one.configurations=512"
+printf '\n[observables-exact]\nstage = observables\nfields = chains\ngradient = exact\n' >>"$folder/experiments/own.ini"
+dmsq SET="$set" own
 check "make own succeeds"
-for node in chains one; do
-    dmsq SET="chains.configurations=4096 one.configurations=512" export NODE=own/observables-$node FORMAT=pyerrors
+for node in chains one exact; do
+    dmsq SET="$set" export NODE=own/observables-$node FORMAT=pyerrors
     check "make export NODE=own/observables-$node succeeds"
     $peers/bin/python tests/peers/pyerrors_export.py "$folder/results/export/own/observables-$node.json.gz" \
         "$folder/results/own/observables-$node.npz" >"$log" 2>&1

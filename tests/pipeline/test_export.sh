@@ -31,6 +31,17 @@ cp -r "$export" "$folder/first" && dmsq export NODE=own/observables-chains FORMA
     cmp "$export/observables-chains.json.gz" "$folder/first/observables-chains.json.gz" >"$log" 2>&1
 check "the same results give the same bytes"
 
+# Without the configurations, from what lies beside the artifact; and from them, where that is missing.
+mv "$folder/results/own/chains.npz" "$folder/chains.link" && artifact=$(readlink -f "$folder/results/own/observables-chains.npz") &&
+    fields=$(cd "$folder/results/own" && readlink -f "$(readlink "$OLDPWD/$folder/chains.link")") && mv "$fields" "$folder/fields" &&
+    dmsq export NODE=own/observables-chains FORMAT=csv && cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
+check "the series that are kept are enough"
+mv "$folder/fields" "$fields" && rm "${artifact%/*}/series.npz" && dmsq export NODE=own/observables-chains FORMAT=csv &&
+    cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
+check "a result without them is measured again"
+dmsq own && ! grep -q '^== ' "$log"
+check "and counts as computed"
+
 dmsq export NODE=own/observables-chain
 [ $? -ne 0 ] && grep -q "NODE='own/observables-chain': .*; did you mean own/observables-chains" "$log"
 check "an unknown node is refused with the nearest name"

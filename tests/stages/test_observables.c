@@ -99,15 +99,19 @@ static int run(const struct given *given, const char *name, const char *threads,
     return stage_main(&stage_observables, 6, argv);
 }
 
-static struct npz *result(const char *name) {
+static struct npz *output_of(const char *name, const char *file) {
     char path[128];
     struct npz *npz;
     struct error e;
-    path_of(path, name, "artifact.npz");
+    path_of(path, name, file);
     if (npz_read(path, &npz, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
     }
     return npz;
+}
+
+static struct npz *result(const char *name) {
+    return output_of(name, "artifact.npz");
 }
 
 static const double *reals(const struct npz *npz, const char *name, size_t count) {
@@ -246,6 +250,51 @@ static void test_open_windows(void **state) {
     npz_free(npz);
 }
 
+/* Beside the artifact lie all series and the layout of the chains, from which others find our errors: U_L with the exact
+ * gradient by its projection on the series of M^2 and M^4. */
+static void test_series(void **state) {
+    (void)state;
+    enum { PRIMARIES = PRIMARY_FIRST_MODE + 2 };
+    assert_int_equal(run(&chain_fields, "series", "2", NULL), 0);
+    assert_int_equal(run(&chain_fields, "exact", "2", "--gradient=exact"), 0);
+    struct npz *npz = result("series"), *exact = result("exact"), *series = output_of("exact", "series.npz");
+    const double *all = reals(series, "series", PRIMARIES * N);
+    assert_memory_equal(all, reals(npz, "M", N), N * sizeof *all);
+    assert_memory_equal(all + PRIMARY_ACTION * N, reals(npz, "action", N), N * sizeof *all);
+    const struct npz_array *names = npz_find(series, "primaries"), *lattice = npz_find(series, "lattice");
+    assert_int_equal(names->count, PRIMARIES);
+    assert_string_equal((const char *)names->data + PRIMARY_M4 * names->item_size, "M4");
+    assert_memory_equal((const char *)names->data + (PRIMARIES - 1) * names->item_size, "G2", 2);
+    assert_true(((const int64_t *)lattice->data)[0] == X && ((const int64_t *)lattice->data)[1] == Y);
+    assert_true(*(const int64_t *)npz_find(series, "chains")->data == 2);
+    assert_true(*(const int64_t *)npz_find(series, "independent")->data == 0);
+    assert_true(*(const int64_t *)npz_find(series, "thermalised")->data == 1);
+    assert_true(reals(series, "kappa", 1)[0] == 0.18 && reals(series, "lambda", 1)[0] == 0.05);
+
+    const struct estimator the_mean = {.values = 1};
+    struct gamma_result expected;
+    struct error e;
+    double M2 = 0, M4 = 0, projected[N];
+    for (size_t i = 0; i < N; i++) {
+        M2 += all[PRIMARY_M2 * N + i] / N;
+        M4 += all[PRIMARY_M4 * N + i] / N;
+    }
+    for (size_t i = 0; i < N; i++) {
+        projected[i] = 2 * M4 / (3 * M2 * M2 * M2) * all[PRIMARY_M2 * N + i] - all[PRIMARY_M4 * N + i] / (3 * M2 * M2);
+    }
+    assert_int_equal(gamma_method(&(struct series){projected, 1, N, 2}, &the_mean, 2.0, &expected, &e), STATUS_OK);
+    const double *errors = reals(exact, "errors", OBSERVABLES), *near = reals(npz, "errors", OBSERVABLES);
+    assert_close(errors[OBSERVABLE_U_L], expected.error, 1e-12 * expected.error);
+    assert_memory_equal(reals(exact, "values", OBSERVABLES), reals(npz, "values", OBSERVABLES), OBSERVABLES * sizeof(double));
+    for (int k = 0; k < OBSERVABLE_XI; k++) { /* white noise has no xi */
+        assert_close(errors[k], near[k], (k == OBSERVABLE_U_L ? 0.2 : 1e-12) * near[k]);
+    }
+    assert_true(errors[OBSERVABLE_U_L] != near[OBSERVABLE_U_L]);
+    npz_free(npz);
+    npz_free(exact);
+    npz_free(series);
+}
+
 /* The first configurations alone are measured like an ensemble of just these. */
 static void test_first(void **state) {
     (void)state;
@@ -277,6 +326,10 @@ static void test_same_bits(void **state) {
         "2017295332e4728e3f2df575d7ff6af6f9cee4908ecddc32c76feb3027f90385",
         "0f0c62e93249e3205d2fc21a8b111d0c8bdd1dedfe9f5a26845ee2c48cd0914a",
     };
+    const char *const of_series[2] = {
+        "c0bce9b85ad2b2fb56286198f67800bf969e80001fbddc60b2d4c85d793a66b8",
+        "00fd825f9170a1b046102853a6f43561906c5b8c1e880b90603cdb22e1e9ad30",
+    };
     for (int i = 0; i < 2; i++) {
         for (char threads[2] = "1"; threads[0] <= '3'; threads[0]++) {
             char name[32], path[128], hex[65];
@@ -286,6 +339,9 @@ static void test_same_bits(void **state) {
             path_of(path, name, "artifact.npz");
             assert_int_equal(file_sha256(path, hex, &e), STATUS_OK);
             assert_string_equal(hex, digests[i]);
+            path_of(path, name, "series.npz");
+            assert_int_equal(file_sha256(path, hex, &e), STATUS_OK);
+            assert_string_equal(hex, of_series[i]);
         }
     }
     assert_int_equal(stage_observables.version, 3);
@@ -337,6 +393,7 @@ int main(void) {
         cmocka_unit_test(test_independent_configurations),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_open_windows),
+        cmocka_unit_test(test_series),
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_double_precision),

@@ -65,7 +65,7 @@ static void test_golden_nonlinear(void **state) {
         x[500 + i] = 1.0 + cos(i / 3.0);
     }
     const struct series s = {x, 2, 500, 1};
-    const struct estimator f = {2, square_and_ratio, NULL};
+    const struct estimator f = {.values = 2, .evaluate = square_and_ratio};
     assert_int_equal(gamma_method(&s, &f, 2.0, r, &e), STATUS_OK);
     assert_close(r[0].error, 0.34797249104664413, 1e-12);
     assert_close(r[1].error, 0.028161460537248991, 2e-5); /* the difference quotient is O(step^2) off */
@@ -150,7 +150,7 @@ static void test_nonlinear_error_against_repetition(void **state) {
             x[N + i] = x[i] * x[i];
         }
         const struct series s = {x, 2, N, 4};
-        const struct estimator f = {1, variance, NULL};
+        const struct estimator f = {.values = 1, .evaluate = variance};
         assert_int_equal(gamma_method(&s, &f, 2.0, &r, &e), STATUS_OK);
         sum += r.value;
         squares += r.value * r.value;
@@ -194,7 +194,7 @@ static void test_projection(void **state) {
         x[LENGTH + i] = 1 + cos(i / 3.0);
     }
     const struct series s = {x, 2, LENGTH, 2};
-    const struct estimator f = {2, square_and_ratio, NULL};
+    const struct estimator f = {.values = 2, .evaluate = square_and_ratio};
     assert_int_equal(gamma_method(&s, &f, 2.0, r, &e), STATUS_OK);
     assert_int_equal(gamma_method_project(&s, &f, projected, &e), STATUS_OK);
     for (int v = 0; v < 2; v++) {

@@ -75,7 +75,7 @@ static void test_nonlinear_by_hand(void **state) {
         x[10 + i] = m[i] * m[i] * m[i] * m[i];
     }
     const struct series s = {x, 3, 5, 5};
-    const struct estimator f = {2, binder, &volume};
+    const struct estimator f = {.values = 2, .evaluate = binder, .context = &volume};
     assert_int_equal(jackknife(&s, &f, 0, value, error, &e), STATUS_OK);
     double without[5][2], mean[2] = {0, 0}, expected[2] = {0, 0};
     for (int i = 0; i < 5; i++) {
@@ -115,7 +115,7 @@ static void test_coverage(void **state) {
             x[2 * N + i] = x[N + i] * x[N + i];
         }
         const struct series s = {x, 3, N, 1};
-        const struct estimator f = {2, binder, &volume};
+        const struct estimator f = {.values = 2, .evaluate = binder, .context = &volume};
         assert_int_equal(jackknife(&s, &f, 0, value, error, &e), STATUS_OK);
         for (int v = 0; v < 2; v++) {
             sum[v] += value[v];
@@ -181,7 +181,7 @@ static void test_pseudo_values(void **state) {
     struct error e;
     normals(x, COUNT, 3);
     const struct series s = {x, 1, COUNT, 1};
-    const struct estimator mean = {.values = 1}, f = {1, square, NULL};
+    const struct estimator mean = {.values = 1}, f = {.values = 1, .evaluate = square};
     assert_int_equal(jackknife_pseudo(&s, &mean, 0, &value, &error, pseudo, &e), STATUS_OK);
     for (int i = 0; i < COUNT; i++) {
         assert_close(pseudo[i], x[i] - value, 1e-14);
