@@ -123,7 +123,7 @@ static void read_acceptance(const struct npz *npz, struct chains *c) {
 static enum status measure(const struct stage_context *c, const struct npz_array *phi, struct chains *chains,
                            struct error *e) {
     const size_t N = phi->shape[0];
-    const struct phi4 theory = {0, 0};
+    const struct theory theory = {0, 0};
     struct geometry *g = NULL;
     chains->series = malloc(SERIES * N * sizeof *chains->series);
     enum status status = chains->series ? geometry_new(phi->shape + 1, phi->dimensions - 1, &g, e)

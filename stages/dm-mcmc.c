@@ -99,7 +99,7 @@ struct work {
     const char *path;
     size_t volume, pool;         /* N: proposals with a density */
     const double *log_q;
-    struct phi4 theory;
+    struct theory theory;
     int64_t thermalised;
     double *action, *log_w;      /* pool */
     size_t chains, steps, discard;

@@ -370,7 +370,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     s = s ? s : score_model_read(model, &m, e);
     if (s != STATUS_OK)
         return s;
-    const struct phi4 own = toy_to_phi4(&theory);
+    const struct theory own = toy_to_theory(&theory);
     if (m.volume != 1)
         s = error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected", npz_path(model), m.volume);
     else if (m.kappa != own.kappa || m.lambda != own.lambda)

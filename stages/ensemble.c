@@ -78,8 +78,8 @@ static void read_extents(const struct parameters *p, size_t *extents, size_t *di
     }
 }
 
-static struct phi4 read_theory(const struct parameters *p) {
-    return (struct phi4){parameters_real(p, "kappa"), parameters_real(p, "lambda")};
+static struct theory read_theory(const struct parameters *p) {
+    return (struct theory){parameters_real(p, "kappa"), parameters_real(p, "lambda")};
 }
 
 /* Everything that involves several parameters: the lattice as a whole, a bounded action, equal chains. */
@@ -90,8 +90,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
     if (s != STATUS_OK) {
         return error_prefix(e, "%s", where);
     }
-    const struct phi4 theory = read_theory(p);
-    s = phi4_check(&theory, dimensions, e);
+    const struct theory theory = read_theory(p);
+    s = theory_check(&theory, dimensions, e);
     if (s != STATUS_OK) {
         return error_prefix(e, "%s", where);
     }
@@ -194,7 +194,7 @@ static enum status add_thermalisation(struct npz_writer *w, const struct thermal
 /* Takes the arrays of `out`. */
 static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan, const struct geometry *g,
                                   const struct ensemble *out, const struct thermalisation *t, struct error *e) {
-    const struct phi4 *theory = &plan->sampler.theory;
+    const struct theory *theory = &plan->sampler.theory;
     const size_t chains = (size_t)plan->chains;
     size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {(size_t)(plan->chains * plan->measurements)};
     for (size_t mu = 0; mu < g->dimensions; mu++) {

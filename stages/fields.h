@@ -15,7 +15,7 @@ struct fields {
     const size_t *extents;
     bool independent;
     int64_t thermalised; /* of the ensemble, or the one that the model of a sample was trained on */
-    struct phi4 theory;
+    struct theory theory;
 };
 
 /* Points into npz. STATUS_BAD_INPUT names the file and what is missing or wrong in it. */

@@ -100,7 +100,7 @@ static void gather(const struct foreign *a, const struct plan_of_axes *axes, siz
 }
 
 static enum status fill(const struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
-                        const struct geometry *g, const struct phi4 *theory, const struct ensemble *out, struct error *e) {
+                        const struct geometry *g, const struct theory *theory, const struct ensemble *out, struct error *e) {
     const double scale = parameters_real(c->parameters, "scale");
     double *phi = malloc(g->volume * sizeof *phi);
     if (phi == NULL) {
@@ -127,7 +127,7 @@ static enum status fill(const struct stage_context *c, const char *path, const s
 }
 
 /* Takes out->phi, which the writer frees once the artifact is in place. */
-static enum status write_artifact(struct stage_context *c, const struct plan_of_axes *axes, const struct phi4 *theory,
+static enum status write_artifact(struct stage_context *c, const struct plan_of_axes *axes, const struct theory *theory,
                                   const struct ensemble *out, const struct thermalisation *t, struct error *e) {
     const size_t N = axes->chains * axes->length;
     size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {N};
@@ -161,11 +161,11 @@ static void note(struct stage_context *c, const struct plan_of_axes *axes, const
 
 static enum status import(struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
                           const struct geometry *g, struct error *e) {
-    const struct phi4 theory = {parameters_real(c->parameters, "kappa"), parameters_real(c->parameters, "lambda")};
+    const struct theory theory = {parameters_real(c->parameters, "kappa"), parameters_real(c->parameters, "lambda")};
     const size_t N = axes->chains * axes->length;
     struct ensemble out = {.phi = calloc(N, g->volume * sizeof *out.phi), .action = calloc(N, sizeof *out.action),
                            .virial = calloc(N, sizeof *out.virial)};
-    enum status s = out.phi != NULL && out.action != NULL && out.virial != NULL ? phi4_check(&theory, g->dimensions, e)
+    enum status s = out.phi != NULL && out.action != NULL && out.virial != NULL ? theory_check(&theory, g->dimensions, e)
                                                        : error_set(e, STATUS_FAILED, "import: out of memory for %zu configurations", N);
     s = s ? s : fill(c, path, a, axes, g, &theory, &out, e);
     const struct ensemble_plan plan = {.sampler = {.theory = theory}, .chains = axes->chains, .measurements = axes->length};

@@ -150,7 +150,7 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
     struct geometry *g = NULL;
     status = status ? status : geometry_new(m->extents, m->dimensions, &g, e);
-    const struct phi4 theory = {m->kappa, m->lambda};
+    const struct theory theory = {m->kappa, m->lambda};
     size_t some = 0;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         change[some] = -action(g, &theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
@@ -170,7 +170,7 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
 }
 
 static enum status find_actions(const struct score_model *m, struct densities *d, struct error *e) {
-    const struct phi4 theory = {m->kappa, m->lambda};
+    const struct theory theory = {m->kappa, m->lambda};
     struct geometry *g;
     double *phi = malloc(m->volume * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)

@@ -49,7 +49,7 @@ static enum status draw(const struct toy *toy, uint64_t seed, size_t count, floa
 static enum status run(struct stage_context *c, struct error *e) {
     const struct toy_theory theory = {parameters_real(c->parameters, "mu2"), parameters_real(c->parameters, "g")};
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations"), shape[] = {count, 1};
-    const struct phi4 couplings = toy_to_phi4(&theory);
+    const struct theory couplings = toy_to_theory(&theory);
     struct toy *toy;
     struct npz_writer *w = NULL;
     float *phi = NULL;

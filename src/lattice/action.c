@@ -6,11 +6,11 @@
 
 #include <math.h>
 
-double action(const struct geometry *g, const struct phi4 *theory, const double *phi) {
+double action(const struct geometry *g, const struct theory *theory, const double *phi) {
     return configuration_measure(g, theory, phi).action * (double)g->volume;
 }
 
-void action_force(const struct geometry *g, const struct phi4 *theory, const double *phi, double *force) {
+void action_force(const struct geometry *g, const struct theory *theory, const double *phi, double *force) {
     const size_t coordination = 2 * g->dimensions;
     for (size_t x = 0; x < g->volume; x++) {
         double sum = 0.0;
@@ -24,7 +24,7 @@ void action_force(const struct geometry *g, const struct phi4 *theory, const dou
 
 /* Row by row, so that rounding errors grow with the row and the number of rows, not the volume. `single`
  * or `phi` is the field. */
-static struct configuration_means measure(const struct geometry *g, const struct phi4 *theory, const double *phi,
+static struct configuration_means measure(const struct geometry *g, const struct theory *theory, const double *phi,
                                           const float *single) {
     struct configuration_means total = {0};
     double hopping = 0.0;
@@ -56,32 +56,17 @@ static struct configuration_means measure(const struct geometry *g, const struct
     total.magnitude /= volume;
     total.square /= volume;
     total.quartic /= volume;
-    total.action = -2.0 * theory->kappa * (hopping / volume) + (1.0 - 2.0 * theory->lambda) * total.square +
-                   theory->lambda * total.quartic;
-    total.virial = 2.0 * total.action + 2.0 * theory->lambda * total.quartic;
+    total.action = theory_action(theory, hopping / volume, total.square, total.quartic);
+    total.virial = theory_virial(theory, total.action, total.quartic);
     return total;
 }
 
-struct configuration_means configuration_measure(const struct geometry *g, const struct phi4 *theory,
+struct configuration_means configuration_measure(const struct geometry *g, const struct theory *theory,
                                                  const double *phi) {
     return measure(g, theory, phi, NULL);
 }
 
-struct configuration_means configuration_measure_float(const struct geometry *g, const struct phi4 *theory,
+struct configuration_means configuration_measure_float(const struct geometry *g, const struct theory *theory,
                                                        const float *phi) {
     return measure(g, theory, NULL, phi);
-}
-
-enum status phi4_check(const struct phi4 *theory, size_t dimensions, struct error *e) {
-    if (!isfinite(theory->kappa) || !isfinite(theory->lambda) || theory->lambda < 0.0) {
-        return error_set(e, STATUS_BAD_INPUT, "kappa %g, lambda %g found, finite kappa and lambda >= 0 expected",
-                         theory->kappa, theory->lambda);
-    }
-    if (theory->lambda == 0.0 && 2.0 * fabs(theory->kappa) * (double)dimensions >= 1.0) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "kappa %g with lambda 0 in %zu dimensions: the action is not bounded below, "
-                         "|kappa| < %g expected",
-                         theory->kappa, dimensions, 0.5 / (double)dimensions);
-    }
-    return STATUS_OK;
 }

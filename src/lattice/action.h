@@ -1,4 +1,4 @@
-/* The action of phi^4 theory (A 4.2) of one configuration, and what can be read off with it:
+/* The action of one configuration (theory.h; A 4.2), and what can be read off with it:
  *
  *   S = sum_x [ -2 kappa sum_mu phi(x) phi(x+mu) + (1 - 2 lambda) phi^2 + lambda phi^4 ],
  *   force -dS/dphi(x) = 2 kappa sum_{+-mu} phi(x+-mu) - 2 (1 - 2 lambda) phi - 4 lambda phi^3,
@@ -12,14 +12,11 @@
 
 #include "base/error.h"
 #include "lattice/geometry.h"
-
-struct phi4 {
-    double kappa, lambda;
-};
+#include "lattice/theory.h"
 
 /* What one configuration tells, each divided by the volume. */
 struct configuration_means {
-    double field;     /* M = mean of phi */
+    double field;     /* M = mean of phi: the order parameter */
     double magnitude; /* mean of |phi| (A 4.12 as printed) */
     double square;    /* mean of phi^2 */
     double quartic;   /* mean of phi^4 */
@@ -27,19 +24,15 @@ struct configuration_means {
     double virial;    /* sum_x phi dS/dphi / V */
 };
 
-double action(const struct geometry *g, const struct phi4 *theory, const double *phi);
+double action(const struct geometry *g, const struct theory *theory, const double *phi);
 
 /* force[volume] = -dS/dphi; may not be phi. */
-void action_force(const struct geometry *g, const struct phi4 *theory, const double *phi, double *force);
+void action_force(const struct geometry *g, const struct theory *theory, const double *phi, double *force);
 
-struct configuration_means configuration_measure(const struct geometry *g, const struct phi4 *theory,
+struct configuration_means configuration_measure(const struct geometry *g, const struct theory *theory,
                                                  const double *phi);
 /* The same of a stored configuration; every site is converted before anything is computed. */
-struct configuration_means configuration_measure_float(const struct geometry *g, const struct phi4 *theory,
+struct configuration_means configuration_measure_float(const struct geometry *g, const struct theory *theory,
                                                        const float *phi);
-
-/* Whether the integral of exp(-S) exists: lambda > 0, or lambda = 0 and 2 |kappa| d < 1.
- * STATUS_BAD_INPUT names what was found. */
-enum status phi4_check(const struct phi4 *theory, size_t dimensions, struct error *e);
 
 #endif

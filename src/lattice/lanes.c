@@ -10,6 +10,17 @@
 
 enum { LANES = LATTICE_LANES };
 
+/* Of the force in both precisions, and of the action (theory.h). */
+struct coefficients {
+    THEORY_FORCE_MEMBERS(double);
+};
+struct coefficients_float {
+    THEORY_FORCE_MEMBERS(float);
+};
+struct energy {
+    THEORY_ENERGY_MEMBERS;
+};
+
 static inline lane_reals load(const double *lanes) {
     return lane_reals_load(lanes);
 }
@@ -43,7 +54,7 @@ static inline __m512 between(__m512 a, __m512 b) {
 
 /* Kicks a row between the rows up and down, and moves the row down, which the kick had to see unmoved, unless `drift`
  * is NULL. */
-static inline __attribute__((always_inline)) void wide_row(size_t pairs, float hopping, float mass, float cubic, float kick,
+static inline __attribute__((always_inline)) void wide_row(size_t pairs, struct coefficients_float c, float kick,
                                                            const float *drift, const pair *phi, const pair *up, pair *down,
                                                            pair *restrict momentum, const pair *restrict momentum_down) {
     const __m512 first = phi[0];
@@ -52,7 +63,7 @@ static inline __attribute__((always_inline)) void wide_row(size_t pairs, float h
         const __m512 next = x + 1 < pairs ? (__m512)phi[x + 1] : first;
         const __m512 right = between(here, next), below = down[x];
         const __m512 sum = (left + right) + (up[x] + below);
-        momentum[x] += kick * (hopping * sum - here * (mass + cubic * (here * here)));
+        momentum[x] += kick * THEORY_FORCE(c, sum, here);
         if (drift != NULL) {
             down[x] = below + *drift * momentum_down[x];
         }
@@ -61,7 +72,7 @@ static inline __attribute__((always_inline)) void wide_row(size_t pairs, float h
     }
 }
 
-static bool wide_plane(const struct geometry *g, float hopping, float mass, float cubic, float kick, float drift,
+static bool wide_plane(const struct geometry *g, struct coefficients_float c, float kick, float drift,
                        float *phi, float *momentum) {
     if (g->row % 2 != 0) {
         return false;
@@ -71,10 +82,10 @@ static bool wide_plane(const struct geometry *g, float hopping, float mass, floa
     for (size_t r = 0; r < g->rows; r++) {
         pair *up = field + g->neighbour_rows[2 * r] * pairs, *down = field + g->neighbour_rows[2 * r + 1] * pairs;
         if (r >= 2) {
-            wide_row(pairs, hopping, mass, cubic, kick, &drift, field + r * pairs, up, down, p + r * pairs,
+            wide_row(pairs, c, kick, &drift, field + r * pairs, up, down, p + r * pairs,
                      p + (r - 1) * pairs);
         } else {
-            wide_row(pairs, hopping, mass, cubic, kick, NULL, field + r * pairs, up, down, p + r * pairs, NULL);
+            wide_row(pairs, c, kick, NULL, field + r * pairs, up, down, p + r * pairs, NULL);
         }
     }
     for (size_t x = 0; x < pairs; x++) {

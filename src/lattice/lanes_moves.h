@@ -7,14 +7,8 @@
  *
  * Energies are sums in double precision of terms in double precision, whatever the field's. */
 
-/* -dS/dphi = hopping * (sum of neighbours) - phi * (mass + cubic * phi^2) */
-struct NAME(coefficients) {
-    REAL hopping, mass, cubic;
-};
-
-static struct NAME(coefficients) NAME(coefficients_of)(const struct phi4 *theory) {
-    return (struct NAME(coefficients)){(REAL)(2.0 * theory->kappa), (REAL)(2.0 * (1.0 - 2.0 * theory->lambda)),
-                                       (REAL)(4.0 * theory->lambda)};
+static struct NAME(coefficients) NAME(coefficients_of)(const struct theory *theory) {
+    return (struct NAME(coefficients))THEORY_FORCE_OF(theory, REAL);
 }
 
 /* n numbers of a row whose neighbours lie at left, right, up and down. */
@@ -23,7 +17,7 @@ static inline void NAME(kick_piece)(struct NAME(coefficients) c, REAL step, size
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         const REAL sum = (left[i] + right[i]) + (up[i] + down[i]);
-        momentum[i] += step * (c.hopping * sum - phi[i] * (c.mass + c.cubic * (phi[i] * phi[i])));
+        momentum[i] += step * THEORY_FORCE(c, sum, phi[i]);
     }
 }
 
@@ -34,7 +28,7 @@ static inline void NAME(kick_piece_others)(struct NAME(coefficients) c, REAL ste
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         const REAL sum = (left[i] + right[i]) + others[i];
-        momentum[i] += step * (c.hopping * sum - phi[i] * (c.mass + c.cubic * (phi[i] * phi[i])));
+        momentum[i] += step * THEORY_FORCE(c, sum, phi[i]);
     }
 }
 
@@ -81,7 +75,7 @@ static void NAME(drift_row)(size_t n, REAL step, const REAL *momentum, REAL *res
     }
 }
 
-void NAME(lanes_kick)(const struct geometry *g, const struct phi4 *theory, double step, const REAL *phi, REAL *momentum,
+void NAME(lanes_kick)(const struct geometry *g, const struct theory *theory, double step, const REAL *phi, REAL *momentum,
                       REAL *workspace) {
     const struct NAME(coefficients) c = NAME(coefficients_of)(theory);
     for (size_t r = 0; r < g->rows; r++) {
@@ -97,7 +91,7 @@ void NAME(lanes_drift)(const struct geometry *g, double step, const REAL *moment
     NAME(drift_row)(g->volume * LANES, (REAL)step, momentum, phi);
 }
 
-void NAME(lanes_kick_drift)(const struct geometry *g, const struct phi4 *theory, double kick, double drift, REAL *phi,
+void NAME(lanes_kick_drift)(const struct geometry *g, const struct theory *theory, double kick, double drift, REAL *phi,
                             REAL *momentum, REAL *workspace) {
     if (g->dimensions != 2 || g->rows < 3) {
         NAME(lanes_kick)(g, theory, kick, phi, momentum, workspace);
@@ -106,7 +100,7 @@ void NAME(lanes_kick_drift)(const struct geometry *g, const struct phi4 *theory,
     }
     const struct NAME(coefficients) c = NAME(coefficients_of)(theory);
 #ifdef WIDE_PLANE
-    if (WIDE_PLANE(g, c.hopping, c.mass, c.cubic, (REAL)kick, (REAL)drift, phi, momentum)) {
+    if (WIDE_PLANE(g, c, (REAL)kick, (REAL)drift, phi, momentum)) {
         return;
     }
 #endif
@@ -122,7 +116,7 @@ void NAME(lanes_kick_drift)(const struct geometry *g, const struct phi4 *theory,
     NAME(drift_row)(n, (REAL)drift, momentum, phi);
 }
 
-void NAME(lanes_integrate)(const struct geometry *g, const struct phi4 *theory, const struct integrator *integrator,
+void NAME(lanes_integrate)(const struct geometry *g, const struct theory *theory, const struct integrator *integrator,
                            REAL *phi, REAL *momentum, REAL *workspace) {
     const size_t drifts = integrator_drifts(integrator);
     for (size_t k = 0; k < drifts; k++) {
@@ -132,11 +126,9 @@ void NAME(lanes_integrate)(const struct geometry *g, const struct phi4 *theory, 
     NAME(lanes_kick)(g, theory, integrator_kick(integrator, drifts), phi, momentum, workspace);
 }
 
-void NAME(lanes_action_rows)(const struct geometry *g, const struct phi4 *theory, const REAL *phi, double *rows) {
+void NAME(lanes_action_rows)(const struct geometry *g, const struct theory *theory, const REAL *phi, double *rows) {
     const size_t n = g->row * LANES, directions = g->dimensions - 1;
-    const double hopping = -2.0 * theory->kappa;
-    const double square = 1.0 - 2.0 * theory->lambda;
-    const double quartic = theory->lambda;
+    const struct energy c = THEORY_ENERGY_OF(theory);
     for (size_t r = 0; r < g->rows; r++) {
         for (size_t part = 0; part < LANES; part += LANE_VECTOR) {
             const REAL *row = phi + r * n + part;
@@ -149,7 +141,7 @@ void NAME(lanes_action_rows)(const struct geometry *g, const struct phi4 *theory
                     const REAL *up = phi + g->neighbour_rows[2 * (directions * r + mu)] * n + part;
                     forward += NAME(load)(up + x * LANES);
                 }
-                sum += hopping * (here * forward) + s * (square + quartic * s);
+                sum += THEORY_ENERGY(c, forward, here, s);
             }
             memcpy(rows + r * LANES + part, &sum, sizeof sum);
         }

@@ -23,10 +23,10 @@ const char *const observable_names[OBSERVABLES] = {
 struct observables {
     struct geometry *geometry;
     struct fourier *fourier;
-    struct phi4 theory;
+    struct theory theory;
 };
 
-enum status observables_new(const size_t *extents, size_t dimensions, const struct phi4 *theory,
+enum status observables_new(const size_t *extents, size_t dimensions, const struct theory *theory,
                             struct observables **observables, struct error *e) {
     *observables = NULL;
     struct observables *o = calloc(1, sizeof *o);

@@ -52,7 +52,7 @@ enum primary {
 struct observables; /* the plan for one lattice and theory: immutable, may be shared by threads */
 
 /* Errors of geometry_new and fourier_new. Couplings are not checked: any finite ones have an action. */
-enum status observables_new(const size_t *extents, size_t dimensions, const struct phi4 *theory,
+enum status observables_new(const size_t *extents, size_t dimensions, const struct theory *theory,
                             struct observables **observables, struct error *e);
 void observables_free(struct observables *o);
 

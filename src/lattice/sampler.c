@@ -140,7 +140,6 @@ static void action_rows(const struct sampler *s, double *rows) {
 
 void sampler_begin(struct sampler *s, uint64_t first) {
     const struct geometry *g = s->geometry;
-    const struct phi4 *theory = &s->settings.theory;
     s->first = first;
     s->step = 0;
     if (s->settings.start == SAMPLER_HOT) {
@@ -148,9 +147,7 @@ void sampler_begin(struct sampler *s, uint64_t first) {
     } else {
         double sign[LANES];
         random_uniform_lanes(s->start_key, first, 0, sign, 1);
-        const double slope = 2.0 * fabs(theory->kappa) * (double)g->dimensions - 1.0 + 2.0 * theory->lambda;
-        const double minimum =
-            theory->lambda > 0.0 && theory->kappa > 0.0 && slope > 0.0 ? sqrt(slope / (2.0 * theory->lambda)) : 0.0;
+        const double minimum = theory_minimum(&s->settings.theory, g->dimensions);
         for (size_t i = 0; i < g->volume * LANES; i++) {
             s->phi[i] = sign[i % LANES] < 0.5 ? -minimum : minimum;
         }
@@ -209,7 +206,7 @@ static void accept_or_restore(struct sampler *s, double dH[LANES]) {
 /* One trajectory of hybrid Monte Carlo. */
 static void trajectory(struct sampler *s) {
     const struct geometry *g = s->geometry;
-    const struct phi4 *theory = &s->settings.theory;
+    const struct theory *theory = &s->settings.theory;
     const size_t steps = s->settings.leapfrog_steps, sites = g->volume * LANES;
     const struct integrator integrator = {s->settings.integrator, steps, s->settings.trajectory_length / (double)steps};
     if (is_single(s)) {
@@ -260,8 +257,7 @@ static void walk(struct sampler *s) {
 static inline __attribute__((always_inline)) void propose(struct sampler *s, size_t coordination, size_t x,
                                                           double *restrict accepted) {
     const struct geometry *g = s->geometry;
-    const struct phi4 theory = s->settings.theory;
-    const double square = 1.0 - 2.0 * theory.lambda;
+    const struct theory theory = s->settings.theory;
     const double width = 2.0 * s->settings.metropolis_step;
     const size_t *neighbours = g->neighbours + coordination * x;
     const double *field = s->phi;
@@ -276,8 +272,7 @@ static inline __attribute__((always_inline)) void propose(struct sampler *s, siz
         }
         const double a = phi[l];
         const double b = a + width * (proposal[l] - 0.5);
-        const double change = -2.0 * theory.kappa * (b - a) * sum + (b * b - a * a) * square +
-                              (b * b * b * b - a * a * a * a) * theory.lambda;
+        const double change = theory_change(&theory, a, b, sum);
         const double take = uniform[l] < function_exp(-change) ? 1.0 : 0.0;
         phi[l] = take > 0.0 ? b : a;
         accepted[l] += take;

@@ -29,7 +29,7 @@ enum sampler_start {
 };
 
 struct sampler_settings {
-    struct phi4 theory;
+    struct theory theory;
     enum sampler_algorithm algorithm;
     enum sampler_start start;
     double trajectory_length; /* HMC */

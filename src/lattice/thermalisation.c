@@ -59,7 +59,7 @@ static void chain_means(const double *x, size_t chains, size_t stride, size_t le
     }
 }
 
-static void measure(const struct geometry *g, const struct phi4 *theory, const float *phi, size_t n,
+static void measure(const struct geometry *g, const struct theory *theory, const float *phi, size_t n,
                     double *x /* (QUANTITIES, n) */) {
     for (size_t i = 0; i < n; i++) {
         const struct configuration_means m = configuration_measure_float(g, theory, phi + i * g->volume);

@@ -22,12 +22,12 @@ struct toy {
     double *cumulative;    /* CELLS + 1, from -near to near, 0 to 1 */
 };
 
-struct phi4 toy_to_phi4(const struct toy_theory *theory) {
+struct theory toy_to_theory(const struct toy_theory *theory) {
     const double lambda = theory->g / 24;
-    return (struct phi4){.kappa = 0.5 * (1 - 2 * lambda - 0.5 * theory->mu2), .lambda = lambda};
+    return (struct theory){.kappa = 0.5 * (1 - 2 * lambda - 0.5 * theory->mu2), .lambda = lambda};
 }
 
-struct toy_theory toy_from_phi4(const struct phi4 *theory) {
+struct toy_theory toy_from_theory(const struct theory *theory) {
     return (struct toy_theory){.mu2 = 2 * (1 - 2 * theory->lambda - 2 * theory->kappa), .g = 24 * theory->lambda};
 }
 

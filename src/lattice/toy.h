@@ -19,8 +19,8 @@ struct toy_theory {
 };
 
 /* The same theory in the lattice's couplings, and back (to rounding). */
-struct phi4 toy_to_phi4(const struct toy_theory *theory);
-struct toy_theory toy_from_phi4(const struct phi4 *theory);
+struct theory toy_to_theory(const struct toy_theory *theory);
+struct toy_theory toy_from_theory(const struct theory *theory);
 
 double toy_action(const struct toy_theory *theory, double phi);
 double toy_force(const struct toy_theory *theory, double phi);

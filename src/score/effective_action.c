@@ -91,7 +91,7 @@ static double highest_level(const struct score_model *m, const struct parameters
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
     const struct parameters *p = fit->parameters;
     struct own *own = m->own;
-    const struct phi4 theory = {m->kappa, m->lambda};
+    const struct theory theory = {m->kappa, m->lambda};
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
     const struct effective_fit_settings settings = {.theory = theory,
                                                     .lowest = parameters_real(p, "lowest-level"),

@@ -30,18 +30,16 @@ enum gain { INVERSE, FORCE, NOISE, GAINS };
 
 static const float *gain_of(const struct level *l, size_t i) { return l->gain + i * l->model->volume; }
 
-/* <S''> in momentum space: 2 (1 - 2 lambda) - 4 kappa sum cos p + 12 lambda <phi^2>. */
+/* <S''> at mode p (theory.h). */
 static double curvature(const struct level *l, double square, size_t p) {
     const struct effective_model *m = l->model;
-    const struct phi4 *theory = &l->settings->theory;
     double cosines = 0;
     for (size_t mu = m->dimensions, rest = p; mu-- > 0; rest /= m->extents[mu]) {
         double sine, cosine;
         function_sincos_turns((double)(rest % m->extents[mu]) / (double)m->extents[mu], &sine, &cosine);
         cosines += cosine;
     }
-    return 2 * (1 - 2 * theory->lambda) - 4 * theory->kappa * cosines +
-           12 * theory->lambda * square;
+    return theory_mean_curvature(&l->settings->theory, cosines, square);
 }
 
 static enum status level_make(const struct fourier *fourier, double s, struct level *l, struct error *e) {

@@ -17,7 +17,7 @@
 #include "score/effective_model.h"
 
 struct effective_fit_settings {
-    struct phi4 theory;
+    struct theory theory;
     double lowest, highest; /* noise levels s */
     size_t levels;
     bool mixed;    /* the target; else c = 0 */

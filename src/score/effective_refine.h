@@ -26,7 +26,7 @@
 #include "score/effective_model.h"
 
 struct effective_refine_settings {
-    struct phi4 theory;
+    struct theory theory;
     size_t proposals; /* rounded up to packs */
     size_t steps;     /* of the flow, where the change is looked at */
     size_t knots;     /* >= 2, fewer than steps */

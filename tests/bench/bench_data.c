@@ -100,7 +100,7 @@ enum status bench_data(struct bench *b, struct error *e) {
         return error_set(e, STATUS_FAILED, "%s: cannot make this folder", folder);
     snprintf(path, sizeof path, "%s/artifact.npz", folder);
     struct observables *o = NULL;
-    enum status status = observables_new((size_t[]){L, L}, 2, &(struct phi4){0.21, 0.022}, &o, e);
+    enum status status = observables_new((size_t[]){L, L}, 2, &(struct theory){0.21, 0.022}, &o, e);
     if (status == STATUS_OK)
         status = write_artifact(path, e);
     struct work w = {.bench = b, .observables = o, .path = path};

@@ -14,7 +14,7 @@
 enum { EXACT_PHI2, EXACT_ACTION, EXACT_CHI2, EXACT_ABS_M, EXACT_QUANTITIES };
 static const char *const exact_name[EXACT_QUANTITIES] = {"phi2", "action", "chi2", "|M|"};
 
-static inline void exact_measure(const struct geometry *g, const struct phi4 *theory, const float *phi, size_t stride,
+static inline void exact_measure(const struct geometry *g, const struct theory *theory, const float *phi, size_t stride,
                                  double *x) {
     const struct configuration_means m = configuration_measure_float(g, theory, phi);
     x[EXACT_PHI2 * stride] = m.square;
@@ -63,7 +63,7 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
                                  struct gamma_result *results, double *proposed) {
     static const volatile sig_atomic_t never = 0;
     enum { BLOCK = 4096 };
-    const struct phi4 theory = {kappa, 0.022};
+    const struct theory theory = {kappa, 0.022};
     struct geometry *g;
     struct error e = {0};
     assert_ok(geometry_new(m->extents, 2, &g, &e));

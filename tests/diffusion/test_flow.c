@@ -248,7 +248,7 @@ static void test_acceptance_of_the_target(void **state) {
     const double kappas[] = {0.05, 0.21, 0.24};
     for (size_t k = 0; k < 3; k++) {
         struct score_model m = free_field(2, (size_t[]){8, 8}, kappas[k]);
-        const struct phi4 theory = {kappas[k], 0};
+        const struct theory theory = {kappas[k], 0};
         struct flow_settings s = methods[2];
         struct geometry *g;
         struct error e = {0};

@@ -17,7 +17,7 @@ INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
 HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
 C_SOURCES := $(addprefix src/base/,error.c nearest.c parameter_value.c parameters.c progress.c random.c runge_kutta.c \
-             runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c fourier.c geometry.c transform.c) \
+             runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c transform.c) \
              $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
              unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
              $(wildcard src/score/*.c src/backend/*.c) \

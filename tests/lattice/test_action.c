@@ -17,7 +17,7 @@
 
 enum { LANES = LATTICE_LANES };
 
-static const struct phi4 theory = {0.23, 0.04};
+static const struct theory theory = {0.23, 0.04};
 
 static const struct {
     size_t dimensions, extents[4];
@@ -74,11 +74,11 @@ static void bad_lattices(void **state) {
     assert_int_equal(geometry_new((size_t[]){4}, 0, &g, &e), STATUS_BAD_INPUT);
     assert_int_equal(geometry_new((size_t[8]){2, 2, 2, 2, 2, 2, 2, 2}, 8, &g, &e), STATUS_BAD_INPUT);
     assert_int_equal(geometry_new((size_t[]){65536, 65536}, 2, &g, &e), STATUS_BAD_INPUT);
-    assert_int_equal(phi4_check(&(struct phi4){0.3, -0.1}, 2, &e), STATUS_BAD_INPUT);
-    assert_int_equal(phi4_check(&(struct phi4){0.25, 0.0}, 2, &e), STATUS_BAD_INPUT);
-    assert_int_equal(phi4_check(&(struct phi4){-0.25, 0.0}, 2, &e), STATUS_BAD_INPUT);
-    assert_int_equal(phi4_check(&(struct phi4){0.24, 0.0}, 2, &e), STATUS_OK);
-    assert_int_equal(phi4_check(&(struct phi4){(double)NAN, 0.1}, 2, &e), STATUS_BAD_INPUT);
+    assert_int_equal(theory_check(&(struct theory){0.3, -0.1}, 2, &e), STATUS_BAD_INPUT);
+    assert_int_equal(theory_check(&(struct theory){0.25, 0.0}, 2, &e), STATUS_BAD_INPUT);
+    assert_int_equal(theory_check(&(struct theory){-0.25, 0.0}, 2, &e), STATUS_BAD_INPUT);
+    assert_int_equal(theory_check(&(struct theory){0.24, 0.0}, 2, &e), STATUS_OK);
+    assert_int_equal(theory_check(&(struct theory){(double)NAN, 0.1}, 2, &e), STATUS_BAD_INPUT);
 }
 
 /* A constant field has one value everywhere; a single bump is done by hand. */

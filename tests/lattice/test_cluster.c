@@ -12,7 +12,7 @@
 #define SIGMAS 4.0
 
 /* Probability of each sign pattern (bit x: site x is positive) for fixed magnitudes. */
-static void pattern_weights(const struct geometry *g, const struct phi4 *theory, const double *magnitude, double *p) {
+static void pattern_weights(const struct geometry *g, const struct theory *theory, const double *magnitude, double *p) {
     const size_t patterns = (size_t)1 << g->volume;
     double norm = 0.0, phi[16];
     for (size_t i = 0; i < patterns; i++) {
@@ -50,7 +50,7 @@ static void signs_of_frozen_magnitudes(void **state) {
     const struct random_key draws = random_key(5, "test", "draws");
     for (int k = 0; k < 2; k++) {
         double p[PATTERNS];
-        pattern_weights(g, &(struct phi4){kappas[k], 0.0}, magnitude, p);
+        pattern_weights(g, &(struct theory){kappas[k], 0.0}, magnitude, p);
         static double flow[PATTERNS][PATTERNS];
         memset(flow, 0, sizeof flow);
         for (uint64_t sweep = 0; sweep < SWEEPS; sweep++) {
@@ -102,7 +102,7 @@ static void signs_of_frozen_magnitudes(void **state) {
 /* <phi^2>, <phi^4>, V<M^2>, V<M^4>, <S>/V over the fields of 2x2 sites, the trapezoidal rule in each. */
 enum { MOMENTS = 5, GRID = 33 };
 
-static void add_moments(const struct geometry *g, const struct phi4 *theory, const double *phi, double weight,
+static void add_moments(const struct geometry *g, const struct theory *theory, const double *phi, double weight,
                         double *sum) {
     const struct configuration_means m = configuration_measure(g, theory, phi);
     const double volume = (double)g->volume;
@@ -113,7 +113,7 @@ static void add_moments(const struct geometry *g, const struct phi4 *theory, con
     sum[4] += weight * m.action;
 }
 
-static void quadrature(const struct geometry *g, const struct phi4 *theory, double exact[MOMENTS]) {
+static void quadrature(const struct geometry *g, const struct theory *theory, double exact[MOMENTS]) {
     double norm = 0.0;
     memset(exact, 0, MOMENTS * sizeof *exact);
     for (int i = 0; i < GRID * GRID * GRID * GRID; i++) {
@@ -134,7 +134,7 @@ static void quadrature(const struct geometry *g, const struct phi4 *theory, doub
 
 static void four_sites(void **state) {
     (void)state;
-    const struct phi4 theories[] = {{0.35, 0.3}, {-0.3, 0.2}};
+    const struct theory theories[] = {{0.35, 0.3}, {-0.3, 0.2}};
     for (int t = 0; t < 2; t++) {
         double exact[MOMENTS] = {0};
         for (int a = 0; a < 2; a++) {

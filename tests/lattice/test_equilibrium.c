@@ -17,7 +17,7 @@ static struct ensemble_plan long_chains(int algorithm, double kappa, double lamb
     plan.sampler.algorithm = algorithm == HMC_SINGLE ? SAMPLER_HMC : (enum sampler_algorithm)algorithm;
     plan.sampler.single_precision = algorithm == HMC_SINGLE;
     plan.sampler.integrator = algorithm == HMC_SINGLE ? INTEGRATOR_OMELYAN : INTEGRATOR_LEAPFROG;
-    plan.sampler.theory = (struct phi4){kappa, lambda};
+    plan.sampler.theory = (struct theory){kappa, lambda};
     plan.sampler.leapfrog_steps = algorithm == HMC_SINGLE ? 10 : 6;
     plan.measurements = 200;
     plan.thermalisation = 100;
@@ -200,7 +200,7 @@ static void multiply(double (*restrict out)[GRID], double (*a)[GRID], double (*b
 
 /* <phi^2>, <phi^4> and V <M^2> on a ring of L sites from traces of powers of the transfer matrix
  * T(x,y) = exp(2 kappa x y - (V(x) + V(y))/2), V = (1 - 2 lambda) x^2 + lambda x^4, on a grid. */
-static void transfer_matrix(const struct phi4 *theory, size_t L, double *square, double *quartic, double *chi) {
+static void transfer_matrix(const struct theory *theory, size_t L, double *square, double *quartic, double *chi) {
     double(*power)[GRID][GRID] = calloc(L + 1, sizeof *power); /* T^n */
     assert_non_null(power);
     double x[GRID];

@@ -15,7 +15,7 @@
 
 enum { LANES = LATTICE_LANES };
 
-static const struct phi4 theory = {0.23, 0.04};
+static const struct theory theory = {0.23, 0.04};
 
 /* Rows of an odd and of an even number of sites, and fewer rows than the move in one pass needs. */
 static const struct {

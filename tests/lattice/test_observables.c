@@ -25,7 +25,7 @@ static void test_against_plain_loops(void **state) {
     (void)state;
     enum { X = 5, Y = 4, Z = 3, V = X * Y * Z };
     const size_t extents[3] = {X, Y, Z};
-    const struct phi4 theory = {0.17, 0.3};
+    const struct theory theory = {0.17, 0.3};
     struct observables *o;
     struct error e;
     assert_int_equal(observables_new(extents, 3, &theory, &o, &e), STATUS_OK);
@@ -97,7 +97,7 @@ static void test_against_plain_loops(void **state) {
 static void test_functions_of_means(void **state) {
     (void)state;
     const size_t extents[2] = {6, 6};
-    const struct phi4 theory = {0.2, 0.0};
+    const struct theory theory = {0.2, 0.0};
     struct observables *o;
     struct error e;
     assert_int_equal(observables_new(extents, 2, &theory, &o, &e), STATUS_OK);
@@ -138,7 +138,7 @@ static void test_free_field(void **state) {
     (void)state;
     enum { L = 8, V = L * L, FIELDS = 4000 };
     const size_t extents[2] = {L, L};
-    const struct phi4 theory = {0.21, 0.0};
+    const struct theory theory = {0.21, 0.0};
     struct observables *o;
     struct fourier *f;
     struct error e;

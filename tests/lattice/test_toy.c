@@ -35,8 +35,8 @@ static void test_action(void **state) {
     assert_int_equal(geometry_new(extents, 1, &g, &e), STATUS_OK);
     for (int i = 0; i < THEORIES; i++) {
         const struct toy_theory *t = &theories[i];
-        const struct phi4 lattice = toy_to_phi4(t);
-        const struct toy_theory back = toy_from_phi4(&lattice);
+        const struct theory lattice = toy_to_theory(t);
+        const struct toy_theory back = toy_from_theory(&lattice);
         near(back.mu2, t->mu2, 1e-14);
         near(back.g, t->g, 1e-14);
         double least = 0;

@@ -38,14 +38,14 @@ static inline void *room(size_t count, size_t size) {
 
 /* A model and what it was fitted to. */
 struct fitted {
-    struct phi4 theory;
+    struct theory theory;
     size_t count;
     float *fields; /* less the mean */
     double *propagator;
     struct effective_model model;
 };
 
-static inline float *hmc(size_t dimensions, const size_t *extents, struct phi4 theory, size_t count, size_t trajectories) {
+static inline float *hmc(size_t dimensions, const size_t *extents, struct theory theory, size_t count, size_t trajectories) {
     struct geometry *g;
     struct error e;
     check(geometry_new(extents, dimensions, &g, &e), &e);
@@ -70,7 +70,7 @@ static inline float *hmc(size_t dimensions, const size_t *extents, struct phi4 t
 }
 
 /* Lattice, fields and their propagator; the phase's mean is subtracted from fields turned to it. */
-static inline struct fitted fitted_new(size_t dimensions, const size_t *extents, struct phi4 theory, float *fields, size_t count,
+static inline struct fitted fitted_new(size_t dimensions, const size_t *extents, struct theory theory, float *fields, size_t count,
                                        bool one_phase) {
     struct fitted f = {.theory = theory, .count = count, .fields = fields};
     struct effective_model *m = &f.model;

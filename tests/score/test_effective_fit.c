@@ -16,7 +16,7 @@ static struct fitted shared; /* 8x8 at kappa = 0.24, in the small basis */
 static int set_up(void **state) {
     (void)state;
     static const size_t extents[] = {SIDE, SIDE};
-    const struct phi4 theory = {0.24, 0.022};
+    const struct theory theory = {0.24, 0.022};
     shared = fitted_new(2, extents, theory, hmc(2, extents, theory, COUNT, 60), COUNT, false);
     fit(&shared, small, levels, 2);
     return 0;
@@ -214,7 +214,7 @@ static void test_free_field(void **state) {
     check(fourier_new(extents, 2, &fourier, &e), &e);
     float *fields = room(N * V, sizeof *fields);
     random_normal_float(random_key(8, "test", "free"), 0, 0, fields, N * V);
-    struct fitted f = fitted_new(2, extents, (struct phi4){0.2, 0}, fields, N, false);
+    struct fitted f = fitted_new(2, extents, (struct theory){0.2, 0}, fields, N, false);
     double *phi = room(2 * V + fourier_workspace(fourier), sizeof *phi), *gain = phi + V;
     for (size_t p = 0; p < V; p++) {
         f.propagator[p] = 1 / (2 - 0.8 * cos(2 * M_PI * (double)(p / 5) / 6) - 0.8 * cos(2 * M_PI * (double)(p % 5) / 5));
@@ -303,7 +303,7 @@ static void test_independent_sites(void **state) {
     static const int powers[] = {1, 3, 9};
     static const size_t extents[] = {4, 4};
     const struct site site = {0.4, 0.3};
-    const struct phi4 theory = {0, 0.3};
+    const struct theory theory = {0, 0.3};
     double before = INFINITY;
     struct fitted f = fitted_new(2, extents, theory, site_draws(&site, COUNTED * V), COUNTED, false);
     for (size_t p = 0; p < V; p++)
@@ -387,7 +387,7 @@ static void test_force(void **state) {
 }
 
 /* A chain of eight sites in d = 1: <phi^2> by powers of its transfer matrix. */
-static double transfer_square(struct phi4 theory, size_t length) {
+static double transfer_square(struct theory theory, size_t length) {
     enum { N = 97 };
     static double T[N][N], P[N][N], Q[N][N];
     double trace = 0, square = 0;
@@ -418,7 +418,7 @@ static void test_transfer_matrix(void **state) {
     (void)state;
     enum { L = 8, N = 4096 };
     static const size_t extents[] = {L};
-    const struct phi4 theory = {0.35, 0.4};
+    const struct theory theory = {0.35, 0.4};
     static float phi[N * L];
     static double log_q[N], log_w[N], square[N];
     struct fitted f = fitted_new(1, extents, theory, hmc(1, extents, theory, 2048, 40), 2048, false);
@@ -520,7 +520,7 @@ static void test_one_phase(void **state) {
     (void)state;
     enum { N = 2048, DATA = 512 };
     static const size_t extents[] = {SIDE, SIDE};
-    const struct phi4 theory = {0.32, 0.022};
+    const struct theory theory = {0.32, 0.022};
     static float phi[N * SITES];
     static double log_q[N], log_w[N], M[N];
     struct fitted f = fitted_new(2, extents, theory, hmc(2, extents, theory, DATA, 60), DATA, true);
@@ -660,7 +660,7 @@ static void test_digests(void **state) {
         "4cca34f2116eb82671394215d79d7d05362859114f60df359663d49e5ac78095",
         "e951b32d9b854e7e14682ec8b6aae40c0685c7d6958bc262809c3bf86f873872",
         "4a92905e55b995b3ad4c96e9fb7d659e6b5cee162187fc8a3d6fe78ee633977a"};
-    const struct phi4 theory = {0.24, 0.1};
+    const struct theory theory = {0.24, 0.1};
     float *fields = room(DATA * V, sizeof *fields);
     static float phi[N * V];
     double log_q[N];

@@ -119,7 +119,7 @@ static void test_weights_of_the_free_field(void **state) {
     assert_ok(gaussian_sample(&m, 2, 0, N, 2, phi, log_q, &never, &e));
     independence_fresh(0, N, proposal);
     for (size_t k = 0; k < 3; k++) {
-        const struct phi4 theory = {others[k], 0};
+        const struct theory theory = {others[k], 0};
         struct score_model target = free_field(2, m.extents, others[k]);
         double variance = 0, values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS], accepted = 0;
         for (size_t p = 0; p < m.volume; p++)

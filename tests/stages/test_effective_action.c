@@ -81,7 +81,7 @@ static void test_exact(void **state) {
     struct npz *npz = open_artifact("proposals");
     const double *S = reals(npz, "action", N), *log_q = reals(npz, "log_q", N), *log_w = reals(npz, "log_w", N);
     const float *phi = reference_array(npz, "phi", NPZ_FLOAT32)->data;
-    const struct phi4 theory = {0.24, *reals(npz, "lambda", 1)};
+    const struct theory theory = {0.24, *reals(npz, "lambda", 1)};
     struct geometry *g;
     struct error e = {0};
     assert_ok(geometry_new((size_t[]){8, 8}, 2, &g, &e));

@@ -94,7 +94,7 @@ static void contents(void **state) {
     assert_int_equal(geometry_new(shape + 1, 3, &g, &e), STATUS_OK);
     for (size_t i = 0; i < 48; i++) {
         const struct configuration_means m = configuration_measure_float(
-            g, &(struct phi4){0.13, 0.03}, (const float *)phi->data + i * g->volume);
+            g, &(struct theory){0.13, 0.03}, (const float *)phi->data + i * g->volume);
         assert_true(fabs(m.action - action_density[i]) < 1e-6 && fabs(m.virial - virial[i]) < 1e-6);
     }
     geometry_free(g);

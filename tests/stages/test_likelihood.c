@@ -92,7 +92,7 @@ static void test_contents(void **state) {
     unsigned char done[N] = {0};
     struct flow_result r = {log_q, error, evaluations, done, 0};
     struct geometry *g;
-    const struct phi4 theory = {0.2, 0.02};
+    const struct theory theory = {0.2, 0.02};
     assert_ok(geometry_new(m.extents, 2, &g, &e));
     assert_ok(flow_log_density(&m, &settings, 0, N, 1, phi, NULL, &r, &never, NULL, &e));
     assert_memory_equal(reals(npz, "log_q", N), log_q, sizeof log_q);

@@ -50,7 +50,7 @@ static void check_derived(const struct npz *npz, size_t n) {
     enum { V = 64 };
     const float *phi = reference_array(npz, "phi", NPZ_FLOAT32)->data;
     const double *S = reals(npz, "action", n), *log_q = reals(npz, "log_q", n);
-    const struct phi4 theory = {0.2, 0.02};
+    const struct theory theory = {0.2, 0.02};
     const size_t extents[] = {8, 8};
     struct geometry *g;
     struct error e = {0};

@@ -52,9 +52,9 @@ static void test_draws(void **state) {
     assert_true(phi->dimensions == 2 && phi->shape[0] == 512 && phi->shape[1] == 1);
     for (int i = 0; i < 512; i++)
         assert_true(((const float *)phi->data)[i] == (float)x[i]);
-    const struct phi4 lattice = {real(npz, "kappa"), real(npz, "lambda")};
-    assert_near(toy_from_phi4(&lattice).mu2, -1, 1e-14);
-    assert_near(toy_from_phi4(&lattice).g, 0.4, 1e-14);
+    const struct theory lattice = {real(npz, "kappa"), real(npz, "lambda")};
+    assert_near(toy_from_theory(&lattice).mu2, -1, 1e-14);
+    assert_near(toy_from_theory(&lattice).g, 0.4, 1e-14);
     assert_true(real(npz, "mu2") == -1 && real(npz, "g") == 0.4);
     const char *const ones[] = {"independent", "thermalised"};
     for (int i = 0; i < 2; i++)
