@@ -2,6 +2,7 @@
 #include "stages/command.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "base/version.h"
 #include "store/npy.h"
 
-enum common_option { OUTPUT, LEDGER, LABEL, USERS, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, COMMON_COUNT };
+enum common_option { OUTPUT, LEDGER, LABEL, USERS, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, PART, FINISH, COMMON_COUNT };
 
 static const struct {
     const char *name, *value, *help;
@@ -26,10 +27,12 @@ static const struct {
     [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
     [BACKEND] = {"backend", BACKENDS,
                  "what computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; default: cpu"},
+    [PART] = {"part", "i/n", "computes only the i-th of n shares of the items, i from 0 to n-1, into FOLDER/parts; needs --finish at the end"},
+    [FINISH] = {"finish", NULL, "computes no item: makes the output from the parts, all of which must be there"},
 };
 
 static bool has(const struct stage *stage, int option) {
-    return option != BACKEND || stage->uses_backend;
+    return option == BACKEND ? stage->uses_backend : option == PART || option == FINISH ? stage->items != NULL : true;
 }
 
 static void print_arrays(const char *file, const struct stage_array *arrays, size_t count) {
@@ -131,6 +134,17 @@ static enum status default_threads(int *threads, struct error *e) {
     return STATUS_OK;
 }
 
+/* "3/8" */
+static enum status parse_share(const char *text, struct stage_share *share, struct error *e) {
+    enum { MOST = 65536 };
+    int end = 0;
+    if (strspn(text, "0123456789/") != strlen(text) || sscanf(text, "%5zu/%5zu%n", &share->index, &share->count, &end) != 2 ||
+        text[end] != '\0' || share->count > MOST || share->index >= share->count) {
+        return error_set(e, STATUS_BAD_INPUT, "--part = '%.80s': expected i/n with 0 <= i < n <= %d", text, MOST);
+    }
+    return STATUS_OK;
+}
+
 static enum status set_common(const struct stage *stage, int option, const char *value, struct command *c,
                               struct error *e) {
     switch ((enum common_option)option) {
@@ -168,6 +182,11 @@ static enum status set_common(const struct stage *stage, int option, const char 
     case VERSION:
         printf("%s %d (dmsq %s)\n", stage->name, stage->version, version_text);
         c->answered = true;
+        return STATUS_OK;
+    case PART:
+        return parse_share(value, &c->share, e);
+    case FINISH:
+        c->share.finish = true;
         return STATUS_OK;
     case COMMON_COUNT:
         break;
@@ -218,9 +237,11 @@ static enum status parse_options(const struct stage *stage, const struct option 
         }
         size_t i = (size_t)index;
         if (i < COMMON_COUNT) {
-            /* --backend of a stage without one is in the list only so that `index` means the same for all. */
+            /* Options that a stage has not are in the list only so that `index` means the same for all. */
             status = has(stage, index) ? set_common(stage, index, optarg, c, e)
-                                       : error_set(e, STATUS_BAD_INPUT, "--backend: this stage uses none");
+                                       : error_set(e, STATUS_BAD_INPUT, "--%s: %s", common[i].name,
+                                                   index == BACKEND ? "this stage uses none"
+                                                                    : "the work of this stage is not split into parts");
         } else if (i < COMMON_COUNT + stage->parameter_count) {
             status = parameters_set(c->parameters, options[i].name, optarg != NULL ? optarg : "yes", "command line", e);
         } else {
@@ -240,6 +261,7 @@ static enum status parse_options(const struct stage *stage, const struct option 
 enum status command_parse(const struct stage *stage, int argc, char **argv, struct command *c, struct error *e) {
     memset(c, 0, sizeof *c);
     c->backend = "cpu";
+    c->share.count = 1;
     size_t count = COMMON_COUNT + stage->parameter_count + stage->input_count;
     struct option *options = calloc(count + 1, sizeof *options);
     struct command_input *sorted = calloc((size_t)argc + 1, sizeof *sorted);
@@ -269,6 +291,9 @@ enum status command_parse(const struct stage *stage, int argc, char **argv, stru
         }
         if (status == STATUS_OK) {
             status = check_inputs(stage, c, sorted, e);
+        }
+        if (status == STATUS_OK && c->share.finish && c->share.count > 1) {
+            status = error_set(e, STATUS_BAD_INPUT, "--part with --finish found, one of them expected");
         }
         if (status == STATUS_OK && c->output == NULL) {
             status = error_set(e, STATUS_BAD_INPUT, "--output is missing: expected a folder");

@@ -16,6 +16,7 @@ struct command {
     size_t input_count;
     const char *output, *ledger, *label, *users, *key, *backend; /* ledger to key: NULL when not given */
     int threads, quiet;
+    struct stage_share share; /* 0 of 1 where --part was not given */
     bool answered; /* --help or --version was printed, nothing is left to do */
 };
 

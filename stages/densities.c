@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/sum.h"
 #include "stages/estimates.h"
-#include "stages/resume.h"
 #include "statistics/running.h"
 
 struct flow_settings densities_settings(const struct parameters *p) {
@@ -40,62 +38,51 @@ enum status densities_allocate(struct densities *d, const struct score_model *m,
     r->log_q = calloc(count, sizeof *r->log_q);
     r->log_q_error = calloc(count, sizeof *r->log_q_error);
     r->evaluations = calloc(count, sizeof *r->evaluations);
-    r->done = calloc(count, sizeof *r->done);
     d->action = calloc(count, sizeof *d->action);
     d->phi = phi ? calloc(count, m->volume * sizeof *d->phi) : NULL;
-    if (!r->log_q || !r->log_q_error || !r->evaluations || !r->done || !d->action || (phi && !d->phi))
+    if (!r->log_q || !r->log_q_error || !r->evaluations || !d->action || (phi && !d->phi))
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
     return STATUS_OK;
 }
 
 void densities_release(struct densities *d) {
-    void *all[] = {d->result.log_q, d->result.log_q_error, d->result.evaluations, d->result.done, d->action, d->phi};
+    void *all[] = {d->result.log_q, d->result.log_q_error, d->result.evaluations, d->action, d->phi};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
 }
 
-/* --- checkpoints --------------------------------------------------------------------------------- */
+/* --- parts --------------------------------------------------------------------------------------- */
 
-enum status densities_save(const struct densities *d, const struct stage_context *c, const char *path, struct error *e) {
-    struct npz_writer *writer;
-    enum status status = resume_create(c, d->model, path, &writer, e);
-    if (status != STATUS_OK)
-        return status;
+enum status densities_run(struct stage_context *c, struct densities *d, const struct flow_settings *settings,
+                          enum status (*compute)(void *context, const struct parts_range *range, struct error *e), void *context,
+                          struct progress *progress, bool *whole, struct error *e) {
     const struct flow_result *r = &d->result;
-    const size_t sites = d->count * d->volume;
-    status = npz_add_reals(writer, "log_q", r->log_q, d->count, e);
-    status = status ? status : npz_add_reals(writer, "log_q_error", r->log_q_error, d->count, e);
-    status = status ? status : npz_add(writer, "evaluations", NPZ_INT64, 1, &d->count, r->evaluations, e);
-    status = status ? status : npz_add(writer, "done", NPZ_UINT8, 1, &d->count, r->done, e);
-    if (status == STATUS_OK && d->phi)
-        status = npz_add(writer, "phi", NPZ_FLOAT32, 1, &sites, d->phi, e);
-    if (status == STATUS_OK)
-        return npz_commit(writer, e);
-    npz_abandon(writer);
+    const struct parts_column columns[] = {
+        {"log_q", NPZ_FLOAT64, 1, r->log_q, 0},
+        {"log_q_error", NPZ_FLOAT64, 1, r->log_q_error, 0},
+        {"evaluations", NPZ_INT64, 1, r->evaluations, 0},
+        {"action", NPZ_FLOAT64, 1, d->action, 0},
+        {"phi", NPZ_FLOAT32, d->volume, d->phi, 0},
+    };
+    const struct parts parts = {.unit = "configurations",
+                                .count = d->count,
+                                .size = flow_part(d->model, settings),
+                                .grain = flow_grain(settings),
+                                .columns = columns,
+                                .column_count = sizeof columns / sizeof columns[0] - (d->phi ? 0 : 1),
+                                .model = d->model,
+                                .compute = compute,
+                                .context = context};
+    struct parts_outcome outcome;
+    const enum status status = parts_run(c, &parts, progress, &outcome, e);
+    *whole = outcome.whole;
     return status;
 }
 
-enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
-                             struct error *e) {
-    struct npz *npz;
-    struct flow_result *r = &d->result;
-    enum status status = resume_open(c, d->model, path, &npz, e);
-    if (status != STATUS_OK || !npz)
-        return status;
-    status = resume_read(npz, "log_q", NPZ_FLOAT64, d->count, r->log_q, e);
-    status = status ? status : resume_read(npz, "log_q_error", NPZ_FLOAT64, d->count, r->log_q_error, e);
-    status = status ? status : resume_read(npz, "evaluations", NPZ_INT64, d->count, r->evaluations, e);
-    status = status ? status : resume_read(npz, "done", NPZ_UINT8, d->count, r->done, e);
-    if (status == STATUS_OK && d->phi)
-        status = resume_read(npz, "phi", NPZ_FLOAT32, d->count * d->volume, d->phi, e);
-    npz_free(npz);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < d->count; i++)
-        r->finished += r->done[i] != 0;
-    stage_note(c, "resumed", "after %zu configurations", r->finished);
-    progress_resume(progress, r->finished);
-    return STATUS_OK;
+struct flow_result densities_part(const struct densities *d, const struct parts_range *range) {
+    const struct flow_result *r = &d->result;
+    const size_t at = range->first;
+    return (struct flow_result){r->log_q + at, r->log_q_error + at, r->evaluations + at, range->done, range->finished};
 }
 
 /* --- output -------------------------------------------------------------------------------------- */

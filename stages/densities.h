@@ -1,10 +1,10 @@
 /* What the stages `likelihood` and `propose` share: the settings of the probability flow as parameters, the densities
- * of N configurations with what they cost, their checkpoint, and their statistics as members of an artifact. */
+ * of N configurations with what they cost, in parts, and their statistics as members of an artifact. */
 #ifndef DMSQ_STAGES_DENSITIES_H
 #define DMSQ_STAGES_DENSITIES_H
 
 #include "diffusion/flow.h"
-#include "stages/stage.h"
+#include "stages/parts.h"
 #include "statistics/weights.h"
 
 /* Entries of a stage's table of parameters, which brings `method` itself; densities_settings reads them. */
@@ -48,11 +48,12 @@ struct flow_settings densities_settings(const struct parameters *p);
 enum status densities_allocate(struct densities *d, const struct score_model *m, size_t count, bool phi, struct error *e);
 void densities_release(struct densities *d);
 
-/* The checkpoint (stages/resume.h). */
-enum status densities_save(const struct densities *d, const struct stage_context *c, const char *path, struct error *e);
-/* Takes up the checkpoint in the output folder where there is one; its path goes into `path`. */
-enum status densities_resume(struct stage_context *c, struct densities *d, char path[4096], struct progress *progress,
-                             struct error *e);
+/* Computes what this process has to, in parts of the size that the flow wants: `compute` fills the arrays of d for a range, for which
+ * densities_part gives them; `context` is its. *whole: as of parts_run. */
+enum status densities_run(struct stage_context *c, struct densities *d, const struct flow_settings *settings,
+                          enum status (*compute)(void *context, const struct parts_range *range, struct error *e), void *context,
+                          struct progress *progress, bool *whole, struct error *e);
+struct flow_result densities_part(const struct densities *d, const struct parts_range *range);
 
 /* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as
  * one). */

@@ -10,12 +10,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/progress.h"
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
 #include "stages/arrays.h"
-#include "stages/stage.h"
+#include "stages/parts.h"
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
@@ -142,15 +141,80 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
     };
 }
 
-struct reporting {
+/* An ensemble at work. Its items are chains. */
+struct work {
     const struct stage_context *stage;
+    const struct geometry *geometry;
+    struct ensemble_plan plan; /* of all chains */
+    struct ensemble out;
     struct progress *progress;
+    uint64_t steps, before; /* of a chain; of the chains that are there already */
 };
 
 static bool report(void *context, uint64_t steps) {
-    const struct reporting *r = context;
-    progress_update(r->progress, steps, NULL);
-    return !*r->stage->interrupted;
+    const struct work *w = context;
+    progress_update(w->progress, w->before + steps, NULL);
+    return !*w->stage->interrupted;
+}
+
+static enum status run_chains(void *context, const struct parts_range *range, struct error *e) {
+    struct work *w = context;
+    struct ensemble_plan plan = w->plan;
+    const size_t first = range->first, n = first * (size_t)plan.measurements;
+    const struct ensemble out = {w->out.phi + n * w->geometry->volume, w->out.action + n, w->out.virial + n,
+                                 w->out.acceptance + first, w->out.exp_minus_dH + first};
+    plan.first_chain = first;
+    plan.chains = range->count;
+    w->before = range->finished * w->steps;
+    return ensemble_generate(w->geometry, &plan, &out, report, w, e);
+}
+
+/* What the chains of this process's share lack. */
+static enum status run_parts(struct stage_context *c, struct work *w, bool *whole, struct error *e) {
+    const struct ensemble_plan *plan = &w->plan;
+    const size_t k = (size_t)plan->measurements;
+    const struct parts_column columns[] = {
+        {"phi", NPZ_FLOAT32, k * w->geometry->volume, w->out.phi, 0},
+        {"action", NPZ_FLOAT64, k, w->out.action, 0},
+        {"virial", NPZ_FLOAT64, k, w->out.virial, 0},
+        {"acceptance", NPZ_FLOAT64, 1, w->out.acceptance, 0},
+        {"exp_minus_dH", NPZ_FLOAT64, 1, w->out.exp_minus_dH, 0},
+    };
+    enum { LANES = LATTICE_LANES, GROUPS_A_THREAD = 8 }; /* threads wait for each other at the end of a call */
+    const struct parts parts = {.unit = "chains",
+                                .count = (size_t)plan->chains,
+                                .size = LANES,
+                                .grain = LANES,
+                                .at_once = (size_t)(GROUPS_A_THREAD * LANES * plan->threads),
+                                .columns = columns,
+                                .column_count = sizeof columns / sizeof columns[0],
+                                .compute = run_chains,
+                                .context = w,
+                                .progress_an_item = w->steps};
+    struct parts_outcome outcome;
+    w->progress = progress_new("ensemble",
+                               plan->sampler.algorithm == SAMPLER_HMC          ? "trajectories"
+                               : plan->sampler.algorithm == SAMPLER_METROPOLIS ? "sweeps"
+                                                                               : "steps",
+                               plan->chains * w->steps, c->quiet);
+    const enum status s = parts_run(c, &parts, w->progress, &outcome, e);
+    progress_end(w->progress);
+    if (s == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) { /* with the thermalisation */
+        stage_note(c, "configurations_per_second", "%.6g", (double)(outcome.computed * k) / outcome.seconds);
+        stage_note(c, "steps_per_second", "%.6g", (double)(outcome.computed * w->steps) / outcome.seconds);
+    }
+    *whole = outcome.whole;
+    return s;
+}
+
+/* The chains that the ensemble is compared with. */
+static enum status test(struct stage_context *c, struct work *w, struct thermalisation *found, struct error *e) {
+    const uint64_t chains = (uint64_t)parameters_integer(c->parameters, "test-chains");
+    w->before = 0;
+    w->progress = progress_new("ensemble: test", "steps", chains * w->plan.thermalisation, c->quiet);
+    const enum status s = thermalisation_test(w->geometry, &w->plan, &w->out, chains, report, w, found, e);
+    progress_end(w->progress);
+    return s;
 }
 
 /* Mean of x[n] and its error, from `blocks` equal blocks (chains) taken as independent; a single chain is cut
@@ -218,64 +282,48 @@ static enum status write_artifact(struct stage_context *c, const struct ensemble
     return s != STATUS_OK ? s : add_thermalisation(w, t, e);
 }
 
+static void release(const struct ensemble *out) {
+    free(out->phi);
+    free(out->action);
+    free(out->virial);
+    free(out->acceptance);
+    free(out->exp_minus_dH);
+}
+
 static enum status generate(struct stage_context *c, const struct geometry *g, struct error *e) {
-    const struct ensemble_plan plan = read_plan(c);
-    const size_t chains = (size_t)plan.chains;
-    const size_t n = (size_t)(plan.chains * plan.measurements);
-    const struct ensemble out = {
-        .phi = calloc(n, g->volume * sizeof *out.phi),
-        .action = calloc(n, sizeof *out.action),
-        .virial = calloc(n, sizeof *out.virial),
-        .acceptance = calloc(chains, sizeof *out.acceptance),
-        .exp_minus_dH = calloc(chains, sizeof *out.exp_minus_dH),
+    struct work w = {.stage = c, .geometry = g, .plan = read_plan(c)};
+    const struct ensemble_plan *plan = &w.plan;
+    const size_t chains = (size_t)plan->chains, n = (size_t)(plan->chains * plan->measurements);
+    struct thermalisation thermalisation = {0};
+    bool whole = false;
+    w.steps = plan->thermalisation + (plan->measurements - 1) * plan->stride;
+    w.out = (struct ensemble){
+        .phi = calloc(n, g->volume * sizeof *w.out.phi),
+        .action = calloc(n, sizeof *w.out.action),
+        .virial = calloc(n, sizeof *w.out.virial),
+        .acceptance = calloc(chains, sizeof *w.out.acceptance),
+        .exp_minus_dH = calloc(chains, sizeof *w.out.exp_minus_dH),
     };
     enum status s = STATUS_OK;
-    if (out.phi == NULL || out.action == NULL || out.virial == NULL || out.acceptance == NULL ||
-        out.exp_minus_dH == NULL) {
+    if (w.out.phi == NULL || w.out.action == NULL || w.out.virial == NULL || w.out.acceptance == NULL ||
+        w.out.exp_minus_dH == NULL) {
         s = error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu configurations of %zu sites", n, g->volume);
     }
-    if (s == STATUS_OK) {
-        const uint64_t steps = plan.thermalisation + (plan.measurements - 1) * plan.stride;
-        struct reporting reporting = {
-            c, progress_new("ensemble",
-                            plan.sampler.algorithm == SAMPLER_HMC          ? "trajectories"
-                            : plan.sampler.algorithm == SAMPLER_METROPOLIS ? "sweeps"
-                                                                           : "steps",
-                            plan.chains * steps, c->quiet)};
-        const double begun = clock_seconds();
-        s = ensemble_generate(g, &plan, &out, report, &reporting, e);
-        const double took = clock_seconds() - begun; /* with the thermalisation */
-        progress_end(reporting.progress);
-        if (s == STATUS_OK && took > 0) {
-            stage_note(c, "configurations_per_second", "%.6g", (double)n / took);
-            stage_note(c, "steps_per_second", "%.6g", (double)(plan.chains * steps) / took);
-        }
-    }
-    struct thermalisation thermalisation = {0};
-    if (s == STATUS_OK) {
-        const uint64_t chains_tested = (uint64_t)parameters_integer(c->parameters, "test-chains");
-        struct reporting reporting = {
-            c, progress_new("ensemble: test", "steps", chains_tested * plan.thermalisation, c->quiet)};
-        s = thermalisation_test(g, &plan, &out, chains_tested, report, &reporting, &thermalisation, e);
-        progress_end(reporting.progress);
-    }
-    if (s != STATUS_OK) {
-        free(out.phi);
-        free(out.action);
-        free(out.virial);
-        free(out.acceptance);
-        free(out.exp_minus_dH);
+    s = s != STATUS_OK ? s : run_parts(c, &w, &whole, e);
+    s = s != STATUS_OK || !whole ? s : test(c, &w, &thermalisation, e);
+    if (s != STATUS_OK || !whole) {
+        release(&w.out);
         return s;
     }
-    note_mean(c, "acceptance", out.acceptance, chains, chains);
-    if (plan.sampler.algorithm == SAMPLER_HMC) {
-        note_mean(c, "exp(-dH)", out.exp_minus_dH, chains, chains);
+    note_mean(c, "acceptance", w.out.acceptance, chains, chains);
+    if (plan->sampler.algorithm == SAMPLER_HMC) {
+        note_mean(c, "exp(-dH)", w.out.exp_minus_dH, chains, chains);
     }
-    note_mean(c, "virial", out.virial, n, chains);
+    note_mean(c, "virial", w.out.virial, n, chains);
     char verdict[128];
     thermalisation_text(&thermalisation, verdict, sizeof verdict);
     stage_note(c, "thermalisation", "%s", verdict);
-    return write_artifact(c, &plan, g, &out, &thermalisation, e);
+    return write_artifact(c, plan, g, &w.out, &thermalisation, e);
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -308,6 +356,12 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
+/* Chains. */
+static size_t items(const struct stage_node *node) {
+    const int64_t chains = parameters_integer(node->parameters, "chains");
+    return (size_t)(chains > 0 ? chains : parameters_integer(node->parameters, "configurations"));
+}
+
 const struct stage stage_ensemble = {
     .name = "ensemble",
     .summary = "phi^4 configurations from Markov chains (hybrid Monte Carlo, Metropolis, Langevin, clusters)",
@@ -321,5 +375,6 @@ const struct stage stage_ensemble = {
     .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
+    .items = items,
     .check = check,
 };

@@ -79,8 +79,9 @@ void heartbeat_stop(struct heartbeat *h) {
 
 /* --- the others ---------------------------------------------------------------------------------- */
 
-/* Whether the record is of a process that lives, to which *what is then set. `now`: by the clock of the server. */
-static bool lives(const char *path, const struct lock *lock, time_t now, char what[512]) {
+/* Whether the record is of a process that lives and computes what this one would, to which *what is then set. `now`: by the clock
+ * of the server. */
+static bool lives(const char *path, const char *share, const struct lock *lock, time_t now, char what[512]) {
     struct record *record;
     struct error ignored;
     struct stat info;
@@ -93,15 +94,17 @@ static bool lives(const char *path, const struct lock *lock, time_t now, char wh
     const long process = dash ? strtol(dash + 1, NULL, 10) : 0;
     const bool ours = strcmp(host, here) == 0;
     bool alive = strcmp(record_text(record, "status"), "running") == 0 && info.st_mtime > now - HEARTBEAT_DEAD_SECONDS;
+    const char *its = record_member(record, "notes", "part");
+    alive = alive && (!*share || !*its || strcmp(share, its) == 0);
     if (ours) {
-        alive = alive && !lock->held && process > 0 && process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno == EPERM);
+        alive = alive && (*share || !lock->held) && process > 0 && process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno == EPERM);
     }
     snprintf(what, 512, "process %ld on %s, which works in the same folder (%.300s)", process, host, path);
     record_free(record);
     return alive;
 }
 
-static bool any_lives(const char *runs, const struct lock *lock, char what[512]) {
+static bool any_lives(const char *runs, const char *share, const struct lock *lock, char what[512]) {
     struct stat info;
     if (lock->file < 0 || futimens(lock->file, NULL) != 0 || fstat(lock->file, &info) != 0) {
         info.st_mtime = time(NULL);
@@ -113,7 +116,7 @@ static bool any_lives(const char *runs, const struct lock *lock, char what[512])
         const size_t length = strlen(entry->d_name);
         if (length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0 &&
             snprintf(path, sizeof path, "%s/%s", runs, entry->d_name) < (int)sizeof path) {
-            alive = lives(path, lock, info.st_mtime, what);
+            alive = lives(path, share, lock, info.st_mtime, what);
         }
     }
     if (list) {
@@ -122,14 +125,15 @@ static bool any_lives(const char *runs, const struct lock *lock, char what[512])
     return alive;
 }
 
-enum status heartbeat_wait(const char *folder, const struct lock *lock, const struct lock_wait *wait, struct error *e) {
+enum status heartbeat_wait(const char *folder, const char *share, const struct lock *lock, const struct lock_wait *wait,
+                           struct error *e) {
     enum { LOOKS_A_SECOND = 2, PAUSES = 50 / LOOKS_A_SECOND };
     char runs[PATH_MAX], what[512];
     double waited = 0;
     if (snprintf(runs, sizeof runs, "%s/runs", folder) >= (int)sizeof runs) {
         return STATUS_OK;
     }
-    while (any_lives(runs, lock, what)) {
+    while (any_lives(runs, share, lock, what)) {
         for (int i = 0; i < PAUSES; i++) {
             if (!lock_pause(wait, what, &waited)) {
                 return error_set(e, STATUS_FAILED, "%s: %s", folder, what);

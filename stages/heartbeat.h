@@ -17,7 +17,10 @@ struct heartbeat *heartbeat_start(const char *path, double seconds);
 void heartbeat_stop(struct heartbeat *heartbeat);
 
 /* Waits while a record in FOLDER/runs that says "running" is of a process that lives: on another host, by the signs above; on
- * this one, only where the lock of the folder is not held, since whoever holds it is alone. STATUS_FAILED: wait->stop ended it. */
-enum status heartbeat_wait(const char *folder, const struct lock *lock, const struct lock_wait *wait, struct error *e);
+ * this one, only where the lock of the folder is not held alone. share: "3/8" of a process that computes a share
+ * (stages/parts.h), which waits for the same share and for whoever computes all, and does not hold the lock alone; else "".
+ * STATUS_FAILED: wait->stop ended it. */
+enum status heartbeat_wait(const char *folder, const char *share, const struct lock *lock, const struct lock_wait *wait,
+                           struct error *e);
 
 #endif

@@ -84,10 +84,22 @@ enum status history_prepare(const struct record *record, const char *folder, str
     return record_write(record, path_of(path, folder, "pending-run.json", ""), e);
 }
 
+static int is_part(const struct dirent *entry) {
+    return isdigit((unsigned char)entry->d_name[0]) && strstr(entry->d_name, ".npz") != NULL;
+}
+
 /* What a run kept to resume from is of no use once its outputs are in place. */
 static void remove_checkpoint(const char *folder) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], parts[PATH_MAX];
+    struct dirent **names = NULL;
     unlink(path_of(path, folder, "checkpoint.npz", ""));
+    const int count = scandir(path_of(parts, folder, "parts", ""), &names, is_part, NULL);
+    for (int i = 0; i < count; i++) {
+        unlink(path_of(path, parts, names[i]->d_name, ""));
+        free(names[i]);
+    }
+    free(names);
+    rmdir(parts);
 }
 
 void history_finish(const char *stage, const char *folder, const char *ledger) {
@@ -158,6 +170,7 @@ static void sweep(const char *folder, const char *const *names) {
     char path[PATH_MAX];
     sweep_folder(folder, names);
     sweep_folder(path_of(path, folder, "runs", ""), NULL);
+    sweep_folder(path_of(path, folder, "parts", ""), NULL);
 }
 
 void history_sweep(const char *folder, const char *const *names) {
@@ -166,11 +179,21 @@ void history_sweep(const char *folder, const char *const *names) {
     unlink(path_of(path, folder, "pending-run.json", ""));
 }
 
-/* When the checkpoint was written; 0: there is none. */
+/* When the checkpoint or the last part was written; 0: there is none. */
 static time_t saved_at(const char *folder) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], parts[PATH_MAX];
     struct stat info;
-    return stat(path_of(path, folder, "checkpoint.npz", ""), &info) == 0 ? info.st_mtime : 0;
+    struct dirent **names = NULL;
+    time_t last = stat(path_of(path, folder, "checkpoint.npz", ""), &info) == 0 ? info.st_mtime : 0;
+    const int count = scandir(path_of(parts, folder, "parts", ""), &names, is_part, NULL);
+    for (int i = 0; i < count; i++) {
+        if (stat(path_of(path, parts, names[i]->d_name, ""), &info) == 0 && info.st_mtime > last) {
+            last = info.st_mtime;
+        }
+        free(names[i]);
+    }
+    free(names);
+    return last;
 }
 
 static int is_record(const struct dirent *entry) {
@@ -179,24 +202,25 @@ static int is_record(const struct dirent *entry) {
 }
 
 void history_note_earlier(struct record *record, const char *folder) {
-    char runs[PATH_MAX], path[PATH_MAX];
+    char runs[PATH_MAX], path[PATH_MAX], text[32];
     struct dirent **names = NULL;
-    struct record *last;
     struct error e;
     const int count = saved_at(folder) ? scandir(path_of(runs, folder, "runs", ""), &names, is_record, versionsort) : 0;
-    if (count > 0 && record_read(path_of(path, runs, names[count - 1]->d_name, ""), &last, &e) == STATUS_OK) {
-        const double seconds = record_seconds(last);
-        char text[32];
-        snprintf(text, sizeof text, "%.6g", seconds);
-        if (isfinite(seconds)) {
-            record_note(record, "earlier_seconds", text);
-        }
-        record_free(last);
-    }
+    double sum = 0;
     for (int i = 0; i < count; i++) {
+        struct record *earlier;
+        if (record_read(path_of(path, runs, names[i]->d_name, ""), &earlier, &e) == STATUS_OK) {
+            const double seconds = record_number(earlier, "wall_seconds");
+            sum = strcmp(record_text(earlier, "status"), "done") == 0 ? 0 : isfinite(seconds) ? sum + seconds : sum;
+            record_free(earlier);
+        }
         free(names[i]);
     }
     free(names);
+    if (sum > 0) {
+        snprintf(text, sizeof text, "%.6g", sum);
+        record_note(record, "earlier_seconds", text);
+    }
 }
 
 /* Nobody else holds the lock, so whoever wrote "running" is gone. What the records then say is entered into the ledger:
@@ -258,6 +282,27 @@ bool history_is_done(const char *folder, const char *key) {
     return same;
 }
 
+static enum status other_recipe(const char *folder, const struct record *record, const char *key, struct error *e) {
+    return error_set(e, STATUS_BAD_INPUT, "%s: holds the output of another recipe (found key %.12s, this one is %.12s): choose "
+                     "another --output", folder, record_text(record, "key"), key);
+}
+
+enum status history_join(const char *folder, const char *key, bool outputs, bool *done, struct error *e) {
+    char path[PATH_MAX];
+    struct record *record;
+    struct error ignored;
+    *done = outputs;
+    if (!outputs || record_read(path_of(path, folder, "run.json", ""), &record, &ignored) != STATUS_OK) {
+        return STATUS_OK; /* whoever finishes looks again */
+    }
+    const bool same = strcmp(record_text(record, "key"), key) == 0;
+    if (!same) {
+        other_recipe(folder, record, key, e);
+    }
+    record_free(record);
+    return same ? STATUS_OK : STATUS_BAD_INPUT;
+}
+
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
                             bool outputs, const char *const *names, bool *done, struct error *e) {
     char path[PATH_MAX], pending[PATH_MAX];
@@ -276,8 +321,7 @@ enum status history_recover(const char *stage, const char *folder, const char *l
         bool same = strcmp(record_text(record, "key"), key) == 0;
         enum status status = STATUS_OK;
         if (!same) {
-            status = error_set(e, STATUS_BAD_INPUT, "%s: holds the output of another recipe (found key %.12s, this one "
-                               "is %.12s): choose another --output", folder, record_text(record, "key"), key);
+            status = other_recipe(folder, record, key, e);
         }
         record_free(record);
         if (same) {

@@ -2,10 +2,11 @@
  *
  *   runs/<UTC>-<pid>.json   the record of every attempt
  *   run.json                the record of the attempt that succeeded
+ *   parts/                  parts of the work (parts.h)
  *   partial-*               outputs not finished (removed by the next process that holds the lock)
  *   pending-run.json        the finished record, from before the last output is renamed until after
  *
- * All functions but history_is_done are for the process that holds the lock of the folder. Private to stages/stage.c. */
+ * All functions but history_is_done and history_join are for the process that holds the lock of the folder alone. Private to stages/stage.c. */
 #ifndef DMSQ_STAGES_HISTORY_H
 #define DMSQ_STAGES_HISTORY_H
 
@@ -27,20 +28,24 @@ bool history_is_done(const char *folder, const char *key);
 enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
                             bool outputs, const char *const *names, bool *done, struct error *e);
 
+/* For a process that computes a share beside others: changes nothing. *done: the outputs are there, so that there is nothing to
+ * compute. Outputs of another recipe are STATUS_BAD_INPUT. */
+enum status history_join(const char *folder, const char *key, bool outputs, bool *done, struct error *e);
+
 /* Removes temporary files of the outputs `names`, and of what this file keeps; nothing else. */
 void history_sweep(const char *folder, const char *const *names);
 
 /* Adds what the store cannot know: oneDNN, its instruction set, how the program was compiled. */
 void history_environment(struct record *record);
 
-/* Notes earlier_seconds, what went into the checkpoint of the folder: wall time of the last attempt and of those that it
- * went on from; of one that was killed until it last saved. No note: there is no checkpoint, or it is not known. */
+/* Notes earlier_seconds, what went into the checkpoint or the parts of the folder: the wall times of the attempts since an output
+ * was last finished; of one that was killed until it last saved. No note: there is neither. */
 void history_note_earlier(struct record *record, const char *folder);
 
 /* Writes the record of the attempt. */
 enum status history_write(const struct record *record, const char *folder, struct error *e);
 
-/* Writes pending-run.json; and once the outputs are in place, removes the checkpoint, makes it run.json and the attempt's
+/* Writes pending-run.json; and once the outputs are in place, removes checkpoint and parts, makes it run.json and the attempt's
  * record, and enters it into the ledger. From then on the run is done, so what fails is only warned of. */
 enum status history_prepare(const struct record *record, const char *folder, struct error *e);
 void history_finish(const char *stage, const char *folder, const char *ledger);

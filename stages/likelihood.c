@@ -120,6 +120,9 @@ struct work {
     enum weights_origin origin;
     struct flow_settings settings;
     struct densities densities;
+    const struct stage_context *stage;
+    const struct score_model *model;
+    struct progress *progress;
 };
 
 /* --- input --------------------------------------------------------------------------------------- */
@@ -151,45 +154,34 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
 
 /* --- computing ----------------------------------------------------------------------------------- */
 
-/* All actions, then the densities that are not there yet, part by part, with a checkpoint after each. */
-static enum status compute(struct stage_context *c, const struct score_model *m, struct work *w, const char *checkpoint,
-                           struct progress *progress, struct error *e) {
-    const size_t V = m->volume, part_size = flow_part(m, &w->settings), room = w->count < part_size ? w->count : part_size;
+static enum status compute(void *context, const struct parts_range *range, struct error *e) {
+    const struct work *w = context;
+    const struct score_model *m = w->model;
+    const size_t V = m->volume, n = range->count;
+    struct flow_result part = densities_part(&w->densities, range);
     struct geometry *g = NULL;
-    double *phi = malloc(room * V * sizeof *phi);
+    double *phi = malloc(n * V * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
-                             : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
-    for (size_t at = 0; at < w->count && status == STATUS_OK; at += room) {
-        const size_t n = w->count - at < room ? w->count - at : room;
-        struct flow_result *all = &w->densities.result;
-        for (size_t i = 0; i < n * V; i++)
-            phi[i] = element(w->fields.phi, at * V + i);
-        for (size_t i = 0; i < n; i++)
-            w->densities.action[at + i] = action(g, &w->fields.theory, phi + i * V);
-        const size_t before = all->finished;
-        struct flow_result part = {all->log_q + at, all->log_q_error + at, all->evaluations + at, all->done + at, before};
-        status = flow_log_density(m, &w->settings, at, n, c->threads, phi, NULL, &part, c->interrupted, progress, e);
-        all->finished = part.finished;
-        struct error second;
-        const bool worth = part.finished > before && (status != STATUS_OK || at + n < w->count);
-        if (worth && densities_save(&w->densities, c, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
-            *e = second;
-            status = second.status;
-        }
-    }
+                             : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    for (size_t i = 0; status == STATUS_OK && i < n * V; i++)
+        phi[i] = element(w->fields.phi, range->first * V + i);
+    for (size_t i = 0; status == STATUS_OK && i < n; i++)
+        w->densities.action[range->first + i] = action(g, &w->fields.theory, phi + i * V);
+    if (status == STATUS_OK)
+        status = flow_log_density(m, &w->settings, range->first, n, w->stage->threads, phi, NULL, &part, w->stage->interrupted,
+                                  w->progress, e);
     geometry_free(g);
     free(phi);
     return status;
 }
 
-static enum status find_densities(struct stage_context *c, const struct score_model *m, struct work *w,
+static enum status find_densities(struct stage_context *c, const struct score_model *m, struct work *w, bool *whole,
                                   struct error *e) {
-    char checkpoint[4096];
-    struct progress *progress = progress_new("likelihood", "configurations", w->count, c->quiet);
-    enum status status = densities_resume(c, &w->densities, checkpoint, progress, e);
-    if (status == STATUS_OK)
-        status = compute(c, m, w, checkpoint, progress, e);
-    progress_end(progress);
+    w->stage = c;
+    w->model = m;
+    w->progress = progress_new("likelihood", "configurations", w->count, c->quiet);
+    const enum status status = densities_run(c, &w->densities, &w->settings, compute, w, w->progress, whole, e);
+    progress_end(w->progress);
     return status;
 }
 
@@ -221,6 +213,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct work w = {.settings = densities_settings(c->parameters)};
+    bool whole = false;
     w.settings.sharing = parameters_is(c->parameters, "probe-sharing", "shared")  ? FLOW_SHARED
                          : parameters_is(c->parameters, "probe-sharing", "fresh") ? FLOW_FRESH
                                                                                   : FLOW_OWN;
@@ -232,8 +225,9 @@ static enum status run(struct stage_context *c, struct error *e) {
     status = backend_attach(c->device, &m, e);
     status = status ? status : read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);
     status = status ? status : densities_allocate(&w.densities, &m, w.count, false, e);
-    status = status ? status : find_densities(c, &m, &w, e);
-    status = status ? status : write_artifact(c, &m, &w, e);
+    status = status ? status : find_densities(c, &m, &w, &whole, e);
+    if (status == STATUS_OK && whole)
+        status = write_artifact(c, &m, &w, e);
     densities_release(&w.densities);
     score_model_release(&m);
     return status;
@@ -246,6 +240,16 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: probe-sharing = fresh with control-variate = wiener found, expected none",
                          where);
     return STATUS_OK;
+}
+
+/* Those asked for; all of the fields where these are known beforehand. */
+static size_t items(const struct stage_node *node) {
+    const size_t wanted = (size_t)parameters_integer(node->parameters, "configurations");
+    const struct stage_node *fields = node->input(node, "fields", 0);
+    for (size_t i = 0; !wanted && fields && i < fields->stage->parameter_count; i++)
+        if (strcmp(fields->stage->parameters[i].name, "configurations") == 0)
+            return (size_t)parameters_integer(fields->parameters, "configurations");
+    return wanted;
 }
 
 const struct stage stage_likelihood = {
@@ -261,5 +265,6 @@ const struct stage stage_likelihood = {
     .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
+    .items = items,
     .check = check,
 };

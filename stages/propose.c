@@ -107,33 +107,72 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-/* What is not there yet, part by part, with a checkpoint after each. */
-static enum status follow(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
-                          struct densities *d, const char *checkpoint, struct progress *progress, struct error *e) {
-    const size_t V = m->volume, part_size = flow_part(m, settings), room = d->count < part_size ? d->count : part_size;
-    double *phi = malloc(room * V * sizeof *phi);
-    unsigned char *known = malloc(room);
-    enum status status = phi && known ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", room);
-    for (size_t at = 0; at < d->count && status == STATUS_OK; at += room) {
-        const size_t n = d->count - at < room ? d->count - at : room, before = d->result.finished;
-        struct flow_result *all = &d->result;
-        memcpy(known, all->done + at, n);
-        struct flow_result part = {all->log_q + at, all->log_q_error + at, all->evaluations + at, all->done + at, before};
-        status = flow_sample(m, settings, at, n, c->threads, phi, NULL, &part, c->interrupted, progress, e);
-        all->finished = part.finished;
-        for (size_t i = 0; i < n; i++)
-            for (size_t x = 0; all->done[at + i] && !known[i] && x < V; x++)
-                d->phi[(at + i) * V + x] = (float)phi[i * V + x];
-        struct error second;
-        const bool worth = part.finished > before && (status != STATUS_OK || at + n < d->count);
-        if (worth && densities_save(d, c, checkpoint, &second) != STATUS_OK && status == STATUS_OK) {
-            *e = second;
-            status = second.status;
-        }
+struct work {
+    const struct stage_context *stage;
+    const struct score_model *model;
+    const struct flow_settings *settings;
+    struct densities *densities;
+    struct progress *progress;
+};
+
+static enum status find_actions(const struct work *w, const struct parts_range *range, struct error *e) {
+    const struct score_model *m = w->model;
+    struct densities *d = w->densities;
+    const struct theory theory = {m->kappa, m->lambda};
+    struct geometry *g;
+    double *phi = malloc(m->volume * sizeof *phi);
+    enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
+                             : error_set(e, STATUS_FAILED, "out of memory for %zu sites", m->volume);
+    if (status != STATUS_OK) {
+        free(phi);
+        return status;
     }
+    for (size_t i = range->first; i < range->first + range->count; i++) {
+        for (size_t x = 0; x < m->volume; x++)
+            phi[x] = (double)d->phi[i * m->volume + x];
+        d->action[i] = action(g, &theory, phi);
+    }
+    geometry_free(g);
     free(phi);
-    free(known);
+    return STATUS_OK;
+}
+
+static enum status draw_directly(const struct work *w, const struct parts_range *range, struct error *e) {
+    struct densities *d = w->densities;
+    const struct score_draw direct = {random_key(w->settings->seed, "propose", "gaussian"), range->first, range->count,
+                                      w->stage->threads, d->phi + range->first * d->volume, d->result.log_q + range->first,
+                                      w->stage->interrupted, w->progress};
+    for (size_t i = 0; i < range->count; i++)
+        d->result.log_q_error[range->first + i] = NAN;
+    return score_model_draw(w->model, &direct, e);
+}
+
+/* Those that are finished are kept also where the rest is not. */
+static enum status follow_flow(const struct work *w, const struct parts_range *range, struct error *e) {
+    struct densities *d = w->densities;
+    const size_t V = d->volume;
+    struct flow_result part = densities_part(d, range);
+    double *phi = malloc(range->count * V * sizeof *phi);
+    if (!phi)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", range->count);
+    const enum status status = flow_sample(w->model, w->settings, range->first, range->count, w->stage->threads, phi, NULL, &part,
+                                           w->stage->interrupted, w->progress, e);
+    for (size_t i = 0; i < range->count; i++)
+        for (size_t x = 0; range->done[i] && x < V; x++)
+            d->phi[(range->first + i) * V + x] = (float)phi[i * V + x];
+    free(phi);
     return status;
+}
+
+static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {
+    const struct work *w = context;
+    const bool direct = parameters_is(w->stage->parameters, "method", "direct");
+    const enum status status = direct ? draw_directly(w, range, e) : follow_flow(w, range, e);
+    struct error second;
+    const enum status actions = find_actions(w, range, &second);
+    if (status == STATUS_OK && actions != STATUS_OK)
+        *e = second;
+    return status ? status : actions;
 }
 
 /* How far twice the steps move log q: root mean square over the first configurations, less the mean, which no weight sees. */
@@ -145,7 +184,8 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     finer.steps *= 2;
     struct densities twice = {0};
     double *phi = malloc(n * V * sizeof *phi), *change = malloc(n * sizeof *change);
-    enum status status = phi && change ? densities_allocate(&twice, m, n, false, e)
+    twice.result.done = calloc(n, 1);
+    enum status status = phi && change && twice.result.done ? densities_allocate(&twice, m, n, false, e)
                                        : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
     struct geometry *g = NULL;
@@ -163,50 +203,20 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
         *error = sqrt(sum_tree(change, some) / (double)some);
     }
     geometry_free(g);
+    free(twice.result.done);
     densities_release(&twice);
     free(phi);
     free(change);
     return status;
 }
 
-static enum status find_actions(const struct score_model *m, struct densities *d, struct error *e) {
-    const struct theory theory = {m->kappa, m->lambda};
-    struct geometry *g;
-    double *phi = malloc(m->volume * sizeof *phi);
-    enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
-                             : error_set(e, STATUS_FAILED, "out of memory for %zu sites", m->volume);
-    if (status != STATUS_OK) {
-        free(phi);
-        return status;
-    }
-    for (size_t i = 0; i < d->count; i++) {
-        for (size_t x = 0; x < m->volume; x++)
-            phi[x] = (double)d->phi[i * m->volume + x];
-        d->action[i] = action(g, &theory, phi);
-    }
-    geometry_free(g);
-    free(phi);
-    return STATUS_OK;
-}
-
 static enum status draw(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
-                        struct densities *d, struct error *e) {
+                        struct densities *d, bool *whole, struct error *e) {
     struct progress *progress = progress_new("propose", "configurations", d->count, c->quiet);
-    char checkpoint[4096];
-    enum status status;
-    if (parameters_is(c->parameters, "method", "direct")) {
-        const struct score_draw direct = {random_key(settings->seed, "propose", "gaussian"), 0, d->count, c->threads,
-                                          d->phi, d->result.log_q, c->interrupted, progress};
-        status = score_model_draw(m, &direct, e);
-        for (size_t i = 0; i < d->count; i++)
-            d->result.log_q_error[i] = NAN;
-    } else {
-        status = densities_resume(c, d, checkpoint, progress, e);
-        if (status == STATUS_OK)
-            status = follow(c, m, settings, d, checkpoint, progress, e);
-    }
+    struct work work = {c, m, settings, d, progress};
+    const enum status status = densities_run(c, d, settings, draw_range, &work, progress, whole, e);
     progress_end(progress);
-    return status == STATUS_OK ? find_actions(m, d, e) : status;
+    return status;
 }
 
 /* Takes d->phi. */
@@ -250,6 +260,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct densities d = {0};
+    bool whole = false;
     const struct flow_settings settings = densities_settings(c->parameters);
     const bool direct = parameters_is(c->parameters, "method", "direct");
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
@@ -262,11 +273,16 @@ static enum status run(struct stage_context *c, struct error *e) {
     m.lambda = lambda < 0 ? m.lambda : lambda;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, &m, count, true, e);
-    status = status ? status : draw(c, &m, &settings, &d, e);
-    status = status ? status : write_artifact(c, &m, &settings, direct ? 0 : flow_products(&m, &settings), &d, e);
+    status = status ? status : draw(c, &m, &settings, &d, &whole, e);
+    if (status == STATUS_OK && whole)
+        status = write_artifact(c, &m, &settings, direct ? 0 : flow_products(&m, &settings), &d, e);
     densities_release(&d);
     score_model_release(&m);
     return status;
+}
+
+static size_t items(const struct stage_node *node) {
+    return (size_t)parameters_integer(node->parameters, "configurations");
 }
 
 const struct stage stage_propose = {
@@ -282,4 +298,5 @@ const struct stage stage_propose = {
     .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
+    .items = items,
 };

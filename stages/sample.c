@@ -3,17 +3,18 @@
  * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent = 1;
  * grid.t, grid.s the times and noise levels of the steps, redrawn the
  * draws that were rejected, where the method has them; snapshots float32 (times, configurations, x1..xd) and
- * snapshot-times, where asked for. A run that is ended goes on at its last checkpoint. */
+ * snapshot-times, where asked for. */
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/progress.h"
 #include "diffusion/reverse.h"
 #include "score/schedule.h"
 #include "stages/arrays.h"
-#include "stages/resume.h"
+#include "stages/parts.h"
 
 static const struct parameter parameters[] = {
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
@@ -110,89 +111,67 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
                : status;
 }
 
-/* Configurations with their snapshots: the first `finished` of `count` are there. */
+/* Configurations with their snapshots, and what computes them. */
 struct samples {
+    const struct stage_context *stage;
     const struct score_model *model;
-    size_t count, finished, volume, kept; /* kept: fields in the snapshots */
-    size_t redrawn;                       /* with methods without a grid */
-    float *phi, *snapshots;               /* count x volume; kept x volume, NULL for none */
+    struct reverse_settings settings;
+    struct progress *progress;
+    size_t count, volume, kept; /* kept: fields in the snapshots */
+    float *phi, *snapshots;     /* count x volume; kept x volume, NULL for none */
+    int64_t *redrawn;           /* count: with methods without a grid; those of a call stand at its first configuration */
 };
 
-static enum status save(const struct samples *s, const struct stage_context *c, const char *path, struct error *e) {
-    struct npz_writer *writer;
-    const size_t done = s->finished * s->volume, kept = s->kept * s->volume;
-    enum status status = resume_create(c, s->model, path, &writer, e);
-    if (status != STATUS_OK)
-        return status;
-    status = npz_add_integer(writer, "finished", (int64_t)s->finished, e);
-    status = status ? status : npz_add_integer(writer, "redrawn", (int64_t)s->redrawn, e);
-    status = status ? status : npz_add(writer, "phi", NPZ_FLOAT32, 1, &done, s->phi, e);
-    if (status == STATUS_OK && s->snapshots)
-        status = npz_add(writer, "snapshots", NPZ_FLOAT32, 1, &kept, s->snapshots, e);
-    if (status == STATUS_OK)
-        return npz_commit(writer, e);
-    npz_abandon(writer);
+static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {
+    struct samples *s = context;
+    struct reverse_settings settings = s->settings;
+    size_t redrawn = 0;
+    settings.redrawn = &redrawn;
+    const enum status status = reverse_run(s->model, &settings, range->first, range->count, s->stage->threads,
+                                           s->phi + range->first * s->volume, s->snapshots, s->stage->interrupted, s->progress, e);
+    s->redrawn[range->first] = (int64_t)redrawn;
     return status;
 }
 
-static enum status take_up(struct stage_context *c, struct samples *s, char path[4096], struct progress *progress,
-                           struct error *e) {
-    struct npz *npz;
-    int64_t finished, redrawn;
-    enum status status = resume_open(c, s->model, path, &npz, e);
-    if (status != STATUS_OK || !npz)
-        return status;
-    status = resume_count(npz, "finished", s->count, &finished, e);
-    status = status ? status : resume_read(npz, "phi", NPZ_FLOAT32, (size_t)finished * s->volume, s->phi, e);
-    if (status == STATUS_OK && s->snapshots)
-        status = resume_read(npz, "snapshots", NPZ_FLOAT32, s->kept * s->volume, s->snapshots, e);
-    status = status ? status : npz_integer_or(npz, "redrawn", 0, &redrawn, e);
-    npz_free(npz);
-    if (status != STATUS_OK)
-        return status;
-    s->finished = (size_t)finished;
-    s->redrawn = (size_t)redrawn;
-    stage_note(c, "resumed", "after %zu configurations", s->finished);
-    progress_resume(progress, s->finished);
-    return STATUS_OK;
-}
-
-/* Part by part what is not there yet, with a checkpoint so often that saving takes below about 5% of the time. */
-static enum status draw(struct stage_context *c, const struct score_model *m, const struct reverse_settings *settings,
-                        struct samples *s, struct progress *progress, struct error *e) {
-    char path[4096];
-    enum status status = take_up(c, s, path, progress, e);
-    const size_t part = reverse_part(m, settings->method, c->threads), before = s->finished;
-    const double begun = clock_seconds();
-    size_t saved = s->finished;
-    double last = begun, cost = 0;
-    while (s->finished < s->count && status == STATUS_OK) {
-        const size_t n = s->count - s->finished < part ? s->count - s->finished : part;
-        status = reverse_run(m, settings, s->finished, n, c->threads, s->phi + s->finished * m->volume, s->snapshots,
-                             c->interrupted, progress, e);
-        if (status == STATUS_OK)
-            s->finished += n;
-        const double now = clock_seconds();
-        if (s->finished == saved || s->finished == s->count || (status == STATUS_OK && now - last < 20 * cost))
-            continue;
-        struct error second;
-        if (save(s, c, path, &second) != STATUS_OK && status == STATUS_OK) {
-            *e = second;
-            status = second.status;
+/* Columns of what is drawn: the snapshots at each time are one, of the first configurations. */
+static enum status draw(struct stage_context *c, struct samples *s, bool *whole, struct error *e) {
+    enum { FIXED = 2 };
+    const size_t times = s->snapshots ? s->settings.snapshot_count : 0, kept = s->settings.snapshot_configurations;
+    struct parts_column *columns = calloc(FIXED + times, sizeof *columns);
+    char(*names)[32] = calloc(times + 1, sizeof *names);
+    enum status status = columns && names ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu snapshots", times);
+    if (status == STATUS_OK) {
+        columns[0] = (struct parts_column){"phi", NPZ_FLOAT32, s->volume, s->phi, 0};
+        columns[1] = (struct parts_column){"redrawn", NPZ_INT64, 1, s->redrawn, 0};
+        for (size_t k = 0; k < times; k++) {
+            snprintf(names[k], sizeof names[k], "snapshots.%zu", k);
+            columns[FIXED + k] =
+                (struct parts_column){names[k], NPZ_FLOAT32, s->volume, s->snapshots + k * kept * s->volume, kept};
         }
-        saved = s->finished;
-        last = clock_seconds();
-        cost = last - now;
+        const struct parts parts = {.unit = "configurations",
+                                    .count = s->count,
+                                    .size = reverse_part(s->model, s->settings.method),
+                                    .grain = reverse_grain(s->model, s->settings.method),
+                                    .at_once = reverse_at_once(s->model, s->settings.method, c->threads),
+                                    .columns = columns,
+                                    .column_count = FIXED + times,
+                                    .model = s->model,
+                                    .compute = draw_range,
+                                    .context = s};
+        struct parts_outcome outcome;
+        status = parts_run(c, &parts, s->progress, &outcome, e);
+        *whole = outcome.whole;
+        if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0)
+            stage_note(c, "configurations_per_second", "%.6g", (double)outcome.computed / outcome.seconds);
     }
-    const double took = clock_seconds() - begun;
-    if (status == STATUS_OK && took > 0 && s->finished > before)
-        stage_note(c, "configurations_per_second", "%.6g", (double)(s->finished - before) / took);
+    free(columns);
+    free(names);
     return status;
 }
 
 /* Takes the arrays of s. */
-static enum status write_artifact(struct stage_context *c, const struct score_model *m,
-                                  const struct reverse_settings *settings, struct samples *s, struct error *e) {
+static enum status write_artifact(struct stage_context *c, const struct score_model *m, struct samples *s, struct error *e) {
+    const struct reverse_settings *settings = &s->settings;
     struct npz_writer *writer;
     enum status status = stage_artifact(c, &writer, e);
     if (status != STATUS_OK)
@@ -208,8 +187,11 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     if (status == STATUS_OK && reverse_has_grid(settings->method))
         status = add_grid(m, settings, writer, e);
     if (status == STATUS_OK && (settings->method == REVERSE_MODES || settings->method == REVERSE_MODES_NOISY)) {
-        status = npz_add_integer(writer, "redrawn", (int64_t)s->redrawn, e);
-        stage_note(c, "redrawn", "%zu of %zu configurations", s->redrawn, s->count);
+        int64_t redrawn = 0;
+        for (size_t i = 0; i < s->count; i++)
+            redrawn += s->redrawn[i];
+        status = npz_add_integer(writer, "redrawn", redrawn, e);
+        stage_note(c, "redrawn", "%" PRId64 " of %zu configurations", redrawn, s->count);
     }
     if (status == STATUS_OK)
         status = npz_add_real(writer, "kappa", m->kappa, e);
@@ -224,26 +206,28 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
 
 /* Makes room, draws, and writes what was drawn. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
-    struct reverse_settings settings = settings_of(c->parameters);
-    struct samples s = {.model = m, .count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume,
-                        .kept = settings.snapshot_count * settings.snapshot_configurations};
+    struct samples s = {.stage = c, .model = m, .settings = settings_of(c->parameters),
+                        .count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume};
+    bool whole = false;
+    s.kept = s.settings.snapshot_count * s.settings.snapshot_configurations;
     if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
         return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
                          m->dimensions, NPZ_MAX_DIMENSIONS - 2);
-    settings.redrawn = &s.redrawn;
+    s.redrawn = calloc(s.count, sizeof *s.redrawn);
     s.phi = malloc(s.count * s.volume * sizeof *s.phi);
     if (s.kept > 0)
         s.snapshots = calloc(s.kept * s.volume, sizeof *s.snapshots);
     enum status status = STATUS_OK;
-    if (!s.phi || (s.kept > 0 && !s.snapshots))
+    if (!s.phi || !s.redrawn || (s.kept > 0 && !s.snapshots))
         status = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", s.count);
     if (status == STATUS_OK) {
-        struct progress *progress = progress_new("sample", "configurations", s.count, c->quiet);
-        status = draw(c, m, &settings, &s, progress, e);
-        progress_end(progress);
+        s.progress = progress_new("sample", "configurations", s.count, c->quiet);
+        status = draw(c, &s, &whole, e);
+        progress_end(s.progress);
     }
-    if (status == STATUS_OK)
-        status = write_artifact(c, m, &settings, &s, e);
+    if (status == STATUS_OK && whole)
+        status = write_artifact(c, m, &s, e);
+    free(s.redrawn);
     free(s.phi);
     free(s.snapshots);
     return status;
@@ -271,6 +255,10 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return STATUS_OK;
 }
 
+static size_t items(const struct stage_node *node) {
+    return (size_t)parameters_integer(node->parameters, "configurations");
+}
+
 const struct stage stage_sample = {
     .name = "sample",
     .summary = "configurations from a score model by the reverse process",
@@ -285,5 +273,6 @@ const struct stage stage_sample = {
     .array_count = sizeof arrays / sizeof arrays[0],
     .outputs = outputs,
     .run = run,
+    .items = items,
     .check = check,
 };

@@ -45,6 +45,7 @@ struct stage_state {
     struct npz_writer **writers; /* of outputs, while they are open; else NULL */
     struct record *record;
     struct backend *device; /* NULL: the CPU */
+    char share[32];         /* "3/8", of a process that computes a share; else "" */
     struct lock lock;
     struct heartbeat *heartbeat;
 };
@@ -235,7 +236,7 @@ static bool is_interrupted(const void *context) {
     return interrupted != 0;
 }
 
-/* Waits for the lock of the output folder. */
+/* Waits for the lock of the output folder: processes that compute shares hold it together. */
 static enum status take_lock(const struct stage *stage, struct stage_state *s, struct error *e) {
     char *path = join(s->command.output, "", "lock"), *what = NULL;
     if (path == NULL || asprintf(&what, "another process that works in %s", s->command.output) < 0) {
@@ -243,8 +244,8 @@ static enum status take_lock(const struct stage *stage, struct stage_state *s, s
         return no_memory(e);
     }
     const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name, .what = what};
-    enum status status = lock_take(path, LOCK_EXCLUSIVE, &wait, &s->lock, e);
-    status = status == STATUS_OK ? heartbeat_wait(s->command.output, &s->lock, &wait, e) : status;
+    enum status status = lock_take(path, *s->share ? LOCK_SHARED : LOCK_EXCLUSIVE, &wait, &s->lock, e);
+    status = status == STATUS_OK ? heartbeat_wait(s->command.output, s->share, &s->lock, &wait, e) : status;
     free(path);
     free(what);
     return status != STATUS_OK && interrupted ? stopped(e) : status;
@@ -283,6 +284,9 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     record_label(s->record, s->command.label != NULL ? s->command.label : "");
     if (s->command.users != NULL) {
         record_note(s->record, "users", s->command.users);
+    }
+    if (*s->share != '\0') {
+        record_note(s->record, "part", s->share);
     }
     record_threads(s->record, s->command.threads);
     record_parameters(s->record, s->command.parameters);
@@ -369,6 +373,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         .threads = s->command.threads,
         .quiet = s->command.quiet,
         .folder = s->command.output,
+        .share = s->command.share,
         .recipe = s->recipe,
         .key = s->key,
         .interrupted = &interrupted,
@@ -382,6 +387,9 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
     bool was_interrupted = interrupted != 0; /* also when run() says OK: it may have ended early */
     if (was_interrupted) {
         status = stopped(e);
+    } else if (status == STATUS_OK && *s->share) {
+        record_end(s->record, "part", "");
+        return history_write(s->record, s->command.output, e);
     } else if (status == STATUS_OK) {
         status = commit(stage, s, e);
         if (status != STATUS_OK && all_there(s)) { /* renamed; only the folder could not be flushed to the disk */
@@ -401,7 +409,9 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         return STATUS_OK;
     }
     /* An output that was not renamed, also in the middle of several, is of no use to anyone. */
-    history_sweep(s->command.output, stage->outputs);
+    if (!*s->share) {
+        history_sweep(s->command.output, stage->outputs);
+    }
     record_end(s->record, was_interrupted ? "interrupted" : "failed", e->message);
     struct error second;
     if (history_write(s->record, s->command.output, &second) != STATUS_OK) {
@@ -422,6 +432,10 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
                          s->command.backend, backend_cuda_missing());
     }
     catch_signals();
+    if (s->command.share.count > 1) {
+        snprintf(s->share, sizeof s->share, "%zu/%zu", s->command.share.index, s->command.share.count);
+        s->command.ledger = NULL; /* many hosts at once: whoever finishes enters the records of all */
+    }
     if ((status = load_inputs(s, e)) != STATUS_OK || (status = make_recipe(stage, s, e)) != STATUS_OK ||
         (status = name_outputs(stage, s, e)) != STATUS_OK) {
         return status;
@@ -432,8 +446,9 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
         if ((status = file_make_folder(s->command.output, e)) != STATUS_OK || (status = take_lock(stage, s, e)) != STATUS_OK) {
             return status;
         }
-        status = history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s), stage->outputs,
-                                 &done, e);
+        status = *s->share ? history_join(s->command.output, s->key, all_there(s), &done, e)
+                           : history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s),
+                                             stage->outputs, &done, e);
     }
     if (status != STATUS_OK || done) {
         if (done && !s->command.quiet) {

@@ -6,14 +6,25 @@
  * recipe; take the lock of the output folder (a second process with the same recipe waits, then finds
  * the work done and ends with status 0); write the run record as "running"; call run(); commit the
  * outputs; complete the run record ("done", "failed", "interrupted"); enter it into the ledger.
+ *
+ * With --part=i/n it computes a share of the work instead (stages/parts.h): it works beside other shares in the same folder, removes
+ * nothing there, commits no output, ends as "part" in its run record, and leaves the ledger to the process that finishes.
  */
 #ifndef DMSQ_STAGES_STAGE_H
 #define DMSQ_STAGES_STAGE_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "backend/backend.h"
 #include "experiment/stage.h"
+
+/* Which share of the items of a stage this process computes (stages/parts.h), index of count; of an artifact that it makes itself, 0
+ * of 1. */
+struct stage_share {
+    size_t index, count;
+    bool finish; /* computes none: makes the artifact from the parts of the others */
+};
 
 struct stage_context {
     const struct stage *stage;
@@ -22,7 +33,9 @@ struct stage_context {
     struct backend *device;                  /* what computes the network (backend/backend.h); NULL: the CPU */
     int threads;                             /* worker threads; results never depend on it */
     int quiet;                               /* no progress */
-    const char *folder;                      /* output folder; exists; checkpoint.npz may lie here, and is removed at the end */
+    const char *folder;                      /* output folder; exists; parts/ (stages/parts.h) and checkpoint.npz, of a training, may lie
+                                                here, and are removed at the end */
+    struct stage_share share;
     const char *recipe;                      /* canonical text, goes into the artifact */
     const char *key;                         /* its SHA-256, 64 hex digits */
     const volatile sig_atomic_t *interrupted; /* set by SIGINT and SIGTERM: save what is worth it, return */

@@ -11,6 +11,7 @@
 #include "backend/cpu.h"
 #include "diffusion/flow_slots.h"
 #include "diffusion/flow_prior.h"
+#include "lattice/transform.h"
 #include "score/schedule.h"
 
 /* What all workers share. */
@@ -376,4 +377,8 @@ size_t flow_part(const struct score_model *model, const struct flow_settings *se
     const struct backend *b = backend_of(model, 1, &cpu);
     const size_t slots = b->placed ? ROUNDS * b->slots(b, model) : 0;
     return slots > PART ? slots : PART;
+}
+
+size_t flow_grain(const struct flow_settings *settings) {
+    return settings->modes ? TRANSFORM_FIELDS : 1;
 }

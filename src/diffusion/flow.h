@@ -92,5 +92,7 @@ enum status flow_sample(const struct score_model *model, const struct flow_setti
 
 /* Configurations to hand over at a time where what is done is saved in between: enough to fill a device. */
 size_t flow_part(const struct score_model *model, const struct flow_settings *settings);
+/* The first configuration of each call should be a multiple of this: with modes, whose packs of fields begin there. */
+size_t flow_grain(const struct flow_settings *settings);
 
 #endif

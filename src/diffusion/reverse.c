@@ -232,12 +232,27 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     return status;
 }
 
-size_t reverse_part(const struct score_model *model, enum reverse_method method, int threads) {
-    enum { SITES = 1 << 24 };
-    if (method == REVERSE_MODES || method == REVERSE_MODES_NOISY) /* the tables of its levels are made once a part */
-        return (SITES / model->volume / TRANSFORM_FIELDS + 1) * TRANSFORM_FIELDS; /* whole packs (effective_flow.h) */
-    enum { CALLS = 16 }; /* of a device, whose set-up is paid once a part */
+static bool in_modes(enum reverse_method method) {
+    return method == REVERSE_MODES || method == REVERSE_MODES_NOISY;
+}
+
+size_t reverse_part(const struct score_model *model, enum reverse_method method) {
+    enum { PART = 256, CALLS = 16, SITES = 1 << 24 }; /* CALLS of a device, whose set-up is paid once a part */
+    if (in_modes(method)) /* the tables of its levels are made once a part */
+        return SITES / model->volume + 1;
+    struct backend_cpu cpu;
+    const struct backend *b = backend_of(model, 1, &cpu);
+    return b->placed ? CALLS * b->capacity(b, model) : PART;
+}
+
+size_t reverse_grain(const struct score_model *model, enum reverse_method method) {
+    struct backend_cpu cpu;
+    const struct backend *b = backend_of(model, 1, &cpu);
+    return in_modes(method) ? TRANSFORM_FIELDS /* whole packs (effective_flow.h) */ : b->placed ? b->capacity(b, model) : 1;
+}
+
+size_t reverse_at_once(const struct score_model *model, enum reverse_method method, int threads) {
     struct backend_cpu cpu;
     const struct backend *b = backend_of(model, threads, &cpu);
-    return b->placed ? CALLS * b->capacity(b, model) : b->capacity(b, model);
+    return in_modes(method) ? 0 : b->capacity(b, model);
 }

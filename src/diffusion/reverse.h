@@ -57,7 +57,10 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
-/* Configurations to ask reverse_run for at a time, where what is done is to be saved between. */
-size_t reverse_part(const struct score_model *model, enum reverse_method method, int threads);
+/* Configurations to save at a time; what the first one of a call should be a multiple of; and how many a call should have at least,
+ * so that all threads have work (0: those of a part). */
+size_t reverse_part(const struct score_model *model, enum reverse_method method);
+size_t reverse_grain(const struct score_model *model, enum reverse_method method);
+size_t reverse_at_once(const struct score_model *model, enum reverse_method method, int threads);
 
 #endif

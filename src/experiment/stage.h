@@ -65,6 +65,9 @@ struct stage {
                                    Stages of numbers have {"artifact.npz"}; a file beside it that came later leaves the bits of
                                    that one, and so the version, and results that have only that one stay. */
     enum status (*run)(struct stage_context *context, struct error *e);
+    /* Optional: the number of items that the work consists of (stages/parts.h), 0 where it is not known before it is done. A stage
+     * that has it can be computed in parts, --part=i/n. */
+    size_t (*items)(const struct stage_node *node);
     /* Optional: checks that involve several parameters at once, called by the planner too. */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);
     /* Optional: checks against what feeds the node, for the planner: what does not fit is to be said before hours of work. */

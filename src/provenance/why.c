@@ -98,6 +98,7 @@ static void print_unfinished(const struct record *last, FILE *out) {
     fprintf(out, "its last run, of %s, %s%s%s", record_text(last, "start"),
             strcmp(state, "running") == 0 ? "is still running or was killed"
             : strcmp(state, "failed") == 0 ? "failed"
+            : strcmp(state, "part") == 0   ? "computed a part"
                                            : "was interrupted", *message ? ": " : "", message);
 }
 

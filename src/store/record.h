@@ -4,9 +4,9 @@
  *
  * Members (format 1): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
  * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
- * ("running", "done", "failed", "interrupted"), message, notes {name: text}, start (UTC), wall_seconds,
- * cpu_user_seconds, cpu_system_seconds, peak_memory_bytes, threads, git_commit and git_dirty
- * (or null) of the sources that the program was built from,
+ * ("running", "done", "failed", "interrupted"; "part": it computed a share of the work), message,
+ * notes {name: text}, start (UTC), wall_seconds, cpu_user_seconds, cpu_system_seconds, peak_memory_bytes,
+ * threads, git_commit and git_dirty (or null) of the sources that the program was built from,
  * environment {name: text: compiler, libraries, processor, kernel, host}. */
 #ifndef DMSQ_STORE_RECORD_H
 #define DMSQ_STORE_RECORD_H

@@ -86,26 +86,33 @@ static inline void assert_counts_all_attempts(const char *folder) {
     record_free(record);
 }
 
-/* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, in one folder with changing numbers of threads: the
- * artifact is that of an undisturbed run. */
+/* Parts that a run left in its folder. */
+static inline int count_parts(const char *folder) {
+    int count = 0;
+    DIR *list = opendir(in_root(folder, "parts"));
+    for (const struct dirent *entry; list && (entry = readdir(list));)
+        count += strstr(entry->d_name, ".npz") != NULL && strstr(entry->d_name, ".tmp-") == NULL;
+    if (list)
+        closedir(list);
+    return count;
+}
+
+/* SIGTERM, SIGKILL and SIGTERM, each after a new part, in one folder with changing numbers of threads: the artifact is that of an
+ * undisturbed run. */
 static inline void assert_goes_on(const char *const *arguments) {
     int interrupted = 0;
     assert_int_equal(ended(start_program("whole", 2, arguments)), 0);
     for (int life = 0; life < 3 && !there("ended", "artifact.npz"); life++) {
-        struct stat before = {0}, after = {0};
-        stat(in_root("ended", "checkpoint.npz"), &before);
+        const int before = count_parts("ended");
         const pid_t child = start_program("ended", 1 + life % 2, arguments);
-        for (int i = 0; i < 30000 && !there("ended", "artifact.npz"); i++) {
-            if (stat(in_root("ended", "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino)
-                break;
+        for (int i = 0; i < 30000 && !there("ended", "artifact.npz") && count_parts("ended") <= before; i++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        }
         kill(child, life == 1 ? SIGKILL : SIGTERM);
         const int status = ended(child);
         if (status == 0)
             break;
         assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
-        assert_true(there("ended", "checkpoint.npz") && !there("ended", "artifact.npz"));
+        assert_true(count_parts("ended") > before && !there("ended", "artifact.npz"));
         interrupted++;
         if (life == 1)
             continue;
@@ -120,8 +127,106 @@ static inline void assert_goes_on(const char *const *arguments) {
     assert_true(interrupted > 0);
     assert_int_equal(ended(start_program("ended", 1, arguments)), 0);
     assert_same_artifact("ended", "whole");
-    assert_false(there("ended", "checkpoint.npz"));
+    assert_false(there("ended", "parts"));
     assert_counts_all_attempts("ended");
+}
+
+/* Runs a stage, as part `share` or, where that is NULL, to finish, into `folder`; NULL ends the arguments. */
+static inline int run_share(const struct stage *stage, const char *folder, const char *share, int threads,
+                            const char *const *arguments, char **messages) {
+    char part[48], threads_option[32], output[700];
+    const char *all[40] = {output, part, threads_option, "--ledger="};
+    snprintf(output, sizeof output, "--output=%s", in_root(folder, ""));
+    snprintf(part, sizeof part, share ? "--part=%s" : "--finish", share);
+    snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
+    for (size_t n = 4; *arguments; n++)
+        all[n] = *arguments++;
+    return run_stage(stage, all, messages);
+}
+
+/* The artifact of 1, 2, 3 and 7 parts, which come in any order, is that of one run, in folders split-NAME*. A part too few is an error that names what is
+ * missing; a part again computes nothing. */
+static inline void assert_same_in_parts(const struct stage *stage, const char *name, const char *const *arguments) {
+    static const int numbers[] = {1, 2, 3, 7};
+    char share[32], folder[80], undivided[80];
+    snprintf(undivided, sizeof undivided, "split-%s", name);
+    assert_int_equal(run_share(stage, undivided, "0/1", 2, arguments, NULL), 0);
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        const int n = numbers[k];
+        snprintf(folder, sizeof folder, "split-%s-%d", name, n);
+        for (int i = n - 1; i >= 0; i--) {
+            if (i == 0 && n > 1) {
+                char *messages;
+                assert_int_equal(run_share(stage, folder, NULL, 1, arguments, &messages), 1);
+                assert_non_null(strstr(messages, "/parts: no part with "));
+                assert_non_null(strstr(messages, "expected all of them before --finish"));
+                free(messages);
+            }
+            snprintf(share, sizeof share, "%d/%d", i, n);
+            assert_int_equal(run_share(stage, folder, share, 1 + i % 2, arguments, NULL), 0);
+            assert_true(n == 1 || (count_parts(folder) > 0 && !there(folder, "artifact.npz")));
+        }
+        const int before = count_parts(folder);
+        assert_int_equal(run_share(stage, folder, n > 1 ? "1/2" : "0/1", 1, arguments, NULL), 0); /* of another number */
+        assert_int_equal(count_parts(folder), before);
+        assert_int_equal(run_share(stage, folder, NULL, 2, arguments, NULL), 0);
+        assert_same_artifact(folder, undivided);
+        assert_false(there(folder, "parts"));
+        assert_int_equal(run_share(stage, folder, "0/2", 1, arguments, NULL), 0); /* finished: nothing to do */
+        assert_false(there(folder, "parts"));
+    }
+}
+
+/* A part that is none, of another recipe, instruction set or program is not used, nor lost; nor is one that does not belong to the
+ * work. items: more than 4. */
+static inline void assert_refuses_foreign_parts(const struct stage *stage, const char *const *arguments) {
+    const char *part = "parts/0-4.npz";
+    struct error e = {0};
+    struct npz_writer *writer;
+    struct npz *npz = NULL;
+    char *text, path[900];
+    assert_int_equal(run_share(stage, "foreign", "0/2", 1, arguments, NULL), 0);
+    DIR *list = opendir(in_root("foreign", "parts"));
+    for (const struct dirent *entry; (entry = readdir(list));)
+        if (strstr(entry->d_name, ".npz")) {
+            snprintf(path, sizeof path, "%s/%s", in_root("foreign", "parts"), entry->d_name);
+            npz_free(npz);
+            assert_ok(npz_read(path, &npz, &e));
+            unlink(path);
+        }
+    closedir(list);
+    static const char *const heads[] = {"key", "arithmetic", "program"};
+    static const char *const expected[] = {"parts/0-4.npz: checkpoint of recipe other, expected ", "parts/0-4.npz: begun with other, found ",
+                                           "parts/0-4.npz: made by a program built from sources other, found "};
+    for (int wrong = -1; wrong < 3; wrong++) {
+        assert_ok(file_make_folder(in_root("foreign", "parts"), &e));
+        if (wrong < 0)
+            assert_ok(file_write(in_root("foreign", part), "nonsense", 8, &e));
+        else {
+            assert_ok(npz_create(in_root("foreign", part), &writer, &e));
+            for (int k = 0; k < 3; k++) {
+                assert_ok(npz_text(npz, heads[k], &text, &e));
+                assert_ok(npz_add_text(writer, heads[k], k == wrong ? "other" : text, &e));
+                free(text);
+            }
+            assert_ok(npz_commit(writer, &e));
+        }
+        for (int finish = 0; finish < 2; finish++) {
+            assert_int_equal(run_share(stage, "foreign", finish ? NULL : "0/1", 1, arguments, &text), 2);
+            assert_non_null(strstr(text, "cannot use a part; remove "));
+            assert_non_null(strstr(text, wrong < 0 ? part : expected[wrong]));
+            free(text);
+            assert_true(there("foreign", part) && !there("foreign", "artifact.npz"));
+        }
+    }
+    npz_free(npz);
+    unlink(in_root("foreign", part));
+    assert_ok(file_write(in_root("foreign", "parts/1000000-4.npz"), "nonsense", 8, &e));
+    assert_int_equal(run_share(stage, "foreign", NULL, 1, arguments, &text), 2);
+    assert_non_null(strstr(text, "parts/1000000-4.npz: expected parts of "));
+    free(text);
+    unlink(in_root("foreign", "parts/1000000-4.npz"));
+    assert_int_equal(run_share(stage, "foreign", "0/1", 1, arguments, NULL), 0);
 }
 
 /* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. arguments: the

@@ -6,7 +6,7 @@
 #include "store/record.h"
 #include "tests/stages/ended.h"
 
-extern const struct stage stage_train, stage_propose, stage_likelihood, stage_dm_mcmc, stage_ensemble;
+extern const struct stage stage_train, stage_propose, stage_likelihood, stage_sample, stage_dm_mcmc, stage_ensemble;
 
 enum { V = 64, N = 600 };
 
@@ -203,6 +203,17 @@ static void test_ended(void **state) {
                 (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes", "--configurations=600", "--steps=12", NULL});
 }
 
+static void test_parts(void **state) {
+    (void)state;
+    assert_same_in_parts(&stage_propose, "modes", (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes",
+                                                                   "--configurations=300", "--steps=4", NULL});
+    assert_same_in_parts(&stage_sample, "noisy", (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes-noisy",
+                                                                  "--configurations=300", "--steps=4", NULL});
+    assert_same_in_parts(&stage_likelihood, "scores",
+                         (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes", "--steps=4",
+                                          option("--fields=", "split-modes", "artifact.npz"), NULL});
+}
+
 /* --- refusals ------------------------------------------------------------------------------------ */
 
 /* A copy of the model with an array in the place of another; data NULL: without it. */
@@ -341,6 +352,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_runs_away),
         cmocka_unit_test(test_refusals),

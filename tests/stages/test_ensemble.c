@@ -1,5 +1,5 @@
 /* The stage `ensemble` from command line to artifact: contents, bits for any number of threads, digests that tie
- * the bits to the stage's version, refusals. */
+ * the bits to the stage's version, parts, runs that are ended from outside, refusals. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "lattice/action.h"
 #include "stages/stage.h"
 #include "tests/scratch.h"
-#include "tests/stages/run_stage.h"
+#include "tests/stages/ended.h"
 
 extern const struct stage stage_ensemble;
 
@@ -24,6 +24,7 @@ static char folder[64];
 static int set_up(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "%s", scratch_folder("ensemble"));
+    snprintf(root, sizeof root, "%s", folder);
     return 0;
 }
 
@@ -64,10 +65,6 @@ static const struct npz_array *member(const struct npz *npz, const char *name, e
 
 static double real(const struct npz *npz, const char *name) {
     return *(const double *)member(npz, name, NPZ_FLOAT64, 0)->data;
-}
-
-static int64_t integer(const struct npz *npz, const char *name) {
-    return *(const int64_t *)member(npz, name, NPZ_INT64, 0)->data;
 }
 
 static void contents(void **state) {
@@ -201,11 +198,31 @@ static void refusals(void **state) {
                    1, "no longer finite");
 }
 
-int main(void) {
+/* Chains are the items: two of each algorithm that has its own lanes, several configurations a chain. */
+static void parts(void **state) {
+    (void)state;
+    assert_same_in_parts(&stage_ensemble, "hmc", (const char *[]){"--lattice=8,8", "--configurations=186", "--chains=62",
+                                                                  "--thermalisation=30", "--stride=2", "--test-chains=16", NULL});
+    assert_same_in_parts(&stage_ensemble, "cluster", (const char *[]){"--lattice=6,6", "--configurations=60", "--algorithm=cluster",
+                                                                      "--thermalisation=20", NULL});
+    assert_refuses_foreign_parts(&stage_ensemble, (const char *[]){"--lattice=8,8", "--configurations=16", "--thermalisation=8", NULL});
+}
+
+static void terminated(void **state) {
+    (void)state;
+    assert_goes_on((const char *[]){"--lattice=16,16", "--configurations=256", "--thermalisation=200", "--test-chains=0", NULL});
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(contents),
         cmocka_unit_test(digests),
+        cmocka_unit_test(parts),
+        cmocka_unit_test(terminated),
         cmocka_unit_test(refusals),
     };
+    find_program(argv[0], "ensemble");
+    pin_instruction_set();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

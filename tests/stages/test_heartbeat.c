@@ -21,7 +21,7 @@
 static char folder[256], path[400];
 
 /* A run record in the folder, of this process or as of another host. */
-static void write_record(const char *host, const char *status) {
+static void write_part(const char *host, const char *status, const char *part) {
     struct error e;
     char runs[300];
     snprintf(runs, sizeof runs, "%s/runs", folder);
@@ -30,12 +30,19 @@ static void write_record(const char *host, const char *status) {
     if (host) {
         record_environment(r, "host", host);
     }
+    if (part) {
+        record_note(r, "part", part);
+    }
     if (strcmp(status, "running") != 0) {
         record_end(r, status, "");
     }
     snprintf(path, sizeof path, "%s/one.json", runs);
     assert_int_equal(record_write(r, path, &e), STATUS_OK);
     record_free(r);
+}
+
+static void write_record(const char *host, const char *status) {
+    write_part(host, status, NULL);
 }
 
 static void set_age(time_t seconds) {
@@ -71,11 +78,15 @@ static bool stop_at_once(const void *context) {
     return true;
 }
 
-static enum status look(bool held) {
+static enum status look_as(const char *share, bool held) {
     struct error e;
     const struct lock lock = {.file = -1, .held = held};
     const struct lock_wait wait = {.stop = stop_at_once};
-    return heartbeat_wait(folder, &lock, &wait, &e);
+    return heartbeat_wait(folder, share, &lock, &wait, &e);
+}
+
+static enum status look(bool held) {
+    return look_as("", held);
 }
 
 static void the_living_are_waited_for(void **state) {
@@ -92,10 +103,23 @@ static void the_living_are_waited_for(void **state) {
     assert_int_equal(look(false), STATUS_OK);
 }
 
+static void shares_wait_for_themselves_and_for_a_whole_run(void **state) {
+    (void)state;
+    write_part("elsewhere", "running", "1/3");
+    assert_int_equal(look_as("0/3", true), STATUS_OK);
+    assert_int_equal(look_as("1/3", true), STATUS_FAILED);
+    assert_int_equal(look_as("", true), STATUS_FAILED);
+    set_age(HEARTBEAT_DEAD_SECONDS + 10);
+    assert_int_equal(look_as("1/3", true), STATUS_OK);
+    write_record("elsewhere", "running");
+    assert_int_equal(look_as("0/3", true), STATUS_FAILED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_heartbeat_renews_the_time),
         cmocka_unit_test(the_living_are_waited_for),
+        cmocka_unit_test(shares_wait_for_themselves_and_for_a_whole_run),
     };
     snprintf(folder, sizeof folder, "%s", scratch_folder("heartbeat"));
     const int failed = cmocka_run_group_tests_name("heartbeat", tests, NULL, NULL);

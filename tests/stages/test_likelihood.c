@@ -247,9 +247,15 @@ static void test_refusals(void **state) {
     }
 }
 
-static void test_foreign_checkpoint(void **state) {
+static void test_parts(void **state) {
     (void)state;
-    assert_refuses_foreign_checkpoint(&stage_likelihood, (const char *[]){option("--model=", "", "gaussian.npz"),
+    assert_same_in_parts(&stage_likelihood, "share", (const char *[]){option("--model=", "", "gaussian.npz"),
+                                                             option("--fields=", "", "sample.npz"), "--tolerance=1e-3", NULL});
+}
+
+static void test_foreign_parts(void **state) {
+    (void)state;
+    assert_refuses_foreign_parts(&stage_likelihood, (const char *[]){option("--model=", "", "gaussian.npz"),
                                                                           option("--fields=", "", "sample.npz"), NULL});
 }
 
@@ -262,7 +268,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_terminated),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_foreign_checkpoint),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_foreign_parts),
     };
     find_program(argv[0], "likelihood");
     pin_instruction_set();

@@ -165,9 +165,17 @@ static void test_terminated(void **state) {
                                     "--probes=4", NULL});
 }
 
-static void test_foreign_checkpoint(void **state) {
+static void test_parts(void **state) {
     (void)state;
-    assert_refuses_foreign_checkpoint(&stage_propose, (const char *[]){option("--model=", "", "gaussian.npz"),
+    assert_same_in_parts(&stage_propose, "heun", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=600",
+                                                          "--method=heun", "--steps=3", "--probes=2", NULL});
+    assert_same_in_parts(&stage_propose, "few", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=20",
+                                                          "--method=direct", NULL});
+}
+
+static void test_foreign_parts(void **state) {
+    (void)state;
+    assert_refuses_foreign_parts(&stage_propose, (const char *[]){option("--model=", "", "gaussian.npz"),
                                                                        "--configurations=8", "--method=heun", "--steps=2", NULL});
 }
 
@@ -199,7 +207,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_foreign_checkpoint),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_foreign_parts),
         cmocka_unit_test(test_refusals),
     };
     find_program(argv[0], "propose");

@@ -153,9 +153,18 @@ static void test_terminated(void **state) {
                                     "--snapshots=0,0.5,1", "--snapshot-configurations=300", NULL});
 }
 
-static void test_foreign_checkpoint(void **state) {
+static void test_parts(void **state) {
     (void)state;
-    assert_refuses_foreign_checkpoint(&stage_sample, (const char *[]){option("--model=", "", "gaussian.npz"), NULL});
+    assert_same_in_parts(&stage_sample, "snapshots", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=600",
+                                                                      "--steps=5", "--snapshots=0,0.5,1",
+                                                                      "--snapshot-configurations=300", NULL});
+    assert_same_in_parts(&stage_sample, "direct", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=20",
+                                                                   "--method=direct", NULL});
+}
+
+static void test_foreign_parts(void **state) {
+    (void)state;
+    assert_refuses_foreign_parts(&stage_sample, (const char *[]){option("--model=", "", "gaussian.npz"), NULL});
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -222,7 +231,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_foreign_checkpoint),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_foreign_parts),
         cmocka_unit_test(test_refusals),
     };
     find_program(argv[0], "sample");
