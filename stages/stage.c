@@ -123,7 +123,7 @@ static enum status make_recipe(const struct stage *stage, struct stage_state *s,
         position = i > 0 && l->input == s->inputs[i - 1].input ? position + 1 : 0;
         inputs[i] = (struct recipe_input){l->input->name, l->input->many ? position : -1, l->key};
     }
-    s->recipe = recipe_text(stage->name, stage->version, stage_backend(stage, s->command.backend),
+    s->recipe = recipe_text(stage->name, stage_version(stage, s->command.parameters), stage_backend(stage, s->command.backend),
                             s->command.parameters, inputs, s->input_count);
     free(inputs);
     if (s->recipe == NULL) {
@@ -277,7 +277,7 @@ static bool all_there(const struct stage_state *s) {
 }
 
 static enum status start_record(const struct stage *stage, struct stage_state *s, struct error *e) {
-    s->record = record_new(stage->name, stage->version, s->key, s->recipe, s->command.output);
+    s->record = record_new(stage->name, stage_version(stage, s->command.parameters), s->key, s->recipe, s->command.output);
     if (s->record == NULL) {
         return no_memory(e);
     }

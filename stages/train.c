@@ -336,10 +336,14 @@ static enum status check_node(const struct stage_node *node, const char *where, 
     return STATUS_OK;
 }
 
+/* Version 4 changed the refinement of the effective-action model. */
+static int version_of(const struct parameters *p) { return parameters_is(p, "network", "effective-action") ? 4 : 3; }
+
 const struct stage stage_train = {
     .name = "train",
     .summary = "score model by denoising score matching, or the Gaussian model of the measured propagator",
-    .version = 3,
+    .version = 4,
+    .version_of = version_of,
     .uses_backend = true,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

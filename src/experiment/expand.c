@@ -219,7 +219,7 @@ static enum status cook(struct pool *pool, struct node *node, const char *backen
             inputs[count++] = (struct recipe_input){declared->name, position, node->inputs[i].nodes[j]->key};
         }
     }
-    node->recipe = recipe_text(node->stage->name, node->stage->version,
+    node->recipe = recipe_text(node->stage->name, stage_version(node->stage, node->parameters),
                                stage_backend(node->stage, backend), node->parameters, inputs, count);
     if (!node->recipe) {
         return pool_exhausted(e);

@@ -52,6 +52,8 @@ struct stage {
     const char *name;    /* "ensemble" */
     const char *summary; /* one line for --help and make help */
     int version;         /* raised when the bits of the output change for the same recipe */
+    /* Optional: the last version that changed what comes of these parameters, where later ones changed others only. */
+    int (*version_of)(const struct parameters *p);
     bool uses_backend;   /* whether the backend is part of the recipe and --backend an option */
     bool half_precision; /* whether "cuda-bf16" is for it: forward passes only. The planner takes "cuda" for others. */
     const struct parameter *parameters;
@@ -80,6 +82,11 @@ struct stage {
 
 static inline const char *stage_backends(const struct stage *stage) {
     return stage->half_precision ? BACKENDS : BACKENDS_WITH_GRADIENTS;
+}
+
+/* The version of a stage in its recipe. */
+static inline int stage_version(const struct stage *stage, const struct parameters *p) {
+    return stage->version_of ? stage->version_of(p) : stage->version;
 }
 
 /* The backend of a stage in its recipe under the user's BACKEND; NULL: the stage uses none. */

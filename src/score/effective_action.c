@@ -110,6 +110,7 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
         return status;
     const struct effective_refine_settings refine = {.theory = theory,
                                                      .proposals = proposals,
+                                                     .rounds = (size_t)parameters_integer(p, "refine-rounds"),
                                                      .steps = REFINE_STEPS,
                                                      .knots = REFINE_KNOTS,
                                                      .penalty = parameters_real(p, "refine-penalty"),
@@ -137,7 +138,9 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
     s = s ? s : npz_add_real_array(writer, "effective.coefficients", 2, shape, model->coefficients, e);
     s = s ? s : npz_add_reals(writer, "effective.gain", model->gain, model->levels, e);
     s = s ? s : npz_add_real(writer, "effective.refine_before", own->refined.before, e);
-    return s ? s : npz_add_real(writer, "effective.refine_after", own->refined.after, e);
+    s = s ? s : npz_add_real(writer, "effective.refine_after", own->refined.after, e);
+    s = s ? s : npz_add_integer(writer, "effective.refine_rounds", (int64_t)own->refined.rounds, e);
+    return s ? s : npz_add_integer(writer, "effective.refine_far", (int64_t)own->refined.far, e);
 }
 
 static enum status read_features(const struct npz *npz, struct effective_features *f, struct error *e) {
@@ -213,12 +216,17 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     if (!own)
         return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
     struct effective_model *model = &own->model;
+    int64_t rounds = 0, far = 0;
     model->levels = log_s->count;
     s = read_features(npz, &model->features, e);
     s = s ? s : npz_real(npz, "effective.saturation", &model->saturation.local, e);
     s = s ? s : npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e);
     s = s ? s : npz_real(npz, "effective.refine_before", &own->refined.before, e);
     s = s ? s : npz_real(npz, "effective.refine_after", &own->refined.after, e);
+    s = s ? s : npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e);
+    s = s ? s : npz_integer_or(npz, "effective.refine_far", 0, &far, e);
+    own->refined.rounds = (size_t)rounds;
+    own->refined.far = (size_t)far;
     s = s ? s : read_reals(npz, "effective.log_s", model->levels, 0, &model->log_s, e);
     s = s ? s : read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e);
     s = s ? s : read_reals(npz, "effective.gain", model->levels, 0, &model->gain, e);

@@ -24,11 +24,11 @@
              "two powers less; 0: no such features."}, \
     {.name = "saturation", .type = PARAMETER_REAL, .default_value = "2.5", .minimum = 0.1, .maximum = 100, .later = true, \
      .help = "Effective-action model: a of t = a tanh(u/a), u the filtered field in units of its standard deviation."}, \
-    {.name = "zero-saturation", .type = PARAMETER_REAL, .default_value = "1.6", .minimum = 0.1, .maximum = 100, .later = true, \
+    {.name = "zero-saturation", .type = PARAMETER_REAL, .default_value = "1.3", .minimum = 0.1, .maximum = 100, .later = true, \
      .help = "Effective-action model: the same of the zero mode."}, \
-    {.name = "levels", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 3, .maximum = 1000, .later = true, \
+    {.name = "levels", .type = PARAMETER_INTEGER, .default_value = "20", .minimum = 3, .maximum = 1000, .later = true, \
      .help = "Effective-action model: noise levels of the fit, equally far apart in ln s."}, \
-    {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.02", .minimum = 1e-4, .maximum = 1, .later = true, \
+    {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.1", .minimum = 1e-4, .maximum = 1, .later = true, \
      .help = "Effective-action model: lowest noise level s, below which the field is taken for Gaussian."}, \
     {.name = "highest-level", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 10000, .later = true, \
      .help = "Effective-action model: highest noise level s; 0: 2.5 times the root of the propagator's largest mode, and " \
@@ -36,15 +36,17 @@
     {.name = "target", .type = PARAMETER_CHOICE, .default_value = "mixed", .choices = "mixed|noise", .later = true, \
      .help = "Effective-action model, what the score is fitted to: noise, -z/s; mixed, the same with the action's force " \
              "mixed in mode by mode (De Bortoli et al. 2402.08667), of the same mean and less noise where noise is small."}, \
-    {.name = "ridge", .type = PARAMETER_REAL, .default_value = "1e-6", .minimum = 1e-12, .maximum = 1, .later = true, \
+    {.name = "ridge", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-12, .maximum = 1, .later = true, \
      .help = "Effective-action model: least ridge of the fit, in units of the normal equations' diagonal; it is raised " \
              "to what the noise of the fit asks for."}, \
     {.name = "fit-configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9, .later = true, \
      .help = "Effective-action model: configurations that coefficients are fitted to, the first ones; 0: all. The " \
              "propagator is measured on all of them in any case."}, \
-    {.name = "refine", .type = PARAMETER_INTEGER, .default_value = "4096", .minimum = 0, .maximum = 1e7, .later = true, \
-     .help = "Effective-action model: proposals of its own whose log weights its coefficients are then refined on; 0: " \
-             "not refined."}, \
+    {.name = "refine", .type = PARAMETER_INTEGER, .default_value = "2048", .minimum = 0, .maximum = 1e7, .later = true, \
+     .help = "Effective-action model: proposals of its own in a round of the refinement, on whose log weights its " \
+             "coefficients are refined; 0: not refined."}, \
+    {.name = "refine-rounds", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 100, .later = true, \
+     .help = "Effective-action model: rounds of the refinement, at most; it ends with the first that gains nothing."}, \
     {.name = "refine-penalty", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = 1e-6, .maximum = 1e6, .later = true, \
      .help = "Effective-action model: weight of the change of the flow against the variance of log weights in the refinement."}
 
@@ -58,6 +60,8 @@
     {"effective.coefficients", NPZ_FLOAT64, "levels, F", "", "Coefficients of the features."}, \
     {"effective.gain", NPZ_FLOAT64, "levels", "nats", "Gain over the Wiener filter, level by level."}, \
     {"effective.refine_before", NPZ_FLOAT64, "", "", "Standard deviation of log w before the refinement; 0: there was none."}, \
-    {"effective.refine_after", NPZ_FLOAT64, "", "", "The same after it."}
+    {"effective.refine_after", NPZ_FLOAT64, "", "", "The same after it."}, \
+    {"effective.refine_rounds", NPZ_INT64, "", "", "Rounds of the refinement that gained."}, \
+    {"effective.refine_far", NPZ_INT64, "", "", "Proposals of the last round whose log weights lay far out and counted little."}
 
 #endif

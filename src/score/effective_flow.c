@@ -203,9 +203,19 @@ static void scale_modes(size_t V, const float *gain, bool inverse, struct transf
     }
 }
 
+/* Numbers of noises: 0 the start, 1 the sign, from 2 on those of the steps, and that of a spread zero mode. */
+enum { START, SIGN, STEPS, ZERO_MODE = 1 << 30 };
+
+/* Uniform within `spread` standard deviations. */
+static double spread_zero_mode(struct random_key key, size_t field, double spread) {
+    double u;
+    random_uniform(key, field, ZERO_MODE, &u, 1);
+    return spread * (2 * u - 1);
+}
+
 /* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its square. `number` tells the noises of a
- * field apart. The zero mode of every other field is `stretch` times that. */
-static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number, double stretch,
+ * field apart. With spread > 0 the zero mode of every other field is uniform within so many standard deviations. */
+static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number, double spread,
                   const struct room *r, struct transform_site *modes, double square[TRANSFORM_FIELDS]) {
     const size_t V = flow->model->volume;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
@@ -213,7 +223,8 @@ static void white(const struct effective_flow *flow, struct random_key key, size
         double mean = 0;
         for (size_t x = 0; x < V; x++)
             mean += (double)r->normal[x] / (double)V;
-        const float more = i % 2 == 1 ? (float)((stretch - 1) * mean) : 0;
+        const float more = spread > 0 && i % 2 == 1
+                               ? (float)(spread_zero_mode(key, first + i, spread) / sqrt((double)V) - mean) : 0;
         square[i] = 0;
         for (size_t x = 0; x < V; x++) {
             const float value = r->normal[x] + more;
@@ -224,9 +235,6 @@ static void white(const struct effective_flow *flow, struct random_key key, size
     transform_forward(flow->transform, modes, modes, r->evaluation);
 }
 
-/* Numbers of noises: 0 the start, 1 the sign, from 2 on those of the steps. */
-enum { START, SIGN, STEPS };
-
 /* The reverse process. */
 static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first, const struct room *r) {
     const size_t V = flow->model->volume;
@@ -236,7 +244,7 @@ static void down_with_noise(const struct effective_flow *flow, struct random_key
                      part = 1 - next / s * (next / s);
         double unused[TRANSFORM_FIELDS];
         effective_level_evaluate(flow->level[k], r->modes, r->slope, unused, r->evaluation);
-        white(flow, key, first, STEPS + k, 1, r, r->at, unused);
+        white(flow, key, first, STEPS + k, 0, r, r->at, unused);
         for (size_t p = 0; p < V; p++) {
             const double G = flow->model->propagator[p], c = sqrt((G + next * next) / (G + s * s));
             const float keep = (float)c, noise = (float)sqrt(s * s * part / (G + s * s)), drift = (float)(-part / c);
@@ -259,7 +267,7 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
     double square[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
-    white(flow, key, first, START, observer ? observer->stretch : 1, &r, r.modes, square);
+    white(flow, key, first, START, observer ? observer->spread : 0, &r, r.modes, square);
     if (flow->noisy)
         down_with_noise(flow, key, first, &r);
     else

@@ -60,12 +60,12 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
 /* --- for the refinement (effective_refine.h) ------------------------------------------------------- */
 
 /* Who looks on while a pack goes down: see(context, k, modes) with xi at the start of step k = 0 .. steps. Every other
- * field starts with its zero mode times `stretch`: its log q is still that of the model, but large magnetizations are
- * seen that draws of the model hardly have. */
+ * field starts with its zero mode uniform within `spread` standard deviations (0: none does): its log q is still that of
+ * the model, but magnetizations are seen that draws of the model hardly ever have. */
 struct effective_observer {
     void (*see)(void *context, size_t k, const struct transform_site *modes);
     void *context;
-    double stretch;
+    double spread;
 };
 
 /* Sites of scratch of a pack; ln s at the start of step k; draws fields first .. of one pack. */

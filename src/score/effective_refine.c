@@ -11,9 +11,11 @@
 #include "score/effective_flow.h"
 #include "score/effective_linear.h"
 
-/* Zero modes of every other proposal are stretched, so that the largest magnetizations that a long chain meets lie within
- * what the change is fitted to; without that it makes weights of e^10 there. */
-#define STRETCH 1.6
+/* Zero modes of every other proposal start uniform within so many standard deviations: 10^6 proposals meet what lies
+ * there, and without that the change makes weights of e^10 of it. */
+#define SPREAD 5.0
+/* So many standard deviations from the median a log weight counts a quarter. */
+#define FAR 8.0
 
 enum { GRAM_SITES = 1 << 15 }; /* sites of the packs that the penalty is measured on, at least a pack */
 
@@ -26,14 +28,16 @@ struct plan {
     struct transform *transform;
     struct geometry *geometry;
     size_t nodes, unknowns; /* features x knots */
-    double *coefficients;   /* nodes x features */
+    double *coefficients;   /* nodes x features, as fitted */
     struct effective_filters *filters;
     struct effective_basis **basis;
     struct random_key key;
 };
 
+/* The flow is that of m. The score is that of the coefficients as fitted: those of an earlier round have the density that
+ * is wanted at the end, but no longer the score of the densities on the way. */
 static enum status plan_make(struct plan *p, const struct effective_refine_settings *settings, int threads,
-                             const struct effective_model *m, struct error *e) {
+                             const struct effective_model *m, const struct effective_model *fitted, struct error *e) {
     const size_t nodes = settings->steps + 1;
     *p = (struct plan){.settings = settings, .model = m, .nodes = nodes, .unknowns = m->features.count * settings->knots,
                        .key = random_key(settings->seed, "train", "refine")};
@@ -49,7 +53,7 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
         status = error_set(e, STATUS_FAILED, "out of memory for the refinement");
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++)
         log_s[k] = effective_flow_log_s(p->flow, k);
-    status = status ? status : effective_model_coefficients(m, nodes, log_s, p->coefficients, e);
+    status = status ? status : effective_model_coefficients(fitted, nodes, log_s, p->coefficients, e);
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++) {
         status = effective_filters_make(p->fourier, m->propagator, function_exp(log_s[k]), effective_model_kernels(m),
                                         &p->filters[k], e);
@@ -76,12 +80,22 @@ static void plan_release(struct plan *p) {
     fourier_free(p->fourier);
 }
 
-/* Where node k lies between the knots: in front of knot j + share. */
-static size_t knot_of(const struct plan *p, size_t k, double *share) {
-    const double place = (double)k * (double)(p->settings->knots - 1) / (double)(p->nodes - 1);
-    const size_t j = (size_t)fmin(place, (double)(p->settings->knots - 2));
-    *share = place - (double)j;
+/* Cubic B-splines of the change over the levels, 0 at the highest and 1 at the lowest: the change at `place` is the sum of
+ * weight[i] times coefficient j + i. They are smooth, so that the flow's integrator keeps its order. */
+enum { SPLINES = 4 };
+static size_t splines_at(size_t knots, double place, double weight[SPLINES]) {
+    const double x = place * (double)(knots - 3);
+    const size_t j = (size_t)fmin(x, (double)(knots - 4));
+    const double u = x - (double)j, v = 1 - u;
+    weight[0] = v * v * v / 6;
+    weight[1] = (3 * u * u * u - 6 * u * u + 4) / 6;
+    weight[2] = (3 * v * v * v - 6 * v * v + 4) / 6;
+    weight[3] = u * u * u / 6;
     return j;
+}
+
+static size_t splines_of_node(const struct plan *p, size_t k, double weight[SPLINES]) {
+    return splines_at(p->settings->knots, (double)k / (double)(p->nodes - 1), weight);
 }
 
 /* --- a pack -------------------------------------------------------------------------------------- */
@@ -181,16 +195,16 @@ static void see(void *context, size_t k, const struct transform_site *modes) {
     const size_t V = p->model->volume, F = p->model->features.count, J = p->settings->knots;
     const double s = p->filters[k].s, h = effective_flow_log_s(p->flow, 1) - effective_flow_log_s(p->flow, 0);
     const double weight = -s * s * h * (k == 0 || k + 1 == p->nodes ? 0.5 : 1); /* trapezoids */
-    double share, dot[TRANSFORM_FIELDS];
-    const size_t j = knot_of(p, k, &share);
+    double spline[SPLINES], dot[TRANSFORM_FIELDS];
+    const size_t j = splines_of_node(p, k, spline);
     score_at(w, k, modes);
     for (size_t i = 0; i < F; i++) {
         product(w, w->feature + i * V, dot);
         for (size_t l = 0; l < TRANSFORM_FIELDS; l++) {
             const double change = weight * (w->divergence[i * TRANSFORM_FIELDS + l] + dot[l]);
             float *slope = w->slopes + l * p->unknowns + i * J + j;
-            slope[0] += (float)((1 - share) * change);
-            slope[1] += (float)(share * change);
+            for (size_t n = 0; n < SPLINES; n++)
+                slope[n] += (float)(spline[n] * change);
         }
     }
     for (size_t i = 0; w->gram && i < F; i++)
@@ -201,9 +215,10 @@ static void see(void *context, size_t k, const struct transform_site *modes) {
 /* --- proposals ----------------------------------------------------------------------------------- */
 
 struct proposals {
-    size_t count, kept;
+    size_t count;
     float *slopes;  /* count x unknowns; NULL: only the weights are wanted */
     double *log_w;  /* count */
+    double *weight; /* count: in the equations */
     double *grams;  /* packs x nodes x features^2 */
     size_t packs;   /* of grams */
 };
@@ -211,6 +226,7 @@ struct proposals {
 static void proposals_release(struct proposals *r) {
     free(r->slopes);
     free(r->log_w);
+    free(r->weight);
     free(r->grams);
 }
 
@@ -241,7 +257,7 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
         for (size_t i = 0; i < packs; i++) {
             if (!whole || !phi || !own || !room || *interrupted)
                 continue;
-            const struct effective_observer observer = {see, &w, STRETCH};
+            const struct effective_observer observer = {see, &w, SPREAD};
             if (r->slopes) {
                 w.slopes = r->slopes + i * TRANSFORM_FIELDS * p->unknowns;
                 w.gram = i < r->packs ? r->grams + i * p->nodes * F * F : NULL;
@@ -266,55 +282,62 @@ static int compare(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Drops proposals that are not finite or far out, in place. */
-static enum status drop_far(const struct plan *p, struct proposals *r, struct error *e) {
-    double *sorted = malloc(r->count * sizeof *sorted);
-    if (!sorted)
-        return error_set(e, STATUS_FAILED, "out of memory for %zu weights", r->count);
+/* Gives every proposal its weight, 1/(1 + (r/FAR)^2)^2 with r the distance of log w from the median in standard deviations by
+ * the quartiles: of a proposal far out the change is not linear and the slopes are large, but its sign is right. Weights
+ * add up to 1; what is not finite has none. *far: how many have less than a quarter of the greatest. False: nothing is
+ * finite. */
+static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *far) {
+    double *sorted = r->weight, sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < r->count; i++)
         if (isfinite(r->log_w[i]))
             sorted[n++] = r->log_w[i];
     qsort(sorted, n, sizeof *sorted, compare);
-    r->kept = 0;
-    if (n >= 4) {
-        const double median = sorted[n / 2], width = 0.7413 * (sorted[3 * n / 4] - sorted[n / 4]);
-        for (size_t i = 0; i < r->count; i++) {
-            if (!(fabs(r->log_w[i] - median) <= 8 * width))
-                continue;
-            r->log_w[r->kept] = r->log_w[i];
-            if (r->slopes && r->kept != i)
-                memcpy(r->slopes + r->kept * p->unknowns, r->slopes + i * p->unknowns, p->unknowns * sizeof *r->slopes);
-            r->kept++;
-        }
+    const double median = n ? sorted[n / 2] : 0, width = n ? 0.7413 * (sorted[3 * n / 4] - sorted[n / 4]) : 0;
+    *far = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        const double distance = (r->log_w[i] - median) / (FAR * width);
+        r->weight[i] = isfinite(distance) ? 1 / ((1 + distance * distance) * (1 + distance * distance)) : 0;
+        *far += r->weight[i] < 0.25;
+        sum += r->weight[i];
     }
-    free(sorted);
-    return STATUS_OK;
+    for (size_t i = 0; i < r->count; i++) {
+        r->weight[i] /= sum;
+        if (r->weight[i] > 0)
+            continue;
+        r->log_w[i] = median; /* it has no weight, but must not make NaN of the sums */
+        if (r->slopes)
+            memset(r->slopes + i * p->unknowns, 0, p->unknowns * sizeof *r->slopes);
+    }
+    return sum > 0;
 }
 
-static double deviation(const double *log_w, size_t n, double *mean) {
+/* Weighted mean and standard deviation of log w. */
+static double deviation(const struct proposals *r, double *mean) {
     double square = 0;
-    *mean = sum_tree(log_w, n) / (double)n;
-    for (size_t i = 0; i < n; i++)
-        square += (log_w[i] - *mean) * (log_w[i] - *mean);
-    return sqrt(square / (double)n);
+    *mean = 0;
+    for (size_t i = 0; i < r->count; i++)
+        *mean += r->weight[i] * r->log_w[i];
+    for (size_t i = 0; i < r->count; i++)
+        square += r->weight[i] * (r->log_w[i] - *mean) * (r->log_w[i] - *mean);
+    return sqrt(square);
 }
 
 /* --- the equations ------------------------------------------------------------------------------- */
 
 /* Covariances of the slopes, and with log w; then the penalty. */
 static void normal_equations(const struct plan *p, const struct proposals *r, int threads, double *A, double *b) {
-    const size_t D = p->unknowns, F = p->model->features.count, J = p->settings->knots, n = r->kept;
+    const size_t D = p->unknowns, F = p->model->features.count, J = p->settings->knots, n = r->count;
     double mean_w;
-    deviation(r->log_w, n, &mean_w);
+    deviation(r, &mean_w);
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
     for (size_t i = 0; i < D; i++) { /* centred: rows of A are sums over proposals in their order */
         double mean = 0;
         double *row = A + i * D;
         for (size_t k = 0; k < n; k++)
-            mean += (double)r->slopes[k * D + i] / (double)n;
+            mean += (double)r->slopes[k * D + i] * r->weight[k];
         for (size_t k = 0; k < n; k++) {
-            const double slope = ((double)r->slopes[k * D + i] - mean) / (double)n;
+            const double slope = ((double)r->slopes[k * D + i] - mean) * r->weight[k];
             const float *other = r->slopes + k * D;
             b[i] -= slope * (r->log_w[k] - mean_w);
             for (size_t j = 0; j <= i; j++)
@@ -323,9 +346,8 @@ static void normal_equations(const struct plan *p, const struct proposals *r, in
     }
     const double h = fabs(effective_flow_log_s(p->flow, 1) - effective_flow_log_s(p->flow, 0));
     for (size_t k = 0; k < p->nodes; k++) {
-        double share;
-        const size_t j = knot_of(p, k, &share);
-        const double weight[2] = {1 - share, share};
+        double weight[SPLINES];
+        const size_t j = splines_of_node(p, k, weight);
         const double scale = p->settings->penalty * h * (k == 0 || k + 1 == p->nodes ? 0.5 : 1) /
                              (double)(r->packs * TRANSFORM_FIELDS);
         for (size_t i = 0; i < F; i++)
@@ -333,8 +355,8 @@ static void normal_equations(const struct plan *p, const struct proposals *r, in
                 double gram = 0;
                 for (size_t q = 0; q < r->packs; q++)
                     gram += r->grams[((q * p->nodes + k) * F + i) * F + m];
-                for (size_t x = 0; x < 2; x++)
-                    for (size_t y = 0; y < 2; y++)
+                for (size_t x = 0; x < SPLINES; x++)
+                    for (size_t y = 0; y < SPLINES; y++)
                         if (m * J + j + y <= i * J + j + x)
                             A[(i * J + j + x) * D + m * J + j + y] += scale * gram * weight[x] * weight[y];
             }
@@ -356,15 +378,15 @@ static enum status find_change(const struct plan *p, const struct proposals *r, 
     return solved ? STATUS_OK : error_set(e, STATUS_FAILED, "the refinement's equations are not positive");
 }
 
-/* Adds the change, which is linear between knots (knot 0 at the highest level), to the levels' coefficients. */
+/* Adds the change to the levels' coefficients. */
 static void apply(const struct effective_model *m, size_t knots, const double *change) {
     const size_t F = m->features.count;
     for (size_t k = 0; k < m->levels; k++) {
-        const double place = (double)(m->levels - 1 - k) * (double)(knots - 1) / (double)(m->levels - 1);
-        const size_t j = (size_t)fmin(place, (double)(knots - 2));
-        const double share = place - (double)j;
+        double weight[SPLINES];
+        const size_t j = splines_at(knots, (double)(m->levels - 1 - k) / (double)(m->levels - 1), weight);
         for (size_t i = 0; i < F; i++)
-            m->coefficients[k * F + i] += (1 - share) * change[i * knots + j] + share * change[i * knots + j + 1];
+            for (size_t n = 0; n < SPLINES; n++)
+                m->coefficients[k * F + i] += weight[n] * change[i * knots + j + n];
     }
 }
 
@@ -373,11 +395,12 @@ static enum status make_room(const struct plan *p, bool slopes, size_t count, st
     const size_t wanted = GRAM_SITES / p->model->volume + 1;
     *r = (struct proposals){.count = count, .packs = packs < wanted ? packs : wanted};
     r->log_w = calloc(count, sizeof *r->log_w);
+    r->weight = calloc(count, sizeof *r->weight);
     if (slopes) {
         r->slopes = calloc(count * p->unknowns, sizeof *r->slopes);
         r->grams = calloc(r->packs * p->nodes * F * F, sizeof *r->grams);
     }
-    if (!r->log_w || (slopes && (!r->slopes || !r->grams)))
+    if (!r->log_w || !r->weight || (slopes && (!r->slopes || !r->grams)))
         return error_set(e, STATUS_FAILED, "out of memory for %zu proposals", count);
     return STATUS_OK;
 }
@@ -389,48 +412,81 @@ static enum status spread(const struct effective_refine_settings *settings, size
     struct plan p;
     struct proposals r = {0};
     double mean;
-    enum status status = plan_make(&p, settings, threads, m, e);
+    size_t far;
+    enum status status = plan_make(&p, settings, threads, m, m, e);
     status = status ? status : make_room(&p, false, count, &r, e);
     status = status ? status : propose(&p, first, threads, &r, interrupted, e);
-    if (status == STATUS_OK) {
-        *width = deviation(r.log_w, count, &mean);
-        if (!isfinite(*width))
-            *width = INFINITY;
-    }
+    if (status == STATUS_OK)
+        *width = weigh_proposals(&p, &r, &far) ? deviation(&r, &mean) : INFINITY;
     proposals_release(&r);
     plan_release(&p);
+    return status;
+}
+
+/* The change that `count` proposals from `first` on ask for; none where all of them leave the finite numbers. */
+static enum status propose_change(const struct effective_refine_settings *settings, size_t first, size_t count, int threads,
+                                  const struct effective_model *m, const struct effective_model *fitted, double *change,
+                                  size_t *far, const volatile sig_atomic_t *interrupted, struct error *e) {
+    struct plan p;
+    struct proposals r = {0};
+    memset(change, 0, m->features.count * settings->knots * sizeof *change);
+    enum status status = plan_make(&p, settings, threads, m, fitted, e);
+    status = status ? status : make_room(&p, true, count, &r, e);
+    status = status ? status : propose(&p, first, threads, &r, interrupted, e);
+    if (status == STATUS_OK && weigh_proposals(&p, &r, far))
+        status = find_change(&p, &r, threads, change, e);
+    proposals_release(&r);
+    plan_release(&p);
+    return status;
+}
+
+/* A round with proposals from `first` on; *taken: whether it changed m. */
+static enum status refine_once(const struct effective_refine_settings *settings, size_t first, size_t count, size_t tested,
+                               int threads, struct effective_model *m, const struct effective_model *fitted,
+                               struct effective_refine_result *result, bool *taken,
+                               const volatile sig_atomic_t *interrupted, struct error *e) {
+    const size_t F = m->features.count;
+    double before = 0, after = 0;
+    double *change = malloc(F * settings->knots * sizeof *change), *old = malloc(m->levels * F * sizeof *old);
+    enum status status = change && old ? STATUS_OK
+                                       : error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
+    status = status ? status : propose_change(settings, first, count, threads, m, fitted, change, &result->far, interrupted, e);
+    status = status ? status : spread(settings, first + count, tested, threads, m, &before, interrupted, e);
+    *taken = false;
+    if (status == STATUS_OK) {
+        memcpy(old, m->coefficients, m->levels * F * sizeof *old);
+        apply(m, settings->knots, change);
+        status = spread(settings, first + count, tested, threads, m, &after, interrupted, e);
+        *taken = status == STATUS_OK && after < before;
+        if (!*taken)
+            memcpy(m->coefficients, old, m->levels * F * sizeof *old);
+        result->before = result->rounds == 0 ? before : result->before;
+        result->after = *taken ? after : before;
+    }
+    free(change);
+    free(old);
     return status;
 }
 
 enum status effective_refine(const struct effective_refine_settings *settings, int threads, struct effective_model *m,
                              struct effective_refine_result *result, const volatile sig_atomic_t *interrupted,
                              struct error *e) {
-    const size_t F = m->features.count, packs = (settings->proposals + TRANSFORM_FIELDS - 1) / TRANSFORM_FIELDS;
+    const size_t packs = (settings->proposals + TRANSFORM_FIELDS - 1) / TRANSFORM_FIELDS;
     const size_t count = packs * TRANSFORM_FIELDS, tested = (packs + 3) / 4 * TRANSFORM_FIELDS;
-    struct plan p;
-    struct proposals r = {0};
-    double *change = calloc(F * settings->knots, sizeof *change), *old = malloc(m->levels * F * sizeof *old);
-    enum status status = plan_make(&p, settings, threads, m, e);
-    if (status == STATUS_OK && (!change || !old))
-        status = error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
-    status = status ? status : make_room(&p, true, count, &r, e);
-    status = status ? status : propose(&p, 0, threads, &r, interrupted, e);
-    status = status ? status : drop_far(&p, &r, e);
-    *result = (struct effective_refine_result){.left_out = r.count - r.kept};
-    if (status == STATUS_OK && r.kept > 1)
-        status = find_change(&p, &r, threads, change, e);
-    proposals_release(&r);
-    plan_release(&p);
-    status = status ? status : spread(settings, count, tested, threads, m, &result->before, interrupted, e);
-    if (status == STATUS_OK) {
-        memcpy(old, m->coefficients, m->levels * F * sizeof *old);
-        apply(m, settings->knots, change);
-        status = spread(settings, count, tested, threads, m, &result->after, interrupted, e);
-        result->taken = status == STATUS_OK && result->after < result->before;
-        if (!result->taken)
-            memcpy(m->coefficients, old, m->levels * F * sizeof *old);
+    const size_t size = m->levels * m->features.count * sizeof *m->coefficients;
+    struct effective_model fitted = *m;
+    enum status status = STATUS_OK;
+    bool taken = true;
+    *result = (struct effective_refine_result){0};
+    fitted.coefficients = malloc(size);
+    if (!fitted.coefficients)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu bytes of coefficients", size);
+    memcpy(fitted.coefficients, m->coefficients, size);
+    for (size_t round = 0; round < settings->rounds && taken && status == STATUS_OK; round++) {
+        status = refine_once(settings, round * (count + tested), count, tested, threads, m, &fitted, result, &taken, interrupted,
+                             e);
+        result->rounds += taken;
     }
-    free(change);
-    free(old);
+    free(fitted.coefficients);
     return status;
 }

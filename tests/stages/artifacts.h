@@ -5,6 +5,7 @@
 
 #include <dnnl.h>
 
+#include "store/recipe.h"
 #include "base/file.h"
 #include "tests/score/models.h"
 #include "tests/scratch.h"
@@ -171,9 +172,22 @@ static inline void assert_same_for_any_threads(const struct digest_case *cases, 
     }
 }
 
+/* The version in the recipe of an artifact. */
+static inline int version_of(const char *folder) {
+    struct npz *npz = open_artifact(folder);
+    struct error e = {0};
+    char *recipe = NULL;
+    assert_ok(npz_text(npz, "recipe", &recipe, &e));
+    char *value = recipe_value(recipe, "version");
+    assert_non_null(value);
+    const int version = atoi(value);
+    free(value);
+    free(recipe);
+    npz_free(npz);
+    return version;
+}
+
 static inline void assert_digests(const struct digest_case *cases, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(cases[i].stage->version, cases[i].version);
     if (no_digests()) {
         print_message("SKIPPED, no digests compared: %s\n", no_digests());
         skip();
@@ -182,6 +196,7 @@ static inline void assert_digests(const struct digest_case *cases, size_t count)
     for (size_t i = 0; i < count; i++) {
         char folder[64], hex[65];
         run_case(&cases[i], 1, folder);
+        assert_int_equal(version_of(folder), cases[i].version); /* raise it where the digests change */
         digest_of(folder, hex);
         if (strcmp(hex, cases[i].digest) != 0) {
             print_message("%s: digest %s\n", folder, hex);

@@ -39,7 +39,7 @@ static void put_note(const struct plan *plan, const char *name, const char *note
     const struct node *node = find_node(plan, name);
     char path[512];
     struct error e;
-    struct record *r = record_new(node->stage->name, node->stage->version, node->key, node->recipe, "folder");
+    struct record *r = record_new(node->stage->name, stage_version(node->stage, node->parameters), node->key, node->recipe, "folder");
     assert_non_null(r);
     record_parameters(r, node->parameters);
     record_threads(r, 2);
