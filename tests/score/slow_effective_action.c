@@ -8,7 +8,7 @@
 static const struct effective_families families = {.local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7}; /* as `train` */
 
 /* Fitted to `count` configurations of hybrid Monte Carlo, and refined. */
-static struct fitted make(size_t dimensions, const size_t *extents, struct phi4 theory, size_t count, size_t trajectories, double highest) {
+static struct fitted make(size_t dimensions, const size_t *extents, struct theory theory, size_t count, size_t trajectories, double highest) {
     struct fitted f = fitted_new(dimensions, extents, theory, hmc(dimensions, extents, theory, count, trajectories), count, false);
     const struct effective_refine_settings refine = {.theory = theory, .proposals = 4096, .steps = 20, .knots = 10, .penalty = 0.3, .seed = 1};
     struct effective_refine_result result;
@@ -92,7 +92,7 @@ static void three_dimensions(void **state) {
     (void)state;
     enum { N = 65536 };
     static const size_t extents[] = {8, 8, 8};
-    const struct phi4 theory = {0.15, 0.022};
+    const struct theory theory = {0.15, 0.022};
     struct ensemble_plan plan = default_plan();
     double *log_w = room(N, sizeof *log_w), *x = room(EXACT_QUANTITIES * N, sizeof *x);
     struct fitted f = make(3, extents, theory, 4096, 100, 10);
@@ -112,7 +112,7 @@ static void no_run_away(void **state) {
     (void)state;
     enum { N = 1000000 };
     static const size_t extents[] = {12, 12};
-    const struct phi4 theory = {0.27, 0.022};
+    const struct theory theory = {0.27, 0.022};
     struct ensemble_plan plan = default_plan();
     double *log_w = room(N, sizeof *log_w), *x = room(EXACT_QUANTITIES * N, sizeof *x);
     struct fitted f = make(2, extents, theory, 4096, 600, 30);
