@@ -4,7 +4,10 @@
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
  * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
  * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too few chains to be told), thermalisation.names and
- * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures. */
+ * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures.
+ *
+ * Version 2 once marked a chain that never moved as -1, and passed an ensemble on its virial alone. That was corrected
+ * without another version, which would have had every ensemble computed again for a mark on few (CHANGELOG.md). */
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
