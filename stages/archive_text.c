@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "provenance/tree.h"
 
@@ -42,19 +43,31 @@ static void write_variables(const struct archive_text *t, FILE *out) {
     fprintf(out, " BACKEND=%s", t->request->backend);
 }
 
+/* Whether a shorter run of the experiment is possible, and is not what the archive holds. */
+static bool has_quick(const struct archive_text *t) {
+    const char *profile = pool_print(t->plan->pool, "%s/experiments/profiles/quick.ini", t->folder);
+    return strcmp(t->profile, "quick") && profile && access(profile, R_OK) == 0;
+}
+
 static void makefile(const struct archive_text *t, FILE *out) {
     fputs("# Checks the files of this archive, builds the program from source/, computes everything again beside it and compares\n"
-          "# byte by byte. `make check` only checks the files; `make show` prints the tables. All that is written goes to WORK.\n"
+          "# byte by byte. `make check` only checks the files; `make show` prints the tables; `make quick`, where it is there, goes\n"
+          "# the same way at a reduced scale. All that is written goes to WORK.\n"
           "WORK ?= ../work\n\nBELOW := $(if $(filter /%,$(WORK)),$(WORK),../$(WORK))\n"
           "DMSQ := $(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RECOMPUTED=$(BELOW)/recomputed \\\n"
           "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ", out);
     write_variables(t, out);
-    fprintf(out, "\n\n.PHONY: verify check show\n"
+    fprintf(out, "\n\n.PHONY: verify check show quick\n"
                  "verify: check\n\t+$(DMSQ) setup verify NAME=%s RECOMPUTE=1\n\n"
                  "check:\n\t@cd .. && sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt && "
                  "echo \"$$(wc -l <manifest-sha256.txt) files: all as in the manifest\"\n\n"
                  "show:\n\t@cat results%s/%s/*.md\n", t->experiment->name, t->plan->root + strlen(t->request->results),
             t->experiment->name);
+    if (has_quick(t)) {
+        fprintf(out, "\nquick: check\n\t+$(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RESULTS=$(BELOW)/results "
+                     "FIGURES=$(BELOW)/figures \\\n\t    EXPERIMENTS=../experiments PROFILE=quick BACKEND=%s setup %s\n",
+                t->request->backend, t->experiment->name);
+    }
 }
 
 static void citation(const struct archive_text *t, FILE *out) {
@@ -141,8 +154,9 @@ static void readme(const struct archive_text *t, FILE *out) {
     fprintf(out, "The runs took %.0f %s in all on their machine. The last line says how many artifacts are identical; the "
                  "status is 0 if all are. On another instruction set the last places may differ.\n\n"
                  "    make -C data check     # only the files; also: sha256sum -c manifest-sha256.txt\n"
-                 "    make -C data show      # the tables\n\n", seconds < 5400 ? ceil(seconds) : ceil(seconds / 3600),
-            seconds < 5400 ? "s" : "h");
+                 "    make -C data show      # the tables\n%s\n", seconds < 5400 ? ceil(seconds) : ceil(seconds / 3600),
+            seconds < 5400 ? "s" : "h",
+            has_quick(t) ? "    make -C data quick     # all steps at a reduced scale into work/, in minutes: nothing is compared\n" : "");
     fprintf(out, "## What is in it\n\n"
                  "    data/results%s/%s/         tables and the numbers behind the figures\n"
                  "    data/figures%s/            the figures\n"
