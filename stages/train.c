@@ -66,6 +66,7 @@ static const struct parameter parameters[] = {
 static const struct stage_input inputs[] = {
     {"training", "ensemble|import|orient|toy|dm-mcmc", true, false, "The configurations to learn from."},
     {"validation", "ensemble|import|orient|toy|dm-mcmc", false, false, "Configurations for the excess loss, of the same theory and lattice."},
+    {"transfer", "train", false, false, "A model of the same theory on another lattice, whose coefficients are taken over; those of the zero mode are fitted (effective-action)."},
 };
 
 static const struct stage_array arrays[] = {
@@ -209,9 +210,21 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
     return status == STATUS_OK ? dataset_fields(ensemble, m, fields, count, e) : status;
 }
 
+static enum status refuse_transfer(const struct score_kind *kind, const char *where, struct error *e) {
+    return error_set(e, STATUS_BAD_INPUT, "%s: input transfer found with network = %s, which takes no coefficients over", where, kind->name);
+}
+
 static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count, struct error *e) {
-    const struct score_fit fit = {c->parameters, fields, count, c->threads, c->interrupted, c->quiet};
-    return m->kind->fit(m, &fit, e);
+    const struct npz *npz = stage_input(c, "transfer", 0);
+    struct score_model other = {0};
+    enum status status = npz ? score_model_read(npz, &other, e) : STATUS_OK;
+    if (status == STATUS_OK && npz && other.kind != m->kind)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: model of kind %s found, expected %s", npz_path(npz), other.kind->name, m->kind->name);
+    const struct score_fit fit = {c->parameters, fields, count, c->threads, c->interrupted, c->quiet, npz ? &other : NULL};
+    status = status ? status : m->kind->fit(m, &fit, e);
+    if (npz)
+        score_model_release(&other);
+    return status;
 }
 
 static enum status smooth(struct stage_context *c, struct score_model *m, struct error *e) {
@@ -272,6 +285,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     size_t count[2] = {0, 0};
     struct npz_writer *writer = NULL;
     enum status status = backend_attach(c->device, &m, e);
+    if (status == STATUS_OK && stage_input(c, "transfer", 0) && !m.kind->transfers)
+        status = refuse_transfer(m.kind, "train", e);
     status = status ? status : read_fields(c, &m, fields, count, e);
     if (status == STATUS_OK)
         status = check_independence(c, (const float *const[2]){fields[0], fields[1]}, count, m.volume, e);
@@ -324,6 +339,8 @@ static enum status check_node(const struct stage_node *node, const char *where, 
     const struct stage_node *validation = node->input(node, "validation", 0);
     size_t dimensions, others, extents[NPZ_MAX_DIMENSIONS];
     const int64_t *lattice, *other;
+    if (node->input(node, "transfer", 0) && !kind->transfers)
+        return refuse_transfer(kind, where, e);
     if (!lattice_of(node->input(node, "training", 0), &dimensions, &lattice) || dimensions > NPZ_MAX_DIMENSIONS)
         return STATUS_OK;
     for (size_t mu = 0; mu < dimensions; mu++)

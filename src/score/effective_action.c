@@ -88,8 +88,29 @@ static double highest_level(const struct score_model *m, const struct parameters
     return given > 0 ? given : fmax(10, 2.5 * sqrt(largest));
 }
 
+/* Whether coefficients of `other` have the same meaning here. */
+static enum status check_transfer(const struct score_model *m, const struct score_model *other, struct error *e) {
+    const struct effective_model *own = model_of(m), *from = model_of(other);
+    if (other->kappa != m->kappa || other->lambda != m->lambda)
+        return error_set(e, STATUS_BAD_INPUT, "transfer: model of kappa %g, lambda %g found, %g and %g of the training set expected",
+                         other->kappa, other->lambda, m->kappa, m->lambda);
+    if (from->dimensions != own->dimensions || from->one_phase != own->one_phase)
+        return error_set(e, STATUS_BAD_INPUT, "transfer: model of %zu dimensions%s found, %zu dimensions%s expected", from->dimensions,
+                         from->one_phase ? " and one phase" : "", own->dimensions, own->one_phase ? " and one phase" : "");
+    bool same = from->features.count == own->features.count && from->saturation.local == own->saturation.local &&
+                from->saturation.zero == own->saturation.zero;
+    for (size_t i = 0; i < own->features.count && same; i++) {
+        const struct effective_feature *a = &own->features.list[i], *b = &from->features.list[i];
+        same = a->kind == b->kind && a->kernel == b->kernel && a->power == b->power && a->inner == b->inner;
+    }
+    return same ? STATUS_OK : error_set(e, STATUS_BAD_INPUT, "transfer: model of other features or saturation found, those of local, "
+                                        "pairs, kernels, linear-pairs, zero-mode, saturation and zero-saturation expected");
+}
+
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
     const struct parameters *p = fit->parameters;
+    if (fit->transfer && check_transfer(m, fit->transfer, e) != STATUS_OK)
+        return STATUS_BAD_INPUT;
     struct own *own = m->own;
     const struct theory theory = {m->kappa, m->lambda};
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
@@ -99,7 +120,8 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
                                                     .levels = (size_t)parameters_integer(p, "levels"),
                                                     .mixed = parameters_is(p, "target", "mixed"),
                                                     .ridge = parameters_real(p, "ridge"),
-                                                    .seed = seed};
+                                                    .seed = seed,
+                                                    .transfer = fit->transfer ? model_of(fit->transfer) : NULL};
     const size_t wanted = (size_t)parameters_integer(p, "fit-configurations"),
                  proposals = (size_t)parameters_integer(p, "refine");
     struct progress *progress = progress_new("train", "levels", settings.levels, fit->quiet);
@@ -402,6 +424,7 @@ static enum status modes(const struct score_model *m, const struct score_modes *
 const struct score_kind score_effective_action = {
     .name = "effective-action",
     .excess = true,
+    .transfers = true,
     .smooth = true,
     .cpu_only = true,
     .capacity = TRANSFORM_FIELDS,

@@ -160,12 +160,21 @@ static void products(const struct level *l, const struct room *r, size_t rows, d
 
 /* --- the solution -------------------------------------------------------------------------------- */
 
+/* Whether the coefficient is fitted, and not taken over from another lattice. */
+static bool is_free(const struct level *l, size_t feature) {
+    const enum effective_kind kind = l->model->features.list[feature].kind;
+    return !l->settings->transfer || kind == EFFECTIVE_ZERO || kind == EFFECTIVE_ZERO_LOCAL;
+}
+
 /* The variance of b - A a over the packs' normal equations, as that of its mean, in units of the features' own size:
  * the noise of the fit. */
 static double noise_of(const struct level *l, const double *packs, size_t count, const double *mean, const double *a) {
     const size_t F = l->model->features.count, stride = F + 1;
     double sum = 0;
+    size_t features = 0;
     for (size_t i = 0; i < F; i++) {
+        if (!is_free(l, i))
+            continue;
         double first = 0, second = 0;
         for (size_t k = 0; k < count; k++) {
             const double *normal = packs + k * stride * stride;
@@ -177,33 +186,51 @@ static double noise_of(const struct level *l, const double *packs, size_t count,
         }
         if (mean[i * stride + i] > 0)
             sum += (second - first * first) / (double)(count - 1) / mean[i * stride + i];
+        features++;
     }
-    return sum / (double)F;
+    return features ? sum / (double)features : 0;
 }
 
-/* Coefficients and gain s^2 (2 a.b - a.A a) from the packs' normal equations and their mean. */
+/* A without the features that are not free, and b less what their coefficients explain. */
+static void reduce(const struct level *l, const double *mean, const double *start, double *A, double *b) {
+    const size_t F = l->model->features.count, stride = F + 1;
+    memcpy(A, mean, stride * stride * sizeof *A);
+    for (size_t i = 0; i < F; i++) {
+        b[i] = mean[F * stride + i];
+        for (size_t j = 0; j < F; j++) {
+            b[i] -= mean[i * stride + j] * start[j];
+            if (!is_free(l, i) || !is_free(l, j))
+                A[i * stride + j] = 0;
+        }
+    }
+}
+
+/* Coefficients and gain s^2 (2 a.b - a.A a) from the packs' normal equations and their mean. a: where it starts, 0 or the
+ * coefficients that are taken over. */
 static enum status finish_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
                                 double *gain, struct error *e) {
     enum { ROUNDS = 20 };
     const size_t F = l->model->features.count, stride = F + 1;
-    double b[EFFECTIVE_FEATURES], scale[EFFECTIVE_FEATURES], ridge = 1e-2;
+    double b[EFFECTIVE_FEATURES], scale[EFFECTIVE_FEATURES], start[EFFECTIVE_FEATURES], more[EFFECTIVE_FEATURES], ridge = 1e-2;
     double *A = malloc(stride * stride * sizeof *A);
     if (!A)
         return error_set(e, STATUS_FAILED, "out of memory for %zu features", F);
-    for (size_t i = 0; i < F; i++)
-        b[i] = mean[F * stride + i];
+    memcpy(start, a, F * sizeof *a);
     for (int round = 0; round < ROUNDS; round++) {
-        memcpy(A, mean, stride * stride * sizeof *A);
-        if (!effective_solve(A, F, stride, b, ridge, a, scale)) {
+        reduce(l, mean, start, A, b);
+        if (!effective_solve(A, F, stride, b, ridge, more, scale)) {
             free(A);
             return error_set(e, STATUS_FAILED, "the features are linearly dependent at s = %g: a larger ridge than %g expected",
                              l->filters.s, ridge);
         }
-        double size = 0;
-        for (size_t i = 0; i < F; i++)
-            size += a[i] * a[i] * mean[i * stride + i];
+        double size = 0, features = 0;
+        for (size_t i = 0; i < F; i++) {
+            a[i] = start[i] + more[i];
+            size += more[i] * more[i] * mean[i * stride + i];
+            features += is_free(l, i);
+        }
         const double noise = count > 1 ? noise_of(l, packs, count, mean, a) : 0;
-        ridge = fmin(fmax(l->settings->ridge, (double)F * noise / size), 1e3);
+        ridge = size > 0 ? fmin(fmax(l->settings->ridge, features * noise / size), 1e3) : 1e3;
     }
     free(A);
     *gain = 0;
@@ -211,7 +238,7 @@ static enum status finish_level(const struct level *l, const double *packs, size
         double image = 0;
         for (size_t j = 0; j < F; j++)
             image += mean[i * stride + j] * a[j];
-        *gain += l->filters.s * l->filters.s * a[i] * (2 * b[i] - image);
+        *gain += l->filters.s * l->filters.s * a[i] * (2 * mean[F * stride + i] - image);
     }
     return STATUS_OK;
 }
@@ -298,9 +325,12 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     m->gain = calloc(n, sizeof *m->gain);
     if (status == STATUS_OK && (!m->log_s || !m->coefficients || !m->gain))
         status = error_set(e, STATUS_FAILED, "out of memory for %zu levels", n);
-    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-        const double low = function_log(settings->lowest), high = function_log(settings->highest);
+    const double low = function_log(settings->lowest), high = function_log(settings->highest);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++)
         m->log_s[i] = low + (high - low) * (double)i / (double)(n - 1);
+    if (settings->transfer && status == STATUS_OK)
+        status = effective_model_coefficients(settings->transfer, n, m->log_s, m->coefficients, e);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         struct level l = {.model = m,
                           .settings = settings,
                           .transform = transform,

@@ -6,7 +6,10 @@
  * sums over configurations in a fixed order: the same bits for any threads. They are scaled to unit diagonal, and a ridge
  * is added to it: rho = F noise/|a|^2 with the scaled coefficients a, as large as the coefficients' prior and the noise of
  * the fit ask for (Hoerl, Kennard, Baldwin 1975), found by iteration from 1e-2. So where the data say nothing, at high
- * noise, coefficients are nothing. */
+ * noise, coefficients are nothing.
+ *
+ * Transfer: features are intensive, so that the coefficients of a smaller lattice serve on a larger one, but for those of
+ * the zero mode, which alone are fitted then, to what the others leave. Few configurations do for that. */
 #ifndef DMSQ_SCORE_EFFECTIVE_FIT_H
 #define DMSQ_SCORE_EFFECTIVE_FIT_H
 
@@ -23,6 +26,7 @@ struct effective_fit_settings {
     bool mixed;    /* the target; else c = 0 */
     double ridge;  /* at least; the noise of the fit may ask for more */
     uint64_t seed; /* of the noise */
+    const struct effective_model *transfer; /* same features, saturation and theory; NULL: all are fitted */
 };
 
 /* fields[count x V], less m->mean; m has everything but levels, coefficients and gain. *interrupted: STATUS_FAILED. */

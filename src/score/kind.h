@@ -22,11 +22,13 @@ struct score_fit {
     int threads;
     const volatile sig_atomic_t *interrupted;
     int quiet; /* no progress (base/progress.h) */
+    const struct score_model *transfer; /* a model of the kind, of another lattice, to take coefficients from; or NULL */
 };
 
 struct score_kind {
     const char *name;    /* in parameters and artifacts */
     bool excess;         /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
+    bool transfers;      /* whether it takes coefficients over from another lattice */
     bool smooth;         /* whether it wants a smoothed propagator (lattice/propagator.h) */
     bool cpu_only;       /* refuses other backends; else those that do not support it leave it to the CPU */
     size_t capacity;     /* configurations of one call; 0: SCORE_BATCH */

@@ -161,6 +161,43 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
+/* --- from another lattice ----------------------------------------------------------------------- */
+
+/* Coefficients taken over are those of the other lattice, at the levels that are the same; the zero mode's are fitted. */
+static void test_transfer(void **state) {
+    (void)state;
+    assert_int_equal(run_into(&stage_ensemble, "larger",
+                              (const char *[]){"--lattice=12x12", "--kappa=0.24", "--chains=64", "--configurations=64",
+                                               "--thermalisation=60", "--stride=1", "--test-chains=0", "--seed=3", NULL}), 0);
+    assert_int_equal(run_with(&stage_train, "small", (const char *[]){"ensemble/artifact.npz", NULL},
+                              (const char *[]){"--highest-level=20", "--refine=0", BASIS, NULL}), 0);
+    assert_int_equal(run_with(&stage_train, "transferred",
+                              (const char *[]){"larger/artifact.npz", NULL},
+                              (const char *[]){option("--transfer=", "small", "artifact.npz"), "--highest-level=20", "--refine=0", BASIS, NULL}), 0);
+    struct npz *npz[2] = {open_artifact("small"), open_artifact("transferred")};
+    const struct npz_array *names = npz_find(npz[0], "effective.features"), *a = npz_find(npz[0], "effective.coefficients");
+    const size_t F = a->shape[1], width = names->item_size;
+    size_t fitted = 0;
+    for (size_t i = 0; i < F; i++)
+        for (size_t k = 0; k < 10; k++) {
+            const double one = reals(npz[0], "effective.coefficients", 10 * F)[k * F + i],
+                         other = reals(npz[1], "effective.coefficients", 10 * F)[k * F + i];
+            const bool zero_mode = memcmp((const char *)names->data + i * width, "t0^", 3) == 0;
+            fitted += zero_mode;
+            if (zero_mode ? one == other : fabs(one - other) > 1e-6 * fabs(one) + 1e-12)
+                fail_msg("coefficient %zu at level %zu: %g found, %g of the smaller lattice", i, k, other, one);
+        }
+    assert_true(fitted >= 20 && fitted < 10 * F);
+    npz_free(npz[0]);
+    npz_free(npz[1]);
+    const char *output = option("--output=", "refused", ""), *training = option("--training=", "larger", "artifact.npz"),
+               *transfer = option("--transfer=", "small", "artifact.npz");
+    expect_message(&stage_train, (const char *[]){output, training, transfer, "--ledger=", "--network=effective-action", NULL}, 2,
+                   "transfer: model of other features or saturation found");
+    expect_message(&stage_train, (const char *[]){output, training, transfer, "--ledger=", "--network=gaussian", NULL}, 2,
+                   "input transfer found with network = gaussian, which takes no coefficients over");
+}
+
 /* --- ended from outside -------------------------------------------------------------------------- */
 
 /* Ended as soon as its run has begun: a message, nothing half-written, and the run after it is as if nothing had been. */
@@ -351,6 +388,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_rejected),
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_damaged),
