@@ -10,12 +10,12 @@ static const struct effective_families families = {.local = 9, .kernels = 2, .pa
 /* Fitted to `count` configurations of hybrid Monte Carlo, and refined. */
 static struct fitted make(size_t dimensions, const size_t *extents, struct theory theory, size_t count, size_t trajectories, double highest) {
     struct fitted f = fitted_new(dimensions, extents, theory, hmc(dimensions, extents, theory, count, trajectories), count, false);
-    const struct effective_refine_settings refine = {.theory = theory, .proposals = 4096, .steps = 20, .knots = 10, .penalty = 0.3, .seed = 1};
+    const struct effective_refine_settings refine = {.theory = theory, .proposals = 2048, .rounds = 2, .steps = 20, .knots = 10, .penalty = 0.3, .seed = 1};
     struct effective_refine_result result;
     struct error e;
-    fit(&f, families, (struct effective_fit_settings){.lowest = 0.02, .highest = highest, .levels = 30, .mixed = true, .ridge = 1e-6, .seed = 1}, 2);
+    fit(&f, families, (struct effective_fit_settings){.lowest = 0.1, .highest = highest, .levels = 20, .mixed = true, .ridge = 1e-6, .seed = 1}, 2);
     check(effective_refine(&refine, 2, &f.model, &result, &never, &e), &e);
-    print_message("refined: standard deviation of log w %.4f, before %.4f%s\n", result.after, result.before, result.taken ? "" : ": left as it was");
+    print_message("refined in %zu rounds: standard deviation of log w %.4f, before %.4f\n", result.rounds, result.after, result.before);
     return f;
 }
 
