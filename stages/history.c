@@ -225,7 +225,7 @@ void history_note_earlier(struct record *record, const char *folder) {
 
 /* Nobody else holds the lock, so whoever wrote "running" is gone. What the records then say is entered into the ledger:
  * whoever was killed between the two could not do it. */
-static void bury_the_dead(const char *stage, const char *folder, const char *ledger) {
+static void mark_interrupted(const char *stage, const char *folder, const char *ledger) {
     char runs[PATH_MAX];
     DIR *list = opendir(path_of(runs, folder, "runs", ""));
     const struct dirent *entry;
@@ -312,7 +312,7 @@ enum status history_recover(const char *stage, const char *folder, const char *l
     if (outputs && access(pending, F_OK) == 0) {
         history_finish(stage, folder, ledger);
         sweep(folder, names);
-        bury_the_dead(stage, folder, ledger);
+        mark_interrupted(stage, folder, ledger);
     }
     struct record *record;
     struct error missing, also_missing;
@@ -334,7 +334,7 @@ enum status history_recover(const char *stage, const char *folder, const char *l
         return error_set(e, STATUS_BAD_INPUT, "%s: holds outputs without a readable record (%s): remove them or choose "
                          "another --output", folder, missing.message);
     }
-    bury_the_dead(stage, folder, ledger);
+    mark_interrupted(stage, folder, ledger);
     history_sweep(folder, names);
     remove_stale(folder, names);
     return STATUS_OK;

@@ -1,4 +1,4 @@
-/* Turns families into nodes: sweeps multiplied out, parameters settled by precedence, recipes and keys. */
+/* Turns families into nodes: sweeps multiplied out, parameters resolved by precedence, recipes and keys. */
 #include "experiment/expand.h"
 
 #include <ctype.h>
@@ -138,7 +138,7 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
 }
 
 /* All values of a node, from weak to the strongest that counts. */
-static enum status settle(const struct experiment *x, const struct family *family, struct node *node,
+static enum status resolve(const struct experiment *x, const struct family *family, struct node *node,
                           const struct overrides *overrides, int strongest, struct error *e) {
     const struct stage *stage = family->stage;
     const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
@@ -202,7 +202,7 @@ static enum status collect_inputs(struct pool *pool, const struct family *family
     return STATUS_OK;
 }
 
-static enum status cook(struct pool *pool, struct node *node, const char *backend, struct error *e) {
+static enum status make_recipe(struct pool *pool, struct node *node, const char *backend, struct error *e) {
     size_t count = 0;
     for (size_t i = 0; i < node->stage->input_count; i++) {
         count += node->inputs[i].count;
@@ -229,9 +229,9 @@ static enum status cook(struct pool *pool, struct node *node, const char *backen
 }
 
 /* Parameters from weak to the strongest that counts, with the texts that speak of other nodes; after collect_inputs(). */
-static enum status settle_all(struct pool *pool, const struct experiment *x, struct node *node,
+static enum status resolve_all(struct pool *pool, const struct experiment *x, struct node *node,
                               const struct overrides *overrides, int strongest, struct error *e) {
-    enum status status = settle(x, node->family, node, overrides, strongest, e);
+    enum status status = resolve(x, node->family, node, overrides, strongest, e);
     status = status == STATUS_OK ? fill_in_texts(pool, x, node, e) : status;
     return status == STATUS_OK ? name_altered_inputs(pool, node, e) : status;
 }
@@ -244,10 +244,10 @@ static enum status differs(struct pool *pool, const struct experiment *x, const 
     plain.recipe = NULL;
     plain.parameters = parameters_new(node->stage->parameters, node->stage->parameter_count);
     enum status status = plain.parameters ? STATUS_OK : pool_exhausted(e);
-    if (status == STATUS_OK && settle_all(pool, x, &plain, overrides, strongest, &ignored) != STATUS_OK) {
+    if (status == STATUS_OK && resolve_all(pool, x, &plain, overrides, strongest, &ignored) != STATUS_OK) {
         *result = true;
     } else if (status == STATUS_OK) {
-        status = cook(pool, &plain, backend, e);
+        status = make_recipe(pool, &plain, backend, e);
         *result = status == STATUS_OK && strcmp(plain.recipe, node->recipe) != 0;
     }
     free(plain.recipe);
@@ -305,7 +305,7 @@ static enum status say_what_is_set(struct pool *pool, const struct experiment *x
     status = both ? parameters_set(node->parameters, "remark", both, said, e) : pool_exhausted(e);
     free(node->recipe);
     node->recipe = NULL;
-    return status == STATUS_OK ? cook(pool, node, backend, e) : status;
+    return status == STATUS_OK ? make_recipe(pool, node, backend, e) : status;
 }
 
 /* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that of
@@ -373,14 +373,14 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
     }
     enum status status = collect_inputs(pool, family, node, e);
     if (status == STATUS_OK) {
-        status = settle_all(pool, x, node, overrides, OVERRIDE_SET_NODE, e);
+        status = resolve_all(pool, x, node, overrides, OVERRIDE_SET_NODE, e);
     }
     node->as_stage = (struct stage_node){node->stage, node->parameters, node_input};
     if (status == STATUS_OK && node->stage->check_node) {
         status = node->stage->check_node(&node->as_stage, family->section->where, e);
     }
     if (status == STATUS_OK) {
-        status = cook(pool, node, backend, e);
+        status = make_recipe(pool, node, backend, e);
     }
     return status == STATUS_OK ? say_what_is_set(pool, x, node, overrides, backend, e) : status;
 }
