@@ -15,7 +15,7 @@ define NEWLINE
 
 
 endef
-$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY,\
+$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY LAUNCH PARTITION ACCOUNT TIME PARTS,\
     $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
 # Some shells leave the ~ of RESULTS=~/x as it is.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
@@ -74,7 +74,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export slurm slurm-status help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -294,7 +294,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -344,6 +344,18 @@ archive: all
 	    --output=$(call quote,$(ARCHIVES)) --sources=$(BUILD)/archive/sources --packages=$(BUILD)/archive/packages.tsv \
 	    --commit="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
 	    --dirty="$$(git status --porcelain --untracked-files=no 2>/dev/null | head -1)"
+
+# The experiment NAME as jobs of Slurm: docs/cluster.md. The scripts and their logs are in ROOT/slurm/NAME.
+slurm: all
+	@$(if $(NAME),,echo "NAME is missing: expected the name of an experiment, as NAME=fig14" >&2; exit 2)
+	@mkdir -p $(call quote,$(ROOT)/slurm)
+	@$(BUILD)/bin/slurm $(PLAN_OPTIONS) --name=$(call quote,$(NAME)) --folder=$(call quote,$(ROOT)/slurm/$(NAME)) \
+	    --partition=$(call quote,$(PARTITION)) --account=$(call quote,$(ACCOUNT)) --time=$(call quote,$(TIME)) \
+	    $(if $(PARTS),--parts=$(call quote,$(PARTS))) $(if $(THREADS),--cores=$(call quote,$(THREADS)))
+	@sh stages/slurm.sh submit $(call quote,$(ROOT)/slurm/$(NAME)) $(call quote,$(ROOT))
+slurm-status:
+	@$(if $(NAME),,echo "NAME is missing: expected the name of an experiment, as NAME=fig14" >&2; exit 2)
+	@sh stages/slurm.sh status $(call quote,$(ROOT)/slurm/$(NAME)) $(call quote,$(ROOT))
 
 # Everything that has been computed, on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
@@ -490,6 +502,8 @@ help:
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": just these  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
+	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"
+	@echo "  make slurm-status NAME=fig14   what became of it                                            1 s"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
@@ -511,6 +525,7 @@ help:
 	@echo "  CUDA=no          build without the CUDA backend"
 	@echo "  THREADS=N        worker threads a stage (results do not depend on it; default: all cores)"
 	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
+	@echo "  LAUNCH=\"srun -N1 -n1 -c2\"   starts each stage through it, on another host"
 	@echo "  RESULTS, FIGURES, BUILD   other folders than results, figures and build: the source may be read-only"
 	@echo "  ARCH=x86-64      what the compiler's -march= gets: programs for other machines (default: native, this one)"
 	@echo "  CC, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS   the compiler, and options added to dmsq's own"

@@ -183,12 +183,12 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
         {"acceptance", NPZ_FLOAT64, 1, w->out.acceptance, 0},
         {"exp_minus_dH", NPZ_FLOAT64, 1, w->out.exp_minus_dH, 0},
     };
-    enum { LANES = LATTICE_LANES, GROUPS_A_THREAD = 8 }; /* threads wait for each other at the end of a call */
+    enum { LANES = LATTICE_LANES };
     const struct parts parts = {.unit = "chains",
                                 .count = (size_t)plan->chains,
                                 .size = LANES,
                                 .grain = LANES,
-                                .at_once = (size_t)(GROUPS_A_THREAD * LANES * plan->threads),
+                                .at_once = (size_t)(LANES * plan->threads), /* chains of a call that is interrupted are lost */
                                 .columns = columns,
                                 .column_count = sizeof columns / sizeof columns[0],
                                 .compute = run_chains,

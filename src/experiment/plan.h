@@ -47,10 +47,15 @@ void plan_free(struct plan *plan);
 const char *plan_folder(const struct plan *plan, const struct node *node);
 const char *plan_artifact(const struct plan *plan, const struct node *node);
 
+/* The command that computes a node, without what is up to who runs it (--ledger, --threads, --part), as words of the shell, or of a
+ * make rule. false: out of memory. */
+bool plan_command(const struct plan *plan, const struct experiment *experiment, const struct node *node, bool rule, FILE *out);
+
 /* The make rules: one for each distinct key, whose prerequisites are order-only (whether a result is there
  * decides, never its time), one target for each experiment and each exported figure and table, and
  * `paper` for all experiments and the report. The caller frees. Uses the make variables PLAN (command of the
- * planner, with its options), PLAN_OPTIONS (these alone, for the tools) and STAGE_OPTIONS. */
+ * planner, with its options), PLAN_OPTIONS (these alone, for the tools), STAGE_OPTIONS, and LAUNCH, which starts stages on other
+ * hosts. */
 enum status plan_rules(const struct plan *plan, char **text, struct error *e);
 
 /* Makes the links ROOT/EXPERIMENT/NODE.npz, beside them those to tables and to the numbers of figures (.tsv;

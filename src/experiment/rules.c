@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes a word of a command so that shell and make leave it as it is. It has no line ends. */
-static void write_word(FILE *out, const char *text) {
+/* Writes a word of a command so that the shell, and make where it is in a rule, leave it as it is. It has no line ends. */
+static void write_shell_word(FILE *out, const char *text, bool rule) {
     bool plain = *text;
     for (const char *c = text; *c && plain; c++) {
         plain = isalnum((unsigned char)*c) || strchr("-_=./,:@+", *c);
@@ -15,7 +15,7 @@ static void write_word(FILE *out, const char *text) {
         fputc('\'', out);
     }
     for (; *text; text++) {
-        if (*text == '$') {
+        if (*text == '$' && rule) {
             fputs("$$", out);
         } else if (*text == '\'') {
             fputs("'\\''", out);
@@ -30,14 +30,18 @@ static void write_word(FILE *out, const char *text) {
     }
 }
 
+static void write_word(FILE *out, const char *text) {
+    write_shell_word(out, text, true);
+}
+
 /* One "--name=value"; false when out of memory. */
-static bool write_option(const struct plan *plan, FILE *out, const char *name, const char *value) {
+static bool write_option(const struct plan *plan, FILE *out, bool rule, const char *name, const char *value) {
     const char *option = value ? pool_print(plan->pool, "--%s=%s", name, value) : NULL;
     if (!option) {
         return false;
     }
     fputc(' ', out);
-    write_word(out, option);
+    write_shell_word(out, option, rule);
     return true;
 }
 
@@ -55,13 +59,38 @@ static const char *users_of(const struct plan *plan, const char *key) {
     return users;
 }
 
+bool plan_command(const struct plan *plan, const struct experiment *x, const struct node *node, bool rule, FILE *out) {
+    const char *label = pool_print(plan->pool, "%s/%s", x->name, node->name), *users = users_of(plan, node->key);
+    const char *folder = plan_folder(plan, node);
+    if (!label || !users || !folder) {
+        return false;
+    }
+    fprintf(out, "%s/%s", plan->programs, node->stage->name);
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            if (!write_option(plan, out, rule, node->stage->inputs[i].name, plan_artifact(plan, node->inputs[i].nodes[j]))) {
+                return false;
+            }
+        }
+    }
+    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
+        if (parameters_differs(node->parameters, i) &&
+            !write_option(plan, out, rule, parameters_entry(node->parameters, i)->name,
+                          parameters_argument(node->parameters, i))) {
+            return false;
+        }
+    }
+    const char *backend = stage_backend(node->stage, plan->backend);
+    return write_option(plan, out, rule, "output", folder) && write_option(plan, out, rule, "key", node->key) &&
+           write_option(plan, out, rule, "label", label) && (!strcmp(users, label) || write_option(plan, out, rule, "users", users)) &&
+           (!backend || !strcmp(backend, "cpu") || write_option(plan, out, rule, "backend", backend));
+}
+
 static bool write_rule(const struct plan *plan, const struct experiment *x, const struct node *node,
                        FILE *out) {
-    const char *target = plan_artifact(plan, node), *folder = plan_folder(plan, node);
-    const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
+    const char *target = plan_artifact(plan, node);
     const char *label = pool_print(plan->pool, "%s/%s", x->name, node->name);
-    const char *users = users_of(plan, node->key);
-    if (!target || !folder || !ledger || !label || !users) {
+    if (!target || !label) {
         return false;
     }
     /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
@@ -87,30 +116,9 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
         write_word(out, reason);
         fputs("; ", out);
     }
-    fprintf(out, "exec %s/%s", plan->programs, node->stage->name);
-    for (size_t i = 0; i < node->stage->input_count; i++) {
-        for (size_t j = 0; j < node->inputs[i].count; j++) {
-            if (!write_option(plan, out, node->stage->inputs[i].name,
-                              plan_artifact(plan, node->inputs[i].nodes[j]))) {
-                return false;
-            }
-        }
-    }
-    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
-        if (parameters_differs(node->parameters, i) &&
-            !write_option(plan, out, parameters_entry(node->parameters, i)->name,
-                          parameters_argument(node->parameters, i))) {
-            return false;
-        }
-    }
-    bool fine = write_option(plan, out, "output", folder) && write_option(plan, out, "ledger", ledger) &&
-                write_option(plan, out, "key", node->key) && write_option(plan, out, "label", label) &&
-                (!strcmp(users, label) || write_option(plan, out, "users", users));
-    const char *backend = stage_backend(node->stage, plan->backend);
-    if (fine && backend && strcmp(backend, "cpu")) {
-        fine = write_option(plan, out, "backend", backend);
-    }
-    fprintf(out, " $(STAGE_OPTIONS)\n");
+    fputs("exec $(LAUNCH) ", out);
+    const bool fine = plan_command(plan, x, node, true, out);
+    fputs(" $(RUN_LEDGER) $(STAGE_OPTIONS)\n", out);
     return fine;
 }
 
@@ -177,8 +185,19 @@ static bool write_target(const struct plan *plan, const struct experiment *x, co
     if (only) {
         fprintf(out, " --only=%s", name);
     }
-    fputc('\n', out);
+    fputs("\n\t$(if $(LAUNCH),$(PLAN_REBUILD))\n", out);
     return true;
+}
+
+/* The ledger is for processes of one machine: where stages run on other hosts, make enters their records in the end. */
+static bool write_ledger(const struct plan *plan, FILE *out) {
+    const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
+    fputs("PLAN_LEDGER :=", out);
+    bool fine = ledger && write_option(plan, out, true, "ledger", ledger);
+    fprintf(out, "\nPLAN_REBUILD := @%s/ledger --rebuild", plan->programs);
+    fine = write_option(plan, out, true, "root", plan->root) && fine;
+    fputs("\nRUN_LEDGER = $(if $(LAUNCH),,$(PLAN_LEDGER))\n", out);
+    return fine;
 }
 
 enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
@@ -192,7 +211,7 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     fputs(plan->title, out);
     fputs("\n# A result that is there stays; its name is the hash of everything it depends on.\n", out);
     fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* which may have brackets, that calls of make's functions take amiss */
-    bool fine = true;
+    bool fine = write_ledger(plan, out);
     for (size_t i = 0; i < plan->count && fine; i++) {
         const struct experiment *x = &plan->experiments[i];
         for (size_t j = 0; j < x->node_count && fine; j++) {

@@ -132,7 +132,7 @@ static inline void assert_goes_on(const char *const *arguments) {
 }
 
 /* Runs a stage, as part `share` or, where that is NULL, to finish, into `folder`; NULL ends the arguments. */
-static inline int run_share(const struct stage *stage, const char *folder, const char *share, int threads,
+static __attribute__((noinline, unused)) int run_share(const struct stage *stage, const char *folder, const char *share, int threads,
                             const char *const *arguments, char **messages) {
     char part[48], threads_option[32], output[700];
     const char *all[40] = {output, part, threads_option, "--ledger="};

@@ -1,0 +1,166 @@
+/* Job scripts for Slurm, see jobs.h. */
+#include "experiment/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static bool is_there(const struct plan *plan, const struct node *node) {
+    const char *artifact = plan_artifact(plan, node), *folder = plan_folder(plan, node);
+    const char *pending = folder ? pool_print(plan->pool, "%s/pending-run.json", folder) : NULL;
+    return artifact && pending && access(artifact, F_OK) == 0 && access(pending, F_OK) != 0;
+}
+
+/* --- resources ----------------------------------------------------------------------------------- */
+
+static bool has(const struct node *node, const char *name) {
+    for (size_t i = 0; i < node->stage->parameter_count; i++) {
+        if (!strcmp(node->stage->parameters[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sites of the lattice that the node rests on; 0: not known. */
+static double volume_of(const struct node *node) {
+    if (has(node, "lattice")) {
+        size_t dimensions;
+        const int64_t *extents = parameters_integers(node->parameters, "lattice", &dimensions);
+        double volume = dimensions ? 1 : 0;
+        for (size_t mu = 0; mu < dimensions; mu++) {
+            volume *= (double)extents[mu];
+        }
+        return volume;
+    }
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        if (node->inputs[i].count) {
+            return volume_of(node->inputs[i].nodes[0]);
+        }
+    }
+    return 0;
+}
+
+static double fields_of(const struct node *node) {
+    return has(node, "configurations") ? (double)parameters_integer(node->parameters, "configurations") * volume_of(node) : 0;
+}
+
+static int cores_of(const struct node *node, const struct jobs_request *request) {
+    return node->stage->items || node->stage->uses_backend ? request->cores : 1;
+}
+
+/* In MB: the fields that are read and made, in floats with copies, and what a network holds for each thread and site, which was
+ * measured to be below 40 kB (peak_memory_bytes of the run records). */
+static unsigned long memory_of(const struct node *node, const struct jobs_request *request) {
+    enum { PROGRAM = 256 };
+    static const double field = 4 * sizeof(float), network = 48e3;
+    double bytes = fields_of(node) * field + (node->stage->uses_backend ? cores_of(node, request) * volume_of(node) * network : 0);
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            bytes += fields_of(node->inputs[i].nodes[j]) * field;
+        }
+    }
+    return PROGRAM + (unsigned long)(bytes / (1 << 20));
+}
+
+static size_t parts_of(const struct node *node, const struct jobs_request *request) {
+    const size_t items = node->stage->items ? node->stage->items(&node->as_stage) : 1;
+    return items > 0 && items < request->parts ? items : request->parts;
+}
+
+/* --- scripts ------------------------------------------------------------------------------------- */
+
+static void option(FILE *out, const char *name, const char *value) {
+    if (*value) {
+        fprintf(out, "#SBATCH --%s=%s\n", name, value);
+    }
+}
+
+static enum status write_script(const struct plan *plan, const struct experiment *x, const struct node *node,
+                                const struct jobs_request *r, const char *path, struct error *e) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return pool_exhausted(e);
+    }
+    const size_t parts = parts_of(node, r);
+    const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+    fprintf(out, "#!/bin/sh\n# %s of %s: %s, in %zu parts. Written by make slurm.\n", node->name, x->name, node->stage->name, parts);
+    fprintf(out, "#SBATCH --job-name=%s/%s\n#SBATCH --output=%s/%s-%%A_%%a.log\n#SBATCH --open-mode=append\n", x->name, node->name,
+            r->folder, node->name);
+    fprintf(out, "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=%d\n#SBATCH --mem=%luM\n", cores_of(node, r), memory_of(node, r));
+    fputs("#SBATCH --requeue\n#SBATCH --signal=B:USR1@60\n", out);
+    option(out, "partition", r->partition);
+    option(out, "account", r->account);
+    option(out, "time", r->time);
+    if (limit && *limit) {
+        fprintf(out, "export ONEDNN_MAX_CPU_ISA=%s\n", limit);
+    }
+    fputs("export OMP_WAIT_POLICY=passive\n", out);
+    fprintf(out, "case $1 in\npart) set -- \"--part=$SLURM_ARRAY_TASK_ID/%zu\" ;;\nfinish) set -- --finish ;;\n*) set -- ;;\nesac\n", parts);
+    fputs("# Before the time limit, and where Slurm takes the node back, the stage ends as after an interruption: what it has\n"
+          "# finished is saved, and the job that is queued again resumes from there.\n"
+          "limit=\n"
+          "trap 'limit=1; kill -TERM $stage' USR1\n"
+          "trap 'kill -TERM $stage' TERM\n",
+          out);
+    const bool fine = plan_command(plan, x, node, false, out);
+    fputs(" --quiet --threads=\"$SLURM_CPUS_PER_TASK\" \"$@\" &\n"
+          "stage=$!\n"
+          "wait $stage\n"
+          "status=$?\n"
+          "while kill -0 $stage 2>/dev/null; do\n"
+          "    wait $stage\n"
+          "    status=$?\n"
+          "done\n"
+          "if [ \"$limit\" ] && [ $status -ne 0 ] && [ \"${SLURM_RESTART_COUNT:-0}\" -lt 1000 ]; then\n"
+          "    echo \"time limit on $(hostname): queued again\"\n"
+          "    scontrol requeue \"$SLURM_JOB_ID\" && sleep 300\n"
+          "fi\n"
+          "exit $status\n",
+          out);
+    const bool failed = ferror(out);
+    enum status status = fclose(out) || failed || !fine ? pool_exhausted(e) : file_write(path, text, size, e);
+    free(text);
+    return status;
+}
+
+static bool list_node(const struct node *node, size_t parts, const char *script, FILE *out) {
+    fprintf(out, "%s\t%s\t%zu\t%s\t", node->name, node->key, parts, script);
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            fprintf(out, "%s ", node->inputs[i].nodes[j]->key);
+        }
+    }
+    return fputc('\n', out) != EOF;
+}
+
+enum status jobs_write(const struct plan *plan, const struct experiment *x, const struct jobs_request *r, struct error *e) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *list = open_memstream(&text, &size);
+    const char *path = pool_print(plan->pool, "%s/nodes", r->folder);
+    enum status status = list && path ? STATUS_OK : pool_exhausted(e);
+    for (size_t i = 0; i < x->node_count && status == STATUS_OK; i++) {
+        const struct node *node = x->nodes[i];
+        const char *script = is_there(plan, node) ? "-" : pool_print(plan->pool, "%s/%s.sh", r->folder, node->name);
+        if (!script) {
+            status = pool_exhausted(e);
+        } else if (strcmp(script, "-") != 0) {
+            status = write_script(plan, x, node, r, script, e);
+        }
+        if (status == STATUS_OK && !list_node(node, parts_of(node, r), script, list)) {
+            status = pool_exhausted(e);
+        }
+    }
+    if (list && fclose(list) && status == STATUS_OK) {
+        status = pool_exhausted(e);
+    }
+    status = status ? status : file_write(path, text, size, e);
+    free(text);
+    return status;
+}
