@@ -209,10 +209,12 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
-    assert_non_null(strstr(text, "--publish=b\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
+    assert_non_null(strstr(text, "--publish=b\n\t$(if $(LAUNCH),$(PLAN_REBUILD))\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
     /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
-    assert_int_equal(count_of(text, ";) exec bin/"), 4);
+    assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
+    assert_int_equal(count_of(text, " $(RUN_LEDGER) $(STAGE_OPTIONS)\n"), 4); /* no ledger where they run on other hosts */
+    assert_non_null(strstr(text, "\nRUN_LEDGER = $(if $(LAUNCH),,$(PLAN_LEDGER))\n"));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         if (!strncmp(line, ".PRECIOUS: ", 11)) {
             char *rule = strtok(NULL, "\n");
