@@ -1,8 +1,8 @@
 /* Stage `autocorrelation`: how fast a Markov chain forgets |M| (A 4.11-4.14, Fig. 8), as the paper finds it and
- * rightly.
+ * corrected.
  *
  *   as published  one chain, its first `configurations` configurations, tau_int summed up to t-max whatever is left out
- *   rightly       a long run (input `long`; else the same chains), all chains together, window and error by the Gamma
+ *   corrected     a long run (input `long`; else the same chains), all chains together, window and error by the Gamma
  *                 method (statistics/gamma_method.h)
  *
  * for both readings of |M|: abs_M = |mean of phi| (the order parameter, the authors' code) and mean_abs_phi = mean of
@@ -15,7 +15,7 @@
  * stage `table`, names being
  *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left
  *                                                    out
- *   tau_right_abs_M, tau_right_mean_abs_phi          rightly; NaN where the window is longer than a quarter of a
+ *   tau_right_abs_M, tau_right_mean_abs_phi          corrected; NaN where the window is longer than a quarter of a
  *                                                    chain
  *   abs_M, acceptance
  * thermalised as the chain is marked, or the long run where there is one. */

@@ -18,7 +18,7 @@
 
 static const struct parameter parameters[] = {
     {.name = "sign", .type = PARAMETER_CHOICE, .choices = "positive|random",
-     .help = "positive: every configuration such that its mean field is not negative; random: each turned over with "
+     .help = "positive: every configuration such that its mean field is not negative; random: each sign-flipped with "
              "probability one half."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of the random signs."},
@@ -35,7 +35,7 @@ static void turn(const float *from, size_t volume, bool over, float *to) {
     }
 }
 
-/* to[configurations][volume]; row: doubles of one configuration. Returns how many were turned over. */
+/* to[configurations][volume]; row: doubles of one configuration. Returns how many were sign-flipped. */
 static size_t turn_all(const struct fields *fields, size_t volume, const struct parameters *p, double *row, float *to) {
     const bool random = parameters_is(p, "sign", "random");
     const struct random_key key = random_key((uint64_t)parameters_integer(p, "seed"), "orient", "sign");

@@ -47,7 +47,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The artifact's field, and for each configuration whether it was turned over: all or none of its sites are. */
+/* The artifact's field, and for each configuration whether it was sign-flipped: all or none of its sites are. */
 static struct npz *run(const char *name, const char *sign, const char *seed, bool turned[N], char digest[65]) {
     char output[128], path[160];
     struct npz *npz;
