@@ -14,13 +14,13 @@ ran() { # the nodes that the last make ran, in order of their names
 }
 digests() { (cd "$1" && find . -name '*.npz' -o -name 'figure.*' -o -name 'table.*' | sort | xargs sha256sum); }
 
-all=$(printf '%s ' comparison equilibrium excess generated generated-gaussian generated-preconditioned generated-wiener loss \
-    magnetization model model-gaussian model-preconditioned model-wiener observables-equilibrium observables-gaussian \
-    observables-generated observables-preconditioned observables-testing observables-training observables-wiener \
-    testing training)
-drawn_from_models=$(printf '%s ' comparison excess generated generated-gaussian generated-preconditioned generated-wiener loss \
-    magnetization model model-gaussian model-preconditioned model-wiener observables-gaussian observables-generated \
-    observables-preconditioned observables-wiener)
+drawn_from_models=$(printf '%s ' comparison comparison-effective dm-effective excess excess-effective generated generated-effective \
+    generated-gaussian generated-preconditioned generated-wiener loss magnetization model model-effective \
+    model-gaussian model-preconditioned model-wiener observables-dm-effective observables-effective \
+    observables-gaussian observables-generated observables-preconditioned observables-wiener proposals-effective)
+all=$(printf '%s\n' $drawn_from_models equilibrium kept-excess-generated kept-excess-wiener kept-generated kept-wiener observables-equilibrium \
+    observables-testing observables-training published-generated testing training |
+    sort | tr '\n' ' ')
 root=$folder/results/tiny
 
 dmsq -n table1
