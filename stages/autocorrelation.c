@@ -48,8 +48,8 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"fields", "ensemble|import|dm-mcmc", true, false, "The chain; its first one is the published window."},
-    {"long", "ensemble|import|dm-mcmc", false, false, "A longer run of the same algorithm for the right numbers."},
+    {"fields", "ensemble|import|dm-mcmc|refresh", true, false, "The chain; its first one is the published window."},
+    {"long", "ensemble|import|dm-mcmc|refresh", false, false, "A longer run of the same algorithm for the right numbers."},
 };
 
 static const struct stage_array arrays[] = {

@@ -213,16 +213,18 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
         *seconds = NAN;
         return status;
     }
-    const bool chain = !strcmp(node->stage->name, "ensemble");
+    const bool chain = has_parameter(node->stage, "stride");
     const double wall = record_seconds(r), rate = chain ? rate_of(node, r, true) : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
         *seconds = 0;
         return add_met(c->plan->pool, training, node, wall, e);
     }
-    if (chain) {
+    if (chain) { /* of a model or of none; where it starts costs nothing */
+        const struct node *model = input_of(node, "model");
+        double none;
         *seconds = 1 / rate;
-        return STATUS_OK;
+        return model ? seconds_each(c, model, &none, training, e) : STATUS_OK;
     }
     double inputs = 0;
     for (size_t i = 0; i < node->stage->input_count; i++) {

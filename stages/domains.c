@@ -24,7 +24,7 @@ enum { WALLS, WALLED, COUNT };
 static const char *const names[COUNT] = {"walls", "walled"};
 
 static const struct stage_input inputs[] = {
-    {.name = "fields", .stages = "ensemble|import|sample|propose|dm-mcmc|orient", .required = true, .many = false,
+    {.name = "fields", .stages = "ensemble|import|sample|propose|dm-mcmc|refresh|orient", .required = true, .many = false,
      .help = "The configurations to look at."},
 };
 

@@ -57,7 +57,7 @@ static const struct parameter table[] = {
 
 static const struct stage_input inputs[] = {
     {.name = "fields",
-     .stages = "ensemble|import|sample|propose|dm-mcmc|orient",
+     .stages = "ensemble|import|sample|propose|dm-mcmc|refresh|orient",
      .required = true,
      .many = false,
      .help = "The configurations to measure."},

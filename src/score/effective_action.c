@@ -11,6 +11,7 @@
 #include "score/effective_fit.h"
 #include "score/effective_flow.h"
 #include "score/effective_refine.h"
+#include "score/effective_refresh.h"
 #include "score/schedule.h"
 
 enum { REFINE_STEPS = 20, REFINE_KNOTS = 10 };
@@ -23,6 +24,8 @@ struct own {
 static struct effective_model *model_of(const struct score_model *m) { return &((struct own *)m->own)->model; }
 
 /* Lattice, propagator and mean, which the score model has. */
+const struct effective_model *effective_action_model(const struct score_model *m) { return model_of(m); }
+
 static struct own *make(struct score_model *m) {
     struct own *own = calloc(1, sizeof *own);
     if (!own)
@@ -443,4 +446,5 @@ const struct score_kind score_effective_action = {
     .vjp = vjp,
     .divergence = divergence,
     .modes = modes,
+    .refresh = &effective_refresh,
 };

@@ -7,6 +7,7 @@
 
 #include "base/functions.h"
 #include "base/sum.h"
+#include "score/effective_levels.h"
 
 struct effective_flow {
     const struct effective_model *model;
@@ -23,36 +24,15 @@ struct effective_flow {
 
 static enum status make_levels(struct effective_flow *flow, int threads, struct error *e) {
     const struct effective_model *m = flow->model;
-    const size_t points = flow->points, F = m->features.count;
-    double *log_s = malloc(points * (1 + F) * sizeof *log_s), *coefficients = log_s + points;
-    flow->level = calloc(points, sizeof *flow->level);
-    if (!log_s || !flow->level) {
-        free(log_s);
-        return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
-    }
-    for (size_t i = 0; i < points; i++)
+    double *log_s = malloc(flow->points * sizeof *log_s);
+    flow->level = calloc(flow->points, sizeof *flow->level);
+    enum status status = STATUS_OK;
+    if (!log_s || !flow->level)
+        status = error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
+    for (size_t i = 0; status == STATUS_OK && i < flow->points; i++)
         log_s[i] = m->log_s[m->levels - 1] + flow->spacing * (double)i;
-    enum status status = effective_model_coefficients(m, points, log_s, coefficients, e);
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (size_t i = 0; i < points; i++) {
-        struct effective_filters filters;
-        struct error own;
-        enum status s = status;
-        if (s == STATUS_OK)
-            s = effective_filters_make(flow->fourier, m->propagator, function_exp(log_s[i]), effective_model_kernels(m), &filters,
-                                       &own);
-        if (s == STATUS_OK) {
-            s = effective_level_new(flow->transform, &filters, &m->features, coefficients + i * F, m->saturation,
-                                    &flow->level[i], &own);
-            effective_filters_release(&filters);
-        }
-        if (s != STATUS_OK && status == STATUS_OK)
-#pragma omp critical(effective_flow)
-        {
-            status = s;
-            *e = own;
-        }
-    }
+    status = status ? status
+                    : effective_levels_make(m, flow->fourier, flow->transform, flow->points, log_s, threads, flow->level, e);
     free(log_s);
     return status;
 }
@@ -260,35 +240,65 @@ static double sign_of(const struct effective_flow *flow, struct random_key key, 
     return flow->model->one_phase && u < 0.5 ? -1 : 1;
 }
 
+/* From xi at the lowest level in r->modes to fields, without their signs; NaN in log_q of a field that is rejected. */
+static void land(const struct effective_flow *flow, const struct room *r, size_t count, float *phi, double *log_q) {
+    const struct effective_model *m = flow->model;
+    const size_t V = m->volume;
+    scale_modes(V, flow->gain, false, r->modes);
+    transform_inverse(flow->transform, r->modes, r->modes, r->evaluation);
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (size_t x = 0; x < V; x++) {
+            const double value = (double)*field_of(&r->modes[x], i) + m->mean;
+            phi[i * V + x] = (float)value;
+            sum += value;
+        }
+        if (!isfinite(log_q[i]) || !isfinite(sum) || (m->one_phase && !(sum > 0)))
+            log_q[i] = NAN;
+    }
+}
+
 void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
                          const struct effective_observer *observer, size_t count, float *phi, double *log_q,
                          struct transform_site *workspace) {
-    const struct effective_model *m = flow->model;
     const struct room r = divide(flow, workspace);
-    const size_t V = m->volume;
+    const size_t V = flow->model->volume;
     double square[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
     white(flow, key, first, START, observer ? observer->spread : 0, &r, r.modes, square);
     if (flow->noisy)
         down_with_noise(flow, key, first, &r);
     else
         down(flow, observer, &r, density);
-    scale_modes(V, flow->gain, false, r.modes);
-    transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
-    for (size_t i = 0; i < count; i++) {
-        const double sign = sign_of(flow, key, first + i);
-        double sum = 0;
-        for (size_t x = 0; x < V; x++) {
-            const double value = (double)*field_of(&r.modes[x], i) + m->mean;
-            phi[i * V + x] = (float)(sign * value);
-            sum += value;
-        }
-        const double value = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - density[i];
-        log_q[i] = isfinite(value) && isfinite(sum) && (!m->one_phase || sum > 0) ? value : NAN;
-    }
+    for (size_t i = 0; i < count; i++)
+        log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - density[i];
+    land(flow, &r, count, phi, log_q);
+    for (size_t i = 0; i < count; i++)
+        for (size_t x = 0; sign_of(flow, key, first + i) < 0 && x < V; x++)
+            phi[i * V + x] = -phi[i * V + x];
 }
 
-static void measure(const struct effective_flow *flow, size_t count, const float *phi, double *log_q,
-                    struct transform_site *workspace) {
+void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi, double *log_q,
+                           struct transform_site *workspace) {
+    const struct room r = divide(flow, workspace);
+    const size_t V = flow->model->volume;
+    double density[TRANSFORM_FIELDS] = {0};
+    memset(r.modes, 0, V * sizeof *r.modes);
+    for (size_t i = 0; i < count; i++)
+        for (size_t x = 0; x < V; x++)
+            *field_of(&r.modes[x], i) = noise[i * V + x];
+    transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
+    down(flow, NULL, &r, density);
+    for (size_t i = 0; i < count; i++) {
+        double square = 0;
+        for (size_t x = 0; x < V; x++)
+            square += (double)noise[i * V + x] * (double)noise[i * V + x];
+        log_q[i] = flow->constant - 0.5 * square - density[i];
+    }
+    land(flow, &r, count, phi, log_q);
+}
+
+void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
+                         struct transform_site *workspace) {
     const struct effective_model *m = flow->model;
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
@@ -312,6 +322,8 @@ static void measure(const struct effective_flow *flow, size_t count, const float
         for (size_t x = 0; x < V; x++) {
             const double value = scale * (double)*field_of(&r.modes[x], i);
             square += value * value;
+            if (noise)
+                noise[i * V + x] = (float)value;
         }
         const double value = flow->constant - 0.5 * square + density[i];
         log_q[i] = isfinite(value) ? value : NAN;
@@ -337,7 +349,7 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
             if (work->key)
                 effective_flow_draw(flow, *work->key, work->first + at, NULL, count, work->phi + at * V, work->log_q + at, room);
             else
-                measure(flow, count, work->phi + at * V, work->log_q + at, room);
+                effective_flow_rise(flow, count, work->phi + at * V, NULL, work->log_q + at, room);
             size_t now;
 #pragma omp atomic capture
             now = done += count;

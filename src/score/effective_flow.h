@@ -57,6 +57,15 @@ struct effective_flow_work {
 };
 enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work, struct error *e);
 
+/* --- a pack of at most TRANSFORM_FIELDS fields, for the partial refresh (effective_refresh.h) --------- */
+
+/* Down from white noise[count x V] in position space to phi[count x V], without a random sign, and its log q. */
+void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi, double *log_q,
+                           struct transform_site *workspace);
+/* Up from phi to the noise, NULL where it is not wanted, and log q: the opposite up to the integrator's error. */
+void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
+                         struct transform_site *workspace);
+
 /* --- for the refinement (effective_refine.h) ------------------------------------------------------- */
 
 /* Who looks on while a pack goes down: see(context, k, modes) with xi at the start of step k = 0 .. steps. Every other

@@ -12,6 +12,7 @@
 
 #include "base/parameters.h"
 #include "score/dataset.h"
+#include "score/refresh.h"
 #include "score/score.h"
 
 /* What a fit is given. Fields: count x volume, treated and scaled. */
@@ -82,6 +83,10 @@ struct score_kind {
 
     /* See score_model_modes. */
     enum status (*modes)(const struct score_model *m, const struct score_modes *work, struct error *e);
+
+    /* --- optional: partial refresh ----------------------------------------------------------------- */
+
+    const struct score_refresh *refresh;
 
     /* --- optional: fields without a process -------------------------------------------------------- */
 

@@ -163,6 +163,10 @@ enum status score_model_draw(const struct score_model *m, const struct score_dra
     return m->kind->draw(m, draw, e);
 }
 
+const struct score_refresh *score_model_refresh(const struct score_model *m) {
+    return m->kind->refresh;
+}
+
 struct score_frame score_frame(const struct score_model *m, double t) {
     struct score_frame frame = {.noise = schedule_noise(m->sigma, t), .t = t};
     if (m->kind->frame)

@@ -1,0 +1,355 @@
+/* Stage `refresh`: Markov chains whose steps refresh a part of the field by a diffusion model (diffusion/refresh.h): noise
+ * of a level s and back down, accepted or rejected, exact however wrong the model is. For lattices where fresh proposals
+ * (`propose`, `dm-mcmc`) are accepted too seldom.
+ *
+ * Artifact, for C chains of n configurations, `stride` steps apart: phi float32 (C n, x1..xd), chain after chain; chains =
+ * C, independent = 0, kappa, lambda of the model; acceptance (C), of all steps; action (C n), S/V; longest_stay, steps
+ * in one state; rejected, proposals that left the finite numbers or the phase of the model; evaluations of the score a step;
+ * step_error, of method = flow; the numbers as names, values, errors ... for the stage `table`; thermalised: 0 where one
+ * state takes more than a tenth of the steps of its chain, else as the start is marked, -1 where it is of proposals. A
+ * run that is ended resumes from its last checkpoint. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/progress.h"
+#include "diffusion/refresh.h"
+#include "stages/arrays.h"
+#include "stages/estimates.h"
+#include "stages/fields.h"
+#include "stages/resume.h"
+#include "statistics/running.h"
+
+static const struct parameter parameters[] = {
+    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "flow", .choices = "flow|paths",
+     .help = "flow: a part of the white noise at the upper end of the model's flow is drawn anew, and the density is in closed "
+             "form. paths: up with noise, down by the reverse process, weighed with the probabilities of both paths; exact for any "
+             "number of steps, without a divergence or an integrator."},
+    {.name = "level", .type = PARAMETER_REAL, .default_value = "10", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
+     .help = "Noise level s: modes of a propagator far below s^2 are drawn anew, those far above are hardly touched. The zero "
+             "mode wants s^2 of the order of the susceptibility."},
+    {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.15", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
+     .help = "Of paths with several steps: noise level from which the last one leads to the field; the others are equally "
+             "far apart in ln s above it."},
+    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 1, .maximum = 100000,
+     .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 evaluations each."},
+    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "4096", .minimum = 2, .maximum = 1e9,
+     .help = "Configurations in all."},
+    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 1e6,
+     .help = "Markov chains that they come from, equally many from each. Chains run in packs of 32, one a thread."},
+    {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
+     .help = "Steps from the start of a chain to its first configuration."},
+    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
+     .help = "Steps from one configuration of a chain to its next."},
+    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+     .help = "Seed of the noise and of acceptance."},
+};
+
+static const struct stage_input inputs[] = {
+    {"model", "train|checkpoint", true, false, "The model, an effective-action one."},
+    {"start", "ensemble|import|dm-mcmc|refresh|propose", true, false,
+     "Where the chains start: as many of its configurations, equally far apart; of the model's lattice and couplings."},
+};
+
+static const struct stage_array arrays[] = {
+    ARRAYS_FIELD,
+    {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain, of all its steps."},
+    {"action", NPZ_FLOAT64, "N", "", "S/V, the action a site."},
+    {"longest_stay", NPZ_INT64, "", "steps", "Longest stay in one state."},
+    {"rejected", NPZ_INT64, "", "", "Proposals that left the finite numbers or the phase of the model."},
+    {"evaluations", NPZ_INT64, "", "", "Evaluations of the score a step."},
+    {"step_error", NPZ_FLOAT64, "", "",
+     "How far twice the integrator's steps move log w of the chains' last fields, root mean square less the mean; 0 by paths."},
+    ARRAYS_ESTIMATES,
+};
+
+static const char *const outputs[] = {"artifact.npz", NULL};
+
+enum { SHARE = 10 }; /* of a chain that one state may take */
+
+struct work {
+    struct score_model model;
+    struct fields start;
+    size_t chains, each, volume;  /* configurations of each chain */
+    int64_t thermalisation, stride, steps;
+    struct refresh *refresh;
+    float *phi;     /* chains x each x V */
+    double *action; /* chains x each */
+};
+
+static enum status check(const struct parameters *p, const char *where, struct error *e) {
+    const int64_t configurations = parameters_integer(p, "configurations"), chains = parameters_integer(p, "chains");
+    if (configurations % chains != 0)
+        return error_set(e, STATUS_BAD_INPUT, "%s: configurations %lld with chains %lld found, a multiple of chains expected",
+                         where, (long long)configurations, (long long)chains);
+    const double level = parameters_real(p, "level"), lowest = parameters_real(p, "lowest-level");
+    if (parameters_is(p, "method", "paths") && parameters_integer(p, "steps") > 1 && level <= lowest)
+        return error_set(e, STATUS_BAD_INPUT, "%s: level %g with lowest-level %g found, a level above the lowest expected", where,
+                         level, lowest);
+    return STATUS_OK;
+}
+
+/* The start has to be of the model's theory, and to have a configuration for each chain. */
+static enum status suits(const struct work *w, const char *model, struct error *e) {
+    const struct fields *f = &w->start;
+    const struct score_model *m = &w->model;
+    bool same = f->dimensions == m->dimensions;
+    for (size_t mu = 0; same && mu < m->dimensions; mu++)
+        same = f->extents[mu] == m->extents[mu];
+    if (!same)
+        return error_set(e, STATUS_BAD_INPUT, "%s: configurations of another lattice than the model's, %s: expected the same",
+                         f->path, model);
+    if (f->theory.kappa != m->kappa || f->theory.lambda != m->lambda)
+        return error_set(e, STATUS_BAD_INPUT, "%s: configurations at kappa = %g, lambda = %g found, expected kappa = %g, "
+                         "lambda = %g as of the model %s", f->path, f->theory.kappa, f->theory.lambda, m->kappa, m->lambda, model);
+    if (f->configurations < w->chains)
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected to start as many chains", f->path,
+                         f->configurations, w->chains);
+    return STATUS_OK;
+}
+
+static enum status prepare(struct stage_context *c, struct work *w, struct error *e) {
+    const struct parameters *p = c->parameters;
+    const struct score_refresh_settings settings = {
+        .method = parameters_is(p, "method", "paths") ? SCORE_REFRESH_PATHS : SCORE_REFRESH_FLOW,
+        .level = parameters_real(p, "level"),
+        .lowest = parameters_real(p, "lowest-level"),
+        .steps = (size_t)parameters_integer(p, "steps")};
+    const struct npz *model = stage_input(c, "model", 0);
+    w->chains = (size_t)parameters_integer(p, "chains");
+    w->each = (size_t)parameters_integer(p, "configurations") / w->chains;
+    w->thermalisation = parameters_integer(p, "thermalisation");
+    w->stride = parameters_integer(p, "stride");
+    w->steps = w->thermalisation + ((int64_t)w->each - 1) * w->stride;
+    enum status status = score_model_read(model, &w->model, e);
+    w->volume = w->model.volume;
+    status = status ? status : fields_read(stage_input(c, "start", 0), &w->start, e);
+    if (status == STATUS_OK && !score_model_refresh(&w->model))
+        status = error_set(e, STATUS_BAD_INPUT, "%s: a model with partial refresh expected, such as effective-action, found a %s",
+                           npz_path(model), score_model_kind(&w->model));
+    status = status ? status : suits(w, npz_path(model), e);
+    status = status ? status
+                    : refresh_new(&w->model, &settings, (uint64_t)parameters_integer(p, "seed"), w->chains, c->threads,
+                                  &w->refresh, e);
+    if (status != STATUS_OK)
+        return status;
+    w->phi = malloc(w->chains * w->each * w->volume * sizeof *w->phi);
+    w->action = malloc(w->chains * w->each * sizeof *w->action);
+    return w->phi && w->action ? STATUS_OK
+                               : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", w->chains * w->each);
+}
+
+/* --- checkpoints --------------------------------------------------------------------------------- */
+
+/* Configurations of each chain that are kept after so many steps. */
+static size_t kept_after(const struct work *w, int64_t steps) {
+    return steps < w->thermalisation ? 0 : (size_t)((steps - w->thermalisation) / w->stride) + 1;
+}
+
+static enum status save(const struct work *w, const struct stage_context *c, const char *path, struct error *e) {
+    const struct refresh_chains *r = refresh_where(w->refresh);
+    const size_t C = w->chains, kept = kept_after(w, r->steps), state = C * w->volume, numbers = 4 * C;
+    const size_t all = C * w->each, fields = all * w->volume;
+    struct npz_writer *writer;
+    enum status status = resume_create(c, &w->model, path, &writer, e);
+    if (status != STATUS_OK)
+        return status;
+    status = npz_add_integer(writer, "steps", r->steps, e);
+    status = status ? status : npz_add(writer, "state", NPZ_FLOAT32, 1, &state, r->state, e);
+    status = status ? status : npz_add(writer, "field", NPZ_FLOAT32, 1, &state, r->phi, e);
+    status = status ? status : npz_add(writer, "log_q", NPZ_FLOAT64, 1, &C, r->log_q, e);
+    status = status ? status : npz_add(writer, "chains", NPZ_INT64, 1, &numbers, r->accepted, e);
+    if (status == STATUS_OK && kept > 0) {
+        status = npz_add(writer, "phi", NPZ_FLOAT32, 1, &fields, w->phi, e);
+        status = status ? status : npz_add(writer, "action", NPZ_FLOAT64, 1, &all, w->action, e);
+    }
+    if (status == STATUS_OK)
+        return npz_commit(writer, e);
+    npz_abandon(writer);
+    return status;
+}
+
+/* Starts the chains, or takes up what an ended run left. */
+static enum status begin(struct stage_context *c, struct work *w, char path[4096], struct progress *progress, struct error *e) {
+    struct refresh_chains *r = refresh_where(w->refresh);
+    const size_t C = w->chains, V = w->volume;
+    struct npz *npz;
+    enum status status = resume_open(c, &w->model, path, &npz, e);
+    if (status != STATUS_OK)
+        return status;
+    if (!npz) {
+        float *phi = malloc(C * V * sizeof *phi);
+        const struct npz_array *all = w->start.phi;
+        if (!phi)
+            return error_set(e, STATUS_FAILED, "out of memory for %zu chains", C);
+        for (size_t i = 0; i < C; i++) {
+            const size_t from = i * w->start.configurations / C * V;
+            for (size_t x = 0; x < V; x++)
+                phi[i * V + x] = all->type == NPZ_FLOAT32 ? ((const float *)all->data)[from + x]
+                                                          : (float)((const double *)all->data)[from + x];
+        }
+        status = refresh_begin(w->refresh, phi, e);
+        free(phi);
+        return status == STATUS_OK ? status : error_prefix(e, "%s", w->start.path);
+    }
+    status = resume_count(npz, "steps", (size_t)w->steps, &r->steps, e);
+    status = status ? status : resume_read(npz, "state", NPZ_FLOAT32, C * V, r->state, e);
+    status = status ? status : resume_read(npz, "field", NPZ_FLOAT32, C * V, r->phi, e);
+    status = status ? status : resume_read(npz, "log_q", NPZ_FLOAT64, C, r->log_q, e);
+    status = status ? status : resume_read(npz, "chains", NPZ_INT64, 4 * C, r->accepted, e);
+    if (status == STATUS_OK && kept_after(w, r->steps) > 0) {
+        status = resume_read(npz, "phi", NPZ_FLOAT32, C * w->each * V, w->phi, e);
+        status = status ? status : resume_read(npz, "action", NPZ_FLOAT64, C * w->each, w->action, e);
+    }
+    npz_free(npz);
+    if (status != STATUS_OK)
+        return status;
+    refresh_resume(w->refresh);
+    stage_note(c, "resumed", "after %lld steps", (long long)r->steps);
+    progress_resume(progress, (uint64_t)r->steps);
+    return STATUS_OK;
+}
+
+/* --- the run ------------------------------------------------------------------------------------- */
+
+static void keep(struct work *w, int64_t steps) {
+    if (steps < w->thermalisation || (steps - w->thermalisation) % w->stride != 0)
+        return;
+    const size_t at = kept_after(w, steps) - 1;
+    for (size_t i = 0; i < w->chains; i++) {
+        refresh_field(w->refresh, i, w->phi + (i * w->each + at) * w->volume);
+        w->action[i * w->each + at] = refresh_action(w->refresh, i) / (double)w->volume;
+    }
+}
+
+/* Steps that are not done yet, with a checkpoint so often that saving takes below about 5% of the time. */
+static enum status follow(struct stage_context *c, struct work *w, struct progress *progress, struct error *e) {
+    char path[4096];
+    enum status status = begin(c, w, path, progress, e);
+    if (status != STATUS_OK)
+        return status;
+    const struct refresh_chains *r = refresh_where(w->refresh);
+    const int64_t before = r->steps;
+    const double begun = clock_seconds();
+    double last = begun, cost = 0, saving = 0;
+    while (r->steps < w->steps && status == STATUS_OK) {
+        refresh_step(w->refresh);
+        keep(w, r->steps);
+        progress_update(progress, (uint64_t)r->steps, NULL);
+        if (*c->interrupted)
+            status = error_set(e, STATUS_FAILED, "interrupted after %lld steps", (long long)r->steps);
+        const double now = clock_seconds();
+        if (r->steps == w->steps || (status == STATUS_OK && now - last < 20 * cost))
+            continue;
+        struct error second;
+        if (save(w, c, path, &second) != STATUS_OK && status == STATUS_OK) {
+            *e = second;
+            status = second.status;
+        }
+        last = clock_seconds();
+        cost = last - now;
+        saving += cost;
+    }
+    const double took = clock_seconds() - begun - saving;
+    if (status == STATUS_OK && took > 0 && r->steps > before)
+        stage_note(c, "steps_per_second", "%.6g", (double)(w->chains * (size_t)(r->steps - before)) / took);
+    return status;
+}
+
+/* --- output -------------------------------------------------------------------------------------- */
+
+/* Whether a chain stayed too long where it was, and else what is known of its start. */
+static int64_t mark_of(struct stage_context *c, const struct work *w, int64_t longest) {
+    const char *stage = stage_input_recipe(c, "start", 0, "stage");
+    return longest > w->steps / SHARE && w->steps >= SHARE ? 0 : stage && !strcmp(stage, "propose") ? -1 : w->start.thermalised;
+}
+
+static enum status add_numbers(struct stage_context *c, struct work *w, struct npz_writer *writer, struct error *e) {
+    enum { COUNT = 4 };
+    static const char *const names[COUNT] = {"acceptance", "rejected", "evaluations", "step_error"};
+    const struct refresh_chains *r = refresh_where(w->refresh);
+    const size_t C = w->chains;
+    struct running acceptance = {0};
+    int64_t rejected = 0, longest = 0;
+    double step_error, *each = malloc(C * sizeof *each);
+    enum status s = each ? refresh_step_error(w->refresh, &step_error, e) : error_set(e, STATUS_FAILED, "out of memory");
+    for (size_t i = 0; i < C && s == STATUS_OK; i++) {
+        each[i] = (double)r->accepted[i] / (double)r->steps;
+        running_add(&acceptance, each[i]);
+        rejected += r->rejected[i];
+        longest = r->longest_stay[i] > longest ? r->longest_stay[i] : longest;
+    }
+    if (s != STATUS_OK) {
+        free(each);
+        return s;
+    }
+    const int64_t mark = mark_of(c, w, longest);
+    const double values[COUNT] = {acceptance.mean, (double)rejected, (double)refresh_evaluations(w->refresh), step_error};
+    const double errors[COUNT] = {C > 1 ? running_error(&acceptance) : (double)NAN, NAN, NAN, NAN};
+    stage_note_number(c, "acceptance", values[0], errors[0]);
+    stage_note(c, "evaluations", "%zu a step", refresh_evaluations(w->refresh));
+    stage_note(c, "rejected", "%lld", (long long)rejected);
+    stage_note(c, "longest_stay", "%lld steps", (long long)longest);
+    stage_note(c, "thermalised", "%s", mark == 1 ? "yes" : mark == 0 ? "no" : "unknown");
+    if (parameters_is(c->parameters, "method", "flow"))
+        stage_note(c, "step_error", "%.3g", step_error);
+    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "chains", C * w->each};
+    s = npz_add_owned(writer, "acceptance", NPZ_FLOAT64, 1, &C, each, e);
+    s = s ? s : npz_add_integer(writer, "longest_stay", longest, e);
+    s = s ? s : npz_add_integer(writer, "rejected", rejected, e);
+    s = s ? s : npz_add_integer(writer, "evaluations", (int64_t)refresh_evaluations(w->refresh), e);
+    s = s ? s : npz_add_real(writer, "step_error", step_error, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", mark, e);
+    return s ? s : estimates_add(&rows, writer, e);
+}
+
+/* Takes the arrays of w. */
+static enum status write_artifact(struct stage_context *c, struct work *w, struct error *e) {
+    size_t shape[NPZ_MAX_DIMENSIONS] = {w->chains * w->each};
+    memcpy(shape + 1, w->model.extents, w->model.dimensions * sizeof *shape);
+    struct npz_writer *writer;
+    enum status s = stage_artifact(c, &writer, e);
+    if (s == STATUS_OK) {
+        s = npz_add_owned(writer, "phi", NPZ_FLOAT32, w->model.dimensions + 1, shape, w->phi, e);
+        w->phi = NULL;
+    }
+    s = s ? s : npz_add_real(writer, "kappa", w->model.kappa, e);
+    s = s ? s : npz_add_real(writer, "lambda", w->model.lambda, e);
+    s = s ? s : npz_add_integer(writer, "chains", (int64_t)w->chains, e);
+    s = s ? s : npz_add_integer(writer, "independent", 0, e);
+    s = s ? s : npz_add_reals(writer, "action", w->action, w->chains * w->each, e);
+    return s ? s : add_numbers(c, w, writer, e);
+}
+
+static enum status run(struct stage_context *c, struct error *e) {
+    struct work w = {0};
+    enum status status = prepare(c, &w, e);
+    if (status == STATUS_OK) {
+        struct progress *progress = progress_new("refresh", "steps", (uint64_t)w.steps, c->quiet);
+        status = follow(c, &w, progress, e);
+        progress_end(progress);
+    }
+    status = status ? status : write_artifact(c, &w, e);
+    refresh_free(w.refresh);
+    score_model_release(&w.model);
+    free(w.phi);
+    free(w.action);
+    return status;
+}
+
+const struct stage stage_refresh = {
+    .name = "refresh",
+    .summary = "Markov chains whose steps refresh a part of the field by a diffusion model, accepted or rejected",
+    .version = 1,
+    .parameters = parameters,
+    .parameter_count = sizeof parameters / sizeof parameters[0],
+    .inputs = inputs,
+    .input_count = sizeof inputs / sizeof inputs[0],
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
+    .outputs = outputs,
+    .run = run,
+    .check = check,
+};
