@@ -12,14 +12,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/progress.h"
+#include "diffusion/checkpoint.h"
 #include "diffusion/refresh.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
 #include "stages/fields.h"
-#include "stages/resume.h"
+#include "stages/stage.h"
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
@@ -62,7 +64,7 @@ static const struct stage_array arrays[] = {
     {"evaluations", NPZ_INT64, "", "", "Evaluations of the score a step."},
     {"step_error", NPZ_FLOAT64, "", "",
      "How far twice the integrator's steps move log w of the chains' last fields, root mean square less the mean; 0 by paths."},
-    ARRAYS_ESTIMATES,
+    ARRAYS_ESTIMATES_BY("How errors were found: chains, from their spread."),
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -101,9 +103,10 @@ static enum status suits(const struct work *w, const char *model, struct error *
     if (!same)
         return error_set(e, STATUS_BAD_INPUT, "%s: configurations of another lattice than the model's, %s: expected the same",
                          f->path, model);
-    if (f->theory.kappa != m->kappa || f->theory.lambda != m->lambda)
-        return error_set(e, STATUS_BAD_INPUT, "%s: configurations at kappa = %g, lambda = %g found, expected kappa = %g, "
-                         "lambda = %g as of the model %s", f->path, f->theory.kappa, f->theory.lambda, m->kappa, m->lambda, model);
+    const struct theory own = {m->kappa, m->lambda};
+    const enum status status = theory_same(&own, &f->theory, f->path, model, e);
+    if (status != STATUS_OK)
+        return status;
     if (f->configurations < w->chains)
         return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected to start as many chains", f->path,
                          f->configurations, w->chains);
@@ -153,7 +156,7 @@ static enum status save(const struct work *w, const struct stage_context *c, con
     const size_t C = w->chains, kept = kept_after(w, r->steps), state = C * w->volume, numbers = 4 * C;
     const size_t all = C * w->each, fields = all * w->volume;
     struct npz_writer *writer;
-    enum status status = resume_create(c, &w->model, path, &writer, e);
+    enum status status = checkpoint_create(path, c->key, NULL, &writer, e);
     if (status != STATUS_OK)
         return status;
     status = npz_add_integer(writer, "steps", r->steps, e);
@@ -171,44 +174,72 @@ static enum status save(const struct work *w, const struct stage_context *c, con
     return status;
 }
 
-/* Starts the chains, or takes up what an ended run left. */
-static enum status begin(struct stage_context *c, struct work *w, char path[4096], struct progress *progress, struct error *e) {
+static enum status copy(const struct npz *npz, const char *name, enum npz_type type, size_t count, void *target, struct error *e) {
+    const struct npz_array *a;
+    const enum status status = npz_require(npz, name, type, 1, &a, e);
+    if (status != STATUS_OK)
+        return status;
+    if (a->count != count)
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count, count);
+    memcpy(target, a->data, a->count * a->item_size);
+    return STATUS_OK;
+}
+
+static enum status restore(struct work *w, const struct npz *npz, struct error *e) {
     struct refresh_chains *r = refresh_where(w->refresh);
     const size_t C = w->chains, V = w->volume;
-    struct npz *npz;
-    enum status status = resume_open(c, &w->model, path, &npz, e);
+    const struct npz_array *steps;
+    enum status status = npz_require(npz, "steps", NPZ_INT64, 0, &steps, e);
     if (status != STATUS_OK)
         return status;
-    if (!npz) {
-        float *phi = malloc(C * V * sizeof *phi);
-        const struct npz_array *all = w->start.phi;
-        if (!phi)
-            return error_set(e, STATUS_FAILED, "out of memory for %zu chains", C);
-        for (size_t i = 0; i < C; i++) {
-            const size_t from = i * w->start.configurations / C * V;
-            for (size_t x = 0; x < V; x++)
-                phi[i * V + x] = all->type == NPZ_FLOAT32 ? ((const float *)all->data)[from + x]
-                                                          : (float)((const double *)all->data)[from + x];
-        }
-        status = refresh_begin(w->refresh, phi, e);
-        free(phi);
-        return status == STATUS_OK ? status : error_prefix(e, "%s", w->start.path);
-    }
-    status = resume_count(npz, "steps", (size_t)w->steps, &r->steps, e);
-    status = status ? status : resume_read(npz, "state", NPZ_FLOAT32, C * V, r->state, e);
-    status = status ? status : resume_read(npz, "field", NPZ_FLOAT32, C * V, r->phi, e);
-    status = status ? status : resume_read(npz, "log_q", NPZ_FLOAT64, C, r->log_q, e);
-    status = status ? status : resume_read(npz, "chains", NPZ_INT64, 4 * C, r->accepted, e);
+    r->steps = *(const int64_t *)steps->data;
+    if (r->steps < 0 || r->steps > w->steps)
+        return error_set(e, STATUS_BAD_INPUT, "%s: steps is %lld, expected 0 to %lld", npz_path(npz), (long long)r->steps,
+                         (long long)w->steps);
+    status = copy(npz, "state", NPZ_FLOAT32, C * V, r->state, e);
+    status = status ? status : copy(npz, "field", NPZ_FLOAT32, C * V, r->phi, e);
+    status = status ? status : copy(npz, "log_q", NPZ_FLOAT64, C, r->log_q, e);
+    status = status ? status : copy(npz, "chains", NPZ_INT64, 4 * C, r->accepted, e);
     if (status == STATUS_OK && kept_after(w, r->steps) > 0) {
-        status = resume_read(npz, "phi", NPZ_FLOAT32, C * w->each * V, w->phi, e);
-        status = status ? status : resume_read(npz, "action", NPZ_FLOAT64, C * w->each, w->action, e);
+        status = copy(npz, "phi", NPZ_FLOAT32, C * w->each * V, w->phi, e);
+        status = status ? status : copy(npz, "action", NPZ_FLOAT64, C * w->each, w->action, e);
     }
-    npz_free(npz);
+    if (status == STATUS_OK)
+        refresh_resume(w->refresh);
+    return status;
+}
+
+static enum status start(const struct work *w, struct error *e) {
+    const size_t C = w->chains, V = w->volume;
+    const struct npz_array *all = w->start.phi;
+    float *phi = malloc(C * V * sizeof *phi);
+    if (!phi)
+        return error_set(e, STATUS_FAILED, "out of memory for %zu chains", C);
+    for (size_t i = 0; i < C; i++) {
+        const size_t from = i * w->start.configurations / C * V;
+        for (size_t x = 0; x < V; x++)
+            phi[i * V + x] = all->type == NPZ_FLOAT32 ? ((const float *)all->data)[from + x]
+                                                      : (float)((const double *)all->data)[from + x];
+    }
+    const enum status status = refresh_begin(w->refresh, phi, e);
+    free(phi);
+    return status == STATUS_OK ? status : error_prefix(e, "%s", w->start.path);
+}
+
+/* Starts the chains, or resumes them from the checkpoint of a run that was ended. */
+static enum status begin(struct stage_context *c, struct work *w, const char *path, struct progress *progress, struct error *e) {
+    struct npz *npz;
+    if (access(path, F_OK) != 0)
+        return start(w, e);
+    enum status status = checkpoint_read(path, c->key, NULL, &npz, e);
+    if (status == STATUS_OK) {
+        status = restore(w, npz, e);
+        npz_free(npz);
+    }
     if (status != STATUS_OK)
-        return status;
-    refresh_resume(w->refresh);
-    stage_note(c, "resumed", "after %lld steps", (long long)r->steps);
-    progress_resume(progress, (uint64_t)r->steps);
+        return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+    stage_note(c, "resumed", "after %lld steps", (long long)refresh_where(w->refresh)->steps);
+    progress_resume(progress, (uint64_t)refresh_where(w->refresh)->steps);
     return STATUS_OK;
 }
 
@@ -227,6 +258,8 @@ static void keep(struct work *w, int64_t steps) {
 /* Steps that are not done yet, with a checkpoint so often that saving takes below about 5% of the time. */
 static enum status follow(struct stage_context *c, struct work *w, struct progress *progress, struct error *e) {
     char path[4096];
+    if (snprintf(path, sizeof path, "%s/checkpoint.npz", c->folder) >= (int)sizeof path)
+        return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
     enum status status = begin(c, w, path, progress, e);
     if (status != STATUS_OK)
         return status;

@@ -15,7 +15,7 @@ struct refresh {
     struct score_refresh_settings settings;
     void *own;
     struct geometry *geometry;
-    struct phi4 theory;
+    struct theory theory;
     struct random_key noise, accept, sign;
     int threads;
     void **rooms;   /* threads */

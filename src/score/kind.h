@@ -84,14 +84,14 @@ struct score_kind {
     /* See score_model_modes. */
     enum status (*modes)(const struct score_model *m, const struct score_modes *work, struct error *e);
 
-    /* --- optional: partial refresh ----------------------------------------------------------------- */
-
-    const struct score_refresh *refresh;
-
     /* --- optional: fields without a process -------------------------------------------------------- */
 
     /* See score_model_draw. */
     enum status (*draw)(const struct score_model *m, const struct score_draw *draw, struct error *e);
+
+    /* --- optional: partial refresh ----------------------------------------------------------------- */
+
+    const struct score_refresh *refresh;
 };
 
 /* The kind of that name, or NULL; and the names of all: "unet, gaussian or toy". */
