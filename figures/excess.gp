@@ -64,7 +64,7 @@ do for [k = 0:6] {
 
 common = low < high
 if (label[1] ne "" && common) {
-    longest = longest + 12
+    longest = longest + 12 > 26 ? longest + 12 : 26 # one column
     eval legend(blocks + 1)
     set key title sprintf("integral from s = %.2g to %.2g", low, high) left maxrows blocks
 } else {

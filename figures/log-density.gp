@@ -19,7 +19,7 @@ unset mxtics
 unset mytics
 step = 10**floor(log10((high - low) / 2.0))
 step = step * ((high - low) / step > 2.5 * 3 / blocks + 1 ? 2 : 1)
-set xtics step
+set xtics blocks > 2 && (high - low) / step > 6 ? 2.5 * step : step # narrow panels have room for few labels
 set ytics step
 
 array R2[blocks]

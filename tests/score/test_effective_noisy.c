@@ -1,28 +1,11 @@
 /* The reverse process of the effective-action model in normalised modes: with f linear in u every mode is Gaussian, and its
  * variance a recursion in closed form: exactly G for f = 0, at any number of steps. Signs and means of one phase, bits. */
 #include "score/effective_flow.h"
-#include "tests/score/models.h"
+#include "tests/score/linear.h"
 
 static const volatile sig_atomic_t never = 0;
 
-enum { LEVELS = 5, N = 4000 };
-
-/* f = a u/sigma_u at all levels, for the propagator of m. */
-static struct effective_model linear_model(const struct score_model *m, double a) {
-    struct effective_model e = {.dimensions = m->dimensions, .volume = m->volume, .saturation = {2.5, 1.6},
-                                .propagator = m->propagator, .levels = LEVELS};
-    memcpy(e.extents, m->extents, m->dimensions * sizeof *e.extents);
-    e.features.count = 1;
-    e.features.list[0] = (struct effective_feature){.kind = EFFECTIVE_LINEAR};
-    e.log_s = test_reals(LEVELS);
-    e.coefficients = test_reals(LEVELS);
-    e.gain = test_reals(LEVELS);
-    for (size_t k = 0; k < LEVELS; k++) {
-        e.log_s[k] = log(0.05) + (double)k * log(200) / (LEVELS - 1);
-        e.coefficients[k] = a;
-    }
-    return e;
-}
+enum { N = 4000 };
 
 static void draw_into(const struct effective_model *model, size_t steps, size_t first, size_t count, int threads, float *phi,
                       double *log_q) {

@@ -62,9 +62,22 @@ static void test_interacting(void **state) {
     npz_free(npz);
     assert_int_equal(potential("of-phase", "phase/artifact.npz"), 0);
     npz = open_artifact("of-phase");
+    struct npz *model = open_artifact("phase");
+    struct score_model m;
+    struct error e = {0};
+    assert_ok(score_model_read(model, &m, &e));
     u = reals(npz, "potential", LEVELS * POINTS);
-    for (size_t i = 0; i < LEVELS * POINTS; i++)
-        assert_near(u[i], u[i / POINTS * POINTS + POINTS - 1 - i % POINTS], 1e-6);
+    g = reals(npz, "gaussian", LEVELS * POINTS);
+    M = reals(npz, "M", LEVELS * POINTS);
+    const size_t origin = 2 * POINTS + POINTS / 2 + (size_t)(m.offset / 0.05 + 0.5), end = 3 * POINTS - 1;
+    assert_true(m.offset > 0.05 && u[origin] == 0);
+    for (size_t i = 2 * POINTS + POINTS / 2; i <= end; i++) { /* s = 5: nearly a parabola around the mean (around 0 it would differ by 0.3), and its image */
+        const double curvature = g[end] / (M[end] * M[end]), at = M[i] - m.offset, zero = M[origin] - m.offset;
+        assert_near(u[i], curvature * (at * at - zero * zero), 0.1 * g[end]);
+        assert_near(u[i], u[5 * POINTS - 1 - i], 0);
+    }
+    score_model_release(&m);
+    npz_free(model);
     npz_free(npz);
 }
 
