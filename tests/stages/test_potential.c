@@ -6,9 +6,9 @@ extern const struct stage stage_ensemble, stage_train, stage_potential;
 
 enum { POINTS = 41, LEVELS = 3 };
 
-static int potential(const char *folder, const char *model) {
+static int potential(const char *folder, const char *model, const char *range) {
     return run_with(&stage_potential, folder, (const char *[]){model, NULL},
-                    (const char *[]){"--levels=0.12,1,5", "--range=1", "--points=41", NULL});
+                    (const char *[]){"--levels=0.12,1,5", range, "--points=41", NULL});
 }
 
 static int set_up(void **state) {
@@ -21,7 +21,10 @@ static int set_up(void **state) {
                               (const char *[]){"--network=gaussian", NULL}), 0);
     assert_int_equal(run_with(&stage_train, "effective", (const char *[]){"ensemble/artifact.npz", NULL},
                               (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", NULL}), 0);
-    assert_int_equal(run_with(&stage_train, "phase", (const char *[]){"ensemble/artifact.npz", NULL},
+    assert_int_equal(run_into(&stage_ensemble, "broken",
+                              (const char *[]){"--lattice=8x8", "--kappa=0.4", "--algorithm=cluster", "--chains=256",
+                                               "--configurations=512", "--thermalisation=60", "--stride=2", "--test-chains=0", NULL}), 0);
+    assert_int_equal(run_with(&stage_train, "phase", (const char *[]){"broken/artifact.npz", NULL},
                               (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", "--phase=broken", NULL}), 0);
     return 0;
 }
@@ -35,7 +38,7 @@ static int tear_down(void **state) {
 /* The score of a Gaussian field is linear, and trapezoids are exact for its integral. */
 static void test_gaussian(void **state) {
     (void)state;
-    assert_int_equal(potential("of-gaussian", "gaussian/artifact.npz"), 0);
+    assert_int_equal(potential("of-gaussian", "gaussian/artifact.npz", "--range=1"), 0);
     struct npz *npz = open_artifact("of-gaussian");
     const double *u = reals(npz, "potential", LEVELS * POINTS), *g = reals(npz, "gaussian", LEVELS * POINTS);
     for (size_t i = 0; i < LEVELS * POINTS; i++)
@@ -47,7 +50,7 @@ static void test_gaussian(void **state) {
 /* Even in M, nearly the action at a small noise level where fields have such values, Gaussian at a large one. */
 static void test_interacting(void **state) {
     (void)state;
-    assert_int_equal(potential("of-effective", "effective/artifact.npz"), 0);
+    assert_int_equal(potential("of-effective", "effective/artifact.npz", "--range=1"), 0);
     struct npz *npz = open_artifact("of-effective");
     const double *u = reals(npz, "potential", LEVELS * POINTS), *g = reals(npz, "gaussian", LEVELS * POINTS),
                  *action = reals(npz, "action", LEVELS * POINTS), *M = reals(npz, "M", LEVELS * POINTS);
@@ -60,21 +63,24 @@ static void test_interacting(void **state) {
         assert_near(u[2 * POINTS + i], g[2 * POINTS + i], 0.01 * g[2 * POINTS + POINTS - 1]);
     }
     npz_free(npz);
-    assert_int_equal(potential("of-phase", "phase/artifact.npz"), 0);
-    npz = open_artifact("of-phase");
-    struct npz *model = open_artifact("phase");
+}
+
+/* In one phase: 0 next to its mean, nearly a parabola around that at a large noise level, and its image for M < 0. */
+static void test_one_phase(void **state) {
+    (void)state;
+    assert_int_equal(potential("of-phase", "phase/artifact.npz", "--range=5"), 0);
+    struct npz *npz = open_artifact("of-phase"), *model = open_artifact("phase");
     struct score_model m;
     struct error e = {0};
     assert_ok(score_model_read(model, &m, &e));
-    u = reals(npz, "potential", LEVELS * POINTS);
-    g = reals(npz, "gaussian", LEVELS * POINTS);
-    M = reals(npz, "M", LEVELS * POINTS);
-    const size_t origin = 2 * POINTS + POINTS / 2 + (size_t)(m.offset / 0.05 + 0.5), end = 3 * POINTS - 1;
-    assert_true(m.offset > 0.05 && u[origin] == 0);
-    for (size_t i = 2 * POINTS + POINTS / 2; i <= end; i++) { /* s = 5: nearly a parabola around the mean (around 0 it would differ by 0.3), and its image */
-        const double curvature = g[end] / (M[end] * M[end]), at = M[i] - m.offset, zero = M[origin] - m.offset;
-        assert_near(u[i], curvature * (at * at - zero * zero), 0.1 * g[end]);
-        assert_near(u[i], u[5 * POINTS - 1 - i], 0);
+    const double *u = reals(npz, "potential", LEVELS * POINTS), *M = reals(npz, "M", LEVELS * POINTS);
+    const size_t first = 2 * POINTS, middle = first + POINTS / 2, origin = middle + (size_t)(m.offset / 0.25 + 0.5);
+    assert_true(m.offset > 3 && m.offset < 4.5 && u[origin] == 0);
+    for (size_t i = middle; i < first + POINTS; i++) {
+        const double at = M[i] - m.offset, zero = M[origin] - m.offset, curvature = 1 / (m.propagator[0] + 25);
+        if (fabs(at) < 1.5)
+            assert_near(u[i], 0.5 * curvature * (at * at - zero * zero), 0.05 * 0.5 * curvature * 2.25);
+        assert_near(u[i], u[2 * middle - i], 0);
     }
     score_model_release(&m);
     npz_free(model);
@@ -94,6 +100,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gaussian),
         cmocka_unit_test(test_interacting),
+        cmocka_unit_test(test_one_phase),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
