@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "lattice/action.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
 #include "stages/stage.h"
@@ -110,8 +111,7 @@ struct work {
 static enum status read_density(const struct npz *npz, struct work *w, struct error *e) {
     const struct npz_array *log_q;
     enum status status = npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e);
-    status = status ? status : npz_real(npz, "kappa", &w->theory.kappa, e);
-    status = status ? status : npz_real(npz, "lambda", &w->theory.lambda, e);
+    status = status ? status : header_read_theory(npz, &w->theory, e);
     if (status != STATUS_OK)
         return status;
     w->log_q = log_q->data;
@@ -344,10 +344,8 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     struct npz_writer *writer;
     enum status s = stage_artifact(c, &writer, e);
     s = s ? s : add_fields(w, writer, e);
-    s = s ? s : npz_add_real(writer, "kappa", w->theory.kappa, e);
-    s = s ? s : npz_add_real(writer, "lambda", w->theory.lambda, e);
-    s = s ? s : npz_add_integer(writer, "chains", (int64_t)w->chains, e);
-    s = s ? s : npz_add_integer(writer, "independent", 0, e);
+    const struct header header = {w->theory, w->chains, false, thermalised};
+    s = s ? s : header_add(writer, &header, e);
     s = s ? s : npz_add_integer(writer, "thermalised", thermalised, e);
     s = s ? s : npz_add_integer(writer, "longest_stay", (int64_t)longest, e);
     return s ? s : add_numbers(c, w, writer, e);

@@ -76,8 +76,8 @@ static enum status measure(const struct stage_context *c, const struct fields *f
 static enum status analyse(const struct fields *fields, const double *series, double *values, double *errors,
                            struct error *e) {
     const size_t n = fields->configurations;
-    const size_t bins = fields->independent ? n : fields->chains > 1 ? fields->chains : n < 16 ? n : 16;
-    const struct series both = {series, COUNT, n, fields->chains};
+    const size_t bins = fields->header.independent ? n : fields->header.chains > 1 ? fields->header.chains : n < 16 ? n : 16;
+    const struct series both = {series, COUNT, n, fields->header.chains};
     const struct estimator means = {.values = COUNT};
     const enum status s = jackknife(&both, &means, bins, values, errors, e);
     if (s != STATUS_OK) {
@@ -92,13 +92,13 @@ static enum status analyse(const struct fields *fields, const double *series, do
 static enum status write_artifact(struct stage_context *c, const struct fields *fields, const double *series,
                                   const double *values, const double *errors, struct error *e) {
     const size_t n = fields->configurations;
-    const double tau = fields->independent ? 0.5 : NAN, tau_error = fields->independent ? 0.0 : NAN;
+    const double tau = fields->header.independent ? 0.5 : NAN, tau_error = fields->header.independent ? 0.0 : NAN;
     struct npz_writer *w;
     enum status s = stage_artifact(c, &w, e);
     const struct estimates rows = {COUNT, names, values, errors, (const double[COUNT]){tau, tau},
                                    (const double[COUNT]){tau_error, tau_error}, "jackknife", n};
     s = s ? s : estimates_add(&rows, w, e);
-    s = s ? s : npz_add_integer(w, "thermalised", fields->thermalised, e);
+    s = s ? s : npz_add_integer(w, "thermalised", fields->header.thermalised, e);
     s = s ? s : npz_add_reals(w, "walls", series + WALLS * n, n, e);
     s = s ? s : npz_add_reals(w, "walled", series + WALLED * n, n, e);
     return s;

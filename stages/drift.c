@@ -373,10 +373,9 @@ static enum status run(struct stage_context *c, struct error *e) {
     const struct theory own = toy_to_theory(&theory);
     if (m.volume != 1)
         s = error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected", npz_path(model), m.volume);
-    else if (m.kappa != own.kappa || m.lambda != own.lambda)
-        s = error_set(e, STATUS_BAD_INPUT, "%s: kappa %g, lambda %g found, %g and %g of the draws expected",
-                      npz_path(model), m.kappa, m.lambda, own.kappa, own.lambda);
     else
+        s = theory_same(&own, &m.theory, npz_path(model), "the draws", e);
+    if (s == STATUS_OK)
         s = compare(c, &theory, &m, e);
     score_model_release(&m);
     return s;

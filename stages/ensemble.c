@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/parts.h"
 #include "statistics/running.h"
@@ -261,8 +262,8 @@ static enum status add_thermalisation(struct npz_writer *w, const struct thermal
 /* Takes the arrays of `out`. */
 static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan, const struct geometry *g,
                                   const struct ensemble *out, const struct thermalisation *t, struct error *e) {
-    const struct theory *theory = &plan->sampler.theory;
     const size_t chains = (size_t)plan->chains;
+    const struct header header = {plan->sampler.theory, chains, plan->measurements == 1, t->verdict};
     size_t shape[GEOMETRY_MAX_DIMENSIONS + 1] = {(size_t)(plan->chains * plan->measurements)};
     for (size_t mu = 0; mu < g->dimensions; mu++) {
         shape[mu + 1] = g->extents[mu];
@@ -270,10 +271,7 @@ static enum status write_artifact(struct stage_context *c, const struct ensemble
     struct npz_writer *w = NULL;
     enum status s = stage_artifact(c, &w, e);
     give(w, "phi", NPZ_FLOAT32, g->dimensions + 1, shape, out->phi, &s, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "kappa", theory->kappa, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "lambda", theory->lambda, e);
-    s = s != STATUS_OK ? s : npz_add_integer(w, "chains", (int64_t)plan->chains, e);
-    s = s != STATUS_OK ? s : npz_add_integer(w, "independent", plan->measurements == 1, e);
+    s = s ? s : header_add(w, &header, e);
     give(w, "acceptance", NPZ_FLOAT64, 1, &chains, out->acceptance, &s, e);
     if (plan->sampler.algorithm == SAMPLER_HMC) {
         give(w, "exp_minus_dH", NPZ_FLOAT64, 1, &chains, out->exp_minus_dH, &s, e);

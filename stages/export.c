@@ -207,9 +207,9 @@ static enum status export_measurement(const struct plan *plan, const struct node
     const struct export x = {
         .node = wanted, .key = node->key, .recipe = node->recipe, .fields_key = node->inputs[0].nodes[0]->key,
         .method = m->method, .window = gamma ? parameters_real(c->parameters, "window") : 0.0,
-        .kappa = m->fields.theory.kappa, .lambda = m->fields.theory.lambda,
-        .dimensions = m->fields.dimensions, .extents = m->fields.extents, .chains = m->fields.chains,
-        .length = N / m->fields.chains, .independent = m->fields.independent, .thermalised = m->fields.thermalised,
+        .kappa = m->fields.header.theory.kappa, .lambda = m->fields.header.theory.lambda,
+        .dimensions = m->fields.dimensions, .extents = m->fields.extents, .chains = m->fields.header.chains,
+        .length = N / m->fields.header.chains, .independent = m->fields.header.independent, .thermalised = m->fields.header.thermalised,
         .points = points, .series = series, .series_count = m->primaries, .values = values, .value_count = used,
     };
     const char *slash = strrchr(stem, '/');

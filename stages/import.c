@@ -11,6 +11,7 @@
 
 #include "lattice/ensemble.h"
 #include "lattice/thermalisation.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/stage.h"
 #include "store/foreign.h"
@@ -141,10 +142,8 @@ static enum status write_artifact(struct stage_context *c, const struct plan_of_
         return s;
     }
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, axes->dimensions + 1, shape, out->phi, e);
-    s = s ? s : npz_add_real(w, "kappa", theory->kappa, e);
-    s = s ? s : npz_add_real(w, "lambda", theory->lambda, e);
-    s = s ? s : npz_add_integer(w, "chains", (int64_t)axes->chains, e);
-    s = s ? s : npz_add_integer(w, "independent", axes->length == 1, e);
+    const struct header header = {*theory, axes->chains, axes->length == 1, t->verdict};
+    s = s ? s : header_add(w, &header, e);
     s = s ? s : npz_add_reals(w, "virial", out->virial, N, e);
     s = s ? s : npz_add_reals(w, "action", out->action, N, e);
     s = s ? s : npz_add_integer(w, "thermalised", t->verdict, e);

@@ -146,8 +146,8 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
     for (size_t i = 0; i < w->count * m->volume; i++)
         if (!isfinite(element(f->phi, i)))
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", f->path, i / m->volume);
-    const size_t whole = w->count / (f->configurations / f->chains); /* chains that are taken */
-    w->bins = f->independent ? w->count : whole >= 2 ? whole : PARTS;
+    const size_t whole = w->count / (f->configurations / f->header.chains); /* chains that are taken */
+    w->bins = f->header.independent ? w->count : whole >= 2 ? whole : PARTS;
     w->bins = weights_bins(w->bins < w->count ? w->bins : w->count);
     return STATUS_OK;
 }
@@ -166,7 +166,7 @@ static enum status compute(void *context, const struct parts_range *range, struc
     for (size_t i = 0; status == STATUS_OK && i < n * V; i++)
         phi[i] = element(w->fields.phi, range->first * V + i);
     for (size_t i = 0; status == STATUS_OK && i < n; i++)
-        w->densities.action[range->first + i] = action(g, &w->fields.theory, phi + i * V);
+        w->densities.action[range->first + i] = action(g, &w->fields.header.theory, phi + i * V);
     if (status == STATUS_OK)
         status = flow_log_density(m, &w->settings, range->first, n, w->stage->threads, phi, NULL, &part, w->stage->interrupted,
                                   w->progress, e);
@@ -205,9 +205,8 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
     s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", w->fields.thermalised, e);
-    s = s ? s : npz_add_real(writer, "kappa", w->fields.theory.kappa, e);
-    return s ? s : npz_add_real(writer, "lambda", w->fields.theory.lambda, e);
+    s = s ? s : npz_add_integer(writer, "thermalised", w->fields.header.thermalised, e);
+    return s ? s : header_add_theory(writer, &w->fields.header.theory, e);
 }
 
 static enum status run(struct stage_context *c, struct error *e) {

@@ -83,8 +83,8 @@ static enum status analyse_jackknife(const struct series *series, const struct s
     }
     for (int k = 0; k < OBSERVABLES; k++) {
         /* Bins of chains know nothing of times within a chain. */
-        m->tau_int[k] = fields->independent ? 0.5 : NAN;
-        m->tau_int_error[k] = fields->independent ? 0.0 : NAN;
+        m->tau_int[k] = fields->header.independent ? 0.5 : NAN;
+        m->tau_int_error[k] = fields->header.independent ? 0.0 : NAN;
     }
     const enum status status = jackknife(series, estimator, bins, m->values, m->errors, e);
     return status != STATUS_OK || m->orbits == 0 ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
@@ -128,12 +128,12 @@ static enum status analyse_gamma(const struct series *series, const struct serie
 }
 
 struct series measurement_series(const struct measurement *m) {
-    return (struct series){m->series, m->primaries, m->fields.configurations, m->fields.chains};
+    return (struct series){m->series, m->primaries, m->fields.configurations, m->fields.header.chains};
 }
 
 size_t measurement_bins(const struct stage_context *c, const struct measurement *m) {
     const size_t bins = (size_t)parameters_integer(c->parameters, "bins");
-    return bins > 0 ? bins : m->fields.independent ? m->fields.configurations : m->fields.chains;
+    return bins > 0 ? bins : m->fields.header.independent ? m->fields.configurations : m->fields.header.chains;
 }
 
 struct estimator measurement_estimator(const struct stage_context *c, const struct measurement *m) {
@@ -143,7 +143,7 @@ struct estimator measurement_estimator(const struct stage_context *c, const stru
 
 static enum status analyse(const struct stage_context *c, struct measurement *m, struct error *e) {
     const struct series series = measurement_series(m),
-                        modes = {m->modes, m->orbits, m->fields.configurations, m->fields.chains};
+                        modes = {m->modes, m->orbits, m->fields.configurations, m->fields.header.chains};
     const struct estimator estimator = measurement_estimator(c, m);
     const enum status status =
         strcmp(m->method, "gamma") == 0
@@ -161,7 +161,7 @@ static enum status analyse(const struct stage_context *c, struct measurement *m,
 
 static enum status allocate(struct measurement *m, struct error *e) {
     const struct fields *fields = &m->fields;
-    const enum status status = observables_new(fields->extents, fields->dimensions, &fields->theory, &m->plan, e);
+    const enum status status = observables_new(fields->extents, fields->dimensions, &fields->header.theory, &m->plan, e);
     if (status != STATUS_OK) {
         return error_prefix(e, "%s: phi", fields->path);
     }
@@ -186,20 +186,20 @@ static enum status take_first(size_t first, struct fields *fields, struct error 
     if (first == 0) {
         return STATUS_OK;
     }
-    if (first < 2 || first > fields->configurations || (fields->chains > 1 && !fields->independent)) {
+    if (first < 2 || first > fields->configurations || (fields->header.chains > 1 && !fields->header.independent)) {
         return error_set(e, STATUS_BAD_INPUT,
                          "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
-                         "single chain expected", fields->path, fields->configurations, fields->chains, first);
+                         "single chain expected", fields->path, fields->configurations, fields->header.chains, first);
     }
     fields->configurations = first;
-    fields->chains = fields->independent ? first : 1;
+    fields->header.chains = fields->header.independent ? first : 1;
     return STATUS_OK;
 }
 
 static void choose_method(const struct stage_context *c, struct measurement *m) {
     m->method = parameters_text(c->parameters, "method");
     if (strcmp(m->method, "auto") == 0) {
-        m->method = m->fields.independent ? "jackknife" : "gamma";
+        m->method = m->fields.header.independent ? "jackknife" : "gamma";
     }
 }
 
@@ -251,11 +251,10 @@ enum status measurement_write(const struct measurement *m, struct npz_writer *w,
     enum status s = npz_add_owned(w, "lattice", NPZ_INT64, 1, &f->dimensions, lattice, e);
     s = s ? s : npz_add_texts(w, "primaries", names, m->primaries, e);
     s = s ? s : npz_add_real_array(w, "series", 2, shape, m->series, e);
-    s = s ? s : npz_add_integer(w, "chains", (int64_t)f->chains, e);
-    s = s ? s : npz_add_integer(w, "independent", f->independent, e);
-    s = s ? s : npz_add_real(w, "kappa", f->theory.kappa, e);
-    s = s ? s : npz_add_real(w, "lambda", f->theory.lambda, e);
-    return s ? s : npz_add_integer(w, "thermalised", f->thermalised, e);
+    s = s ? s : npz_add_integer(w, "chains", (int64_t)f->header.chains, e);
+    s = s ? s : npz_add_integer(w, "independent", f->header.independent, e);
+    s = s ? s : header_add_theory(w, &f->header.theory, e);
+    return s ? s : npz_add_integer(w, "thermalised", f->header.thermalised, e);
 }
 
 static enum status read_lattice(const struct npz *npz, struct measurement *m, struct error *e) {
@@ -286,7 +285,7 @@ enum status measurement_read(const struct stage_context *c, const struct npz *np
         return status;
     }
     m->fields.configurations = series->shape[1];
-    status = fields_read_layout(npz, &m->fields, e);
+    status = header_read(npz, m->fields.configurations, &m->fields.header, e);
     choose_method(c, m);
     status = status ? status : allocate(m, e);
     if (status == STATUS_OK && series->shape[0] != m->primaries) {

@@ -85,11 +85,8 @@ static enum status run(struct stage_context *c, struct error *e) {
         return s;
     }
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, fields.dimensions + 1, fields.phi->shape, phi, e);
-    s = s ? s : npz_add_real(w, "kappa", fields.theory.kappa, e);
-    s = s ? s : npz_add_real(w, "lambda", fields.theory.lambda, e);
-    s = s ? s : npz_add_integer(w, "chains", (int64_t)fields.chains, e);
-    s = s ? s : npz_add_integer(w, "independent", fields.independent, e);
-    return s ? s : npz_add_integer(w, "thermalised", fields.thermalised, e);
+    s = s ? s : header_add(w, &fields.header, e);
+    return s ? s : npz_add_integer(w, "thermalised", fields.header.thermalised, e);
 }
 
 static const struct stage_array arrays[] = {

@@ -25,6 +25,7 @@
 #include "base/progress.h"
 #include "base/sum.h"
 #include "lattice/action.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/densities.h"
 
@@ -118,7 +119,6 @@ struct work {
 static enum status find_actions(const struct work *w, const struct parts_range *range, struct error *e) {
     const struct score_model *m = w->model;
     struct densities *d = w->densities;
-    const struct theory theory = {m->kappa, m->lambda};
     struct geometry *g;
     double *phi = malloc(m->volume * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
@@ -130,7 +130,7 @@ static enum status find_actions(const struct work *w, const struct parts_range *
     for (size_t i = range->first; i < range->first + range->count; i++) {
         for (size_t x = 0; x < m->volume; x++)
             phi[x] = (double)d->phi[i * m->volume + x];
-        d->action[i] = action(g, &theory, phi);
+        d->action[i] = action(g, &m->theory, phi);
     }
     geometry_free(g);
     free(phi);
@@ -190,10 +190,9 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
     struct geometry *g = NULL;
     status = status ? status : geometry_new(m->extents, m->dimensions, &g, e);
-    const struct theory theory = {m->kappa, m->lambda};
     size_t some = 0;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-        change[some] = -action(g, &theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
+        change[some] = -action(g, &m->theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
         some += isfinite(change[some]) ? 1 : 0;
     }
     if (status == STATUS_OK) {
@@ -250,11 +249,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : npz_add_reals(writer, "log_w", log_w, n, e);
     free(log_w);
     s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, weights_bins(n), writer, e);
-    s = s ? s : npz_add_real(writer, "kappa", m->kappa, e);
-    s = s ? s : npz_add_real(writer, "lambda", m->lambda, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", m->thermalised, e);
-    s = s ? s : npz_add_integer(writer, "chains", (int64_t)n, e);
-    return s ? s : npz_add_integer(writer, "independent", 1, e);
+    return s ? s : header_add_samples(writer, &m->theory, m->thermalised, n, e);
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -269,8 +264,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     status = backend_attach(c->device, &m, e);
     const double kappa = parameters_real(c->parameters, "kappa");
     const double lambda = parameters_real(c->parameters, "lambda");
-    m.kappa = kappa == 0 ? m.kappa : kappa;
-    m.lambda = lambda < 0 ? m.lambda : lambda;
+    m.theory.kappa = kappa == 0 ? m.theory.kappa : kappa;
+    m.theory.lambda = lambda < 0 ? m.theory.lambda : lambda;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
     status = status ? status : densities_allocate(&d, &m, count, true, e);
     status = status ? status : draw(c, &m, &settings, &d, &whole, e);

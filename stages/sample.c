@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "diffusion/reverse.h"
 #include "score/schedule.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/parts.h"
 
@@ -193,15 +194,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
         status = npz_add_integer(writer, "redrawn", redrawn, e);
         stage_note(c, "redrawn", "%" PRId64 " of %zu configurations", redrawn, s->count);
     }
-    if (status == STATUS_OK)
-        status = npz_add_real(writer, "kappa", m->kappa, e);
-    if (status == STATUS_OK)
-        status = npz_add_real(writer, "lambda", m->lambda, e);
-    if (status == STATUS_OK)
-        status = npz_add_integer(writer, "thermalised", m->thermalised, e);
-    if (status == STATUS_OK)
-        status = npz_add_integer(writer, "chains", (int64_t)s->count, e);
-    return status == STATUS_OK ? npz_add_integer(writer, "independent", 1, e) : status;
+    return status ? status : header_add_samples(writer, &m->theory, m->thermalised, s->count, e);
 }
 
 /* Makes room, draws, and writes what was drawn. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lattice/toy.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/stage.h"
 
@@ -49,7 +50,7 @@ static enum status draw(const struct toy *toy, uint64_t seed, size_t count, floa
 static enum status run(struct stage_context *c, struct error *e) {
     const struct toy_theory theory = {parameters_real(c->parameters, "mu2"), parameters_real(c->parameters, "g")};
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations"), shape[] = {count, 1};
-    const struct theory couplings = toy_to_theory(&theory);
+    const struct header header = {toy_to_theory(&theory), count, true, 1};
     struct toy *toy;
     struct npz_writer *w = NULL;
     float *phi = NULL;
@@ -66,10 +67,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, 2, shape, phi, e);
     s = s != STATUS_OK ? s : npz_add_real(w, "mu2", theory.mu2, e);
     s = s != STATUS_OK ? s : npz_add_real(w, "g", theory.g, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "kappa", couplings.kappa, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "lambda", couplings.lambda, e);
-    s = s != STATUS_OK ? s : npz_add_integer(w, "chains", (int64_t)count, e);
-    s = s != STATUS_OK ? s : npz_add_integer(w, "independent", 1, e);
+    s = s ? s : header_add(w, &header, e);
     return s != STATUS_OK ? s : npz_add_integer(w, "thermalised", 1, e);
 }
 

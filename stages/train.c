@@ -204,9 +204,8 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
                                    size_t *count, struct error *e) {
     struct score_model other = {0};
     enum status status = dataset_describe(ensemble, DATASET_NONE, &other, e);
-    if (status == STATUS_OK && (other.kappa != m->kappa || other.lambda != m->lambda))
-        status = error_set(e, STATUS_BAD_INPUT, "%s: kappa %g, lambda %g found, %g and %g of the training set expected",
-                           npz_path(ensemble), other.kappa, other.lambda, m->kappa, m->lambda);
+    if (status == STATUS_OK)
+        status = theory_same(&m->theory, &other.theory, npz_path(ensemble), "the training set", e);
     return status == STATUS_OK ? dataset_fields(ensemble, m, fields, count, e) : status;
 }
 

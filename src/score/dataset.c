@@ -1,5 +1,7 @@
 #include "score/dataset.h"
 
+#include "score/header.h"
+
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -47,9 +49,7 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
     const struct npz_array *phi;
     enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e);
     if (status == STATUS_OK)
-        status = npz_real(ensemble, "kappa", &m->kappa, e);
-    if (status == STATUS_OK)
-        status = npz_real(ensemble, "lambda", &m->lambda, e);
+        status = header_read_theory(ensemble, &m->theory, e);
     if (status == STATUS_OK)
         status = npz_integer_or(ensemble, "thermalised", 1, &m->thermalised, e);
     if (status != STATUS_OK)

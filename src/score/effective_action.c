@@ -115,9 +115,8 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
     if (fit->transfer && check_transfer(m, fit->transfer, e) != STATUS_OK)
         return STATUS_BAD_INPUT;
     struct own *own = m->own;
-    const struct theory theory = {m->kappa, m->lambda};
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
-    const struct effective_fit_settings settings = {.theory = theory,
+    const struct effective_fit_settings settings = {.theory = m->theory,
                                                     .lowest = parameters_real(p, "lowest-level"),
                                                     .highest = highest_level(m, p),
                                                     .levels = (size_t)parameters_integer(p, "levels"),
@@ -133,7 +132,7 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
     progress_end(progress);
     if (status != STATUS_OK || proposals == 0)
         return status;
-    const struct effective_refine_settings refine = {.theory = theory,
+    const struct effective_refine_settings refine = {.theory = m->theory,
                                                      .proposals = proposals,
                                                      .rounds = (size_t)parameters_integer(p, "refine-rounds"),
                                                      .steps = REFINE_STEPS,

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "lattice/theory.h"
 #include "store/npz.h"
 
 struct backend;
@@ -32,7 +33,7 @@ struct score_model {
     double sigma;          /* of the schedule */
     double offset, factor; /* field scaling */
     double variance;       /* mean of G: <phi^2> of the scaled field */
-    double kappa, lambda;  /* of the ensemble it was trained on, carried along */
+    struct theory theory;  /* of the ensemble it was trained on, carried along */
     int64_t thermalised;   /* likewise: 1, 0 or -1, see lattice/thermalisation.h and stages/ensemble.c */
     bool one_phase;        /* fitted to fields whose sign was changed where their mean was negative */
     size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;

@@ -7,6 +7,7 @@
 
 #include "base/words.h"
 #include "score/gaussian.h"
+#include "score/header.h"
 #include "score/schedule.h"
 
 enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
@@ -38,9 +39,10 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     const struct {
         const char *name;
         double value;
-    } reals[] = {{"kappa", m->kappa},         {"lambda", m->lambda},         {"model.sigma", m->sigma},
-                 {"model.offset", m->offset}, {"model.factor", m->factor}, {"model.variance", m->variance}};
+    } reals[] = {{"model.sigma", m->sigma}, {"model.offset", m->offset}, {"model.factor", m->factor},
+                 {"model.variance", m->variance}};
     enum status status = npz_add_text(writer, "model.kind", m->kind->name, e);
+    status = status ? status : header_add_theory(writer, &m->theory, e);
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
@@ -89,8 +91,9 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     struct {
         const char *name;
         double *value;
-    } reals[] = {{"kappa", &m->kappa},         {"lambda", &m->lambda},       {"model.sigma", &m->sigma},
-                 {"model.offset", &m->offset}, {"model.factor", &m->factor}, {"model.variance", &m->variance}};
+    } reals[] = {{"model.sigma", &m->sigma}, {"model.offset", &m->offset}, {"model.factor", &m->factor},
+                 {"model.variance", &m->variance}};
+    status = status ? status : header_read_theory(npz, &m->theory, e);
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_real(npz, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)

@@ -359,7 +359,7 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
 
 static enum status model_new(struct score_model *m, int stride, struct error *e) {
     const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
-    *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .kappa = 0.21, .lambda = 0.022, .dimensions = 2,
+    *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .theory = {0.21, 0.022}, .dimensions = 2,
                               .extents = {L, L}, .volume = V};
     enum status status = score_unet_make(m, &shape, SCORE_PUBLISHED, e);
     if (status != STATUS_OK)

@@ -60,7 +60,7 @@ static inline float *gpu_noise(const char *name, size_t n) {
  * for the zero mode's neighbours, so that it is symmetric and no constant. */
 static inline struct score_model gpu_model(struct unet_shape shape, enum score_parameterisation how, double scale) {
     struct score_model m = {.sigma = 25, .factor = 1, .variance = 0.6,
-                            .kappa = 0.21, .lambda = 0.022, .dimensions = 2,
+                            .theory = {0.21, 0.022}, .dimensions = 2,
                             .extents = {(size_t)shape.height, (size_t)shape.width_sites}};
     struct error e = {0};
     m.volume = m.extents[0] * m.extents[1];

@@ -35,7 +35,7 @@ static inline size_t component(const struct score_model *m, size_t index, size_t
 }
 
 static inline struct score_model model_new(const struct score_kind *kind, size_t dimensions, const size_t *extents) {
-    struct score_model m = {.kind = kind, .sigma = 25, .factor = 1, .kappa = 0.2, .lambda = 0.02, .thermalised = 1,
+    struct score_model m = {.kind = kind, .sigma = 25, .factor = 1, .theory = {0.2, 0.02}, .thermalised = 1,
                             .dimensions = dimensions, .volume = 1};
     for (size_t mu = 0; mu < dimensions; mu++)
         m.volume *= m.extents[mu] = extents[mu];

@@ -56,7 +56,7 @@ static void test_scalings(void **state) {
         struct score_model m = {0};
         size_t count;
         assert_ok(dataset_describe(npz, (enum dataset_scaling)scaling, &m, &e));
-        assert_true(m.kappa == 0.2 && m.lambda == 0.02);
+        assert_true(m.theory.kappa == 0.2 && m.theory.lambda == 0.02);
         assert_int_equal(m.dimensions, 2);
         assert_memory_equal(m.extents, extents, sizeof extents);
         assert_int_equal(m.volume, 24);

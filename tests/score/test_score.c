@@ -305,7 +305,7 @@ static void check_artifact(struct score_model *m) {
     assert_ok(score_model_read(npz, &found, &e));
     assert_true(found.kind == m->kind && found.sigma == m->sigma && found.offset == m->offset);
     assert_true(found.factor == m->factor && found.variance == m->variance);
-    assert_true(found.kappa == m->kappa && found.lambda == m->lambda);
+    assert_true(found.theory.kappa == m->theory.kappa && found.theory.lambda == m->theory.lambda);
     assert_int_equal(found.dimensions, m->dimensions);
     assert_memory_equal(found.extents, m->extents, m->dimensions * sizeof *m->extents);
     assert_int_equal(found.volume, m->volume);

@@ -18,8 +18,8 @@ static int set_up(void **state) {
     (void)state;
     snprintf(root, sizeof root, "%s", scratch_folder("dm-mcmc"));
     struct score_model m = free_field(2, (size_t[]){4, 4}, 0.2);
-    m.kappa = 0.16;
-    m.lambda = 0;
+    m.theory.kappa = 0.16;
+    m.theory.lambda = 0;
     make_model("model.npz", &m);
     const char *model = option("--model=", "", "model.npz");
     assert_int_equal(run_into(&stage_propose, "proposals", (const char *[]){model, "--method=direct", "--configurations=20000", NULL}), 0);

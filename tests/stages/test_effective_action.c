@@ -62,7 +62,7 @@ static void test_model(void **state) {
     struct error e = {0};
     assert_ok(score_model_read(npz, &m, &e));
     assert_string_equal(score_model_kind(&m), "effective-action");
-    assert_true(m.kappa == 0.24 && m.volume == V && m.offset == 0 && m.factor == 1 && score_model_closed(&m));
+    assert_true(m.theory.kappa == 0.24 && m.volume == V && m.offset == 0 && m.factor == 1 && score_model_closed(&m));
     const struct npz_array *features = npz_find(npz, "effective.features"), *a = npz_find(npz, "effective.coefficients");
     assert_true(a->dimensions == 2 && a->shape[0] == 10 && a->shape[1] == features->count);
     assert_true(*reals(npz, "effective.refine_after", 1) < *reals(npz, "effective.refine_before", 1));

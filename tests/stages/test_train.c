@@ -53,7 +53,7 @@ static void test_network(void **state) {
     struct npz *npz = open_artifact("network");
     assert_ok(score_model_read(npz, &m, &e));
     assert_true(score_is_unet(&m) && score_network(&m)->parameterisation == SCORE_WIENER && m.sigma == 9);
-    assert_true(m.kappa == 0.2 && m.lambda == 0.02 && m.dimensions == 2 && m.volume == 64);
+    assert_true(m.theory.kappa == 0.2 && m.theory.lambda == 0.02 && m.dimensions == 2 && m.volume == 64);
     const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_ZEROS};
     assert_memory_equal(score_unet_shape(&m), &shape, sizeof shape);
 
