@@ -105,7 +105,7 @@ static enum status fill(const struct parameters *p, const struct score_model *m,
     const double *level = parameters_reals(p, "levels", &levels), range = parameters_real(p, "range");
     const size_t points = (size_t)parameters_integer(p, "points"), size = score_batch(m), V = m->volume;
     const double h = 2 * range / (double)(points - 1);
-    const struct theory theory = {m->kappa, m->lambda};
+    const struct theory theory = m->theory;
     double zero_mode = m->propagator ? m->propagator[0] / (m->factor * m->factor) : 0;
     struct batch batch = {malloc(size * V * sizeof(float)), malloc(size * V * sizeof(float)), malloc(size * sizeof(double)), size};
     double *score = malloc(points * sizeof *score);
