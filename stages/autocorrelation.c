@@ -29,6 +29,7 @@
 #include "lattice/action.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
+#include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/autocorrelation.h"
 #include "statistics/gamma_method.h"
@@ -146,27 +147,23 @@ static enum status measure(const struct stage_context *c, const struct npz_array
 
 static enum status read_chains(struct stage_context *c, const char *input, struct chains *chains, struct error *e) {
     const struct npz *npz = stage_input(c, input, 0);
-    const struct npz_array *phi, *number;
-    chains->path = npz_path(npz);
-    enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &phi, e);
-    status = status ? status : npz_require(npz, "chains", NPZ_INT64, 0, &number, e);
-    status = status ? status : npz_integer_or(npz, "thermalised", 1, &chains->thermalised, e);
+    struct fields fields;
+    const enum status status = fields_read(npz, &fields, e);
     if (status != STATUS_OK)
         return status;
-    const int64_t count = *(const int64_t *)number->data;
-    if (phi->dimensions < 2 || count < 1 || phi->shape[0] % (uint64_t)count != 0)
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: phi of %zu configurations in %" PRId64 " chains found, equal chains expected",
-                         chains->path, phi->shape[0], count);
-    chains->count = (size_t)count;
-    chains->length = phi->shape[0] / chains->count;
+    chains->path = fields.path;
+    if (fields.phi->type != NPZ_FLOAT32)
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", chains->path);
+    chains->thermalised = fields.header.thermalised;
+    chains->count = fields.header.chains;
+    chains->length = fields.configurations / chains->count;
     if (chains->length < 8)
         return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, at least 8 expected", chains->path,
                          chains->length);
     const char *stride = stage_input_recipe(c, input, 0, "stride");
     chains->stride = stride ? strtoll(stride, NULL, 10) : 1;
     read_acceptance(npz, chains);
-    return measure(c, phi, chains, e);
+    return measure(c, fields.phi, chains, e);
 }
 
 /* --- analysis ------------------------------------------------------------------------------------ */
@@ -251,7 +248,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
         s = s ? s : npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e);
     }
     s = s ? s : npz_add_integer(writer, "stride", w->right->stride, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", w->right->thermalised, e);
+    s = s ? s : header_add_thermalised(writer, w->right->thermalised, e);
     return s ? s : add_row(c, w, writer, e);
 }
 

@@ -138,7 +138,7 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     if (status == STATUS_OK && w->phi->dimensions < 2)
         status = error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions, expected (configuration, x1, ..., xd)", w->path,
                            w->phi->dimensions);
-    status = status ? status : npz_integer_or(npz, "thermalised", 1, &w->thermalised, e);
+    status = status ? status : header_read_thermalised(npz, &w->thermalised, e);
     status = status ? status : read_density(scored ? stage_input(c, "likelihood", 0) : npz, w, e);
     w->volume = status == STATUS_OK ? w->phi->count / w->phi->shape[0] : 0;
     return status;
@@ -346,7 +346,6 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     s = s ? s : add_fields(w, writer, e);
     const struct header header = {w->theory, w->chains, false, thermalised};
     s = s ? s : header_add(writer, &header, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", thermalised, e);
     s = s ? s : npz_add_integer(writer, "longest_stay", (int64_t)longest, e);
     return s ? s : add_numbers(c, w, writer, e);
 }

@@ -98,7 +98,7 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     const struct estimates rows = {COUNT, names, values, errors, (const double[COUNT]){tau, tau},
                                    (const double[COUNT]){tau_error, tau_error}, "jackknife", n};
     s = s ? s : estimates_add(&rows, w, e);
-    s = s ? s : npz_add_integer(w, "thermalised", fields->header.thermalised, e);
+    s = s ? s : header_add_thermalised(w, fields->header.thermalised, e);
     s = s ? s : npz_add_reals(w, "walls", series + WALLS * n, n, e);
     s = s ? s : npz_add_reals(w, "walled", series + WALLED * n, n, e);
     return s;

@@ -254,7 +254,7 @@ static void give(struct npz_writer *w, const char *name, enum npz_type type, siz
 }
 
 static enum status add_thermalisation(struct npz_writer *w, const struct thermalisation *t, struct error *e) {
-    enum status s = npz_add_integer(w, "thermalised", t->verdict, e);
+    enum status s = header_add_thermalised(w, t->verdict, e);
     s = s != STATUS_OK ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
     return s != STATUS_OK ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
 }
@@ -271,7 +271,7 @@ static enum status write_artifact(struct stage_context *c, const struct ensemble
     struct npz_writer *w = NULL;
     enum status s = stage_artifact(c, &w, e);
     give(w, "phi", NPZ_FLOAT32, g->dimensions + 1, shape, out->phi, &s, e);
-    s = s ? s : header_add(w, &header, e);
+    s = s ? s : header_add_layout(w, &header, e);
     give(w, "acceptance", NPZ_FLOAT64, 1, &chains, out->acceptance, &s, e);
     if (plan->sampler.algorithm == SAMPLER_HMC) {
         give(w, "exp_minus_dH", NPZ_FLOAT64, 1, &chains, out->exp_minus_dH, &s, e);

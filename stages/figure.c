@@ -6,6 +6,7 @@
 
 #include "report/bins.h"
 #include "report/table.h"
+#include "score/header.h"
 
 static void free_members(struct report_list *sets, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -238,8 +239,7 @@ static enum status read_marks(struct stage_context *c, struct figure *f, struct 
     for (size_t i = 0; i < f->data + f->lines && s == STATUS_OK; i++) {
         int64_t thermalised = 1;
         const bool line = i >= f->data;
-        s = npz_integer_or(line ? stage_input(c, "lines", i - f->data) : stage_input(c, "data", i), "thermalised", 1,
-                           &thermalised, e);
+        s = header_read_thermalised(line ? stage_input(c, "lines", i - f->data) : stage_input(c, "data", i), &thermalised, e);
         if (thermalised == 0 && f->kind == BLOCK_COLUMNS) {
             for (size_t set = 0; set < f->set_count; set++) {
                 f->failed[set * f->data + i] = true;

@@ -143,10 +143,10 @@ static enum status write_artifact(struct stage_context *c, const struct plan_of_
     }
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, axes->dimensions + 1, shape, out->phi, e);
     const struct header header = {*theory, axes->chains, axes->length == 1, t->verdict};
-    s = s ? s : header_add(w, &header, e);
+    s = s ? s : header_add_layout(w, &header, e);
     s = s ? s : npz_add_reals(w, "virial", out->virial, N, e);
     s = s ? s : npz_add_reals(w, "action", out->action, N, e);
-    s = s ? s : npz_add_integer(w, "thermalised", t->verdict, e);
+    s = s ? s : header_add_thermalised(w, t->verdict, e);
     s = s ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
     return s ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
 }

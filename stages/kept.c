@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
 #include "stages/stage.h"
@@ -183,7 +184,7 @@ static enum status run(struct stage_context *c, struct error *e) {
         s = is_table(&lines) ? add_row(&lines, path, (size_t)parameters_integer(p, "configurations"), w, e)
                              : add_curve(&lines, path, *x != '\0', w, e);
     if (s == STATUS_OK)
-        s = npz_add_integer(w, "thermalised", parameters_flag(p, "marked") ? 0 : 1, e);
+        s = header_add_thermalised(w, parameters_flag(p, "marked") ? 0 : 1, e);
     stage_note(c, "lines", "%zu", lines.count);
     free(lines.field);
     free(lines.text);

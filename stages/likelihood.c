@@ -205,7 +205,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     s = s ? s : densities_add_centred(d, writer, e);
     s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
     s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", w->fields.header.thermalised, e);
+    s = s ? s : header_add_thermalised(writer, w->fields.header.thermalised, e);
     return s ? s : header_add_theory(writer, &w->fields.header.theory, e);
 }
 

@@ -254,7 +254,7 @@ enum status measurement_write(const struct measurement *m, struct npz_writer *w,
     s = s ? s : npz_add_integer(w, "chains", (int64_t)f->header.chains, e);
     s = s ? s : npz_add_integer(w, "independent", f->header.independent, e);
     s = s ? s : header_add_theory(w, &f->header.theory, e);
-    return s ? s : npz_add_integer(w, "thermalised", f->header.thermalised, e);
+    return s ? s : header_add_thermalised(w, f->header.thermalised, e);
 }
 
 static enum status read_lattice(const struct npz *npz, struct measurement *m, struct error *e) {

@@ -71,7 +71,7 @@ static enum status write_artifact(struct stage_context *c, const struct measurem
     const struct estimates rows = {OBSERVABLES, observable_names, m->values, m->errors, m->tau_int, m->tau_int_error,
                                    m->method, N};
     s = s ? s : estimates_add(&rows, w, e);
-    s = s ? s : npz_add_integer(w, "thermalised", fields->header.thermalised, e);
+    s = s ? s : header_add_thermalised(w, fields->header.thermalised, e);
     s = s ? s : npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e);
     s = s ? s : npz_add_reals(w, "abs_M", m->series + PRIMARY_ABS_M * N, N, e);
     s = s ? s : npz_add_reals(w, "action", m->series + PRIMARY_ACTION * N, N, e);

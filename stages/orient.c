@@ -85,8 +85,7 @@ static enum status run(struct stage_context *c, struct error *e) {
         return s;
     }
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, fields.dimensions + 1, fields.phi->shape, phi, e);
-    s = s ? s : header_add(w, &fields.header, e);
-    return s ? s : npz_add_integer(w, "thermalised", fields.header.thermalised, e);
+    return s ? s : header_add(w, &fields.header, e);
 }
 
 static const struct stage_array arrays[] = {

@@ -103,8 +103,7 @@ static enum status suits(const struct work *w, const char *model, struct error *
     if (!same)
         return error_set(e, STATUS_BAD_INPUT, "%s: configurations of another lattice than the model's, %s: expected the same",
                          f->path, model);
-    const struct theory own = {m->kappa, m->lambda};
-    const enum status status = theory_same(&own, &f->theory, f->path, model, e);
+    const enum status status = theory_same(&m->theory, &f->header.theory, f->path, model, e);
     if (status != STATUS_OK)
         return status;
     if (f->configurations < w->chains)
@@ -296,7 +295,7 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
 /* Whether a chain stayed too long where it was, and else what is known of its start. */
 static int64_t mark_of(struct stage_context *c, const struct work *w, int64_t longest) {
     const char *stage = stage_input_recipe(c, "start", 0, "stage");
-    return longest > w->steps / SHARE && w->steps >= SHARE ? 0 : stage && !strcmp(stage, "propose") ? -1 : w->start.thermalised;
+    return longest > w->steps / SHARE && w->steps >= SHARE ? 0 : stage && !strcmp(stage, "propose") ? -1 : w->start.header.thermalised;
 }
 
 static enum status add_numbers(struct stage_context *c, struct work *w, struct npz_writer *writer, struct error *e) {
@@ -334,7 +333,7 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     s = s ? s : npz_add_integer(writer, "rejected", rejected, e);
     s = s ? s : npz_add_integer(writer, "evaluations", (int64_t)refresh_evaluations(w->refresh), e);
     s = s ? s : npz_add_real(writer, "step_error", step_error, e);
-    s = s ? s : npz_add_integer(writer, "thermalised", mark, e);
+    s = s ? s : header_add_thermalised(writer, mark, e);
     return s ? s : estimates_add(&rows, writer, e);
 }
 
@@ -348,10 +347,8 @@ static enum status write_artifact(struct stage_context *c, struct work *w, struc
         s = npz_add_owned(writer, "phi", NPZ_FLOAT32, w->model.dimensions + 1, shape, w->phi, e);
         w->phi = NULL;
     }
-    s = s ? s : npz_add_real(writer, "kappa", w->model.kappa, e);
-    s = s ? s : npz_add_real(writer, "lambda", w->model.lambda, e);
-    s = s ? s : npz_add_integer(writer, "chains", (int64_t)w->chains, e);
-    s = s ? s : npz_add_integer(writer, "independent", 0, e);
+    const struct header header = {.theory = w->model.theory, .chains = w->chains};
+    s = s ? s : header_add_layout(writer, &header, e);
     s = s ? s : npz_add_reals(writer, "action", w->action, w->chains * w->each, e);
     return s ? s : add_numbers(c, w, writer, e);
 }

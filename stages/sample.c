@@ -12,8 +12,8 @@
 
 #include "base/progress.h"
 #include "diffusion/reverse.h"
-#include "score/schedule.h"
 #include "score/header.h"
+#include "score/schedule.h"
 #include "stages/arrays.h"
 #include "stages/parts.h"
 

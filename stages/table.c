@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "report/table.h"
+#include "score/header.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -163,7 +164,7 @@ static enum status write_table(struct stage_context *c, const struct table_row *
  * caller frees. */
 static enum status mark_label(const struct npz *row, const char *label, char **marked, bool *failed, struct error *e) {
     int64_t thermalised;
-    enum status s = npz_integer_or(row, "thermalised", 1, &thermalised, e);
+    enum status s = header_read_thermalised(row, &thermalised, e);
     if (s != STATUS_OK) {
         return s;
     }

@@ -67,8 +67,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     s = npz_add_owned(w, "phi", NPZ_FLOAT32, 2, shape, phi, e);
     s = s != STATUS_OK ? s : npz_add_real(w, "mu2", theory.mu2, e);
     s = s != STATUS_OK ? s : npz_add_real(w, "g", theory.g, e);
-    s = s ? s : header_add(w, &header, e);
-    return s != STATUS_OK ? s : npz_add_integer(w, "thermalised", 1, e);
+    return s ? s : header_add(w, &header, e);
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {

@@ -67,7 +67,7 @@ enum status refresh_new(const struct score_model *m, const struct score_refresh_
     if (!r)
         return error_set(e, STATUS_FAILED, "out of memory for chains");
     *r = (struct refresh){.model = m, .kind = score_model_refresh(m), .settings = *settings, .threads = threads > 0 ? threads : 1,
-                          .theory = {m->kappa, m->lambda}, .chains.count = chains,
+                          .theory = m->theory, .chains.count = chains,
                           .noise = random_key(seed, "refresh", "noise"), .accept = random_key(seed, "refresh", "accept"),
                           .sign = random_key(seed, "refresh", "sign")};
     enum status status = geometry_new(m->extents, m->dimensions, &r->geometry, e);

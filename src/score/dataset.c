@@ -51,7 +51,7 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
     if (status == STATUS_OK)
         status = header_read_theory(ensemble, &m->theory, e);
     if (status == STATUS_OK)
-        status = npz_integer_or(ensemble, "thermalised", 1, &m->thermalised, e);
+        status = header_read_thermalised(ensemble, &m->thermalised, e);
     if (status != STATUS_OK)
         return status;
     if (phi->dimensions < 2 || phi->count == 0)

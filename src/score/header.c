@@ -22,6 +22,18 @@ enum status header_add_theory(struct npz_writer *writer, const struct theory *th
     return status;
 }
 
+enum status header_read_thermalised(const struct npz *npz, int64_t *thermalised, struct error *e) {
+    const enum status status = npz_integer_or(npz, "thermalised", 1, thermalised, e);
+    if (status == STATUS_OK && (*thermalised < -1 || *thermalised > 1))
+        return error_set(e, STATUS_BAD_INPUT, "%s: thermalised is %lld, expected 1, 0 or -1", npz_path(npz),
+                         (long long)*thermalised);
+    return status;
+}
+
+enum status header_add_thermalised(struct npz_writer *writer, int64_t thermalised, struct error *e) {
+    return npz_add_integer(writer, "thermalised", thermalised, e);
+}
+
 static enum status read_integer(const struct npz *npz, const char *name, int64_t minimum, int64_t maximum,
                                 int64_t *value, struct error *e) {
     const struct npz_array *array;
@@ -40,7 +52,7 @@ enum status header_read(const struct npz *npz, size_t configurations, struct hea
     enum status status = header_read_theory(npz, &header->theory, e);
     status = status ? status : read_integer(npz, "chains", 1, (int64_t)configurations, &chains, e);
     status = status ? status : read_integer(npz, "independent", 0, 1, &independent, e);
-    status = status ? status : npz_integer_or(npz, "thermalised", 1, &header->thermalised, e);
+    status = status ? status : header_read_thermalised(npz, &header->thermalised, e);
     if (status == STATUS_OK && configurations % (size_t)chains != 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
                            npz_path(npz), (long long)chains, configurations);
@@ -49,16 +61,21 @@ enum status header_read(const struct npz *npz, size_t configurations, struct hea
     return status;
 }
 
-enum status header_add(struct npz_writer *writer, const struct header *header, struct error *e) {
+enum status header_add_layout(struct npz_writer *writer, const struct header *header, struct error *e) {
     enum status status = header_add_theory(writer, &header->theory, e);
     status = status ? status : npz_add_integer(writer, "chains", (int64_t)header->chains, e);
     return status ? status : npz_add_integer(writer, "independent", header->independent, e);
 }
 
+enum status header_add(struct npz_writer *writer, const struct header *header, struct error *e) {
+    const enum status status = header_add_layout(writer, header, e);
+    return status ? status : header_add_thermalised(writer, header->thermalised, e);
+}
+
 enum status header_add_samples(struct npz_writer *writer, const struct theory *theory, int64_t thermalised,
                                size_t configurations, struct error *e) {
     enum status status = header_add_theory(writer, theory, e);
-    status = status ? status : npz_add_integer(writer, "thermalised", thermalised, e);
+    status = status ? status : header_add_thermalised(writer, thermalised, e);
     status = status ? status : npz_add_integer(writer, "chains", (int64_t)configurations, e);
     return status ? status : npz_add_integer(writer, "independent", 1, e);
 }

@@ -46,7 +46,7 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
     if (status == STATUS_OK)
-        status = npz_add_integer(writer, "thermalised", m->thermalised, e);
+        status = header_add_thermalised(writer, m->thermalised, e);
     if (status == STATUS_OK)
         status = score_add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
                                 m->volume * sizeof *m->propagator, e);
@@ -99,7 +99,7 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     if (status == STATUS_OK)
         status = check_reals(npz, m, e);
     if (status == STATUS_OK)
-        status = npz_integer_or(npz, "thermalised", 1, &m->thermalised, e);
+        status = header_read_thermalised(npz, &m->thermalised, e);
     if (status == STATUS_OK)
         status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
     if (status != STATUS_OK)

@@ -49,8 +49,8 @@ static int set_up(void **state) {
     train("phase", "broken", (const char *[]){"--phase=broken", "--local=3", "--pairs=0", "--linear-pairs=0", "--refine=0", NULL});
     make_ensemble_of("other", "4,4", "0.21", "0.022", "64", "64");
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
-    m.kappa = 0.21;
-    m.lambda = 0.022;
+    m.theory.kappa = 0.21;
+    m.theory.lambda = 0.022;
     make_model("gaussian.npz", &m);
     m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_WIENER, 1);
     make_model("unet.npz", &m);
