@@ -74,7 +74,7 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export slurm slurm-status help clean FORCE
+.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery redraw documents export slurm slurm-status help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -294,7 +294,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery redraw documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -381,6 +381,11 @@ reference-%: $(BUILD)/bin/plan
 	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
 	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
+
+# Kept figures whose styles or texts have changed since, from their kept tables.
+redraw: $(BUILD)/bin/redraw
+	@$< $(PLAN_OPTIONS) --only=$(call quote,$(ONLY))
+	@$(if $(filter paper,$(PROFILE)),$< $(PLAN_OPTIONS) --profile=reduced --only=$(call quote,$(ONLY)))
 
 $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(BUILD)/src/built.o $(LIBRARIES)
 	@mkdir -p $(@D)
@@ -506,6 +511,7 @@ help:
 	@echo "  make slurm-status NAME=fig14   what became of it                                            1 s"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
+	@echo "  make redraw           those whose styles or texts have changed, from the numbers kept beside them; ONLY=FIGURE   1 min"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
 	@echo "  make clean            remove build/; results/ stay"
 	@echo

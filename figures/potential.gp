@@ -43,8 +43,8 @@ do for [d = 1:datasets] {
     } else {
         unset colorbox
     }
-    set key top center reverse Left samplen 3
+    set key top center reverse Left samplen 3 # in the first panel; an empty title takes no room
     plot for [k = 1:count] data index d-1 using (at(k, $1, $2)):3:1 with lines linewidth 1.3 linecolor palette notitle, \
-         data index d-1 using (at(1, $1, $2)):5 with lines linewidth 1.4 dashtype 2 linecolor rgb ink title "action"
+         data index d-1 using (at(1, $1, $2)):5 with lines linewidth 1.4 dashtype 2 linecolor rgb ink title (d == 1 ? "action" : "")
 }
 unset multiplot

@@ -144,7 +144,18 @@ static enum status fill_points(struct stage_context *c, struct figure *f, struct
     return s;
 }
 
-/* As many blocks as there are images: the arrays of the figure are made longer. */
+enum status figure_resize(struct figure *f, size_t blocks, struct error *e) {
+    free(f->entries);
+    free(f->failed);
+    free(f->block);
+    f->blocks = blocks;
+    f->entries = calloc(blocks + 1, sizeof *f->entries);
+    f->failed = calloc(blocks + 1, sizeof *f->failed);
+    f->block = calloc(blocks + 1, sizeof *f->block);
+    return f->entries && f->failed && f->block ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
+}
+
+/* As many blocks as there are images. */
 static enum status fill_images(struct stage_context *c, struct figure *f, struct error *e) {
     const struct npz *npz = stage_input(c, "data", 0);
     const struct npz_array *snapshots;
@@ -155,17 +166,8 @@ static enum status fill_images(struct stage_context *c, struct figure *f, struct
     }
     const bool failed = f->failed[0];
     const size_t rows = snapshots->shape[1], images = snapshots->shape[0] * rows;
-    free(f->entries);
-    free(f->failed);
-    free(f->block);
+    s = figure_resize(f, images, e);
     f->columns = snapshots->shape[0];
-    f->blocks = images;
-    f->entries = calloc(images + 1, sizeof *f->entries);
-    f->failed = calloc(images + 1, sizeof *f->failed);
-    f->block = calloc(images + 1, sizeof *f->block);
-    if (f->entries == NULL || f->failed == NULL || f->block == NULL) {
-        s = error_set(e, STATUS_FAILED, "plot: out of memory");
-    }
     for (size_t i = 0; i < images && s == STATUS_OK; i++) {
         s = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
         f->entries[i] = f->block[i].rows;
@@ -251,11 +253,10 @@ static enum status read_marks(struct stage_context *c, struct figure *f, struct 
     return s;
 }
 
-enum status figure_read(struct stage_context *c, struct figure *f, struct error *e) {
-    const struct parameters *p = c->parameters;
+enum status figure_shape(const struct parameters *p, size_t data, size_t lines, struct figure *f, struct error *e) {
     *f = (struct figure){.parameters = p,
-                         .data = stage_input_count(c, "data"),
-                         .lines = stage_input_count(c, "lines"),
+                         .data = data,
+                         .lines = lines,
                          .kind = parameters_is(p, "kind", "histogram") ? BLOCK_HISTOGRAM
                                  : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
                                  : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
@@ -267,16 +268,15 @@ enum status figure_read(struct stage_context *c, struct figure *f, struct error 
     if (s != STATUS_OK) {
         return s;
     }
-    f->blocks = f->kind == BLOCK_POINTS    ? (size_t)parameters_integer(p, "curves") + f->lines
-                : f->kind == BLOCK_COLUMNS ? f->set_count * f->data
-                                           : f->data;
-    s = check_counts(f, e);
-    f->entries = calloc(f->blocks + 1, sizeof *f->entries);
-    f->failed = calloc(f->blocks + 1, sizeof *f->failed);
-    f->block = calloc(f->blocks + 1, sizeof *f->block);
-    if (s == STATUS_OK && (f->entries == NULL || f->failed == NULL || f->block == NULL)) {
-        s = error_set(e, STATUS_FAILED, "plot: out of memory");
-    }
+    const size_t blocks = f->kind == BLOCK_POINTS    ? (size_t)parameters_integer(p, "curves") + f->lines
+                          : f->kind == BLOCK_COLUMNS ? f->set_count * f->data
+                                                     : f->data;
+    s = figure_resize(f, blocks, e);
+    return s == STATUS_OK ? check_counts(f, e) : s;
+}
+
+enum status figure_read(struct stage_context *c, struct figure *f, struct error *e) {
+    enum status s = figure_shape(c->parameters, stage_input_count(c, "data"), stage_input_count(c, "lines"), f, e);
     if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && f->kind != BLOCK_HISTOGRAM) {
         s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
     }

@@ -30,6 +30,11 @@ enum status figure_check(const struct parameters *p, const char *where, struct e
 enum status figure_read(struct stage_context *c, struct figure *f, struct error *e);
 void figure_release(struct figure *f);
 
+/* The same without the numbers: kinds, members, labels and room for the blocks of so many artifacts; and room for another number of
+ * blocks, which have nothing in them then. For who has the numbers from elsewhere. */
+enum status figure_shape(const struct parameters *p, size_t data, size_t lines, struct figure *f, struct error *e);
+enum status figure_resize(struct figure *f, size_t blocks, struct error *e);
+
 /* Label of block i, "" where there are none; it belongs to f. */
 const char *figure_label(const struct figure *f, size_t i);
 

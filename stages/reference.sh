@@ -20,13 +20,17 @@ key_of() { sed -n 's/^  "key": "\([0-9a-f]*\)",$/\1/p' "$1"; }
 copy() { # copies FILE, if it is there, under its own name
     [ ! -e "$1" ] || cp -L "$1" "$new"
 }
-keep_record() { # NODE KEY
+keep_record() { # NODE STAGE KEY
     record=$new/runs/$1.json
-    if [ -e "$record" ] && [ "$(key_of "$record")" != "$2" ]; then
+    # Figures and tables themselves are shown anew with each run, of the same results in another style.
+    case $2 in
+    plot | table) [ "$(key_of "$record" 2>/dev/null)" = "$3" ] || rm -f "$record" ;;
+    esac
+    if [ -e "$record" ] && [ "$(key_of "$record")" != "$3" ]; then
         fail "$kept holds another result of $name/$1 (PROFILE=$(profile_of "$record")); keep the experiment anew as a whole, or keep none of it here"
     fi
     # A record that is there says when this very result was made.
-    [ -e "$record" ] || cp "$root/artifacts/$2/run.json" "$record"
+    [ -e "$record" ] || cp "$root/artifacts/$3/run.json" "$record"
 }
 rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
@@ -61,7 +65,7 @@ else
 fi
 while read -r node stage key; do
     case $node in
-    "$name"/*) keep_record "${node#*/}" "$key" ;;
+    "$name"/*) keep_record "${node#*/}" "$stage" "$key" ;;
     esac
 done <"$new/nodes"
 rm "$new/nodes"

@@ -1,0 +1,429 @@
+/* Tool `redraw` (make redraw): the figures that git keeps in results/reference, drawn again where their styles or texts have
+ * changed since: from the numbers of the kept table, NAME.tsv, which are all that gnuplot gets to see. So nothing has to be
+ * computed. What the figure is made of has to be what its run record names: the same inputs, members, bins. The record is then that
+ * of the new drawing. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "stages/drawing.h"
+#include "stages/history.h"
+#include "stages/planner.h"
+#include "store/recipe.h"
+#include "store/record.h"
+
+static const char *only;
+
+/* A kept figure and the node that would draw it now. */
+struct kept {
+    const struct plan *plan;
+    const struct experiment *experiment;
+    const struct exported *export;
+    const struct node *node;
+    const char *folder, *record_path, *table;
+    struct record *record;
+};
+
+static const char *text_of(const struct kept *k, const char *name) {
+    return record_member(k->record, "parameters", name);
+}
+
+/* --- what may differ --------------------------------------------------------------------------------- */
+
+/* Lines of a recipe that change a figure's looks and none of its numbers. */
+static bool is_looks(const char *line, size_t length) {
+    static const char *const names[] = {"style", "common", "labels", "title", "remark", "xlabel", "ylabel"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (length == strlen(names[i]) && strncmp(line, names[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first line of recipe `a` that is about numbers and not in `b`; NULL: there is none. The caller frees. */
+static char *first_difference(const char *a, const char *b) {
+    for (const char *line = a, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        const size_t length = strcspn(line, "=");
+        char *name = strndup(line, length), *value = name ? recipe_value(b, name) : NULL;
+        const bool same = value && strlen(value) == (size_t)(end - line) - length - 1 && strncmp(value, line + length + 1, strlen(value)) == 0;
+        free(value);
+        if (!same && !is_looks(line, length)) {
+            return name;
+        }
+        free(name);
+    }
+    return NULL;
+}
+
+/* --- the numbers --------------------------------------------------------------------------------- */
+
+/* Rows of a table that stand together under one name. */
+struct reader {
+    const char *path;
+    char *text, *rest; /* lines not read yet */
+    size_t line;
+};
+
+static char *next_line(struct reader *r) {
+    r->line++;
+    return strsep(&r->rest, "\n");
+}
+
+static enum status read_row(const struct reader *r, char *line, struct block *block, struct error *e) {
+    const size_t room = block->columns ? block->columns : 64;
+    double *more = realloc(block->x, (block->rows + 1) * room * sizeof *more);
+    size_t count = 0;
+    if (!more) {
+        return pool_exhausted(e);
+    }
+    block->x = more;
+    for (char *field; (field = strsep(&line, "\t")) != NULL; count++) {
+        char *end;
+        const double x = strtod(field, &end);
+        if (end == field || *end || count == room) {
+            return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected a number of the figure", r->path, r->line, field);
+        }
+        block->x[block->rows * room + count] = x;
+    }
+    if (count != (block->columns ? block->columns : count)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found %zu numbers, expected %zu", r->path, r->line, count, block->columns);
+    }
+    block->columns = count;
+    block->rows++;
+    return STATUS_OK;
+}
+
+/* The rows that begin with `name`, at most `most` of them; above them there may be a line of names. */
+static enum status read_block(struct reader *r, const char *name, size_t most, struct block *block, struct error *e) {
+    const size_t length = strlen(name);
+    while (block->rows < most && r->rest && *r->rest) {
+        if (strncmp(r->rest, "curve\t", 6) == 0 && block->rows == 0) {
+            next_line(r);
+        } else if (strncmp(r->rest, name, length) || r->rest[length] != '\t') {
+            break;
+        } else {
+            char *line = next_line(r);
+            enum status s = read_row(r, line + length + 1, block, e);
+            if (s != STATUS_OK) {
+                return s;
+            }
+        }
+    }
+    return block->rows ? STATUS_OK
+                       : error_set(e, STATUS_BAD_INPUT, "%s:%zu: found no numbers of '%s'", r->path, r->line + 1, name);
+}
+
+/* Name of a block's rows: the label at that time, or its number. */
+static const char *row_name(const struct figure *f, const struct report_list *labels, size_t i, char number[24]) {
+    const size_t curve = f->kind == BLOCK_COLUMNS && f->data > 0 ? i % f->data : i;
+    snprintf(number, 24, "%zu", curve + 1);
+    return curve < labels->count ? labels->item[curve] : number;
+}
+
+static enum status read_blocks(struct figure *f, const struct report_list *labels, struct reader *r, struct error *e) {
+    size_t points;
+    parameters_reals(f->parameters, "x", &points);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+        char number[24];
+        const size_t most = f->kind != BLOCK_POINTS ? SIZE_MAX : i < f->blocks - f->lines ? points : 1;
+        s = read_block(r, row_name(f, labels, i, number), most, &f->block[i], e);
+        f->entries[i] = f->block[i].rows;
+    }
+    if (s == STATUS_OK && r->rest && *r->rest) {
+        s = error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected the end", r->path, r->line + 1, r->rest);
+    }
+    return s;
+}
+
+/* How many images there are: the last row's number. */
+static size_t count_images(const char *text) {
+    const char *end = text + strlen(text);
+    while (end > text + 1 && end[-2] != '\n') {
+        end--;
+    }
+    return (size_t)strtoull(end - 1, NULL, 10);
+}
+
+/* --- what the table does not hold -------------------------------------------------------------------- */
+
+/* Which curves bear the mark: their names in the kept picture do. */
+static enum status read_marks(const struct kept *k, struct figure *f, const struct report_list *labels, struct error *e) {
+    const char *path = pool_print(k->plan->pool, "%s/%s.svg", k->folder, k->export->name);
+    char *picture = NULL;
+    size_t size, marked = 0;
+    enum status s = path ? file_read(path, &picture, &size, e) : pool_exhausted(e);
+    const bool any = s == STATUS_OK && strstr(picture, REPORT_MARK " not in equilibrium");
+    for (size_t i = 0; i < f->blocks && any && s == STATUS_OK; i++) {
+        const size_t label = f->kind == BLOCK_COLUMNS ? i % f->data : i;
+        const char *name = label < labels->count ? pool_print(k->plan->pool, ">%s " REPORT_MARK, labels->item[label]) : "";
+        s = name ? s : pool_exhausted(e);
+        f->failed[i] = s == STATUS_OK && strstr(picture, name);
+        marked += f->failed[i];
+    }
+    free(picture);
+    return s == STATUS_OK && any && marked == 0
+               ? error_set(e, STATUS_BAD_INPUT, "%s: found no curve that bears the mark, expected the name of one before '%s'", path,
+                           REPORT_MARK)
+               : s;
+}
+
+/* Sites of the lattice that an observable was measured on: of the ensemble that it comes from. */
+static double volume_of(const struct node *node) {
+    for (size_t i = 0; i < parameters_count(node->parameters); i++) {
+        const struct parameter *p = parameters_entry(node->parameters, i);
+        if (strcmp(p->name, "lattice") == 0 && p->type == PARAMETER_INTEGERS) {
+            size_t count;
+            double volume = 1;
+            const int64_t *extent = parameters_integers(node->parameters, "lattice", &count);
+            for (size_t d = 0; d < count; d++) {
+                volume *= (double)extent[d];
+            }
+            return volume;
+        }
+    }
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        for (size_t j = 0; j < node->inputs[i].count; j++) {
+            const double volume = volume_of(node->inputs[i].nodes[j]);
+            if (volume > 0) {
+                return volume;
+            }
+        }
+    }
+    return 0;
+}
+
+/* The Gaussian of a histogram: sqrt(chi2/V), of the kept record of that run. */
+static enum status read_gaussian(const struct kept *k, struct figure *f, struct error *e) {
+    for (size_t i = 0; i < k->node->stage->input_count; i++) {
+        const struct node_inputs *inputs = &k->node->inputs[i];
+        if (strcmp(k->node->stage->inputs[i].name, "reference") || inputs->count == 0) {
+            continue;
+        }
+        const char *path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, inputs->nodes[0]->name);
+        struct record *record;
+        enum status s = path ? record_read(path, &record, e) : pool_exhausted(e);
+        if (s != STATUS_OK) {
+            return s;
+        }
+        const double chi2 = strtod(record_member(record, "notes", "chi2"), NULL), volume = volume_of(inputs->nodes[0]);
+        const bool same = strcmp(record_text(record, "key"), inputs->nodes[0]->key) == 0;
+        record_free(record);
+        if (!same || !(chi2 > 0 && volume > 0)) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: found no chi2 of the run that the histogram is compared with", path);
+        }
+        f->gaussian = sqrt(chi2 / volume);
+    }
+    return STATUS_OK;
+}
+
+static enum status finish_histogram(const struct kept *k, struct figure *f, struct error *e) {
+    if (strtod(record_member(k->record, "notes", "outside_range"), NULL) > 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: some numbers lie outside of the histogram, and the table does not say how many of each",
+                         k->table);
+    }
+    for (size_t i = 0; i < f->blocks; i++) {
+        const struct block *b = &f->block[i];
+        double sum = 0;
+        for (size_t row = 0; row < b->rows; row++) {
+            sum += b->x[row * b->columns + 1];
+        }
+        f->entries[i] = (size_t)(sum + 0.5);
+        f->bin_width = b->rows > 1 ? (b->x[(b->rows - 1) * b->columns] - b->x[0]) / (double)(b->rows - 1) : f->bin_width;
+    }
+    return read_gaussian(k, f, e);
+}
+
+static size_t inputs_of(const struct node *node, const char *name) {
+    for (size_t i = 0; i < node->stage->input_count; i++) {
+        if (strcmp(node->stage->inputs[i].name, name) == 0) {
+            return node->inputs[i].count;
+        }
+    }
+    return 0;
+}
+
+/* A figure as figure_read() makes it, from the kept table; figure_release() also after a failure. */
+static enum status read_figure(const struct kept *k, struct figure *f, struct error *e) {
+    struct report_list labels = {0};
+    struct reader r = {.path = k->table};
+    size_t size;
+    enum status s = figure_shape(k->node->parameters, inputs_of(k->node, "data"), inputs_of(k->node, "lines"), f, e);
+    s = s == STATUS_OK ? report_split(text_of(k, "labels"), '|', &labels, e) : s;
+    s = s == STATUS_OK ? file_read(k->table, &r.text, &size, e) : s;
+    if (s == STATUS_OK) {
+        r.rest = r.text;
+        if (f->kind == BLOCK_IMAGES) {
+            s = figure_resize(f, count_images(r.text), e);
+        } else if (f->blocks == 0) {
+            next_line(&r); /* a scheme has no numbers */
+        }
+    }
+    s = s == STATUS_OK ? read_blocks(f, &labels, &r, e) : s;
+    if (s == STATUS_OK && f->kind == BLOCK_IMAGES) { /* side by side: those of the first configuration */
+        for (f->columns = 0; f->columns < f->blocks && f->block[f->columns].x[1] < 1.5; f->columns++) {
+        }
+    }
+    s = s == STATUS_OK ? read_marks(k, f, &labels, e) : s;
+    s = s == STATUS_OK && f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : s;
+    free(r.text);
+    report_list_free(&labels);
+    return s;
+}
+
+/* --- drawing ------------------------------------------------------------------------------------------- */
+
+/* The record of this drawing. Its inputs are those that the numbers came from, as the record of the run that drew them has them. */
+static enum status write_record(const struct kept *k, const char *folder, const char *version, struct error *e) {
+    struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters), k->node->key,
+                                       k->node->recipe, record_text(k->record, "folder"));
+    if (!record) {
+        return pool_exhausted(e);
+    }
+    history_environment(record);
+    record_label(record, record_text(k->record, "label"));
+    record_threads(record, 1);
+    record_parameters(record, k->node->parameters);
+    record_note(record, "gnuplot", version);
+    record_note(record, "numbers", "from the table that the run of the next note wrote");
+    record_note(record, "numbers_of", record_text(k->record, "id"));
+    for (size_t i = 0; i < record_file_count(k->record, "inputs"); i++) {
+        const struct record_file file = record_file_at(k->record, "inputs", i);
+        record_input(record, file.name, file.path, file.key, file.sha256);
+    }
+    enum status s = STATUS_OK;
+    for (const char *const *output = k->node->stage->outputs; *output && s == STATUS_OK; output++) {
+        const char *path = pool_print(k->plan->pool, "%s/%s", folder, *output);
+        char digest[65];
+        char *data = NULL;
+        size_t size = 0;
+        s = path ? file_read(path, &data, &size, e) : pool_exhausted(e);
+        if (s == STATUS_OK) {
+            sha256(data, size, digest);
+            record_output(record, *output, size, digest);
+        }
+        free(data);
+    }
+    record_end(record, "done", "");
+    s = s == STATUS_OK ? record_write(record, k->record_path, e) : s;
+    record_free(record);
+    return s;
+}
+
+/* Draws in a folder beside the kept pictures, and changes these when all is there. */
+static enum status draw(const struct kept *k, const struct figure *f, struct error *e) {
+    struct pool *pool = k->plan->pool;
+    const char *folder = pool_print(pool, "%s.tmp-%ld", k->folder, (long)getpid());
+    const char *work = folder ? pool_print(pool, "%s/gnuplot", folder) : NULL, *table = folder ? pool_print(pool, "%s/figure.tsv", folder) : NULL;
+    if (!work || !table) {
+        return pool_exhausted(e);
+    }
+    char version[DRAWING_VERSION];
+    enum status s = drawing_begin(f, work, version, e);
+    s = s == STATUS_OK ? drawing_table(f, table, e) : s;
+    for (const char *const *output = k->node->stage->outputs + 1; *output && s == STATUS_OK; output++) {
+        const char *path = pool_print(pool, "%s/%s", folder, *output);
+        s = path ? drawing_make(f, work, *output, path, e) : pool_exhausted(e);
+    }
+    s = s == STATUS_OK ? write_record(k, folder, version, e) : s;
+    static const char *const endings[] = {"tsv", "svg", "png"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && s == STATUS_OK; i++) {
+        const char *from = pool_print(pool, "%s/figure.%s", folder, endings[i]);
+        const char *to = i == 0 ? k->table : pool_print(pool, "%s/%s.%s", k->folder, k->export->name, endings[i]);
+        s = from && to ? file_replace(from, to, e) : pool_exhausted(e);
+    }
+    drawing_end(folder);
+    return s;
+}
+
+/* The kept table: that of the record's digest. */
+static enum status find_table(struct kept *k, struct error *e) {
+    static const char *const behind[] = {"", "-figure"};
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+        char digest[65];
+        struct error none;
+        k->table = pool_print(k->plan->pool, "%s/%s%s.tsv", k->folder, k->export->name, behind[i]);
+        if (!k->table) {
+            return pool_exhausted(e);
+        }
+        if (file_sha256(k->table, digest, &none) == STATUS_OK && strcmp(digest, record_output_sha256(k->record, "figure.tsv")) == 0) {
+            return STATUS_OK;
+        }
+    }
+    return error_set(e, STATUS_BAD_INPUT, "%s/%s.tsv is not the table of the run record %s", k->folder, k->export->name, k->record_path);
+}
+
+/* Whether the figure was drawn under the plan's profile: records say in which folder of results, RESULTS or RESULTS/PROFILE. */
+static bool is_of_profile(const struct kept *k, const struct plan_request *request) {
+    const char *folder = record_text(k->record, "folder"), *end = strstr(folder, "/artifacts/");
+    const char *slash = end ? memrchr(folder, '/', (size_t)(end - folder)) : NULL, *name = slash ? slash + 1 : folder;
+    const int length = end ? (int)(end - name) : 0;
+    const char *path = pool_print(k->plan->pool, "%s/profiles/%.*s.ini", request->experiments, length, name);
+    return k->plan->profile ? strncmp(name, k->plan->profile, (size_t)length) == 0 && (int)strlen(k->plan->profile) == length
+                            : path && access(path, F_OK) != 0;
+}
+
+static enum status redraw_record(struct kept *k, const struct plan_request *request, struct error *e) {
+    if (!is_of_profile(k, request) || strcmp(record_text(k->record, "key"), k->node->key) == 0) {
+        return STATUS_OK;
+    }
+    char *other = first_difference(record_text(k->record, "recipe"), k->node->recipe);
+    other = other ? other : first_difference(k->node->recipe, record_text(k->record, "recipe"));
+    if (other) {
+        printf("%s: is of other numbers than the kept ones (%s): not redrawn\n", k->export->name, other);
+        free(other);
+        return STATUS_OK;
+    }
+    struct figure f = {0};
+    enum status s = find_table(k, e);
+    s = s == STATUS_OK ? read_figure(k, &f, e) : s;
+    s = s == STATUS_OK ? draw(k, &f, e) : s;
+    figure_release(&f);
+    if (s == STATUS_OK) {
+        printf("%s: redrawn\n", k->export->name);
+    }
+    return s;
+}
+
+static enum status redraw(struct kept *k, const struct plan_request *request, struct error *e) {
+    struct error none;
+    k->node = k->export->family->nodes[0];
+    k->record_path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, k->node->name);
+    if (!k->record_path) {
+        return pool_exhausted(e);
+    }
+    if (record_read(k->record_path, &k->record, &none) != STATUS_OK) {
+        return STATUS_OK; /* not kept */
+    }
+    enum status s = redraw_record(k, request, e);
+    record_free(k->record);
+    return s;
+}
+
+static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < plan->count && s == STATUS_OK; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        const char *folder = pool_print(plan->pool, "%s/reference/%s", request->results, x->name);
+        for (size_t j = 0; j < x->export_count && s == STATUS_OK && !x->refusal; j++) {
+            const struct exported *export = &x->exports[j];
+            struct kept k = {.plan = plan, .experiment = x, .export = export, .folder = folder};
+            if (!folder) {
+                s = pool_exhausted(e);
+            } else if (export->is_figure && export->family->node_count == 1 && (!*only || strcmp(only, export->name) == 0)) {
+                s = redraw(&k, request, e);
+            }
+        }
+    }
+    return s;
+}
+
+int main(int argc, char **argv) {
+    only = "";
+    const struct planner_option own[] = {{"only", "FIGURE", "only this figure", &only}, {0}};
+    return planner_main_with(argc, argv, all_stages,
+                             "Draws the figures of results/reference again whose styles have changed, from their kept tables.", own, run);
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# make redraw: kept figures drawn again from their kept tables, without what they were made of: with the same style the same
+# bytes as from the artifacts. Prints TAP.
+name=redraw
+. tests/pipeline/tap.sh
+bin=$(cd "${BUILD:-build}/bin" && pwd) || exit 1
+mkdir "$folder/results" && cp -R results/reference "$folder/results" && cp -R experiments figures "$folder" || exit 1
+kept=$folder/results/reference
+redraw() { # redraw OPTIONS: there
+    (cd "$folder" && "$bin/redraw" "$@") >"$log" 2>&1
+}
+same() { # same FILES...: as git keeps them; pictures of the gnuplot that drew those
+    for file in "$@"; do
+        cmp "results/reference/$file" "$kept/$file" >>"$log" 2>&1 || return 1
+    done
+}
+redraw && ! grep -q ': redrawn$' "$log" && redraw --profile=reduced && ! grep -q ': redrawn$' "$log"
+check "the kept figures have their present styles (else: make redraw)"
+drawn_with=$(sed -n 's/^ *"gnuplot": "\(.*\)",*$/\1/p' results/reference/table1/runs/magnetization.json)
+if [ "gnuplot $drawn_with" = "$(gnuplot --version)" ]; then svg=svg; else svg=tsv; fi
+echo '# the same picture' >>"$folder/figures/style.gp"
+for figure in broken/fig5 table1/fig6 fig8/fig8-effective broken/fig4 fig9/fig9; do
+    record=$(grep -l "$(sha256sum <"results/reference/$figure.svg" | cut -d' ' -f1)" "results/reference/${figure%/*}"/runs/*.json)
+    record=${record#results/reference/}
+    redraw --only="${figure#*/}" && grep -q "^${figure#*/}: redrawn$" "$log" &&
+        same "$figure.tsv" "$figure.$svg" && [ -s "$kept/$figure.png" ] && ! cmp -s "results/reference/$record" "$kept/$record" &&
+        grep -q '"numbers_of": "2' "$kept/$record"
+    check "$figure: the same bytes, and a record of the new drawing"
+done
+redraw --profile=reduced --only=fig13 && grep -q '^fig13: redrawn$' "$log" && same fig13/fig13.tsv fig13/fig13.$svg
+check "one of the reduced scale under its profile"
+redraw --only=fig6 && [ ! -s "$log" ]
+check "what has its style already is left alone"
+redraw --only=fig6 --set="plot.xlabel=magnetization" && grep -q 'magnetization' "$kept/table1/fig6.svg" && ! cmp -s "results/reference/table1/fig6.svg" "$kept/table1/fig6.svg"
+check "another text is drawn"
+cp "$kept/table1/fig6.svg" "$folder/before.svg"
+redraw --only=fig6 --set="plot.bins=20" && grep -q '^fig6: is of other numbers than the kept ones (bins): not redrawn' "$log" &&
+    cmp -s "$folder/before.svg" "$kept/table1/fig6.svg"
+check "other numbers are not made up"
+sed -i '2s/[0-9]$/9/' "$kept/table1/fig6.tsv"
+redraw --only=fig6
+[ $? -eq 2 ] && grep -q 'fig6.tsv is not the table of the run record' "$log" && cmp -s "$folder/before.svg" "$kept/table1/fig6.svg" &&
+    [ -z "$(find "$folder/results" -name '*.tmp-*')" ]
+check "nor drawn from an altered table"
+echo "1..$n"
+[ $failures -eq 0 ]
