@@ -502,7 +502,7 @@ help:
 	@echo "  make diff A=table1/model B=3fa9   two results beside each other: nodes, keys or files of run records"
 	@echo "  make verify [NAME=table1]   artifacts against their run records, these against the ledger; RECOMPUTE=1 computes"
 	@echo "                        them again and compares byte by byte"
-	@echo "  make archive NAME=table1 [LICENSE=CC-BY-4.0]   archives/table1-VERSION and .tar.gz, with everything that it rests on,"
+	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything that it rests on,"
 	@echo "                        for others to check and compute again; project.ini names author and funding"
 	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": just these  1 s"
 	@echo "  make report           results/report.html: all that has been computed on one page          1 s"

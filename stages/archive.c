@@ -382,6 +382,19 @@ static enum status put_metadata(struct work *w, long long *seconds, struct error
 
 /* --- the whole ----------------------------------------------------------------------------------- */
 
+/* Without LICENSE= that of the sources, if they have one; that there is none has to be said. */
+static enum status choose_license(struct error *e) {
+    if (!*license && access("LICENSE", F_OK) == 0) {
+        license = "LICENSE";
+    }
+    if (!*license) {
+        return error_set(e, STATUS_BAD_INPUT, "LICENSE is missing: expected an SPDX identifier, as LICENSE=CC-BY-4.0, an address or a "
+                         "file; LICENSE=none makes an archive that nobody else may use");
+    }
+    license = strcmp(license, "none") == 0 ? "" : license;
+    return STATUS_OK;
+}
+
 /* LICENSE=FILE is copied as LICENSE; else it is an identifier of SPDX or an address. */
 static enum status put_license(struct work *w, struct error *e) {
     w->crate.license = license;
@@ -472,7 +485,7 @@ static enum status archive(struct work *w, struct error *e) {
     status = status == STATUS_OK ? put_in_place(w, folder, stem, seconds, e) : status;
     if (status == STATUS_OK) {
         if (!*license) {
-            puts("missing: LICENSE, so that nobody may use the archive: LICENSE=CC-BY-4.0, an address or a file");
+            puts("missing: a licence, so that nobody else may use the archive");
         }
         project_say_missing(&w->project, project_path, stdout);
         if (*dirty) {
@@ -488,6 +501,7 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
         return error_set(e, STATUS_BAD_INPUT, "NAME is missing: expected an experiment, as NAME=table1");
     }
     enum status status = closure_experiment(plan, "NAME", name, &w.x, e);
+    status = status == STATUS_OK ? choose_license(e) : status;
     status = status == STATUS_OK ? closure_keys(plan, w.x, &w.keys, &w.key_count, e) : status;
     status = status == STATUS_OK ? project_read(plan->pool, project_path, &w.project, e) : status;
     status = status == STATUS_OK ? lineage_read(plan->root, &w.lineage, e) : status;
@@ -513,7 +527,7 @@ int main(int argc, char **argv) {
     commit = "unknown";
     const struct planner_option own[] = {
         {"name", "EXPERIMENT", "what is archived", &name},
-        {"license", "ID", "an SPDX identifier, an address or a file", &license},
+        {"license", "ID", "an SPDX identifier, an address, a file or none (default: the file LICENSE)", &license},
         {"project", "FILE", "author, affiliation and funding (default: project.ini)", &project_path},
         {"output", "FOLDER", "where archives go (default: archives)", &output},
         {"sources", "FILE", "list of the files of the source, a line each", &sources},

@@ -237,11 +237,11 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
 
 enum status report_runs(const struct report_state *s, struct report_environments *all, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
-    fprintf(out, "<details><summary>The %zu steps: recipe keys, seeds, times, parameters, notes</summary>\n"
+    fprintf(out, "<details><summary>%zu step%s: recipe keys, seeds, times, parameters, notes</summary>\n"
             "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">node</th><th scope=\"col\">stage</th><th scope=\"col\">recipe key</th>"
             "<th scope=\"col\" class=\"n\">seed</th><th scope=\"col\">start (UTC)</th><th scope=\"col\" class=\"n\">wall time</th><th scope=\"col\" class=\"n\">threads</th>"
             "<th scope=\"col\">environment</th><th scope=\"col\">commit</th><th scope=\"col\">parameters other than the defaults</th><th scope=\"col\">notes</th></tr>\n"
-            "</thead><tbody>\n", x->node_count);
+            "</thead><tbody>\n", x->node_count, x->node_count == 1 ? "" : "s");
     bool fine = true;
     for (size_t i = 0; i < x->node_count && fine; i++) {
         fine = write_run(s, i, all, out);

@@ -72,11 +72,14 @@ dmsq verify NAME=chian
 [ $? -eq 2 ] && grep -q "NAME=chian: expected the name of an experiment; did you mean 'chain'" "$log"
 check "verify of something unknown says what is near"
 
-dmsq archive NAME=chain ARCHIVES="$folder/archives" && said 'missing: LICENSE'
-check "archive says what is missing"
+dmsq archive NAME=chain ARCHIVES="$folder/archives"
+[ $? -eq 2 ] && grep -q '^LICENSE is missing: expected an SPDX identifier' "$log" && [ ! -e "$folder/archives" ]
+check "an archive needs a licence"
+dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && said 'missing: a licence' && said 'missing: .*project.ini'
+check "or the word that there is none; it says what is missing"
 bag=$(echo "$folder"/archives/chain-*.*[0-9])
 mv "$bag.tar.gz" "$folder/first.tar.gz"
-dmsq archive NAME=chain ARCHIVES="$folder/archives" && cmp "$bag.tar.gz" "$folder/first.tar.gz"
+dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && cmp "$bag.tar.gz" "$folder/first.tar.gz"
 check "two archives of the same results are the same bytes"
 make -s -C "$bag/data" check >"$log" 2>&1 && said '[0-9]* files: all as in the manifest' &&
     [ "$(sed -n 's/^Payload-Oxum: .*\.//p' "$bag/bag-info.txt")" -eq "$(find "$bag/data" -type f | wc -l)" ] && [ ! "$(find "$bag" -type l)" ]
@@ -87,11 +90,11 @@ check "it has the artifacts of the experiment, and the ledger just their runs"
 cmp "$bag/data/results/chain/chain.tsv" "$folder/results/chain/chain.tsv" && [ -s "$bag/data/figures/histogram.pdf" ] &&
     [ -s "$bag/data/source/VERSION" ] && [ -s "$bag/data/CITATION.cff" ] && [ -s "$bag/data/environment/packages.tsv" ] && grep -q '"ComputationalWorkflow"' "$bag/data/ro-crate-metadata.json"
 check "tables, figures, source, environment and metadata are there"
-dmsq archive NAME=chain ARCHIVES="$folder/archives" SET=generated.seed=7
+dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none SET=generated.seed=7
 [ $? -eq 2 ] && grep -q '4 of the 7 steps of chain are not computed; make chain SET="generated.seed=7" computes them' "$log"
 check "what is not computed is not archived"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
-dmsq archive NAME=chain ARCHIVES="$folder/archives"
+dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none
 [ $? -eq 2 ] && grep -q 'an archive is made of what verifies only' "$log" && [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
 check "nor what was altered, and nothing is left behind"
 cp "$folder/model.npz" "$model"
@@ -100,7 +103,7 @@ cp "$folder/model.npz" "$model"
 # same keys.
 cp figures/magnetization.gp "$folder/own.gp" && echo '# mine' >>"$folder/own.gp"
 sed -i "s,^style = .*,style = $folder/own.gp," "$folder/experiments/chain.ini"
-dmsq chain && dmsq archive NAME=chain ARCHIVES="$folder/archives" && cmp "$folder/own.gp" "$bag"/data/inputs/*/own.gp &&
+dmsq chain && dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && cmp "$folder/own.gp" "$bag"/data/inputs/*/own.gp &&
     grep -q '^style = ../inputs/[0-9a-f]*/own.gp$' "$bag/data/experiments/chain.ini"
 check "a file from elsewhere is in the archive"
 bin=$(cd "${BUILD:-build}/bin" && pwd)
