@@ -77,9 +77,10 @@ int main(int argc, char **argv) {
         version_print(argv[0], stdout);
         return STATUS_OK;
     }
+    const bool help = argc == 2 && strcmp(path, "--help") == 0;
     if (argc > 2 || path[0] == '-') {
-        fprintf(stderr, "usage: artifacts [FILE]; writes the list of arrays into docs/artifacts.md, or FILE\n");
-        return STATUS_BAD_INPUT;
+        fputs("usage: artifacts [FILE]; writes the list of arrays into docs/artifacts.md, or FILE\n", help ? stdout : stderr);
+        return help ? STATUS_OK : STATUS_BAD_INPUT;
     }
     if (write_document(path, &e) != STATUS_OK) {
         fprintf(stderr, "artifacts: %s\n", e.message);
