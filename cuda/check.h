@@ -20,13 +20,6 @@ static inline enum status cuda_failed(cudaError_t code, const char *call, struct
             return cuda_failed(code_, #call, e); \
     } while (0)
 
-#define TRY(call) \
-    do { \
-        const enum status status_ = (call); \
-        if (status_ != STATUS_OK) \
-            return status_; \
-    } while (0)
-
 /* launch("name", kernel, grid, block, stream, e, arguments...): an error names the kernel and its grid. */
 template <class... Parameters, class... Arguments>
 static inline enum status launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block,

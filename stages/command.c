@@ -105,9 +105,9 @@ static enum status check_names(const struct option *options, size_t count, int a
         if (name == NULL) {
             status = error_set(e, STATUS_FAILED, "out of memory");
         } else if (!known) {
-            const char *near = nearest_word(name, names, count);
-            status = error_set(e, STATUS_BAD_INPUT, "unknown option '--%.100s'%s%s%s; see --help", name,
-                               near ? " (did you mean '--" : "", near ? near : "", near ? "'?)" : "");
+            char hint[NEAREST_HINT];
+            nearest_hint(name, names, count, "--", hint);
+            status = error_set(e, STATUS_BAD_INPUT, "unknown option '--%.100s'%s; see --help", name, hint);
         }
         free(name);
     }

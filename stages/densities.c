@@ -10,6 +10,8 @@
 #include "stages/estimates.h"
 #include "statistics/running.h"
 
+static const char *const divergence_name[] = {[FLOW_PROBES] = "probes", [FLOW_EXACT] = "exact", [FLOW_CLOSED] = "closed"};
+
 struct flow_settings densities_settings(const struct parameters *p) {
     return (struct flow_settings){
         .modes = parameters_is(p, "method", "modes"),
@@ -18,9 +20,7 @@ struct flow_settings densities_settings(const struct parameters *p) {
                                                       : RUNGE_KUTTA_DOPRI5,
         .steps = parameters_integer(p, "steps"),
         .tolerance = parameters_real(p, "tolerance"),
-        .divergence = parameters_is(p, "divergence", "exact")    ? FLOW_EXACT
-                      : parameters_is(p, "divergence", "closed") ? FLOW_CLOSED
-                                                                 : FLOW_PROBES,
+        .divergence = (enum flow_divergence)PARAMETERS_WORD(p, "divergence", divergence_name),
         .probes = (size_t)parameters_integer(p, "probes"),
         .signs = parameters_is(p, "probe-distribution", "rademacher"),
         .control = parameters_is(p, "control-variate", "wiener"),

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "lattice/action.h"
+#include "lattice/thermalisation.h"
 #include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
@@ -340,7 +341,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
         thermalised = w->thermalised;
     stage_note(c, "accepted", "%zu of %zu", accepted, w->chains * keep);
     stage_note(c, "longest_stay", "%zu steps", longest);
-    stage_note(c, "thermalised", "%s", thermalised == 1 ? "yes" : thermalised == 0 ? "no" : "unknown");
+    stage_note(c, "thermalised", "%s", thermalisation_mark(thermalised));
     struct npz_writer *writer;
     enum status s = stage_artifact(c, &writer, e);
     s = s ? s : add_fields(w, writer, e);

@@ -81,6 +81,22 @@ static void read_extents(const struct parameters *p, size_t *extents, size_t *di
     }
 }
 
+static const char *const algorithm_name[] = {[SAMPLER_HMC] = "hmc",
+                                             [SAMPLER_METROPOLIS] = "metropolis",
+                                             [SAMPLER_LANGEVIN] = "langevin",
+                                             [SAMPLER_CLUSTER] = "cluster",
+                                             [SAMPLER_METROPOLIS_GLOBAL] = "metropolis-global",
+                                             [SAMPLER_RANDOM_WALK] = "random-walk"};
+/* What progress counts. */
+static const char *const step_name[] = {[SAMPLER_HMC] = "trajectories",
+                                        [SAMPLER_METROPOLIS] = "sweeps",
+                                        [SAMPLER_LANGEVIN] = "steps",
+                                        [SAMPLER_CLUSTER] = "steps",
+                                        [SAMPLER_METROPOLIS_GLOBAL] = "steps",
+                                        [SAMPLER_RANDOM_WALK] = "steps"};
+static const char *const start_name[] = {[SAMPLER_HOT] = "hot", [SAMPLER_COLD] = "cold"};
+static const char *const integrator_name[] = {[INTEGRATOR_LEAPFROG] = "leapfrog", [INTEGRATOR_OMELYAN] = "omelyan"};
+
 static struct theory read_theory(const struct parameters *p) {
     return (struct theory){parameters_real(p, "kappa"), parameters_real(p, "lambda")};
 }
@@ -122,16 +138,11 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
         .sampler =
             {
                 .theory = read_theory(p),
-                .algorithm = parameters_is(p, "algorithm", "hmc")          ? SAMPLER_HMC
-                             : parameters_is(p, "algorithm", "metropolis") ? SAMPLER_METROPOLIS
-                             : parameters_is(p, "algorithm", "cluster")    ? SAMPLER_CLUSTER
-                             : parameters_is(p, "algorithm", "metropolis-global") ? SAMPLER_METROPOLIS_GLOBAL
-                             : parameters_is(p, "algorithm", "random-walk")       ? SAMPLER_RANDOM_WALK
-                                                                                  : SAMPLER_LANGEVIN,
-                .start = parameters_is(p, "start", "hot") ? SAMPLER_HOT : SAMPLER_COLD,
+                .algorithm = (enum sampler_algorithm)PARAMETERS_WORD(p, "algorithm", algorithm_name),
+                .start = (enum sampler_start)PARAMETERS_WORD(p, "start", start_name),
                 .trajectory_length = parameters_real(p, "trajectory-length"),
                 .leapfrog_steps = (size_t)parameters_integer(p, "leapfrog-steps"),
-                .integrator = parameters_is(p, "integrator", "omelyan") ? INTEGRATOR_OMELYAN : INTEGRATOR_LEAPFROG,
+                .integrator = (enum integrator_kind)PARAMETERS_WORD(p, "integrator", integrator_name),
                 .single_precision = parameters_is(p, "precision", "float32"),
                 .metropolis_step = parameters_real(p, "metropolis-step"),
                 .langevin_step = parameters_real(p, "langevin-step"),
@@ -196,11 +207,7 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
                                 .context = w,
                                 .progress_an_item = w->steps};
     struct parts_outcome outcome;
-    w->progress = progress_new("ensemble",
-                               plan->sampler.algorithm == SAMPLER_HMC          ? "trajectories"
-                               : plan->sampler.algorithm == SAMPLER_METROPOLIS ? "sweeps"
-                                                                               : "steps",
-                               plan->chains * w->steps, c->quiet);
+    w->progress = progress_new("ensemble", step_name[plan->sampler.algorithm], plan->chains * w->steps, c->quiet);
     const enum status s = parts_run(c, &parts, w->progress, &outcome, e);
     progress_end(w->progress);
     if (s == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) { /* with the thermalisation */

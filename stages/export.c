@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/nearest.h"
 #include "base/processor.h"
+#include "experiment/names.h"
 #include "report/export.h"
 #include "stages/measurement.h"
 #include "stages/planner.h"
@@ -50,9 +50,9 @@ static const struct node *find_node(const struct plan *plan, const struct experi
             }
         }
     }
-    const char *near = count ? nearest_word(wanted, names, count) : NULL;
-    error_set(e, STATUS_BAD_INPUT, "NODE='%.100s': expected EXPERIMENT/NODE of stage observables%s%s%s%.600s%s", wanted,
-              near ? "; did you mean " : "", near ? near : "", list && *list ? " (" : "", list ? list : "", list && *list ? ")" : "");
+    const char *hint = suggestion(plan->pool, wanted, names, count);
+    const char *known = list && *list ? pool_print(plan->pool, " (%.600s)", list) : "";
+    error_set(e, STATUS_BAD_INPUT, "NODE='%.100s': expected EXPERIMENT/NODE of stage observables%s%s", wanted, known ? known : "", hint);
     return NULL;
 }
 

@@ -213,9 +213,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct work w = {.settings = densities_settings(c->parameters)};
     bool whole = false;
-    w.settings.sharing = parameters_is(c->parameters, "probe-sharing", "shared")  ? FLOW_SHARED
-                         : parameters_is(c->parameters, "probe-sharing", "fresh") ? FLOW_FRESH
-                                                                                  : FLOW_OWN;
+    static const char *const sharing_name[] = {[FLOW_OWN] = "own", [FLOW_SHARED] = "shared", [FLOW_FRESH] = "fresh"};
+    w.settings.sharing = (enum flow_sharing)PARAMETERS_WORD(c->parameters, "probe-sharing", sharing_name);
     enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
     if (status != STATUS_OK)
         return status;

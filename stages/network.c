@@ -67,7 +67,7 @@ static enum status read_shape(const struct parameters *p, const char *where, str
                                  .width = (int)parameters_integer(p, "width"),
                                  .embedding = (int)parameters_integer(p, "embedding"),
                                  .stride = (int)parameters_integer(p, "stride"),
-                                 .padding = parameters_is(p, "padding", "zeros") ? UNET_ZEROS : UNET_PERIODIC};
+                                 .padding = (enum unet_padding)PARAMETERS_WORD(p, "padding", unet_padding_name)};
     enum status s = unet_check(shape, e);
     return s == STATUS_OK ? s : error_prefix(e, "%s", where);
 }

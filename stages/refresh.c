@@ -18,11 +18,14 @@
 #include "base/progress.h"
 #include "diffusion/checkpoint.h"
 #include "diffusion/refresh.h"
+#include "lattice/thermalisation.h"
 #include "stages/arrays.h"
 #include "stages/estimates.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/running.h"
+
+static const char *const method_name[] = {[SCORE_REFRESH_FLOW] = "flow", [SCORE_REFRESH_PATHS] = "paths"};
 
 static const struct parameter parameters[] = {
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "flow", .choices = "flow|paths",
@@ -115,7 +118,7 @@ static enum status suits(const struct work *w, const char *model, struct error *
 static enum status prepare(struct stage_context *c, struct work *w, struct error *e) {
     const struct parameters *p = c->parameters;
     const struct score_refresh_settings settings = {
-        .method = parameters_is(p, "method", "paths") ? SCORE_REFRESH_PATHS : SCORE_REFRESH_FLOW,
+        .method = (enum score_refresh_method)PARAMETERS_WORD(p, "method", method_name),
         .level = parameters_real(p, "level"),
         .lowest = parameters_real(p, "lowest-level"),
         .steps = (size_t)parameters_integer(p, "steps")};
@@ -324,7 +327,7 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     stage_note(c, "evaluations", "%zu a step", refresh_evaluations(w->refresh));
     stage_note(c, "rejected", "%lld", (long long)rejected);
     stage_note(c, "longest_stay", "%lld steps", (long long)longest);
-    stage_note(c, "thermalised", "%s", mark == 1 ? "yes" : mark == 0 ? "no" : "unknown");
+    stage_note(c, "thermalised", "%s", thermalisation_mark(mark));
     if (parameters_is(c->parameters, "method", "flow"))
         stage_note(c, "step_error", "%.3g", step_error);
     const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "chains", C * w->each};

@@ -61,12 +61,14 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
+static const char *const method_name[] = {[REVERSE_EULER_MARUYAMA] = "euler-maruyama",
+                                          [REVERSE_ANCESTRAL] = "ancestral",
+                                          [REVERSE_MODES] = "modes",
+                                          [REVERSE_MODES_NOISY] = "modes-noisy",
+                                          [REVERSE_DIRECT] = "direct"};
+
 static enum reverse_method method_of(const struct parameters *p) {
-    return parameters_is(p, "method", "ancestral")     ? REVERSE_ANCESTRAL
-           : parameters_is(p, "method", "modes")       ? REVERSE_MODES
-           : parameters_is(p, "method", "modes-noisy") ? REVERSE_MODES_NOISY
-           : parameters_is(p, "method", "direct")      ? REVERSE_DIRECT
-                                                       : REVERSE_EULER_MARUYAMA;
+    return (enum reverse_method)PARAMETERS_WORD(p, "method", method_name);
 }
 
 static struct reverse_settings settings_of(const struct parameters *p) {

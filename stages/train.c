@@ -247,9 +247,8 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
                                struct error *e) {
     const struct parameters *p = c->parameters;
     const struct npz *training = stage_input(c, "training", 0), *validation = stage_input(c, "validation", 0);
-    enum dataset_scaling scaling = parameters_is(p, "scaling", "std")      ? DATASET_STD
-                                   : parameters_is(p, "scaling", "minmax") ? DATASET_MINMAX
-                                                                           : DATASET_NONE;
+    static const char *const scaling_name[] = {[DATASET_NONE] = "none", [DATASET_STD] = "std", [DATASET_MINMAX] = "minmax"};
+    enum dataset_scaling scaling = (enum dataset_scaling)PARAMETERS_WORD(p, "scaling", scaling_name);
     if (m->kind->treatment)
         m->kind->treatment(p, &scaling, &m->one_phase);
     enum status status = dataset_describe(training, scaling, m, e);

@@ -87,10 +87,10 @@ struct result {
     double *path[3], *histogram[4], *curve[4];
 };
 
+static const char *const process_name[] = {[TOY_LANGEVIN] = "langevin", [TOY_FORWARD] = "forward", [TOY_REVERSE] = "reverse"};
+
 static struct toy_process_settings settings_of(const struct parameters *p) {
-    return (struct toy_process_settings){.process = parameters_is(p, "process", "forward")   ? TOY_FORWARD
-                                                    : parameters_is(p, "process", "reverse") ? TOY_REVERSE
-                                                                                             : TOY_LANGEVIN,
+    return (struct toy_process_settings){.process = (enum toy_process)PARAMETERS_WORD(p, "process", process_name),
                                          .duration = parameters_real(p, "duration"),
                                          .width = parameters_real(p, "width"),
                                          .sigma = parameters_real(p, "sigma"),

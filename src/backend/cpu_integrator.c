@@ -108,8 +108,7 @@ static enum status advance(struct backend_integrator *p, size_t n, const struct 
             p->phi[b * V + i] = (float)y[i];
     }
     enum status status = score_evaluate(p->score, (int)n, p->phi, p->t, p->out, e);
-    if (status == STATUS_OK)
-        status = find_traces(p, n, evaluations, e);
+    THEN(status, find_traces(p, n, evaluations, e));
     for (size_t b = 0; b < n && status == STATUS_OK && !*p->divergence.interrupted; b++) {
         const struct backend_evaluation *v = &evaluations[b];
         for (size_t i = 0; i < V; i++)

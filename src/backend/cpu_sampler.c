@@ -65,7 +65,7 @@ static void *copy(const void *from, size_t size) {
 
 static enum status build(struct backend_sampler *s, struct backend *b, const struct score_model *m, struct error *e) {
     enum status status = cpu_network_new(b, m, &s->network, e);
-    status = status ? status : cpu_network_workers(s->network, e);
+    THEN(status, cpu_network_workers(s->network, e));
     if (status == STATUS_OK && s->moves && s->moves[0].coloured)
         status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
     if (status != STATUS_OK)

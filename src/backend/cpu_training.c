@@ -31,7 +31,7 @@ static void release(struct backend_training *t) {
 static enum status build(struct backend_training *t, struct backend *b, const struct score_model *m, size_t count,
                          struct error *e) {
     enum status status = cpu_network_new(b, m, &t->network, e);
-    status = status ? status : cpu_network_workers(t->network, e);
+    THEN(status, cpu_network_workers(t->network, e));
     if (status != STATUS_OK)
         return status;
     const size_t weights = m->weight_count, largest = t->batch < count ? t->batch : count; /* of the batches that there will be */
@@ -112,8 +112,7 @@ static enum status micro_batch(struct backend_training *t, const struct step *s,
         }
         s->loss[at + b] = sum;
     }
-    if (status == STATUS_OK)
-        status = score_weight_gradient(worker, n, out, t->packed[i], e);
+    THEN(status, score_weight_gradient(worker, n, out, t->packed[i], e));
     return status;
 }
 

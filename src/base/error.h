@@ -3,6 +3,17 @@
  * A function that can fail returns an `enum status` and takes a `struct error *` as its last
  * argument. The numeric value of a status is the exit status of a program that ends with it.
  * Libraries never print and never exit; only mains do.
+ *
+ * Calls are chained in two ways. Where nothing is to be freed, TRY returns the status of a call that fails:
+ *
+ *     TRY(file_read(path, &data, &size, e));
+ *
+ * Where there is, a chain of THEN skips the calls after one that failed, and the function ends by freeing and returning:
+ *
+ *     enum status status = npz_create(path, &writer, e);
+ *     THEN(status, npz_add_real(writer, "kappa", kappa, e));
+ *     free(data);
+ *     return status;
  */
 #ifndef DMSQ_BASE_ERROR_H
 #define DMSQ_BASE_ERROR_H
@@ -12,6 +23,23 @@ enum status {
     STATUS_FAILED = 1,    /* the machine or the computation failed: disk full, diverged, killed */
     STATUS_BAD_INPUT = 2, /* bad usage or input: unknown key, wrong type, corrupt artifact */
 };
+
+/* Returns the status of `call` from the function that it stands in, unless it is STATUS_OK. */
+#define TRY(call) \
+    do { \
+        const enum status status_ = (call); \
+        if (status_ != STATUS_OK) { \
+            return status_; \
+        } \
+    } while (0)
+
+/* Sets `status` to that of `call`, which is made only if `status` is STATUS_OK. */
+#define THEN(status, call) \
+    do { \
+        if ((status) == STATUS_OK) { \
+            (status) = (call); \
+        } \
+    } while (0)
 
 struct error {
     enum status status;

@@ -2,6 +2,7 @@
 #include "base/nearest.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Levenshtein distance with one row of the table; words longer than the row are never near. */
@@ -41,4 +42,13 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
         }
     }
     return best;
+}
+
+void nearest_hint(const char *word, const char *const *candidates, size_t count, const char *before,
+                  char hint[NEAREST_HINT]) {
+    const char *near = nearest_word(word, candidates, count);
+    hint[0] = '\0';
+    if (near) {
+        snprintf(hint, NEAREST_HINT, " (did you mean '%s%.120s'?)", before, near);
+    }
 }

@@ -218,9 +218,9 @@ static enum status parse_choice(const struct parameter *t, const char *text, con
             return v->text != NULL && v->canonical != NULL ? STATUS_OK : no_memory(where, e);
         }
     }
-    const char *near = nearest_word(text, candidates, n);
-    return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%.200s': expected one of %s%s%s%s", where, t->name, text,
-                     t->choices, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    char hint[NEAREST_HINT];
+    nearest_hint(text, candidates, n, "", hint);
+    return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%.200s': expected one of %s%s", where, t->name, text, t->choices, hint);
 }
 
 static enum status parse_file(const char *text, const char *where, struct parameter_value *v, struct error *e) {

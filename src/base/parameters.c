@@ -109,10 +109,10 @@ enum status parameters_set(struct parameters *p, const char *name, const char *t
     for (size_t i = 0; i < p->count; i++) {
         names[i] = p->table[i].name;
     }
-    const char *near = nearest_word(name, names, p->count);
+    char hint[NEAREST_HINT];
+    nearest_hint(name, names, p->count, "", hint);
     free(names);
-    return error_set(e, STATUS_BAD_INPUT, "%s: unknown parameter '%.100s'%s%s%s", where, name,
-                     near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return error_set(e, STATUS_BAD_INPUT, "%s: unknown parameter '%.100s'%s", where, name, hint);
 }
 
 enum status parameters_complete(const struct parameters *p, const char *where, struct error *e) {
@@ -140,10 +140,8 @@ enum status parameters_unchanged(const struct parameters *p, struct error *e) {
             continue;
         }
         struct parameter_value now;
-        enum status status = parameter_value_parse(&p->table[i], v->text, p->table[i].name, &now, e);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(parameter_value_parse(&p->table[i], v->text, p->table[i].name, &now, e));
+        enum status status = STATUS_OK;
         if (strcmp(now.canonical, v->canonical) != 0) {
             status = error_set(e, STATUS_FAILED, "%s: %s was changed while this ran: run it again", p->table[i].name,
                                v->text);

@@ -11,12 +11,9 @@ static const char *arithmetic(const struct backend *device) {
 
 enum status checkpoint_create(const char *path, const char *key, const struct backend *device,
                               struct npz_writer **writer, struct error *e) {
-    enum status status = npz_create(path, writer, e);
-    if (status != STATUS_OK)
-        return status;
-    status = npz_add_text(*writer, "key", key, e);
-    if (status == STATUS_OK)
-        status = npz_add_text(*writer, "arithmetic", arithmetic(device), e);
+    TRY(npz_create(path, writer, e));
+    enum status status = npz_add_text(*writer, "key", key, e);
+    THEN(status, npz_add_text(*writer, "arithmetic", arithmetic(device), e));
     if (status != STATUS_OK) {
         npz_abandon(*writer);
         *writer = NULL;
@@ -35,8 +32,7 @@ enum status checkpoint_read(const char *path, const char *key, const struct back
     status = npz_text(*npz, "key", &recipe, e);
     if (status == STATUS_OK && strcmp(recipe, key) != 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, recipe, key);
-    if (status == STATUS_OK)
-        status = npz_text(*npz, "arithmetic", &begun, e);
+    THEN(status, npz_text(*npz, "arithmetic", &begun, e));
     if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: begun with %.200s, found %s here, which gives other bits (ISA pins an "
                            "instruction set)", path, begun, arithmetic(device));

@@ -93,7 +93,7 @@ static enum status measure(const struct side *model, const struct side *wiener, 
             const size_t n = count - first < model->capacity ? count - first : model->capacity;
             perturb(batch, fields, first, n, V, s, key, k, threads);
             status = losses(model, batch, first, n, V, series, e);
-            status = status ? status : losses(wiener, batch, first, n, V, series + count, e);
+            THEN(status, losses(wiener, batch, first, n, V, series + count, e));
         }
         if (status == STATUS_OK)
             summarise(x, k, series, series + count, count);
@@ -114,7 +114,7 @@ enum status excess_measure(const struct score_model *model, const float *fields,
     struct side own = {0}, wiener = {0};
     struct batch batch = {0};
     enum status status = side_new(&own, model, threads, e);
-    status = status ? status : side_new(&wiener, &linear, threads, e);
+    THEN(status, side_new(&wiener, &linear, threads, e));
     double *series = calloc(2 * count, sizeof *series);
     batch.frames = calloc(own.capacity, sizeof *batch.frames);
     batch.phi = malloc(3 * own.capacity * model->volume * sizeof *batch.phi);

@@ -77,9 +77,7 @@ static enum status admit(const struct job *j, struct worker *w, size_t at, size_
         }
     }
     const uint64_t probes_of = j->settings->sharing == FLOW_SHARED ? 0 : j->first + item;
-    const enum status status = flow_slots_start(w->batch, at, probes_of, start, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(flow_slots_start(w->batch, at, probes_of, start, e));
     slot->item = item;
     slot->busy = true;
     runge_kutta_start(&slot->solver, j->settings->method, V, j->quadratures, j->from, j->to, j->settings->steps,
@@ -93,9 +91,7 @@ static enum status retire(struct job *j, struct worker *w, size_t at, struct err
     struct slot *slot = &w->slots[at];
     const size_t V = m->volume, item = slot->item, q = j->quadratures;
     const double *y = w->state, *integral = y + V;
-    const enum status status = flow_slots_finish(w->batch, at, &slot->solver.order, w->state, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(flow_slots_finish(w->batch, at, &slot->solver.order, w->state, e));
     struct flow_result *r = j->result;
     double square = slot->square;
     if (j->draw) {
@@ -313,9 +309,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     const struct flow_settings *s = j->settings;
     if (s->modes)
         return flow_modes(j, threads, e);
-    enum status status = check(m, s, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check(m, s, e));
     if (s->sharing == FLOW_FRESH && j->first + j->count > FLOW_FRESH_MAX)
         return error_set(e, STATUS_BAD_INPUT, "configurations up to %zu found, expected at most %zu with probes that are new at "
                          "each evaluation", j->first + j->count, FLOW_FRESH_MAX);
@@ -336,12 +330,11 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     if (!workers)
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
     struct backend_network *network = NULL;
-    status = b->network_new(b, m, &network, e);
-    status = status ? status : flow_prior_new(m, s->gaussian_prior, &j->prior, e);
+    enum status status = b->network_new(b, m, &network, e);
+    THEN(status, flow_prior_new(m, s->gaussian_prior, &j->prior, e));
     if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
         status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
-    if (status == STATUS_OK)
-        status = run(j, b, network, workers, e);
+    THEN(status, run(j, b, network, workers, e));
     for (int i = 0; i < b->integrators; i++)
         worker_release(&workers[i]);
     free(workers);

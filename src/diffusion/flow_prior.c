@@ -28,7 +28,7 @@ static enum status make_modes(const struct score_model *m, struct flow_prior *p,
     enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
     for (size_t i = 0; i < V; i++)
         terms[i] = m->propagator[i] + p->variance;
-    status = status ? status : fourier_gaussian_gain(p->fourier, terms, p->gain, e);
+    THEN(status, fourier_gaussian_gain(p->fourier, terms, p->gain, e));
     for (size_t i = 0; i < V && status == STATUS_OK; i++) {
         const double variance = p->gain[i] * p->gain[i];
         p->inverse[i] = 1 / variance;

@@ -71,8 +71,8 @@ enum status refresh_new(const struct score_model *m, const struct score_refresh_
                           .noise = random_key(seed, "refresh", "noise"), .accept = random_key(seed, "refresh", "accept"),
                           .sign = random_key(seed, "refresh", "sign")};
     enum status status = geometry_new(m->extents, m->dimensions, &r->geometry, e);
-    status = status ? status : r->kind->make(m, settings, r->threads, &r->own, e);
-    status = status ? status : allocate(r, e);
+    THEN(status, r->kind->make(m, settings, r->threads, &r->own, e));
+    THEN(status, allocate(r, e));
     if (status == STATUS_OK)
         *out = r;
     else
@@ -215,7 +215,7 @@ enum status refresh_step_error(const struct refresh *r, double *error, struct er
     void *twice;
     double *log_q = malloc(2 * C * sizeof *log_q), *change = log_q + C;
     enum status status = log_q ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu chains", C);
-    status = status ? status : r->kind->make(r->model, &finer, r->threads, &twice, e);
+    THEN(status, r->kind->make(r->model, &finer, r->threads, &twice, e));
     if (status == STATUS_OK) {
 #pragma omp parallel for num_threads(r->threads) schedule(static, 1)
         for (size_t pack = 0; pack < packs(r); pack++) {

@@ -121,15 +121,13 @@ static enum status draw(const struct plan *p, struct backend *b, struct backend_
         size_t stretch = 1;
         while (i + stretch < p->steps && stretch < b->sampler_stretch && !(kept && snapshot_due(p, i + stretch)))
             stretch++;
-        if (status == STATUS_OK)
-            status = b->sampler_steps(sampler, stretch, e);
+        THEN(status, b->sampler_steps(sampler, stretch, e));
         i += stretch;
         if (status == STATUS_OK && *interrupted)
             status = error_set(e, STATUS_FAILED, "interrupted while sampling");
         progress_update(progress, done + fresh * i / p->steps, NULL);
     }
-    if (status == STATUS_OK)
-        status = b->sampler_fetch(sampler, n, field, e);
+    THEN(status, b->sampler_fetch(sampler, n, field, e));
     if (status == STATUS_OK && kept)
         take_snapshots(p, p->steps, first, (int)n, field, snapshots);
     return status;
@@ -149,9 +147,8 @@ static enum status run(const struct plan *p, struct backend *b, size_t first, si
         frames[i] = score_frame(m, p->t[i]);
         moves[i] = move_of(p, i);
     }
-    if (status == STATUS_OK)
-        status = b->sampler_new(b, m, frames, moves, p->steps, p->prior, p->noise,
-                                (float)schedule_noise(m->sigma, 1.0), &sampler, e);
+    THEN(status, b->sampler_new(b, m, frames, moves, p->steps, p->prior, p->noise,
+                                (float)schedule_noise(m->sigma, 1.0), &sampler, e));
     for (size_t at = first, n; at < first + count && status == STATUS_OK; at += n) {
         const size_t skip = b->placed ? at % capacity : 0;
         n = first + count - at < capacity - skip ? first + count - at : capacity - skip;
@@ -201,8 +198,7 @@ static enum status run_modes(const struct score_model *m, const struct reverse_s
             work = (struct score_modes){.steps = work.steps, .noisy = work.noisy, .key = &other, .first = first + i, .count = 1,
                                         .threads = threads, .phi = phi + i * m->volume, .log_q = log_q + i,
                                         .interrupted = interrupted};
-            if (status == STATUS_OK)
-                status = score_model_modes(m, &work, e);
+            THEN(status, score_model_modes(m, &work, e));
             if (settings->redrawn)
                 ++*settings->redrawn;
         }
@@ -226,8 +222,7 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
     struct backend_cpu cpu;
     struct backend *b = backend_of(model, threads, &cpu);
     enum status status = plan_make(&plan, model, settings, e);
-    if (status == STATUS_OK)
-        status = run(&plan, b, first, count, phi, snapshots, interrupted, progress, e);
+    THEN(status, run(&plan, b, first, count, phi, snapshots, interrupted, progress, e));
     plan_release(&plan);
     return status;
 }

@@ -51,8 +51,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->losses = need(calls, sizeof *t->losses, &complete);
     t->steps = need(calls / batch, sizeof *t->steps, &complete);
     enum status status = complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for training");
-    if (status == STATUS_OK)
-        status = t->backend->training_new(t->backend, model, fields, count, batch, batches(t), &t->work, e);
+    THEN(status, t->backend->training_new(t->backend, model, fields, count, batch, batches(t), &t->work, e));
     if (status != STATUS_OK) {
         training_free(t);
         return status;
@@ -173,9 +172,7 @@ static enum status keep(struct training *t, struct error *e) {
     for (size_t i = 0; i < t->settings.keep_count; i++) {
         if (t->settings.keep[i] != t->epoch)
             continue;
-        const enum status status = training_pull(t, e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(training_pull(t, e));
         memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
     }
     return STATUS_OK;
@@ -189,9 +186,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
     progress_resume(progress, (uint64_t)t->epoch);
     while (t->epoch < epochs) {
         const double begun = clock_seconds();
-        const enum status ran = run_epoch(t, interrupted, e);
-        if (ran != STATUS_OK)
-            return ran;
+        TRY(run_epoch(t, interrupted, e));
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
         if (keep(t, e) != STATUS_OK)
             return e->status;
@@ -202,9 +197,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         progress_update(progress, (uint64_t)t->epoch, note);
         if (checkpoint && t->epoch < epochs && clock_seconds() - last_save > 20 * cost) {
             const double start = clock_seconds();
-            enum status status = training_save(t, checkpoint, key, e);
-            if (status != STATUS_OK)
-                return status;
+            TRY(training_save(t, checkpoint, key, e));
             last_save = clock_seconds();
             cost = last_save - start;
         }

@@ -9,14 +9,12 @@
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
     struct npz_writer *writer;
     enum status status = training_pull(t, e);
-    if (status == STATUS_OK)
-        status = checkpoint_create(path, key, score_model_device(t->model), &writer, e);
+    THEN(status, checkpoint_create(path, key, score_model_device(t->model), &writer, e));
     if (status != STATUS_OK)
         return status;
     const size_t n = t->model->weight_count;
     status = npz_add_integer(writer, "step", t->step, e);
-    if (status == STATUS_OK)
-        status = npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e);
+    THEN(status, npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e));
     const struct {
         const char *name;
         const float *data;
@@ -38,15 +36,12 @@ enum status training_save(const struct training *t, const char *path, const char
 
 enum status training_restore(struct training *t, const char *path, const char *key, struct error *e) {
     struct npz *npz;
-    enum status status = checkpoint_read(path, key, score_model_device(t->model), &npz, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(checkpoint_read(path, key, score_model_device(t->model), &npz, e));
     const struct npz_array *step, *loss, *kept = NULL, *vectors[4];
     const char *const names[] = {"weights", "first_moment", "second_moment", "average"};
     float *const targets[] = {t->weights, t->first_moment, t->second_moment, t->average};
-    status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e);
+    enum status status = npz_require(npz, "step", NPZ_INT64, 0, &step, e);
+    THEN(status, npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e));
     for (int i = 0; i < 4 && status == STATUS_OK; i++) {
         status = npz_require(npz, names[i], NPZ_FLOAT32, 1, &vectors[i], e);
         if (status == STATUS_OK && vectors[i]->count != t->model->weight_count)

@@ -168,9 +168,7 @@ static enum status resolve(const struct experiment *x, const struct family *fami
         }
     }
     const char *where = family->section->where;
-    if (status == STATUS_OK) {
-        status = parameters_complete(node->parameters, where, e);
-    }
+    THEN(status, parameters_complete(node->parameters, where, e));
     if (status == STATUS_OK && stage->check) {
         status = stage->check(node->parameters, where, e);
     }
@@ -232,8 +230,9 @@ static enum status make_recipe(struct pool *pool, struct node *node, const char 
 static enum status resolve_all(struct pool *pool, const struct experiment *x, struct node *node,
                               const struct overrides *overrides, int strongest, struct error *e) {
     enum status status = resolve(x, node->family, node, overrides, strongest, e);
-    status = status == STATUS_OK ? fill_in_texts(pool, x, node, e) : status;
-    return status == STATUS_OK ? name_altered_inputs(pool, node, e) : status;
+    THEN(status, fill_in_texts(pool, x, node, e));
+    THEN(status, name_altered_inputs(pool, node, e));
+    return status;
 }
 
 /* Whether the node has another recipe than with nothing stronger than `strongest`, what feeds it being the same. */
@@ -305,7 +304,8 @@ static enum status say_what_is_set(struct pool *pool, const struct experiment *x
     status = both ? parameters_set(node->parameters, "remark", both, said, e) : pool_exhausted(e);
     free(node->recipe);
     node->recipe = NULL;
-    return status == STATUS_OK ? make_recipe(pool, node, backend, e) : status;
+    THEN(status, make_recipe(pool, node, backend, e));
+    return status;
 }
 
 /* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that of
@@ -372,17 +372,14 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
         return pool_exhausted(e);
     }
     enum status status = collect_inputs(pool, family, node, e);
-    if (status == STATUS_OK) {
-        status = resolve_all(pool, x, node, overrides, OVERRIDE_SET_NODE, e);
-    }
+    THEN(status, resolve_all(pool, x, node, overrides, OVERRIDE_SET_NODE, e));
     node->as_stage = (struct stage_node){node->stage, node->parameters, node_input};
     if (status == STATUS_OK && node->stage->check_node) {
         status = node->stage->check_node(&node->as_stage, family->section->where, e);
     }
-    if (status == STATUS_OK) {
-        status = make_recipe(pool, node, backend, e);
-    }
-    return status == STATUS_OK ? say_what_is_set(pool, x, node, overrides, backend, e) : status;
+    THEN(status, make_recipe(pool, node, backend, e));
+    THEN(status, say_what_is_set(pool, x, node, overrides, backend, e));
+    return status;
 }
 
 enum status experiment_expand(struct pool *pool, struct experiment *x, const struct overrides *overrides,
@@ -392,9 +389,7 @@ enum status experiment_expand(struct pool *pool, struct experiment *x, const str
     for (size_t f = 0; f < x->family_count && status == STATUS_OK; f++) {
         struct family *family = x->families[f];
         status = override_sweeps(pool, x, family, overrides, e);
-        if (status == STATUS_OK) {
-            status = find_axes(pool, family, e);
-        }
+        THEN(status, find_axes(pool, family, e));
         size_t combinations = 1;
         for (size_t i = 0; i < family->axis_count && combinations <= MOST_NODES; i++) {
             combinations *= family->axes[i].count;
@@ -411,7 +406,8 @@ enum status experiment_expand(struct pool *pool, struct experiment *x, const str
         x->exports[i].summary = fill_in(pool, x, NULL, x->exports[i].summary);
         status = x->exports[i].summary ? STATUS_OK : pool_exhausted(e);
     }
-    return status == STATUS_OK ? check_shared_random_numbers(pool, x, e) : status;
+    THEN(status, check_shared_random_numbers(pool, x, e));
+    return status;
 }
 
 void experiment_release(struct experiment *x) {

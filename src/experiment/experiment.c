@@ -52,10 +52,8 @@ static enum status read_sweep(struct pool *pool, const struct stage *stage, cons
                               const char *text, const char *where, struct sweep *sweep, struct error *e) {
     const char *const *parts;
     size_t count;
-    enum status status = split_list(pool, text, &parts, &count, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(split_list(pool, text, &parts, &count, e));
+    enum status status = STATUS_OK;
     if (!count) {
         return error_set(e, STATUS_BAD_INPUT, "%s: sweep.%s is empty; expected values separated by commas",
                          where, parameter);
@@ -92,10 +90,7 @@ static enum status read_sweep(struct pool *pool, const struct stage *stage, cons
 enum status family_sweep(struct pool *pool, struct family *family, const char *parameter, const char *text,
                          const char *where, struct error *e) {
     struct sweep sweep;
-    enum status status = read_sweep(pool, family->stage, parameter, text, where, &sweep, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(read_sweep(pool, family->stage, parameter, text, where, &sweep, e));
     for (size_t i = 0; i < family->sweep_count; i++) {
         if (!strcmp(family->sweeps[i].parameter, parameter)) {
             family->sweeps[i] = sweep;
@@ -116,10 +111,7 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
     const struct stage_input *input = &family->stage->inputs[index];
     const char *const *names;
     size_t count;
-    enum status status = split_list(pool, s->value, &names, &count, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(split_list(pool, s->value, &names, &count, e));
     if (!count || (count > 1 && !input->many)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%.200s': expected %s", s->where, s->name, s->value,
                          input->many ? "nodes separated by commas" : "one node");
@@ -218,10 +210,7 @@ static enum status visit(struct family *family, struct family **path, size_t dep
     family->mark = ON_PATH;
     for (size_t i = 0; i < family->stage->input_count; i++) {
         for (size_t j = 0; j < family->inputs[i].count; j++) {
-            enum status status = visit(family->inputs[i].families[j], path, depth + 1, order, count, e);
-            if (status != STATUS_OK) {
-                return status;
-            }
+            TRY(visit(family->inputs[i].families[j], path, depth + 1, order, count, e));
         }
     }
     family->mark = DONE;
@@ -402,8 +391,7 @@ enum status experiment_read(struct pool *pool, const char *path, const struct st
         status = error_set(e, STATUS_BAD_INPUT,
                            "%s: found no node; expected at least one section with 'stage = ...'", path);
     }
-    if (status == STATUS_OK) {
-        status = sort_families(pool, x, e);
-    }
-    return status == STATUS_OK ? read_head(pool, x, e) : status;
+    THEN(status, sort_families(pool, x, e));
+    THEN(status, read_head(pool, x, e));
+    return status;
 }

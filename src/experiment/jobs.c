@@ -160,7 +160,7 @@ enum status jobs_write(const struct plan *plan, const struct experiment *x, cons
     if (list && fclose(list) && status == STATUS_OK) {
         status = pool_exhausted(e);
     }
-    status = status ? status : file_write(path, text, size, e);
+    THEN(status, file_write(path, text, size, e));
     free(text);
     return status;
 }

@@ -99,10 +99,7 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
                 return error_set(e, STATUS_BAD_INPUT, "SET: %s.%s is given twice", o.target, o.name);
             }
         }
-        enum status status = o.where ? add(pool, overrides, o, e) : pool_exhausted(e);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(o.where ? add(pool, overrides, o, e) : pool_exhausted(e));
     }
     return STATUS_OK;
 }

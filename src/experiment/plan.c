@@ -265,26 +265,17 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     plan->title = title;
     enum status status =
         plan->title ? list_folder(plan->pool, r->experiments, &names, &count, e) : pool_exhausted(e);
-    if (status == STATUS_OK) {
-        status = read_profile(r, plan, &overrides, e);
-    }
-    if (status == STATUS_OK) {
-        status = overrides_set(plan->pool, &overrides, r->set, r->stages, e);
-    }
+    THEN(status, read_profile(r, plan, &overrides, e));
+    THEN(status, overrides_set(plan->pool, &overrides, r->set, r->stages, e));
     if (status == STATUS_OK &&
         !(plan->experiments = pool_take(plan->pool, (count + 1) * sizeof *plan->experiments))) {
         status = pool_exhausted(e);
     }
-    if (status == STATUS_OK) {
-        status = read_experiments(plan, r->experiments, names, count, e);
-    }
-    if (status == STATUS_OK) {
-        status = check_targets(plan, e);
-    }
-    if (status == STATUS_OK) {
-        status = overrides_check(plan->pool, &overrides, plan->experiments, plan->count, r->stages, e);
-    }
-    return status == STATUS_OK ? expand_all(plan, &overrides, *r->set != '\0', e) : status;
+    THEN(status, read_experiments(plan, r->experiments, names, count, e));
+    THEN(status, check_targets(plan, e));
+    THEN(status, overrides_check(plan->pool, &overrides, plan->experiments, plan->count, r->stages, e));
+    THEN(status, expand_all(plan, &overrides, *r->set != '\0', e));
+    return status;
 }
 
 void plan_free(struct plan *plan) {

@@ -88,8 +88,8 @@ static enum status make_link(struct publishing *p, const char *target, const cha
     const bool has_links = access(temporary, F_OK) == 0;
     unlink(temporary);
     if (!has_links && (cause == EPERM || cause == ENOSYS || cause == EOPNOTSUPP || cause == EINVAL || cause == EACCES)) {
-        enum status status = make_copy(p, source, path, e);
-        return status == STATUS_OK ? add_name(p->plan, &p->copied, name, e) : status;
+        TRY(make_copy(p, source, path, e));
+        return add_name(p->plan, &p->copied, name, e);
     }
     return error_set(e, STATUS_FAILED, "%s: cannot make a link to %s: %s", path, target, strerror(cause));
 }
@@ -105,8 +105,8 @@ static enum status check_output(const struct publishing *p, const char *path, st
     if (length > 4 && !strcmp(path + length - 4, ".npz")) {
         return record_check_output(path, NULL, e);
     }
-    enum status status = file_sha256(path, digest, e);
-    return status == STATUS_OK ? record_check_output(path, digest, e) : status;
+    TRY(file_sha256(path, digest, e));
+    return record_check_output(path, digest, e);
 }
 
 /* Links ROOT/EXPERIMENT/NAME to a file of the node's artifact. */
@@ -122,8 +122,9 @@ static enum status link_output(struct publishing *p, const struct node *node, co
                          strerror(errno), node->name, p->experiment->name);
     }
     enum status status = check_output(p, there, e);
-    status = status == STATUS_OK ? make_link(p, target, there, name, e) : status;
-    return status == STATUS_OK ? add_name(p->plan, &p->kept, name, e) : status;
+    THEN(status, make_link(p, target, there, name, e));
+    THEN(status, add_name(p->plan, &p->kept, name, e));
+    return status;
 }
 
 /* Links ROOT/EXPERIMENT/NODE.OUTPUT to a file beside the artifact, which earlier results lack. */
@@ -254,9 +255,9 @@ static enum status publish(struct publishing *p, const char *only, struct error 
     p->kept = p->copied = p->copied_before = (struct names){0};
     if (p->act) {
         status = file_make_folder(p->folder, e);
-        status = status == STATUS_OK ? file_make_folder(p->plan->figures, e) : status;
+        THEN(status, file_make_folder(p->plan->figures, e));
     }
-    status = status == STATUS_OK ? read_copies(p, e) : status;
+    THEN(status, read_copies(p, e));
     for (size_t i = 0; i < x->node_count && status == STATUS_OK && !only; i++) {
         const struct node *node = x->nodes[i];
         for (const char *const *output = node->stage->outputs; *output && status == STATUS_OK; output++) {
@@ -321,7 +322,7 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
         /* One at a time: of two makes at once, the results of one are shown, not some of each. */
         struct lock lock;
         status = file_make_folder(plan->root, e);
-        status = status == STATUS_OK ? lock_take(path, LOCK_EXCLUSIVE, wait, &lock, e) : status;
+        THEN(status, lock_take(path, LOCK_EXCLUSIVE, wait, &lock, e));
         if (status == STATUS_OK) {
             p.act = true;
             p.out = out;

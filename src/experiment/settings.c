@@ -200,10 +200,7 @@ enum status settings_read(struct pool *pool, const char *path, struct settings *
     if (!settings->path) {
         return pool_exhausted(e);
     }
-    enum status status = file_read(path, &text, &size, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(file_read(path, &text, &size, e));
     struct reader r = {.pool = pool, .settings = settings, .e = e, .next = text};
     if (strlen(text) != size) {
         for (const char *c = text; *c; c++) {

@@ -38,10 +38,7 @@ enum status geometry_check(const size_t *extents, size_t dimensions, struct erro
 
 enum status geometry_new(const size_t *extents, size_t dimensions, struct geometry **geometry, struct error *e) {
     *geometry = NULL;
-    enum status s = geometry_check(extents, dimensions, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(geometry_check(extents, dimensions, e));
     struct geometry *g = calloc(1, sizeof *g);
     if (g == NULL) {
         return error_set(e, STATUS_FAILED, "lattice: out of memory");

@@ -35,9 +35,7 @@ enum status observables_new(const size_t *extents, size_t dimensions, const stru
     }
     o->theory = *theory;
     enum status status = geometry_new(extents, dimensions, &o->geometry, e);
-    if (status == STATUS_OK) {
-        status = fourier_new(extents, dimensions, &o->fourier, e);
-    }
+    THEN(status, fourier_new(extents, dimensions, &o->fourier, e));
     if (status != STATUS_OK) {
         observables_free(o);
         return status;

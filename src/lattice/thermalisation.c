@@ -79,16 +79,16 @@ static enum status run(const struct geometry *g, const struct ensemble_plan *pla
                                  .virial = numbers + n,
                                  .acceptance = numbers + 2 * n,
                                  .exp_minus_dH = numbers + 3 * n};
-    enum status s = numbers != NULL && out.phi != NULL
+    enum status status = numbers != NULL && out.phi != NULL
                         ? ensemble_generate(g, plan, &out, report, context, e)
                         : error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu further chains", n);
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
         measure(g, &plan->sampler.theory, out.phi, n, x);
         chain_means(out.acceptance, 1, n, n, acceptance);
     }
     free(out.phi);
     free(numbers);
-    return s;
+    return status;
 }
 
 struct work {
@@ -142,7 +142,7 @@ static enum status tests(const struct geometry *g, const struct work *w, const s
     const struct estimate virial = estimate_of(w->means, w->chains);
     sigmas[VIRIAL] = apart(virial.mean - 1, virial.variance, 1, w->chains);
     const size_t further = chains < w->plan->chains || w->length > 1 ? (size_t)chains : w->chains;
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     double acceptance = 1;
     if (further > 0) {
         struct ensemble_plan other = *w->plan;
@@ -150,28 +150,28 @@ static enum status tests(const struct geometry *g, const struct work *w, const s
         other.chains = further;
         other.first_chain += w->plan->chains; /* numbers of their own */
         other.sampler.start = w->plan->sampler.start == SAMPLER_HOT ? SAMPLER_COLD : SAMPLER_HOT;
-        s = run(g, &other, report, context, w->other, &acceptance, e);
-        if (s == STATUS_OK && acceptance < 0.5 && other.sampler.algorithm == SAMPLER_HMC) {
+        status = run(g, &other, report, context, w->other, &acceptance, e);
+        if (status == STATUS_OK && acceptance < 0.5 && other.sampler.algorithm == SAMPLER_HMC) {
             /* on large lattices, from 48x48 on, HMC does not leave a cold start, and says nothing of the other one */
             other.sampler.unconditional = other.thermalisation / 8;
-            s = run(g, &other, report, context, w->other, &acceptance, e);
+            status = run(g, &other, report, context, w->other, &acceptance, e);
         }
-        if (s == STATUS_OK) {
+        if (status == STATUS_OK) {
             compare_starts(w, further, sigmas);
         }
     }
-    if (s == STATUS_OK && w->length > 1) {
+    if (status == STATUS_OK && w->length > 1) {
         compare_halves(w, sigmas);
-    } else if (s == STATUS_OK && further > 0 && w->plan->thermalisation > 1) {
+    } else if (status == STATUS_OK && further > 0 && w->plan->thermalisation > 1) {
         struct ensemble_plan younger = *w->plan;
         younger.chains = further;
         younger.thermalisation /= 2;
-        s = run(g, &younger, report, context, w->other, &acceptance, e);
-        if (s == STATUS_OK) {
+        status = run(g, &younger, report, context, w->other, &acceptance, e);
+        if (status == STATUS_OK) {
             compare_ages(w, further, sigmas);
         }
     }
-    return s;
+    return status;
 }
 
 enum status thermalisation_test(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *made,
@@ -187,12 +187,12 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         result->sigmas[i] = NAN;
     }
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     if (w.x == NULL || w.other == NULL || w.means == NULL || w.differences == NULL) {
-        s = error_set(e, STATUS_FAILED, "ensemble: out of memory for the thermalisation test");
+        status = error_set(e, STATUS_FAILED, "ensemble: out of memory for the thermalisation test");
     } else {
         measure(g, &plan->sampler.theory, made->phi, w.count, w.x);
-        s = tests(g, &w, made, chains, report, context, result->sigmas, e);
+        status = tests(g, &w, made, chains, report, context, result->sigmas, e);
     }
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         if (!isnan(result->sigmas[i]) &&
@@ -213,7 +213,11 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
     free(w.other);
     free(w.means);
     free(w.differences);
-    return s;
+    return status;
+}
+
+const char *thermalisation_mark(int64_t thermalised) {
+    return thermalised == 1 ? "yes" : thermalised == 0 ? "no" : "unknown";
 }
 
 void thermalisation_text(const struct thermalisation *t, char *text, size_t size) {

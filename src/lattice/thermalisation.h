@@ -30,6 +30,9 @@ struct thermalisation {
 /* The verdict in words, for a run record: "passed: start.phi2 off by -2.1 sigma at most". */
 void thermalisation_text(const struct thermalisation *t, char *text, size_t size);
 
+/* A mark `thermalised` in words: "yes", "no", or "unknown" for -1. */
+const char *thermalisation_mark(int64_t thermalised);
+
 extern const char *const thermalisation_name[THERMALISATION_TESTS];
 
 /* Tests the ensemble `made` of `plan` (acceptance may be NULL), running up to `chains` further chains for start.* and half as long for

@@ -127,9 +127,7 @@ static size_t lay_out_workspace(struct mlp_workspace *w, float *memory) {
 enum status mlp_new(const struct mlp_shape *shape, const float *frequencies, int max_batch, struct mlp **network,
                     struct error *e) {
     *network = NULL;
-    enum status status = mlp_check(shape, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(mlp_check(shape, e));
     struct mlp *m = calloc(1, sizeof *m);
     if (!m)
         return error_set(e, STATUS_FAILED, "out of memory for the network");

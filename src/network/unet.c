@@ -9,6 +9,8 @@
 #define MAX_WIDTH 1024
 #define MAX_EMBEDDING 65536
 
+const char *const unet_padding_name[] = {[UNET_ZEROS] = "zeros", [UNET_PERIODIC] = "periodic"};
+
 enum status unet_check(const struct unet_shape *shape, struct error *e) {
     if (shape->stride != 1 && shape->stride != 2)
         return error_set(e, STATUS_BAD_INPUT, "network: stride is %d, expected 1 or 2", shape->stride);

@@ -24,6 +24,7 @@
 #include "base/error.h"
 
 enum unet_padding { UNET_ZEROS, UNET_PERIODIC };
+extern const char *const unet_padding_name[2];
 
 struct unet_shape {
     int height, width_sites; /* lattice; divisible by stride^3 */

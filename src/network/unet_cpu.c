@@ -105,9 +105,7 @@ static enum status build(struct unet_cpu *u, const float *frequencies, struct er
                                           .narrow_height = (int)narrow->height,
                                           .narrow_width = (int)narrow->width,
                                           .stride = u->shape.stride};
-        enum status status = convolution_new(&shape, &u->convolution[k], e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(convolution_new(&shape, &u->convolution[k], e));
         size_t scratch = convolution_scratch(u->convolution[k]);
         u->scratch = scratch > u->scratch ? scratch : u->scratch;
     }
@@ -133,9 +131,7 @@ static enum status build(struct unet_cpu *u, const float *frequencies, struct er
 enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
                          struct unet_cpu **network, struct error *e) {
     *network = NULL;
-    enum status status = unet_check(shape, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(unet_check(shape, e));
     struct unet_cpu *u = calloc(1, sizeof *u);
     if (!u)
         return error_set(e, STATUS_FAILED, "out of memory for the network");
@@ -143,7 +139,7 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
     u->batch = max_batch;
     unet_tensors(shape, u->tensors, &u->weight_count);
     find_tensors(u);
-    status = build(u, frequencies, e);
+    enum status status = build(u, frequencies, e);
     if (status != STATUS_OK) {
         unet_cpu_free(u);
         return status;

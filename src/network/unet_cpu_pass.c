@@ -174,17 +174,13 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
     }
     normalise_level(ws, 0, count);
     for (int k = 0; k < 3; k++) {
-        enum status status = convolution_forward(u->convolution[k], ws->scratch, ws->wide[k], ws->y[k + 1], e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(convolution_forward(u->convolution[k], ws->scratch, ws->wide[k], ws->y[k + 1], e));
         normalise_level(ws, k + 1, count);
     }
     for (int k = 3; k < CONVOLUTIONS; k++) {
         const int level = k + 1, size = unet_cpu_size[level];
         float *narrow = k == 3 ? ws->deepest : ws->joined[size + 1];
-        enum status status = convolution_adjoint(u->convolution[k], ws->scratch, narrow, ws->y[level], e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(convolution_adjoint(u->convolution[k], ws->scratch, narrow, ws->y[level], e));
         for (size_t b = 0; b < count; b++)
             halo_fold(&u->halo[size], ws->y[level] + b * padded(&u->halo[size]));
         normalise_level(ws, level, count);

@@ -46,7 +46,7 @@ static enum status write_manifest(const char *folder, const char *name, char *co
         status = no_memory(e);
     }
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    status = status == STATUS_OK ? tree_write(path, text, e) : status;
+    THEN(status, tree_write(path, text, e));
     free(text);
     return status;
 }
@@ -87,12 +87,12 @@ enum status bag_close(const char *folder, const struct bag_field *info, size_t c
     char path[PATH_MAX];
     struct tree payload;
     enum status status = tree_list(folder, "data", &payload, e);
-    status = status == STATUS_OK ? write_manifest(folder, "manifest-sha256.txt", payload.paths, payload.count, e) : status;
+    THEN(status, write_manifest(folder, "manifest-sha256.txt", payload.paths, payload.count, e));
     snprintf(path, sizeof path, "%s/bagit.txt", folder);
-    status = status == STATUS_OK ? tree_write(path, "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", e) : status;
-    status = status == STATUS_OK ? write_info(folder, info, count, &payload, seconds, e) : status;
-    status = status == STATUS_OK ? write_manifest(folder, "tagmanifest-sha256.txt", tags, 3, e) : status;
-    status = status == STATUS_OK ? tree_settle(folder, seconds, e) : status;
+    THEN(status, tree_write(path, "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", e));
+    THEN(status, write_info(folder, info, count, &payload, seconds, e));
+    THEN(status, write_manifest(folder, "tagmanifest-sha256.txt", tags, 3, e));
+    THEN(status, tree_settle(folder, seconds, e));
     tree_free(&payload);
     return status;
 }

@@ -135,8 +135,8 @@ enum status tree_copy(const char *source, const char *path, struct error *e) {
 }
 
 enum status tree_write(const char *path, const char *text, struct error *e) {
-    const enum status status = make_parent(path, e);
-    return status == STATUS_OK ? file_write(path, text, strlen(text), e) : status;
+    TRY(make_parent(path, e));
+    return file_write(path, text, strlen(text), e);
 }
 
 /* nftw takes no context: these are for the walk in progress, of one thread. */

@@ -190,7 +190,7 @@ enum status verify_results(const struct lineage *l, const char *const *keys, siz
         status = lineage_keys(lineage_root(l), &folders, &folder_count, e);
     }
     for (size_t i = 0; i < folder_count; i++) {
-        status = status == STATUS_OK ? add_attempts(l, folders[i], &texts, &text_count, e) : status;
+        THEN(status, add_attempts(l, folders[i], &texts, &text_count, e));
         free(folders[i]);
     }
     free(folders);

@@ -292,7 +292,8 @@ enum status why_line(const struct why *w, size_t node, char **line, struct error
     if (out != NULL && (fclose(out) != 0 || status != STATUS_OK)) {
         free(*line);
         *line = NULL;
-        return status != STATUS_OK ? status : no_memory(e);
+        THEN(status, no_memory(e));
+        return status;
     }
     for (char *c = *line; c && *c; c++) { /* messages may have several lines */
         *c = (unsigned char)*c < ' ' ? ' ' : *c;

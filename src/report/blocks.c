@@ -67,8 +67,8 @@ enum status block_histogram(const struct bins *bins, const double *x, size_t n, 
     if (counts == NULL) {
         return error_set(e, STATUS_FAILED, "histogram: out of memory for %zu bins", bins->count);
     }
-    enum status s = allocate(block, 3, bins->count, e);
-    if (s == STATUS_OK) {
+    enum status status = allocate(block, 3, bins->count, e);
+    if (status == STATUS_OK) {
         *outside = histogram_fill(x, n, bins->low, bins->high, bins->count, counts);
         double width = (bins->high - bins->low) / (double)bins->count;
         for (size_t i = 0; i < bins->count; i++) {
@@ -79,7 +79,7 @@ enum status block_histogram(const struct bins *bins, const double *x, size_t n, 
         }
     }
     free(counts);
-    return s;
+    return status;
 }
 
 static bool is_index(const char *member) {
@@ -92,31 +92,29 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     if (column == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(npz));
     }
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     size_t rows = 0;
     const char *first = NULL; /* the member that has set the length */
-    for (size_t c = 0; c < members->count && s == STATUS_OK; c++) {
+    for (size_t c = 0; c < members->count && status == STATUS_OK; c++) {
         size_t n;
         if (is_index(members->item[c])) {
             continue;
         }
-        s = block_numbers(npz, members->item[c], &column[c], &n, e);
-        if (s == STATUS_OK && first != NULL && n != rows) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu as in %s",
+        status = block_numbers(npz, members->item[c], &column[c], &n, e);
+        if (status == STATUS_OK && first != NULL && n != rows) {
+            status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu as in %s",
                           npz_path(npz), members->item[c], n, rows, first);
         }
-        if (s == STATUS_OK && first == NULL) {
+        if (status == STATUS_OK && first == NULL) {
             first = members->item[c];
             rows = n;
         }
     }
-    if (s == STATUS_OK && first == NULL) {
-        s = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
+    if (status == STATUS_OK && first == NULL) {
+        status = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
     }
-    if (s == STATUS_OK) {
-        s = allocate(block, members->count, rows, e);
-    }
-    for (size_t i = 0; s == STATUS_OK && i < rows; i++) {
+    THEN(status, allocate(block, members->count, rows, e));
+    for (size_t i = 0; status == STATUS_OK && i < rows; i++) {
         for (size_t c = 0; c < members->count; c++) {
             block->x[i * members->count + c] = column[c] != NULL ? column[c][i] : (double)(i + 1);
         }
@@ -125,7 +123,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
         free(column[c]);
     }
     free(column);
-    return s;
+    return status;
 }
 
 /* Whether `name` is the text at names[i]. */
@@ -174,46 +172,44 @@ static enum status find_number(const struct npz *npz, const char *member, double
 enum status block_points(const struct npz *const *npz, const double *x, size_t count, const struct report_list *members,
                          struct block *block, struct error *e) {
     const size_t columns = members->count + 1;
-    enum status s = allocate(block, columns, count, e);
-    for (size_t i = 0; i < count && s == STATUS_OK; i++) {
+    enum status status = allocate(block, columns, count, e);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         block->x[i * columns] = x[i];
-        for (size_t c = 1; c < columns && s == STATUS_OK; c++) {
-            s = find_number(npz[i], members->item[c - 1], &block->x[i * columns + c], e);
+        for (size_t c = 1; c < columns && status == STATUS_OK; c++) {
+            status = find_number(npz[i], members->item[c - 1], &block->x[i * columns + c], e);
         }
     }
-    return s;
+    return status;
 }
 
 enum status block_snapshots(const struct npz *npz, const struct report_list *members,
                             const struct npz_array **snapshots, double **times, struct error *e) {
     size_t count = 0;
     *times = NULL;
-    enum status s = npz_require(npz, members->item[0], NPZ_FLOAT32, 4, snapshots, e);
-    if (s == STATUS_OK) {
-        s = block_numbers(npz, members->item[1], times, &count, e);
-    }
-    if (s == STATUS_OK && count != (*snapshots)->shape[0]) {
-        s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
+    enum status status = npz_require(npz, members->item[0], NPZ_FLOAT32, 4, snapshots, e);
+    THEN(status, block_numbers(npz, members->item[1], times, &count, e));
+    if (status == STATUS_OK && count != (*snapshots)->shape[0]) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
                       npz_path(npz), members->item[1], count, (*snapshots)->shape[0], members->item[0]);
     }
-    for (size_t i = 0; i < (s == STATUS_OK ? (*snapshots)->count : 0) && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < (status == STATUS_OK ? (*snapshots)->count : 0) && status == STATUS_OK; i++) {
         if (!isfinite(((const float *)(*snapshots)->data)[i])) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found a number that is not finite, expected fields",
+            status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found a number that is not finite, expected fields",
                           npz_path(npz), members->item[0]);
         }
     }
-    if (s != STATUS_OK) {
+    if (status != STATUS_OK) {
         free(*times);
         *times = NULL;
     }
-    return s;
+    return status;
 }
 
 enum status block_image(const struct npz *npz, const struct npz_array *snapshots, const double *times, size_t column,
                         size_t row, struct block *block, struct error *e) {
     const size_t height = snapshots->shape[2], width = snapshots->shape[3];
-    enum status s = allocate(block, 5, height * width, e);
-    if (s != STATUS_OK) {
+    enum status status = allocate(block, 5, height * width, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", npz_path(npz));
     }
     const float *phi = (const float *)snapshots->data + (column * snapshots->shape[1] + row) * height * width;

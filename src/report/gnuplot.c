@@ -106,10 +106,7 @@ enum status gnuplot_version(char *version, size_t size, struct error *e) {
     char *arguments[] = {program, option, NULL};
     char text[256];
     int how;
-    enum status s = spawn(".", arguments, "gnuplot-nox", 1, text, sizeof text, &how, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(spawn(".", arguments, "gnuplot-nox", 1, text, sizeof text, &how, e));
     tidy(text, sizeof text);
     const char *name = "gnuplot ";
     if (!WIFEXITED(how) || WEXITSTATUS(how) != 0 || strncmp(text, name, strlen(name)) != 0) {
@@ -126,10 +123,10 @@ enum status gnuplot_font(const char *folder, const char *family, struct error *e
         return error_set(e, STATUS_FAILED, "fc-match: out of memory");
     }
     char *arguments[] = {program, format, name, NULL};
-    enum status s = spawn(folder, arguments, "fontconfig", 1, text, sizeof text, &how, e);
+    enum status status = spawn(folder, arguments, "fontconfig", 1, text, sizeof text, &how, e);
     free(name);
-    if (s != STATUS_OK) {
-        return s;
+    if (status != STATUS_OK) {
+        return status;
     }
     tidy(text, sizeof text);
     const size_t length = strlen(family);
@@ -143,22 +140,22 @@ enum status gnuplot_run(const char *folder, const char *script, struct error *e)
     char program[] = "gnuplot", defaults[] = "--default-settings";
     char *name = strdup(script), *text = malloc(16384);
     int how = 0;
-    enum status s;
+    enum status status;
     if (name == NULL || text == NULL) {
-        s = error_set(e, STATUS_FAILED, "gnuplot: out of memory");
+        status = error_set(e, STATUS_FAILED, "gnuplot: out of memory");
     } else {
         char *arguments[] = {program, defaults, name, NULL};
-        s = spawn(folder, arguments, "gnuplot-nox", 2, text, 16384, &how, e);
+        status = spawn(folder, arguments, "gnuplot-nox", 2, text, 16384, &how, e);
     }
-    if (s == STATUS_OK && WIFSIGNALED(how)) {
-        s = error_set(e, STATUS_FAILED, "gnuplot %s: ended by signal %d", script, WTERMSIG(how));
-    } else if (s == STATUS_OK && WEXITSTATUS(how) != 0) {
+    if (status == STATUS_OK && WIFSIGNALED(how)) {
+        status = error_set(e, STATUS_FAILED, "gnuplot %s: ended by signal %d", script, WTERMSIG(how));
+    } else if (status == STATUS_OK && WEXITSTATUS(how) != 0) {
         tidy(text, 800);
-        s = error_set(e, STATUS_FAILED, "gnuplot %s: %s (exit status %d)", script, text, WEXITSTATUS(how));
+        status = error_set(e, STATUS_FAILED, "gnuplot %s: %s (exit status %d)", script, text, WEXITSTATUS(how));
     }
     free(name);
     free(text);
-    return s;
+    return status;
 }
 
 void gnuplot_string(const char *text, FILE *out) {
@@ -177,21 +174,19 @@ enum status gnuplot_complete(const char *path, struct error *e) {
     enum { TAIL = 32 }; /* line ends and a checksum follow */
     char *data;
     size_t size;
-    enum status s = file_read(path, &data, &size, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(file_read(path, &data, &size, e));
+    enum status status = STATUS_OK;
     const char *extension = strrchr(path, '.');
     const size_t tail = size < TAIL ? size : TAIL;
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(extension ? extension : "", formats[i].extension) == 0 &&
             memmem(data + size - tail, tail, formats[i].end, strlen(formats[i].end)) == NULL) {
-            s = error_set(e, STATUS_FAILED, "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
+            status = error_set(e, STATUS_FAILED, "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
                           "of files limited?)", path, size);
         }
     }
     free(data);
-    return s;
+    return status;
 }
 
 enum status pdf_neutralise_dates(const char *path, struct error *e) {
@@ -199,10 +194,7 @@ enum status pdf_neutralise_dates(const char *path, struct error *e) {
     static const char date[] = "19800101000000"; /* the same length, so that the offsets in the file hold */
     char *data;
     size_t size;
-    enum status s = file_read(path, &data, &size, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(file_read(path, &data, &size, e));
     for (size_t k = 0; k < sizeof key / sizeof key[0]; k++) {
         char *place = data;
         while ((place = memmem(place, size - (size_t)(place - data), key[k], strlen(key[k]))) != NULL) {
@@ -212,7 +204,7 @@ enum status pdf_neutralise_dates(const char *path, struct error *e) {
             }
         }
     }
-    s = file_write(path, data, size, e);
+    enum status status = file_write(path, data, size, e);
     free(data);
-    return s;
+    return status;
 }

@@ -55,19 +55,19 @@ static enum status parse_line(const char *path, int line, char *text, struct pub
         .experiment = field[0], .dataset = field[1], .observable = field[2], .source = field[5],
         .error = (double)NAN, .decimals = decimals_of(field[3]), .line = line,
     };
-    enum status s = parse_number(path, line, "value", field[3], &v.value, e);
-    if (s == STATUS_OK && field[4][0] != '\0') {
-        s = parse_number(path, line, "error", field[4], &v.error, e);
-        if (s == STATUS_OK && v.error < 0) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s:%d: column error: found %s, expected 0 or more", path, line,
+    enum status status = parse_number(path, line, "value", field[3], &v.value, e);
+    if (status == STATUS_OK && field[4][0] != '\0') {
+        status = parse_number(path, line, "error", field[4], &v.error, e);
+        if (status == STATUS_OK && v.error < 0) {
+            status = error_set(e, STATUS_BAD_INPUT, "%s:%d: column error: found %s, expected 0 or more", path, line,
                           field[4]);
         }
         if (decimals_of(field[4]) > v.decimals) {
             v.decimals = decimals_of(field[4]);
         }
     }
-    if (s != STATUS_OK) {
-        return s;
+    if (status != STATUS_OK) {
+        return status;
     }
     const struct published_value *twin = published_find(p, v.experiment, v.dataset, v.observable);
     if (twin != NULL) {
@@ -84,10 +84,10 @@ enum status published_read(const char *path, struct published **published, struc
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     size_t size, lines = 1;
-    enum status s = file_read(path, &p->text, &size, e);
-    if (s != STATUS_OK) {
+    enum status status = file_read(path, &p->text, &size, e);
+    if (status != STATUS_OK) {
         published_free(p);
-        return s;
+        return status;
     }
     for (size_t i = 0; i < size; i++) {
         lines += p->text[i] == '\n';
@@ -99,7 +99,7 @@ enum status published_read(const char *path, struct published **published, struc
     }
     int line = 0;
     int header_seen = 0;
-    for (char *text = p->text, *next; text != NULL && s == STATUS_OK; text = next) {
+    for (char *text = p->text, *next; text != NULL && status == STATUS_OK; text = next) {
         next = strchr(text, '\n');
         if (next != NULL) {
             *next++ = '\0';
@@ -113,19 +113,19 @@ enum status published_read(const char *path, struct published **published, struc
             continue;
         }
         if (header_seen) {
-            s = parse_line(path, line, text, p, e);
+            status = parse_line(path, line, text, p, e);
         } else if (strcmp(text, header) != 0) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s:%d: found '%.80s', expected the column names 'experiment dataset "
+            status = error_set(e, STATUS_BAD_INPUT, "%s:%d: found '%.80s', expected the column names 'experiment dataset "
                           "observable value error source' separated by tabs", path, line, text);
         }
         header_seen = 1;
     }
-    if (s == STATUS_OK && !header_seen) {
-        s = error_set(e, STATUS_BAD_INPUT, "%s: found no line, expected column names and published values", path);
+    if (status == STATUS_OK && !header_seen) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: found no line, expected column names and published values", path);
     }
-    if (s != STATUS_OK) {
+    if (status != STATUS_OK) {
         published_free(p);
-        return s;
+        return status;
     }
     *published = p;
     return STATUS_OK;

@@ -80,10 +80,7 @@ const char *observable_tex(const char *observable) {
 static enum status require_reals(const struct npz *npz, const char *name, size_t count, const double **data,
                                  struct error *e) {
     const struct npz_array *array;
-    enum status s = npz_require(npz, name, NPZ_FLOAT64, 1, &array, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(npz_require(npz, name, NPZ_FLOAT64, 1, &array, e));
     if (array->count != count) {
         return error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu values, expected %zu, one a name",
                          npz_path(npz), name, array->count, count);
@@ -96,12 +93,10 @@ enum status table_row_read(const struct npz *observables, const char *dataset, c
                            struct table_row *row, struct error *e) {
     *row = (struct table_row){.dataset = dataset, .label = label};
     const struct npz_array *names, *configurations;
-    enum status s = npz_require(observables, "names", NPZ_BYTES, 1, &names, e);
-    if (s == STATUS_OK) {
-        s = npz_require(observables, "configurations", NPZ_INT64, 0, &configurations, e);
-    }
-    if (s != STATUS_OK) {
-        return s;
+    enum status status = npz_require(observables, "names", NPZ_BYTES, 1, &names, e);
+    THEN(status, npz_require(observables, "configurations", NPZ_INT64, 0, &configurations, e));
+    if (status != STATUS_OK) {
+        return status;
     }
     row->configurations = *(const int64_t *)configurations->data;
     row->name = calloc(names->count + 1, sizeof *row->name);
@@ -116,19 +111,19 @@ enum status table_row_read(const struct npz *observables, const char *dataset, c
         }
         row->count++;
     }
-    s = npz_text(observables, "error_method", &row->error_method, e);
+    status = npz_text(observables, "error_method", &row->error_method, e);
     const struct {
         const char *name;
         const double **data;
     } arrays[] = {{"values", &row->value}, {"errors", &row->error}, {"tau_int", &row->tau_int},
                   {"tau_int_error", &row->tau_int_error}};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && s == STATUS_OK; i++) {
-        s = require_reals(observables, arrays[i].name, row->count, arrays[i].data, e);
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == STATUS_OK; i++) {
+        status = require_reals(observables, arrays[i].name, row->count, arrays[i].data, e);
     }
-    if (s != STATUS_OK) {
+    if (status != STATUS_OK) {
         table_row_free(row);
     }
-    return s;
+    return status;
 }
 
 void table_row_free(struct table_row *row) {
@@ -238,22 +233,20 @@ enum status table_new(const char *title, const char *notes, const char *experime
                       const struct table_row *rows, size_t row_count, const struct report_list *observables,
                       const struct published *published, struct table *table, struct error *e) {
     *table = (struct table){.title = title, .experiment = experiment, .rows = row_count, .row = rows};
-    enum status s = report_split(notes, '|', &table->notes, e);
+    enum status status = report_split(notes, '|', &table->notes, e);
     table->observable = calloc(observables->count + 1, sizeof *table->observable);
     table->cell = calloc(observables->count * row_count + 1, sizeof *table->cell);
-    if (s == STATUS_OK && (table->observable == NULL || table->cell == NULL)) {
-        s = error_set(e, STATUS_FAILED, "out of memory for a table");
+    if (status == STATUS_OK && (table->observable == NULL || table->cell == NULL)) {
+        status = error_set(e, STATUS_FAILED, "out of memory for a table");
     }
-    if (s == STATUS_OK && (row_count == 0 || observables->count == 0)) {
-        s = error_set(e, STATUS_BAD_INPUT, "a table needs a row and an observable: found %zu and %zu", row_count,
+    if (status == STATUS_OK && (row_count == 0 || observables->count == 0)) {
+        status = error_set(e, STATUS_BAD_INPUT, "a table needs a row and an observable: found %zu and %zu", row_count,
                       observables->count);
     }
-    if (s == STATUS_OK) {
-        s = choose_columns(table, experiment, observables, published, e);
-    }
-    if (s != STATUS_OK) {
+    THEN(status, choose_columns(table, experiment, observables, published, e));
+    if (status != STATUS_OK) {
         table_free(table);
-        return s;
+        return status;
     }
     table->equilibrium = find_row(table, "equilibrium") != NULL;
     for (size_t r = 0; r < table->rows; r++) {

@@ -48,10 +48,8 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
                              struct error *e) {
     const struct npz_array *phi;
     enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e);
-    if (status == STATUS_OK)
-        status = header_read_theory(ensemble, &m->theory, e);
-    if (status == STATUS_OK)
-        status = header_read_thermalised(ensemble, &m->thermalised, e);
+    THEN(status, header_read_theory(ensemble, &m->theory, e));
+    THEN(status, header_read_thermalised(ensemble, &m->thermalised, e));
     if (status != STATUS_OK)
         return status;
     if (phi->dimensions < 2 || phi->count == 0)
@@ -89,9 +87,7 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
                            struct error *e) {
     *fields = NULL;
     const struct npz_array *phi;
-    enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, (int)m->dimensions + 1, &phi, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_require(ensemble, "phi", NPZ_FLOAT32, (int)m->dimensions + 1, &phi, e));
     if (memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0)
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", npz_path(ensemble));
     const float *data = phi->data;
@@ -116,9 +112,8 @@ enum status dataset_propagator(const float *fields, size_t count, int threads, s
     enum { BLOCK = 64 };
     const size_t volume = m->volume, blocks = (count + BLOCK - 1) / BLOCK;
     struct fourier *fourier;
-    enum status status = fourier_new(m->extents, m->dimensions, &fourier, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(fourier_new(m->extents, m->dimensions, &fourier, e));
+    enum status status = STATUS_OK;
     const size_t room = fourier_workspace(fourier), each = room + 2 * volume;
     double *sums = calloc(blocks * volume, sizeof *sums), *work = malloc((size_t)threads * each * sizeof *work);
     m->propagator = calloc(volume, sizeof *m->propagator);

@@ -154,24 +154,23 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
         effective_feature_name(&model->features.list[i], text[i]);
         names[i] = text[i];
     }
-    enum status s = npz_add_texts(writer, "effective.features", names, F, e);
-    s = s ? s : npz_add_real(writer, "effective.saturation", model->saturation.local, e);
-    s = s ? s : npz_add_real(writer, "effective.zero_saturation", model->saturation.zero, e);
-    s = s ? s : npz_add_integer(writer, "effective.one_phase", model->one_phase, e);
-    s = s ? s : npz_add_reals(writer, "effective.log_s", model->log_s, model->levels, e);
-    s = s ? s : npz_add_real_array(writer, "effective.coefficients", 2, shape, model->coefficients, e);
-    s = s ? s : npz_add_reals(writer, "effective.gain", model->gain, model->levels, e);
-    s = s ? s : npz_add_real(writer, "effective.refine_before", own->refined.before, e);
-    s = s ? s : npz_add_real(writer, "effective.refine_after", own->refined.after, e);
-    s = s ? s : npz_add_integer(writer, "effective.refine_rounds", (int64_t)own->refined.rounds, e);
-    return s ? s : npz_add_integer(writer, "effective.refine_far", (int64_t)own->refined.far, e);
+    enum status status = npz_add_texts(writer, "effective.features", names, F, e);
+    THEN(status, npz_add_real(writer, "effective.saturation", model->saturation.local, e));
+    THEN(status, npz_add_real(writer, "effective.zero_saturation", model->saturation.zero, e));
+    THEN(status, npz_add_integer(writer, "effective.one_phase", model->one_phase, e));
+    THEN(status, npz_add_reals(writer, "effective.log_s", model->log_s, model->levels, e));
+    THEN(status, npz_add_real_array(writer, "effective.coefficients", 2, shape, model->coefficients, e));
+    THEN(status, npz_add_reals(writer, "effective.gain", model->gain, model->levels, e));
+    THEN(status, npz_add_real(writer, "effective.refine_before", own->refined.before, e));
+    THEN(status, npz_add_real(writer, "effective.refine_after", own->refined.after, e));
+    THEN(status, npz_add_integer(writer, "effective.refine_rounds", (int64_t)own->refined.rounds, e));
+    THEN(status, npz_add_integer(writer, "effective.refine_far", (int64_t)own->refined.far, e));
+    return status;
 }
 
 static enum status read_features(const struct npz *npz, struct effective_features *f, struct error *e) {
     const struct npz_array *names;
-    const enum status status = npz_require(npz, "effective.features", NPZ_BYTES, 1, &names, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_require(npz, "effective.features", NPZ_BYTES, 1, &names, e));
     f->count = names->count;
     if (f->count < 1 || f->count > EFFECTIVE_FEATURES)
         return error_set(e, STATUS_BAD_INPUT, "%s: %zu features found, expected 1 to %d", npz_path(npz), f->count,
@@ -229,12 +228,12 @@ static enum status check_model(const struct npz *npz, const struct score_model *
 static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
     const struct npz_array *log_s;
     int64_t one_phase = 0;
-    enum status s = npz_integer_or(npz, "effective.one_phase", 0, &one_phase, e);
-    s = s ? s : npz_require(npz, "effective.log_s", NPZ_FLOAT64, 1, &log_s, e);
-    if (s == STATUS_OK && log_s->count < 3)
-        s = error_set(e, STATUS_BAD_INPUT, "%s: %zu levels found, expected at least 3", npz_path(npz), log_s->count);
-    if (s != STATUS_OK)
-        return s;
+    enum status status = npz_integer_or(npz, "effective.one_phase", 0, &one_phase, e);
+    THEN(status, npz_require(npz, "effective.log_s", NPZ_FLOAT64, 1, &log_s, e));
+    if (status == STATUS_OK && log_s->count < 3)
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu levels found, expected at least 3", npz_path(npz), log_s->count);
+    if (status != STATUS_OK)
+        return status;
     m->one_phase = one_phase == 1;
     struct own *own = make(m);
     if (!own)
@@ -242,19 +241,20 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     struct effective_model *model = &own->model;
     int64_t rounds = 0, far = 0;
     model->levels = log_s->count;
-    s = read_features(npz, &model->features, e);
-    s = s ? s : npz_real(npz, "effective.saturation", &model->saturation.local, e);
-    s = s ? s : npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e);
-    s = s ? s : npz_real(npz, "effective.refine_before", &own->refined.before, e);
-    s = s ? s : npz_real(npz, "effective.refine_after", &own->refined.after, e);
-    s = s ? s : npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e);
-    s = s ? s : npz_integer_or(npz, "effective.refine_far", 0, &far, e);
+    status = read_features(npz, &model->features, e);
+    THEN(status, npz_real(npz, "effective.saturation", &model->saturation.local, e));
+    THEN(status, npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e));
+    THEN(status, npz_real(npz, "effective.refine_before", &own->refined.before, e));
+    THEN(status, npz_real(npz, "effective.refine_after", &own->refined.after, e));
+    THEN(status, npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e));
+    THEN(status, npz_integer_or(npz, "effective.refine_far", 0, &far, e));
     own->refined.rounds = (size_t)rounds;
     own->refined.far = (size_t)far;
-    s = s ? s : read_reals(npz, "effective.log_s", model->levels, 0, &model->log_s, e);
-    s = s ? s : read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e);
-    s = s ? s : read_reals(npz, "effective.gain", model->levels, 0, &model->gain, e);
-    return s ? s : check_model(npz, m, e);
+    THEN(status, read_reals(npz, "effective.log_s", model->levels, 0, &model->log_s, e));
+    THEN(status, read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e));
+    THEN(status, read_reals(npz, "effective.gain", model->levels, 0, &model->gain, e));
+    THEN(status, check_model(npz, m, e));
+    return status;
 }
 
 /* --- computing ----------------------------------------------------------------------------------- */
@@ -282,8 +282,8 @@ static enum status shared_new(const struct score_model *m, void **shared, struct
     if (!s)
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = m;
-    const enum status status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
-    return status ? status : transform_new(m->extents, m->dimensions, &s->transform, e);
+    TRY(fourier_new(m->extents, m->dimensions, &s->fourier, e));
+    return transform_new(m->extents, m->dimensions, &s->transform, e);
 }
 
 static void shared_free(void *shared) {
@@ -325,8 +325,8 @@ static enum status set_level(struct worker *w, double t, struct error *e) {
     w->level = NULL;
     w->t = NAN;
     enum status status = effective_filters_make(s->fourier, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
-    status = status ? status : effective_model_coefficients(m, 1, &log_s, a, e);
-    status = status ? status : effective_level_new(s->transform, &w->filters, &m->features, a, m->saturation, &w->level, e);
+    THEN(status, effective_model_coefficients(m, 1, &log_s, a, e));
+    THEN(status, effective_level_new(s->transform, &w->filters, &m->features, a, m->saturation, &w->level, e));
     if (status != STATUS_OK)
         return status;
     w->t = t;
@@ -384,9 +384,7 @@ static enum status evaluate(void *worker, int n, const float *phi, const double 
         for (last = first + 1; last < n && t[last] == t[first];)
             last++;
         if (t[first] != w->t) {
-            const enum status status = set_level(w, t[first], e);
-            if (status != STATUS_OK)
-                return status;
+            TRY(set_level(w, t[first], e));
         }
         evaluate_level(w, (size_t)(last - first), phi + (size_t)first * V, out + (size_t)first * V, w->traces + first);
     }
@@ -412,13 +410,11 @@ static enum status divergence(void *worker, int n, double *traces, struct error 
 
 static enum status modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
     struct effective_flow *flow;
-    enum status status = (work->noisy ? effective_flow_noisy_new : effective_flow_new)(model_of(m), work->steps, work->threads,
-                                                                                       &flow, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY((work->noisy ? effective_flow_noisy_new : effective_flow_new)(model_of(m), work->steps, work->threads,
+                                                                                       &flow, e));
     const struct effective_flow_work own = {work->key,  work->first, work->count,       work->threads,
                                             work->phi, work->log_q, work->interrupted, work->progress};
-    status = effective_flow_run(flow, &own, e);
+    enum status status = effective_flow_run(flow, &own, e);
     effective_flow_free(flow);
     return status;
 }

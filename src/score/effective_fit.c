@@ -46,8 +46,7 @@ static enum status level_make(const struct fourier *fourier, double s, struct le
     const struct effective_model *m = l->model;
     const size_t V = m->volume;
     enum status status = effective_filters_make(fourier, m->propagator, s, effective_model_kernels(m), &l->filters, e);
-    if (status == STATUS_OK)
-        status = effective_basis_new(l->transform, &l->filters, &m->features, m->saturation, &l->basis, e);
+    THEN(status, effective_basis_new(l->transform, &l->filters, &m->features, m->saturation, &l->basis, e));
     if (status != STATUS_OK)
         return status;
     l->gain = malloc(GAINS * V * sizeof *l->gain);
@@ -302,8 +301,7 @@ static enum status fit_level(const struct level *l, const float *fields, size_t 
     for (size_t i = 0; status == STATUS_OK && i < packs; i++)
         for (size_t k = 0; k < size; k++)
             mean[k] += normal[i * size + k] / (double)packs;
-    if (status == STATUS_OK)
-        status = finish_level(l, normal, packs, mean, a, gain, e);
+    THEN(status, finish_level(l, normal, packs, mean, a, gain, e));
     free(mean);
     free(normal);
     return status;
@@ -317,8 +315,8 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     struct transform *transform = NULL;
     struct geometry *geometry = NULL;
     enum status status = fourier_new(m->extents, m->dimensions, &fourier, e);
-    status = status ? status : transform_new(m->extents, m->dimensions, &transform, e);
-    status = status ? status : geometry_new(m->extents, m->dimensions, &geometry, e);
+    THEN(status, transform_new(m->extents, m->dimensions, &transform, e));
+    THEN(status, geometry_new(m->extents, m->dimensions, &geometry, e));
     m->levels = n;
     m->log_s = malloc(n * sizeof *m->log_s);
     m->coefficients = calloc(n * F, sizeof *m->coefficients);
@@ -338,8 +336,7 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
                           .key = random_key(settings->seed, "train", "effective-action"),
                           .number = i};
         status = level_make(fourier, function_exp(m->log_s[i]), &l, e);
-        if (status == STATUS_OK)
-            status = fit_level(&l, fields, count, threads, m->coefficients + i * F, &m->gain[i], interrupted, e);
+        THEN(status, fit_level(&l, fields, count, threads, m->coefficients + i * F, &m->gain[i], interrupted, e));
         level_release(&l);
         if (progress)
             progress_update(progress, i + 1, NULL);

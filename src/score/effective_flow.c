@@ -31,8 +31,7 @@ static enum status make_levels(struct effective_flow *flow, int threads, struct 
         status = error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
     for (size_t i = 0; status == STATUS_OK && i < flow->points; i++)
         log_s[i] = m->log_s[m->levels - 1] + flow->spacing * (double)i;
-    status = status ? status
-                    : effective_levels_make(m, flow->fourier, flow->transform, flow->points, log_s, threads, flow->level, e);
+    THEN(status, effective_levels_make(m, flow->fourier, flow->transform, flow->points, log_s, threads, flow->level, e));
     free(log_s);
     return status;
 }
@@ -50,7 +49,7 @@ static enum status make(const struct effective_model *m, size_t steps, bool nois
     flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)(noisy ? steps - 1 : steps);
     flow->spacing = noisy ? flow->step : 0.5 * flow->step;
     enum status status = fourier_new(m->extents, m->dimensions, &flow->fourier, e);
-    status = status ? status : transform_new(m->extents, m->dimensions, &flow->transform, e);
+    THEN(status, transform_new(m->extents, m->dimensions, &flow->transform, e));
     flow->gain = malloc(m->volume * sizeof *flow->gain);
     if (status == STATUS_OK && !flow->gain)
         status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
@@ -67,7 +66,7 @@ static enum status make(const struct effective_model *m, size_t steps, bool nois
             status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
         free(logs);
     }
-    status = status ? status : make_levels(flow, threads, e);
+    THEN(status, make_levels(flow, threads, e));
     if (status == STATUS_OK)
         *out = flow;
     else

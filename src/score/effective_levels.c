@@ -17,8 +17,7 @@ enum status effective_levels_make(const struct effective_model *m, const struct 
         struct effective_filters filters;
         struct error own;
         enum status s = status;
-        if (s == STATUS_OK)
-            s = effective_filters_make(fourier, m->propagator, function_exp(log_s[i]), effective_model_kernels(m), &filters, &own);
+        THEN(s, effective_filters_make(fourier, m->propagator, function_exp(log_s[i]), effective_model_kernels(m), &filters, &own));
         if (s == STATUS_OK) {
             s = effective_level_new(transform, &filters, &m->features, coefficients + i * F, m->saturation, &level[i], &own);
             effective_filters_release(&filters);

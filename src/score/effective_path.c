@@ -99,11 +99,11 @@ enum status effective_path_new(const struct effective_model *m, double lowest, d
     path->model = m;
     path->steps = steps;
     enum status status = fourier_new(m->extents, m->dimensions, &path->fourier, e);
-    status = status ? status : transform_new(m->extents, m->dimensions, &path->transform, e);
+    THEN(status, transform_new(m->extents, m->dimensions, &path->transform, e));
     if (status == STATUS_OK)
         path->opposite = transform_opposite(path->transform);
-    status = status ? status : allocate(path, e);
-    status = status ? status : make_levels(path, lowest, level, threads, e);
+    THEN(status, allocate(path, e));
+    THEN(status, make_levels(path, lowest, level, threads, e));
     if (status == STATUS_OK)
         *out = path;
     else

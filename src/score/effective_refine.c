@@ -42,9 +42,9 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
     *p = (struct plan){.settings = settings, .model = m, .nodes = nodes, .unknowns = m->features.count * settings->knots,
                        .key = random_key(settings->seed, "train", "refine")};
     enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
-    status = status ? status : transform_new(m->extents, m->dimensions, &p->transform, e);
-    status = status ? status : geometry_new(m->extents, m->dimensions, &p->geometry, e);
-    status = status ? status : effective_flow_new(m, settings->steps, threads, &p->flow, e);
+    THEN(status, transform_new(m->extents, m->dimensions, &p->transform, e));
+    THEN(status, geometry_new(m->extents, m->dimensions, &p->geometry, e));
+    THEN(status, effective_flow_new(m, settings->steps, threads, &p->flow, e));
     double *log_s = malloc(nodes * sizeof *log_s);
     p->coefficients = malloc(nodes * m->features.count * sizeof *p->coefficients);
     p->filters = calloc(nodes, sizeof *p->filters);
@@ -53,12 +53,12 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
         status = error_set(e, STATUS_FAILED, "out of memory for the refinement");
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++)
         log_s[k] = effective_flow_log_s(p->flow, k);
-    status = status ? status : effective_model_coefficients(fitted, nodes, log_s, p->coefficients, e);
+    THEN(status, effective_model_coefficients(fitted, nodes, log_s, p->coefficients, e));
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++) {
         status = effective_filters_make(p->fourier, m->propagator, function_exp(log_s[k]), effective_model_kernels(m),
                                         &p->filters[k], e);
-        status = status ? status : effective_basis_new(p->transform, &p->filters[k], &m->features, m->saturation,
-                                                       &p->basis[k], e);
+        THEN(status, effective_basis_new(p->transform, &p->filters[k], &m->features, m->saturation,
+                                                       &p->basis[k], e));
     }
     free(log_s);
     return status;
@@ -414,8 +414,8 @@ static enum status spread(const struct effective_refine_settings *settings, size
     double mean;
     size_t far;
     enum status status = plan_make(&p, settings, threads, m, m, e);
-    status = status ? status : make_room(&p, false, count, &r, e);
-    status = status ? status : propose(&p, first, threads, &r, interrupted, e);
+    THEN(status, make_room(&p, false, count, &r, e));
+    THEN(status, propose(&p, first, threads, &r, interrupted, e));
     if (status == STATUS_OK)
         *width = weigh_proposals(&p, &r, &far) ? deviation(&r, &mean) : INFINITY;
     proposals_release(&r);
@@ -431,8 +431,8 @@ static enum status propose_change(const struct effective_refine_settings *settin
     struct proposals r = {0};
     memset(change, 0, m->features.count * settings->knots * sizeof *change);
     enum status status = plan_make(&p, settings, threads, m, fitted, e);
-    status = status ? status : make_room(&p, true, count, &r, e);
-    status = status ? status : propose(&p, first, threads, &r, interrupted, e);
+    THEN(status, make_room(&p, true, count, &r, e));
+    THEN(status, propose(&p, first, threads, &r, interrupted, e));
     if (status == STATUS_OK && weigh_proposals(&p, &r, far))
         status = find_change(&p, &r, threads, change, e);
     proposals_release(&r);
@@ -450,8 +450,8 @@ static enum status refine_once(const struct effective_refine_settings *settings,
     double *change = malloc(F * settings->knots * sizeof *change), *old = malloc(m->levels * F * sizeof *old);
     enum status status = change && old ? STATUS_OK
                                        : error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
-    status = status ? status : propose_change(settings, first, count, threads, m, fitted, change, &result->far, interrupted, e);
-    status = status ? status : spread(settings, first + count, tested, threads, m, &before, interrupted, e);
+    THEN(status, propose_change(settings, first, count, threads, m, fitted, change, &result->far, interrupted, e));
+    THEN(status, spread(settings, first + count, tested, threads, m, &before, interrupted, e));
     *taken = false;
     if (status == STATUS_OK) {
         memcpy(old, m->coefficients, m->levels * F * sizeof *old);

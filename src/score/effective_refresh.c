@@ -53,8 +53,8 @@ static enum status make(const struct score_model *m, const struct score_refresh_
         status = effective_path_new(r->model, settings->lowest, settings->level, settings->steps, threads, &r->path, e);
     } else {
         status = effective_flow_new(r->model, settings->steps, threads, &r->flow, e);
-        status = status ? status : transform_new(r->model->extents, r->model->dimensions, &r->transform, e);
-        status = status ? status : make_mixture(r, settings->level, e);
+        THEN(status, transform_new(r->model->extents, r->model->dimensions, &r->transform, e));
+        THEN(status, make_mixture(r, settings->level, e));
     }
     if (status == STATUS_OK)
         *own = r;

@@ -113,8 +113,7 @@ static enum status plan_make(struct plan *p, const struct score_model *m, const 
         return error_set(e, STATUS_FAILED, "out of memory for a Gaussian field");
     p->weight = p->gain + V;
     enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
-    if (status == STATUS_OK)
-        status = fourier_gaussian_gain(p->fourier, m->propagator, p->gain, e);
+    THEN(status, fourier_gaussian_gain(p->fourier, m->propagator, p->gain, e));
     double *terms = p->weight + V;
     for (size_t i = 0; i < V && status == STATUS_OK; i++) {
         const double G = p->gain[i] * p->gain[i];
@@ -191,8 +190,7 @@ static enum status draw_all(const struct plan *p, struct error *e) {
 static enum status draw(const struct score_model *model, const struct score_draw *draw, struct error *e) {
     struct plan plan;
     enum status status = plan_make(&plan, model, draw, e);
-    if (status == STATUS_OK)
-        status = draw_all(&plan, e);
+    THEN(status, draw_all(&plan, e));
     fourier_free(plan.fourier);
     free(plan.gain);
     return status;

@@ -37,9 +37,7 @@ enum status header_add_thermalised(struct npz_writer *writer, int64_t thermalise
 static enum status read_integer(const struct npz *npz, const char *name, int64_t minimum, int64_t maximum,
                                 int64_t *value, struct error *e) {
     const struct npz_array *array;
-    const enum status status = npz_require(npz, name, NPZ_INT64, 0, &array, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_require(npz, name, NPZ_INT64, 0, &array, e));
     *value = *(const int64_t *)array->data;
     if (*value < minimum || *value > maximum)
         return error_set(e, STATUS_BAD_INPUT, "%s: %s is %lld, expected %lld to %lld", npz_path(npz), name,
@@ -50,9 +48,9 @@ static enum status read_integer(const struct npz *npz, const char *name, int64_t
 enum status header_read(const struct npz *npz, size_t configurations, struct header *header, struct error *e) {
     int64_t chains = 0, independent = 0;
     enum status status = header_read_theory(npz, &header->theory, e);
-    status = status ? status : read_integer(npz, "chains", 1, (int64_t)configurations, &chains, e);
-    status = status ? status : read_integer(npz, "independent", 0, 1, &independent, e);
-    status = status ? status : header_read_thermalised(npz, &header->thermalised, e);
+    THEN(status, read_integer(npz, "chains", 1, (int64_t)configurations, &chains, e));
+    THEN(status, read_integer(npz, "independent", 0, 1, &independent, e));
+    THEN(status, header_read_thermalised(npz, &header->thermalised, e));
     if (status == STATUS_OK && configurations % (size_t)chains != 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
                            npz_path(npz), (long long)chains, configurations);
@@ -63,19 +61,21 @@ enum status header_read(const struct npz *npz, size_t configurations, struct hea
 
 enum status header_add_layout(struct npz_writer *writer, const struct header *header, struct error *e) {
     enum status status = header_add_theory(writer, &header->theory, e);
-    status = status ? status : npz_add_integer(writer, "chains", (int64_t)header->chains, e);
-    return status ? status : npz_add_integer(writer, "independent", header->independent, e);
+    THEN(status, npz_add_integer(writer, "chains", (int64_t)header->chains, e));
+    THEN(status, npz_add_integer(writer, "independent", header->independent, e));
+    return status;
 }
 
 enum status header_add(struct npz_writer *writer, const struct header *header, struct error *e) {
-    const enum status status = header_add_layout(writer, header, e);
-    return status ? status : header_add_thermalised(writer, header->thermalised, e);
+    TRY(header_add_layout(writer, header, e));
+    return header_add_thermalised(writer, header->thermalised, e);
 }
 
 enum status header_add_samples(struct npz_writer *writer, const struct theory *theory, int64_t thermalised,
                                size_t configurations, struct error *e) {
     enum status status = header_add_theory(writer, theory, e);
-    status = status ? status : header_add_thermalised(writer, thermalised, e);
-    status = status ? status : npz_add_integer(writer, "chains", (int64_t)configurations, e);
-    return status ? status : npz_add_integer(writer, "independent", 1, e);
+    THEN(status, header_add_thermalised(writer, thermalised, e));
+    THEN(status, npz_add_integer(writer, "chains", (int64_t)configurations, e));
+    THEN(status, npz_add_integer(writer, "independent", 1, e));
+    return status;
 }

@@ -73,9 +73,8 @@ enum status score_network_add(const struct score_model *m, struct npz_writer *wr
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = score_add_copy(writer, list[i].name, NPZ_FLOAT32, list[i].dimensions, list[i].shape,
                                 m->weights + list[i].offset, list[i].count * sizeof *m->weights, e);
-    if (status == STATUS_OK)
-        status = score_add_copy(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, own->frequencies,
-                                frequencies * sizeof *own->frequencies, e);
+    THEN(status, score_add_copy(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, own->frequencies,
+                                frequencies * sizeof *own->frequencies, e));
     return status;
 }
 
@@ -84,8 +83,7 @@ enum status score_network_read_head(const struct npz *npz, struct score_network 
     const struct npz_array *frequencies;
     enum status status = score_read_word(npz, "model.parameterisation", score_parameterisation_name,
                                          SCORE_PARAMETERISATIONS, &parameterisation, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e);
+    THEN(status, npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e));
     if (status != STATUS_OK)
         return status;
     own->parameterisation = (enum score_parameterisation)parameterisation;
@@ -98,9 +96,7 @@ static enum status read_tensor(const struct npz *npz, struct score_model *m, con
                                struct error *e) {
     const struct score_network *own = score_network(m);
     const struct npz_array *a;
-    enum status status = npz_require(npz, tensor->name, NPZ_FLOAT32, (int)tensor->dimensions, &a, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_require(npz, tensor->name, NPZ_FLOAT32, (int)tensor->dimensions, &a, e));
     if (memcmp(a->shape, tensor->shape, tensor->dimensions * sizeof *a->shape) != 0)
         return error_set(e, STATUS_BAD_INPUT, "%s: %s has another shape than a network of width %d should have",
                          npz_path(npz), tensor->name, own->type->width(own));

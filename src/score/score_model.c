@@ -22,9 +22,8 @@ enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz
 enum status score_read_word(const struct npz *npz, const char *name, const char *const *words, int count, int *which,
                             struct error *e) {
     char *text;
-    enum status status = npz_text(npz, name, &text, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_text(npz, name, &text, e));
+    enum status status = STATUS_OK;
     *which = words_find(words, count, text);
     if (*which < 0)
         status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected one of '%s' ... '%s'", npz_path(npz), name,
@@ -42,14 +41,12 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     } reals[] = {{"model.sigma", m->sigma}, {"model.offset", m->offset}, {"model.factor", m->factor},
                  {"model.variance", m->variance}};
     enum status status = npz_add_text(writer, "model.kind", m->kind->name, e);
-    status = status ? status : header_add_theory(writer, &m->theory, e);
+    THEN(status, header_add_theory(writer, &m->theory, e));
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
-    if (status == STATUS_OK)
-        status = header_add_thermalised(writer, m->thermalised, e);
-    if (status == STATUS_OK)
-        status = score_add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
-                                m->volume * sizeof *m->propagator, e);
+    THEN(status, header_add_thermalised(writer, m->thermalised, e));
+    THEN(status, score_add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
+                                m->volume * sizeof *m->propagator, e));
     return status == STATUS_OK && m->kind->add ? m->kind->add(m, writer, e) : status;
 }
 
@@ -72,9 +69,8 @@ static enum status check_reals(const struct npz *npz, const struct score_model *
 
 static enum status read_kind(const struct npz *npz, struct score_model *m, struct error *e) {
     char *name, names[200];
-    enum status status = npz_text(npz, "model.kind", &name, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_text(npz, "model.kind", &name, e));
+    enum status status = STATUS_OK;
     m->kind = score_kind_find(name);
     if (!m->kind) {
         score_kind_names(names, sizeof names);
@@ -93,15 +89,12 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
         double *value;
     } reals[] = {{"model.sigma", &m->sigma}, {"model.offset", &m->offset}, {"model.factor", &m->factor},
                  {"model.variance", &m->variance}};
-    status = status ? status : header_read_theory(npz, &m->theory, e);
+    THEN(status, header_read_theory(npz, &m->theory, e));
     for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
         status = npz_real(npz, reals[i].name, reals[i].value, e);
-    if (status == STATUS_OK)
-        status = check_reals(npz, m, e);
-    if (status == STATUS_OK)
-        status = header_read_thermalised(npz, &m->thermalised, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e);
+    THEN(status, check_reals(npz, m, e));
+    THEN(status, header_read_thermalised(npz, &m->thermalised, e));
+    THEN(status, npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e));
     if (status != STATUS_OK)
         return status;
     /* fields have one dimension more, for the configuration */

@@ -129,22 +129,21 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
     const struct mlp_shape shape = {.width = (int)parameters_integer(p, "width"),
                                     .embedding = (int)parameters_integer(p, "embedding")};
     enum status status = score_toy_make(m, &shape, score_network_parameterisation(p), e);
-    if (status == STATUS_OK)
-        status = mlp_initialise(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e);
-    return status == STATUS_OK ? score_network_initialise(m, p, e) : status;
+    THEN(status, mlp_initialise(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e));
+    THEN(status, score_network_initialise(m, p, e));
+    return status;
 }
 
 static enum status add_model(const struct score_model *m, struct npz_writer *writer, struct error *e) {
-    const enum status status = score_network_add_head(m, writer, e);
-    return status == STATUS_OK ? score_network_add(m, writer, e) : status;
+    TRY(score_network_add_head(m, writer, e));
+    return score_network_add(m, writer, e);
 }
 
 static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
     struct score_network head;
     const struct npz_array *first;
     enum status status = score_network_read_head(npz, &head, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "layer1.weight", NPZ_FLOAT32, 2, &first, e);
+    THEN(status, npz_require(npz, "layer1.weight", NPZ_FLOAT32, 2, &first, e));
     if (status != STATUS_OK)
         return status;
     if (m->volume != 1)
@@ -154,7 +153,8 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     if (mlp_check(&shape, e) != STATUS_OK)
         return error_prefix(e, "%s", npz_path(npz));
     status = score_toy_make(m, &shape, head.parameterisation, e);
-    return status == STATUS_OK ? score_network_read(npz, m, e) : status;
+    THEN(status, score_network_read(npz, m, e));
+    return status;
 }
 
 const struct score_kind score_toy = {

@@ -11,7 +11,6 @@ struct own {
     struct unet_shape shape;
 };
 
-static const char *const padding_name[] = {[UNET_ZEROS] = "zeros", [UNET_PERIODIC] = "periodic"};
 
 /* --- the network ----------------------------------------------------------------------------------- */
 
@@ -113,7 +112,7 @@ static struct unet_shape shape_of(const struct parameters *p, const size_t *exte
                                .width = (int)parameters_integer(p, "width"),
                                .embedding = (int)parameters_integer(p, "embedding"),
                                .stride = (int)parameters_integer(p, "stride"),
-                               .padding = parameters_is(p, "padding", "periodic") ? UNET_PERIODIC : UNET_ZEROS};
+                               .padding = (enum unet_padding)PARAMETERS_WORD(p, "padding", unet_padding_name)};
 }
 
 static enum status suits(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e) {
@@ -126,8 +125,7 @@ static enum status suits(const struct parameters *p, size_t dimensions, const si
 static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
     const struct unet_shape shape = shape_of(p, m->extents);
     enum status status = score_unet_make(m, &shape, score_network_parameterisation(p), e);
-    if (status == STATUS_OK)
-        status = initialise_weights(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e);
+    THEN(status, initialise_weights(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e));
     if (status == STATUS_OK && score_network(m)->parameterisation == SCORE_WIENER) {
         /* F = 0 to begin with: the filter is nearly right, and what is to be learned is much smaller than what a network
          * of random weights puts out */
@@ -138,7 +136,8 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
         memset(m->weights + last->offset, 0, last->count * sizeof *m->weights);
         memset(m->weights + bias->offset, 0, bias->count * sizeof *m->weights);
     }
-    return status == STATUS_OK ? score_network_initialise(m, p, e) : status;
+    THEN(status, score_network_initialise(m, p, e));
+    return status;
 }
 
 /* --- its artifact ---------------------------------------------------------------------------------- */
@@ -146,11 +145,10 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
 static enum status add_model(const struct score_model *m, struct npz_writer *writer, struct error *e) {
     const struct unet_shape *shape = score_unet_shape(m);
     enum status status = score_network_add_head(m, writer, e);
-    if (status == STATUS_OK)
-        status = npz_add_integer(writer, "model.stride", shape->stride, e);
-    if (status == STATUS_OK)
-        status = npz_add_text(writer, "model.padding", padding_name[shape->padding], e);
-    return status == STATUS_OK ? score_network_add(m, writer, e) : status;
+    THEN(status, npz_add_integer(writer, "model.stride", shape->stride, e));
+    THEN(status, npz_add_text(writer, "model.padding", unet_padding_name[shape->padding], e));
+    THEN(status, score_network_add(m, writer, e));
+    return status;
 }
 
 static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
@@ -158,12 +156,9 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     const struct npz_array *stride, *first;
     int padding = 0;
     enum status status = score_network_read_head(npz, &head, e);
-    if (status == STATUS_OK)
-        status = score_read_word(npz, "model.padding", padding_name, 2, &padding, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e);
-    if (status == STATUS_OK)
-        status = npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e);
+    THEN(status, score_read_word(npz, "model.padding", unet_padding_name, 2, &padding, e));
+    THEN(status, npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e));
+    THEN(status, npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e));
     if (status != STATUS_OK)
         return status;
     if (m->dimensions != 2)
@@ -178,7 +173,8 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     if (unet_check(&shape, e) != STATUS_OK)
         return error_prefix(e, "%s", npz_path(npz));
     status = score_unet_make(m, &shape, head.parameterisation, e);
-    return status == STATUS_OK ? score_network_read(npz, m, e) : status;
+    THEN(status, score_network_read(npz, m, e));
+    return status;
 }
 
 const struct score_kind score_unet = {

@@ -140,7 +140,7 @@ static void project(const struct series *s, const struct projection *p, size_t v
 enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e) {
     struct projection p;
     enum status status = series_check(s, f, e);
-    status = status ? status : projection_make(s, f, projected, &p, e);
+    THEN(status, projection_make(s, f, projected, &p, e));
     if (status == STATUS_OK) {
         for (size_t v = 0; v < f->values; v++) {
             project(s, &p, v, projected + v * s->configurations);

@@ -168,7 +168,7 @@ int main(int argc, char **argv) {
     if (output && (status == STATUS_OK || b.tsv_size > 0)) {
         struct error late;
         enum status written = write_table(&b, output, status == STATUS_OK ? &e : &late);
-        status = status == STATUS_OK ? written : status;
+        THEN(status, written);
     }
     if (status != STATUS_OK)
         fprintf(stderr, "bench: %s\n", e.message);

@@ -101,8 +101,7 @@ enum status bench_data(struct bench *b, struct error *e) {
     snprintf(path, sizeof path, "%s/artifact.npz", folder);
     struct observables *o = NULL;
     enum status status = observables_new((size_t[]){L, L}, 2, &(struct theory){0.21, 0.022}, &o, e);
-    if (status == STATUS_OK)
-        status = write_artifact(path, e);
+    THEN(status, write_artifact(path, e));
     struct work w = {.bench = b, .observables = o, .path = path};
     if (status == STATUS_OK) {
         w.room_each = observables_primaries(o) + observables_orbits(o) + observables_workspace(o) + 64;

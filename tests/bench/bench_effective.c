@@ -143,12 +143,12 @@ static enum status make(struct work *w, size_t L, struct error *e) {
     struct fourier *fourier = NULL;
     struct effective_filters filters = {0};
     enum status status = make_model(w, L, e);
-    status = status ? status : fourier_new(m->extents, 2, &fourier, e);
-    status = status ? status : transform_new(m->extents, 2, &w->transform, e);
-    status = status ? status : effective_filters_make(fourier, w->propagator, 1, effective_model_kernels(m), &filters, e);
-    status = status ? status : effective_level_new(w->transform, &filters, &m->features, m->coefficients, m->saturation, &w->level, e);
-    status = status ? status : effective_flow_new(m, STEPS, w->threads, &w->flow, e);
-    status = status ? status : make_room(w, L, e);
+    THEN(status, fourier_new(m->extents, 2, &fourier, e));
+    THEN(status, transform_new(m->extents, 2, &w->transform, e));
+    THEN(status, effective_filters_make(fourier, w->propagator, 1, effective_model_kernels(m), &filters, e));
+    THEN(status, effective_level_new(w->transform, &filters, &m->features, m->coefficients, m->saturation, &w->level, e));
+    THEN(status, effective_flow_new(m, STEPS, w->threads, &w->flow, e));
+    THEN(status, make_room(w, L, e));
     effective_filters_release(&filters);
     fourier_free(fourier);
     return status;
@@ -201,13 +201,13 @@ static enum status one_size(struct bench *b, size_t L, struct error *e) {
     double times[SIDES][BENCH_REPETITIONS];
     enum status status = make(&w, L, e);
     const size_t sides = w.peer[0].plan && w.peer[1].plan ? SIDES : FIELDS_IN_TURN;
-    status = status ? status : bench_time((struct bench_side[SIDES]){[EVALUATE] = {evaluate, &w},
+    THEN(status, bench_time((struct bench_side[SIDES]){[EVALUATE] = {evaluate, &w},
                                                                      [TRANSFORM] = {transform, &w},
                                                                      [PROPOSE] = {propose, &w},
                                                                      [PEAK] = {bench_peak, b},
                                                                      [FIELDS_IN_TURN] = {fields_in_turn, &w},
                                                                      [SITES_IN_TURN] = {sites_in_turn, &w}},
-                                          sides, REPETITIONS, times, e);
+                                          sides, REPETITIONS, times, e));
     if (status == STATUS_OK)
         report(b, &w, times, REPETITIONS);
     release(&w);

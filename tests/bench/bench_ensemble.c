@@ -143,9 +143,8 @@ static void report(struct bench *b, double times[][BENCH_REPETITIONS], size_t n)
 enum status bench_ensemble(struct bench *b, struct error *e) {
     enum { REPETITIONS = 5 };
     struct geometry *g = NULL;
-    enum status status = geometry_new((size_t[]){L, L}, 2, &g, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(geometry_new((size_t[]){L, L}, 2, &g, e));
+    enum status status = STATUS_OK;
     struct work w = {
         .geometry = g,
         .plan = {.sampler = {.theory = {0.21, 0.022},
@@ -167,8 +166,7 @@ enum status bench_ensemble(struct bench *b, struct error *e) {
     if (!w.out.phi || !w.out.action || !w.out.virial || !w.out.acceptance || !w.out.exp_minus_dH || !w.z)
         status = error_set(e, STATUS_FAILED, "out of memory");
     double times[SIDES][BENCH_REPETITIONS];
-    if (status == STATUS_OK)
-        status = bench_time((struct bench_side[SIDES]){[DOUBLE] = {generate, &w},
+    THEN(status, bench_time((struct bench_side[SIDES]){[DOUBLE] = {generate, &w},
                                                        [SINGLE] = {generate_single, &w},
                                                        [OMELYAN] = {generate_omelyan, &w},
                                                        [CLUSTER] = {generate_cluster, &w},
@@ -177,7 +175,7 @@ enum status bench_ensemble(struct bench *b, struct error *e) {
                                                        [LEAPFROG] = {leapfrog, &w},
                                                        [LEAPFROG_SINGLE] = {leapfrog_single, &w},
                                                        [PEAK] = {bench_peak, b}},
-                            SIDES, REPETITIONS, times, e);
+                            SIDES, REPETITIONS, times, e));
     if (status == STATUS_OK)
         report(b, times, REPETITIONS);
     free(w.z);

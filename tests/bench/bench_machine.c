@@ -89,8 +89,7 @@ enum status bench_machine(struct bench *b, struct error *e) {
     double times[2][BENCH_REPETITIONS];
     for (size_t i = 0; status == STATUS_OK && i < t.count; i++)
         t.b[i] = t.c[i] = 1; /* untouched pages would all be one page of zeros */
-    if (status == STATUS_OK)
-        status = bench_time((struct bench_side[]){{bench_peak, b}, {triad, &t}}, 2, REPETITIONS, times, e);
+    THEN(status, bench_time((struct bench_side[]){{bench_peak, b}, {triad, &t}}, 2, REPETITIONS, times, e));
     if (status == STATUS_OK) {
         const struct bench_target none = {BENCH_NO_TARGET, 0};
         snprintf(text, sizeof text, "float32 peak: fused multiply-add, %d lanes", WIDTH);

@@ -48,16 +48,14 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
     for (int k = 0; k < CONVOLUTIONS && complete; k++) {
         const int extent = stride == 2 ? L >> level[k] : L, outer = stride * (extent - 1) + 3;
         const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride};
-        enum status status = direct_convolution_new(&s, &w->convolution[k], e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(direct_convolution_new(&s, &w->convolution[k], e));
         const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
         const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
                                  (size_t)(SCORE_BATCH * extent * extent * s.narrow_channels)};
         float *initial = filled(weights);
         for (size_t i = 0; initial && i < weights; i++)
             initial[i] /= sqrtf(9.0f * (float)s.wide_channels);
-        status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
+        enum status status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
                          : error_set(e, STATUS_FAILED, "out of memory");
         free(initial);
         if (status != STATUS_OK)
@@ -263,8 +261,7 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
         score_network(m)->parameterisation = SCORE_PUBLISHED;
     }
     double times[4][BENCH_REPETITIONS];
-    if (status == STATUS_OK)
-        status = bench_time(sides, both ? 4 : 3, repetitions, times, e);
+    THEN(status, bench_time(sides, both ? 4 : 3, repetitions, times, e));
     if (status == STATUS_OK) {
         char text[96];
         snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", score_unet_shape(m)->stride);
@@ -361,16 +358,14 @@ static enum status model_new(struct score_model *m, int stride, struct error *e)
     const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
     *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .theory = {0.21, 0.022}, .dimensions = 2,
                               .extents = {L, L}, .volume = V};
-    enum status status = score_unet_make(m, &shape, SCORE_PUBLISHED, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(score_unet_make(m, &shape, SCORE_PUBLISHED, e));
     m->propagator = malloc(V * sizeof *m->propagator);
     if (!m->propagator)
         return error_set(e, STATUS_FAILED, "out of memory");
     for (size_t i = 0; i < V; i++)
         m->propagator[i] = m->variance;
-    status = initialise_weights(&shape, 1, m->weights, e);
-    return status == STATUS_OK ? initialise_frequencies(&shape, 1, 30, score_network(m)->frequencies, e) : status;
+    TRY(initialise_weights(&shape, 1, m->weights, e));
+    return initialise_frequencies(&shape, 1, 30, score_network(m)->frequencies, e);
 }
 
 enum status bench_network(struct bench *b, int stride, struct error *e) {
@@ -380,14 +375,10 @@ enum status bench_network(struct bench *b, int stride, struct error *e) {
     enum status status = model_new(&m, stride, e);
     if (status == STATUS_OK && !fields)
         status = error_set(e, STATUS_FAILED, "out of memory");
-    if (status == STATUS_OK)
-        status = bare_new(&bare, b, stride, e);
-    if (status == STATUS_OK)
-        status = compare_training(b, &m, &bare, fields, e);
-    if (status == STATUS_OK)
-        status = compare_sampler(b, &m, &bare, e);
-    if (status == STATUS_OK)
-        status = compare_likelihood(b, &m, &bare, e);
+    THEN(status, bare_new(&bare, b, stride, e));
+    THEN(status, compare_training(b, &m, &bare, fields, e));
+    THEN(status, compare_sampler(b, &m, &bare, e));
+    THEN(status, compare_likelihood(b, &m, &bare, e));
     bare_free(&bare);
     score_model_release(&m);
     free(fields);

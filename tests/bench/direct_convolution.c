@@ -33,11 +33,12 @@ static enum status check(dnnl_status_t status, const char *call, struct error *e
     return error_set(e, STATUS_FAILED, "oneDNN: %s: status %d", call, (int)status);
 }
 
-#define TRY(call)                                                                                            \
-    do {                                                                                                     \
-        enum status status_ = check(call, #call, e);                                                         \
-        if (status_ != STATUS_OK)                                                                            \
-            return status_;                                                                                  \
+#define DNNL_TRY(call) \
+    do { \
+        const enum status status_ = check(call, #call, e); \
+        if (status_ != STATUS_OK) { \
+            return status_; \
+        } \
     } while (0)
 
 static void *aligned(size_t bytes) {
@@ -46,12 +47,12 @@ static void *aligned(size_t bytes) {
 
 #if DNNL_VERSION_MAJOR >= 3
 static enum status layout_new(const dnnl_dims_t extents, dnnl_format_tag_t tag, layout **made, struct error *e) {
-    TRY(dnnl_memory_desc_create_with_tag(made, 4, extents, dnnl_f32, tag));
+    DNNL_TRY(dnnl_memory_desc_create_with_tag(made, 4, extents, dnnl_f32, tag));
     return STATUS_OK;
 }
 
 static enum status layout_copy(const layout *from, layout **made, struct error *e) {
-    TRY(dnnl_memory_desc_clone(made, from));
+    DNNL_TRY(dnnl_memory_desc_clone(made, from));
     return STATUS_OK;
 }
 
@@ -86,7 +87,7 @@ static enum status layout_copy(const layout *from, layout **made, struct error *
 
 static enum status layout_new(const dnnl_dims_t extents, dnnl_format_tag_t tag, layout **made, struct error *e) {
     layout l;
-    TRY(dnnl_memory_desc_init_by_tag(&l, 4, extents, dnnl_f32, tag));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l, 4, extents, dnnl_f32, tag));
     return layout_copy(&l, made, e);
 }
 
@@ -118,7 +119,7 @@ static enum status describe(const struct direct_convolution *c, int kind, dnnl_p
     /* the library declares its dimension arguments as arrays of 12 */
     dnnl_dims_t stride = {c->shape.stride, c->shape.stride}, none = {0, 0};
     dnnl_primitive_attr_t attributes;
-    TRY(dnnl_primitive_attr_create(&attributes));
+    DNNL_TRY(dnnl_primitive_attr_create(&attributes));
     dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
         status = new_primitive(c, kind, forward_hint, stride, none, attributes, descriptor);
@@ -128,7 +129,7 @@ static enum status describe(const struct direct_convolution *c, int kind, dnnl_p
 
 static enum status build_reorder(struct direct_convolution *c, int kind, struct error *e) {
     dnnl_primitive_desc_t descriptor;
-    TRY(dnnl_reorder_primitive_desc_create(&descriptor, c->plain, c->engine, c->weights[kind], c->engine, NULL));
+    DNNL_TRY(dnnl_reorder_primitive_desc_create(&descriptor, c->plain, c->engine, c->weights[kind], c->engine, NULL));
     enum status status =
         check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
     dnnl_primitive_desc_destroy(descriptor);
@@ -137,25 +138,25 @@ static enum status build_reorder(struct direct_convolution *c, int kind, struct 
 
 static enum status build(struct direct_convolution *c, struct error *e) {
     const struct convolution_shape *s = &c->shape;
-    TRY(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
+    DNNL_TRY(dnnl_engine_create(&c->engine, dnnl_cpu, 0));
     dnnl_dims_t wide = {s->batch, s->wide_channels, s->stride * (s->narrow_height - 1) + 3,
                         s->stride * (s->narrow_width - 1) + 3};
     dnnl_dims_t narrow = {s->batch, s->narrow_channels, s->narrow_height, s->narrow_width};
     dnnl_dims_t weights = {s->narrow_channels, s->wide_channels, 3, 3};
     dnnl_primitive_desc_t descriptor[KINDS] = {NULL, NULL, NULL};
     enum status status = layout_new(wide, dnnl_nhwc, &c->wide, e);
-    status = status ? status : layout_new(narrow, dnnl_nhwc, &c->narrow, e);
-    status = status ? status : layout_new(weights, dnnl_oihw, &c->plain, e);
-    status = status ? status : layout_new(weights, dnnl_format_tag_any, &c->any, e);
+    THEN(status, layout_new(narrow, dnnl_nhwc, &c->narrow, e));
+    THEN(status, layout_new(weights, dnnl_oihw, &c->plain, e));
+    THEN(status, layout_new(weights, dnnl_format_tag_any, &c->any, e));
     for (int kind = 0; kind < KINDS && status == STATUS_OK; kind++) {
         status = describe(c, kind, descriptor[FORWARD], &descriptor[kind], e);
         if (status != STATUS_OK)
             break;
         const dnnl_query_t wanted = kind == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
         status = layout_copy(dnnl_primitive_desc_query_md(descriptor[kind], wanted, 0), &c->weights[kind], e);
-        status = status ? status : layout_copy(dnnl_primitive_desc_query_md(descriptor[kind], dnnl_query_scratchpad_md, 0),
-                                               &c->scratchpad[kind], e);
-        status = status ? status : check(dnnl_primitive_create(&c->primitive[kind], descriptor[kind]), "dnnl_primitive_create", e);
+        THEN(status, layout_copy(dnnl_primitive_desc_query_md(descriptor[kind], dnnl_query_scratchpad_md, 0),
+                                               &c->scratchpad[kind], e));
+        THEN(status, check(dnnl_primitive_create(&c->primitive[kind], descriptor[kind]), "dnnl_primitive_create", e));
     }
     for (int kind = 0; kind < KINDS; kind++)
         if (descriptor[kind])
@@ -163,9 +164,7 @@ static enum status build(struct direct_convolution *c, struct error *e) {
     if (status != STATUS_OK)
         return status;
     for (int kind = FORWARD; kind <= ADJOINT; kind++) {
-        status = build_reorder(c, kind, e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(build_reorder(c, kind, e));
         c->packed[kind] = aligned(dnnl_memory_desc_get_size(c->weights[kind]));
         if (!c->packed[kind])
             return error_set(e, STATUS_FAILED, "out of memory for convolution weights");
@@ -250,10 +249,8 @@ static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int
                                           arguments[made].data),
                        "dnnl_memory_create", e);
     }
-    if (status == STATUS_OK)
-        status = check(dnnl_primitive_execute(primitive, stream, count, list), "dnnl_primitive_execute", e);
-    if (status == STATUS_OK)
-        status = check(dnnl_stream_wait(stream), "dnnl_stream_wait", e);
+    THEN(status, check(dnnl_primitive_execute(primitive, stream, count, list), "dnnl_primitive_execute", e));
+    THEN(status, check(dnnl_stream_wait(stream), "dnnl_stream_wait", e));
     for (int i = 0; i < made; i++)
         if (list[i].memory)
             dnnl_memory_destroy(list[i].memory);

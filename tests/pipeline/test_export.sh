@@ -43,7 +43,7 @@ dmsq own && ! grep -q '^== ' "$log"
 check "and counts as computed"
 
 dmsq export NODE=own/observables-chain
-[ $? -ne 0 ] && grep -q "NODE='own/observables-chain': .*; did you mean own/observables-chains" "$log"
+[ $? -ne 0 ] && grep -q "NODE='own/observables-chain': .*; did you mean 'own/observables-chains'" "$log"
 check "an unknown node is refused with the nearest name"
 dmsq export NODE=own/chains
 [ $? -ne 0 ] && grep -q 'is of stage ensemble; expected a node of stage observables' "$log"

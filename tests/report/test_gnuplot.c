@@ -35,10 +35,10 @@ static void missing(void **state) {
     struct error e = {0};
     assert_non_null(path);
     setenv("PATH", "/nonexistent", 1);
-    enum status s = gnuplot_version(text, sizeof text, &e);
+    enum status status = gnuplot_version(text, sizeof text, &e);
     setenv("PATH", path, 1);
     free(path);
-    assert_int_equal(s, STATUS_FAILED);
+    assert_int_equal(status, STATUS_FAILED);
     assert_non_null(strstr(e.message, "cannot run gnuplot"));
     assert_non_null(strstr(e.message, "gnuplot-nox"));
 }
@@ -49,8 +49,8 @@ static void fonts(void **state) {
     char folder[128], path[200], *before = strdup(getenv("PATH")), with[4200];
     struct error e = {0};
     test_folder("gnuplot", folder);
-    enum status s = gnuplot_font(folder, "DejaVu Sans", &e);
-    if (s != STATUS_OK) {
+    enum status status = gnuplot_font(folder, "DejaVu Sans", &e);
+    if (status != STATUS_OK) {
         fail_msg("%s", e.message);
     }
     assert_int_equal(gnuplot_font(folder, "DejaVu", &e), STATUS_FAILED);
@@ -60,11 +60,11 @@ static void fonts(void **state) {
     char *absolute = realpath(folder, NULL);
     snprintf(with, sizeof with, "%s:%s", absolute, before);
     setenv("PATH", with, 1);
-    s = gnuplot_font(folder, "DejaVu Sans", &e);
+    status = gnuplot_font(folder, "DejaVu Sans", &e);
     setenv("PATH", before, 1);
     free(absolute);
     free(before);
-    assert_int_equal(s, STATUS_FAILED);
+    assert_int_equal(status, STATUS_FAILED);
     assert_string_equal(e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' in its place; expected what the "
                                    "Debian package fonts-dejavu-core holds (`make setup` installs it)");
 }
@@ -83,9 +83,9 @@ static void failure(void **state) {
     write_text(folder, ".gnuplot", "exit status 9\n");
     write_text(folder, "good.gp", "set print 'out.txt'\nprint 1\n");
     setenv("LC_ALL", "de_DE.UTF-8", 1);
-    enum status s = gnuplot_run(folder, "good.gp", &e);
+    enum status status = gnuplot_run(folder, "good.gp", &e);
     unsetenv("LC_ALL");
-    assert_int_equal(s, STATUS_OK);
+    assert_int_equal(status, STATUS_OK);
 }
 
 static void strings(void **state) {

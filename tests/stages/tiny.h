@@ -74,9 +74,7 @@ static inline enum status tiny_run(struct stage_context *c, struct error *e) {
         x[0] += status == STATUS_OK ? *(const double *)other->data : 0;
         stage_note(c, "row", "%zu has kappa %s", i, stage_input_recipe(c, "rows", i, "kappa"));
     }
-    if (status == STATUS_OK) {
-        status = npz_add_real(w, "first", x[0], e);
-    }
+    THEN(status, npz_add_real(w, "first", x[0], e));
     for (size_t i = 0; status == STATUS_OK && i < n; i++) {
         char name[32];
         snprintf(name, sizeof name, "x%zu", i);
