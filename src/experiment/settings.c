@@ -106,7 +106,7 @@ static char *next_line(char *line, int size, void *state) {
     size_t length = (size_t)(end - r->next);
     r->line++;
     if (length >= (size_t)size || length > 199) {
-        fail(r, "the line is too long; expected at most 198 bytes (a value may go on in an indented line)");
+        fail(r, "the line is too long; expected at most 198 bytes (a value may continue in an indented line)");
         return NULL;
     }
     memcpy(line, r->next, length);
@@ -121,7 +121,7 @@ static char *next_line(char *line, int size, void *state) {
         return line;
     r->indented = text > line;
     if (r->indented && looks_like_setting(text, stop)) {
-        fail(r, "expected a section or a setting to begin in the first column (an indented line goes on with "
+        fail(r, "expected a section or a setting to begin in the first column (an indented line continues "
                 "the value above)");
         return NULL;
     }
@@ -142,7 +142,7 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
     if (r->indented) {
         struct setting *last = section->count ? &section->settings[section->count - 1] : NULL;
         if (!last || strcmp(last->name, name)) {
-            fail(r, "expected a setting above for an indented line to go on with");
+            fail(r, "expected a setting above for an indented line to continue");
             return false;
         }
         size_t length = strlen(value); /* libinih leaves a comment at the end of such a line */

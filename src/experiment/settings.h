@@ -2,7 +2,7 @@
  *
  *   # a comment line               [section]
  *   name = value ; a comment       name = a long value
- *                                      that goes on in an indented line
+ *                                      that continues in an indented line
  *
  * libinih does the reading; what it lets pass is checked here: a section or a name given twice, lines it
  * would cut (198 bytes) and section names it would cut (49 bytes), text after ']', an indented line that

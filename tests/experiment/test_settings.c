@@ -69,7 +69,7 @@ static void duplicates_are_errors(void **state) {
 /* libinih cuts lines after 199 bytes and parses the rest as another line, and names of sections after 49. */
 static void nothing_is_cut(void **state) {
     (void)state;
-    const char too_long[] = "%a.ini:2: the line is too long; expected at most 198 bytes (a value may go on in an "
+    const char too_long[] = "%a.ini:2: the line is too long; expected at most 198 bytes (a value may continue in an "
                             "indented line)";
     char text[512];
     for (int length = 190; length < 230; length++) {
@@ -99,9 +99,9 @@ static void malformed_lines_are_errors(void **state) {
     expect_failure("x = 1\n[a]\n", "%a.ini:1: expected a section, as [experiment], before the first setting");
     expect_failure("[a]\n= 1\n", "%a.ini:2: expected a name before '='");
     expect_failure("[a]\nx = 1\n  y = 2\n", "%a.ini:3: expected a section or a setting to begin in the first column "
-                                            "(an indented line goes on with the value above)");
+                                            "(an indented line continues the value above)");
     expect_failure("[a]\nx = 1\n  [b]\n", "%a.ini:3: expected a section or a setting to begin in the first column (an "
-                                          "indented line goes on with the value above)");
+                                          "indented line continues the value above)");
 }
 
 static void a_zero_byte_and_a_missing_file_are_errors(void **state) {
