@@ -66,16 +66,16 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
         m->factor = scaling == DATASET_STD ? 1.0 / sqrt(variance) : 1.0;
     } else if (scaling == DATASET_MINMAX) {
         const float *data = phi->data;
-        double low = INFINITY, high = -INFINITY;
+        float low = INFINITY, high = -INFINITY; /* in double gcc 12 fails to compile this for aarch64 */
         for (size_t i = 0; i < phi->count; i += m->volume) {
             const float sign = phase(m, data + i, m->volume);
             for (size_t k = i; k < i + m->volume; k++) {
-                low = fmin(low, (double)(sign * data[k]));
-                high = fmax(high, (double)(sign * data[k]));
+                low = fminf(low, sign * data[k]);
+                high = fmaxf(high, sign * data[k]);
             }
         }
-        m->offset = 0.5 * (low + high);
-        m->factor = 2.0 / (high - low);
+        m->offset = 0.5 * ((double)low + (double)high);
+        m->factor = 2.0 / ((double)high - (double)low);
     }
     if (status == STATUS_OK && !(isfinite(m->factor) && isfinite(m->offset)))
         return error_set(e, STATUS_BAD_INPUT, "%s: phi is constant or not finite, it cannot be scaled",
