@@ -79,45 +79,61 @@ void heartbeat_stop(struct heartbeat *h) {
 
 /* --- the others ---------------------------------------------------------------------------------- */
 
-/* Whether the record is of a process that lives and computes what this one would, to which *what is then set. `now`: by the clock
- * of the server. */
-static bool lives(const char *path, const char *share, const struct lock *lock, time_t now, char what[512]) {
-    struct record *record;
-    struct error ignored;
+/* By the clock of the file server, where the lock is a file there. */
+static time_t now_of(const struct lock *lock) {
     struct stat info;
-    if (stat(path, &info) != 0 || record_read(path, &record, &ignored) != STATUS_OK) {
-        return false;
-    }
-    char here[256] = "";
-    gethostname(here, sizeof here - 1);
-    const char *host = record_member(record, "environment", "host"), *dash = strrchr(record_name(record), '-');
-    const long process = dash ? strtol(dash + 1, NULL, 10) : 0;
-    const bool ours = strcmp(host, here) == 0;
-    bool alive = strcmp(record_text(record, "status"), "running") == 0 && info.st_mtime > now - HEARTBEAT_DEAD_SECONDS;
-    const char *its = record_member(record, "notes", "part");
-    alive = alive && (!*share || !*its || strcmp(share, its) == 0);
-    if (ours) {
-        alive = alive && (*share || !lock->held) && process > 0 && process != (long)getpid() && (kill((pid_t)process, 0) == 0 || errno == EPERM);
-    }
-    snprintf(what, 512, "process %ld on %s, which works in the same folder (%.300s)", process, host, path);
-    record_free(record);
-    return alive;
+    return lock->file >= 0 && futimens(lock->file, NULL) == 0 && fstat(lock->file, &info) == 0 ? info.st_mtime : time(NULL);
 }
 
-static bool any_lives(const char *runs, const char *share, const struct lock *lock, char what[512]) {
-    struct stat info;
-    if (lock->file < 0 || futimens(lock->file, NULL) != 0 || fstat(lock->file, &info) != 0) {
-        info.st_mtime = time(NULL);
+static bool record_lives(const struct record *record, const struct stat *info, const char *share, const struct lock *lock, time_t now) {
+    const struct owner owner = record_owner(record);
+    if (strcmp(record_text(record, "status"), "running") != 0 || info->st_mtime <= now - HEARTBEAT_DEAD_SECONDS || owner.process <= 0 ||
+        owner_is_me(&owner)) {
+        return false;
     }
-    DIR *list = opendir(runs);
+    const char *its = record_member(record, "notes", "part");
+    const bool apart = *share && *its && strcmp(share, its) != 0;
+    /* Who holds the lock of the folder alone is alone on this host. */
+    return !apart && (!owner_is_here(&owner) || ((*share || !lock->held) && !owner_is_gone(&owner)));
+}
+
+bool heartbeat_lives(const char *path, const struct record *record, const struct lock *lock) {
+    struct stat info;
+    return stat(path, &info) == 0 && record_lives(record, &info, "", lock, now_of(lock));
+}
+
+/* Whether an older lease is that of b: by the times of the files, and, where these are equal, by name. */
+static bool is_before(const struct stat *a, const char *name_a, const struct stat *b, const char *name_b) {
+    const long long seconds = (long long)a->st_mtim.tv_sec - b->st_mtim.tv_sec, rest = (long long)a->st_mtim.tv_nsec - b->st_mtim.tv_nsec;
+    return seconds ? seconds < 0 : rest ? rest < 0 : strcmp(name_a, name_b) < 0;
+}
+
+/* Whether a lease lives in the folder that excludes this process: any, or, where there is one of this process, of the name `own`,
+ * only such as are older. *what: a sentence's object that names its process. */
+static bool any_lives(const char *folder, const char *share, const struct lock *lock, const char *own, char what[512]) {
+    char runs[PATH_MAX], path[PATH_MAX];
+    struct stat mine = {0};
+    struct error ignored;
     bool alive = false;
+    if (snprintf(runs, sizeof runs, "%s/runs", folder) >= (int)sizeof runs ||
+        (own && (snprintf(path, sizeof path, "%s/%s.json", runs, own) >= (int)sizeof path || stat(path, &mine) != 0))) {
+        return false;
+    }
+    const time_t now = now_of(lock);
+    DIR *list = opendir(runs);
     for (const struct dirent *entry; list && !alive && (entry = readdir(list));) {
-        char path[PATH_MAX];
         const size_t length = strlen(entry->d_name);
-        if (length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0 &&
-            snprintf(path, sizeof path, "%s/%s", runs, entry->d_name) < (int)sizeof path) {
-            alive = lives(path, share, lock, info.st_mtime, what);
+        struct record *record;
+        struct stat info;
+        if (length <= 5 || strcmp(entry->d_name + length - 5, ".json") != 0 ||
+            snprintf(path, sizeof path, "%s/%s", runs, entry->d_name) >= (int)sizeof path || stat(path, &info) != 0 ||
+            record_read(path, &record, &ignored) != STATUS_OK) {
+            continue;
         }
+        alive = record_lives(record, &info, share, lock, now) && (!own || is_before(&info, record_name(record), &mine, own));
+        const struct owner owner = record_owner(record);
+        snprintf(what, 512, "process %ld on %s, which works in the same folder (%.300s)", owner.process, owner.host, path);
+        record_free(record);
     }
     if (list) {
         closedir(list);
@@ -125,15 +141,27 @@ static bool any_lives(const char *runs, const char *share, const struct lock *lo
     return alive;
 }
 
+bool heartbeat_is_first(const char *folder, const char *share, const struct lock *lock, const char *name) {
+    char what[512];
+    return !any_lives(folder, share, lock, name, what);
+}
+
+bool heartbeat_names(const char *folder, char what[512]) {
+    const struct lock none = {.file = -1};
+    return any_lives(folder, "", &none, NULL, what);
+}
+
+bool heartbeat_is_alone(const char *folder, const struct lock *lock) {
+    char what[512];
+    return !any_lives(folder, "", lock, NULL, what);
+}
+
 enum status heartbeat_wait(const char *folder, const char *share, const struct lock *lock, const struct lock_wait *wait,
                            struct error *e) {
     enum { LOOKS_A_SECOND = 2, PAUSES = 50 / LOOKS_A_SECOND };
-    char runs[PATH_MAX], what[512];
+    char what[512];
     double waited = 0;
-    if (snprintf(runs, sizeof runs, "%s/runs", folder) >= (int)sizeof runs) {
-        return STATUS_OK;
-    }
-    while (any_lives(runs, share, lock, what)) {
+    while (any_lives(folder, share, lock, NULL, what)) {
         for (int i = 0; i < PAUSES; i++) {
             if (!lock_pause(wait, what, &waited)) {
                 return error_set(e, STATUS_FAILED, "%s: %s", folder, what);

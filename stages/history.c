@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <dnnl.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,9 +16,11 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "base/owner.h"
 #include "base/processor.h"
 #include "built.h"
 #include "network/convolution.h"
+#include "stages/heartbeat.h"
 #include "store/ledger.h"
 
 #ifndef DMSQ_CFLAGS
@@ -79,6 +82,11 @@ enum status history_write(const struct record *record, const char *folder, struc
     return status == STATUS_OK ? record_write(record, path_of(path, runs, record_name(record), ".json"), e) : status;
 }
 
+void history_withdraw(const struct record *record, const char *folder) {
+    char runs[PATH_MAX], path[PATH_MAX];
+    unlink(path_of(path, path_of(runs, folder, "runs", ""), record_name(record), ".json"));
+}
+
 enum status history_prepare(const struct record *record, const char *folder, struct error *e) {
     char path[PATH_MAX];
     return record_write(record, path_of(path, folder, "pending-run.json", ""), e);
@@ -88,8 +96,7 @@ static int is_part(const struct dirent *entry) {
     return isdigit((unsigned char)entry->d_name[0]) && strstr(entry->d_name, ".npz") != NULL;
 }
 
-/* What a run kept to resume from is of no use once its outputs are in place. */
-static void remove_checkpoint(const char *folder) {
+void history_remove_parts(const char *folder) {
     char path[PATH_MAX], parts[PATH_MAX];
     struct dirent **names = NULL;
     unlink(path_of(path, folder, "checkpoint.npz", ""));
@@ -102,61 +109,84 @@ static void remove_checkpoint(const char *folder) {
     rmdir(parts);
 }
 
-void history_finish(const char *stage, const char *folder, const char *ledger) {
+void history_finish(const char *stage, const char *folder, const char *ledger, const struct record *own) {
     char pending[PATH_MAX], final[PATH_MAX];
     path_of(pending, folder, "pending-run.json", "");
     path_of(final, folder, "run.json", "");
-    struct record *record;
+    struct record *found = NULL;
     struct error e;
-    remove_checkpoint(folder);
-    if (record_read(pending, &record, &e) != STATUS_OK) {
+    history_remove_parts(folder);
+    if (own == NULL && record_read(pending, &found, &e) != STATUS_OK) {
         warn(stage, &e);
         return;
     }
     /* run.json comes last: while it is missing, all of this is done again by the next process. */
+    const struct record *record = own != NULL ? own : found;
     enum status status = history_write(record, folder, &e);
     if (status != STATUS_OK) {
         warn(stage, &e);
     }
     history_enter(stage, record, ledger);
-    if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK) {
+    /* A process of another host that made the same may have taken pending-run.json for its own. */
+    if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK && record_write(record, final, &e) != STATUS_OK) {
         warn(stage, &e);
     }
-    record_free(record);
+    record_free(found);
 }
 
-/* Length of a name without the ending of a temporary file, ".tmp-PID..." (base/file.c, npz_writer.c, where libzip adds
- * letters of its own). */
-static size_t without_ending(const char *name) {
+/* Length of a name without the ending of a temporary file, ".tmp-OWNER..." (base/file.c, npz_writer.c, where libzip adds
+ * letters of its own); *owner is then read. */
+static size_t without_ending(const char *name, struct owner *owner) {
     const char *ending = strstr(name, ".tmp-");
-    return ending && isdigit((unsigned char)ending[5]) ? (size_t)(ending - name) : strlen(name);
+    return ending && owner_read(ending + 5, owner) ? (size_t)(ending - name) : strlen(name);
 }
 
-/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint. */
-static bool is_left_over(const char *name, const char *const *names) {
-    const size_t length = without_ending(name), prefix = strlen(HISTORY_PARTIAL);
-    const bool temporary = name[length] != '\0', partial = strncmp(name, HISTORY_PARTIAL, prefix) == 0;
-    for (; *names; names++) {
-        if (partial && strlen(*names) == length - prefix && strncmp(name + prefix, *names, length - prefix) == 0) {
-            return true;
-        }
-    }
+/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint; and whose. */
+static bool is_left_over(const char *name, const char *const *names, struct owner *owner) {
     static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz"};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        if (temporary && strlen(kept[i]) == length && strncmp(name, kept[i], length) == 0) {
+    const size_t prefix = strlen(HISTORY_PARTIAL);
+    size_t length = without_ending(name, owner);
+    const bool temporary = name[length] != '\0';
+    if (strncmp(name, HISTORY_PARTIAL, prefix) == 0) { /* older ones name no owner */
+        struct owner of_output;
+        const size_t more = owner_read(name + prefix, &of_output);
+        const bool named = more > 0 && name[prefix + more] == '-';
+        const char *output = name + prefix + (named ? more + 1 : 0);
+        *owner = named ? of_output : *owner;
+        length -= (size_t)(output - name);
+        for (; *names; names++) {
+            if (strlen(*names) == length && strncmp(output, *names, length) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+    for (size_t i = 0; temporary && i < sizeof kept / sizeof *kept; i++) {
+        if (strlen(kept[i]) == length && strncmp(name, kept[i], length) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* names: of the outputs; NULL for the folder of records. */
-static void sweep_folder(const char *folder, const char *const *names) {
+/* Whether nobody writes the file any more. Of another host's this is believed when it has stood still for a while, too: leases
+ * may be seen late. */
+static bool is_abandoned(int folder, const char *name, const struct owner *owner) {
+    struct stat file;
+    return owner_is_here(owner) || (fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+                                    difftime(time(NULL), file.st_mtime) > HEARTBEAT_DEAD_SECONDS / 2);
+}
+
+/* names: of the outputs; NULL for the folders of records and of parts. all: not only what is of this process, which is alone as far
+ * as it can see. */
+static void sweep_folder(const char *folder, const char *const *names, bool all) {
     DIR *list = opendir(folder);
     const struct dirent *entry;
     while (list != NULL && (entry = readdir(list)) != NULL) {
         const char *name = entry->d_name;
-        if (names != NULL ? is_left_over(name, names) : name[without_ending(name)] != '\0') {
+        struct owner owner = {0};
+        const bool left_over = names != NULL ? is_left_over(name, names, &owner) : name[without_ending(name, &owner)] != '\0';
+        if (left_over && (owner_is_me(&owner) || (all && is_abandoned(dirfd(list), name, &owner)))) {
             char path[PATH_MAX];
             unlink(path_of(path, folder, name, ""));
         }
@@ -166,17 +196,25 @@ static void sweep_folder(const char *folder, const char *const *names) {
     }
 }
 
-static void sweep(const char *folder, const char *const *names) {
+static void sweep(const char *folder, const char *const *names, bool all) {
     char path[PATH_MAX];
-    sweep_folder(folder, names);
-    sweep_folder(path_of(path, folder, "runs", ""), NULL);
-    sweep_folder(path_of(path, folder, "parts", ""), NULL);
+    sweep_folder(folder, names, all);
+    sweep_folder(path_of(path, folder, "runs", ""), NULL, all);
+    sweep_folder(path_of(path, folder, "parts", ""), NULL, all);
 }
 
 void history_sweep(const char *folder, const char *const *names) {
     char path[PATH_MAX];
-    sweep(folder, names);
-    unlink(path_of(path, folder, "pending-run.json", ""));
+    struct record *record;
+    struct error ignored;
+    sweep(folder, names, false);
+    if (record_read(path_of(path, folder, "pending-run.json", ""), &record, &ignored) == STATUS_OK) {
+        const struct owner owner = record_owner(record);
+        if (owner_is_me(&owner)) {
+            unlink(path);
+        }
+        record_free(record);
+    }
 }
 
 /* When the checkpoint or the last part was written; 0: there is none. */
@@ -223,9 +261,10 @@ void history_note_earlier(struct record *record, const char *folder) {
     }
 }
 
-/* Nobody else holds the lock, so whoever wrote "running" is gone. What the records then say is entered into the ledger:
+/* Whoever wrote "running" is gone, but for this process and those that live. What the records then say is entered into the ledger:
  * whoever was killed between the two could not do it. */
-static void mark_interrupted(const char *stage, const char *folder, const char *ledger) {
+static void mark_interrupted(const char *stage, const char *folder, const char *ledger, const struct lock *lock,
+                             const struct record *own) {
     char runs[PATH_MAX];
     DIR *list = opendir(path_of(runs, folder, "runs", ""));
     const struct dirent *entry;
@@ -242,7 +281,9 @@ static void mark_interrupted(const char *stage, const char *folder, const char *
             warn(stage, &e);
             continue;
         }
-        if (strcmp(record_text(record, "status"), "running") == 0) {
+        const struct owner owner = record_owner(record);
+        if (strcmp(record_text(record, "status"), "running") == 0 && !heartbeat_lives(path, record, lock) &&
+            !(owner_is_me(&owner) && strcmp(record_name(record), record_name(own)) == 0)) {
             record_amend(record, "interrupted", "the process ended without a word (killed or crashed)", saved_at(folder));
             if (record_write(record, path, &e) != STATUS_OK) {
                 warn(stage, &e);
@@ -265,7 +306,10 @@ static void remove_stale(const char *folder, const char *const *names) {
     char path[PATH_MAX];
     unlink(path_of(path, folder, "run.json", ""));
     for (; *names; names++) {
-        unlink(path_of(path, folder, *names, ""));
+        /* Only what is seen: elsewhere an output may have come into place that is not seen here yet. */
+        if (access(path_of(path, folder, *names, ""), F_OK) == 0) {
+            unlink(path);
+        }
     }
 }
 
@@ -303,39 +347,42 @@ enum status history_join(const char *folder, const char *key, bool outputs, bool
     return same ? STATUS_OK : STATUS_BAD_INPUT;
 }
 
-enum status history_recover(const char *stage, const char *folder, const char *ledger, const char *key,
-                            bool outputs, const char *const *names, bool *done, struct error *e) {
+enum status history_look(const char *folder, const char *key, bool outputs, bool *done, struct error *e) {
     char path[PATH_MAX], pending[PATH_MAX];
-    path_of(path, folder, "run.json", "");
-    path_of(pending, folder, "pending-run.json", "");
-    *done = false;
-    if (outputs && access(pending, F_OK) == 0) {
-        history_finish(stage, folder, ledger);
-        sweep(folder, names);
-        mark_interrupted(stage, folder, ledger);
-    }
     struct record *record;
     struct error missing, also_missing;
-    if (outputs && (record_read(path, &record, &missing) == STATUS_OK ||
-                    record_read(pending, &record, &also_missing) == STATUS_OK)) {
-        bool same = strcmp(record_text(record, "key"), key) == 0;
-        enum status status = STATUS_OK;
-        if (!same) {
-            status = other_recipe(folder, record, key, e);
-        }
-        record_free(record);
-        if (same) {
-            remove_checkpoint(folder); /* of a run killed by a version that removed it last */
-        }
-        *done = same;
-        return status;
+    *done = false;
+    if (!outputs) {
+        return STATUS_OK;
     }
-    if (outputs) {
+    const bool complete = access(path_of(pending, folder, "pending-run.json", ""), F_OK) != 0;
+    if (record_read(path_of(path, folder, "run.json", ""), &record, &missing) != STATUS_OK &&
+        record_read(pending, &record, &also_missing) != STATUS_OK) {
         return error_set(e, STATUS_BAD_INPUT, "%s: holds outputs without a readable record (%s): remove them or choose "
                          "another --output", folder, missing.message);
     }
-    mark_interrupted(stage, folder, ledger);
-    history_sweep(folder, names);
-    remove_stale(folder, names);
-    return STATUS_OK;
+    const bool same = strcmp(record_text(record, "key"), key) == 0;
+    if (!same) {
+        other_recipe(folder, record, key, e);
+    }
+    record_free(record);
+    *done = same && complete;
+    return same ? STATUS_OK : STATUS_BAD_INPUT;
+}
+
+void history_recover(const char *stage, const char *folder, const char *ledger, const struct lock *lock, const struct record *own,
+                     bool outputs, const char *const *names, bool *done) {
+    char path[PATH_MAX];
+    const bool alone = heartbeat_is_alone(folder, lock);
+    *done = outputs;
+    if (outputs) {
+        history_withdraw(own, folder);
+        history_finish(stage, folder, ledger, NULL);
+    }
+    mark_interrupted(stage, folder, ledger, lock, own);
+    sweep(folder, names, alone);
+    if (!outputs && alone) {
+        unlink(path_of(path, folder, "pending-run.json", ""));
+        remove_stale(folder, names);
+    }
 }

@@ -3,6 +3,7 @@
  *   ledger --root=results              all runs, newest last
  *   ledger --root=results 3fa9         everything about the runs of the artifact 3fa9...
  *   ledger --root=results --rebuild    builds it anew from the records under results/artifacts
+ *   ledger --root=results --rebuild=unlocked   only where the file system has no locks, so that no stage enters its runs
  */
 #include <getopt.h>
 #include <stdbool.h>
@@ -17,9 +18,10 @@
 
 static void print_help(void) {
     printf("ledger: shows the runs recorded in a folder of results\n\n"
-           "Usage: ledger [--root=FOLDER] [--rebuild] [--show] [KEYPREFIX]\n\n"
+           "Usage: ledger [--root=FOLDER] [--rebuild[=unlocked]] [--show] [KEYPREFIX]\n\n"
            "  --root=FOLDER  the folder that holds ledger.sqlite and artifacts/ (default: results)\n"
            "  --rebuild      builds the ledger anew from the run records; shows it only with --show\n"
+           "  --rebuild=unlocked  the same, but only on a file system without locks, where stages do not enter runs\n"
            "  --show         all runs, newest last (the default)\n"
            "  KEYPREFIX      everything about the runs of the artifact with this key\n\n"
            "Exit status: 0 done, 1 failed, 2 bad usage or input.\n");
@@ -51,8 +53,11 @@ static enum status show(const char *path, const char *prefix, const struct lock_
     return status;
 }
 
-static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool all,
+static enum status work(const char *root, const char *path, const char *prefix, bool rebuild, bool unlocked, bool all,
                         struct error *e) {
+    if (unlocked && ledger_has_locks(path)) {
+        return STATUS_OK;
+    }
     const struct lock_wait wait = {.say = say, .context = "ledger"};
     enum status status = rebuild ? ledger_rebuild(path, root, &wait, e) : STATUS_OK;
     if (status == STATUS_OK && !rebuild && access(path, F_OK) != 0) {
@@ -65,16 +70,23 @@ static enum status work(const char *root, const char *path, const char *prefix, 
 int main(int argc, char **argv) {
     file_limits_are_errors();
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, {"rebuild", no_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
+        {"root", required_argument, NULL, 'r'}, {"rebuild", optional_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
     };
     const char *root = "results";
-    bool rebuild = false, all = false;
+    bool rebuild = false, unlocked = false, all = false;
     int code;
     while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (code) {
         case 'r': root = optarg; break;
-        case 'b': rebuild = true; break;
+        case 'b':
+            rebuild = true;
+            unlocked = optarg != NULL;
+            if (unlocked && strcmp(optarg, "unlocked") != 0) {
+                fprintf(stderr, "ledger: --rebuild=%s: expected --rebuild or --rebuild=unlocked\n", optarg);
+                return STATUS_BAD_INPUT;
+            }
+            break;
         case 's': all = true; break;
         case 'h': print_help(); return STATUS_OK;
         case 'v': version_print(argv[0], stdout); return STATUS_OK;
@@ -88,7 +100,7 @@ int main(int argc, char **argv) {
     char *path = NULL;
     struct error e;
     enum status status = asprintf(&path, "%s/ledger.sqlite", root) >= 0
-                             ? work(root, path, optind < argc ? argv[optind] : NULL, rebuild, all, &e)
+                             ? work(root, path, optind < argc ? argv[optind] : NULL, rebuild, unlocked, all, &e)
                              : error_set(&e, STATUS_FAILED, "out of memory");
     free(path);
     if (status != STATUS_OK) {

@@ -3,6 +3,7 @@
  * predecessor) in history.c. */
 #include "stages/stage.h"
 
+#include <dirent.h>
 #include <fnmatch.h>
 #include <math.h>
 #include <omp.h>
@@ -15,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "base/owner.h"
 #include "base/words.h"
 #include "cuda/backend.h"
 #include "stages/command.h"
@@ -237,17 +239,17 @@ static bool is_interrupted(const void *context) {
 }
 
 /* Waits for the lock of the output folder: processes that compute shares hold it together. */
-static enum status take_lock(const struct stage *stage, struct stage_state *s, struct error *e) {
-    char *path = join(s->command.output, "", "lock"), *what = NULL;
-    if (path == NULL || asprintf(&what, "another process that works in %s", s->command.output) < 0) {
+static enum status take_lock(struct stage_state *s, const struct lock_wait *wait, struct error *e) {
+    char *path = join(s->command.output, "", "lock"), what[512], *text = NULL;
+    if (path == NULL || (!heartbeat_names(s->command.output, what) && asprintf(&text, "another process that works in %s", s->command.output) < 0)) {
         free(path);
         return no_memory(e);
     }
-    const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name, .what = what};
-    enum status status = lock_take(path, *s->share ? LOCK_SHARED : LOCK_EXCLUSIVE, &wait, &s->lock, e);
-    status = status == STATUS_OK ? heartbeat_wait(s->command.output, s->share, &s->lock, &wait, e) : status;
+    struct lock_wait named = *wait;
+    named.what = text != NULL ? text : what;
+    enum status status = lock_take(path, *s->share ? LOCK_SHARED : LOCK_EXCLUSIVE, &named, &s->lock, e);
     free(path);
-    free(what);
+    free(text);
     return status != STATUS_OK && interrupted ? stopped(e) : status;
 }
 
@@ -258,9 +260,11 @@ static enum status name_outputs(const struct stage *stage, struct stage_state *s
     s->partial = calloc(s->output_count + 1, sizeof *s->partial);
     s->final = calloc(s->output_count + 1, sizeof *s->final);
     s->writers = calloc(s->output_count + 1, sizeof *s->writers);
+    char owner[OWNER_NAME], prefix[OWNER_NAME + 16];
+    snprintf(prefix, sizeof prefix, HISTORY_PARTIAL "%s-", owner_name(owner));
     bool fine = s->partial != NULL && s->final != NULL && s->writers != NULL;
     for (size_t i = 0; fine && i < s->output_count; i++) {
-        s->partial[i] = join(s->command.output, HISTORY_PARTIAL, stage->outputs[i]);
+        s->partial[i] = join(s->command.output, prefix, stage->outputs[i]);
         s->final[i] = join(s->command.output, "", stage->outputs[i]);
         fine = s->partial[i] != NULL && s->final[i] != NULL;
     }
@@ -268,6 +272,10 @@ static enum status name_outputs(const struct stage *stage, struct stage_state *s
 }
 
 static bool all_there(const struct stage_state *s) {
+    DIR *list = opendir(s->command.output); /* network file systems look afresh then, also for files that were not there */
+    if (list != NULL) {
+        closedir(list);
+    }
     for (size_t i = 0; i < s->output_count; i++) {
         if (access(s->final[i], F_OK) != 0) {
             return false;
@@ -298,8 +306,43 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
         }
         record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, s->inputs[i].sha256);
     }
-    history_note_earlier(s->record, s->command.output);
     return history_write(s->record, s->command.output, e);
+}
+
+/* Takes the lock of the folder and its lease (heartbeat.h), which is the record of this run; and completes or clears away what
+ * others have left. *done: there is nothing to compute. */
+static enum status claim(const struct stage *stage, struct stage_state *s, bool *done, struct error *e) {
+    const char *folder = s->command.output;
+    const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name};
+    enum status status = take_lock(s, &wait, e);
+    for (bool first = false; status == STATUS_OK && !first;) {
+        status = heartbeat_wait(folder, s->share, &s->lock, &wait, e);
+        if (status != STATUS_OK) {
+            return interrupted ? stopped(e) : status;
+        }
+        status = (*s->share ? history_join : history_look)(folder, s->key, all_there(s), done, e);
+        if (status != STATUS_OK || *done) {
+            if (status == STATUS_OK && !*s->share) {
+                history_remove_parts(folder); /* of a process that was slower than another */
+            }
+            return status;
+        }
+        record_free(s->record);
+        s->record = NULL;
+        status = start_record(stage, s, e);
+        first = status == STATUS_OK && heartbeat_is_first(folder, s->share, &s->lock, record_name(s->record));
+        if (status == STATUS_OK && !first) {
+            history_withdraw(s->record, folder);
+        }
+    }
+    if (status == STATUS_OK && !*s->share) {
+        history_recover(stage->name, folder, s->command.ledger, &s->lock, s->record, all_there(s), stage->outputs, done);
+    }
+    if (status == STATUS_OK && !*done) {
+        history_note_earlier(s->record, folder);
+        status = history_write(s->record, folder, e);
+    }
+    return status;
 }
 
 /* Whether every array of an output is one that the stage declares for it. */
@@ -389,6 +432,9 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         status = stopped(e);
     } else if (status == STATUS_OK && *s->share) {
         record_end(s->record, "part", "");
+        if (all_there(s)) { /* another process was faster, and nobody needs what this one has just saved */
+            history_remove_parts(s->command.output);
+        }
         return history_write(s->record, s->command.output, e);
     } else if (status == STATUS_OK) {
         status = commit(stage, s, e);
@@ -405,7 +451,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         s->writers[i] = NULL;
     }
     if (status == STATUS_OK) {
-        history_finish(stage->name, s->command.output, s->command.ledger);
+        history_finish(stage->name, s->command.output, s->command.ledger, s->record);
         return STATUS_OK;
     }
     /* An output that was not renamed, also in the middle of several, is of no use to anyone. */
@@ -442,13 +488,8 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
     }
     /* A look comes first: what is done needs no lock, and may lie where nothing can be written. */
     bool done = all_there(s) && history_is_done(s->command.output, s->key);
-    if (!done) {
-        if ((status = file_make_folder(s->command.output, e)) != STATUS_OK || (status = take_lock(stage, s, e)) != STATUS_OK) {
-            return status;
-        }
-        status = *s->share ? history_join(s->command.output, s->key, all_there(s), &done, e)
-                           : history_recover(stage->name, s->command.output, s->command.ledger, s->key, all_there(s),
-                                             stage->outputs, &done, e);
+    if (!done && (status = file_make_folder(s->command.output, e)) == STATUS_OK) {
+        status = claim(stage, s, &done, e);
     }
     if (status != STATUS_OK || done) {
         if (done && !s->command.quiet) {
@@ -457,19 +498,16 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
         return status;
     }
     if (device && (status = backend_cuda_open(s->command.backend, &s->device, e)) != STATUS_OK) {
+        history_withdraw(s->record, s->command.output);
         return status;
     }
-    status = start_record(stage, s, e);
-    if (status == STATUS_OK) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/runs/%s.json", s->command.output, record_name(s->record)) >= 0) {
-            s->heartbeat = heartbeat_start(path, HEARTBEAT_SECONDS);
-            free(path);
-        }
-        history_enter(stage->name, s->record, s->command.ledger);
-        status = work(stage, s, e);
+    char *path = NULL;
+    if (asprintf(&path, "%s/runs/%s.json", s->command.output, record_name(s->record)) >= 0) {
+        s->heartbeat = heartbeat_start(path, HEARTBEAT_SECONDS);
+        free(path);
     }
-    return status;
+    history_enter(stage->name, s->record, s->command.ledger);
+    return work(stage, s, e);
 }
 
 static void release(struct stage_state *s) {

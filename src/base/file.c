@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/owner.h"
+
 void file_limits_are_errors(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
@@ -29,16 +31,14 @@ void file_sweep(const char *folder) {
     const struct dirent *entry;
     while (list != NULL && (entry = readdir(list)) != NULL) {
         const char *ending = strstr(entry->d_name, ".tmp-");
-        char *rest = NULL;
-        const long owner = ending != NULL ? strtol(ending + 5, &rest, 10) : 0;
+        struct owner owner;
         struct stat info;
-        if (owner <= 0 || rest == ending + 5 || fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        if (ending == NULL || !owner_read(ending + 5, &owner) || fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
             S_ISDIR(info.st_mode)) {
             continue;
         }
         const double age = difftime(time(NULL), info.st_mtime);
-        const bool gone = kill((pid_t)owner, 0) != 0 && errno == ESRCH;
-        if (age > ANY || (gone && age > OWNER_GONE)) {
+        if (age > ANY || (owner_is_gone(&owner) && age > OWNER_GONE)) {
             unlinkat(dirfd(list), entry->d_name, 0);
         }
     }
@@ -47,9 +47,10 @@ void file_sweep(const char *folder) {
     }
 }
 
-/* Opens a new file "<path>.tmp-<pid>-<n>"; its name, which the caller frees, goes to *temporary. */
+/* Opens a new file "<path>.tmp-<owner>-<n>"; its name, which the caller frees, goes to *temporary. */
 static int open_temporary(const char *path, char **temporary, struct error *e) {
-    size_t size = strlen(path) + 48;
+    char owner[OWNER_NAME];
+    size_t size = strlen(path) + sizeof owner + 24;
     char *name = malloc(size);
     if (name == NULL) {
         error_set(e, STATUS_FAILED, "%s: out of memory", path);
@@ -57,7 +58,7 @@ static int open_temporary(const char *path, char **temporary, struct error *e) {
     }
     int file = -1;
     for (int n = 0; file < 0 && n < 1000; n++) {
-        snprintf(name, size, "%s.tmp-%ld-%d", path, (long)getpid(), n);
+        snprintf(name, size, "%s.tmp-%s-%d", path, owner_name(owner), n);
         file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file < 0 && errno != EEXIST) {
             break;

@@ -48,7 +48,7 @@ enum status lock_take(const char *path, enum lock_kind kind, const struct lock_w
     double waited = 0;
     while (flock(lock->file, (kind == LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (is_missing(errno)) {
-            say(wait, "%s: the file system has no locks (%s): works without one; do not start the same work twice at once",
+            say(wait, "%s: the file system has no locks (%s): works without one, and finds others at the same work by their run records",
                 path, strerror(errno));
             return STATUS_OK;
         }

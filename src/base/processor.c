@@ -80,9 +80,13 @@ PLAIN_CODE static void say(const char *text) {
 PLAIN_CODE __attribute__((constructor)) static void check_processor(void) {
     const char *missing = processor_lacks(processor_supported());
     if (missing != NULL) {
+        char host[65] = "this host";
+        gethostname(host, sizeof host - 1);
         say("this program was compiled for a processor with ");
         say(missing);
-        say(", which this one lacks: build it here, or with an ARCH= that both have (x86-64 runs everywhere)\n");
+        say(", which that of ");
+        say(host);
+        say(" lacks: build it there, or with an ARCH= that both have (x86-64 runs everywhere)\n");
         _exit(1);
     }
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "experiment/names.h"
 #include "store/record.h"
 
@@ -67,7 +68,8 @@ static enum status make_copy(struct publishing *p, const char *source, const cha
  * whole; or a copy, on file systems without links. */
 static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name, struct error *e) {
     const char *path = pool_print(p->plan->pool, "%s/%s", p->folder, name);
-    const char *temporary = path ? pool_print(p->plan->pool, "%s.tmp-%ld", path, (long)getpid()) : NULL;
+    char owner[OWNER_NAME];
+    const char *temporary = path ? pool_print(p->plan->pool, "%s.tmp-%s", path, owner_name(owner)) : NULL;
     if (!temporary) {
         return pool_exhausted(e);
     }

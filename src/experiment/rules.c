@@ -185,16 +185,17 @@ static bool write_target(const struct plan *plan, const struct experiment *x, co
     if (only) {
         fprintf(out, " --only=%s", name);
     }
-    fputs("\n\t$(if $(LAUNCH),$(PLAN_REBUILD))\n", out);
+    fputs("\n\t$(PLAN_REBUILD)\n", out);
     return true;
 }
 
-/* The ledger is for processes of one machine: where stages run on other hosts, make enters their records in the end. */
+/* The ledger is for processes of one machine: where stages run on other hosts, or there are no locks, make enters their records in
+ * the end. */
 static bool write_ledger(const struct plan *plan, FILE *out) {
     const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
     fputs("PLAN_LEDGER :=", out);
     bool fine = ledger && write_option(plan, out, true, "ledger", ledger);
-    fprintf(out, "\nPLAN_REBUILD := @%s/ledger --rebuild", plan->programs);
+    fprintf(out, "\nPLAN_REBUILD = @%s/ledger --rebuild$(if $(LAUNCH),,=unlocked)", plan->programs);
     fine = write_option(plan, out, true, "root", plan->root) && fine;
     fputs("\nRUN_LEDGER = $(if $(LAUNCH),,$(PLAN_LEDGER))\n", out);
     return fine;

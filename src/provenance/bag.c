@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "provenance/tree.h"
 
 static enum status no_memory(struct error *e) {
@@ -133,7 +134,8 @@ enum status bag_pack(const char *folder, const char *name, const char *path, lon
     struct tree files;
     char temporary[PATH_MAX];
     enum status status = tree_list(folder, name, &files, e);
-    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
+    char owner[OWNER_NAME];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%s", path, owner_name(owner));
     struct archive *a = archive_write_new();
     /* pax only where a name needs it; no time in the head of gzip's file. */
     if (status == STATUS_OK &&

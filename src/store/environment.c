@@ -10,6 +10,8 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include "base/owner.h"
+
 void environment_processor(char *text, size_t size) {
     snprintf(text, size, "unknown");
     FILE *file = fopen("/proc/cpuinfo", "re");
@@ -33,8 +35,10 @@ void environment_list(void (*add)(void *context, const char *name, const char *t
     if (uname(&kernel) == 0) {
         snprintf(text, sizeof text, "%s %s %s", kernel.sysname, kernel.release, kernel.machine);
         add(context, "kernel", text);
-        add(context, "host", kernel.nodename);
     }
+    char host[OWNER_HOST];
+    owner_host(host);
+    add(context, "host", host);
     environment_processor(text, sizeof text);
     add(context, "processor", text);
 #ifdef __clang__

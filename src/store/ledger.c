@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "store/ledger_open.h"
 #include "store/record.h"
 
@@ -240,11 +241,21 @@ static enum status take_lock(const char *path, enum lock_kind kind, struct ledge
     return status == STATUS_OK ? status : error_prefix(e, "ledger");
 }
 
+bool ledger_has_locks(const char *path) {
+    struct ledger_wait wait = ledger_wait_for(path, NULL);
+    struct lock lock;
+    struct error e;
+    const bool known = take_lock(path, LOCK_SHARED, &wait, &lock, &e) == STATUS_OK, locks = lock.held && !wait.unlocked;
+    lock_release(&lock);
+    return locks || !known;
+}
+
 enum status ledger_enter(const char *path, const char *json, const struct lock_wait *how, struct error *e) {
     struct ledger_wait wait = ledger_wait_for(path, how);
     struct lock lock;
     enum status status = take_lock(path, LOCK_SHARED, &wait, &lock, e);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || !lock.held || wait.unlocked) {
+        lock_release(&lock);
         return status;
     }
     sqlite3 *db;
@@ -331,7 +342,8 @@ enum status ledger_take_in(const char *path, const char *runs, const struct lock
     struct ledger_wait wait = ledger_wait_for(path, how);
     struct lock lock;
     enum status status = take_lock(path, LOCK_SHARED, &wait, &lock, e);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || !lock.held || wait.unlocked) {
+        lock_release(&lock);
         return status;
     }
     struct rebuilding r = {.path = path, .wait = how};
@@ -371,7 +383,8 @@ enum status ledger_rebuild(const char *path, const char *root, const struct lock
         return error_set(e, STATUS_BAD_INPUT, "%s: is not a folder of results", root);
     }
     char *temporary = NULL;
-    if (asprintf(&temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) {
+    char owner[OWNER_NAME];
+    if (asprintf(&temporary, "%s.tmp-%s", path, owner_name(owner)) < 0) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     unlink(temporary);

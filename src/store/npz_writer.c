@@ -8,6 +8,7 @@
 #include <zip.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "store/npy.h"
 #include "store/npz.h"
 
@@ -233,7 +234,8 @@ static enum status write_zip(const struct npz_writer *w, const char *temporary, 
 }
 
 enum status npz_commit(struct npz_writer *w, struct error *e) {
-    size_t size = strlen(w->path) + 32;
+    char owner[OWNER_NAME];
+    size_t size = strlen(w->path) + sizeof owner + 8;
     char *temporary = malloc(size);
     enum status status;
     if (temporary == NULL) {
@@ -241,7 +243,7 @@ enum status npz_commit(struct npz_writer *w, struct error *e) {
     } else if (w->count == 0) {
         status = error_set(e, STATUS_FAILED, "%s: cannot write: no arrays were added", w->path);
     } else {
-        snprintf(temporary, size, "%s.tmp-%ld", w->path, (long)getpid());
+        snprintf(temporary, size, "%s.tmp-%s", w->path, owner_name(owner));
         status = write_zip(w, temporary, e);
         if (status == STATUS_OK) {
             status = file_replace(temporary, w->path, e);

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "store/environment.h"
 
 enum { FORMAT = 1 };
 
 struct record {
     json_t *root;
-    char name[48];
+    char name[64 + OWNER_HOST];
     struct timespec start; /* monotonic */
     bool failed;           /* out of memory somewhere */
 };
@@ -69,10 +70,11 @@ struct record *record_new(const char *stage, int version, const char *key, const
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
-    char start[32], id[128];
+    const struct owner owner = owner_here();
+    char start[32], id[128 + OWNER_HOST];
     strftime(start, sizeof start, "%Y%m%dT%H%M%SZ", &utc);
-    snprintf(r->name, sizeof r->name, "%s-%ld", start, (long)getpid());
-    snprintf(id, sizeof id, "%s-%.12s", r->name, key); /* the key tells apart equal processes of two hosts */
+    snprintf(r->name, sizeof r->name, "%s-%s-%ld-%ld", start, owner.host, owner.rank, owner.process);
+    snprintf(id, sizeof id, "%s-%.12s", r->name, key); /* one process may make several artifacts within a second */
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", &utc);
     put(r, r->root, "format", json_integer(FORMAT));
     put_text(r, "id", id);
@@ -141,6 +143,17 @@ enum status record_read(const char *path, struct record **result, struct error *
 
 const char *record_name(const struct record *r) {
     return r->name;
+}
+
+struct owner record_owner(const struct record *r) {
+    struct owner owner = {0};
+    const char *process = strrchr(r->name, '-'), *rank = process;
+    snprintf(owner.host, sizeof owner.host, "%s", record_member(r, "environment", "host"));
+    owner.process = process != NULL ? strtol(process + 1, NULL, 10) : 0;
+    while (rank != NULL && rank > r->name && *--rank != '-') {
+    }
+    owner.rank = rank != NULL && rank > r->name ? strtol(rank + 1, NULL, 10) : 0;
+    return owner;
 }
 
 const char *record_text(const struct record *r, const char *name) {

@@ -1,6 +1,6 @@
 /* Run records: what one attempt to make an artifact did, as JSON (sorted keys, indented) beside the
  * artifact. The artifact itself holds no time, host or user; they are here. Every attempt has its record
- * FOLDER/runs/<UTC>-<pid>.json, and FOLDER/run.json is the record of the attempt that succeeded.
+ * FOLDER/runs/<UTC>-<host>-<rank>-<pid>.json, and FOLDER/run.json is the record of the attempt that succeeded.
  *
  * Members (format 1): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
  * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/owner.h"
 #include "base/parameters.h"
 
 struct record;
@@ -27,8 +28,11 @@ struct record *record_new(const char *stage, int version, const char *key, const
 enum status record_read(const char *path, struct record **record, struct error *e);
 void record_free(struct record *record);
 
-/* "20250131T235959Z-1234": start and process, the name of the file in runs/. */
+/* "20250131T235959Z-node17-0-1234": start, host, rank and process, the name of the file in runs/. Older ones have no host and
+ * rank. */
 const char *record_name(const struct record *record);
+/* Who made the run. */
+struct owner record_owner(const struct record *record);
 /* Text of a top-level member; "" when it is missing or no text. */
 const char *record_text(const struct record *record, const char *name);
 /* A number at the top level ("wall_seconds", "threads"); NaN when it is missing or none. */

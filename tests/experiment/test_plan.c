@@ -209,7 +209,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
-    assert_non_null(strstr(text, "--publish=b\n\t$(if $(LAUNCH),$(PLAN_REBUILD))\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
+    assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
     /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
     assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
@@ -273,7 +273,7 @@ static void texts_reach_no_shell(void **state) {
     find_node(&plan, "g@title=axb~2");
     assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
     plan_free(&plan);
-    snprintf(command, sizeof command, "MAKEFLAGS= make -s -k -f '%s' STAGE_OPTIONS= PLAN=: a >'%s/printed' 2>&1",
+    snprintf(command, sizeof command, "MAKEFLAGS= make -s -k -f '%s' STAGE_OPTIONS= PLAN=: PLAN_REBUILD= a >'%s/printed' 2>&1",
              write_text("rules.mk", text), folder);
     free(text);
     assert_int_equal(system(command), 0);

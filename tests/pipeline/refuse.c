@@ -1,10 +1,13 @@
 /* Preloaded into the programs of a test: a file system that lacks what REFUSE names, each with the errno that it then
- * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. */
+ * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. And another host: HOST is its name, and PROCESS, where
+ * it is set, the number of every process there. With EMPTY, a folder, a host sees no run records but its own: as one that caches. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -58,4 +61,22 @@ int fsync(int file) {
 int symlink(const char *target, const char *path) {
     int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "symlink");
     return refused("symlink") ? answer(refused("symlink")) : real(target, path);
+}
+
+int gethostname(char *name, size_t size) {
+    int (*real)(char *, size_t) = (int (*)(char *, size_t))dlsym(RTLD_NEXT, "gethostname");
+    const char *host = getenv("HOST");
+    return host ? (snprintf(name, size, "%s", host), 0) : real(name, size);
+}
+
+pid_t getpid(void) {
+    pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "getpid");
+    const char *process = getenv("PROCESS");
+    return process ? atoi(process) : real();
+}
+
+DIR *opendir(const char *path) {
+    DIR *(*real)(const char *) = (DIR *(*)(const char *))dlsym(RTLD_NEXT, "opendir");
+    const char *end = strrchr(path, '/'), *empty = getenv("EMPTY");
+    return real(empty && end && strcmp(end, "/runs") == 0 ? empty : path);
 }

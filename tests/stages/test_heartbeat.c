@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,7 +15,9 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "stages/heartbeat.h"
+#include "stages/history.h"
 #include "store/record.h"
 #include "tests/scratch.h"
 
@@ -115,11 +118,113 @@ static void shares_wait_for_themselves_and_for_a_whole_run(void **state) {
     assert_int_equal(look_as("0/3", true), STATUS_FAILED);
 }
 
+/* Another lease, of a process of another host, as old as `seconds`. */
+static void write_lease(const char *name, const char *host, const char *part, time_t seconds) {
+    struct error e;
+    struct record *r = record_new("train", 1, "0123456789abcdef", "stage=train\n", folder);
+    char own[400], id[300];
+    snprintf(id, sizeof id, "%s-0123456789ab", name);
+    record_environment(r, "host", host);
+    if (part) {
+        record_note(r, "part", part);
+    }
+    snprintf(own, sizeof own, "%s/runs/%s.json", folder, name);
+    char *text = record_json(r), *from = strstr(text, record_name(r)); /* "id": "NAME-KEY" */
+    record_free(r);
+    assert_non_null(from);
+    char *to = strchr(from, '"'), whole[8192];
+    snprintf(whole, sizeof whole, "%.*s%s%s", (int)(from - text), text, id, to);
+    free(text);
+    assert_int_equal(file_write(own, whole, strlen(whole), &e), STATUS_OK);
+    const struct timespec then = {.tv_sec = time(NULL) - seconds};
+    assert_int_equal(utimensat(AT_FDCWD, own, (const struct timespec[2]){then, then}, 0), 0);
+}
+
+/* Of two that began at once each sees the other, and the older lease counts. */
+static void one_of_two_withdraws(void **state) {
+    (void)state;
+    const struct lock lock = {.file = -1};
+    char here[OWNER_HOST], mine[200];
+    owner_host(here);
+    snprintf(mine, sizeof mine, "20260101T000000Z-%s-0-%ld", here, (long)getpid());
+    struct {
+        time_t mine, other;
+        const char *part, *others_part;
+        bool first;
+    } cases[] = {
+        {5, 10, NULL, NULL, false},   {10, 5, NULL, NULL, true},    {5, HEARTBEAT_DEAD_SECONDS + 10, NULL, NULL, true},
+        {5, 10, "0/2", "1/2", true},  {5, 10, "0/2", "0/2", false}, {5, 10, "0/2", NULL, false},
+        {5, 10, NULL, "1/2", false},
+    };
+    unlink(path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_lease(mine, here, cases[i].part, cases[i].mine);
+        write_lease("20260101T000000Z-elsewhere-0-77", "elsewhere", cases[i].others_part, cases[i].other);
+        assert_int_equal(heartbeat_is_first(folder, cases[i].part ? cases[i].part : "", &lock, mine), cases[i].first);
+    }
+    write_lease(mine, here, NULL, 10); /* at the same moment: by name */
+    char renamed[500], old[500];
+    for (int before = 0; before < 2; before++) {
+        write_lease(before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77", "elsewhere", NULL, 10);
+        snprintf(old, sizeof old, "%s/runs/20260101T000000Z-elsewhere-0-77.json", folder);
+        unlink(old);
+        snprintf(renamed, sizeof renamed, "%s/runs/%s.json", folder, mine);
+        struct stat info;
+        assert_int_equal(stat(renamed, &info), 0);
+        snprintf(old, sizeof old, "%s/runs/%s.json", folder,
+                 before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77");
+        assert_int_equal(utimensat(AT_FDCWD, old, (const struct timespec[2]){info.st_mtim, info.st_mtim}, 0), 0);
+        assert_int_equal(heartbeat_is_first(folder, "", &lock, mine), !before);
+    }
+    assert_false(heartbeat_is_alone(folder, &lock));
+    char what[512];
+    assert_true(heartbeat_names(folder, what));
+    assert_non_null(strstr(what, "process 77 on elsewhere"));
+}
+
+/* What another host's living process has in the folder stays: its lease, and its files, also when its lease is seen late. */
+static void nobody_sweeps_the_living(void **state) {
+    (void)state;
+    static const char *const names[] = {"table.tsv", "artifact.npz", NULL};
+    static const char *const files[] = {"partial-77@elsewhere+0-artifact.npz", "partial-77@elsewhere+0-table.tsv.tmp-77@elsewhere+0-0",
+                                        "checkpoint.npz.tmp-77@elsewhere+0", "pending-run.json.tmp-77@elsewhere+0-1"};
+    const struct lock lock = {.file = -1, .held = true};
+    struct error e;
+    struct record *own = record_new("train", 1, "0123456789abcdef", "stage=train\n", folder);
+    char command[700], file[700];
+    snprintf(command, sizeof command, "rm -f '%s'/runs/*", folder);
+    assert_int_equal(system(command), 0);
+    for (int life = 0; life < 3; life++) { /* alive; dead, and its files are young; dead for long */
+        write_lease("20260101T000000Z-elsewhere-0-77", "elsewhere", NULL, life == 0 ? 10 : HEARTBEAT_DEAD_SECONDS + 10);
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+            snprintf(file, sizeof file, "%s/%s", folder, files[i]);
+            const struct timespec then = {.tv_sec = time(NULL) - (life == 2 ? HEARTBEAT_DEAD_SECONDS : 10)};
+            assert_int_equal(file_write(file, "x", 1, &e), STATUS_OK);
+            assert_int_equal(utimensat(AT_FDCWD, file, (const struct timespec[2]){then, then}, 0), 0);
+        }
+        bool done = true;
+        history_recover("train", folder, NULL, &lock, own, false, names, &done);
+        assert_false(done);
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+            snprintf(file, sizeof file, "%s/%s", folder, files[i]);
+            assert_int_equal(access(file, F_OK) == 0, life < 2);
+        }
+        struct record *record;
+        snprintf(file, sizeof file, "%s/runs/20260101T000000Z-elsewhere-0-77.json", folder);
+        assert_int_equal(record_read(file, &record, &e), STATUS_OK);
+        assert_string_equal(record_text(record, "status"), life == 0 ? "running" : "interrupted");
+        record_free(record);
+    }
+    record_free(own);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_heartbeat_renews_the_time),
         cmocka_unit_test(the_living_are_waited_for),
         cmocka_unit_test(shares_wait_for_themselves_and_for_a_whole_run),
+        cmocka_unit_test(one_of_two_withdraws),
+        cmocka_unit_test(nobody_sweeps_the_living),
     };
     snprintf(folder, sizeof folder, "%s", scratch_folder("heartbeat"));
     const int failed = cmocka_run_group_tests_name("heartbeat", tests, NULL, NULL);
