@@ -65,6 +65,7 @@ status() {
         [ "${array:--}" = - ] || of_parts=$(states_of "$array")
         last=$(ls "$root/artifacts/$key/runs"/*.json 2>/dev/null | tail -1)
         said=$([ -z "$last" ] || sed -n 's/^ *"message": "\(..*\)".*/\1/p' "$last")
+        [ -z "$said" ] || said="$said (on $(sed -n 's/^ *"host": "\(.*\)".*/\1/p' "$last"))"
         if [ "$found" ]; then
             echo "$node: job $job $found${of_parts:+; parts (job $array): $of_parts}"
         else

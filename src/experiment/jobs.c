@@ -79,12 +79,26 @@ static void option(FILE *out, const char *name, const char *value) {
     }
 }
 
+/* "FOLDER/NAME" and a blank, for the shell. */
+static void write_path(FILE *out, const char *folder, const char *name) {
+    fputc('\'', out);
+    for (const char *c = folder; *c; c++) {
+        fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, out);
+    }
+    fprintf(out, "/%s' ", name);
+}
+
 static enum status write_script(const struct plan *plan, const struct experiment *x, const struct node *node,
                                 const struct jobs_request *r, const char *path, struct error *e) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    if (!out) {
+    const char *folder = plan_folder(plan, node);
+    if (!out || !folder) {
+        if (out) {
+            fclose(out);
+        }
+        free(text);
         return pool_exhausted(e);
     }
     const size_t parts = parts_of(node, r);
@@ -105,9 +119,13 @@ static enum status write_script(const struct plan *plan, const struct experiment
     fputs("# Before the time limit, and where Slurm takes the node back, the stage ends as after an interruption: what it has\n"
           "# finished is saved, and the job that is queued again resumes from there.\n"
           "limit=\n"
-          "trap 'limit=1; kill -TERM $stage' USR1\n"
-          "trap 'kill -TERM $stage' TERM\n",
+          "trap 'limit=1; echo \"time limit is near, on $(hostname)\"; kill -TERM $stage' USR1\n"
+          "trap 'kill -TERM $stage 2>/dev/null' TERM\n",
           out);
+    fputs("saved() { ls -i ", out);
+    write_path(out, folder, "checkpoint.npz");
+    write_path(out, folder, "parts");
+    fputs("2>/dev/null; }\nbefore=$(saved)\n", out);
     const bool fine = plan_command(plan, x, node, false, out);
     fputs(" --quiet --threads=\"$SLURM_CPUS_PER_TASK\" \"$@\" &\n"
           "stage=$!\n"
@@ -117,9 +135,14 @@ static enum status write_script(const struct plan *plan, const struct experiment
           "    wait $stage\n"
           "    status=$?\n"
           "done\n"
-          "if [ \"$limit\" ] && [ $status -ne 0 ] && [ \"${SLURM_RESTART_COUNT:-0}\" -lt 1000 ]; then\n"
-          "    echo \"time limit on $(hostname): queued again\"\n"
-          "    scontrol requeue \"$SLURM_JOB_ID\" && sleep 300\n"
+          "[ $status -eq 0 ] || echo \"exit status $status on $(hostname)\"\n"
+          "if [ \"$limit\" ] && [ $status -ne 0 ]; then\n"
+          "    if [ \"$(saved)\" = \"$before\" ]; then\n"
+          "        echo \"nothing was saved within the time limit: not queued again; TIME has to be longer\"\n"
+          "    else\n"
+          "        echo \"queued again\"\n"
+          "        scontrol requeue \"$SLURM_JOB_ID\" && sleep 300\n"
+          "    fi\n"
           "fi\n"
           "exit $status\n",
           out);

@@ -35,7 +35,13 @@ start_cluster() {
 stop_cluster() {
     squeue -h -o %A 2>/dev/null | xargs -r scancel 2>/dev/null
     for pid in "$cluster/run/slurmd.pid" "$cluster/run/slurmctld.pid"; do
-        [ ! -e "$pid" ] || kill "$(cat "$pid")"
+        [ -e "$pid" ] || continue
+        daemon=$(cat "$pid")
+        kill "$daemon"
+        for i in $(seq 100); do # it writes its state
+            kill -0 "$daemon" 2>/dev/null || break
+            sleep 0.1
+        done
     done
     [ -z "$own_munge" ] || kill "$own_munge"
 }

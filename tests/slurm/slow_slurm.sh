@@ -1,7 +1,7 @@
 #!/bin/sh
-# An experiment as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a job that is killed, a node that is
-# drained, twice at once, and with a time limit that ends jobs which are queued again: always the bytes of plain make.
-# Prints TAP. Needs root; takes 10 minutes, most of them Slurm's own pauses.
+# Experiments as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a job that is killed, a node that is drained, a
+# time limit that ends a job which is queued again, and twice at once: always the bytes of plain make. First a small experiment,
+# then Figure 13 at quick scale. Prints TAP. Needs root; takes MINUTES minutes, most of them Slurm's own pauses.
 name=slurm
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh
@@ -14,9 +14,13 @@ if ! start_cluster "$folder/cluster"; then
 fi
 trap 'stop_cluster; clean_up' EXIT
 mkdir "$folder/experiments" && cp tests/slurm/cluster.ini "$folder/experiments/"
-make="make --no-print-directory $sanitize EXPERIMENTS=$folder/experiments FIGURES=$folder/figures QUIET=1 THREADS=1"
+# The small experiment, unless these are changed below; figures of all go to one folder.
+name=cluster experiments=$folder/experiments profile=paper
+make() {
+    command make --no-print-directory $sanitize QUIET=1 THREADS=1 EXPERIMENTS="$experiments" PROFILE="$profile" FIGURES="$folder/figures" "$@"
+}
 digests() {
-    (cd "$1/artifacts" && find . -name artifact.npz | sort | xargs sha256sum)
+    (cd "$1" && find . -name artifact.npz | sort | xargs sha256sum)
 }
 same() { # whether a folder of results has the artifacts of plain make, and nothing that work leaves behind
     [ "$(digests "$1")" = "$(digests "${2:-$folder/plain}")" ] && [ -z "$(find "$1" -name parts -o -name 'partial-*' -o -name '*.tmp-*')" ]
@@ -24,59 +28,95 @@ same() { # whether a folder of results has the artifacts of plain make, and noth
 submit() { # submit RESULTS VARIABLES...
     results=$1
     shift
-    $make RESULTS="$folder/$results" "$@" slurm NAME=cluster
-}
-running() { # the record of a part of a node that runs
-    grep -l '"status": "running"' $(grep -l "\"label\": \"cluster/$2\"" "$folder/$1"/artifacts/*/runs/*.json 2>/dev/null) 2>/dev/null | head -1
+    make RESULTS="$folder/$results" "$@" slurm NAME="$name"
 }
 
-$make RESULTS="$folder/plain" cluster >"$log" 2>&1
+make RESULTS="$folder/plain" cluster >"$log" 2>&1
 check "plain make"
 
 submit arrays PARTS=3 >"$log" 2>&1 && wait_for_jobs 300 >>"$log" 2>&1 && same "$folder/arrays"
 check "job arrays of three parts give the bytes of plain make"
-$make RESULTS="$folder/arrays" slurm-status NAME=cluster >"$log" 2>&1 && [ "$(grep -c ': done, on ' "$log")" -ge 7 ] &&
+make RESULTS="$folder/arrays" slurm-status NAME=cluster >"$log" 2>&1 && [ "$(grep -c ': done, on ' "$log")" -ge 7 ] &&
     grep -q 'all nodes are there' "$log"
 check "slurm-status says that all is done"
 submit arrays PARTS=3 >"$log" 2>&1 && grep -q '^0 nodes submitted' "$log" && [ -z "$(squeue -h)" ]
 check "finished work is not submitted again"
-[ ! -e "$folder/arrays/ledger.sqlite" ] && $make RESULTS="$folder/arrays" ledger-rebuild >"$log" 2>&1 && grep -q 'part' "$log"
+[ ! -e "$folder/arrays/ledger.sqlite" ] && make RESULTS="$folder/arrays" ledger-rebuild >"$log" 2>&1 && grep -q 'part' "$log"
 check "no job touches the ledger, which takes in the records of parts"
 
-$make RESULTS="$folder/launched" LAUNCH="srun -N1 -n1 -c1 --quiet" -j2 cluster >"$log" 2>&1 && same "$folder/launched" &&
+make RESULTS="$folder/launched" LAUNCH="srun -N1 -n1 -c1 --quiet" -j2 cluster >"$log" 2>&1 && same "$folder/launched" &&
     [ -e "$folder/launched/ledger.sqlite" ]
 check "LAUNCH starts stages through srun, and make enters their records into the ledger"
 
-# A stage is killed in the middle of its array; then the node is drained and resumed while the rest is at work.
-submit killed PARTS=2 SET=training.thermalisation=40000 >"$log" 2>&1
-for i in $(seq 300); do
-    record=$(running killed training)
-    [ "$record" ] && break
-    sleep 0.1
+# Figure 13 at quick scale, in arrays that are disturbed: a stage is killed; its node's jobs submitted again, in other parts, where
+# one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
+experiments=experiments name=fig13 profile=quick long=SET=training-weak.thermalisation=30000
+running() { # running RESULTS NODE: waits for a part of the node that runs; $record is its record, $process its stage
+    for i in $(seq 1200); do
+        for record in $(grep -l "\"label\": \"[^\"]*/$2\"" "$folder/$1"/quick/artifacts/*/runs/*.json 2>/dev/null); do
+            process=$(basename "$record" .json | sed 's/.*-//')
+            grep -q '"status": "running"' "$record" && kill -0 "$process" 2>/dev/null && return 0
+        done
+        sleep 0.1
+    done
+    return 1
+}
+make RESULTS="$folder/plain13" "$long" fig13 >"$log" 2>&1
+check "plain make of Figure 13, quick"
+
+submit disturbed PARTS=2 "$long" >"$log" 2>&1
+running disturbed training-weak && sleep 0.5 && kill -KILL "$process"
+killed=$(dirname "$(dirname "$record")")
+wait_for_jobs 1200 >>"$log" 2>&1 && [ ! -e "$killed/artifact.npz" ] &&
+    [ -z "$(grep -l "$(basename "$killed")" "$folder"/disturbed/quick/artifacts/*/run.json)" ] &&
+    [ "$(find "$folder/disturbed" -name artifact.npz | wc -l)" -gt 20 ]
+check "what depends on a job that was killed does not run, and the rest does"
+make RESULTS="$folder/disturbed" slurm-status NAME=fig13 "$long" >"$log" 2>&1
+grep -q 'not in the queue' "$log"
+check "slurm-status says what is missing"
+
+submit disturbed PARTS=3 TIME=2 "$long" >"$log" 2>&1
+logs=$folder/disturbed/quick/slurm/fig13
+running disturbed training-weak
+ls "$killed/parts" >"$folder/before" 2>/dev/null
+for i in $(seq 300); do # until some part of this life is saved
+    ls "$killed/parts" 2>/dev/null | cmp -s - "$folder/before" || break
+    sleep 0.05
 done
-sleep 1
-[ "$record" ] && kill -KILL "$(basename "$record" .json | sed 's/.*-//')" && wait_for_jobs 300 >>"$log" 2>&1 &&
-    [ "$(find "$folder/killed/artifacts" -name artifact.npz | wc -l)" = 1 ] # the other ensemble
-check "what depends on a job that was killed does not run"
-$make RESULTS="$folder/killed-plain" SET=training.thermalisation=40000 cluster >>"$log" 2>&1
-submit killed PARTS=3 SET=training.thermalisation=40000 >"$log" 2>&1
+running disturbed training-weak && kill -STOP "$process"
 scontrol update nodename=localhost state=drain reason=test
 sleep 2
 scontrol update nodename=localhost state=resume
-wait_for_jobs 300 >>"$log" 2>&1 && same "$folder/killed" "$folder/killed-plain"
-check "submitted again, in other parts and on a node that is drained and resumed, it ends with the same bytes"
-
-submit twice PARTS=2 >"$log" 2>&1
-rm "$folder/twice/slurm/jobs"
-submit twice PARTS=3 >>"$log" 2>&1 && wait_for_jobs 400 >>"$log" 2>&1 && same "$folder/twice"
-check "the same experiment twice at once"
-
-# Longer than the time limit of two minutes, which Slurm announces a minute before.
-long=SET="training.thermalisation=${LONG:-1500000} training.configurations=64"
-submit limited PARTS=1 TIME=2 "$long" >"$log" 2>&1
-$make RESULTS="$folder/limited-plain" "$long" cluster >>"$log" 2>&1
+for i in $(seq 1500); do
+    grep -q 'time limit is near' "$logs"/training-weak*.log && break
+    sleep 0.1
+done
+kill -CONT "$process"
 wait_for_jobs 1500 >>"$log" 2>&1
-grep -q '"message": "interrupted by SIGTERM"' "$folder"/limited/artifacts/*/runs/*.json && same "$folder/limited" "$folder/limited-plain"
-check "a job that reaches its time limit is queued again and resumes from its parts"
+cat "$logs"/training-weak*.log >>"$log"
+grep -q 'queued again' "$log" && grep -q '"message": "interrupted by SIGTERM"' "$killed"/runs/*.json
+check "a job that reaches its time limit ends as an interrupted one and is queued again"
+same "$folder/disturbed" "$folder/plain13"
+check "submitted again in other parts, held until the time limit, on a node that is drained and resumed: the bytes of plain make"
+make RESULTS="$folder/disturbed" FIGURES="$folder/figures-disturbed" "$long" fig13 >"$log" 2>&1 && ! grep -q '^==' "$log" &&
+    cmp "$folder/disturbed/quick/fig13/fig13.tsv" "$folder/plain13/quick/fig13/fig13.tsv" >>"$log" 2>&1
+check "make then computes nothing and publishes the same table"
+
+submit twice PARTS=2 "$long" >"$log" 2>&1
+rm "$folder/twice/quick/slurm/jobs"
+submit twice PARTS=3 "$long" >>"$log" 2>&1 && wait_for_jobs 2400 >>"$log" 2>&1 && same "$folder/twice" "$folder/plain13"
+check "Figure 13 twice at once"
+
+# What saves nothing is not queued again and again: one chain, which is longer than the time limit.
+name=cluster experiments=$folder/experiments profile=paper
+submit short PARTS=1 TIME=2 SET="training.thermalisation=100000000 training.chains=1 training.configurations=2" >"$log" 2>&1
+for i in $(seq 2000); do
+    grep -q 'time limit is near' "$folder"/short/slurm/cluster/training*.log 2>/dev/null && break
+    sleep 0.1
+done
+wait_for_jobs 200 >>"$log" 2>&1
+cat "$folder"/short/slurm/cluster/training*.log >>"$log"
+grep -q 'nothing was saved within the time limit: not queued again' "$log"
+check "a job that saves nothing within its time limit is not queued again"
 echo "1..$n"
 [ $failures -eq 0 ]
