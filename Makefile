@@ -10,7 +10,7 @@ ISA         ?=
 EXPERIMENTS ?= experiments
 RESULTS     ?= results
 FIGURES     ?= figures
-# What a user sets is text in which make expands nothing; SET may have several lines.
+# Values set by the user are plain text that make does not expand; SET may have several lines.
 define NEWLINE
 
 
@@ -47,7 +47,7 @@ endif
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
-# In the environment ARCH is of others: clusters set it to what uname says.
+# ARCH in the environment is not ours: clusters set it to the output of uname.
 ifneq ($(filter environment undefined,$(origin ARCH)),)
 ARCH := native
 endif
@@ -63,8 +63,8 @@ endif
 ifdef SANITIZE
 override BUILD := $(patsubst %/sanitize,%,$(BUILD))/sanitize
 endif
-# What the user, conda or a cluster's module sets for compilers and linkers is added to what dmsq needs, and never
-# replaces it: CFLAGS before ours, so that ours count.
+# Flags set by the user, conda or a cluster's module are added to those that dmsq needs and never replace them: CFLAGS
+# come before ours, so that ours take precedence.
 ifneq ($(filter -ffast-math -Ofast -funsafe-math-optimizations -fassociative-math,$(CFLAGS)),)
 $(error CFLAGS='$(CFLAGS)': results would depend on the compiler; leave out -Ofast and -ffast-math)
 endif
@@ -79,8 +79,8 @@ all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
 # --- make setup, alone or before other goals ---------------------------------------------------------
-# Nothing can be built before the libraries are there, the planner least of all: so the other goals wait,
-# and get a make of their own.
+# Nothing can be built before the libraries are installed, not even the planner: so the other goals wait
+# and run in a make of their own.
 AFTER := $(filter-out setup,$(MAKECMDGOALS))
 FIRST := $(firstword $(AFTER))
 INSTALL := apt-get install -y --no-install-recommends
@@ -117,9 +117,9 @@ endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
 # Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes$(if $(STRICT), -Werror)
-# gcc tells that processors of shorter registers pass vectors otherwise: ours are passed within dmsq alone.
+# gcc notes that processors with shorter registers pass vectors differently: ours are passed within dmsq only.
 WARNINGS += -Wno-psabi
-# clang tells which loops it does not vectorise for a processor: no fault of the program.
+# clang notes which loops it does not vectorise for a processor: not an error.
 WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
 # No traps: loops with a comparison vectorise where there are no masks (AVX2), same bits.
@@ -208,12 +208,12 @@ $(BUILD)/libraries-found:
 	@$(FIND) libraries >&2 || { echo "run 'make setup'" >&2; exit 1; }
 	@touch $@
 
-# Everything that is made appears whole (made under another name, then renamed): two makes may run at once.
+# Files are written under another name, then renamed: two makes may run at once.
 # V=1 shows the commands.
 say     = $(if $(V),,@echo "$(1)";)
 COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
           mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
-# Every program looks first whether it is on a processor that it was compiled for (base/processor.h).
+# Every program first checks that it runs on a processor it was compiled for (base/processor.h).
 LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -Wl,-u,processor_target -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && mv -f $@.$$$$ $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries-found
@@ -317,8 +317,8 @@ why: $(BUILD)/bin/why
 diff: $(BUILD)/bin/compare
 	@$< $(PLAN_OPTIONS) --a=$(call quote,$(A)) --b=$(call quote,$(B))
 
-# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An attempt that
-# was interrupted goes on; one that was finished starts anew.
+# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An interrupted
+# attempt resumes; a finished one starts again.
 RECOMPUTED ?= $(BUILD)/recomputed
 verify: $(BUILD)/bin/verify
 	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME))
@@ -331,7 +331,7 @@ ifneq ($(RECOMPUTE),)
 	@rm -rf $(RECOMPUTED)
 endif
 
-# The experiment NAME with all that it rests on as one folder and one file, archives/NAME-VERSION and .tar.gz, for others to
+# The experiment NAME with everything it depends on as one folder and one file, archives/NAME-VERSION and .tar.gz, for others to
 # check and to compute again.
 ARCHIVES ?= archives
 archive: all
@@ -373,8 +373,8 @@ documents: $(BUILD)/bin/artifacts
 gallery: $(BUILD)/bin/gallery
 	@$< --experiments=$(call quote,$(EXPERIMENTS)) --results=$(call quote,$(RESULTS))
 
-# What a reader sees without running: tables, figures and run records of an experiment, kept in git; at the paper's scale,
-# or a reduced one that says so. Nothing takes the place of what was computed at another scale.
+# Results for readers who do not run anything: tables, figures and run records of an experiment, kept in git; at the paper's scale,
+# or a reduced one that says so. Results of another scale are never replaced.
 KEPT_PROFILES := paper reduced
 reference-%: $(BUILD)/bin/plan
 	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
@@ -413,8 +413,8 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(STAGE_OBJECTS) $(SHARED) $(BUIL
 endef
 $(foreach f,stages fuzz,$(eval $(call tests_of_all,$(f))))
 
-# The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with the
-# convolutions by their definition in the place of cuDNN. Where there is a C++ compiler.
+# The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with
+# convolutions by their definition instead of cuDNN. Needs a C++ compiler.
 CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
@@ -479,7 +479,7 @@ check-gpu:
 check:
 	@$(MAKE) --no-print-directory STRICT=1 BUILD=$(BUILD)/strict test
 
-# Only what make itself has begun.
+# Only a folder that make itself has created.
 clean:
 	rm -rf $(if $(wildcard $(BUILD)/flags),$(BUILD))
 
@@ -487,33 +487,33 @@ clean:
 help:
 	@echo "Usage: make TARGET... [PROFILE=quick] [SET=\"STAGE.PARAMETER=VALUE NODE.PARAMETER=VALUE\"] [THREADS=N]"
 	@echo
-	@echo "Targets:                                                           what it takes on 2 CPU cores"
-	@echo "  make setup            install the Debian packages that are missing, or name them   1 min"
-	@echo "  make all              build the programs (the other targets do, too)     1 min"
-	@echo "  make install PREFIX=/usr/local   the programs, experiments and styles, and PREFIX/bin/dmsq that starts them  1 s"
+	@echo "Targets:                                                           time on 2 CPU cores"
+	@echo "  make setup            installs the Debian packages that are missing, or names them   1 min"
+	@echo "  make all              builds the programs (as the other targets do)       1 min"
+	@echo "  make install PREFIX=/usr/local   installs programs, experiments, styles, and PREFIX/bin/dmsq, which starts programs  1 s"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
 	@echo "  make check-slow       long comparisons with known results"
 	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
 	@echo "  make bench            speed of the primitives and of the stages; ONLY=machine|network|ensemble|effective|data: one part"
-	@echo "  make ledger           what was run, when, where and with what result (KEY=... one artifact)  1 s"
-	@echo "  make ledger-rebuild   the ledger anew from the run records               1 s"
-	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there; also with SET   1 s"
-	@echo "  make diff A=table1/model B=3fa9   two results beside each other: nodes, keys or files of run records"
-	@echo "  make verify [NAME=table1]   artifacts against their run records, these against the ledger; RECOMPUTE=1 computes"
-	@echo "                        them again and compares byte by byte"
-	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything that it rests on,"
-	@echo "                        for others to check and compute again; project.ini names author and funding"
-	@echo "  make reference-NAME   copies what experiment NAME gave to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": just these  1 s"
-	@echo "  make report           results/report.html: all that has been computed on one page          1 s"
+	@echo "  make ledger           lists all runs: when, where, with what result (KEY=...: those of one artifact)  1 s"
+	@echo "  make ledger-rebuild   makes the ledger again from the run records        1 s"
+	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is up to date; also with SET   1 s"
+	@echo "  make diff A=table1/model B=3fa9   compares two results: nodes, keys or files of run records"
+	@echo "  make verify [NAME=table1]   checks artifacts against their run records, and these against the ledger; RECOMPUTE=1"
+	@echo "                        computes the artifacts again and compares byte by byte"
+	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything it depends on,"
+	@echo "                        for others to check and recompute; project.ini names author and funding"
+	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": only these  1 s"
+	@echo "  make report           results/report.html: all results so far on one page                   1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
 	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"
-	@echo "  make slurm-status NAME=fig14   what became of it                                            1 s"
+	@echo "  make slurm-status NAME=fig14   state of its jobs                                            1 s"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
-	@echo "  make redraw           those whose styles or texts have changed, from the numbers kept beside them; ONLY=FIGURE   1 min"
+	@echo "  make redraw           redraws kept figures whose styles or texts have changed, from the numbers kept beside them; ONLY=FIGURE   1 min"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
-	@echo "  make clean            remove build/; results/ stay"
+	@echo "  make clean            removes build/; keeps results/"
 	@echo
 	@if [ -x $(BUILD)/bin/plan ]; then $(PLAN) --help-targets; else \
 	    echo "Experiments:"; \
@@ -524,16 +524,16 @@ help:
 	    echo; echo "After 'make all' this also lists figures, tables and the stages with their parameters."; fi
 	@echo
 	@echo "Variables:"
-	@echo "  PROFILE=quick    the same path in seconds or minutes; results/quick/ and figures/quick/; make -n shows what"
-	@echo "                   would run, make -j2 runs independent stages at once"
+	@echo "  PROFILE=quick    a small-scale version in seconds or minutes, in results/quick/ and figures/quick/; make -n shows"
+	@echo "                   what would run, make -j2 runs independent stages in parallel"
 	@echo "  SET=\"...\"        parameters: SET=\"train.epochs=100 training.kappa=0.25\" (a stage, or a node of an experiment)"
-	@echo "  BACKEND=cpu      or cuda (convolutions in TF32), cuda-float32, cuda-bf16 (sampling only), where CUDA was found"
+	@echo "  BACKEND=cpu      or cuda (convolutions in TF32), cuda-float32, cuda-bf16 (sampling only), if CUDA was found"
 	@echo "  CUDA=no          build without the CUDA backend"
-	@echo "  THREADS=N        worker threads a stage (results do not depend on it; default: all cores)"
+	@echo "  THREADS=N        worker threads per stage (results do not depend on it; default: all cores)"
 	@echo "  ISA=avx2         highest instruction set of the network's primitives (results may differ in the last bits)"
-	@echo "  LAUNCH=\"srun -N1 -n1 -c2\"   starts each stage through it, on another host"
+	@echo "  LAUNCH=\"srun -N1 -n1 -c2\"   starts each stage with this command, for example on another host"
 	@echo "  RESULTS, FIGURES, BUILD   other folders than results, figures and build: the source may be read-only"
-	@echo "  ARCH=x86-64      what the compiler's -march= gets: programs for other machines (default: native, this one)"
+	@echo "  ARCH=x86-64      value of the compiler's -march=, to build for other machines (default: native, this one)"
 	@echo "  CC, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS   the compiler, and options added to dmsq's own"
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
 	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
@@ -543,7 +543,7 @@ help:
 	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; exit 2; }
 
 $(BUILD)/%.d: ;
-# What compilers and linkers left that were killed goes.
+# Removes what killed compilers and linkers left.
 -include $(shell find $(addprefix $(BUILD)/,src stages tests cuda emulated bin) \( -type f -name '*.[1-9]*' -mmin +60 -exec rm -f {} + \) \
     -o -name '*.d' -print 2>/dev/null)
 endif

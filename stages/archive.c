@@ -58,7 +58,7 @@ static enum status check(const struct work *w, struct error *e) {
     }
     if (status == STATUS_OK && wrong) {
         fputs(text, stderr);
-        status = error_set(e, STATUS_BAD_INPUT, "%s: an archive is made of what verifies only", w->plan->root);
+        status = error_set(e, STATUS_BAD_INPUT, "%s: only results that verify can be archived", w->plan->root);
     }
     free(text);
     return status;
@@ -273,7 +273,8 @@ static enum status put_input(const struct work *w, const struct node *node, size
 static enum status say_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
     (void)e;
     if (is_set(node->parameters, i)) {
-        printf("missing: %s of %s/%s, which SET names: the archive has not got it and cannot compute that step again: %s\n",
+        printf("missing: %s of %s/%s, which SET names: the archive does not contain it and cannot compute that step "
+               "again: %s\n",
                parameters_entry(node->parameters, i)->name, w->x->name, node->name, parameters_argument(node->parameters, i));
     }
     return STATUS_OK;
@@ -437,7 +438,7 @@ static enum status put_in_place(const struct work *w, const char *folder, const 
         return pool_exhausted(e);
     }
     if (access(final, F_OK) == 0 && access(mark, F_OK) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: is there, and is no archive; remove it or choose another place", final);
+        return error_set(e, STATUS_BAD_INPUT, "%s: exists and is no archive; remove it or choose another folder", final);
     }
     enum status status = tree_remove(final, e);
     if (status == STATUS_OK && rename(w->bag, final) != 0) {
@@ -529,8 +530,8 @@ int main(int argc, char **argv) {
         {"name", "EXPERIMENT", "what is archived", &name},
         {"license", "ID", "an SPDX identifier, an address, a file or none (default: the file LICENSE)", &license},
         {"project", "FILE", "author, affiliation and funding (default: project.ini)", &project_path},
-        {"output", "FOLDER", "where archives go (default: archives)", &output},
-        {"sources", "FILE", "list of the files of the source, a line each", &sources},
+        {"output", "FOLDER", "folder of the archives (default: archives)", &output},
+        {"sources", "FILE", "list of the source files, one per line", &sources},
         {"packages", "FILE", "table of the installed packages", &packages},
         {"commit", "TEXT", "of the source", &commit},
         {"dirty", "TEXT", "not empty: the source differs from the commit", &dirty},

@@ -6,8 +6,8 @@
 
 #define ARRAY_THERMALISED \
     {"thermalised", NPZ_INT64, "", "", \
-     "Of the Markov chains behind the data: 1 they passed the tests of equilibrium, 0 they failed, -1 too few to tell. Carried " \
-     "along from ensemble to models, samples, tables and figures."}
+     "Whether the Markov chains of the data are in equilibrium: 1 they passed the tests, 0 they failed, -1 too few " \
+     "chains to test. Passed on from ensembles to models, samples, tables and figures."}
 
 #define ARRAYS_COUPLINGS \
     {"kappa", NPZ_FLOAT64, "", "", "Hopping parameter of the action (A 4.2)."}, \
@@ -17,20 +17,21 @@
 #define ARRAYS_FIELD \
     {"phi", NPZ_FLOAT32, "N, x1, ..., xd", "lattice units", "The field of N configurations, chain after chain."}, \
     ARRAYS_COUPLINGS, \
-    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations one after the other."}, \
+    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations in sequence."}, \
     {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."}, \
     ARRAY_THERMALISED
 
 /* Rows of a table, K of them (estimates.h). */
-#define ARRAYS_ESTIMATES ARRAYS_ESTIMATES_BY("How errors were found: jackknife, gamma, windows.")
+#define ARRAYS_ESTIMATES ARRAYS_ESTIMATES_BY("How errors were estimated: jackknife, gamma, windows.")
 #define ARRAYS_ESTIMATES_BY(methods) \
-    {"names", NPZ_BYTES, "K", "", "What was estimated, as tables name it."}, \
+    {"names", NPZ_BYTES, "K", "", "Names of the estimates, as in tables."}, \
     {"values", NPZ_FLOAT64, "K", "", "The estimates, in lattice units."}, \
-    {"errors", NPZ_FLOAT64, "K", "", "Their standard errors; NaN where there is none."}, \
-    {"tau_int", NPZ_FLOAT64, "K", "stored configurations", "Integrated autocorrelation times; NaN where none was measured."}, \
+    {"errors", NPZ_FLOAT64, "K", "", "Their standard errors; NaN if there is none."}, \
+    {"tau_int", NPZ_FLOAT64, "K", "stored configurations", "Integrated autocorrelation times; NaN if none was " \
+                                                           "measured."}, \
     {"tau_int_error", NPZ_FLOAT64, "K", "stored configurations", "Their standard errors."}, \
     {"error_method", NPZ_BYTES, "", "", methods}, \
-    {"configurations", NPZ_INT64, "", "", "Configurations that went in."}
+    {"configurations", NPZ_INT64, "", "", "Number of configurations used."}
 
 /* A score model (score/score_model.c and its kinds). */
 #define ARRAYS_MODEL \

@@ -42,15 +42,16 @@ static const struct parameter parameters[] = {
      .unit = "configurations", .help = "Published window: last term of the sum A 4.14."},
     {.name = "lags", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
      .unit = "configurations",
-     .help = "Largest lag of the autocorrelation function of the long run; fewer where its chains are shorter than twice "
-             "that."},
+     .help = "Largest lag of the autocorrelation function of the long run; fewer if its chains are shorter than "
+             "twice that."},
     {.name = "window", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.1, .maximum = 100,
      .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51)."},
 };
 
 static const struct stage_input inputs[] = {
     {"fields", "ensemble|import|dm-mcmc|refresh", true, false, "The chain; its first one is the published window."},
-    {"long", "ensemble|import|dm-mcmc|refresh", false, false, "A longer run of the same algorithm for the right numbers."},
+    {"long", "ensemble|import|dm-mcmc|refresh", false, false, "A longer run of the same algorithm, for the corrected "
+                                                              "numbers."},
 };
 
 static const struct stage_array arrays[] = {

@@ -16,19 +16,22 @@ enum common_option { OUTPUT, LEDGER, LABEL, USERS, KEY, THREADS, QUIET, HELP, VE
 static const struct {
     const char *name, *value, *help;
 } common[COMMON_COUNT] = {
-    [OUTPUT] = {"output", "FOLDER", "where the output goes; made if missing; must be given"},
-    [LEDGER] = {"ledger", "FILE", "ledger (SQLite) that the run is entered into"},
-    [LABEL] = {"label", "TEXT", "what the run is for, for its record (experiment/node)"},
-    [USERS] = {"users", "TEXT", "all that the run is for, where that is more than one thing, for its record"},
+    [OUTPUT] = {"output", "FOLDER", "output folder; created if missing; required"},
+    [LEDGER] = {"ledger", "FILE", "ledger (SQLite) in which the run is recorded"},
+    [LABEL] = {"label", "TEXT", "purpose of the run, for its record (experiment/node)"},
+    [USERS] = {"users", "TEXT", "all purposes of the run, if there are several, for its record"},
     [KEY] = {"key", "HEX", "fails unless the recipe has this key"},
-    [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS, or the processors that affinity, control group and OMP_NUM_THREADS leave; changes no result"},
+    [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS, or the processors that affinity, control "
+                                 "group and OMP_NUM_THREADS allow; results do not depend on it"},
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
     [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
     [BACKEND] = {"backend", BACKENDS,
-                 "what computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; default: cpu"},
-    [PART] = {"part", "i/n", "computes only the i-th of n shares of the items, i from 0 to n-1, into FOLDER/parts; needs --finish at the end"},
-    [FINISH] = {"finish", NULL, "computes no item: makes the output from the parts, all of which must be there"},
+                 "device that computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; "
+                 "default: cpu"},
+    [PART] = {"part", "i/n", "computes only share i of n of the items, i from 0 to n-1, into FOLDER/parts; run "
+                             "--finish when all are done"},
+    [FINISH] = {"finish", NULL, "computes nothing: makes the output from the parts, which must be complete"},
 };
 
 static bool has(const struct stage *stage, int option) {
@@ -60,8 +63,8 @@ static void print_help(const struct stage *stage) {
     for (size_t i = 0; i < stage->input_count; i++) {
         const struct stage_input *input = &stage->inputs[i];
         printf("  --%s=PATH\n        %s\n        artifact of %s%s%s\n", input->name, input->help ? input->help : "",
-               input->stages ? input->stages : "any stage", input->required ? "; must be given" : "",
-               input->many ? "; may be repeated, the order counts" : "");
+               input->stages ? input->stages : "any stage", input->required ? "; required" : "",
+               input->many ? "; may be repeated, in order" : "");
     }
     if (stage->parameter_count > 0) {
         printf("\nParameters:\n");

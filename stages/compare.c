@@ -148,5 +148,5 @@ int main(int argc, char **argv) {
         {"a", "RESULT", "EXPERIMENT/NODE, the beginning of a key, or the file of a run record", &name_a},
         {"b", "RESULT", "what it is compared with", &name_b},
         {0}};
-    return planner_main_with(argc, argv, all_stages, "Sets two results beside each other, and all that they come from.", own, run);
+    return planner_main_with(argc, argv, all_stages, "Compares two results and everything they were made from.", own, run);
 }

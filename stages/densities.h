@@ -14,20 +14,22 @@
     {.name = "tolerance", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-9, .maximum = 0.1, \
      .help = "Absolute and relative tolerance of dopri5."}, \
     {.name = "divergence", .type = PARAMETER_CHOICE, .default_value = "probes", .choices = "probes|exact|closed", \
-     .help = "probes: Skilling-Hutchinson as published, which leaves a random error in log q (log_q_error): a chain of " \
-             "such proposals is exact only as far as the mean of exp(-error) is the same for every field; exact: a " \
-             "vector-Jacobian product a site; closed: models that know their divergence, gaussian and effective-action, which it is exact of."}, \
+     .help = "probes: Skilling-Hutchinson as published, which leaves a random error in log q (log_q_error): a " \
+             "chain of such proposals is exact only as far as the mean of exp(-error) is the same for every field; " \
+             "exact: one vector-Jacobian product per site; closed: exact, for the models with a divergence in " \
+             "closed form, gaussian and effective-action."}, \
     {.name = "probes", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 65536, \
      .help = "Probes a configuration."}, \
     {.name = "probe-distribution", .type = PARAMETER_CHOICE, .default_value = "gaussian", \
-     .choices = "gaussian|rademacher", .help = "Of the probes' elements; rademacher (signs) has less variance."}, \
+     .choices = "gaussian|rademacher", .help = "Distribution of the probes' elements; rademacher (signs) has less " \
+                                               "variance."}, \
     {.name = "control-variate", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|wiener", \
-     .help = "wiener: probes estimate only what the divergence differs by from that of the Wiener filter of the model's " \
-             "propagator, which is known; the same mean with far less variance. Published: none."}, \
+     .help = "wiener: probes estimate only the difference between the divergence and that of the Wiener filter of " \
+             "the model's propagator, which is known; the same mean with far less variance. Published: none."}, \
     {.name = "prior", .type = PARAMETER_CHOICE, .default_value = "white", .choices = "white|gaussian", .later = true, \
-     .help = "Density at t = 1. white: N(0, s^2(1)) as published, too narrow for long waves where the propagator is not " \
-             "small against s^2(1); gaussian: the Gaussian field of the noisy data, of variance G(p) + s^2(1) a mode with " \
-             "the model's propagator G. Methods modes and direct do not ask."}
+     .help = "Density at t = 1. white: N(0, s^2(1)) as published, too narrow for long waves if the propagator is " \
+             "not small compared with s^2(1); gaussian: the Gaussian field of the noisy data, of variance G(p) + " \
+             "s^2(1) in mode p, G being the model's propagator. Not used by methods modes and direct."}
 
 struct densities {
     size_t count;

@@ -38,16 +38,16 @@ static const struct parameter parameters[] = {
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e6,
      .help = "Chains; exact: consecutive parts of the stream."},
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
-     .help = "Steps of each chain, the start counting as one; 0: as many as there are proposals, divided by the chains."},
+     .help = "Steps of each chain, including its start; 0: the number of proposals divided by that of chains."},
     {.name = "discard", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9, .unit = "steps",
-     .help = "Steps at the start of each chain that are not kept: it starts at a proposal."},
+     .help = "Steps at the start of each chain that are discarded: it starts at a proposal."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of acceptance and of the draws from the pool."},
 };
 
 static const struct stage_input inputs[] = {
-    {"proposals", "propose|sample", true, false, "The configurations that are proposed."},
-    {"likelihood", "likelihood", false, false, "Their density, where they are of the stage sample."},
+    {"proposals", "propose|sample", true, false, "The proposed configurations."},
+    {"likelihood", "likelihood", false, false, "Their density, if they come from the stage sample."},
 };
 
 static const struct stage_array arrays[] = {
@@ -59,7 +59,7 @@ static const struct stage_array arrays[] = {
     {"log_w", NPZ_FLOAT64, "pool", "",
      "Log-weight -S - log q of every proposal."},
     {"acceptance", NPZ_FLOAT64, "", "",
-     "Acceptance of the steps that are kept (Gamma method)."},
+     "Acceptance of the kept steps (Gamma method)."},
     {"acceptance_error", NPZ_FLOAT64, "", "",
      "Its standard error."},
     {"acceptance_expected", NPZ_FLOAT64, "", "",
@@ -86,8 +86,8 @@ static const struct stage_array arrays[] = {
      "(sum w)^2 / (N sum w^2)."},
     {"effective_sample_size_error", NPZ_FLOAT64, "", "",
      "Its standard error."},
-    ARRAYS_ESTIMATES_BY("jackknife, which is how all errors were found but that of acceptance: where tau_int is a number it is "
-                        "the Gamma method's."),
+    ARRAYS_ESTIMATES_BY("jackknife, for all errors but that of acceptance, which comes from the Gamma method if "
+                        "tau_int is a number."),
     {"longest_stay", NPZ_INT64, "", "steps",
      "Longest stay in one state."},
 };

@@ -25,7 +25,7 @@ static const char *const names[COUNT] = {"walls", "walled"};
 
 static const struct stage_input inputs[] = {
     {.name = "fields", .stages = "ensemble|import|sample|propose|dm-mcmc|refresh|orient", .required = true, .many = false,
-     .help = "The configurations to look at."},
+     .help = "The configurations to analyse."},
 };
 
 /* series[COUNT][configurations], each configuration by one thread. */
@@ -128,7 +128,7 @@ static const struct stage_array arrays[] = {
     {"walls", NPZ_FLOAT64, "N", "",
      "Fraction of the bonds whose ends have opposite signs, of each configuration."},
     {"walled", NPZ_FLOAT64, "N", "",
-     "1 where a wall winds around the lattice."},
+     "1 if a wall winds around the lattice."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -30,7 +30,7 @@
 
 static const struct parameter parameters[] = {
     {.name = "taus", .type = PARAMETER_REALS, .default_value = "0,0.2,0.4,0.6,0.7,0.8,0.9,0.95,0.99", .minimum = 0,
-     .maximum = 0.99999, .help = "Times tau = 1 - t; 0 is the prior, 0.99 all but the data."},
+     .maximum = 0.99999, .help = "Times tau = 1 - t; 0 is the prior, 0.99 nearly the data."},
     {.name = "range", .type = PARAMETER_REAL, .default_value = "6", .minimum = 0.1, .maximum = 1000,
      .help = "The grid of phi goes from -range to range."},
     {.name = "points", .type = PARAMETER_INTEGER, .default_value = "241", .minimum = 11, .maximum = 100000,
@@ -38,12 +38,12 @@ static const struct parameter parameters[] = {
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "40", .minimum = 2, .maximum = 10000,
      .help = "Bins of the histograms, from -range to range."},
     {.name = "compared", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 2, .maximum = 1e9,
-     .help = "How many of the draws, the first ones, are compared with the samples; fewer where there are fewer."},
+     .help = "How many draws, from the first on, are compared with the samples; all if there are fewer."},
 };
 
 static const struct stage_input inputs[] = {
     {"model", "train", true, false, "The score model, of fields of one site."},
-    {"draws", "toy", true, false, "Exact draws, which also tell the theory."},
+    {"draws", "toy", true, false, "Exact draws, which also define the theory."},
     {"generated", "sample", true, false, "Samples of the model."},
 };
 
@@ -65,7 +65,7 @@ static const struct stage_array arrays[] = {
     {"theory", NPZ_FLOAT64, "n", "",
      "S of the toy model."},
     {"error.tau", NPZ_FLOAT64, "taus", "",
-     "tau; the second group says how far the scores lie apart."},
+     "tau; the second group is the difference of the scores."},
     {"error.noise", NPZ_FLOAT64, "taus", "",
      "s(t), in the units of the field."},
     {"error.rms", NPZ_FLOAT64, "taus", "",

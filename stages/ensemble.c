@@ -23,53 +23,54 @@
 
 static const struct parameter parameters[] = {
     {.name = "lattice", .type = PARAMETER_INTEGERS, .default_value = "32,32", .minimum = 2, .maximum = 65536,
-     .unit = "sites", .help = "Extents of the periodic lattice, one a dimension."},
+     .unit = "sites", .help = "Extents of the periodic lattice, one per dimension."},
     {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0.21", .minimum = -100, .maximum = 100,
      .help = "Hopping parameter of the action A 4.2."},
     {.name = "lambda", .type = PARAMETER_REAL, .default_value = "0.022", .minimum = 0, .maximum = 1e6,
      .help = "Quartic coupling of the action A 4.2."},
     {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc",
      .choices = "hmc|metropolis|langevin|cluster|metropolis-global|random-walk",
-     .help = "Hybrid Monte Carlo; sweeps of single-site Metropolis; the Langevin "
-             "equation A 2.15 with noise of variance 2 dt, which has errors of order dt; cluster: a sweep of "
-             "single-site Metropolis and a Swendsen-Wang sweep that flips clusters of signs, right at criticality and "
-             "in the broken phase, too; metropolis-global: every site is proposed a shift by metropolis-step times N(0,1), "
-             "and the whole is accepted or not (at 32x32, with metropolis-step = 1, never); or random-walk, the same shifts "
-             "without rejection, as they come out in the authors' released code: no sampler of the theory."},
+     .help = "Hybrid Monte Carlo; sweeps of single-site Metropolis; the Langevin equation A 2.15 with noise of "
+             "variance 2 dt, which has errors of order dt; cluster: a sweep of single-site Metropolis and a "
+             "Swendsen-Wang sweep that flips clusters of signs, efficient also at criticality and in the broken "
+             "phase; metropolis-global: a shift of every site by metropolis-step times N(0,1) is proposed, and "
+             "accepted or rejected as a whole (at 32x32, with metropolis-step = 1, never); or random-walk, the same "
+             "shifts without rejection, which is what the authors' released code does: no sampler of the theory."},
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
      .help = "Configurations in all."},
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
-     .help = "Markov chains the configurations come from, equally many from each; 0: one chain each, as published, "
-             "so that they are independent. Chains run in lanes of 8."},
+     .help = "Number of Markov chains, with the same number of configurations from each; 0: one chain per "
+             "configuration, as published, so that they are independent. Chains run in lanes of 8."},
     {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "164", .minimum = 1, .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
      .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
              "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half. Langevin needs "
-             "many times 1/dt."},
+             "many times 1/dt steps."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
-     .help = "Steps from one configuration of a chain to its next."},
+     .help = "Steps from one configuration of a chain to the next."},
     {.name = "trajectory-length", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1000,
      .unit = "molecular dynamics time", .help = "Length of an HMC trajectory."},
     {.name = "leapfrog-steps", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e6,
      .help = "Steps of the integrator in an HMC trajectory."},
     {.name = "integrator", .type = PARAMETER_CHOICE, .default_value = "leapfrog", .choices = "leapfrog|omelyan", .later = true,
-     .help = "Of HMC. omelyan: minimum norm of second order, two forces a step, with a tenth of leapfrog's error at the same "
-             "step; of the published trajectories, two such steps have 97% accepted, ten of leapfrog 93%."},
+     .help = "Of HMC. omelyan: second-order minimum norm, two forces per step, with a tenth of leapfrog's error at "
+             "the same step; published trajectories with two such steps are accepted at 97%, with ten leapfrog steps "
+             "at 93%."},
     {.name = "precision", .type = PARAMETER_CHOICE, .default_value = "float64", .choices = "float64|float32", .later = true,
      .help = "Of HMC. float32: field, momenta and forces in single precision, energies and acceptance in double; more "
              "than twice as fast."},
     {.name = "metropolis-step", .type = PARAMETER_REAL, .default_value = "2", .minimum = 1e-9, .maximum = 1e6,
-     .help = "A proposal of metropolis and cluster moves a site by a number uniform within plus and minus this; of "
-             "metropolis-global and random-walk, every site by this times N(0,1), in the authors' code: 1."},
+     .help = "metropolis and cluster propose to shift a site by a uniform number between minus and plus this; "
+             "metropolis-global and random-walk shift every site by this times N(0,1), 1 in the authors' code."},
     {.name = "langevin-step", .type = PARAMETER_REAL, .default_value = "0.01", .minimum = 1e-12, .maximum = 10,
      .unit = "Langevin time", .help = "Step dt of the Langevin equation."},
     {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
      .help = "hot: every site from N(0,1), as published; cold: every site at the minimum of the classical potential, "
              "the sign drawn for each chain."},
     {.name = "test-chains", .type = PARAMETER_INTEGER, .default_value = "128", .minimum = 0, .maximum = 1e6,
-     .help = "Further chains, run from the other start and no longer than to the first configuration, that the "
-             "ensemble is compared with to see whether it has forgotten its start; 0: not compared."},
+     .help = "Further chains from the other start, as long as to the first configuration, with which the ensemble is "
+             "compared to test whether it has forgotten its start; 0: no comparison."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of all random numbers; training and test data need different ones."},
 };
@@ -351,15 +352,15 @@ static const struct stage_array arrays[] = {
     {"acceptance", NPZ_FLOAT64, "C", "",
      "Acceptance of each chain."},
     {"exp_minus_dH", NPZ_FLOAT64, "C", "",
-     "Mean of exp(-dH) of each chain; 1 where detailed balance holds."},
+     "Mean of exp(-dH) of each chain; 1 if detailed balance holds."},
     {"virial", NPZ_FLOAT64, "N", "",
-     "Mean of phi dS/dphi a site, of the field before it is rounded; its mean is 1 in equilibrium."},
+     "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
     {"action", NPZ_FLOAT64, "N", "",
-     "S/V, the action a site, of the field before it is rounded."},
+     "S/V, the action per site, of the field before rounding."},
     {"thermalisation.names", NPZ_BYTES, "T", "",
      "Tests of equilibrium (lattice/thermalisation.h)."},
     {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
-     "What each found; NaN where it was not made."},
+     "Result of each; NaN if it was not made."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

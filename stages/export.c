@@ -257,7 +257,7 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 
 int main(int argc, char **argv) {
     static const struct planner_option options[] = {
-        {"node", "EXPERIMENT/NODE", "what to export: a node of stage observables", &wanted},
+        {"node", "EXPERIMENT/NODE", "node to export, of the stage observables", &wanted},
         {"format", "pyerrors|csv|json", "for pyerrors (.json.gz), as .csv and -series.csv, or as .json (default)", &format},
         {0},
     };

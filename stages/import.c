@@ -26,13 +26,14 @@ static const struct parameter parameters[] = {
      .help = "Quartic coupling of the action A 4.2 that the configurations were made with."},
     {.name = "layout", .type = PARAMETER_CHOICE, .default_value = "chain-after-chain",
      .choices = "chain-after-chain|interleaved|chain-axis-first|chain-axis-second",
-     .help = "Axes before those of the lattice: one that counts configurations, chain after chain, or one of each chain in "
-             "turn; or two, (chain, configuration) or (configuration, chain). Axes of length 1 behind these are dropped."},
+     .help = "Axes before those of the lattice: one of configurations, either chain after chain or interleaved, one "
+             "of each chain in turn; or two, (chain, configuration) or (configuration, chain). Axes of length 1 "
+             "after these are dropped."},
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
-     .help = "Markov chains that the configurations come from, equally many from each; 0: as many as the chain axis says, or, "
-             "where there is none, one for each configuration, so that they are independent."},
+     .help = "Number of Markov chains, with the same number of configurations from each; 0: the length of the chain "
+             "axis, or without one a chain for each configuration, so that they are independent."},
     {.name = "scale", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1e6,
-     .help = "Every field is multiplied by it: of a theory that is normalised in another way."},
+     .help = "Factor that multiplies all fields, if the theory is normalised differently."},
 };
 
 /* Where the numbers of the file go. */
@@ -201,20 +202,20 @@ static enum status run(struct stage_context *c, struct error *e) {
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"virial", NPZ_FLOAT64, "N", "",
-     "Mean of phi dS/dphi a site, of the field before it is rounded; its mean is 1 in equilibrium."},
+     "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
     {"action", NPZ_FLOAT64, "N", "",
-     "S/V, the action a site, of the field before it is rounded."},
+     "S/V, the action per site, of the field before rounding."},
     {"thermalisation.names", NPZ_BYTES, "T", "",
      "Tests of equilibrium (lattice/thermalisation.h)."},
     {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
-     "What each found; NaN where it was not made."},
+     "Result of each; NaN if it was not made."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_import = {
     .name = "import",
-    .summary = "configurations that another program made, from a .npy or .npz file",
+    .summary = "configurations from another program, in a .npy or .npz file",
     .version = 1,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

@@ -18,15 +18,15 @@
 
 static const struct parameter parameters[] = {
     {.name = "file", .type = PARAMETER_FILE, .help = "The .tsv file of a table or figure of an earlier run."},
-    {.name = "curve", .type = PARAMETER_TEXT, .help = "Name of the row (column dataset) or of the curve, as the file has it."},
+    {.name = "curve", .type = PARAMETER_TEXT, .help = "Name of the row (column dataset) or of the curve in the file."},
     {.name = "experiment", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "Of a file with the column experiment, as experiments/published.tsv: which one."},
+     .help = "The experiment, for a file with that column, such as experiments/published.tsv."},
     {.name = "x", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "Of a figure: the number in the second column of the one point that is wanted; empty: all of the curve."},
+     .help = "Of a figure: value of the second column that selects one point; empty: the whole curve."},
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
-     .help = "Of a table: how many configurations its row is of, which the file does not say."},
+     .help = "Of a table: number of configurations of the row, which the file does not contain."},
     {.name = "marked", .type = PARAMETER_FLAG, .default_value = "no",
-     .help = "The row or curve stood there as not in equilibrium, which the file does not say."},
+     .help = "Whether the row or curve was marked as not in equilibrium, which the file does not contain."},
 };
 
 static const struct stage_array arrays[] = {
@@ -193,7 +193,7 @@ static enum status run(struct stage_context *c, struct error *e) {
 
 const struct stage stage_kept = {
     .name = "kept",
-    .summary = "takes numbers of an earlier run from a table or figure that git keeps",
+    .summary = "numbers of an earlier run, from a table or figure kept in git",
     .version = 1,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

@@ -221,10 +221,10 @@ static const struct stage_array series_arrays[] = {
      "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ..., G(p) at the smallest momentum of "
      "each direction."},
     {"series", NPZ_FLOAT64, "P, N", "",
-     "What each of the N configurations contributes, chain after chain; observables are functions of the means. phi2, action and "
-     "virial are those of a site."},
+     "Values of the series for each of the N configurations, chain after chain; observables are functions of their "
+     "means. phi2, action and virial are per site."},
     {"lattice", NPZ_INT64, "d", "sites", "Extents."},
-    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations one after the other."},
+    {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations in sequence."},
     {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."},
     ARRAYS_COUPLINGS,
     ARRAY_THERMALISED,

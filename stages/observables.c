@@ -38,21 +38,22 @@ static const struct parameter table[] = {
      .minimum = 0.0,
      .maximum = 1e9,
      .unit = "configurations",
-     .help = "Measures the first so many configurations only, of a single chain or of independent ones; 0: all."},
+     .help = "Measures only this many configurations, from the first on, of a single chain or of independent ones; "
+             "0: all."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0.0,
      .maximum = 1e9,
      .unit = "bins",
-     .help = "Bins of the jackknife; 0: one a configuration if they are independent, else one a chain."},
+     .help = "Bins of the jackknife; 0: one per configuration if they are independent, else one per chain."},
     {.name = "gradient",
      .type = PARAMETER_CHOICE,
      .default_value = "differences",
      .choices = "differences|exact",
      .later = true,
-     .help = "Of the Gamma method. differences: symmetric, of one standard error, exact for all but U_L and xi. exact: what other "
-             "programs find from the series, to all digits."},
+     .help = "Derivatives of the Gamma method. differences: symmetric, over one standard error, exact for all but "
+             "U_L and xi. exact: analytic, as other programs find from the series."},
 };
 
 static const struct stage_input inputs[] = {

@@ -18,15 +18,15 @@
 
 static const struct parameter parameters[] = {
     {.name = "sign", .type = PARAMETER_CHOICE, .choices = "positive|random",
-     .help = "positive: every configuration such that its mean field is not negative; random: each sign-flipped with "
-             "probability one half."},
+     .help = "positive: configurations with a negative mean field are sign-flipped; random: each is sign-flipped "
+             "with probability one half."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of the random signs."},
 };
 
 static const struct stage_input inputs[] = {
     {.name = "fields", .stages = "ensemble|import|sample|orient", .required = true, .many = false,
-     .help = "The configurations to turn over."},
+     .help = "The configurations to sign-flip."},
 };
 
 static void turn(const float *from, size_t volume, bool over, float *to) {
@@ -96,7 +96,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_orient = {
     .name = "orient",
-    .summary = "turns configurations over by the symmetry phi -> -phi: all to one phase, or to both at random",
+    .summary = "sign-flips configurations by the symmetry phi -> -phi: all to one phase, or at random",
     .version = 1,
     .uses_backend = false,
     .parameters = parameters,

@@ -15,17 +15,13 @@
 #include "store/record.h"
 
 static const char usage[] =
-    "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n"
-    "\n"
-    "  --rules=FILE          write the make rules, unless the file holds them already\n"
-    "  --publish=EXPERIMENT  link the results, copy the figures, print the tables\n"
-    "  --only=NAME           just this figure or table of the experiment; with --nodes, what it is made of\n"
-    "  --help-targets        list what make can compute, and the stages\n"
-    "  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n"
-    "\n"
-    "  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
-    "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
-    "  --backend=" BACKENDS "\n"
+    "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n\n  "
+    "--rules=FILE          write the make rules, unless the file holds them already\n  --publish=EXPERIMENT  link "
+    "the results, copy the figures, print the tables\n  --only=NAME           only this figure or table of the "
+    "experiment; with --nodes, the nodes it needs\n  --help-targets        list what make can compute, and the "
+    "stages\n  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n\n  --profile=NAME        paper "
+    "(default), or a file of experiments/profiles, or a path that ends in .ini\n  --set=ASSIGNMENTS     "
+    "\"train.epochs=100 training.kappa=0.25\"\n  --backend=" BACKENDS "\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
     "                        where things are: experiments, results, figures, build/bin\n";
 
@@ -123,8 +119,8 @@ static enum status note_other_builds(const struct plan *plan, const char *experi
         }
     }
     if (others) {
-        fprintf(stderr, "%s: %zu of %zu results were made by programs built from other sources; they are not made anew unless "
-                "the version of their stage is raised (README, \"Change a parameter and rerun\")\n", experiment, others, count);
+        fprintf(stderr, "%s: %zu of %zu results were made by programs built from other sources; they are made again "
+                "only if the version of their stage is raised (README, \"Change a parameter and rerun\")\n", experiment, others, count);
     }
     return STATUS_OK;
 }

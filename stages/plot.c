@@ -12,28 +12,29 @@ static const struct parameter parameters[] = {
     {.name = "common", .type = PARAMETER_FILE, .default_value = "figures/style.gp",
      .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
     {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields|schematic",
-     .help = "What is drawn: a histogram of one member (columns centre, count, Poisson error), or members as they "
-             "are, one a column; or a point for each artifact (columns x, members), several curves of equally many; "
-             "or two-dimensional fields as images, one artifact, members \"snapshots,snapshot-times\": a row a configuration, a "
-             "column a time; or what the style draws by itself, without data."},
+     .help = "histogram: of one member (columns centre, count, Poisson error); columns: members as they are, one per "
+             "column; points: one point for each artifact (columns x, members), in several curves of the same "
+             "length; fields: two-dimensional fields as images, from one artifact with members "
+             "\"snapshots,snapshot-times\", a row for each configuration, a column for each time; schematic: drawn "
+             "by the style alone, without data."},
     {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
-     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) "
-             "counts 1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw stand in the table only. Several "
-             "sets of members, separated by '|', for columns: a curve of each of the data for the first set, then for the "
-             "second, ..."},
+     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) counts "
+             "1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw appear in the table only. Several "
+             "sets of members, separated by '|', for columns: a curve of each of the data for the first set, then "
+             "for the second, ..."},
     {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
-     .help = "Bins of a histogram; without a range the most there are, of a round width."},
+     .help = "Bins of a histogram; without a range their maximum number, with a round width."},
     {.name = "range", .type = PARAMETER_REALS, .default_value = "",
      .help = "Lower and upper end of a histogram; empty: all the data."},
     {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "Labels of the data, one each, separated by '|', in gnuplot's enhanced text; empty: no legend."},
+     .help = "Labels of the data, separated by '|', in gnuplot's enhanced text; empty: no legend."},
     {.name = "x", .type = PARAMETER_REALS, .default_value = "",
-     .help = "Of kind = points: where the points lie, one for each of the data of a curve."},
+     .help = "Of kind = points: x values of the points, one for each of the data of a curve."},
     {.name = "curves", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 100,
-     .help = "Of kind = points: curves, whose data follow each other; there is a label for each curve then."},
+     .help = "Of kind = points: number of curves, whose data follow each other; each curve has a label."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
     {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "A line in small letters along the right edge; profiles say there at what scale it was computed."},
+     .help = "A line in small print along the right edge, where profiles state the scale of the computation."},
     {.name = "xlabel", .type = PARAMETER_TEXT, .default_value = "",
      .help = "Label of the x axis; empty: the style's own."},
     {.name = "ylabel", .type = PARAMETER_TEXT, .default_value = "",

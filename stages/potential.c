@@ -25,7 +25,7 @@ static const struct parameter parameters[] = {
     {.name = "range", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.01, .maximum = 1000,
      .help = "Constant fields go from -range to range."},
     {.name = "points", .type = PARAMETER_INTEGER, .default_value = "121", .minimum = 11, .maximum = 100001,
-     .help = "How many, an odd number, so that one is 0."},
+     .help = "Number of fields, odd, so that one is 0."},
 };
 
 static const struct stage_input inputs[] = {

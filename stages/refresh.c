@@ -29,21 +29,22 @@ static const char *const method_name[] = {[SCORE_REFRESH_FLOW] = "flow", [SCORE_
 
 static const struct parameter parameters[] = {
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "flow", .choices = "flow|paths",
-     .help = "flow: a part of the white noise at the upper end of the model's flow is drawn anew, and the density is in closed "
-             "form. paths: up with noise, down by the reverse process, weighed with the probabilities of both paths; exact for any "
-             "number of steps, without a divergence or an integrator."},
+     .help = "flow: part of the white noise at the upper end of the model's flow is redrawn, and the density is in "
+             "closed form. paths: noise is added, then removed by the reverse process, with the probabilities of "
+             "both paths as weight; exact for any number of steps, without a divergence or an integrator."},
     {.name = "level", .type = PARAMETER_REAL, .default_value = "10", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
-     .help = "Noise level s: modes of a propagator far below s^2 are drawn anew, those far above are hardly touched. The zero "
-             "mode wants s^2 of the order of the susceptibility."},
+     .help = "Noise level s: modes with a propagator far below s^2 are redrawn, those far above hardly change. The "
+             "zero mode needs s^2 of the order of the susceptibility."},
     {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.15", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
-     .help = "Of paths with several steps: noise level from which the last one leads to the field; the others are equally "
-             "far apart in ln s above it."},
+     .help = "Of paths with several steps: noise level of the last step to the field; the others are equidistant in "
+             "ln s above it."},
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 1, .maximum = 100000,
      .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 evaluations each."},
     {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "4096", .minimum = 2, .maximum = 1e9,
      .help = "Configurations in all."},
     {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 1e6,
-     .help = "Markov chains that they come from, equally many from each. Chains run in packs of 32, one a thread."},
+     .help = "Number of Markov chains, with the same number of configurations from each. Chains run in packs of 32, "
+             "one pack per thread."},
     {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
      .help = "Steps from the start of a chain to its first configuration."},
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
@@ -55,19 +56,21 @@ static const struct parameter parameters[] = {
 static const struct stage_input inputs[] = {
     {"model", "train|checkpoint", true, false, "The model, an effective-action one."},
     {"start", "ensemble|import|dm-mcmc|refresh|propose", true, false,
-     "Where the chains start: as many of its configurations, equally far apart; of the model's lattice and couplings."},
+     "Start of the chains: equidistant configurations of this ensemble, one for each chain, with the model's lattice "
+     "and couplings."},
 };
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
-    {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain, of all its steps."},
-    {"action", NPZ_FLOAT64, "N", "", "S/V, the action a site."},
+    {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain over all its steps."},
+    {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site."},
     {"longest_stay", NPZ_INT64, "", "steps", "Longest stay in one state."},
-    {"rejected", NPZ_INT64, "", "", "Proposals that left the finite numbers or the phase of the model."},
-    {"evaluations", NPZ_INT64, "", "", "Evaluations of the score a step."},
+    {"rejected", NPZ_INT64, "", "", "Proposals that became infinite or left the phase of the model."},
+    {"evaluations", NPZ_INT64, "", "", "Evaluations of the score per step."},
     {"step_error", NPZ_FLOAT64, "", "",
-     "How far twice the integrator's steps move log w of the chains' last fields, root mean square less the mean; 0 by paths."},
-    ARRAYS_ESTIMATES_BY("How errors were found: chains, from their spread."),
+     "Change of log w of the chains' last fields with twice the integrator's steps, root mean square after "
+     "subtraction of the mean; 0 by paths."},
+    ARRAYS_ESTIMATES_BY("How errors were estimated: from the spread of the chains."),
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

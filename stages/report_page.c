@@ -81,8 +81,8 @@ static void write_contents(const struct report_state *states, const size_t *orde
     }
     fputs("</tbody></table></div>\n", out);
     if (marked) {
-        fputs("<p class=\"small\"><span class=\"bad\">" REPORT_MARK "</span> uses ensembles that failed their thermalisation "
-              "tests: what rests on them is not in equilibrium.</p>\n", out);
+        fputs("<p class=\"small\"><span class=\"bad\">" REPORT_MARK "</span> uses ensembles that failed their "
+              "thermalisation tests: results from them are not in equilibrium.</p>\n", out);
     }
 }
 
@@ -101,7 +101,7 @@ static void write_failed(const struct report_state *s, FILE *out) {
             fputs("</li>\n", out);
         }
     }
-    fputs("</ul>\n<p>Figures and tables that rest on them are marked.</p></div>\n", out);
+    fputs("</ul>\n<p>Figures and tables made from them are marked.</p></div>\n", out);
 }
 
 static enum status write_differs(const struct experiment *x, FILE *out, struct error *e) {
@@ -110,7 +110,7 @@ static enum status write_differs(const struct experiment *x, FILE *out, struct e
     if (status != STATUS_OK || !list.count) {
         return status;
     }
-    fputs("<div class=\"words\">\n<h3>What differs from the published protocol, and why</h3>\n<ul>\n", out);
+    fputs("<div class=\"words\">\n<h3>Differences from the published protocol, and reasons</h3>\n<ul>\n", out);
     for (size_t i = 0; i < list.count; i++) {
         fputs("<li>", out);
         html_inline(list.item[i], out);
@@ -171,8 +171,9 @@ static void write_introduction(const struct plan_request *request, const char *v
     if (strcmp(request->profile, "paper")) {
         fputs("<div class=\"warn\"><p><strong>Profile <code>", out);
         html_text(request->profile, out);
-        fputs("</code></strong>: smaller lattices, sets or trainings than the papers'. These numbers show that everything "
-              "works, or trends; they are no reproduction. The parameters of each step stand under Runs.</p></div>\n", out);
+        fputs("</code></strong>: smaller lattices, sets or trainings than the papers'. These numbers show that "
+              "everything works, or trends; they are no reproduction. The parameters of each step are listed under "
+              "Runs.</p></div>\n", out);
     }
 }
 

@@ -22,21 +22,22 @@ static const struct parameter parameters[] = {
      .help = "Configurations to draw."},
     {.name = "method", .type = PARAMETER_CHOICE, .default_value = "euler-maruyama",
      .choices = "euler-maruyama|ancestral|modes|modes-noisy|direct",
-     .help = "euler-maruyama: as published (A 3.9 with unit noise); ancestral: the conditional distribution of a Gaussian field "
-             "with the model's propagator, exact for such a field; modes and modes-noisy: effective-action models only, "
-             "the probability flow in normalised modes (24 steps are enough), and the reverse process in the same modes at "
-             "levels equally far apart in ln s, exact for a Gaussian field at any number of steps; direct: gaussian models "
-             "only, white noise filtered. grid and t-end belong to the first two."},
+     .help = "euler-maruyama: as published (A 3.9 with unit noise); ancestral: the conditional distribution of a "
+             "Gaussian field with the model's propagator, exact for such a field; modes and modes-noisy: "
+             "effective-action models only, the probability flow in normalised modes (24 steps are enough), and the "
+             "reverse process in the same modes at levels equidistant in ln s, exact for a Gaussian field at any "
+             "number of steps; direct: gaussian models only, filtered white noise. grid and t-end apply to the first "
+             "two."},
     {.name = "grid", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
      .help = "Times of the steps: uniform in t from 1 to t-end as published, or uniform in log s(t)."},
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "500", .minimum = 2, .maximum = 1000000,
-     .help = "Evaluations of the score a configuration; of modes a quarter of them."},
+     .help = "Evaluations of the score per configuration; for modes a quarter of them."},
     {.name = "t-end", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-10, .maximum = 0.5,
      .help = "Time of the last evaluation."},
     {.name = "snapshots", .type = PARAMETER_REALS, .default_value = "", .minimum = 0, .maximum = 1,
      .help = "Values of tau = 1 - t at which the field is kept as well; 0 is the prior, 1 the result."},
     {.name = "snapshot-configurations", .type = PARAMETER_INTEGER, .default_value = "4", .minimum = 1, .maximum = 65536,
-     .help = "Configurations of which snapshots are kept, the first ones."},
+     .help = "Number of configurations, from the first on, whose snapshots are kept."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
      .help = "Seed of the prior and the noise."},
 };
@@ -48,15 +49,16 @@ static const struct stage_input inputs[] = {
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"snapshots", NPZ_FLOAT32, "T, n, x1, ..., xd", "lattice units",
-     "The first n configurations on the way, where asked for."},
+     "The first n configurations during the process, if requested."},
     {"snapshot-times", NPZ_FLOAT64, "T", "",
      "Their values of tau = 1 - t."},
     {"grid.t", NPZ_FLOAT64, "steps", "",
-     "Times of the steps; with methods that have a grid."},
+     "Times of the steps, for methods with a grid."},
     {"grid.s", NPZ_FLOAT64, "steps", "scaled field",
      "Noise levels s(t) of the steps."},
     {"redrawn", NPZ_INT64, "", "",
-     "Draws that left the finite numbers or the phase of the model and were drawn again; with method = modes and modes-noisy."},
+     "Draws that became infinite or left the phase of the model and were repeated, for method = modes and "
+     "modes-noisy."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

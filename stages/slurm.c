@@ -56,11 +56,11 @@ int main(int argc, char **argv) {
     parts = "8";
     cores = "4";
     const struct planner_option own[] = {{"name", "EXPERIMENT", "whose nodes are to be computed", &name},
-                                         {"folder", "FOLDER", "where scripts and logs go", &folder},
+                                         {"folder", "FOLDER", "folder of scripts and logs", &folder},
                                          {"partition", "NAME", "as of sbatch", &partition},
                                          {"account", "NAME", "as of sbatch", &account},
                                          {"time", "TIME", "limit of a job, as of sbatch", &limit},
-                                         {"parts", "N", "jobs at most that a node is split into; default: 8", &parts},
+                                         {"parts", "N", "the most jobs that a node is split into; default: 8", &parts},
                                          {"cores", "N", "of a job that computes with threads; default: 4", &cores},
                                          {0}};
     return planner_main_with(argc, argv, all_stages, "Writes job scripts for Slurm.", own, run);

@@ -133,8 +133,8 @@ static enum status make_recipe(const struct stage *stage, struct stage_state *s,
     }
     recipe_key(s->recipe, s->key);
     if (s->command.key != NULL && strcmp(s->command.key, s->key) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "--key: expected %s, but the recipe of this command line has key %s: an "
-                         "input was changed since the plan was made, or the plan is of another version",
+        return error_set(e, STATUS_BAD_INPUT, "--key: expected %s, but the recipe of this command line has key %s: "
+                         "an input has changed since the plan was made, or the plan is of another version",
                          s->command.key, s->key);
     }
     return STATUS_OK;

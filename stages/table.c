@@ -14,7 +14,7 @@ static const struct parameter parameters[] = {
      .help = "Names of the rows, separated by commas, in the order of the input: column `dataset`, and the name "
              "under which published values are looked up; `equilibrium` is the row that others are compared with."},
     {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "What the rows are called in print, separated by '|'; empty: the names."},
+     .help = "Labels of the rows in print, separated by '|'; empty: the names."},
     {.name = "experiment", .type = PARAMETER_TEXT, .help = "Name under which published values are looked up."},
     {.name = "published", .type = PARAMETER_FILE, .default_value = "experiments/published.tsv",
      .help = "Published values, columns experiment, dataset, observable, value, error, source; empty: none."},
@@ -23,11 +23,11 @@ static const struct parameter parameters[] = {
      .help = "Columns, separated by commas; those with a published value come first."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading."},
     {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
-     .help = "The first footnote; profiles say there at what scale it was computed."},
+     .help = "The first footnote, where profiles state the scale of the computation."},
     {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
     {.name = "altered", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1e6, .later = true,
-     .help = "Rows, counted from 1, of another theory, lattice or protocol than the experiment's file says: no published values "
-             "beside them. The planner sets it where a profile or SET changes what they are made from."},
+     .help = "Rows, counted from 1, of another theory, lattice or protocol than the experiment's file says: no "
+             "published values are shown for them. The planner sets it if a profile or SET changes their inputs."},
 };
 
 static const struct stage_input inputs[] = {

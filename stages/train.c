@@ -32,11 +32,12 @@ static const struct parameter parameters[] = {
      .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values to -1 and "
              "1 (the authors' code)."},
     {.name = "propagator", .type = PARAMETER_CHOICE, .default_value = "kind", .choices = "kind|measured|smoothed", .later = true,
-     .help = "measured: as the training set has it, with its noise; smoothed: 1/G fitted by a few terms in lattice momenta "
-             "above smooth-above (lattice/propagator.h); kind: smoothed for effective-action, measured for others."},
+     .help = "measured: that of the training set, with its noise; smoothed: 1/G fitted by a few terms in lattice "
+             "momenta above smooth-above (lattice/propagator.h); kind: smoothed for effective-action, measured for "
+             "others."},
     {.name = "smooth-above", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = -1, .maximum = 100, .later = true,
-     .help = "Of a smoothed propagator: lattice momentum squared up to which it stays as measured; below 0: all is fitted, "
-             "which is good for short correlation lengths."},
+     .help = "Of a smoothed propagator: square of the lattice momentum up to which the measured values are kept; "
+             "below 0: all are fitted, which suits short correlation lengths."},
     {.name = "noise-levels", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
      .help = "Distribution of the noise levels trained on: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
     {.name = "t-min", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
@@ -44,8 +45,8 @@ static const struct parameter parameters[] = {
     {.name = "epochs", .type = PARAMETER_INTEGER, .default_value = "250", .minimum = 1, .maximum = 1000000,
      .help = "Passes over the training set."},
     {.name = "keep-epochs", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1000000,
-     .help = "Epochs, ascending, after which the weights are kept too, for models of the stage checkpoint; they take 4 bytes a "
-             "trainable number each."},
+     .help = "Epochs, ascending, after which the weights are kept too, for models of the stage checkpoint; each "
+             "takes 4 bytes per trainable number."},
     {.name = "batch", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 65536,
      .unit = "configurations", .help = "Configurations of one optimisation step."},
     {.name = "learning-rate", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-12, .maximum = 10,
@@ -53,10 +54,10 @@ static const struct parameter parameters[] = {
     {.name = "learning-rate-decay", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|cosine",
      .help = "cosine: the step size falls to a hundredth along half a cosine over the whole training."},
     {.name = "ema", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.999999,
-     .help = "Decay of the running average of weights that is the result, at step n at most (1+n)/(10+n); 0: the last "
-             "weights are the result."},
+     .help = "Decay of the running average of the weights, which is the result; at step n at most (1+n)/(10+n). 0: "
+             "the last weights are the result."},
     {.name = "flip", .type = PARAMETER_FLAG, .default_value = "no",
-     .help = "Z2 augmentation: the sign of every configuration is drawn anew in every epoch (A App. C)."},
+     .help = "Z2 augmentation: the sign of every configuration is redrawn in every epoch (A App. C)."},
     {.name = "excess-levels", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 2, .maximum = 1000,
      .help = "Noise levels at which the loss is compared with that of the Wiener filter."},
     {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
@@ -64,21 +65,23 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "ensemble|import|orient|toy|dm-mcmc", true, false, "The configurations to learn from."},
+    {"training", "ensemble|import|orient|toy|dm-mcmc", true, false, "The training configurations."},
     {"validation", "ensemble|import|orient|toy|dm-mcmc", false, false, "Configurations for the excess loss, of the same theory and lattice."},
-    {"transfer", "train", false, false, "A model of the same theory on another lattice, whose coefficients are taken over; those of the zero mode are fitted (effective-action)."},
+    {"transfer", "train", false, false, "A model of the same theory on another lattice, whose coefficients are kept, "
+                                        "except those of the zero mode, which are fitted (effective-action)."},
 };
 
 static const struct stage_array arrays[] = {
     ARRAYS_MODEL,
     {"loss", NPZ_FLOAT64, "epochs", "",
-     "Denoising loss as trained on, mean over the batches of an epoch; of a model that is trained by gradients."},
+     "Denoising loss of the training, mean over the batches of an epoch; for models trained by gradients."},
     {"kept.epochs", NPZ_INT64, "K", "",
      "Epochs of keep-epochs."},
     {"kept.weights", NPZ_FLOAT32, "K, weights", "",
      "All trainable numbers after them, in the order of network/unet.h; the stage checkpoint makes models of them."},
     {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field",
-     "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the validation set where there is one; not of a Gaussian model."},
+     "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the "
+     "validation set if there is one; not for a Gaussian model."},
     {"excess.loss", NPZ_FLOAT64, "levels", "",
      "Loss of the model."},
     {"excess.wiener", NPZ_FLOAT64, "levels", "",
@@ -210,7 +213,8 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
 }
 
 static enum status refuse_transfer(const struct score_kind *kind, const char *where, struct error *e) {
-    return error_set(e, STATUS_BAD_INPUT, "%s: input transfer found with network = %s, which takes no coefficients over", where, kind->name);
+    return error_set(e, STATUS_BAD_INPUT, "%s: input transfer found with network = %s, which takes no coefficients "
+                                          "from another lattice", where, kind->name);
 }
 
 static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count, struct error *e) {

@@ -55,7 +55,8 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 int main(int argc, char **argv) {
     wanted = "";
     const struct planner_option own[] = {
-        {"node", "EXPERIMENT/NODE", "what is explained; NODE: of all experiments, EXPERIMENT: all of its nodes", &wanted}, {0}};
-    return planner_main_with(argc, argv, all_stages, "Says why a node would be computed, or since when it is up to date.", own,
+        {"node", "EXPERIMENT/NODE", "node to explain; NODE: in all experiments, EXPERIMENT: all of its nodes", &wanted}, {0}};
+    return planner_main_with(argc, argv, all_stages, "Explains why a node would be computed, or since when it is up "
+                                                     "to date.", own,
                              run);
 }

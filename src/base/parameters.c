@@ -277,7 +277,7 @@ void parameters_help(const struct parameter *table, size_t count, FILE *out) {
             fprintf(out, ", unit: %s", t->unit);
         }
         if (t->default_value == NULL) {
-            fprintf(out, "; must be given\n");
+            fprintf(out, "; required\n");
         } else {
             fprintf(out, "; default: %s%s\n", *t->default_value != '\0' ? t->default_value : "(empty)",
                     t->later ? ", then not in the recipe" : "");

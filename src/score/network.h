@@ -66,9 +66,10 @@ struct score_network *score_network(const struct score_model *m);
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2, \
      .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' released code."}, \
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
-     .help = "What lies beyond the edge of the lattice for a convolution."}, \
+     .help = "Values beyond the edge of the lattice for a convolution."}, \
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels", \
-     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. Of a toy network: units of a level."}, \
+     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units of a " \
+             "level."}, \
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096, \
      .help = "Length of the time embedding, even."}, \
     {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6, \
@@ -76,9 +77,10 @@ struct score_network *score_network(const struct score_model *m);
 
 /* Arrays of the artifacts of all networks. */
 #define SCORE_NETWORK_ARRAYS \
-    {"model.parameterisation", NPZ_BYTES, "", "", "How the network is made a score; here and below: of a network."}, \
-    {"model.stride", NPZ_INT64, "", "", "Stride of the convolutions between levels; of a unet."}, \
-    {"model.padding", NPZ_BYTES, "", "", "What lies beyond the edge of the lattice; of a unet."}, \
+    {"model.parameterisation", NPZ_BYTES, "", "", "How the score is computed from the network; this and the " \
+                                                  "following: for a network."}, \
+    {"model.stride", NPZ_INT64, "", "", "Stride of the convolutions between levels; for a unet."}, \
+    {"model.padding", NPZ_BYTES, "", "", "Values beyond the edge of the lattice; for a unet."}, \
     {"embed.fourier", NPZ_FLOAT32, "embedding/2", "", "Fixed frequencies of the time embedding."}, \
     {"*.weight", NPZ_FLOAT32, "out, in, ...", "", \
      "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, network/mlp.h); those of " \

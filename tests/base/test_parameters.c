@@ -228,7 +228,7 @@ static void help_names_everything(void **state) {
         assert_non_null(strstr(text, table[i].help));
     }
     assert_non_null(strstr(text, "hmc|metropolis|langevin"));
-    assert_non_null(strstr(text, "in [0, 1]; must be given"));
+    assert_non_null(strstr(text, "in [0, 1]; required"));
     free(text);
 }
 

@@ -95,7 +95,7 @@ dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none SET=generated.s
 check "what is not computed is not archived"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none
-[ $? -eq 2 ] && grep -q 'an archive is made of what verifies only' "$log" && [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
+[ $? -eq 2 ] && grep -q 'only results that verify can be archived' "$log" && [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
 check "nor what was altered, and nothing is left behind"
 cp "$folder/model.npz" "$model"
 

@@ -195,7 +195,7 @@ static void test_transfer(void **state) {
     expect_message(&stage_train, (const char *[]){output, training, transfer, "--ledger=", "--network=effective-action", NULL}, 2,
                    "transfer: model of other features or saturation found");
     expect_message(&stage_train, (const char *[]){output, training, transfer, "--ledger=", "--network=gaussian", NULL}, 2,
-                   "input transfer found with network = gaussian, which takes no coefficients over");
+                   "input transfer found with network = gaussian, which takes no coefficients from another lattice");
 }
 
 /* --- ended from outside -------------------------------------------------------------------------- */

@@ -116,7 +116,7 @@ static void usage(void **state) {
         assert_false(there("a", "ran"));
     }
     assert_run("a", "--help", 0);
-    static const char *const wanted[] = {"tiny: multiples of kappa", "--kappa=VALUE", "must be given", "--rows=PATH",
+    static const char *const wanted[] = {"tiny: multiples of kappa", "--kappa=VALUE", "required", "--rows=PATH",
                                          "--backend=", "--output=FOLDER", "--mode=fine|fail", "Exit status:"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_says(wanted[i]);
