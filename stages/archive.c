@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "base/version.h"
 #include "experiment/names.h"
 #include "provenance/bag.h"
@@ -461,7 +462,8 @@ static enum status archive(struct work *w, struct error *e) {
     w->profile = pool_copy(pool, base, slash && length > 4 ? length - 4 : length); /* without .ini */
     w->root = pool_print(pool, "results%s", below);
     w->figures = pool_print(pool, "figures%s", below);
-    w->bag = folder && stem ? pool_print(pool, "%s/.%s.new-%ld", folder, stem, (long)getpid()) : NULL;
+    char owner[OWNER_NAME];
+    w->bag = folder && stem ? pool_print(pool, "%s/.%s.new-%s", folder, stem, owner_name(owner)) : NULL;
     w->data = w->bag ? pool_print(pool, "%s/data", w->bag) : NULL;
     const char *workflow = pool_print(pool, "experiments/%s.ini", w->x->name);
     if (!w->profile || !w->root || !w->figures || !w->data || !workflow) {

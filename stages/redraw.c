@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owner.h"
 #include "stages/drawing.h"
 #include "stages/history.h"
 #include "stages/planner.h"
@@ -316,7 +317,8 @@ static enum status write_record(const struct kept *k, const char *folder, const 
 /* Draws in a folder beside the kept pictures, and changes these when all is there. */
 static enum status draw(const struct kept *k, const struct figure *f, struct error *e) {
     struct pool *pool = k->plan->pool;
-    const char *folder = pool_print(pool, "%s.tmp-%ld", k->folder, (long)getpid());
+    char owner[OWNER_NAME];
+    const char *folder = pool_print(pool, "%s.tmp-%s", k->folder, owner_name(owner));
     const char *work = folder ? pool_print(pool, "%s/gnuplot", folder) : NULL, *table = folder ? pool_print(pool, "%s/figure.tsv", folder) : NULL;
     if (!work || !table) {
         return pool_exhausted(e);

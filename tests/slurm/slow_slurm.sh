@@ -9,6 +9,7 @@ folder=$(cd "$folder" && pwd)
 log=$folder/log
 mkdir "$folder/cluster"
 if ! start_cluster "$folder/cluster"; then
+    stop_cluster
     echo "1..0 # SKIP no Slurm: it cannot be installed or started here"
     exit 0
 fi

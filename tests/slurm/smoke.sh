@@ -1,6 +1,6 @@
 #!/bin/sh
 # One job array of a real Slurm on this machine (cluster.sh): an ensemble in three parts has the bytes of plain make. Prints TAP.
-# Needs root; for .ci/run. The whole test is slow_slurm.sh.
+# Needs root; for .ci/run, which names the build with BUILD, and its variables of make with VARIABLES. The whole test is slow_slurm.sh.
 name=smoke
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh
@@ -8,6 +8,7 @@ folder=$(cd "$folder" && pwd)
 log=$folder/log
 mkdir "$folder/cluster" "$folder/experiments"
 if ! start_cluster "$folder/cluster"; then
+    stop_cluster
     echo "1..0 # SKIP no Slurm: it cannot be installed or started here"
     exit 0
 fi
@@ -23,7 +24,7 @@ lattice = 8x8
 configurations = 96
 thermalisation = 100
 INI
-make="make --no-print-directory EXPERIMENTS=$folder/experiments QUIET=1 THREADS=1"
+make="make --no-print-directory BUILD=${BUILD:-build} $VARIABLES EXPERIMENTS=$folder/experiments QUIET=1 THREADS=1"
 $make RESULTS="$folder/plain" array >"$log" 2>&1
 check "plain make"
 $make RESULTS="$folder/array" slurm NAME=array PARTS=3 >"$log" 2>&1 && grep -q '(3 parts)' "$log" && wait_for_jobs 60 >>"$log" 2>&1 &&
