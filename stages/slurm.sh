@@ -65,6 +65,8 @@ status() {
         [ "${array:--}" = - ] || of_parts=$(states_of "$array")
         last=$(ls "$root/artifacts/$key/runs"/*.json 2>/dev/null | tail -1)
         said=$([ -z "$last" ] || sed -n 's/^ *"message": "\(..*\)".*/\1/p' "$last")
+        lost=$([ "$found" ] || grep -l '^ *"status": "running"' "$root/artifacts/$key/runs"/*.json 2>/dev/null | tail -1)
+        [ -z "$lost" ] || last=$lost said="ended without a word" # killed, before it could write it down
         [ -z "$said" ] || said="$said (on $(sed -n 's/^ *"host": "\(.*\)".*/\1/p' "$last"))"
         if [ "$found" ]; then
             echo "$node: job $job $found${of_parts:+; parts (job $array): $of_parts}"

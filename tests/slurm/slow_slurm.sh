@@ -73,8 +73,8 @@ wait_for_jobs 1200 >>"$log" 2>&1 && [ ! -e "$killed/artifact.npz" ] &&
     [ "$(find "$folder/disturbed" -name artifact.npz | wc -l)" -gt 20 ]
 check "what depends on a job that was killed does not run, and the rest does"
 make RESULTS="$folder/disturbed" slurm-status NAME=fig13 "$long" >"$log" 2>&1
-grep -q 'not in the queue' "$log"
-check "slurm-status says what is missing"
+grep -q "training-weak: not in the queue; its last run: ended without a word (on $(hostname))" "$log"
+check "slurm-status says what is missing, and why"
 
 submit disturbed PARTS=3 TIME=2 "$long" >"$log" 2>&1
 logs=$folder/disturbed/quick/slurm/fig13
