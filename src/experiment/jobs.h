@@ -14,7 +14,7 @@ struct jobs_request {
 /* Writes FOLDER/NODE.sh for each node whose output is not there, to be called as `part` (an element of a job array), `finish` or
  * `whole`, and FOLDER/nodes, a line a node in the order of dependence: name, key, number of parts, script ("-": nothing to do), and
  * the keys of its inputs, separated by tabs and blanks. A job that Slurm warns of its time limit ends its stage as an interruption
- * does and, where that has saved anything, is queued again. */
+ * does and is queued again, but not twice if it saves nothing. */
 enum status jobs_write(const struct plan *plan, const struct experiment *x, const struct jobs_request *request, struct error *e);
 
 #endif
