@@ -29,7 +29,10 @@
     {.name = "prior", .type = PARAMETER_CHOICE, .default_value = "white", .choices = "white|gaussian", .later = true, \
      .help = "Density at t = 1. white: N(0, s^2(1)) as published, too narrow for long waves if the propagator is " \
              "not small compared with s^2(1); gaussian: the Gaussian field of the noisy data, of variance G(p) + " \
-             "s^2(1) in mode p, G being the model's propagator. Not used by methods modes and direct."}
+             "s^2(1) in mode p, G being the model's propagator. Not used by methods modes and direct."}, \
+    {.name = "stretch", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1, .maximum = 100, .later = true, \
+     .help = "Method modes: length in ln s of the last step over that of the first. The flow is least smooth at high " \
+             "noise: with 2 to 3 it needs fewer steps for the same accuracy."}
 
 struct densities {
     size_t count;

@@ -283,8 +283,8 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     for (size_t i = 0; !j->draw && i < n * V; i++)
         phi[i] = (float)j->fields[i];
-    const struct score_modes work = {.steps = (size_t)j->settings->steps, .key = j->draw ? &key : NULL, .first = j->first,
-                                     .count = n, .threads = threads, .phi = phi, .log_q = r->log_q,
+    const struct score_modes work = {.steps = (size_t)j->settings->steps, .stretch = j->settings->stretch, .key = j->draw ? &key : NULL,
+                                     .first = j->first, .count = n, .threads = threads, .phi = phi, .log_q = r->log_q,
                                      .interrupted = j->interrupted, .progress = j->progress};
     enum status status = score_model_modes(j->model, &work, e);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {

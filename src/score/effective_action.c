@@ -10,6 +10,7 @@
 #include "base/functions.h"
 #include "score/effective_fit.h"
 #include "score/effective_flow.h"
+#include "score/effective_levels.h"
 #include "score/effective_refine.h"
 #include "score/effective_refresh.h"
 #include "score/schedule.h"
@@ -79,6 +80,7 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
     struct own *own = make(m);
     if (!own)
         return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
+    own->model.blocking = parameters_real(p, "blocking");
     own->model.saturation = (struct effective_saturation){parameters_real(p, "saturation"), parameters_real(p, "zero-saturation")};
     return effective_features_make(&families, &own->model.features, e);
 }
@@ -165,6 +167,8 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
     THEN(status, npz_add_real(writer, "effective.refine_after", own->refined.after, e));
     THEN(status, npz_add_integer(writer, "effective.refine_rounds", (int64_t)own->refined.rounds, e));
     THEN(status, npz_add_integer(writer, "effective.refine_far", (int64_t)own->refined.far, e));
+    if (model->blocking > 0)
+        THEN(status, npz_add_real(writer, "effective.blocking", model->blocking, e));
     return status;
 }
 
@@ -211,6 +215,8 @@ static enum status read_reals(const struct npz *npz, const char *name, size_t ro
 
 static enum status check_model(const struct npz *npz, const struct score_model *m, struct error *e) {
     const struct effective_model *model = model_of(m);
+    if (!(model->blocking >= 0 && model->blocking < 1))
+        return error_set(e, STATUS_BAD_INPUT, "%s: effective.blocking %g found, expected 0 to 1", npz_path(npz), model->blocking);
     if (!(model->saturation.local > 0 && model->saturation.zero > 0))
         return error_set(e, STATUS_BAD_INPUT, "%s: saturations %g and %g found, expected more than 0", npz_path(npz),
                          model->saturation.local, model->saturation.zero);
@@ -241,11 +247,13 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     struct effective_model *model = &own->model;
     int64_t rounds = 0, far = 0;
     model->levels = log_s->count;
-    status = read_features(npz, &model->features, e);
+    THEN(status, read_features(npz, &model->features, e));
     THEN(status, npz_real(npz, "effective.saturation", &model->saturation.local, e));
     THEN(status, npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e));
     THEN(status, npz_real(npz, "effective.refine_before", &own->refined.before, e));
     THEN(status, npz_real(npz, "effective.refine_after", &own->refined.after, e));
+    if (npz_find(npz, "effective.blocking"))
+        THEN(status, npz_real(npz, "effective.blocking", &model->blocking, e));
     THEN(status, npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e));
     THEN(status, npz_integer_or(npz, "effective.refine_far", 0, &far, e));
     own->refined.rounds = (size_t)rounds;
@@ -261,8 +269,7 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
 
 struct shared {
     const struct score_model *model;
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices lattices;
 };
 
 struct worker {
@@ -282,16 +289,14 @@ static enum status shared_new(const struct score_model *m, void **shared, struct
     if (!s)
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
     s->model = m;
-    TRY(fourier_new(m->extents, m->dimensions, &s->fourier, e));
-    return transform_new(m->extents, m->dimensions, &s->transform, e);
+    return effective_lattices_make(m->extents, m->dimensions, model_of(m)->blocking, &s->lattices, e);
 }
 
 static void shared_free(void *shared) {
     struct shared *s = shared;
     if (!s)
         return;
-    fourier_free(s->fourier);
-    transform_free(s->transform);
+    effective_lattices_release(&s->lattices);
     free(s);
 }
 
@@ -324,13 +329,13 @@ static enum status set_level(struct worker *w, double t, struct error *e) {
     effective_filters_release(&w->filters);
     w->level = NULL;
     w->t = NAN;
-    enum status status = effective_filters_make(s->fourier, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
+    enum status status = effective_filters_make(&s->lattices, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
     THEN(status, effective_model_coefficients(m, 1, &log_s, a, e));
-    THEN(status, effective_level_new(s->transform, &w->filters, &m->features, a, m->saturation, &w->level, e));
+    THEN(status, effective_level_new(&w->filters, &m->features, a, m->saturation, &w->level, e));
     if (status != STATUS_OK)
         return status;
     w->t = t;
-    const size_t need = 2 * m->volume + effective_level_workspace(w->level);
+    const size_t need = 2 * m->volume + effective_levels_workspace(&s->lattices, 1, &w->level);
     if (need > w->room_sites) {
         free(w->room);
         w->room = transform_allocate(need);
@@ -347,8 +352,8 @@ static float *lane(struct transform_site *site, size_t field) {
 
 /* s(t) score = -s y/(G + s^2) + s W f, of n configurations at one time. */
 static void evaluate_level(struct worker *w, size_t n, const float *phi, float *out, double *traces) {
-    const struct transform *transform = w->shared->transform;
-    const struct effective_filters *f = &w->filters;
+    const struct transform *transform = w->shared->lattices.lattice[0].transform;
+    const double *G = model_of(w->shared->model)->propagator, s = w->filters.s;
     const size_t V = w->shared->model->volume;
     struct transform_site *y = w->room, *drift = y + V, *room = y + 2 * V;
     double trace = 0, divergence[TRANSFORM_FIELDS];
@@ -358,14 +363,16 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
             *lane(&y[x], i) = phi[i * V + x];
     transform_forward(transform, y, y, room);
     for (size_t p = 0; p < V; p++) {
-        const float inverse = (float)(1 / f->root[p]);
+        const double root = sqrt(G[p] + s * s);
+        const float inverse = (float)(1 / root);
         y[p].re *= inverse;
         y[p].im *= inverse;
-        trace += 1 / (f->root[p] * f->root[p]);
+        trace += 1 / (root * root);
     }
     effective_level_evaluate(w->level, y, drift, divergence, room);
     for (size_t p = 0; p < V; p++) {
-        const float linear = (float)(-f->s / f->root[p] / (double)V), other = (float)(-f->root[p] / f->s / (double)V);
+        const double root = sqrt(G[p] + s * s);
+        const float linear = (float)(-s / root / (double)V), other = (float)(-root / s / (double)V);
         drift[p].re = y[p].re * linear + drift[p].re * other;
         drift[p].im = y[p].im * linear + drift[p].im * other;
     }
@@ -373,7 +380,7 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
     for (size_t i = 0; i < n; i++) {
         for (size_t x = 0; x < V; x++)
             out[i * V + x] = *lane(&drift[x], i);
-        traces[i] = -f->s * trace - divergence[i] / f->s;
+        traces[i] = -s * trace - divergence[i] / s;
     }
 }
 
@@ -410,8 +417,9 @@ static enum status divergence(void *worker, int n, double *traces, struct error 
 
 static enum status modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
     struct effective_flow *flow;
-    TRY((work->noisy ? effective_flow_noisy_new : effective_flow_new)(model_of(m), work->steps, work->threads,
-                                                                                       &flow, e));
+    const double stretch = work->stretch > 0 ? work->stretch : 1;
+    TRY(work->noisy ? effective_flow_noisy_new(model_of(m), work->steps, work->threads, &flow, e)
+                    : effective_flow_new(model_of(m), work->steps, stretch, work->threads, &flow, e));
     const struct effective_flow_work own = {work->key,  work->first, work->count,       work->threads,
                                             work->phi, work->log_q, work->interrupted, work->progress};
     enum status status = effective_flow_run(flow, &own, e);

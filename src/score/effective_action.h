@@ -51,7 +51,10 @@
      .help = "Effective-action model: maximum number of rounds of the refinement; it stops after the first without " \
              "a gain."}, \
     {.name = "refine-penalty", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = 1e-6, .maximum = 1e6, .later = true, \
-     .help = "Effective-action model: weight of the change of the flow against the variance of log weights in the refinement."}
+     .help = "Effective-action model: weight of the change of the flow against the variance of log weights in the refinement."}, \
+    {.name = "blocking", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.5, .later = true, \
+     .help = "Effective-action model: at high noise the nonlinear part of the score is computed on a blocked lattice, if " \
+             "the modes that this omits hold at most this share of the variance of u; 0: always on the whole lattice."}
 
 /* Arrays of its artifact. */
 #define SCORE_EFFECTIVE_ARRAYS \
@@ -67,6 +70,7 @@
     {"effective.refine_after", NPZ_FLOAT64, "", "", "The same after it."}, \
     {"effective.refine_rounds", NPZ_INT64, "", "", "Rounds of the refinement that had a gain."}, \
     {"effective.refine_far", NPZ_INT64, "", "", "Proposals of the last round whose log weights were outliers with " \
-                                                "little weight."}
+                                                "little weight."}, \
+    {"effective.blocking", NPZ_FLOAT64, "", "", "Share of the variance of u that blocked lattices may omit; absent: no blocking."}
 
 #endif

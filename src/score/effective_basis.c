@@ -31,10 +31,8 @@ static int highest_power(const struct effective_features *f) {
     return most;
 }
 
-enum status effective_basis_new(const struct transform *transform, const struct effective_filters *filters,
-                                const struct effective_features *features,
-                                struct effective_saturation saturation, struct effective_basis **basis,
-                                struct error *e) {
+enum status effective_basis_new(const struct effective_filters *filters, const struct effective_features *features,
+                                struct effective_saturation saturation, struct effective_basis **basis, struct error *e) {
     const size_t V = filters->volume;
     struct effective_basis *b = calloc(1, sizeof *b);
     float *gains = malloc((KERNELS + 2 * filters->kernels) * V * sizeof *gains);
@@ -44,10 +42,10 @@ enum status effective_basis_new(const struct transform *transform, const struct 
         free(gains);
         return error_set(e, STATUS_FAILED, "out of memory for the features of %zu modes", V);
     }
-    *b = (struct effective_basis){transform, filters, features, saturation, highest_power(features), gains};
+    *b = (struct effective_basis){filters->lattice->transform, filters, features, saturation, highest_power(features), gains};
     for (size_t p = 0; p < V; p++) {
         gains[TO_U * V + p] = (float)(filters->W[p] / (filters->sigma_u * (double)V));
-        gains[FILTER * V + p] = (float)filters->W[p];
+        gains[FILTER * V + p] = (float)(filters->lattice->unit * filters->W[p]);
         for (size_t n = 0; n < filters->kernels; n++) {
             gains[(KERNELS + 2 * n) * V + p] = (float)(filters->kernel[n][p] / (double)V);
             gains[(KERNELS + 2 * n + 1) * V + p] = (float)(filters->kernel_squared[n][p] / (double)V);
@@ -268,4 +266,6 @@ void effective_basis_evaluate(const struct effective_basis *b, const struct tran
             pairs(b, &r, n, q, out, divergence);
     for (size_t i = 0; i < features->count; i++)
         scale_modes(V, gain_of(b, FILTER), out + i * V, out + i * V);
+    for (size_t i = 0; divergence && i < features->count * TRANSFORM_FIELDS; i++)
+        divergence[i] *= b->filters->lattice->unit;
 }

@@ -17,7 +17,8 @@ enum { CONFIGURATIONS = WIDE_LANES }; /* of a pack: the real parts have noise z,
 struct level {
     const struct effective_model *model;
     const struct effective_fit_settings *settings;
-    const struct transform *transform;
+    const struct effective_lattices *lattices;
+    const struct transform *transform; /* of the whole lattice */
     const struct geometry *geometry;
     struct effective_filters filters;
     struct effective_basis *basis;
@@ -42,13 +43,11 @@ static double curvature(const struct level *l, double square, size_t p) {
     return theory_mean_curvature(&l->settings->theory, cosines, square);
 }
 
-static enum status level_make(const struct fourier *fourier, double s, struct level *l, struct error *e) {
+static enum status level_make(double s, struct level *l, struct error *e) {
     const struct effective_model *m = l->model;
     const size_t V = m->volume;
-    enum status status = effective_filters_make(fourier, m->propagator, s, effective_model_kernels(m), &l->filters, e);
-    THEN(status, effective_basis_new(l->transform, &l->filters, &m->features, m->saturation, &l->basis, e));
-    if (status != STATUS_OK)
-        return status;
+    TRY(effective_filters_make(l->lattices, m->propagator, s, effective_model_kernels(m), &l->filters, e));
+    TRY(effective_basis_new(&l->filters, &m->features, m->saturation, &l->basis, e));
     l->gain = malloc(GAINS * V * sizeof *l->gain);
     if (!l->gain)
         return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
@@ -108,10 +107,17 @@ static void read_pack(const struct level *l, const float *fields, size_t first, 
         r->target[p].re = r->target[p].re * force[p] + r->noise[p].re * noise[p] + r->y[p].re * inverse[p];
         r->target[p].im = r->target[p].im * force[p] + r->noise[p].im * noise[p] + r->y[p].im * inverse[p];
     }
+    if (l->filters.lattice->factor > 1) { /* the noise is done with */
+        effective_lattice_gather(l->filters.lattice, r->target, r->noise);
+        memcpy(r->target, r->noise, l->filters.volume * sizeof *r->target);
+        effective_lattice_gather(l->filters.lattice, r->y, r->noise);
+        memcpy(r->y, r->noise, l->filters.volume * sizeof *r->y);
+    }
 }
 
+/* On the level's own lattice, like y and the target. */
 static struct transform_site *feature_at(const struct level *l, const struct room *r, size_t i) {
-    return r->feature + i * l->model->volume;
+    return r->feature + i * l->filters.volume;
 }
 
 /* --- products ------------------------------------------------------------------------------------ */
@@ -139,7 +145,7 @@ static void tile(const struct transform_site *const *row, size_t rows, size_t i,
 
 /* normal[(F + 1) x (F + 1)]: sums over the pack of products of features, the last row with the target, per V. */
 static void products(const struct level *l, const struct room *r, size_t rows, double *normal) {
-    const size_t F = l->model->features.count, V = l->model->volume;
+    const size_t F = l->model->features.count, V = l->filters.volume;
     const struct transform_site *row[EFFECTIVE_FEATURES + 1 + TILE];
     for (size_t i = 0; i < rows; i++)
         row[i] = i < F ? feature_at(l, r, i) : r->target; /* rows beyond the target fill the last tile */
@@ -248,7 +254,8 @@ static size_t rows_of(const struct effective_model *m) { return (m->features.cou
 
 static bool room_make(const struct level *l, struct room *r) {
     const size_t V = l->model->volume, F = l->model->features.count, rows = rows_of(l->model);
-    struct transform_site *all = transform_allocate((3 + F) * V + effective_basis_workspace(l->basis));
+    const size_t basis = effective_basis_workspace(l->basis), whole = transform_workspace(l->transform);
+    struct transform_site *all = transform_allocate(3 * V + F * l->filters.volume + (basis > whole ? basis : whole));
     double *reals = malloc((3 * V + rows * rows * WIDE_LANES) * sizeof *reals);
     *r = (struct room){.target = all, .phi = reals};
     if (!all || !reals)
@@ -256,7 +263,7 @@ static bool room_make(const struct level *l, struct room *r) {
     r->y = all + V;
     r->noise = all + 2 * V;
     r->feature = all + 3 * V;
-    r->basis = r->feature + F * V;
+    r->basis = r->feature + F * l->filters.volume;
     r->force = reals + V;
     r->normal = (float *)(reals + 2 * V);
     r->sums = reals + 3 * V;
@@ -311,11 +318,9 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
                           struct effective_model *m, const volatile sig_atomic_t *interrupted,
                           struct progress *progress, struct error *e) {
     const size_t n = settings->levels, F = m->features.count;
-    struct fourier *fourier = NULL;
-    struct transform *transform = NULL;
+    struct effective_lattices lattices;
     struct geometry *geometry = NULL;
-    enum status status = fourier_new(m->extents, m->dimensions, &fourier, e);
-    THEN(status, transform_new(m->extents, m->dimensions, &transform, e));
+    enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &lattices, e);
     THEN(status, geometry_new(m->extents, m->dimensions, &geometry, e));
     m->levels = n;
     m->log_s = malloc(n * sizeof *m->log_s);
@@ -331,11 +336,12 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         struct level l = {.model = m,
                           .settings = settings,
-                          .transform = transform,
+                          .lattices = &lattices,
+                          .transform = lattices.lattice[0].transform,
                           .geometry = geometry,
                           .key = random_key(settings->seed, "train", "effective-action"),
                           .number = i};
-        status = level_make(fourier, function_exp(m->log_s[i]), &l, e);
+        status = level_make(function_exp(m->log_s[i]), &l, e);
         THEN(status, fit_level(&l, fields, count, threads, m->coefficients + i * F, &m->gain[i], interrupted, e));
         level_release(&l);
         if (progress)
@@ -344,7 +350,6 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     if (status != STATUS_OK)
         effective_model_release(m);
     geometry_free(geometry);
-    transform_free(transform);
-    fourier_free(fourier);
+    effective_lattices_release(&lattices);
     return status;
 }

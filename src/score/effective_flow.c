@@ -11,16 +11,27 @@
 
 struct effective_flow {
     const struct effective_model *model;
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices lattices;
+    const struct transform *transform; /* of the whole lattice */
     bool noisy;                     /* the reverse process */
     size_t steps, points;
-    double spacing;                 /* of levels in ln s, negative */
-    double step;                    /* d ln s of a step, negative */
+    double stretch;
+    double step;                    /* d ln s of a step, negative; of the mean one where they differ */
     struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
     double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
 };
+
+/* ln s in the middle of step k. */
+static double middle_of(const struct effective_flow *flow, size_t k) {
+    if (flow->stretch > 1)
+        return 0.5 * (effective_flow_log_s(flow, k) + effective_flow_log_s(flow, k + 1));
+    return flow->model->log_s[flow->model->levels - 1] + 0.5 * flow->step * (double)(2 * k + 1);
+}
+
+static double length_of(const struct effective_flow *flow, size_t k) {
+    return flow->stretch > 1 ? effective_flow_log_s(flow, k + 1) - effective_flow_log_s(flow, k) : flow->step;
+}
 
 static enum status make_levels(struct effective_flow *flow, int threads, struct error *e) {
     const struct effective_model *m = flow->model;
@@ -30,26 +41,28 @@ static enum status make_levels(struct effective_flow *flow, int threads, struct 
     if (!log_s || !flow->level)
         status = error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
     for (size_t i = 0; status == STATUS_OK && i < flow->points; i++)
-        log_s[i] = m->log_s[m->levels - 1] + flow->spacing * (double)i;
-    THEN(status, effective_levels_make(m, flow->fourier, flow->transform, flow->points, log_s, threads, flow->level, e));
+        log_s[i] = flow->noisy    ? effective_flow_log_s(flow, i)
+                   : i % 2 == 0 ? effective_flow_log_s(flow, i / 2)
+                                : middle_of(flow, i / 2);
+    THEN(status, effective_levels_make(m, &flow->lattices, flow->points, log_s, threads, flow->level, e));
     free(log_s);
     return status;
 }
 
-static enum status make(const struct effective_model *m, size_t steps, bool noisy, int threads, struct effective_flow **out,
-                        struct error *e) {
+static enum status make(const struct effective_model *m, size_t steps, double stretch, bool noisy, int threads,
+                        struct effective_flow **out, struct error *e) {
     struct effective_flow *flow = calloc(1, sizeof *flow);
     *out = NULL;
     if (!flow)
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
     flow->model = m;
     flow->steps = steps;
+    flow->stretch = stretch;
     flow->noisy = noisy;
     flow->points = noisy ? steps : 2 * steps + 1;
     flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)(noisy ? steps - 1 : steps);
-    flow->spacing = noisy ? flow->step : 0.5 * flow->step;
-    enum status status = fourier_new(m->extents, m->dimensions, &flow->fourier, e);
-    THEN(status, transform_new(m->extents, m->dimensions, &flow->transform, e));
+    enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &flow->lattices, e);
+    flow->transform = flow->lattices.lattice[0].transform;
     flow->gain = malloc(m->volume * sizeof *flow->gain);
     if (status == STATUS_OK && !flow->gain)
         status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
@@ -74,14 +87,14 @@ static enum status make(const struct effective_model *m, size_t steps, bool nois
     return status;
 }
 
-enum status effective_flow_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
-                               struct error *e) {
-    return make(m, steps, false, threads, flow, e);
+enum status effective_flow_new(const struct effective_model *m, size_t steps, double stretch, int threads,
+                               struct effective_flow **flow, struct error *e) {
+    return make(m, steps, stretch, false, threads, flow, e);
 }
 
 enum status effective_flow_noisy_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
                                      struct error *e) {
-    return make(m, steps, true, threads, flow, e);
+    return make(m, steps, 1, true, threads, flow, e);
 }
 
 void effective_flow_free(struct effective_flow *flow) {
@@ -91,19 +104,19 @@ void effective_flow_free(struct effective_flow *flow) {
         effective_level_free(flow->level[i]);
     free(flow->level);
     free(flow->gain);
-    transform_free(flow->transform);
-    fourier_free(flow->fourier);
+    effective_lattices_release(&flow->lattices);
     free(flow);
 }
 
 double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
-    return flow->model->log_s[flow->model->levels - 1] + flow->step * (double)k;
+    const double highest = flow->model->log_s[flow->model->levels - 1];
+    if (!(flow->stretch > 1))
+        return highest + flow->step * (double)k;
+    const double steps = (double)flow->steps, power = function_exp(function_log(flow->stretch) * (double)k / steps);
+    return highest + flow->step * steps * (power - 1) / (flow->stretch - 1);
 }
 
 size_t effective_flow_evaluations(const struct effective_flow *flow) { return (flow->noisy ? 1 : 4) * flow->steps; }
-size_t effective_flow_transforms(const struct effective_flow *flow) {
-    return effective_flow_evaluations(flow) * effective_level_transforms(flow->level[0]) + 2;
-}
 
 /* --- integration --------------------------------------------------------------------------------- */
 
@@ -114,14 +127,14 @@ struct room {
 
 size_t effective_flow_workspace(const struct effective_flow *flow) {
     const size_t V = flow->model->volume;
-    return 4 * V + effective_level_workspace(flow->level[0]) +
+    return 4 * V + effective_levels_workspace(&flow->lattices, flow->points, flow->level) +
            (V * sizeof(float) + sizeof(struct transform_site) - 1) / sizeof(struct transform_site);
 }
 
 static struct room divide(const struct effective_flow *flow, struct transform_site *all) {
     const size_t V = flow->model->volume;
     struct room r = {all, all + V, all + 2 * V, all + 3 * V, all + 4 * V, NULL};
-    r.normal = (float *)(r.evaluation + effective_level_workspace(flow->level[0]));
+    r.normal = (float *)(r.evaluation + effective_levels_workspace(&flow->lattices, flow->points, flow->level));
     return r;
 }
 
@@ -159,14 +172,14 @@ static void down(const struct effective_flow *flow, const struct effective_obser
         if (observer)
             observer->see(observer->context, k, r->modes);
         if (k < flow->steps)
-            step(flow, (const struct effective_level *const *)flow->level + 2 * k, flow->step, r, density);
+            step(flow, (const struct effective_level *const *)flow->level + 2 * k, length_of(flow, k), r, density);
     }
 }
 
 static void up(const struct effective_flow *flow, const struct room *r, double density[TRANSFORM_FIELDS]) {
     for (size_t k = flow->steps; k-- > 0;) {
         const struct effective_level *const level[3] = {flow->level[2 * k + 2], flow->level[2 * k + 1], flow->level[2 * k]};
-        step(flow, level, -flow->step, r, density);
+        step(flow, level, -length_of(flow, k), r, density);
     }
 }
 

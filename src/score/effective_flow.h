@@ -4,7 +4,8 @@
  *   xi = white noise at the highest level;  d xi / d ln s = -s^2 W f / sqrt(G + s^2)  down to the lowest;  y = sqrt(G) xi,
  *   log q(y) = log N(xi at the highest) - 1/2 sum_p ln G + int (divergence of the right-hand side) d ln s,
  *
- * by the classical Runge-Kutta method with equal steps in ln s. Up from a field the same flow gives its log q. q is
+ * by the classical Runge-Kutta method with steps in ln s that are equal, or grow on the way down by the factor `stretch`:
+ * the flow is least smooth at high noise, where blocked lattices (effective_lattices.h) make steps cheap. Up from a field the same flow gives its log q. q is
  * exactly the density of what is drawn, up to the integrator's error.
  *
  * A model of one phase adds its mean and gives every field a random sign. It is the law of fields with a positive mean
@@ -36,8 +37,9 @@
 
 struct effective_flow; /* the tables of all steps: immutable, shared by threads */
 
-/* The model must outlive it. STATUS_FAILED: out of memory. */
-enum status effective_flow_new(const struct effective_model *model, size_t steps, int threads,
+/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps where it is 1.
+ * The model must outlive the flow. STATUS_FAILED: out of memory. */
+enum status effective_flow_new(const struct effective_model *model, size_t steps, double stretch, int threads,
                                struct effective_flow **flow, struct error *e);
 /* The reverse process instead, steps >= 2; its log_q is 0, or NaN of a field that is rejected. It draws only. */
 enum status effective_flow_noisy_new(const struct effective_model *model, size_t steps, int threads,
@@ -84,8 +86,7 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
                          const struct effective_observer *observer, size_t count, float *phi, double *log_q,
                          struct transform_site *workspace);
 
-/* Transforms of a pack and evaluations of the model that a field takes, for the benchmark. */
+/* Evaluations of the model that a field takes, for the benchmark. */
 size_t effective_flow_evaluations(const struct effective_flow *flow);
-size_t effective_flow_transforms(const struct effective_flow *flow);
 
 #endif

@@ -8,78 +8,6 @@
 #include "base/functions.h"
 #include "base/sum.h"
 
-/* --- filters ------------------------------------------------------------------------------------- */
-
-/* C^n(x) = (C(x)/C(0))^n without x = 0, over the sum of its moduli, in place of its powers. */
-static void normalise_kernel(const double *power, size_t V, double *kernel) {
-    double sum = 0;
-    for (size_t x = 1; x < V; x++)
-        sum += fabs(power[x]);
-    kernel[0] = 0;
-    for (size_t x = 1; x < V; x++)
-        kernel[x] = sum > 0 ? power[x] / sum : 0;
-}
-
-static enum status make_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
-    const size_t V = f->volume;
-    double *C = malloc((5 * V + fourier_workspace(fourier)) * sizeof *C);
-    if (!C)
-        return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
-    double *W2 = C + V, *power = W2 + V, *kernel = power + V, *imaginary = kernel + V, *workspace = imaginary + V;
-    for (size_t p = 0; p < V; p++) {
-        C[p] = f->W[p];
-        W2[p] = f->W[p] * f->W[p];
-        imaginary[p] = 0;
-    }
-    fourier_inverse(fourier, C, imaginary, C, workspace);
-    fourier_inverse(fourier, W2, imaginary, W2, workspace);
-    f->W2 = W2[0];
-    for (size_t x = 0; x < V; x++)
-        power[x] = 1;
-    for (size_t n = 0; n < f->kernels; n++) {
-        for (size_t x = 0; x < V; x++)
-            power[x] *= C[x] / C[0];
-        normalise_kernel(power, V, kernel);
-        fourier_forward(fourier, kernel, f->kernel[n], imaginary, workspace); /* even in x: real */
-        for (size_t x = 0; x < V; x++)
-            kernel[x] *= W2[x];
-        fourier_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
-    }
-    free(C);
-    return STATUS_OK;
-}
-
-enum status effective_filters_make(const struct fourier *fourier, const double *G, double s, size_t kernels,
-                                   struct effective_filters *f, struct error *e) {
-    const size_t V = fourier_volume(fourier);
-    *f = (struct effective_filters){.volume = V, .s = s, .kernels = kernels};
-    double *all = malloc((2 + 2 * kernels) * V * sizeof *all);
-    if (!all)
-        return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
-    f->W = all;
-    f->root = all + V;
-    for (size_t n = 0; n < kernels; n++) {
-        f->kernel[n] = all + (2 + 2 * n) * V;
-        f->kernel_squared[n] = f->kernel[n] + V;
-    }
-    for (size_t p = 0; p < V; p++) {
-        f->W[p] = G[p] / (G[p] + s * s);
-        f->root[p] = sqrt(G[p] + s * s);
-    }
-    f->sigma_u = sqrt(dot_tree(f->W, G, V) / (double)V);
-    f->W0 = f->W[0];
-    f->sigma_m = sqrt(f->W[0] * G[0] / (double)V);
-    const enum status status = make_kernels(fourier, f, e);
-    if (status != STATUS_OK)
-        effective_filters_release(f);
-    return status;
-}
-
-void effective_filters_release(struct effective_filters *f) {
-    free(f->W);
-    *f = (struct effective_filters){0};
-}
-
 /* --- tables -------------------------------------------------------------------------------------- */
 
 enum { PAIRS = EFFECTIVE_POWERS * EFFECTIVE_POWERS };
@@ -90,7 +18,8 @@ struct meeting {
 };
 
 struct effective_level {
-    size_t volume, modes; /* modes: one of each p and -p */
+    const struct effective_lattice *lattice;
+    size_t volume, modes; /* of the lattice; modes: one of each p and -p */
     const struct transform *transform;
     const size_t *opposite;
     size_t *half; /* modes: the first of each pair */
@@ -233,9 +162,10 @@ static bool fill(const struct effective_filters *filters, const struct effective
         l->to_drift[p] = (float)(-filters->s * filters->s * filters->W[p] / filters->root[p]);
     }
     for (size_t i = 0; i < features->count; i++) {
-        set_coefficient(&features->list[i], coefficients[i], l);
+        const double coefficient = filters->lattice->unit * coefficients[i];
+        set_coefficient(&features->list[i], coefficient, l);
         if (features->list[i].kind == EFFECTIVE_PAIR)
-            add_pair(filters, &features->list[i], coefficients[i], l, weight);
+            add_pair(filters, &features->list[i], coefficient, l, weight);
     }
     l->weight = malloc(l->modes * (l->meetings ? l->meetings : 1) * sizeof *l->weight);
     for (size_t h = 0; l->weight && h < l->modes; h++) {
@@ -248,15 +178,15 @@ static bool fill(const struct effective_filters *filters, const struct effective
     return l->weight != NULL;
 }
 
-enum status effective_level_new(const struct transform *transform, const struct effective_filters *filters,
-                                const struct effective_features *features, const double *coefficients,
-                                struct effective_saturation saturation, struct effective_level **level,
-                                struct error *e) {
+enum status effective_level_new(const struct effective_filters *filters, const struct effective_features *features,
+                                const double *coefficients, struct effective_saturation saturation,
+                                struct effective_level **level, struct error *e) {
     struct effective_level *l = calloc(1, sizeof *l);
     *level = l;
     if (l) {
-        l->transform = transform;
-        l->opposite = transform_opposite(transform);
+        l->lattice = filters->lattice;
+        l->transform = filters->lattice->transform;
+        l->opposite = transform_opposite(l->transform);
         l->volume = filters->volume;
         l->saturation = (float)saturation.local;
         l->inverse_square = (float)(1.0 / (saturation.local * saturation.local));
@@ -290,9 +220,11 @@ size_t effective_level_transforms(const struct effective_level *l) {
     return 2 + (size_t)l->powers + l->convolved;
 }
 
-/* Of a pack: t, the powers' transforms, the convolutions; u and later f; and the transform's own. */
+/* Of a pack: t, the powers' transforms, the convolutions; u and later f; the transform's own; and, blocked, modes and
+ * drift. */
 size_t effective_level_workspace(const struct effective_level *l) {
-    return (2 + (size_t)l->powers + l->convolved) * l->volume + transform_workspace(l->transform);
+    return (2 + (size_t)l->powers + l->convolved + (l->lattice->factor > 1 ? 2 : 0)) * l->volume +
+           transform_workspace(l->transform);
 }
 
 /* --- evaluation ---------------------------------------------------------------------------------- */
@@ -483,9 +415,9 @@ static void drift_of(const struct effective_level *l, const struct zero_mode *z,
     }
 }
 
-void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,
-                              struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
-                              struct transform_site *workspace) {
+/* On the level's own lattice. */
+static void evaluate(const struct effective_level *l, const struct transform_site *modes, struct transform_site *drift,
+                     double divergence[TRANSFORM_FIELDS], struct transform_site *workspace) {
     const struct room r = divide(l, workspace);
     struct zero_mode z;
     double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], own[TRANSFORM_FIELDS], at_sites[TRANSFORM_FIELDS] = {0},
@@ -513,4 +445,17 @@ void effective_level_evaluate(const struct effective_level *l, const struct tran
             sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * power_sum(&r, p, lane);
         divergence[lane] = -l->s * l->s * (sum + own[lane]);
     }
+}
+
+void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,
+                              struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
+                              struct transform_site *workspace) {
+    if (l->lattice->factor == 1) {
+        evaluate(l, modes, drift, divergence, workspace);
+        return;
+    }
+    struct transform_site *own = workspace, *own_drift = own + l->volume;
+    effective_lattice_gather(l->lattice, modes, own);
+    evaluate(l, own, own_drift, divergence, own_drift + l->volume);
+    effective_lattice_scatter(l->lattice, own_drift, drift);
 }

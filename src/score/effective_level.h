@@ -15,26 +15,8 @@
 #ifndef DMSQ_SCORE_EFFECTIVE_LEVEL_H
 #define DMSQ_SCORE_EFFECTIVE_LEVEL_H
 
-#include "lattice/fourier.h"
-#include "lattice/transform.h"
 #include "score/effective_features.h"
-
-/* The Gaussian field and the noise: everything of a level that is no coefficient. In double precision, arrays [V]. */
-struct effective_filters {
-    size_t volume;
-    double s, sigma_u, sigma_m; /* sigma_m = sqrt(W(0) G(0) / V) */
-    double W0, W2;              /* W(0), and the mean of W^2 */
-    double *W;                  /* Wiener filter */
-    double *root;               /* sqrt(G + s^2) */
-    size_t kernels;
-    double *kernel[EFFECTIVE_KERNELS];         /* transform of C^n */
-    double *kernel_squared[EFFECTIVE_KERNELS]; /* transform of C^n W2 */
-};
-
-/* propagator[V] positive; kernels C^1 ... C^kernels. STATUS_FAILED: out of memory. */
-enum status effective_filters_make(const struct fourier *fourier, const double *propagator, double s, size_t kernels,
-                                   struct effective_filters *filters, struct error *e);
-void effective_filters_release(struct effective_filters *f);
+#include "score/effective_filters.h"
 
 struct effective_level; /* immutable, shared by threads */
 
@@ -43,17 +25,17 @@ struct effective_saturation {
     double local, zero;
 };
 
-/* coefficients[features->count]. The filters may be released afterwards. STATUS_FAILED: out of memory. */
-enum status effective_level_new(const struct transform *transform, const struct effective_filters *filters,
-                                const struct effective_features *features, const double *coefficients,
-                                struct effective_saturation saturation, struct effective_level **level,
-                                struct error *e);
+/* coefficients[features->count]. The filters may be released afterwards, their lattice may not. STATUS_FAILED: out of
+ * memory. */
+enum status effective_level_new(const struct effective_filters *filters, const struct effective_features *features,
+                                const double *coefficients, struct effective_saturation saturation,
+                                struct effective_level **level, struct error *e);
 void effective_level_free(struct effective_level *level);
 
 /* Sites of scratch of an evaluation. */
 size_t effective_level_workspace(const struct effective_level *level);
 
-/* modes[V]: xi(p) of a pack of fields. drift[V] = d xi / d ln s, divergence[TRANSFORM_FIELDS] that of the drift.
+/* modes[V], of the whole lattice: xi(p) of a pack of fields. drift[V] = d xi / d ln s, divergence[TRANSFORM_FIELDS] that of the drift.
  * `drift` may not be `modes`. */
 void effective_level_evaluate(const struct effective_level *level, const struct transform_site *modes,
                               struct transform_site *drift, double divergence[TRANSFORM_FIELDS],

@@ -7,8 +7,12 @@
 
 /* level[points], all NULL before: the model at log_s[points]. What was made is there on failure, too; the caller frees
  * it. STATUS_FAILED: out of memory. */
-enum status effective_levels_make(const struct effective_model *model, const struct fourier *fourier,
-                                  const struct transform *transform, size_t points, const double *log_s, int threads,
-                                  struct effective_level **level, struct error *e);
+enum status effective_levels_make(const struct effective_model *model, const struct effective_lattices *lattices,
+                                  size_t points, const double *log_s, int threads, struct effective_level **level,
+                                  struct error *e);
+
+/* Sites of scratch that an evaluation of any of them needs, and a transform of the whole lattice. */
+size_t effective_levels_workspace(const struct effective_lattices *lattices, size_t points,
+                                  struct effective_level *const *level);
 
 #endif

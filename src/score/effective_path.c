@@ -15,8 +15,8 @@ struct move {
 
 struct effective_path {
     const struct effective_model *model;
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices lattices;
+    const struct transform *transform; /* of the whole lattice */
     const size_t *opposite;
     size_t steps, modes;            /* modes: one of each p and -p */
     size_t *half;                   /* modes: the first of each pair */
@@ -82,7 +82,7 @@ static enum status make_levels(struct effective_path *path, double lowest, doubl
         s[k + 1] = function_exp(log_s[k]);
     }
     fill(path, s);
-    const enum status status = effective_levels_make(m, path->fourier, path->transform, N, log_s, threads, path->level, e);
+    const enum status status = effective_levels_make(m, &path->lattices, N, log_s, threads, path->level, e);
     free(s);
     return status;
 }
@@ -98,10 +98,11 @@ enum status effective_path_new(const struct effective_model *m, double lowest, d
         return error_set(e, STATUS_FAILED, "out of memory for a path");
     path->model = m;
     path->steps = steps;
-    enum status status = fourier_new(m->extents, m->dimensions, &path->fourier, e);
-    THEN(status, transform_new(m->extents, m->dimensions, &path->transform, e));
-    if (status == STATUS_OK)
+    enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &path->lattices, e);
+    if (status == STATUS_OK) {
+        path->transform = path->lattices.lattice[0].transform;
         path->opposite = transform_opposite(path->transform);
+    }
     THEN(status, allocate(path, e));
     THEN(status, make_levels(path, lowest, level, threads, e));
     if (status == STATUS_OK)
@@ -122,8 +123,7 @@ void effective_path_free(struct effective_path *path) {
     free(path->weight);
     free(path->square);
     free(path->root);
-    transform_free(path->transform);
-    fourier_free(path->fourier);
+    effective_lattices_release(&path->lattices);
     free(path);
 }
 
@@ -140,14 +140,14 @@ struct room {
 
 size_t effective_path_workspace(const struct effective_path *path) {
     const size_t V = path->model->volume;
-    return 4 * V + effective_level_workspace(path->level[0]) +
+    return 4 * V + effective_levels_workspace(&path->lattices, path->steps, path->level) +
            (V * sizeof(float) + sizeof(struct transform_site) - 1) / sizeof(struct transform_site);
 }
 
 static struct room divide(const struct effective_path *path, struct transform_site *all) {
     const size_t V = path->model->volume;
     struct room r = {all, all + V, all + 2 * V, all + 3 * V, all + 4 * V, NULL};
-    r.normal = (float *)(r.evaluation + effective_level_workspace(path->level[0]));
+    r.normal = (float *)(r.evaluation + effective_levels_workspace(&path->lattices, path->steps, path->level));
     return r;
 }
 

@@ -24,8 +24,7 @@ struct plan {
     const struct effective_refine_settings *settings;
     const struct effective_model *model;
     struct effective_flow *flow;
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices lattices;
     struct geometry *geometry;
     size_t nodes, unknowns; /* features x knots */
     double *coefficients;   /* nodes x features, as fitted */
@@ -41,10 +40,9 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
     const size_t nodes = settings->steps + 1;
     *p = (struct plan){.settings = settings, .model = m, .nodes = nodes, .unknowns = m->features.count * settings->knots,
                        .key = random_key(settings->seed, "train", "refine")};
-    enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
-    THEN(status, transform_new(m->extents, m->dimensions, &p->transform, e));
+    enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &p->lattices, e);
     THEN(status, geometry_new(m->extents, m->dimensions, &p->geometry, e));
-    THEN(status, effective_flow_new(m, settings->steps, threads, &p->flow, e));
+    THEN(status, effective_flow_new(m, settings->steps, 1, threads, &p->flow, e));
     double *log_s = malloc(nodes * sizeof *log_s);
     p->coefficients = malloc(nodes * m->features.count * sizeof *p->coefficients);
     p->filters = calloc(nodes, sizeof *p->filters);
@@ -55,9 +53,9 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
         log_s[k] = effective_flow_log_s(p->flow, k);
     THEN(status, effective_model_coefficients(fitted, nodes, log_s, p->coefficients, e));
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++) {
-        status = effective_filters_make(p->fourier, m->propagator, function_exp(log_s[k]), effective_model_kernels(m),
+        status = effective_filters_make(&p->lattices, m->propagator, function_exp(log_s[k]), effective_model_kernels(m),
                                         &p->filters[k], e);
-        THEN(status, effective_basis_new(p->transform, &p->filters[k], &m->features, m->saturation,
+        THEN(status, effective_basis_new(&p->filters[k], &m->features, m->saturation,
                                                        &p->basis[k], e));
     }
     free(log_s);
@@ -76,8 +74,7 @@ static void plan_release(struct plan *p) {
     free(p->coefficients);
     effective_flow_free(p->flow);
     geometry_free(p->geometry);
-    transform_free(p->transform);
-    fourier_free(p->fourier);
+    effective_lattices_release(&p->lattices);
 }
 
 /* Cubic B-splines of the change over the levels, 0 at the highest and 1 at the lowest: the change at `place` is the sum of
@@ -129,11 +126,15 @@ static void watcher_free(struct watcher *w) {
     free(w->divergence);
 }
 
-/* y, and the model's score -y/(G + s^2) + sum of coefficient times W F. */
+/* y, and the model's score -y/(G + s^2) + sum of coefficient times W F, on the level's own lattice. */
 static void score_at(const struct watcher *w, size_t k, const struct transform_site *modes) {
     const struct plan *p = w->plan;
     const struct effective_filters *filters = &p->filters[k];
-    const size_t V = p->model->volume, F = p->model->features.count;
+    const size_t V = filters->volume, F = p->model->features.count;
+    if (filters->lattice->factor > 1) {
+        effective_lattice_gather(filters->lattice, modes, w->score);
+        modes = w->score;
+    }
     for (size_t q = 0; q < V; q++) {
         const float root = (float)filters->root[q];
         w->y[q] = (struct transform_site){modes[q].re * root, modes[q].im * root};
@@ -152,9 +153,10 @@ static void score_at(const struct watcher *w, size_t k, const struct transform_s
 }
 
 /* Scalar product of feature and score of every field: both fields of a lane from the modes p and -p (transform.h). */
-static void product(const struct watcher *w, const struct transform_site *feature, double dot[TRANSFORM_FIELDS]) {
+static void product(const struct watcher *w, const struct effective_lattice *lattice, const struct transform_site *feature,
+                    double dot[TRANSFORM_FIELDS]) {
     enum { CHUNK = 64 };
-    const size_t V = w->plan->model->volume, *opposite = transform_opposite(w->plan->transform);
+    const size_t V = lattice->volume, *opposite = transform_opposite(lattice->transform);
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
         dot[i] = 0;
     for (size_t first = 0; first < V; first += CHUNK) {
@@ -175,7 +177,7 @@ static void product(const struct watcher *w, const struct transform_site *featur
 static double gram_element(const struct watcher *w, size_t k, size_t i, size_t j) {
     enum { CHUNK = 64 };
     const struct effective_filters *filters = &w->plan->filters[k];
-    const size_t V = w->plan->model->volume;
+    const size_t V = filters->volume;
     const struct transform_site *a = w->feature + i * V, *b = w->feature + j * V;
     double lanes[WIDE_LANES] = {0}, total = 0;
     for (size_t first = 0; first < V; first += CHUNK) {
@@ -192,14 +194,14 @@ static double gram_element(const struct watcher *w, size_t k, size_t i, size_t j
 static void see(void *context, size_t k, const struct transform_site *modes) {
     struct watcher *w = context;
     const struct plan *p = w->plan;
-    const size_t V = p->model->volume, F = p->model->features.count, J = p->settings->knots;
+    const size_t V = p->filters[k].volume, F = p->model->features.count, J = p->settings->knots;
     const double s = p->filters[k].s, h = effective_flow_log_s(p->flow, 1) - effective_flow_log_s(p->flow, 0);
     const double weight = -s * s * h * (k == 0 || k + 1 == p->nodes ? 0.5 : 1); /* trapezoids */
     double spline[SPLINES], dot[TRANSFORM_FIELDS];
     const size_t j = splines_of_node(p, k, spline);
     score_at(w, k, modes);
     for (size_t i = 0; i < F; i++) {
-        product(w, w->feature + i * V, dot);
+        product(w, p->filters[k].lattice, w->feature + i * V, dot);
         for (size_t l = 0; l < TRANSFORM_FIELDS; l++) {
             const double change = weight * (w->divergence[i * TRANSFORM_FIELDS + l] + dot[l]);
             float *slope = w->slopes + l * p->unknowns + i * J + j;

@@ -52,7 +52,7 @@ static enum status make(const struct score_model *m, const struct score_refresh_
     if (settings->method == SCORE_REFRESH_PATHS) {
         status = effective_path_new(r->model, settings->lowest, settings->level, settings->steps, threads, &r->path, e);
     } else {
-        status = effective_flow_new(r->model, settings->steps, threads, &r->flow, e);
+        status = effective_flow_new(r->model, settings->steps, 1, threads, &r->flow, e);
         THEN(status, transform_new(r->model->extents, r->model->dimensions, &r->transform, e));
         THEN(status, make_mixture(r, settings->level, e));
     }

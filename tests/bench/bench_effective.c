@@ -22,7 +22,8 @@ struct work {
     size_t repeats, workspace, proposals;
     struct effective_model model;
     double *propagator; /* the model's */
-    struct transform *transform;
+    struct effective_lattices lattices;
+    const struct transform *transform; /* of the whole lattice */
     struct effective_level *level;
     struct effective_flow *flow;
     struct transform_site *room; /* threads x workspace: modes, drift, scratch */
@@ -140,17 +141,15 @@ static enum status make_room(struct work *w, size_t L, struct error *e) {
 
 static enum status make(struct work *w, size_t L, struct error *e) {
     struct effective_model *m = &w->model;
-    struct fourier *fourier = NULL;
     struct effective_filters filters = {0};
     enum status status = make_model(w, L, e);
-    THEN(status, fourier_new(m->extents, 2, &fourier, e));
-    THEN(status, transform_new(m->extents, 2, &w->transform, e));
-    THEN(status, effective_filters_make(fourier, w->propagator, 1, effective_model_kernels(m), &filters, e));
-    THEN(status, effective_level_new(w->transform, &filters, &m->features, m->coefficients, m->saturation, &w->level, e));
-    THEN(status, effective_flow_new(m, STEPS, w->threads, &w->flow, e));
+    THEN(status, effective_lattices_make(m->extents, 2, 0, &w->lattices, e));
+    w->transform = w->lattices.lattice[0].transform;
+    THEN(status, effective_filters_make(&w->lattices, w->propagator, 1, effective_model_kernels(m), &filters, e));
+    THEN(status, effective_level_new(&filters, &m->features, m->coefficients, m->saturation, &w->level, e));
+    THEN(status, effective_flow_new(m, STEPS, 1, w->threads, &w->flow, e));
     THEN(status, make_room(w, L, e));
     effective_filters_release(&filters);
-    fourier_free(fourier);
     return status;
 }
 
@@ -159,8 +158,8 @@ static void release(struct work *w) {
         fftw_peer_close(&w->peer[turn]);
     effective_model_release(&w->model);
     free(w->propagator);
-    transform_free(w->transform);
     effective_level_free(w->level);
+    effective_lattices_release(&w->lattices);
     effective_flow_free(w->flow);
     free(w->room);
     free(w->peer_out);

@@ -130,7 +130,7 @@ static inline void propose(const struct fitted *f, size_t steps, uint64_t seed, 
     struct effective_flow *flow;
     struct geometry *g;
     struct error e;
-    check(effective_flow_new(m, steps, 2, &flow, &e), &e);
+    check(effective_flow_new(m, steps, 1, 2, &flow, &e), &e);
     check(geometry_new(m->extents, m->dimensions, &g, &e), &e);
     const struct effective_flow_work work = {&key, 0, count, 2, phi, log_q, &never, NULL};
     check(effective_flow_run(flow, &work, &e), &e);

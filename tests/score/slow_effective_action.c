@@ -27,7 +27,7 @@ static void draw(const struct fitted *f, size_t steps, size_t n, double *log_w, 
     struct effective_flow *flow;
     struct geometry *g;
     struct error e;
-    check(effective_flow_new(m, steps, 2, &flow, &e), &e);
+    check(effective_flow_new(m, steps, 1, 2, &flow, &e), &e);
     check(geometry_new(m->extents, m->dimensions, &g, &e), &e);
     float *phi = room(BLOCK * m->volume, sizeof *phi);
     for (size_t at = 0; at < n; at += BLOCK) {

@@ -2,6 +2,7 @@
  * sites and single ones by quadrature, the action's force at low noise, chains by their transfer matrix, one phase;
  * divergences against differences, features against their sum, the flow against its reverse and against finer steps; and
  * bits: of any number of threads, on any instruction set. */
+#include "score/effective_levels.h"
 #include "tests/score/effective.h"
 
 static const struct effective_families small = {.local = 5, .kernels = 1, .pair = 3, .linear_pairs = 1, .zero = 5},
@@ -36,8 +37,8 @@ static float *lane(struct transform_site *site, size_t field) {
 
 /* A level of a model at noise s, with its scratch. */
 struct scene {
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices *lattices;
+    const struct transform *transform; /* of the whole lattice */
     struct effective_filters filters;
     struct effective_level *level;
     struct transform_site *workspace;
@@ -46,11 +47,12 @@ struct scene {
 static struct scene scene_new(const struct effective_model *m, double s, const double *coefficients) {
     struct scene c = {0};
     struct error e;
-    check(fourier_new(m->extents, m->dimensions, &c.fourier, &e), &e);
-    check(transform_new(m->extents, m->dimensions, &c.transform, &e), &e);
-    check(effective_filters_make(c.fourier, m->propagator, s, effective_model_kernels(m), &c.filters, &e), &e);
-    check(effective_level_new(c.transform, &c.filters, &m->features, coefficients, m->saturation, &c.level, &e), &e);
-    c.workspace = transform_allocate(effective_level_workspace(c.level));
+    c.lattices = room(1, sizeof *c.lattices);
+    check(effective_lattices_make(m->extents, m->dimensions, m->blocking, c.lattices, &e), &e);
+    c.transform = c.lattices->lattice[0].transform;
+    check(effective_filters_make(c.lattices, m->propagator, s, effective_model_kernels(m), &c.filters, &e), &e);
+    check(effective_level_new(&c.filters, &m->features, coefficients, m->saturation, &c.level, &e), &e);
+    c.workspace = transform_allocate(effective_levels_workspace(c.lattices, 1, &c.level));
     assert_non_null(c.workspace);
     return c;
 }
@@ -59,8 +61,8 @@ static void scene_free(struct scene *c) {
     free(c->workspace);
     effective_level_free(c->level);
     effective_filters_release(&c->filters);
-    transform_free(c->transform);
-    fourier_free(c->fourier);
+    effective_lattices_release(c->lattices);
+    free(c->lattices);
 }
 
 /* score[V] of a pack of fields y[V], both in position space; in place. */
@@ -151,7 +153,7 @@ static void check_sum(const struct effective_families *families, double s) {
     some_coefficients(F, a);
     struct scene c = scene_new(&m, s, a);
     struct effective_basis *basis;
-    check(effective_basis_new(c.transform, &c.filters, &m.features, m.saturation, &basis, &e), &e);
+    check(effective_basis_new(&c.filters, &m.features, m.saturation, &basis, &e), &e);
     struct transform_site *y = transform_allocate((3 + F) * V + effective_basis_workspace(basis)), *xi = y + V, *drift = y + 2 * V,
                           *feature = y + 3 * V;
     double *own = room(F * TRANSFORM_FIELDS, sizeof *own), scale = 0, error = 0;
@@ -446,7 +448,7 @@ static void test_up_and_down(void **state) {
     struct effective_flow *flow;
     struct error e;
     propose(&shared, 24, 5, N, phi, down, w[0]);
-    check(effective_flow_new(&shared.model, 24, 1, &flow, &e), &e);
+    check(effective_flow_new(&shared.model, 24, 1, 1, &flow, &e), &e);
     const struct effective_flow_work work = {NULL, 0, N, 2, phi, up, &never, NULL};
     memcpy(fine, phi, sizeof phi);
     check(effective_flow_run(flow, &work, &e), &e);
@@ -476,7 +478,7 @@ static void test_numbers(void **state) {
     struct effective_flow *flow;
     struct error e;
     propose(&shared, 4, 5, N, phi, log_q, NULL);
-    check(effective_flow_new(&shared.model, 4, 1, &flow, &e), &e);
+    check(effective_flow_new(&shared.model, 4, 1, 1, &flow, &e), &e);
     for (int threads = 1; threads <= 3; threads++) {
         const struct effective_flow_work work = {&key, FIRST, PART, threads, part, part_q, &never, NULL};
         check(effective_flow_run(flow, &work, &e), &e);
@@ -505,7 +507,7 @@ static void test_not_finite(void **state) {
     struct effective_flow *flow;
     struct error e;
     memcpy(phi, shared.fields, sizeof phi);
-    check(effective_flow_new(&shared.model, 4, 1, &flow, &e), &e);
+    check(effective_flow_new(&shared.model, 4, 1, 1, &flow, &e), &e);
     const struct effective_flow_work work = {NULL, 0, N, 1, phi, log_q, &never, NULL},
                                      again = {NULL, 0, N, 1, phi, alone, &never, NULL};
     check(effective_flow_run(flow, &work, &e), &e);
@@ -552,7 +554,7 @@ static void test_one_phase(void **state) {
     double own[SOME], turned[SOME];
     struct effective_flow *flow;
     struct error e;
-    check(effective_flow_new(&f.model, 16, 1, &flow, &e), &e);
+    check(effective_flow_new(&f.model, 16, 1, 1, &flow, &e), &e);
     const struct effective_flow_work work = {NULL, 0, SOME, 1, phi, own, &never, NULL},
                                      other = {NULL, 0, SOME, 1, phi, turned, &never, NULL};
     check(effective_flow_run(flow, &work, &e), &e);

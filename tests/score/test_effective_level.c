@@ -11,14 +11,14 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "score/effective_level.h"
+#include "score/effective_levels.h"
 #include "store/npz.h"
 
 struct model {
     struct npz *npz;
     size_t extents[4], dimensions, volume, fields;
-    struct fourier *fourier;
-    struct transform *transform;
+    struct effective_lattices *lattices;
+    const struct transform *transform; /* of the whole lattice */
     struct effective_filters filters;
     struct effective_features features;
     struct effective_level *level;
@@ -70,11 +70,13 @@ static struct model model_read(const char *path) {
     m.s = *(const double *)array(m.npz, "sigma")->data;
     read_features(m.npz, &m.features);
     assert_int_equal(m.features.count, array(m.npz, "coefficients")->count);
-    check(fourier_new(m.extents, m.dimensions, &m.fourier, &e), &e);
-    check(transform_new(m.extents, m.dimensions, &m.transform, &e), &e);
-    check(effective_filters_make(m.fourier, m.G, m.s, 3, &m.filters, &e), &e);
+    m.lattices = malloc(sizeof *m.lattices);
+    assert_non_null(m.lattices);
+    check(effective_lattices_make(m.extents, m.dimensions, 0, m.lattices, &e), &e);
+    m.transform = m.lattices->lattice[0].transform;
+    check(effective_filters_make(m.lattices, m.G, m.s, 3, &m.filters, &e), &e);
     const double a = *(const double *)array(m.npz, "saturation")->data;
-    check(effective_level_new(m.transform, &m.filters, &m.features, array(m.npz, "coefficients")->data,
+    check(effective_level_new(&m.filters, &m.features, array(m.npz, "coefficients")->data,
                               (struct effective_saturation){a, a}, &m.level, &e), &e);
     m.workspace = transform_allocate(effective_level_workspace(m.level));
     assert_non_null(m.workspace);
@@ -85,8 +87,8 @@ static void model_free(struct model *m) {
     free(m->workspace);
     effective_level_free(m->level);
     effective_filters_release(&m->filters);
-    transform_free(m->transform);
-    fourier_free(m->fourier);
+    effective_lattices_release(m->lattices);
+    free(m->lattices);
     npz_free(m->npz);
 }
 
