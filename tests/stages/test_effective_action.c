@@ -115,6 +115,42 @@ static void test_exact(void **state) {
     npz_free(npz);
 }
 
+/* Blocked lattices and growing steps through the stages: the artifact says so, one without them does not; densities are those
+ * of the flow upwards, and of steps as fine as the artifact says. */
+static void test_blocked(void **state) {
+    (void)state;
+    enum { DRAWS = 64 };
+    struct npz *npz = open_artifact("model");
+    assert_null(npz_find(npz, "effective.blocking"));
+    npz_free(npz);
+    assert_int_equal(run_into(&stage_ensemble, "large",
+                              (const char *[]){"--lattice=16x16", "--kappa=0.26", "--chains=96", "--configurations=96",
+                                               "--thermalisation=80", "--stride=1", "--test-chains=0", NULL}), 0);
+    assert_int_equal(run_with(&stage_train, "blocked", (const char *[]){"large/artifact.npz", NULL},
+                              (const char *[]){BASIS, "--refine=0", "--blocking=0.2", NULL}), 0);
+    npz = open_artifact("blocked");
+    assert_true(*reals(npz, "effective.blocking", 1) == 0.2);
+    npz_free(npz);
+    double log_q[2][DRAWS];
+    for (int i = 0; i < 2; i++) {
+        const char *const folder = i ? "stretched" : "even";
+        assert_int_equal(propose(folder, "blocked/artifact.npz", (const char *[]){"--configurations=64", "--steps=16",
+                                                                                  i ? "--stretch=3" : "--stretch=1", NULL}), 0);
+        npz = open_artifact(folder);
+        memcpy(log_q[i], reals(npz, "log_q", DRAWS), sizeof log_q[i]);
+        assert_true(*reals(npz, "step_error", 1) < 0.05);
+        npz_free(npz);
+        assert_int_equal(run_into(&stage_likelihood, i ? "upwards-stretched" : "upwards-even",
+                                  (const char *[]){option("--model=", "blocked", "artifact.npz"), option("--fields=", folder, "artifact.npz"),
+                                                   "--method=modes", "--steps=16", i ? "--stretch=3" : "--stretch=1", NULL}), 0);
+        npz = open_artifact(i ? "upwards-stretched" : "upwards-even");
+        for (size_t k = 0; k < DRAWS; k++)
+            assert_near(reals(npz, "log_q", DRAWS)[k], log_q[i][k], 1e-2);
+        npz_free(npz);
+    }
+    assert_memory_not_equal(log_q[0], log_q[1], sizeof log_q[0]);
+}
+
 /* Draws of the other phase are rejected: counted, zero, of weight 0, and in no chain. */
 static void test_rejected(void **state) {
     (void)state;
@@ -320,6 +356,8 @@ static void test_damaged(void **state) {
     refuses("damaged.npz: effective.log_s ascends unevenly, expected equal distances");
     damage("effective.saturation", NPZ_FLOAT64, 0, NULL, &(double){0});
     refuses("damaged.npz: saturations 0 and 1.3 found, expected more than 0");
+    damage("effective.blocking", NPZ_FLOAT64, 0, NULL, &(double){2});
+    refuses("damaged.npz: effective.blocking 2 found, expected 0 to 1");
     G[5] = -1;
     damage("propagator", NPZ_FLOAT64, 2, (size_t[]){8, 8}, G);
     refuses("damaged.npz: ");
@@ -385,6 +423,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model),
         cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_blocked),
         cmocka_unit_test(test_rejected),
         cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),
