@@ -18,7 +18,7 @@ struct level {
     const struct effective_model *model;
     const struct effective_fit_settings *settings;
     const struct effective_lattices *lattices;
-    const struct transform *transform; /* of the whole lattice */
+    const struct transform *transform;
     const struct geometry *geometry;
     struct effective_filters filters;
     struct effective_basis *basis;
@@ -107,17 +107,10 @@ static void read_pack(const struct level *l, const float *fields, size_t first, 
         r->target[p].re = r->target[p].re * force[p] + r->noise[p].re * noise[p] + r->y[p].re * inverse[p];
         r->target[p].im = r->target[p].im * force[p] + r->noise[p].im * noise[p] + r->y[p].im * inverse[p];
     }
-    if (l->filters.lattice->factor > 1) { /* the noise is done with */
-        effective_lattice_gather(l->filters.lattice, r->target, r->noise);
-        memcpy(r->target, r->noise, l->filters.volume * sizeof *r->target);
-        effective_lattice_gather(l->filters.lattice, r->y, r->noise);
-        memcpy(r->y, r->noise, l->filters.volume * sizeof *r->y);
-    }
 }
 
-/* On the level's own lattice, like y and the target. */
 static struct transform_site *feature_at(const struct level *l, const struct room *r, size_t i) {
-    return r->feature + i * l->filters.volume;
+    return r->feature + i * l->model->volume;
 }
 
 /* --- products ------------------------------------------------------------------------------------ */
@@ -145,7 +138,7 @@ static void tile(const struct transform_site *const *row, size_t rows, size_t i,
 
 /* normal[(F + 1) x (F + 1)]: sums over the pack of products of features, the last row with the target, per V. */
 static void products(const struct level *l, const struct room *r, size_t rows, double *normal) {
-    const size_t F = l->model->features.count, V = l->filters.volume;
+    const size_t F = l->model->features.count, V = l->model->volume;
     const struct transform_site *row[EFFECTIVE_FEATURES + 1 + TILE];
     for (size_t i = 0; i < rows; i++)
         row[i] = i < F ? feature_at(l, r, i) : r->target; /* rows beyond the target fill the last tile */
@@ -254,8 +247,7 @@ static size_t rows_of(const struct effective_model *m) { return (m->features.cou
 
 static bool room_make(const struct level *l, struct room *r) {
     const size_t V = l->model->volume, F = l->model->features.count, rows = rows_of(l->model);
-    const size_t basis = effective_basis_workspace(l->basis), whole = transform_workspace(l->transform);
-    struct transform_site *all = transform_allocate(3 * V + F * l->filters.volume + (basis > whole ? basis : whole));
+    struct transform_site *all = transform_allocate((3 + F) * V + effective_basis_workspace(l->basis));
     double *reals = malloc((3 * V + rows * rows * WIDE_LANES) * sizeof *reals);
     *r = (struct room){.target = all, .phi = reals};
     if (!all || !reals)
@@ -263,7 +255,7 @@ static bool room_make(const struct level *l, struct room *r) {
     r->y = all + V;
     r->noise = all + 2 * V;
     r->feature = all + 3 * V;
-    r->basis = r->feature + F * l->filters.volume;
+    r->basis = r->feature + F * V;
     r->force = reals + V;
     r->normal = (float *)(reals + 2 * V);
     r->sums = reals + 3 * V;
@@ -320,7 +312,7 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     const size_t n = settings->levels, F = m->features.count;
     struct effective_lattices lattices;
     struct geometry *geometry = NULL;
-    enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &lattices, e);
+    enum status status = effective_lattices_make(m->extents, m->dimensions, 0, &lattices, e);
     THEN(status, geometry_new(m->extents, m->dimensions, &geometry, e));
     m->levels = n;
     m->log_s = malloc(n * sizeof *m->log_s);

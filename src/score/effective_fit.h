@@ -6,7 +6,8 @@
  * sums over configurations in a fixed order: the same bits for any threads. They are scaled to unit diagonal, and a ridge
  * is added to it: rho = F noise/|a|^2 with the scaled coefficients a, as large as the coefficients' prior and the noise of
  * the fit ask for (Hoerl, Kennard, Baldwin 1975), found by iteration from 1e-2. So where the data say nothing, at high
- * noise, coefficients are nothing.
+ * noise, coefficients are nothing. Every level is fitted on the whole lattice, even where the flow takes a blocked one: so
+ * coefficients stay smooth in ln s.
  *
  * Transfer: features are intensive, so that the coefficients of a smaller lattice serve on a larger one, but for those of
  * the zero mode, which alone are fitted then, to what the others leave. Few configurations do for that. */

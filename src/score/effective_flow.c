@@ -15,38 +15,136 @@ struct effective_flow {
     const struct transform *transform; /* of the whole lattice */
     bool noisy;                     /* the reverse process */
     size_t steps, points;
-    double stretch;
     double step;                    /* d ln s of a step, negative; of the mean one where they differ */
+    double *log_s;                  /* [points]: of every level */
+    size_t *first;                  /* [steps] of the flow: index of the level at the start of step k; the next two are its */
+    bool equal;                     /* steps of length `step` */
     struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
     double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
 };
 
-/* ln s in the middle of step k. */
-static double middle_of(const struct effective_flow *flow, size_t k) {
-    if (flow->stretch > 1)
-        return 0.5 * (effective_flow_log_s(flow, k) + effective_flow_log_s(flow, k + 1));
-    return flow->model->log_s[flow->model->levels - 1] + 0.5 * flow->step * (double)(2 * k + 1);
-}
-
 static double length_of(const struct effective_flow *flow, size_t k) {
-    return flow->stretch > 1 ? effective_flow_log_s(flow, k + 1) - effective_flow_log_s(flow, k) : flow->step;
+    return flow->equal ? flow->step : flow->log_s[flow->first[k] + 2] - flow->log_s[flow->first[k]];
 }
 
-static enum status make_levels(struct effective_flow *flow, int threads, struct error *e) {
+/* Levels of equally long steps, whatever lattices they have. */
+static void grid_equal(struct effective_flow *flow) {
+    const double highest = flow->model->log_s[flow->model->levels - 1];
+    for (size_t k = 0; k < flow->steps && !flow->noisy; k++)
+        flow->first[k] = 2 * k;
+    for (size_t i = 0; i < flow->points; i++)
+        flow->log_s[i] = highest + (flow->noisy ? flow->step : 0.5 * flow->step) * (double)i;
+    flow->equal = true;
+}
+
+/* --- steps that keep to one lattice -------------------------------------------------------------- */
+
+/* Where the way down passes from one lattice to the next finer one: ln s just before and after, and the part of the steps
+ * before it. */
+struct passage {
+    double before, after, part;
+};
+
+/* The part of the way in ln s that is behind after the part u of the steps, and its inverse. */
+static double way_at(double stretch, double u) {
+    return stretch > 1 ? (function_exp(function_log(stretch) * u) - 1) / (stretch - 1) : u;
+}
+static double part_at(double stretch, double way) {
+    return stretch > 1 ? function_log(1 + (stretch - 1) * way) / function_log(stretch) : way;
+}
+
+static size_t factor_at(const struct effective_flow *flow, double log_s) {
+    return effective_lattices_choose(&flow->lattices, flow->model->propagator, function_exp(log_s))->factor;
+}
+
+/* Passages on the way down, in their order; *count: how many. */
+static void find_passages(const struct effective_flow *flow, double stretch, struct passage *passage, size_t *count) {
     const struct effective_model *m = flow->model;
-    double *log_s = malloc(flow->points * sizeof *log_s);
+    const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];
+    *count = 0;
+    for (double above = highest; *count + 1 < EFFECTIVE_LATTICES && factor_at(flow, above) > factor_at(flow, lowest);) {
+        const size_t factor = factor_at(flow, above);
+        double before = above, after = lowest;
+        while (before - after > 1e-9) {
+            const double middle = 0.5 * (before + after);
+            *(factor_at(flow, middle) == factor ? &before : &after) = middle;
+        }
+        passage[(*count)++] = (struct passage){before, after, part_at(stretch, (highest - after) / (highest - lowest))};
+        above = after;
+    }
+}
+
+/* Shares `steps` out among parts of these sizes, whose sum is 1: at least one to each. */
+static void share_out(size_t steps, const double *size, size_t parts, size_t *share) {
+    size_t given = 0;
+    for (size_t i = 0; i < parts; i++) {
+        const double wanted = size[i] * (double)steps;
+        share[i] = wanted < 1 ? 1 : (size_t)wanted;
+        given += share[i];
+    }
+    while (given != steps) { /* where most is missing, or too much */
+        const bool more = given < steps;
+        size_t best = parts;
+        double most = 0;
+        for (size_t i = 0; i < parts; i++) {
+            const double missing = (size[i] * (double)steps - (double)share[i]) * (more ? 1 : -1);
+            if ((more || share[i] > 1) && (best == parts || missing > most)) {
+                best = i;
+                most = missing;
+            }
+        }
+        share[best] += more ? 1 : (size_t)-1;
+        given += more ? 1 : (size_t)-1;
+    }
+}
+
+/* Levels of steps that grow by `stretch` and of which none has two lattices: where the lattice changes there are two levels of
+ * one noise, the end of a step and the start of the next. */
+static void grid_stretched(struct effective_flow *flow, double stretch, const struct passage *passage, size_t passages) {
+    const double lowest = flow->model->log_s[0], highest = flow->model->log_s[flow->model->levels - 1];
+    double size[EFFECTIVE_LATTICES];
+    size_t share[EFFECTIVE_LATTICES], i = 0, k = 0;
+    for (size_t g = 0; g <= passages; g++)
+        size[g] = (g < passages ? passage[g].part : 1) - (g > 0 ? passage[g - 1].part : 0);
+    share_out(flow->steps, size, passages + 1, share);
+    for (size_t g = 0; g <= passages; g++) {
+        const double start = g > 0 ? passage[g - 1].part : 0;
+        for (size_t n = 0; n <= share[g]; n++) {
+            double log_s = highest - (highest - lowest) * way_at(stretch, start + size[g] * (double)n / (double)share[g]);
+            if (n == 0)
+                log_s = g > 0 ? passage[g - 1].after : highest;
+            else if (n == share[g])
+                log_s = g < passages ? passage[g].before : lowest;
+            if (n > 0) {
+                flow->log_s[i - 1] = 0.5 * (flow->log_s[i - 2] + log_s);
+                flow->first[k++] = i - 2;
+            }
+            flow->log_s[i] = log_s;
+            i += n < share[g] ? 2 : 1;
+        }
+    }
+}
+
+/* Makes room for the levels, and fills log_s and first. */
+static enum status make_grid(struct effective_flow *flow, double stretch, struct error *e) {
+    struct passage passage[EFFECTIVE_LATTICES];
+    size_t passages = 0;
+    if (stretch > 0)
+        find_passages(flow, stretch, passage, &passages);
+    const bool keeps = passages < flow->steps;
+    passages = keeps ? passages : 0;
+    flow->points = flow->noisy ? flow->steps : 2 * flow->steps + 1 + passages;
+    flow->log_s = malloc(flow->points * sizeof *flow->log_s);
+    flow->first = malloc(flow->steps * sizeof *flow->first);
     flow->level = calloc(flow->points, sizeof *flow->level);
-    enum status status = STATUS_OK;
-    if (!log_s || !flow->level)
-        status = error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
-    for (size_t i = 0; status == STATUS_OK && i < flow->points; i++)
-        log_s[i] = flow->noisy    ? effective_flow_log_s(flow, i)
-                   : i % 2 == 0 ? effective_flow_log_s(flow, i / 2)
-                                : middle_of(flow, i / 2);
-    THEN(status, effective_levels_make(m, &flow->lattices, flow->points, log_s, threads, flow->level, e));
-    free(log_s);
-    return status;
+    if (!flow->log_s || !flow->first || !flow->level)
+        return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
+    if (passages == 0 && !(stretch > 1))
+        grid_equal(flow);
+    else
+        grid_stretched(flow, stretch, passage, passages);
+    return STATUS_OK;
 }
 
 static enum status make(const struct effective_model *m, size_t steps, double stretch, bool noisy, int threads,
@@ -57,9 +155,7 @@ static enum status make(const struct effective_model *m, size_t steps, double st
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
     flow->model = m;
     flow->steps = steps;
-    flow->stretch = stretch;
     flow->noisy = noisy;
-    flow->points = noisy ? steps : 2 * steps + 1;
     flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)(noisy ? steps - 1 : steps);
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &flow->lattices, e);
     flow->transform = flow->lattices.lattice[0].transform;
@@ -79,7 +175,8 @@ static enum status make(const struct effective_model *m, size_t steps, double st
             status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
         free(logs);
     }
-    THEN(status, make_levels(flow, threads, e));
+    THEN(status, make_grid(flow, stretch, e));
+    THEN(status, effective_levels_make(m, &flow->lattices, flow->points, flow->log_s, threads, flow->level, e));
     if (status == STATUS_OK)
         *out = flow;
     else
@@ -94,7 +191,7 @@ enum status effective_flow_new(const struct effective_model *m, size_t steps, do
 
 enum status effective_flow_noisy_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
                                      struct error *e) {
-    return make(m, steps, 1, true, threads, flow, e);
+    return make(m, steps, 0, true, threads, flow, e);
 }
 
 void effective_flow_free(struct effective_flow *flow) {
@@ -103,17 +200,17 @@ void effective_flow_free(struct effective_flow *flow) {
     for (size_t i = 0; flow->level && i < flow->points; i++)
         effective_level_free(flow->level[i]);
     free(flow->level);
+    free(flow->log_s);
+    free(flow->first);
     free(flow->gain);
     effective_lattices_release(&flow->lattices);
     free(flow);
 }
 
 double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
-    const double highest = flow->model->log_s[flow->model->levels - 1];
-    if (!(flow->stretch > 1))
-        return highest + flow->step * (double)k;
-    const double steps = (double)flow->steps, power = function_exp(function_log(flow->stretch) * (double)k / steps);
-    return highest + flow->step * steps * (power - 1) / (flow->stretch - 1);
+    if (flow->noisy)
+        return flow->log_s[k];
+    return k < flow->steps ? flow->log_s[flow->first[k]] : flow->log_s[flow->points - 1];
 }
 
 size_t effective_flow_evaluations(const struct effective_flow *flow) { return (flow->noisy ? 1 : 4) * flow->steps; }
@@ -172,13 +269,14 @@ static void down(const struct effective_flow *flow, const struct effective_obser
         if (observer)
             observer->see(observer->context, k, r->modes);
         if (k < flow->steps)
-            step(flow, (const struct effective_level *const *)flow->level + 2 * k, length_of(flow, k), r, density);
+            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r, density);
     }
 }
 
 static void up(const struct effective_flow *flow, const struct room *r, double density[TRANSFORM_FIELDS]) {
     for (size_t k = flow->steps; k-- > 0;) {
-        const struct effective_level *const level[3] = {flow->level[2 * k + 2], flow->level[2 * k + 1], flow->level[2 * k]};
+        struct effective_level *const *const down = flow->level + flow->first[k];
+        const struct effective_level *const level[3] = {down[2], down[1], down[0]};
         step(flow, level, -length_of(flow, k), r, density);
     }
 }

@@ -37,8 +37,9 @@
 
 struct effective_flow; /* the tables of all steps: immutable, shared by threads */
 
-/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps where it is 1.
- * The model must outlive the flow. STATUS_FAILED: out of memory. */
+/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps if it is 1. If
+ * there are blocked lattices, steps are moved a little so that each keeps to one of them: the model is not smooth where the
+ * lattice changes. stretch 0: equal steps even then. The model must outlive the flow. STATUS_FAILED: out of memory. */
 enum status effective_flow_new(const struct effective_model *model, size_t steps, double stretch, int threads,
                                struct effective_flow **flow, struct error *e);
 /* The reverse process instead, steps >= 2; its log_q is 0, or NaN of a field that is rejected. It draws only. */

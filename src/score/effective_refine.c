@@ -42,7 +42,7 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
                        .key = random_key(settings->seed, "train", "refine")};
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &p->lattices, e);
     THEN(status, geometry_new(m->extents, m->dimensions, &p->geometry, e));
-    THEN(status, effective_flow_new(m, settings->steps, 1, threads, &p->flow, e));
+    THEN(status, effective_flow_new(m, settings->steps, 0, threads, &p->flow, e));
     double *log_s = malloc(nodes * sizeof *log_s);
     p->coefficients = malloc(nodes * m->features.count * sizeof *p->coefficients);
     p->filters = calloc(nodes, sizeof *p->filters);
