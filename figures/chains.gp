@@ -12,10 +12,10 @@ set ytics 0.2
 eval legend(blocks)
 set style fill transparent solid 0.18 noborder
 
-array colour[3] = ["#0072b2", "#d55e00", "#009e73"]
-array filled[3] = [7, 5, 9]
-paint(i) = colour[((i - 1) / 2) % 3 + 1]
-shape(i) = filled[((i - 1) / 2) % 3 + 1]
+array colour[4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]
+array filled[4] = [7, 5, 9, 13]
+paint(i) = colour[((i - 1) / 2) % 4 + 1]
+shape(i) = filled[((i - 1) / 2) % 4 + 1]
 stroke(i) = i % 2 == 1 ? 1 : 2
 within(x) = x >= 1 && x <= 1000 ? x : NaN
 plot 0 with lines linecolor rgb dark linewidth 0.6 notitle, \
