@@ -236,9 +236,9 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
-# Random numbers and lanes in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
+# Random numbers, lanes and channels in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
 WIDEST := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mprefer-vector-width=512)
-$(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c)): \
+$(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c) src/network/normalise.c src/network/single_channel.c): \
     OUR_CFLAGS += $(WIDEST)
 
 # Run records say how the program was compiled.

@@ -53,5 +53,6 @@ enum status bench_network(struct bench *b, int stride, struct error *e); /* prim
 enum status bench_ensemble(struct bench *b, struct error *e);
 enum status bench_effective(struct bench *b, struct error *e); /* effective-action model: evaluations, transforms, proposals */
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
+enum status bench_peer(struct bench *b, struct error *e); /* the network's work to order: not a part of the table */
 
 #endif

@@ -1,7 +1,7 @@
 /* The network of 32x32, width 32, against the convolutions it is made of, as oneDNN has them: a training step of 64
  * configurations, a step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are
  * called with the same shapes, micro-batches and threads, and nothing around them. */
-#include "tests/bench/bench.h"
+#include "tests/bench/bench_network.h"
 
 #include <math.h>
 #include <omp.h>
@@ -17,7 +17,7 @@
 #include "score/unet.h"
 #include "tests/bench/direct_convolution.h"
 
-enum { L = 32, V = L * L, WIDTH = 32, BATCH = 64, CONVOLUTIONS = 6, FIELDS = 256, FULL_STEPS = 500 };
+enum { L = BENCH_L, V = L * L, WIDTH = 32, BATCH = 64, CONVOLUTIONS = 6, FIELDS = 256, FULL_STEPS = 500 };
 
 /* conv2-4 and tconv4-2 with their fields inside halos, as in network/unet_cpu.c */
 struct bare {
@@ -30,7 +30,7 @@ struct bare {
 };
 enum { WIDE, NARROW, D_WIDE, D_NARROW, KINDS };
 
-static float *filled(size_t count) {
+float *bench_filled(size_t count) {
     float *p = aligned_alloc(64, (count * sizeof *p + 127) / 64 * 64);
     if (p)
         random_normal_float(random_key(1, "bench", "network"), 0, 0, p, count);
@@ -52,7 +52,7 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
         const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
                                  (size_t)(SCORE_BATCH * extent * extent * s.narrow_channels)};
-        float *initial = filled(weights);
+        float *initial = bench_filled(weights);
         for (size_t i = 0; initial && i < weights; i++)
             initial[i] /= sqrtf(9.0f * (float)s.wide_channels);
         enum status status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
@@ -62,10 +62,10 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
             return status;
         complete = (w->data[k] = calloc(threads * KINDS, sizeof *w->data[k])) != NULL;
         for (size_t i = 0; i < threads * KINDS && complete; i++)
-            complete = (w->data[k][i] = filled(sizes[i % 2])) != NULL;
+            complete = (w->data[k][i] = bench_filled(sizes[i % 2])) != NULL;
         for (size_t i = 0; i < tasks && complete; i++)
             complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] =
-                            filled(direct_convolution_packed_size(w->convolution[k]))) != NULL;
+                            bench_filled(direct_convolution_packed_size(w->convolution[k]))) != NULL;
         const size_t own = direct_convolution_scratch(w->convolution[k]);
         scratch = own > scratch ? own : scratch;
     }
@@ -354,7 +354,7 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
     return status;
 }
 
-static enum status model_new(struct score_model *m, int stride, struct error *e) {
+enum status bench_model_new(struct score_model *m, int stride, struct error *e) {
     const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
     *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .theory = {0.21, 0.022}, .dimensions = 2,
                               .extents = {L, L}, .volume = V};
@@ -371,8 +371,8 @@ static enum status model_new(struct score_model *m, int stride, struct error *e)
 enum status bench_network(struct bench *b, int stride, struct error *e) {
     struct score_model m;
     struct bare bare = {.bench = b};
-    float *fields = filled((size_t)FIELDS * V);
-    enum status status = model_new(&m, stride, e);
+    float *fields = bench_filled((size_t)FIELDS * V);
+    enum status status = bench_model_new(&m, stride, e);
     if (status == STATUS_OK && !fields)
         status = error_set(e, STATUS_FAILED, "out of memory");
     THEN(status, bare_new(&bare, b, stride, e));

@@ -1,0 +1,16 @@
+/* The network that is timed: 32x32, width 32, weights as training begins with. */
+#ifndef DMSQ_BENCH_NETWORK_H
+#define DMSQ_BENCH_NETWORK_H
+
+#include "score/score.h"
+#include "tests/bench/bench.h"
+
+enum { BENCH_L = 32 };
+
+/* count Gaussian numbers; the caller frees. NULL: out of memory. */
+float *bench_filled(size_t count);
+
+/* A model as it is published. The caller releases it (score_model_release), also when this failed. */
+enum status bench_model_new(struct score_model *m, int stride, struct error *e);
+
+#endif
