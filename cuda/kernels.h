@@ -115,16 +115,16 @@ enum status process_probe(struct sites map, int n, struct frames frames, const f
 enum status process_product(struct surroundings s, int n, const float *probe, float *out, cudaStream_t stream,
                             struct error *e);
 
-/* phi = sign field + s z, x = input phi; z kept. Counter: step of the call; place = counter n + b. */
+/* phi = sign field + s z, x = input phi; z kept. Counter: step of the call; example = counter n + b. */
 struct draw {
     struct random_key key;
     const uint64_t *first, *step; /* in device memory: number of the first configuration, step (epoch) */
 };
-enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *places,
+enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *examples,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e);
-/* Loss of each place, the gradient with respect to F, and per configuration its sum over sites (for the bias). */
-enum status process_loss(struct surroundings s, int n, const struct backend_example *places, const float *phi,
+/* Loss of each example, the gradient with respect to F, and per configuration its sum over sites (for the bias). */
+enum status process_loss(struct surroundings s, int n, const struct backend_example *examples, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e);
 
@@ -175,8 +175,8 @@ enum status filter_colour(const struct filter *f, int n, struct frames frames, c
 
 /* --- kernels_flow.cu ------------------------------------------------------------------------------ */
 
-/* The vectors of an integrator's places, those of a place one after the other: y, next, k_0 ... k_6, each of volume +
- * quadratures elements; and their orders. A place that is not busy is left alone. */
+/* The vectors of an integrator's slots, those of a slot one after the other: y, next, k_0 ... k_6, each of volume +
+ * quadratures elements; and their orders. A slot that is not busy is left alone. */
 enum { INTEGRATION_Y, INTEGRATION_NEXT, INTEGRATION_K, INTEGRATION_VECTORS = INTEGRATION_K + RUNGE_KUTTA_STAGES };
 struct integration_order {
     int busy;

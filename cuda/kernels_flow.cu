@@ -4,8 +4,8 @@
 #include "cuda/kernels.h"
 #include "cuda/sums.h"
 
-__device__ static double *vector_of(const struct integration &s, int place, int which) {
-    return s.vectors + ((size_t)place * INTEGRATION_VECTORS + (size_t)which) * (s.volume + s.quadratures);
+__device__ static double *vector_of(const struct integration &s, int slot, int which) {
+    return s.vectors + ((size_t)slot * INTEGRATION_VECTORS + (size_t)which) * (s.volume + s.quadratures);
 }
 
 /* An element a thread. */
@@ -38,7 +38,7 @@ enum status flow_combine(struct integration s, int n, float *phi, cudaStream_t s
     return launch("flow_combine", flow_combine_kernel, elements_of(s, n), THREADS, stream, e, s, phi);
 }
 
-/* A block a probe of a place. */
+/* A block a probe of a slot. */
 __global__ void flow_control_kernel(struct integration s, struct frames frames, const double *propagator,
                                     const double *power, double *traces) {
     __shared__ double part[THREADS];
@@ -93,7 +93,7 @@ __device__ static void measure(const struct integration &s, double *part, double
         *norm = {squares, of_v, of_a, of_b};
 }
 
-/* A block a place. */
+/* A block a slot. */
 __global__ void flow_measure_kernel(struct integration s, struct runge_kutta_sums *sums) {
     __shared__ double part[THREADS];
     const int n = (int)blockIdx.x;

@@ -84,27 +84,27 @@ enum status process_product(struct surroundings s, int n, const float *probe, fl
 
 /* --- training ------------------------------------------------------------------------------------ */
 
-__global__ void perturb_kernel(struct sites map, struct frames frames, const struct backend_example *places,
+__global__ void perturb_kernel(struct sites map, struct frames frames, const struct backend_example *examples,
                                const float *fields, struct draw draw, float *z, float *phi, float *x) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
     if (first >= V)
         return;
-    const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* place in the call */
-    const struct backend_example place = places[at];
+    const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* example in the call */
+    const struct backend_example example = examples[at];
     const float factor = frame_of(frames, n)->input;
     const struct four noise = numbers_normals(draw.key, *draw.first + at, *draw.step, (uint32_t)first / 4);
     for (int k = 0; k < 4 && first + k < V; k++) {
         const size_t p = (size_t)n * V + first + k;
         z[p] = noise.v[k];
-        phi[p] = place.sign * fields[(size_t)place.field * V + first + k] + place.noise * noise.v[k];
+        phi[p] = example.sign * fields[(size_t)example.field * V + first + k] + example.noise * noise.v[k];
         x[p] = factor * phi[p];
     }
 }
 
-enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *places,
+enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *examples,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e) {
-    return launch("perturb", perturb_kernel, quads_of(map, n), THREADS, stream, e, map, frames, places, fields, draw, z,
+    return launch("perturb", perturb_kernel, quads_of(map, n), THREADS, stream, e, map, frames, examples, fields, draw, z,
                   phi, x);
 }
 
@@ -121,14 +121,14 @@ template <class T> __device__ static T block_sum(T *part, T x) {
 }
 
 /* A block a configuration. */
-__global__ void loss_kernel(struct surroundings s, const struct backend_example *places, const float *phi, const float *z,
+__global__ void loss_kernel(struct surroundings s, const struct backend_example *examples, const float *phi, const float *z,
                             float *gradient, double *loss, float *bias) {
     __shared__ double part[THREADS];
     __shared__ float plain[THREADS];
     const int V = s.map.height * s.map.width, n = (int)blockIdx.x;
     const struct score_frame *f = frame_of(s.frames, n);
-    const uint32_t place = *s.frames.counter * gridDim.x + (uint32_t)n;
-    const float weight = places[place].weight;
+    const uint32_t example = *s.frames.counter * gridDim.x + (uint32_t)n;
+    const float weight = examples[example].weight;
     double sum = 0;
     float total = 0;
     for (int p = (int)threadIdx.x; p < V; p += THREADS) {
@@ -141,15 +141,15 @@ __global__ void loss_kernel(struct surroundings s, const struct backend_example 
     sum = block_sum(part, sum);
     total = block_sum(plain, total);
     if (threadIdx.x == 0) {
-        loss[place] = sum;
+        loss[example] = sum;
         bias[n] = total;
     }
 }
 
-enum status process_loss(struct surroundings s, int n, const struct backend_example *places, const float *phi,
+enum status process_loss(struct surroundings s, int n, const struct backend_example *examples, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e) {
-    return launch("loss", loss_kernel, dim3((unsigned)n), THREADS, stream, e, s, places, phi, z, gradient, loss, bias);
+    return launch("loss", loss_kernel, dim3((unsigned)n), THREADS, stream, e, s, examples, phi, z, gradient, loss, bias);
 }
 
 /* The numbers and their order are those of network/adam.c. */

@@ -63,38 +63,38 @@ static const struct unet_tensor *find(const struct unet_tensor *list, const char
     return t;
 }
 
-static void copy(const struct unet_tensor *t, size_t at, uint32_t *place) {
+static void copy(const struct unet_tensor *t, size_t at, uint32_t *position) {
     for (size_t i = 0; i < t->count; i++)
-        place[t->offset + i] = (uint32_t)(at + i);
+        position[t->offset + i] = (uint32_t)(at + i);
 }
 
 /* (outer, inner, 9) to (outer, 9, inner) */
-static void swap_taps(const struct unet_tensor *t, size_t outer, size_t inner, size_t at, uint32_t *place) {
+static void swap_taps(const struct unet_tensor *t, size_t outer, size_t inner, size_t at, uint32_t *position) {
     for (size_t o = 0; o < outer; o++)
         for (size_t i = 0; i < inner; i++)
             for (size_t k = 0; k < 9; k++)
-                place[t->offset + (o * inner + i) * 9 + k] = (uint32_t)(at + (o * 9 + k) * inner + i);
+                position[t->offset + (o * inner + i) * 9 + k] = (uint32_t)(at + (o * 9 + k) * inner + i);
 }
 
-void layout_places(const struct layout *l, uint32_t *place) {
+void layout_positions(const struct layout *l, uint32_t *position) {
     struct unet_tensor list[UNET_TENSORS];
     unet_tensors(&l->shape, list, NULL);
     for (int i = 0; i < LAYOUT_LEVELS; i++) {
         const size_t row = l->level[i].row;
-        copy(find(list, norm_name[i], "weight"), l->gamma + row, place);
-        copy(find(list, norm_name[i], "bias"), l->beta + row, place);
-        copy(find(list, dense_name[i], "weight"), l->dense + row * l->embedding, place);
-        copy(find(list, dense_name[i], "bias"), l->dense_bias + row, place);
+        copy(find(list, norm_name[i], "weight"), l->gamma + row, position);
+        copy(find(list, norm_name[i], "bias"), l->beta + row, position);
+        copy(find(list, dense_name[i], "weight"), l->dense + row * l->embedding, position);
+        copy(find(list, dense_name[i], "bias"), l->dense_bias + row, position);
     }
-    copy(find(list, "embed", "weight"), l->embed, place);
-    copy(find(list, "embed", "bias"), l->embed_bias, place);
-    copy(find(list, "tconv1", "bias"), l->last_bias, place);
+    copy(find(list, "embed", "weight"), l->embed, position);
+    copy(find(list, "embed", "bias"), l->embed_bias, position);
+    copy(find(list, "tconv1", "bias"), l->last_bias, position);
     const size_t w = (size_t)l->shape.width;
-    swap_taps(find(list, "conv1", "weight"), 1, w, l->first, place);
-    swap_taps(find(list, "tconv1", "weight"), 1, 2 * w, l->last, place);
+    swap_taps(find(list, "conv1", "weight"), 1, w, l->first, position);
+    swap_taps(find(list, "tconv1", "weight"), 1, 2 * w, l->last, position);
     for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
         swap_taps(find(list, convolution_name[k], "weight"), (size_t)l->convolution[k].narrow_channels,
-                  (size_t)l->convolution[k].wide_channels, l->convolutions[k], place);
+                  (size_t)l->convolution[k].wide_channels, l->convolutions[k], position);
 }
 
 static size_t inside(const struct layout_level *v) {

@@ -45,8 +45,8 @@ struct layout {
 
 void layout_make(const struct unet_shape *shape, struct layout *layout);
 
-/* place[i]: where element i of the flat vector of unet.h lies on the device. */
-void layout_places(const struct layout *layout, uint32_t *place);
+/* position[i]: where element i of the flat vector of unet.h lies on the device. */
+void layout_positions(const struct layout *layout, uint32_t *position);
 
 /* The fields of a batch, in bytes from the start of one allocation. */
 enum layout_field {

@@ -33,7 +33,7 @@ enum status network_put(struct network *w, const float *flat, float *target, str
     unet_tensors(&w->layout.shape, NULL, &count);
     memset(w->staging, 0, w->layout.weights * sizeof *w->staging);
     for (size_t i = 0; i < count; i++)
-        w->staging[w->place[i]] = flat[i];
+        w->staging[w->position[i]] = flat[i];
     return device_upload(w->device, target, w->staging, w->layout.weights * sizeof *w->staging, e);
 }
 
@@ -42,7 +42,7 @@ enum status network_get(struct network *w, const float *source, float *flat, str
     unet_tensors(&w->layout.shape, NULL, &count);
     TRY(device_download(w->device, w->staging, source, w->layout.weights * sizeof *w->staging, e));
     for (size_t i = 0; i < count; i++)
-        flat[i] = w->staging[w->place[i]];
+        flat[i] = w->staging[w->position[i]];
     return STATUS_OK;
 }
 
@@ -144,11 +144,11 @@ static enum status make(struct network *w, const struct score_model *model, bool
     struct device *d = w->device;
     const size_t vector = w->layout.weights * sizeof(float), batch = (size_t)w->batch;
     const size_t half = w->layout.embedding / 2;
-    w->place = (uint32_t *)malloc(model->weight_count * sizeof *w->place);
+    w->position = (uint32_t *)malloc(model->weight_count * sizeof *w->position);
     w->staging = (float *)malloc(vector);
-    if (!w->place || !w->staging)
+    if (!w->position || !w->staging)
         return error_set(e, STATUS_FAILED, "out of memory for the weights");
-    layout_places(&w->layout, w->place);
+    layout_positions(&w->layout, w->position);
     TRY(make_fields(w, e));
     TRY(device_allocate(d, vector, "the weights", (void **)&w->weights, e));
     if (w->device->precision == CUDA_BF16)
@@ -204,7 +204,7 @@ void network_free(struct network *w) {
                             w->bias,  w->frequencies, w->workspace, w->tables,   w->linear};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         device_release(memory[i]);
-    free(w->place);
+    free(w->position);
     free(w->staging);
     free(w);
 }

@@ -57,7 +57,7 @@ struct network {
     float *frequencies;
     struct cuda_convolution *convolution[LAYOUT_CONVOLUTIONS][CUDA_KINDS];
     void *workspace;          /* of the convolutions */
-    uint32_t *place;          /* host: layout_places */
+    uint32_t *position;          /* host: layout_positions */
     float *staging;           /* host: a weight vector */
     /* the wiener parameterisation, and coloured noise */
     struct filter filter;

@@ -11,12 +11,12 @@ struct backend_training {
     bool wiener;
     size_t volume, batch, steps; /* steps: most in one call */
     float *fields;               /* the training set */
-    struct backend_example *places;
+    struct backend_example *examples;
     struct score_frame *frames;
     struct backend_step *rates;
     double *loss;
     uint32_t *counter;
-    uint64_t *first; /* two: number of the first place, epoch */
+    uint64_t *first; /* two: number of the first example, epoch */
     float *phi, *z, *first_moment, *second_moment, *average;
     struct random_key noise;
     struct recording step;
@@ -30,11 +30,11 @@ static enum status record_step(void *context, struct error *e) {
     const struct sites map = network_sites(w);
     const struct draw draw = {t->noise, t->first, t->first + 1};
     cudaStream_t stream = t->device->stream;
-    TRY(process_perturb(map, w->batch, f, t->places, t->fields, draw, t->z, t->phi, network_field(w, FIELD_X), stream, e));
+    TRY(process_perturb(map, w->batch, f, t->examples, t->fields, draw, t->z, t->phi, network_field(w, FIELD_X), stream, e));
     TRY(network_forward(w, f, e));
     if (t->wiener)
         TRY(filter_score(&w->filter, w->batch, f, t->phi, w->linear, stream, e));
-    TRY(process_loss(network_surroundings(w, f, t->wiener), w->batch, t->places, t->phi, t->z,
+    TRY(process_loss(network_surroundings(w, f, t->wiener), w->batch, t->examples, t->phi, t->z,
                      network_field(w, FIELD_GRADIENT), t->loss, w->bias, stream, e));
     TRY(network_backward(w, e));
     TRY(process_adam(w->layout.weights, t->rates, t->counter, w->gradient, w->weights, t->first_moment,
@@ -46,7 +46,7 @@ static void release(struct backend_training *t) {
     if (!t)
         return;
     recording_release(&t->step);
-    void *const memory[] = {t->fields, t->places, t->frames, t->rates,        t->loss,          t->counter,
+    void *const memory[] = {t->fields, t->examples, t->frames, t->rates,        t->loss,          t->counter,
                             t->first,  t->phi,    t->z,      t->first_moment, t->second_moment, t->average};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         device_release(memory[i]);
@@ -58,14 +58,14 @@ static enum status build(struct backend_training *t, const struct score_model *m
                          struct error *e) {
     struct device *d = t->device;
     const size_t set = count * t->volume * sizeof *fields, field = t->batch * t->volume * sizeof *fields;
-    const size_t places = t->steps * t->batch;
+    const size_t examples = t->steps * t->batch;
     TRY(network_new(d, m, t->batch, NETWORK_TRAINING, false, &t->network, e));
     const size_t vector = t->network->layout.weights * sizeof(float);
     TRY(device_allocate(d, set, "the training set", (void **)&t->fields, e));
     TRY(device_upload(d, t->fields, fields, set, e));
-    TRY(device_allocate(d, places * sizeof *t->places, "places", (void **)&t->places, e));
-    TRY(device_allocate(d, places * sizeof *t->frames, "frames", (void **)&t->frames, e));
-    TRY(device_allocate(d, places * sizeof *t->loss, "losses", (void **)&t->loss, e));
+    TRY(device_allocate(d, examples * sizeof *t->examples, "examples", (void **)&t->examples, e));
+    TRY(device_allocate(d, examples * sizeof *t->frames, "frames", (void **)&t->frames, e));
+    TRY(device_allocate(d, examples * sizeof *t->loss, "losses", (void **)&t->loss, e));
     TRY(device_allocate(d, t->steps * sizeof *t->rates, "rates", (void **)&t->rates, e));
     TRY(device_allocate(d, sizeof *t->counter, "the counter", (void **)&t->counter, e));
     TRY(device_allocate(d, 2 * sizeof *t->first, "numbers", (void **)&t->first, e));
@@ -144,7 +144,7 @@ static enum status record(struct backend_training *t, struct random_key noise, s
     return status;
 }
 
-static enum status run_steps(struct backend_training *t, size_t count, const struct backend_example *places,
+static enum status run_steps(struct backend_training *t, size_t count, const struct backend_example *examples,
                              const struct score_frame *frames, const struct backend_step *rates,
                              struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e) {
     struct device *d = t->device;
@@ -153,7 +153,7 @@ static enum status run_steps(struct backend_training *t, size_t count, const str
     const uint64_t numbers[2] = {first, epoch};
     if (count > t->steps)
         return error_set(e, STATUS_FAILED, "%zu steps at once, expected at most %zu", count, t->steps);
-    TRY(device_upload(d, t->places, places, total * sizeof *places, e));
+    TRY(device_upload(d, t->examples, examples, total * sizeof *examples, e));
     TRY(device_upload(d, t->frames, frames, total * sizeof *frames, e));
     TRY(device_upload(d, t->rates, rates, count * sizeof *rates, e));
     TRY(device_upload(d, t->first, numbers, sizeof numbers, e));

@@ -4,6 +4,7 @@
 
 #include "experiment/stage.h"
 
+/* clang-format off */
 #define ARRAY_THERMALISED \
     {"thermalised", NPZ_INT64, "", "", \
      "Whether the Markov chains of the data are in equilibrium: 1 they passed the tests, 0 they failed, -1 too few " \
@@ -42,7 +43,9 @@
     {"model.variance", NPZ_FLOAT64, "", "", "Mean of phi^2 of the scaled field."}, \
     ARRAYS_COUPLINGS, \
     ARRAY_THERMALISED, \
-    {"propagator", NPZ_FLOAT64, "x1, ..., xd", "", "G(p) = <|phi(p)|^2>/V of the scaled training set; modes as numpy's fftn orders them."}, \
+    {"propagator", NPZ_FLOAT64, "x1, ..., xd", "", "G(p) = <|phi(p)|^2>/V of the scaled training set; modes as " \
+     "numpy's fftn orders them."}, \
     SCORE_KIND_ARRAYS
+/* clang-format on */
 
 #endif

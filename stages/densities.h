@@ -8,6 +8,7 @@
 #include "statistics/weights.h"
 
 /* Entries of a stage's table of parameters, which brings `method` itself; densities_settings reads them. */
+/* clang-format off */
 #define DENSITIES_PARAMETERS \
     {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "50", .minimum = 1, .maximum = 1000000, \
      .help = "Steps of heun (2 evaluations each), rk4 and modes (4)."}, \
@@ -33,6 +34,7 @@
     {.name = "stretch", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1, .maximum = 100, .later = true, \
      .help = "Method modes: length in ln s of the last step over that of the first. The flow is least smooth at high " \
              "noise: with 2 to 3 it needs fewer steps for the same accuracy."}
+/* clang-format on */
 
 struct densities {
     size_t count;

@@ -18,6 +18,7 @@
 
 #if defined __x86_64__
 /* Name, what __builtin_cpu_supports calls it, the macro by which the compiler says that it uses it. */
+/* clang-format off */
 #define EXTENSIONS(X)                                                                                        \
     X(" SSE4.2", "sse4.2", __SSE4_2__) X(" POPCNT", "popcnt", __POPCNT__) X(" AVX", "avx", __AVX__)          \
     X(" AVX2", "avx2", __AVX2__) X(" FMA", "fma", __FMA__) X(" BMI", "bmi", __BMI__)                         \
@@ -25,6 +26,7 @@
     X(" AVX512VL", "avx512vl", __AVX512VL__) X(" AVX512BW", "avx512bw", __AVX512BW__)                        \
     X(" AVX512DQ", "avx512dq", __AVX512DQ__) X(" AVX512CD", "avx512cd", __AVX512CD__)                        \
     X(" AVX512VNNI", "avx512vnni", __AVX512VNNI__) X(" AVX512VBMI", "avx512vbmi", __AVX512VBMI__)
+/* clang-format on */
 #define BASELINE "x86-64"
 #define SUPPORTED(name, word, macro) set |= (__builtin_cpu_supports(word) ? 1u : 0u) << bit++;
 #define PLAIN_CODE __attribute__((target("no-avx"))) /* the check must not need what it looks for */

@@ -62,7 +62,7 @@ typedef uint64_t words __attribute__((vector_size(16)));
 #define WORDS_MULTIPLY(a, factor) ((words)_mm_mul_epu32((__m128i)(a), _mm_set1_epi64x(factor)))
 #else
 typedef uint64_t words __attribute__((vector_size(16)));
-#define WORDS_MULTIPLY(a, factor) (((a) & 0xffffffffu) * (uint64_t)(factor))
+#define WORDS_MULTIPLY(a, factor) ((0xffffffffu & (a)) * (uint64_t)(factor))
 #endif
 enum { WORDS = sizeof(words) / sizeof(uint64_t), CHUNK = 32 };
 

@@ -120,8 +120,8 @@ void NAME(lanes_integrate)(const struct geometry *g, const struct theory *theory
                            REAL *phi, REAL *momentum, REAL *workspace) {
     const size_t drifts = integrator_drifts(integrator);
     for (size_t k = 0; k < drifts; k++) {
-        NAME(lanes_kick_drift)(g, theory, integrator_kick(integrator, k), integrator_drift(integrator), phi, momentum,
-                               workspace);
+        const double kick = integrator_kick(integrator, k), drift = integrator_drift(integrator);
+        NAME(lanes_kick_drift)(g, theory, kick, drift, phi, momentum, workspace);
     }
     NAME(lanes_kick)(g, theory, integrator_kick(integrator, drifts), phi, momentum, workspace);
 }

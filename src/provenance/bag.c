@@ -93,7 +93,7 @@ enum status bag_close(const char *folder, const struct bag_field *info, size_t c
     THEN(status, tree_write(path, "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n", e));
     THEN(status, write_info(folder, info, count, &payload, seconds, e));
     THEN(status, write_manifest(folder, "tagmanifest-sha256.txt", tags, 3, e));
-    THEN(status, tree_settle(folder, seconds, e));
+    THEN(status, tree_normalise(folder, seconds, e));
     tree_free(&payload);
     return status;
 }

@@ -140,17 +140,17 @@ enum status tree_write(const char *path, const char *text, struct error *e) {
 }
 
 /* nftw takes no context: these are for the walk in progress, of one thread. */
-static __thread struct timespec settled[2];
+static __thread struct timespec fixed_time[2];
 
-static int settle_one(const char *path, const struct stat *info, int type, struct FTW *place) {
+static int normalise_one(const char *path, const struct stat *info, int type, struct FTW *place) {
     (void)place;
     const bool folder = type == FTW_DP || type == FTW_D;
-    return chmod(path, folder || info->st_mode & 0111 ? 0755 : 0644) != 0 || utimensat(AT_FDCWD, path, settled, 0) != 0 ? -1 : 0;
+    return chmod(path, folder || info->st_mode & 0111 ? 0755 : 0644) != 0 || utimensat(AT_FDCWD, path, fixed_time, 0) != 0 ? -1 : 0;
 }
 
-enum status tree_settle(const char *folder, long long seconds, struct error *e) {
-    settled[0] = settled[1] = (struct timespec){.tv_sec = (time_t)seconds};
-    return nftw(folder, settle_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK : failed(folder, "set modes and times", e);
+enum status tree_normalise(const char *folder, long long seconds, struct error *e) {
+    fixed_time[0] = fixed_time[1] = (struct timespec){.tv_sec = (time_t)seconds};
+    return nftw(folder, normalise_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK : failed(folder, "set modes and times", e);
 }
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place) {

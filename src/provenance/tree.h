@@ -20,7 +20,7 @@ enum status tree_copy(const char *source, const char *path, struct error *e);
 /* Writes a text to such a path. */
 enum status tree_write(const char *path, const char *text, struct error *e);
 /* Gives every file and folder below `folder`, and itself, the same modes everywhere (644 and 755) and one time. */
-enum status tree_settle(const char *folder, long long seconds, struct error *e);
+enum status tree_normalise(const char *folder, long long seconds, struct error *e);
 /* Removes the folder with all that is in it; one that is not there is no error. */
 enum status tree_remove(const char *folder, struct error *e);
 

@@ -15,8 +15,9 @@ extern const struct score_kind score_unet, score_gaussian, score_toy, score_effe
 #define SCORE_KIND_CHOICES "unet|gaussian|toy|effective-action"
 #define SCORE_KIND_HELP \
     "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on " \
-    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A Sec. 3.4); " \
-    "effective-action: a score linear in a few physical features, fitted by least squares, with its divergence in closed form."
+    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A " \
+    "Sec. 3.4); effective-action: a score linear in a few physical features, fitted by least squares, with its " \
+    "divergence in closed form."
 #define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS, SCORE_EFFECTIVE_PARAMETERS
 
 /* Arrays that the kinds add to a model's artifact: {name, type, shape, unit, help} as in experiment/stage.h. */

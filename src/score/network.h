@@ -58,24 +58,30 @@ struct score_network *score_network(const struct score_model *m);
 /* --- for the kinds ------------------------------------------------------------------------------- */
 
 /* Parameters of the stage `train`. */
+/* clang-format off */
 #define SCORE_NETWORK_PARAMETERS \
     {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published", \
      .choices = "published|preconditioned|wiener", \
-     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; wiener: the same " \
-             "with the measured propagator, exact for Gaussian fields."}, \
+     .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; " \
+             "wiener: the same with the measured propagator, exact for Gaussian fields."}, \
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2, \
-     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' released code."}, \
+     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' " \
+             "released code."}, \
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
      .help = "Values beyond the edge of the lattice for a convolution."}, \
-    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, .unit = "channels", \
+    {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, \
+     .unit = "channels", \
      .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units of a " \
              "level."}, \
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096, \
      .help = "Length of the time embedding, even."}, \
     {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6, \
-     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 (preconditioned)."}
+     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 " \
+             "(preconditioned)."}
+/* clang-format on */
 
 /* Arrays of the artifacts of all networks. */
+/* clang-format off */
 #define SCORE_NETWORK_ARRAYS \
     {"model.parameterisation", NPZ_BYTES, "", "", "How the score is computed from the network; this and the " \
                                                   "following: for a network."}, \
@@ -83,9 +89,10 @@ struct score_network *score_network(const struct score_model *m);
     {"model.padding", NPZ_BYTES, "", "", "Values beyond the edge of the lattice; for a unet."}, \
     {"embed.fourier", NPZ_FLOAT32, "embedding/2", "", "Fixed frequencies of the time embedding."}, \
     {"*.weight", NPZ_FLOAT32, "out, in, ...", "", \
-     "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, network/mlp.h); those of " \
-     "transposed convolutions are (in, out, 3, 3)."}, \
+     "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, " \
+     "network/mlp.h); those of transposed convolutions are (in, out, 3, 3)."}, \
     {"*.bias", NPZ_FLOAT32, "out", "", "Its bias."}
+/* clang-format on */
 
 /* Makes `own` (of `size` bytes, with the network in front) the model's, and room for weights and frequencies, all 0. */
 enum status score_network_make(struct score_model *m, const struct score_network *own, size_t size, struct error *e);

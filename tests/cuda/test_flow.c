@@ -7,7 +7,7 @@
 #include "tests/cuda/device.h"
 
 static const struct unet_shape shape = {8, 8, 4, 8, 1, UNET_PERIODIC}, tiny = {4, 4, 4, 8, 1, UNET_PERIODIC};
-enum { N = 5, V_MAX = 64 }; /* the device takes 4 places of 8x8 sites at a time */
+enum { N = 5, V_MAX = 64 }; /* the device takes 4 slots of 8x8 sites at a time */
 
 struct solved {
     double fields[N * V_MAX], latent[N * V_MAX], log_q[N], spread[N];
@@ -30,7 +30,7 @@ static struct solved solve(const struct score_model *m, const struct flow_settin
     return r;
 }
 
-/* The end of a run by itself has the bits that it has in company, where it waited for places. */
+/* The end of a run by itself has the bits that it has in company, where it waited for slots. */
 static void check_company(const struct score_model *m, const struct flow_settings *s, bool drawn, const double *fields,
                           const struct solved *all) {
     enum { FROM = 3, COUNT = 2 };
@@ -142,7 +142,7 @@ static void fields_stay_on_the_device(void **state) {
     enum { PROBES = 2 };
     struct backend *b = device_open("cuda");
     struct score_model m = network_model(shape, SCORE_PRECONDITIONED, 3), remote = on_device(&m, b);
-    const size_t places = b->capacity(b, &m), V = m.volume;
+    const size_t slots = b->capacity(b, &m), V = m.volume;
     size_t copied[2][3];
     double fields[N * V_MAX];
     test_normal("flow", fields, N * V);
@@ -151,17 +151,17 @@ static void fields_stay_on_the_device(void **state) {
                                         .probes = PROBES, .control = true, .t_start = 1e-2, .seed = 1};
         for (int kind = 0; kind < 3; kind++)
             copied[more][kind] = emulate_copied((enum cudaMemcpyKind)kind);
-        solve(&remote, &s, false, fields, 0, places);
+        solve(&remote, &s, false, fields, 0, slots);
         for (int kind = 0; kind < 3; kind++)
             copied[more][kind] = emulate_copied((enum cudaMemcpyKind)kind) - copied[more][kind];
     }
     const size_t back = copied[1][cudaMemcpyDeviceToHost] - copied[0][cudaMemcpyDeviceToHost];
     const size_t up = copied[1][cudaMemcpyHostToDevice] - copied[0][cudaMemcpyHostToDevice];
-    assert_int_equal(back, 14 * places * sizeof(struct runge_kutta_sums)); /* 7 more steps */
-    assert_true(up < 14 * places * 256); /* a field in double precision is 512 */
+    assert_int_equal(back, 14 * slots * sizeof(struct runge_kutta_sums)); /* 7 more steps */
+    assert_true(up < 14 * slots * 256); /* a field in double precision is 512 */
     assert_int_equal(copied[1][cudaMemcpyDeviceToDevice], copied[0][cudaMemcpyDeviceToDevice]);
     assert_int_equal(copied[0][cudaMemcpyDeviceToHost],
-                     places * ((V + PROBES) * sizeof(double) + 4 * sizeof(struct runge_kutta_sums)));
+                     slots * ((V + PROBES) * sizeof(double) + 4 * sizeof(struct runge_kutta_sums)));
     score_model_release(&m);
     b->close(b);
 }

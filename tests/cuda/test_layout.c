@@ -16,25 +16,25 @@ static void weights_have_places_of_their_own(void **state) {
         size_t total;
         layout_make(&shapes[i], &l);
         unet_tensors(&shapes[i], list, &total);
-        uint32_t *place = test_alloc(total, sizeof *place);
+        uint32_t *position = test_alloc(total, sizeof *position);
         char *taken = test_alloc(l.weights, 1);
-        layout_places(&l, place);
+        layout_positions(&l, position);
         for (size_t k = 0; k < total; k++) {
-            assert_true(place[k] < l.weights);
-            assert_int_equal(taken[place[k]], 0);
-            taken[place[k]] = 1;
+            assert_true(position[k] < l.weights);
+            assert_int_equal(taken[position[k]], 0);
+            taken[position[k]] = 1;
         }
         /* conv3.weight (out, in, 3, 3) as (out, 3, 3, in) */
         const struct unet_tensor *t = &list[unet_find(&shapes[i], "conv3.weight")];
         const size_t in = t->shape[1], o = 3, c = 2, ky = 1, kx = 2;
-        assert_int_equal(place[t->offset + ((o * in + c) * 3 + ky) * 3 + kx],
+        assert_int_equal(position[t->offset + ((o * in + c) * 3 + ky) * 3 + kx],
                          l.convolutions[1] + ((o * 3 + ky) * 3 + kx) * in + c);
         /* what one kernel sums lies together; convolutions are aligned to 256 bytes */
         assert_int_equal(l.beta, l.gamma + l.rows);
         assert_int_equal(l.dense_bias, l.beta + l.rows);
         for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
             assert_int_equal(l.convolutions[k] % 64, 0);
-        free(place);
+        free(position);
         free(taken);
     }
 }

@@ -201,7 +201,7 @@ static void traces(void **state) {
 static const struct backend_step only_gradient = {{0, 1, 0, 0, 0, 1, 1}, 0};
 
 static void check_gradient(struct unet_shape shape, enum score_parameterisation how) {
-    enum { BATCH = 3, FULL = 2 }; /* the third place is empty */
+    enum { BATCH = 3, FULL = 2 }; /* the third example is empty */
     struct backend *b = device_open("cuda-float32");
     struct score_model m = network_model(shape, how, 3), remote = on_device(&m, b);
     struct backend_training *training;
@@ -213,7 +213,7 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     double *phi = test_reals(FULL * V), *z = test_reals(FULL * V), *out = test_reals(FULL * V), *g = test_reals(FULL * V);
     double *expected = test_reals(m.weight_count), *found = test_reals(m.weight_count), *w = to_reals(m.weight_count, m.weights);
     const double t[BATCH] = {0.35, 0.6, 0.5};
-    const struct backend_example places[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
+    const struct backend_example examples[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
                                                 {0, 1, (float)sqrt(s2(25, t[1])), 2.0f / FULL},
                                                 {1, 1, 1, 0}};
     struct score_frame frames[BATCH];
@@ -221,7 +221,7 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     for (int i = 0; i < BATCH; i++)
         frames[i] = score_frame(&m, t[i]);
     assert_ok(b->training_new(b, &remote, fields, 4, BATCH, 2, &training, &e));
-    assert_ok(b->training_steps(training, 1, places, frames, &only_gradient, key, 7, 4, loss, &e));
+    assert_ok(b->training_steps(training, 1, examples, frames, &only_gradient, key, 7, 4, loss, &e));
     assert_ok(b->training_read(training, weights, gradient, NULL, NULL, &e));
     assert_memory_equal(weights, m.weights, m.weight_count * sizeof *weights);
 
@@ -231,7 +231,7 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
         for (size_t i = 0; i < V; i++) {
             z[n * V + i] = (double)noise[i];
             phi[n * V + i] =
-                (double)(places[n].sign * fields[places[n].field * V + i] + places[n].noise * noise[i]);
+                (double)(examples[n].sign * fields[examples[n].field * V + i] + examples[n].noise * noise[i]);
         }
     }
     score_oracle(&m, w, FULL, phi, t, out, NULL, NULL);

@@ -40,30 +40,30 @@ static double forward_flop(const struct score_model *m) {
 static void bench_training(struct backend *b, struct score_model *m, size_t steps) {
     struct error e = {0};
     struct backend_training *t;
-    const size_t count = 2 * BATCH, places = steps * BATCH;
+    const size_t count = 2 * BATCH, examples = steps * BATCH;
     float *fields = gpu_noise("training set", count * m->volume);
-    struct backend_example *place = gpu_alloc(places, sizeof *place);
-    struct score_frame *frame = gpu_alloc(places, sizeof *frame);
+    struct backend_example *example = gpu_alloc(examples, sizeof *example);
+    struct score_frame *frame = gpu_alloc(examples, sizeof *frame);
     struct backend_step *step = gpu_alloc(steps, sizeof *step);
-    double *loss = gpu_alloc(places, sizeof *loss), best = INFINITY;
-    for (size_t i = 0; i < places; i++) {
+    double *loss = gpu_alloc(examples, sizeof *loss), best = INFINITY;
+    for (size_t i = 0; i < examples; i++) {
         const double time = 0.01 + 0.98 * (double)(i * 37 % 191) / 191;
         frame[i] = score_frame(m, time);
-        place[i] = (struct backend_example){(uint32_t)(i % count), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
+        example[i] = (struct backend_example){(uint32_t)(i % count), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
     }
     for (size_t i = 0; i < steps; i++)
         step[i] = (struct backend_step){adam_scalars((int64_t)i + 1, 1e-3, 0.9, 0.999, 1e-8), 0.01f};
     GPU_DO(b->training_new(b, m, fields, count, BATCH, steps, &t, &e));
     for (int repeat = 0; repeat < 4; repeat++) { /* the first records */
         const double start = gpu_seconds();
-        GPU_DO(b->training_steps(t, steps, place, frame, step, random_key(1, "bench", "noise"), 0, 0, loss, &e));
+        GPU_DO(b->training_steps(t, steps, example, frame, step, random_key(1, "bench", "noise"), 0, 0, loss, &e));
         const double time = gpu_seconds() - start;
         best = repeat > 0 && time < best ? time : best;
     }
-    row(b, m, "training, an epoch", best * EPOCH_STEPS / (double)steps, "s", 3 * forward_flop(m) * (double)places, best);
+    row(b, m, "training, an epoch", best * EPOCH_STEPS / (double)steps, "s", 3 * forward_flop(m) * (double)examples, best);
     b->training_free(t);
     free(fields);
-    free(place);
+    free(example);
     free(frame);
     free(step);
     free(loss);

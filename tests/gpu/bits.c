@@ -52,7 +52,7 @@ static void train(struct unet_shape shape, int64_t epochs, bool resume, float *w
     struct error e = {0};
     enum { COUNT = 150, BATCH = 64, STEPS = 3 };
     float *fields = gpu_noise("training set", COUNT * m.volume), *state[4];
-    struct backend_example places[STEPS * BATCH];
+    struct backend_example examples[STEPS * BATCH];
     struct score_frame frames[STEPS * BATCH];
     struct backend_step steps[STEPS];
     double loss[STEPS * BATCH];
@@ -64,11 +64,11 @@ static void train(struct unet_shape shape, int64_t epochs, bool resume, float *w
         for (size_t i = 0; i < STEPS * BATCH; i++) {
             const double time = 0.01 + 0.98 * (double)(i * 37 % 191) / 191;
             frames[i] = score_frame(&m, time);
-            places[i] = (struct backend_example){(uint32_t)(i % COUNT), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
+            examples[i] = (struct backend_example){(uint32_t)(i % COUNT), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
         }
         for (int k = 0; k < STEPS; k++)
             steps[k] = (struct backend_step){adam_scalars(epoch * STEPS + k + 1, 1e-3, 0.9, 0.999, 1e-8), 0.1f};
-        GPU_DO(b->training_steps(t, STEPS, places, frames, steps, random_key(1, "tests gpu", "train"), 0,
+        GPU_DO(b->training_steps(t, STEPS, examples, frames, steps, random_key(1, "tests gpu", "train"), 0,
                                  (uint64_t)epoch, loss, &e));
         if (resume) { /* through the host, into a new training */
             for (int i = 0; i < 4; i++)

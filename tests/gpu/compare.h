@@ -70,7 +70,7 @@ void compare_reference(const char *folder);
 void compare_philox(void);
 void compare_samplers(struct unet_shape shape, bool ancestral, size_t count, const char *name);
 void compare_trainings(struct unet_shape shape, const char *name);
-/* The flow: its divergence by probes and exactly, its places by themselves and in company. */
+/* The flow: its divergence by probes and exactly, its slots by themselves and in company. */
 void compare_divergences(struct unet_shape shape, const char *name);
 void compare_places(struct unet_shape shape, bool adaptive, size_t count, const char *name);
 

@@ -10,9 +10,9 @@ extern "C" {
 enum { PLACES = 3 };
 
 /* The scores and traces that a network might give for these fields, the same on both sides. */
-static void make_up(size_t V, size_t q, int place, const float *phi, float *out, double *traces) {
+static void make_up(size_t V, size_t q, int slot, const float *phi, float *out, double *traces) {
     for (size_t i = 0; i < V; i++)
-        out[i] = phi[(i + 1) % V] - 0.5f * phi[i] * (1 + (float)place) - 0.125f * phi[i] * phi[i] * phi[i];
+        out[i] = phi[(i + 1) % V] - 0.5f * phi[i] * (1 + (float)slot) - 0.125f * phi[i] * phi[i] * phi[i];
     for (size_t k = 0; k < q; k++)
         traces[k] = (double)phi[k % V] * (1 + (double)k) - 0.3;
 }
@@ -62,7 +62,7 @@ static double factor_of(int n) {
     return 0.75 - 0.5 * n;
 }
 
-/* Numbers of one place that differ after its order: the derivative and the sums; advances its controller. */
+/* Numbers of one slot that differ after its order: the derivative and the sums; advances its controller. */
 static void judge(struct both *w, int n, const double *derivative, const double *found,
                   const struct runge_kutta_sums *there) {
     struct runge_kutta *r = &w->solver[n];
@@ -78,7 +78,7 @@ static void judge(struct both *w, int n, const double *derivative, const double 
         w->busy[n] = false;
 }
 
-/* One order of every busy place; *more: whether there will be others. */
+/* One order of every busy slot; *more: whether there will be others. */
 static enum status step(struct shelf *s, struct both *w, bool *more, struct error *e) {
     struct device *d = s->d;
     const size_t V = w->state.volume, q = w->state.quadratures, length = V + q;
@@ -151,8 +151,8 @@ static enum status compare_finite(struct device *d, struct error *e) {
     std::vector<struct runge_kutta_sums> sums;
     floats out(PLACES * V, 1);
     doubles traces(PLACES * Q, 1);
-    out[V - 1] = NAN;        /* place 0 */
-    traces[2 * Q - 1] = INFINITY; /* place 1 */
+    out[V - 1] = NAN;        /* slot 0 */
+    traces[2 * Q - 1] = INFINITY; /* slot 1 */
     for (size_t n = 0; n < PLACES; n++)
         orders[n] = {1, 1, w.solver[n].order};
     TRY(device_upload(d, w.orders_d, orders.data(), PLACES * sizeof orders[0], e));

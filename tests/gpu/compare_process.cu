@@ -273,10 +273,10 @@ static enum status compare_training(struct device *d, struct error *e) {
     struct shelf s = {d, {}};
     struct setting t;
     struct outcome o;
-    const std::vector<struct backend_example> places = {{2, -1, 0.7f, 1}, {0, 1, 2.5f, 0.5f}, {1, 1, 1, 0}};
+    const std::vector<struct backend_example> examples = {{2, -1, 0.7f, 1}, {0, 1, 2.5f, 0.5f}, {1, 1, 1, 0}};
     const std::vector<uint64_t> numbers = {100, 7};
     const floats fields = noise("fields", 3 * V);
-    struct backend_example *places_d;
+    struct backend_example *examples_d;
     uint64_t *numbers_d;
     float *fields_d, *z_d, *phi_d, *x_d, *bias_d;
     double *loss_d;
@@ -284,7 +284,7 @@ static enum status compare_training(struct device *d, struct error *e) {
     doubles g(N * V), loss(N), bias(N), found_loss;
     TRY(make_setting(&s, &t, e));
     TRY(make_outcome(&s, &t, &o, e));
-    TRY(s.put(&places_d, places, e));
+    TRY(s.put(&examples_d, examples, e));
     TRY(s.put(&numbers_d, numbers, e));
     TRY(s.put(&fields_d, fields, e));
     TRY(s.room(&z_d, N * V, e));
@@ -292,10 +292,10 @@ static enum status compare_training(struct device *d, struct error *e) {
     TRY(s.room(&x_d, N * V, e));
     TRY(s.room(&bias_d, N, e));
     TRY(s.room(&loss_d, N, e));
-    TRY(process_perturb(map, N, o.there.frames, places_d, fields_d, {key, numbers_d, numbers_d + 1}, z_d, phi_d, x_d,
+    TRY(process_perturb(map, N, o.there.frames, examples_d, fields_d, {key, numbers_d, numbers_d + 1}, z_d, phi_d, x_d,
                         d->stream, e));
     for (size_t i = 0; i < N * V; i++) {
-        const struct backend_example &p = places[i / V];
+        const struct backend_example &p = examples[i / V];
         if (i % V == 0)
             random_normal_float(key, 100 + i / V, 7, &z[i], V);
         phi[i] = p.sign * fields[p.field * V + i % V] + p.noise * z[i];
@@ -310,10 +310,10 @@ static enum status compare_training(struct device *d, struct error *e) {
     wrong += unlike(found, x);
     report(d, "fields of a training step: numbers whose bits differ, CPU", wrong, 0);
 
-    TRY(process_loss(o.there, N, places_d, phi_d, z_d, x_d, loss_d, bias_d, d->stream, e));
+    TRY(process_loss(o.there, N, examples_d, phi_d, z_d, x_d, loss_d, bias_d, d->stream, e));
     for (size_t i = 0; i < N * V; i++) {
         const double r = score_of(o, t.frame[i / V], phi, i) + (double)z[i];
-        g[i] = (double)t.frame[i / V].output * (double)places[i / V].weight * r;
+        g[i] = (double)t.frame[i / V].output * (double)examples[i / V].weight * r;
         loss[i / V] += r * r;
         bias[i / V] += g[i];
     }

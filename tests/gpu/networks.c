@@ -169,16 +169,16 @@ void compare_gradients(struct unet_shape shape, const char *name) {
     double *x = gpu_alloc(N * V, sizeof *x), *z = gpu_alloc(N * V, sizeof *z), *out = gpu_alloc(N * V, sizeof *out);
     double *w = reals(m.weight_count, m.weights), *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies);
     double *expected = gpu_alloc(m.weight_count, sizeof *expected), loss[BATCH], expected_loss[N] = {0};
-    struct backend_example places[BATCH];
+    struct backend_example examples[BATCH];
     struct score_frame frames[BATCH];
     float *noise = gpu_alloc(V, sizeof *noise);
     for (uint32_t n = 0; n < BATCH; n++) {
-        places[n] = (struct backend_example){2 - n, 1, (float)schedule_noise(25, t[n]), n < N ? 2.0f / N : 0};
+        examples[n] = (struct backend_example){2 - n, 1, (float)schedule_noise(25, t[n]), n < N ? 2.0f / N : 0};
         frames[n] = score_frame(&m, t[n]);
         random_normal_float(key, 5 + n, 1, noise, V);
         for (size_t i = 0; i < V && n < N; i++) {
             z[n * V + i] = (double)noise[i];
-            x[n * V + i] = (double)(fields[(2 - n) * V + i] + places[n].noise * noise[i]);
+            x[n * V + i] = (double)(fields[(2 - n) * V + i] + examples[n].noise * noise[i]);
         }
     }
     GPU_DO(unet_oracle(&shape, w, f, N, x, t, out, NULL, NULL, NULL, &e));
@@ -194,7 +194,7 @@ void compare_gradients(struct unet_shape shape, const char *name) {
         GPU_DO(backend_cuda_open(precisions[p].backend, &b, &e));
         m.backend = b;
         GPU_DO(b->training_new(b, &m, fields, 3, BATCH, 1, &training, &e));
-        GPU_DO(b->training_steps(training, 1, places, frames, &only, key, 5, 1, loss, &e));
+        GPU_DO(b->training_steps(training, 1, examples, frames, &only, key, 5, 1, loss, &e));
         GPU_DO(b->training_read(training, NULL, gradient, NULL, NULL, &e));
         char text[160];
         snprintf(text, sizeof text, "%s: loss, %s", name, b->name);

@@ -4,7 +4,7 @@
 #include "lattice/action.h"
 #include "score/unet.h"
 #include "store/record.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_train, stage_propose, stage_likelihood, stage_sample, stage_dm_mcmc, stage_ensemble;
 
@@ -247,7 +247,7 @@ static void ended_early(const char *called, const char *stage, const char *whole
         for (int i = 0; i < 30000 && !there("early", "runs"); i++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         kill(child, signal ? SIGKILL : SIGTERM);
-        const int status = ended(child);
+        const int status = exit_status(child);
         assert_int_equal(status, signal ? 100 + SIGKILL : 1);
         assert_false(there("early", "artifact.npz"));
         if (signal)
@@ -257,7 +257,7 @@ static void ended_early(const char *called, const char *stage, const char *whole
             fail_msg("'%s' found, expected that SIGTERM is named", text);
         free(text);
     }
-    assert_int_equal(ended(start_program("early", 1, arguments)), 0);
+    assert_int_equal(exit_status(start_program("early", 1, arguments)), 0);
     assert_same_artifact("early", whole);
     scratch_remove(in_root("early", ""));
 }

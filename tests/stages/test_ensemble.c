@@ -15,7 +15,7 @@
 #include "lattice/action.h"
 #include "stages/stage.h"
 #include "tests/scratch.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_ensemble;
 

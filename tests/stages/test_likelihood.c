@@ -3,7 +3,7 @@
 #include "diffusion/flow.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_likelihood;
 

@@ -5,7 +5,7 @@
 #include "score/gaussian.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_propose, stage_likelihood;
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "lattice/action.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_train, stage_ensemble, stage_refresh, stage_observables, stage_autocorrelation, stage_propose;
 
@@ -277,8 +277,8 @@ static void ended_and_resumed(const char *name, const char *const *arguments) {
     char whole[64], folder[64];
     int interrupted = 0;
     snprintf(whole, sizeof whole, "whole-%s", name);
-    snprintf(folder, sizeof folder, "ended-%s", name);
-    assert_int_equal(ended(start_program(whole, 2, arguments)), 0);
+    snprintf(folder, sizeof folder, "interrupted-%s", name);
+    assert_int_equal(exit_status(start_program(whole, 2, arguments)), 0);
     for (int life = 0; life < 3 && !there(folder, "artifact.npz"); life++) {
         struct stat before = {0}, after = {0};
         stat(in_root(folder, "checkpoint.npz"), &before);
@@ -289,7 +289,7 @@ static void ended_and_resumed(const char *name, const char *const *arguments) {
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
         kill(child, life == 1 ? SIGKILL : SIGTERM);
-        const int status = ended(child);
+        const int status = exit_status(child);
         if (status == 0)
             break;
         assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
@@ -297,7 +297,7 @@ static void ended_and_resumed(const char *name, const char *const *arguments) {
         interrupted++;
     }
     assert_true(interrupted > 0);
-    assert_int_equal(ended(start_program(folder, 1, arguments)), 0);
+    assert_int_equal(exit_status(start_program(folder, 1, arguments)), 0);
     assert_same_artifact(folder, whole);
     assert_false(there(folder, "checkpoint.npz"));
     assert_counts_all_attempts(folder);

@@ -2,7 +2,7 @@
  * bits to the stage's version, ended runs that go on, refusals. */
 #include "diffusion/reverse.h"
 #include "score/schedule.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_sample;
 

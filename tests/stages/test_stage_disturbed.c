@@ -21,7 +21,7 @@ static void interrupted(void **state) {
         pid_t child = start(folder, "--kappa=0.2 --mode=hang");
         wait_until_running(folder);
         kill(child, signals[i]);
-        assert_int_equal(ended(child), 1);
+        assert_int_equal(exit_status(child), 1);
         assert_says(i == 0 ? "tiny: interrupted by SIGINT\n" : "tiny: interrupted by SIGTERM\n");
         assert_true(clean(folder) && !there(folder, "artifact.npz"));
         assert_int_equal(records(folder, "interrupted"), 1);
@@ -39,7 +39,7 @@ static void killed(void **state) {
     assert_int_equal(occurrences(text, "running"), 1);
     free(text);
     kill(child, SIGKILL);
-    assert_int_equal(ended(child), 100 + SIGKILL);
+    assert_int_equal(exit_status(child), 100 + SIGKILL);
     assert_int_equal(records("a", "running"), 1);
     text = shown();
     assert_int_equal(occurrences(text, "interrupted"), 1);
@@ -74,7 +74,7 @@ static void killed_anywhere(void **state) {
         pid_t child = start(folder, "--kappa=0.2 --count=300");
         usleep((useconds_t)(micro * (double)(bits % 1000) / 1000));
         kill(child, SIGKILL);
-        ended(child);
+        exit_status(child);
         if (there(folder, "artifact.npz")) {
             after++;
             assert_true(there(folder, "table.tsv"));
@@ -105,7 +105,7 @@ static void killed_after_the_commit(void **state) {
         usleep(1000);
     }
     kill(child, SIGKILL);
-    assert_int_equal(ended(child), 100 + SIGKILL);
+    assert_int_equal(exit_status(child), 100 + SIGKILL);
     close(lock);
     assert_true(there("a", "artifact.npz") && there("a", "pending-run.json") && !there("a", "run.json"));
     assert_run("a", "--kappa=0.2 --mode=slow", 0);
@@ -137,7 +137,7 @@ static void killed_over_a_stale_record(void **state) {
         usleep(1000);
     }
     kill(child, SIGKILL);
-    assert_int_equal(ended(child), 100 + SIGKILL);
+    assert_int_equal(exit_status(child), 100 + SIGKILL);
     close(lock);
     assert_true(there("a", "artifact.npz") && there("a", "pending-run.json") && !there("a", "run.json"));
     /* Also where the stale record is still there, as older versions left it. */
@@ -179,7 +179,7 @@ static void a_ledger_that_lags(void **state) {
         usleep(1000);
     }
     kill(child, SIGKILL);
-    assert_int_equal(ended(child), 100 + SIGKILL);
+    assert_int_equal(exit_status(child), 100 + SIGKILL);
     ask_ledger("DELETE FROM runs WHERE status = 'failed'");
     char command[700];
     snprintf(command, sizeof command, "sed -i 's/\"running\"/\"interrupted\"/' '%s'/*.json", in("a", "runs"));
@@ -200,7 +200,7 @@ static void two_at_once(void **state) {
         children[i] = start("a", "--kappa=0.2 --mode=slow --quiet");
     }
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(ended(children[i]), 0);
+        assert_int_equal(exit_status(children[i]), 0);
     }
     assert_int_equal(times_run("a"), 1);
     assert_int_equal(records("a", ""), 1);
@@ -210,10 +210,10 @@ static void two_at_once(void **state) {
     waiter = start("b", "--kappa=0.2 --mode=hang");
     usleep(200000);
     kill(waiter, SIGINT);
-    assert_int_equal(ended(waiter), 1);
+    assert_int_equal(exit_status(waiter), 1);
     assert_says("tiny: interrupted by SIGINT\n");
     kill(worker, SIGTERM);
-    assert_int_equal(ended(worker), 1);
+    assert_int_equal(exit_status(worker), 1);
     assert_int_equal(records("b", ""), 1);
 }
 
@@ -223,9 +223,9 @@ static void full_disk(void **state) {
     pid_t child = fork();
     if (child == 0) { /* the record (some KiB) still fits, the artifact does not; the ledger does not either */
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){20000, 20000});
-        _exit(ended(start("a", "--kappa=0.2 --count=1000")));
+        _exit(exit_status(start("a", "--kappa=0.2 --count=1000")));
     }
-    assert_int_equal(ended(child), 1);
+    assert_int_equal(exit_status(child), 1);
     assert_says("artifact.npz: cannot write: ");
     assert_says("File too large");
     assert_true(clean("a") && !there("a", "artifact.npz") && !there("a", "table.tsv"));

@@ -6,7 +6,7 @@
 #include "diffusion/excess.h"
 #include "score/schedule.h"
 #include "store/record.h"
-#include "tests/stages/ended.h"
+#include "tests/stages/interrupted.h"
 
 extern const struct stage stage_train;
 
@@ -230,7 +230,7 @@ static double whole(void) {
     if (took > 0)
         return took;
     const double from = seconds();
-    assert_int_equal(ended(start("whole", 2)), 0);
+    assert_int_equal(exit_status(start("whole", 2)), 0);
     return took = seconds() - from;
 }
 
@@ -248,7 +248,7 @@ static void test_killed_anywhere(void **state) {
         const pid_t child = start(folder, 1 + (int)(life % 2));
         rest(0.5 * u * took);
         kill(child, SIGKILL);
-        const int status = ended(child);
+        const int status = exit_status(child);
         if (status == 0) { /* it came to its end before the kill: another one */
             assert_same_artifact(folder, "whole");
             snprintf(folder, sizeof folder, "killed-%d", ++finished);
@@ -258,7 +258,7 @@ static void test_killed_anywhere(void **state) {
         kills++;
         resumable += there(folder, "checkpoint.npz");
     }
-    assert_int_equal(ended(start(folder, 1)), 0);
+    assert_int_equal(exit_status(start(folder, 1)), 0);
     assert_same_artifact(folder, "whole");
     assert_false(there(folder, "checkpoint.npz"));
     print_message("killed %d times, %d times with a checkpoint to go on from, finished %d times before\n", kills,
@@ -277,7 +277,7 @@ static void test_terminated(void **state) {
         for (int i = 0; i < 30000 && !there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"); i++)
             rest(0.001);
         kill(child, SIGTERM);
-        status = ended(child);
+        status = exit_status(child);
     }
     char *text;
     size_t size;
@@ -291,7 +291,7 @@ static void test_terminated(void **state) {
     char command[700];
     snprintf(command, sizeof command, "grep -q '\"status\": \"interrupted\"' %s/*.json", in_root(folder, "runs"));
     assert_int_equal(system(command), 0);
-    assert_int_equal(ended(start(folder, 1)), 0);
+    assert_int_equal(exit_status(start(folder, 1)), 0);
     assert_same_artifact(folder, "whole");
     assert_false(there(folder, "checkpoint.npz"));
     assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
@@ -393,9 +393,9 @@ static void test_other_instruction_set(void **state) {
     for (int i = 0; i < 60000 && !there("elsewhere", "checkpoint.npz"); i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     kill(child, SIGTERM);
-    assert_int_equal(ended(child), 1);
+    assert_int_equal(exit_status(child), 1);
     pin_instruction_set();
-    assert_int_equal(ended(start_program("elsewhere", 1, arguments)), 2);
+    assert_int_equal(exit_status(start_program("elsewhere", 1, arguments)), 2);
     char *text;
     size_t size;
     struct error e = {0};

@@ -159,7 +159,7 @@ static inline pid_t start(const char *folder, const char *arguments) {
 }
 
 /* Exit status, or 100 + signal. */
-static inline int ended(pid_t child) {
+static inline int exit_status(pid_t child) {
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
@@ -176,7 +176,7 @@ static const char *log_text(void) {
 }
 
 static inline void assert_run(const char *folder, const char *arguments, int status) {
-    int found = ended(start(folder, arguments));
+    int found = exit_status(start(folder, arguments));
     if (found != status) {
         fail_msg("tiny %s: ended with %d, expected %d; it said: %s", arguments, found, status, log_text());
     }

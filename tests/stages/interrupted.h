@@ -1,6 +1,6 @@
 /* Runs of a stage's program in processes of their own, to be ended from outside. */
-#ifndef DMSQ_TESTS_STAGES_ENDED_H
-#define DMSQ_TESTS_STAGES_ENDED_H
+#ifndef DMSQ_TESTS_STAGES_INTERRUPTED_H
+#define DMSQ_TESTS_STAGES_INTERRUPTED_H
 
 #include <dirent.h>
 #include <math.h>
@@ -50,7 +50,7 @@ static inline pid_t start_program(const char *folder, int threads, const char *c
 }
 
 /* Exit status, or 100 + signal. */
-static inline int ended(pid_t child) {
+static inline int exit_status(pid_t child) {
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
@@ -101,18 +101,18 @@ static inline int count_parts(const char *folder) {
  * undisturbed run. */
 static inline void assert_goes_on(const char *const *arguments) {
     int interrupted = 0;
-    assert_int_equal(ended(start_program("whole", 2, arguments)), 0);
-    for (int life = 0; life < 3 && !there("ended", "artifact.npz"); life++) {
-        const int before = count_parts("ended");
-        const pid_t child = start_program("ended", 1 + life % 2, arguments);
-        for (int i = 0; i < 30000 && !there("ended", "artifact.npz") && count_parts("ended") <= before; i++)
+    assert_int_equal(exit_status(start_program("whole", 2, arguments)), 0);
+    for (int life = 0; life < 3 && !there("interrupted", "artifact.npz"); life++) {
+        const int before = count_parts("interrupted");
+        const pid_t child = start_program("interrupted", 1 + life % 2, arguments);
+        for (int i = 0; i < 30000 && !there("interrupted", "artifact.npz") && count_parts("interrupted") <= before; i++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         kill(child, life == 1 ? SIGKILL : SIGTERM);
-        const int status = ended(child);
+        const int status = exit_status(child);
         if (status == 0)
             break;
         assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
-        assert_true(count_parts("ended") > before && !there("ended", "artifact.npz"));
+        assert_true(count_parts("interrupted") > before && !there("interrupted", "artifact.npz"));
         interrupted++;
         if (life == 1)
             continue;
@@ -125,10 +125,10 @@ static inline void assert_goes_on(const char *const *arguments) {
         free(text);
     }
     assert_true(interrupted > 0);
-    assert_int_equal(ended(start_program("ended", 1, arguments)), 0);
-    assert_same_artifact("ended", "whole");
-    assert_false(there("ended", "parts"));
-    assert_counts_all_attempts("ended");
+    assert_int_equal(exit_status(start_program("interrupted", 1, arguments)), 0);
+    assert_same_artifact("interrupted", "whole");
+    assert_false(there("interrupted", "parts"));
+    assert_counts_all_attempts("interrupted");
 }
 
 /* Runs a stage, as part `share` or, where that is NULL, to finish, into `folder`; NULL ends the arguments. */
