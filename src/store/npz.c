@@ -1,16 +1,13 @@
 /* Arrays in .npz files: strict reading. Writing is in npz_writer.c, the .npy header inside each member in npy.c. */
 #include "store/npz.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <zip.h>
 
-#include "base/file.h"
+#include "store/npz_file.h"
 #include "store/checksum.h"
 #include "store/npy.h"
 
@@ -45,7 +42,7 @@ static enum status broken(const char *path, const char *name, zip_file_t *member
 
 /* A member to be read. */
 struct member {
-    zip_t *zip;
+    struct npz_file *archive;
     zip_uint64_t index;
     zip_file_t *file;
     uint64_t length;
@@ -56,8 +53,10 @@ struct member {
 /* Reads the data of a stored member, which begin at `start`, and checks its CRC-32, `crc` being that of what comes before:
  * libzip leaves that to us for a part of a member, and checksum.h is faster. *fine: whether it is right. */
 static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, void *data, size_t size, bool *fine) {
-    zip_source_t *source = zip_source_zip(m->zip, m->zip, m->index, 0, start, (zip_int64_t)size);
+    zip_source_t *source = zip_source_zip(m->archive->zip, m->archive->zip, m->index, 0, start, (zip_int64_t)size);
     bool read = source != NULL && zip_source_open(source) == 0;
+    m->archive->kept = data;
+    m->archive->kept_size = size;
     if (read) {
         for (size_t at = 0; read && at < size;) {
             /* pieces that are still in the cache when they are checked */
@@ -69,6 +68,7 @@ static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, vo
         }
         zip_source_close(source);
     }
+    m->archive->kept = NULL;
     zip_source_free(source);
     *fine = crc == m->crc;
     return read;
@@ -151,7 +151,9 @@ static enum status read_array(const char *path, const char *name, const struct m
     return STATUS_OK;
 }
 
-static enum status read_member(struct npz *npz, zip_t *zip, size_t i, uint64_t file_size, struct error *e) {
+static enum status read_member(struct npz *npz, struct npz_file *archive, size_t i, struct error *e) {
+    zip_t *zip = archive->zip;
+    const uint64_t file_size = archive->size;
     struct npz_array *array = &npz->arrays[i];
     zip_stat_t info;
     if (zip_stat_index(zip, i, 0, &info) != 0) {
@@ -191,33 +193,21 @@ static enum status read_member(struct npz *npz, zip_t *zip, size_t i, uint64_t f
         return error_set(e, STATUS_BAD_INPUT, "%s: member '%s' is corrupt: %s", npz->path, array->name,
                          zip_strerror(zip));
     }
-    const struct member m = {zip, i, member, info.size, info.comp_method == ZIP_CM_STORE, info.crc};
+    const struct member m = {archive, i, member, info.size, info.comp_method == ZIP_CM_STORE, info.crc};
     enum status status = read_array(npz->path, array->name, &m, array, e);
     zip_fclose(member);
     return status;
 }
 
-enum status npz_read(const char *path, struct npz **result, struct error *e) {
-    struct stat info;
-    if (stat(path, &info) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: cannot open: %s", path, strerror(errno));
+/* sha256: NULL if it is not wanted. */
+static enum status read_file(const char *path, struct npz **result, char *sha256, struct error *e) {
+    struct npz_file archive;
+    enum status status = npz_file_open(path, sha256 != NULL, &archive, e);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (!S_ISREG(info.st_mode)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: expected an .npz file, found something that is not a file", path);
-    }
-    int code = 0;
-    zip_t *zip = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
-    if (zip == NULL) {
-        zip_error_t reason;
-        zip_error_init_with_code(&reason, code);
-        error_set(e, STATUS_BAD_INPUT, "%s: not a readable .npz file (%lld bytes): %s", path,
-                  (long long)info.st_size, zip_error_strerror(&reason));
-        zip_error_fini(&reason);
-        return e->status;
-    }
-    zip_int64_t count = zip_get_num_entries(zip, 0);
+    const zip_int64_t count = zip_get_num_entries(archive.zip, 0);
     struct npz *npz = calloc(1, sizeof *npz);
-    enum status status = STATUS_OK;
     if (npz == NULL || (npz->path = strdup(path)) == NULL ||
         (npz->arrays = calloc((size_t)count + 1, sizeof *npz->arrays)) == NULL) {
         status = error_set(e, STATUS_FAILED, "%s: out of memory", path);
@@ -226,9 +216,10 @@ enum status npz_read(const char *path, struct npz **result, struct error *e) {
     }
     for (size_t i = 0; status == STATUS_OK && i < (size_t)count; i++) {
         npz->count = i + 1;
-        status = read_member(npz, zip, i, (uint64_t)info.st_size, e);
+        status = read_member(npz, &archive, i, e);
     }
-    zip_discard(zip);
+    const enum status closed = npz_file_close(&archive, status == STATUS_OK ? sha256 : NULL, e);
+    status = status == STATUS_OK ? closed : status;
     if (status != STATUS_OK) {
         npz_free(npz);
         return status;
@@ -237,35 +228,12 @@ enum status npz_read(const char *path, struct npz **result, struct error *e) {
     return STATUS_OK;
 }
 
-struct digest {
-    const char *path;
-    char *sha256;
-    enum status status;
-    struct error e;
-};
-
-static void *take_digest(void *context) {
-    struct digest *d = context;
-    d->status = file_sha256(d->path, d->sha256, &d->e);
-    return NULL;
+enum status npz_read(const char *path, struct npz **npz, struct error *e) {
+    return read_file(path, npz, NULL, e);
 }
 
 enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65], struct error *e) {
-    struct digest d = {.path = path, .sha256 = sha256};
-    pthread_t thread;
-    const bool beside = pthread_create(&thread, NULL, take_digest, &d) == 0;
-    enum status status = npz_read(path, npz, e);
-    if (beside) {
-        pthread_join(thread, NULL);
-    } else if (status == STATUS_OK) {
-        take_digest(&d);
-    }
-    if (status == STATUS_OK && d.status != STATUS_OK) {
-        npz_free(*npz);
-        *e = d.e;
-        status = d.status;
-    }
-    return status;
+    return read_file(path, npz, sha256, e);
 }
 
 /* The arrays of a struct npz own their data; only readers see it as constant. */

@@ -30,7 +30,7 @@ struct npz;
 
 /* Reads and verifies the whole file. Errors name the file, the member and what is wrong. */
 enum status npz_read(const char *path, struct npz **npz, struct error *e);
-/* The same, and the SHA-256 of the file as 64 hexadecimal digits: both at once, where there are two processors. */
+/* The same, and the SHA-256 of the bytes that were read, as 64 hexadecimal digits: in one pass, by a second thread. */
 enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65], struct error *e);
 void npz_free(struct npz *npz);
 const char *npz_path(const struct npz *npz);

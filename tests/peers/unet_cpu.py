@@ -3,9 +3,9 @@
 and a step of the sampler, 32x32, width 32, stride 2.
 
 Each round times all of them in turn, and what counts are medians over rounds, of the times and of the ratios to ours:
-machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast; dmsq always in float32. Optional:
-nothing depends on it. Needs torch and a C++ compiler. Where other programs use the
-cores, --threads=1 --processor-time compares the processor time of one thread.
+machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast; dmsq always in float32. Where
+other programs use the cores, --threads=1 --processor-time compares the processor time of one thread. Optional: nothing
+depends on it. Needs torch and a C++ compiler.
 
 Usage: unet_cpu.py [--threads=N] [--rounds=N] [--processor-time] [--output=FILE.tsv]   after `make build/bin/bench`
 """

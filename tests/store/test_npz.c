@@ -115,6 +115,31 @@ static void with_digest(void **state) {
     assert_non_null(strstr(e.message, "cannot open"));
 }
 
+/* The same for many members, long ones among them. */
+static void many_with_digest(void **state) {
+    (void)state;
+    enum { MEMBERS = 150, LONG = 700000 };
+    struct error e;
+    struct npz_writer *w;
+    struct npz *npz;
+    char expected[65], found[65], name[32];
+    float *data = malloc(LONG * sizeof *data);
+    for (size_t i = 0; i < LONG; i++)
+        data[i] = (float)i;
+    assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        snprintf(name, sizeof name, "a%zu", i);
+        assert_int_equal(npz_add(w, name, NPZ_FLOAT32, 1, (size_t[]){i % 50 == 7 ? LONG : i}, data, &e), STATUS_OK);
+    }
+    assert_int_equal(npz_commit(w, &e), STATUS_OK);
+    assert_int_equal(file_sha256(path, expected, &e), STATUS_OK);
+    assert_int_equal(npz_read_digest(path, &npz, found, &e), STATUS_OK);
+    assert_string_equal(found, expected);
+    assert_memory_equal(npz_find(npz, "a107")->data, data, LONG * sizeof *data);
+    npz_free(npz);
+    free(data);
+}
+
 /* A change of these bytes makes every artifact another one. */
 static void same_bytes(void **state) {
     (void)state;
@@ -494,7 +519,7 @@ static void random_headers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(round_trip), TEST(with_digest), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
+        TEST(round_trip), TEST(with_digest), TEST(many_with_digest), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
         TEST(full_disk),  TEST(mutated),    TEST(foreign), TEST(headers), TEST(members),       TEST(random_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
