@@ -43,7 +43,7 @@ stop_cluster() {
             sleep 0.1
         done
     done
-    [ -z "$own_munge" ] || kill "$own_munge"
+    [ -z "$own_munge" ] || pgrep -x slurmctld >/dev/null || kill "$own_munge" # another test may have begun to use it
 }
 
 # Waits until no job is left in the queue, at most so many seconds.
