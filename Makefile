@@ -15,7 +15,8 @@ define NEWLINE
 
 
 endef
-$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY LAUNCH PARTITION ACCOUNT TIME PARTS,\
+$(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY LAUNCH PARTITION \
+    ACCOUNT TIME PARTS,\
     $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
 # Some shells leave the ~ of RESULTS=~/x as it is.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
@@ -33,9 +34,10 @@ export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A
 endif
 # Folders and profiles that make can have in the names of targets.
 HASH := \#
-odd = $(if $(filter 1,$(words $(1))),$(strip $(foreach c,: % $(HASH) ; = $$ * ? [ \ ` " | < > !,$(findstring $(c),$(1)))),one word)
+ODD := : % $(HASH) ; = $$ * ? [ \ ` " | < > !
+odd = $(if $(filter 1,$(words $(1))),$(strip $(foreach c,$(ODD),$(findstring $(c),$(1)))),one word)
 ifneq ($(call odd,$(RESULTS)),)
-$(error RESULTS='$(RESULTS)': expected a folder's name without blanks and without any of : % $(HASH) ; = $$ * ? [ \ ` " | < > !)
+$(error RESULTS='$(RESULTS)': expected a folder's name without blanks and without any of $(ODD))
 endif
 ifneq ($(call odd,$(PROFILE)),)
 $(error PROFILE='$(PROFILE)': expected the name of a profile, or of a file that ends in .ini)
@@ -74,7 +76,8 @@ FIND = CC=$(call quote,$(CC)) CPPFLAGS=$(call quote,$(CPPFLAGS)) CFLAGS=$(call q
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all setup install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery redraw documents export slurm slurm-status help clean FORCE
+.PHONY: all setup install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
+    report gallery redraw documents export slurm slurm-status help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -94,7 +97,8 @@ setup:
 	    apt-get update -q && $(INSTALL) $$packages && $(FIND) missing; \
 	else \
 	    printf '%s\n' "$$missing" >&2; \
-	    ! command -v apt-get >/dev/null || echo "setup: not root; run: sudo apt-get update && sudo $(INSTALL) $$packages" >&2; \
+	    ! command -v apt-get >/dev/null || echo \
+	    "setup: not root; run: sudo apt-get update && sudo $(INSTALL) $$packages" >&2; \
 	    echo "setup: libraries elsewhere are found by pkg-config, or by CPPFLAGS=-I... and LDFLAGS=-L..." >&2; exit 1; \
 	fi
 
@@ -109,21 +113,24 @@ endif
 else
 # --- building ----------------------------------------------------------------------------------------
 # Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): `make test` checks the
-# direction of dependencies, of #include lines as of symbols, which it links each library for with what it may use alone.
+# direction of dependencies, of #include lines as of symbols, which it links each library for with what it may use
+# alone.
 FOUND := $(shell $(FIND) flags)
 ifneq ($(firstword $(FOUND)),found)
 $(error src/find.sh does not run: '$(FOUND)')
 endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
 # Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
-WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes$(if $(STRICT), -Werror)
+WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes \
+    -Wmissing-prototypes$(if $(STRICT), -Werror)
 # gcc notes that processors with shorter registers pass vectors differently: ours are passed within dmsq only.
 WARNINGS += -Wno-psabi
 # clang notes which loops it does not vectorise for a processor: not an error.
 WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
 # No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
 # No traps: loops with a comparison vectorise where there are no masks (AVX2), same bits.
-OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp \
+OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno \
+                -fno-trapping-math -fopenmp \
                 $(WARNINGS))
 # Libraries in folders of their own are also found at run time.
 comma := ,
@@ -181,7 +188,8 @@ TOOL_SOURCES  := $(filter-out stages/main.c,$(shell grep -l '^int main.int' stag
 STAGES        := $(basename $(notdir $(STAGE_SOURCES)))
 TOOLS         := $(basename $(notdir $(TOOL_SOURCES)))
 STAGE_OBJECTS := $(STAGE_SOURCES:%.c=$(BUILD)/%.o)
-SHARED        := $(BUILD)/src/built.o $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(STAGE_SOURCES) $(TOOL_SOURCES) stages/main.c \
+SHARED        := $(BUILD)/src/built.o \
+    $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(STAGE_SOURCES) $(TOOL_SOURCES) stages/main.c \
                    stages/all.c,$(wildcard stages/*.c)))
 STAGE_LIST    := $(foreach s,$(STAGES),STAGE($(subst -,_,$(s))))
 PROGRAMS      := $(patsubst %,$(BUILD)/bin/%,$(STAGES) $(TOOLS))
@@ -211,10 +219,12 @@ $(BUILD)/libraries-found:
 # Files are written under another name, then renamed: two makes may run at once.
 # V=1 shows the commands.
 say     = $(if $(V),,@echo "$(1)";)
-COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o $@.$$$$ && \
+COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o \
+    $@.$$$$ && \
           mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
 # Every program first checks that it runs on a processor it was compiled for (base/processor.h).
-LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -Wl,-u,processor_target -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && mv -f $@.$$$$ $@
+LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -Wl,-u,processor_target -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && \
+    mv -f $@.$$$$ $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
@@ -236,15 +246,18 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
-# Random numbers, lanes and channels in the longest vectors that there are (compilers prefer half of AVX-512's); same bits.
+# Random numbers, lanes and channels in the longest vectors that there are (compilers prefer half of AVX-512's); same
+# bits.
 WIDEST := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mprefer-vector-width=512)
-$(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c) src/network/normalise.c src/network/single_channel.c): \
+$(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c) src/network/normalise.c \
+    src/network/single_channel.c): \
     OUR_CFLAGS += $(WIDEST)
 
 # Run records say how the program was compiled.
 $(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'
 
-$(BUILD)/src/built.o: OUR_CPPFLAGS += -DDMSQ_COMMIT='"$(filter-out -,$(word 1,$(TREE)))"' -DDMSQ_DIRTY=$(word 2,$(TREE)) \
+$(BUILD)/src/built.o: OUR_CPPFLAGS += -DDMSQ_COMMIT='"$(filter-out -,$(word 1,$(TREE)))"' \
+    -DDMSQ_DIRTY=$(word 2,$(TREE)) \
     -DDMSQ_SOURCES='"$(word 3,$(TREE))"'
 $(BUILD)/src/built.o: $(BUILD)/tree
 
@@ -262,11 +275,13 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call library,$(f))))
 
-$(patsubst %,$(BUILD)/bin/%,$(STAGES)): $(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SHARED) $(CUDA_LIBRARY) $(LIBRARIES)
+$(patsubst %,$(BUILD)/bin/%,$(STAGES)): $(BUILD)/bin/%: $(BUILD)/stages/main-%.o $(BUILD)/stages/%.o $(SHARED) \
+    $(CUDA_LIBRARY) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call LINK,$(CUDA_LIBS))
 
-$(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUILD)/stages/all.o $(STAGE_OBJECTS) $(SHARED) \
+$(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUILD)/stages/all.o $(STAGE_OBJECTS) \
+    $(SHARED) \
     $(CUDA_LIBRARY) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call LINK,$(CUDA_LIBS))
@@ -279,7 +294,8 @@ install: all
 	@mkdir -p $(call quote,$(DESTDIR)$(PREFIX)/bin) $(call quote,$(LIBEXEC)) $(call quote,$(DATA))
 	@for p in $(PROGRAMS); do cp "$$p" $(call quote,$(LIBEXEC))/.new && mv -f $(call quote,$(LIBEXEC))/.new \
 	    $(call quote,$(LIBEXEC))/"$${p##*/}" || exit 1; done
-	@mkdir -p $(call quote,$(DATA)/figures) && cp figures/*.gp $(call quote,$(DATA)/figures) && cp -R experiments $(call quote,$(DATA))
+	@mkdir -p $(call quote,$(DATA)/figures) && cp figures/*.gp $(call quote,$(DATA)/figures) && \
+	    cp -R experiments $(call quote,$(DATA))
 	@cp stages/dmsq.sh $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq) && chmod 755 $(call quote,$(DESTDIR)$(PREFIX)/bin/dmsq)
 	@echo "installed $(words $(PROGRAMS)) programs; '$(PREFIX)/bin/dmsq' lists them"
 
@@ -294,7 +310,8 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 # Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
 export OMP_WAIT_POLICY ?= passive
 
-OWN_GOALS := all install test check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive report gallery redraw documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
+OWN_GOALS := all install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
+    report gallery redraw documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -317,8 +334,8 @@ why: $(BUILD)/bin/why
 diff: $(BUILD)/bin/compare
 	@$< $(PLAN_OPTIONS) --a=$(call quote,$(A)) --b=$(call quote,$(B))
 
-# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An interrupted
-# attempt resumes; a finished one starts again.
+# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An
+# interrupted attempt resumes; a finished one starts again.
 RECOMPUTED ?= $(BUILD)/recomputed
 verify: $(BUILD)/bin/verify
 	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME))
@@ -331,13 +348,14 @@ ifneq ($(RECOMPUTE),)
 	@rm -rf $(RECOMPUTED)
 endif
 
-# The experiment NAME with everything it depends on as one folder and one file, archives/NAME-VERSION and .tar.gz, for others to
-# check and to compute again.
+# The experiment NAME with everything it depends on as one folder and one file, archives/NAME-VERSION and .tar.gz, for
+# others to check and to compute again.
 ARCHIVES ?= archives
 archive: all
 	@mkdir -p $(BUILD)/archive
 	@git ls-files >$(BUILD)/archive/sources 2>/dev/null && [ -s $(BUILD)/archive/sources ] || \
-	    find . -path ./$(BUILD) -prune -o -path './$(RESULTS)' -prune -o -path './$(ARCHIVES)' -prune -o -path ./.git -prune -o \
+	    find . -path ./$(BUILD) -prune -o -path './$(RESULTS)' -prune -o -path './$(ARCHIVES)' -prune -o -path ./.git \
+	    -prune -o \
 	    -type f -print | sed 's,^\./,,' | LC_ALL=C sort >$(BUILD)/archive/sources
 	@sh src/provenance/packages.sh $(BUILD)/bin/train >$(BUILD)/archive/packages.tsv
 	@$(BUILD)/bin/archive $(PLAN_OPTIONS) --name=$(call quote,$(NAME)) --license=$(call quote,$(LICENSE)) \
@@ -373,13 +391,15 @@ documents: $(BUILD)/bin/artifacts
 gallery: $(BUILD)/bin/gallery
 	@$< --experiments=$(call quote,$(EXPERIMENTS)) --results=$(call quote,$(RESULTS))
 
-# Results for readers who do not run anything: tables, figures and run records of an experiment, kept in git; at the paper's scale,
-# or a reduced one that says so. Results of another scale are never replaced.
+# Results for readers who do not run anything: tables, figures and run records of an experiment, kept in git; at the
+# paper's scale, or a reduced one that says so. Results of another scale are never replaced.
 KEPT_PROFILES := paper reduced
 reference-%: $(BUILD)/bin/plan
-	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
+	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
+	    { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
 	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
-	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) $(call quote,$(ROOT)) \
+	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) \
+	    $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
 # Kept figures whose styles or texts have changed since, from their kept tables.
@@ -392,7 +412,8 @@ $(BUILD)/bin/bench: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c)) $(B
 	$(call LINK,-ldl)
 bench: $(BUILD)/bin/bench
 	@mkdir -p $(call quote,$(RESULTS))
-	@$< $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(ONLY),--only=$(call quote,$(ONLY))) --output=$(call quote,$(RESULTS)/bench$(if $(ONLY),-$(ONLY)).tsv)
+	@$< $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(ONLY),--only=$(call quote,$(ONLY))) \
+	    --output=$(call quote,$(RESULTS)/bench$(if $(ONLY),-$(ONLY)).tsv)
 
 # --- testing -----------------------------------------------------------------------------------------
 # A test of a folder links that folder and what it may depend on; tests of stages link everything.
@@ -408,7 +429,8 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call libraries,$(1) $(DEPENDS_$
 endef
 $(foreach f,$(FOLDERS),$(eval $(call tests_of,$(f))))
 define tests_of_all
-$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) $(LIBRARIES)
+$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(STAGE_OBJECTS) $(SHARED) $(BUILD)/stages/all.o $(CUDA_LIBRARY) \
+    $(LIBRARIES)
 	$$(call LINK,-lcmocka $$(CUDA_LIBS))
 endef
 $(foreach f,stages fuzz,$(eval $(call tests_of_all,$(f))))
@@ -419,7 +441,8 @@ CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
                 $(wildcard tests/cuda/emulate/*.cc)
-CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra $(if $(STRICT),-Werror) \
+CXXFLAGS     := -std=c++17 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra \
+    $(if $(STRICT),-Werror) \
                 $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 EMULATE_WITH := -Itests/cuda/emulate $(OUR_CPPFLAGS) -DLAYOUT_SITES=256
 ifeq ($(EMULATED),)
@@ -427,7 +450,8 @@ TESTS := $(filter-out $(BUILD)/tests/cuda/%,$(TESTS))
 endif
 $(BUILD)/emulated/%.o: % $(BUILD)/flags Makefile | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
-	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(OUR_CFLAGS),$(CXX) $(CXXFLAGS) -x c++) $(EMULATE_WITH) \
+	$(call say,compile $< for the CPU)$(if $(filter %.c,$<),$(CC) $(OUR_CFLAGS),$(CXX) $(CXXFLAGS) -x c++) \
+	    $(EMULATE_WITH) \
 	    -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $< -o $@.$$$$ && mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
 $(BUILD)/libcuda-emulated.a: $(EMULATION:%=$(BUILD)/emulated/%.o)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
@@ -440,7 +464,8 @@ $(BUILD)/tests/cuda/test_stages: $(BUILD)/tests/cuda/test_stages.o $(STAGE_OBJEC
     $(BUILD)/libcuda-emulated.a $(LIBRARIES)
 	$(call LINK,-lcmocka -lstdc++)
 $(BUILD)/tests/cuda/%.o: OUR_CPPFLAGS += -Itests/cuda/emulate
-$(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a $(call libraries,diffusion $(DEPENDS_diffusion))
+$(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a \
+    $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)
 # cuDNN itself, as far as it goes without a device.
 ifneq ($(CUDA_MISSING),)
@@ -450,7 +475,8 @@ $(BUILD)/tests/cuda/test_cudnn.o: OUR_CPPFLAGS := -Isrc -I. -D_GNU_SOURCE $(CPPF
 $(BUILD)/tests/cuda/test_cudnn.o: tests/cuda/test_cudnn.c $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 	@mkdir -p $(@D)
 	$(call COMPILE,$(CUDA_INCLUDES) $<)
-$(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/layout.o $(BUILD)/cuda/convolution_graph.o \
+$(BUILD)/tests/cuda/test_cudnn: $(BUILD)/tests/cuda/test_cudnn.o $(BUILD)/cuda/layout.o \
+    $(BUILD)/cuda/convolution_graph.o \
     $(call libraries,network base)
 	$(call LINK,-lcmocka $(CUDA_LIBS))
 
@@ -459,11 +485,13 @@ $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1))) $(wildcard src/$
 	@mkdir -p $$(@D)
 	@! grep -n '^ *# *include "' src/$(1)/*.[ch] | grep -vE '"($(subst $() ,|,$(strip $(1) $(DEPENDS_$(1)))))/' >&2 || \
 	    { echo "src/$(1) includes what it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
-	@echo 'int main(void) { return 0; }' | $(CC) $(OUR_CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive $(BUILD)/lib$(1).a \
+	@echo 'int main(void) { return 0; }' | $(CC) $(OUR_CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive \
+	    $(BUILD)/lib$(1).a \
 	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(OUR_LDLIBS) || \
 	    { echo "src/$(1) uses a folder that it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
 endef
-$(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,$(f))),$(eval $(BUILD)/direction/$(f):;@:)))
+$(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,$(f))),\
+    $(eval $(BUILD)/direction/$(f):;@:)))
 
 test: all $(DIRECTIONS) $(TESTS)
 	@BUILD=$(BUILD) tests/run.sh $(TESTS) $(SCRIPTS)
@@ -474,6 +502,11 @@ check-slow: all $(SLOW) $(filter $(BUILD)/tests/fuzz/%,$(TESTS))
 
 check-gpu:
 	@tests/gpu/check.sh
+
+# The sources as .clang-format has them; tests/pipeline/test_style.sh compares.
+format:
+	@find src stages cuda tests -path tests/fuzz/corpus -prune -o \
+	    \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cc' \) -print | xargs clang-format-16 -i
 
 # In folders of its own, with the compiler's warnings as errors: before a change is handed in.
 check:
@@ -490,28 +523,31 @@ help:
 	@echo "Targets:                                                           time on 2 CPU cores"
 	@echo "  make setup            installs the Debian packages that are missing, or names them   1 min"
 	@echo "  make all              builds the programs (as the other targets do)       1 min"
-	@echo "  make install PREFIX=/usr/local   installs programs, experiments, styles, and PREFIX/bin/dmsq, which starts programs  1 s"
+	@echo "  make install PREFIX=/usr/local   programs, experiments, styles; PREFIX/bin/dmsq starts programs  1 s"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
+	@echo "  make format           formats the sources with clang-format 16, as make check wants them"
 	@echo "  make check-slow       long comparisons with known results"
 	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
-	@echo "  make bench            speed of the primitives and of the stages; ONLY=machine|network|ensemble|effective|data: one part"
+	@echo "  make bench            speed of primitives and stages; ONLY=machine|network|ensemble|effective|data"
 	@echo "  make ledger           lists all runs: when, where, with what result (KEY=...: those of one artifact)  1 s"
 	@echo "  make ledger-rebuild   makes the ledger again from the run records        1 s"
-	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is up to date; also with SET   1 s"
+	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there   1 s"
 	@echo "  make diff A=table1/model B=3fa9   compares two results: nodes, keys or files of run records"
-	@echo "  make verify [NAME=table1]   checks artifacts against their run records, and these against the ledger; RECOMPUTE=1"
-	@echo "                        computes the artifacts again and compares byte by byte"
-	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything it depends on,"
-	@echo "                        for others to check and recompute; project.ini names author and funding"
-	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, for git; ONLY=\"TABLE FIGURE\": only these  1 s"
+	@echo "  make verify [NAME=table1]   checks artifacts against run records, and these against the ledger;"
+	@echo "                        RECOMPUTE=1 computes the artifacts again and compares byte by byte"
+	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything it"
+	@echo "                        depends on, for others to check and recompute; project.ini names author and funding"
+	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, for git;"
+	@echo "                        ONLY=\"TABLE FIGURE\": only these                    1 s"
 	@echo "  make report           results/report.html: all results so far on one page                   1 s"
-	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results for other programs"
+	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results, to use elsewhere"
 	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"
 	@echo "  make slurm-status NAME=fig14   state of its jobs                                            1 s"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
 	@echo "  make gallery          docs/gallery.md: the figures kept in results/reference/               1 s"
-	@echo "  make redraw           redraws kept figures whose styles or texts have changed, from the numbers kept beside them; ONLY=FIGURE   1 min"
+	@echo "  make redraw           redraws kept figures whose styles or texts have changed, from the kept numbers;"
+	@echo "                        ONLY=FIGURE                                         1 min"
 	@echo "  make paper            all experiments, and the report         6 min with PROFILE=quick, else days"
 	@echo "  make clean            removes build/; keeps results/"
 	@echo
@@ -524,9 +560,9 @@ help:
 	    echo; echo "After 'make all' this also lists figures, tables and the stages with their parameters."; fi
 	@echo
 	@echo "Variables:"
-	@echo "  PROFILE=quick    a small-scale version in seconds or minutes, in results/quick/ and figures/quick/; make -n shows"
-	@echo "                   what would run, make -j2 runs independent stages in parallel"
-	@echo "  SET=\"...\"        parameters: SET=\"train.epochs=100 training.kappa=0.25\" (a stage, or a node of an experiment)"
+	@echo "  PROFILE=quick    a small-scale version in seconds or minutes, in results/quick/ and figures/quick/;"
+	@echo "                   make -n shows what would run, make -j2 runs independent stages in parallel"
+	@echo "  SET=\"...\"        parameters: SET=\"train.epochs=100 training.kappa=0.25\" (a stage or a node)"
 	@echo "  BACKEND=cpu      or cuda (convolutions in TF32), cuda-float32, cuda-bf16 (sampling only), if CUDA was found"
 	@echo "  CUDA=no          build without the CUDA backend"
 	@echo "  THREADS=N        worker threads per stage (results do not depend on it; default: all cores)"
@@ -540,10 +576,12 @@ help:
 
 # Files that are there need no rule, also where make -B asks for one.
 .DEFAULT:
-	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; exit 2; }
+	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; \
+	    exit 2; }
 
 $(BUILD)/%.d: ;
 # Removes what killed compilers and linkers left.
--include $(shell find $(addprefix $(BUILD)/,src stages tests cuda emulated bin) \( -type f -name '*.[1-9]*' -mmin +60 -exec rm -f {} + \) \
+-include $(shell find $(addprefix $(BUILD)/,src stages tests cuda emulated bin) \
+    \( -type f -name '*.[1-9]*' -mmin +60 -exec rm -f {} + \) \
     -o -name '*.d' -print 2>/dev/null)
 endif

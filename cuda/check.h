@@ -29,8 +29,9 @@ static inline enum status launch(const char *name, void (*kernel)(Parameters...)
     config.blockDim = block;
     config.stream = stream;
     const cudaError_t code = cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
-    if (code == cudaSuccess)
+    if (code == cudaSuccess) {
         return STATUS_OK;
+    }
     cudaGetLastError(); /* this call's error is not to be found by a later one */
     return error_set(e, STATUS_FAILED, "CUDA: kernel %s, grid %ux%ux%u of %u threads: %s (%s)", name, grid.x, grid.y,
                      grid.z, block.x * block.y * block.z, cudaGetErrorString(code), cudaGetErrorName(code));

@@ -34,8 +34,9 @@ struct cuda_convolution {
 static enum status failed(const struct cuda_convolution *c, const char *call, cudnnStatus_t code, struct error *e) {
     char detail[256] = "";
     cudnnGetLastErrorString(detail, sizeof detail);
-    for (char *p = detail; *p; p++)
+    for (char *p = detail; *p; p++) {
         *p = *p == '\n' ? ' ' : *p;
+    }
     const struct layout_convolution *s = &c->shape;
     return error_set(e, STATUS_FAILED,
                      "cuDNN: %s, %s convolution, batch %d, %d channels -> %d on %dx%d, stride %d: %s (%.200s)", call,
@@ -59,14 +60,16 @@ struct pieces {
 };
 
 static void release(struct pieces *p) {
-    while (p->count)
+    while (p->count) {
         cudnnBackendDestroyDescriptor(p->all[--p->count]);
+    }
 }
 
 static cudnnStatus_t make(struct pieces *p, cudnnBackendDescriptorType_t type, cudnnBackendDescriptor_t *d) {
     const cudnnStatus_t code = cudnnBackendCreateDescriptor(type, d);
-    if (code == CUDNN_STATUS_SUCCESS)
+    if (code == CUDNN_STATUS_SUCCESS) {
         p->all[p->count++] = *d;
+    }
     return code;
 }
 
@@ -118,12 +121,15 @@ static enum status operation(struct cuda_convolution *c, struct pieces *p, cudnn
     const float one = 1, zero = 0;
     cudnnBackendDescriptor_t wide, narrow, weights, convolution;
     enum status status = tensor(c, p, type, g.wide, g.wide_stride, ID_WIDE, &wide, e);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = tensor(c, p, type, g.narrow, g.narrow_stride, ID_NARROW, &narrow, e);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = tensor(c, p, type, g.weights, g.weights_stride, ID_WEIGHTS, &weights, e);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     CUDNN_TRY(make(p, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, &convolution));
     CUDNN_TRY(set(convolution, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &sums));
     CUDNN_TRY(set(convolution, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode));
@@ -150,16 +156,22 @@ static enum status operation(struct cuda_convolution *c, struct pieces *p, cudnn
 /* Whether an engine's bits are the same in every run and its arithmetic is what the precision promises: products of
  * the factors themselves (no transforms, no factors rounded to half precision, whose range is smaller), summed in
  * float32. strict: in TF32 and bfloat16, on tensor cores. */
-static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalNote_t *notes, int64_t count, bool strict) {
+static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalNote_t *notes, int64_t count,
+                     bool strict) {
     bool has[CUDNN_NUMERICAL_NOTE_TYPE_COUNT] = {false};
-    for (int64_t i = 0; i < count; i++)
-        if ((int)notes[i] >= 0 && (int)notes[i] < CUDNN_NUMERICAL_NOTE_TYPE_COUNT)
+    for (int64_t i = 0; i < count; i++) {
+        if ((int)notes[i] >= 0 && (int)notes[i] < CUDNN_NUMERICAL_NOTE_TYPE_COUNT) {
             has[notes[i]] = true;
+        }
+    }
     if (has[CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC] || has[CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION] ||
-        has[CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] || has[CUDNN_NUMERICAL_NOTE_FFT] || has[CUDNN_NUMERICAL_NOTE_WINOGRAD])
+        has[CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS] || has[CUDNN_NUMERICAL_NOTE_FFT] ||
+        has[CUDNN_NUMERICAL_NOTE_WINOGRAD]) {
         return false;
-    if (precision == CUDA_FLOAT32)
+    }
+    if (precision == CUDA_FLOAT32) {
         return !has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE];
+    }
     return !strict || has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE];
 }
 
@@ -180,22 +192,25 @@ static bool uses_stream_k(cudnnBackendDescriptor_t configuration) {
     int64_t made = 0, count = 0;
     bool move = false;
     while (made < CUDNN_KNOB_TYPE_COUNTS &&
-           cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choices[made]) == CUDNN_STATUS_SUCCESS)
+           cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &choices[made]) == CUDNN_STATUS_SUCCESS) {
         made++;
-    if (cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &count,
-                                 choices) != CUDNN_STATUS_SUCCESS)
+    }
+    if (cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, made,
+                                 &count, choices) != CUDNN_STATUS_SUCCESS) {
         count = 0;
+    }
     for (int64_t i = 0; i < count && i < made; i++) {
         cudnnBackendKnobType_t knob;
         int64_t value, one;
-        move |= cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one, &knob) ==
-                    CUDNN_STATUS_SUCCESS &&
-                cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one, &value) ==
-                    CUDNN_STATUS_SUCCESS &&
+        move |= cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one,
+                                         &knob) == CUDNN_STATUS_SUCCESS &&
+                cudnnBackendGetAttribute(choices[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one,
+                                         &value) == CUDNN_STATUS_SUCCESS &&
                 is_stream_k(knob, value);
     }
-    while (made)
+    while (made) {
         cudnnBackendDestroyDescriptor(choices[--made]);
+    }
     return move;
 }
 
@@ -205,27 +220,31 @@ static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBacken
     cudnnBackendDescriptor_t engine;
     cudnnBackendNumericalNote_t notes[NOTES];
     int64_t count = 0, index = -1, workspace = 0;
-    if (make(p, CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) != CUDNN_STATUS_SUCCESS)
+    if (make(p, CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) != CUDNN_STATUS_SUCCESS) {
         return false;
+    }
     bool fine = cudnnBackendGetAttribute(configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
                                          &count, &engine) == CUDNN_STATUS_SUCCESS &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, NOTES,
                                          &count, notes) == CUDNN_STATUS_SUCCESS &&
-                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) && !uses_stream_k(configuration) &&
+                suitable(c->owner->precision, notes, count < NOTES ? count : NOTES, strict) &&
+                !uses_stream_k(configuration) &&
                 cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &count, &index) ==
                     CUDNN_STATUS_SUCCESS;
     cudnnBackendDestroyDescriptor(engine);
     p->count--;
     cudnnBackendDescriptor_t plan;
-    if (!fine || cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) != CUDNN_STATUS_SUCCESS)
+    if (!fine || cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) != CUDNN_STATUS_SUCCESS) {
         return false;
-    fine = set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &c->owner->handle) == CUDNN_STATUS_SUCCESS &&
-           set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &configuration) ==
-               CUDNN_STATUS_SUCCESS &&
-           cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
-           cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count,
-                                    &workspace) == CUDNN_STATUS_SUCCESS &&
-           workspace <= WORKSPACE_MAX;
+    }
+    fine =
+        set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &c->owner->handle) == CUDNN_STATUS_SUCCESS &&
+        set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &configuration) ==
+            CUDNN_STATUS_SUCCESS &&
+        cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
+        cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count,
+                                 &workspace) == CUDNN_STATUS_SUCCESS &&
+        workspace <= WORKSPACE_MAX;
     if (!fine) {
         cudnnBackendDestroyDescriptor(plan);
         return false;
@@ -245,10 +264,12 @@ static enum status candidates(struct cuda_convolution *c, struct pieces *p, cudn
     CUDNN_TRY(make(p, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, &heuristic));
     CUDNN_TRY(set(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph));
     CUDNN_TRY(set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode));
-    if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS)
+    if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) {
         return STATUS_OK; /* knows nothing about this graph */
-    for (int i = 0; i < CANDIDATES; i++)
+    }
+    for (int i = 0; i < CANDIDATES; i++) {
         CUDNN_TRY(make(p, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &list[i]));
+    }
     CUDNN_TRY(cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                                        CANDIDATES, count, list));
     *count = *count < CANDIDATES ? *count : CANDIDATES;
@@ -261,21 +282,27 @@ static enum status choose(struct cuda_convolution *c, bool strict, cudnnBackendH
     cudnnBackendDescriptor_t op, graph, list[CANDIDATES];
     int64_t count = 0;
     enum status status = operation(c, &pieces, &op, e);
-    if (status == STATUS_OK && make(&pieces, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &graph) != CUDNN_STATUS_SUCCESS)
+    if (status == STATUS_OK && make(&pieces, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &graph) != CUDNN_STATUS_SUCCESS) {
         status = failed(c, "operation graph", CUDNN_STATUS_ALLOC_FAILED, e);
+    }
     if (status == STATUS_OK) {
         cudnnStatus_t code = set(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &op);
-        if (code == CUDNN_STATUS_SUCCESS)
+        if (code == CUDNN_STATUS_SUCCESS) {
             code = set(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &c->owner->handle);
-        if (code == CUDNN_STATUS_SUCCESS)
+        }
+        if (code == CUDNN_STATUS_SUCCESS) {
             code = cudnnBackendFinalize(graph);
-        if (code != CUDNN_STATUS_SUCCESS)
+        }
+        if (code != CUDNN_STATUS_SUCCESS) {
             status = failed(c, "operation graph", code, e);
+        }
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = candidates(c, &pieces, graph, mode, list, &count, e);
-    for (int64_t i = 0; i < count && status == STATUS_OK && !*found; i++)
+    }
+    for (int64_t i = 0; i < count && status == STATUS_OK && !*found; i++) {
         *found = try_engine(c, &pieces, list[i], strict);
+    }
     release(&pieces);
     return status;
 }
@@ -286,14 +313,16 @@ enum status cuda_convolutions_open(enum cuda_precision precision, cudaStream_t s
                                    struct error *e) {
     *out = NULL;
     struct cuda_convolutions *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
         return error_set(e, STATUS_FAILED, "out of memory for cuDNN");
+    }
     c->precision = precision;
     const size_t version = cudnnGetVersion();
     snprintf(c->version, sizeof c->version, "%zu.%zu.%zu", version / 10000, version / 100 % 100, version % 100);
     cudnnStatus_t code = version / 10000 == CUDNN_MAJOR ? cudnnCreate(&c->handle) : CUDNN_STATUS_VERSION_MISMATCH;
-    if (code == CUDNN_STATUS_SUCCESS)
+    if (code == CUDNN_STATUS_SUCCESS) {
         code = cudnnSetStream(c->handle, stream);
+    }
     if (code != CUDNN_STATUS_SUCCESS) {
         error_set(e, STATUS_FAILED, "cuDNN: cudnnCreate of version %s, built for %d.%d: %s", c->version, CUDNN_MAJOR,
                   CUDNN_MINOR, cudnnGetErrorString(code));
@@ -305,10 +334,12 @@ enum status cuda_convolutions_open(enum cuda_precision precision, cudaStream_t s
 }
 
 void cuda_convolutions_close(struct cuda_convolutions *c) {
-    if (!c)
+    if (!c) {
         return;
-    if (c->handle)
+    }
+    if (c->handle) {
         cudnnDestroy(c->handle);
+    }
     free(c);
 }
 
@@ -321,17 +352,21 @@ enum status cuda_convolution_new(struct cuda_convolutions *owner, const struct l
                                  struct error *e) {
     *convolution = NULL;
     struct cuda_convolution *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
         return error_set(e, STATUS_FAILED, "out of memory for a convolution");
+    }
     *c = (struct cuda_convolution){.owner = owner, .shape = *shape, .kind = kind, .engine = -1};
     static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK};
     enum status status = STATUS_OK;
     bool found = false;
-    for (int strict = 1; strict >= 0 && !found; strict--)
-        for (size_t m = 0; m < sizeof modes / sizeof modes[0] && status == STATUS_OK && !found; m++)
+    for (int strict = 1; strict >= 0 && !found; strict--) {
+        for (size_t m = 0; m < sizeof modes / sizeof modes[0] && status == STATUS_OK && !found; m++) {
             status = choose(c, strict, modes[m], &found, e);
-    if (status == STATUS_OK && !found)
+        }
+    }
+    if (status == STATUS_OK && !found) {
         status = failed(c, "no deterministic engine of this precision was found", CUDNN_STATUS_NOT_SUPPORTED, e);
+    }
     if (status != STATUS_OK) {
         cuda_convolution_free(c);
         return status;
@@ -341,10 +376,12 @@ enum status cuda_convolution_new(struct cuda_convolutions *owner, const struct l
 }
 
 void cuda_convolution_free(struct cuda_convolution *c) {
-    if (!c)
+    if (!c) {
         return;
-    if (c->plan)
+    }
+    if (c->plan) {
         cudnnBackendDestroyDescriptor(c->plan);
+    }
     free(c);
 }
 

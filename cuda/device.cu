@@ -30,8 +30,9 @@ enum status device_allocate(struct device *d, size_t bytes, const char *what, vo
 }
 
 void device_release(void *memory) {
-    if (memory)
+    if (memory) {
         cudaFree(memory);
+    }
 }
 
 enum status device_wait(struct device *d, struct error *e) {
@@ -59,25 +60,30 @@ enum status recording_make(struct device *d, enum status (*record)(void *context
     CUDA_TRY(cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal));
     const enum status status = record(context, e);
     const cudaError_t code = cudaStreamEndCapture(d->stream, &r->graph); /* whatever happened */
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (code != cudaSuccess)
+    }
+    if (code != cudaSuccess) {
         return cuda_failed(code, "cudaStreamEndCapture", e);
+    }
     CUDA_TRY(cudaGraphInstantiate(&r->executable, r->graph, 0));
     return STATUS_OK;
 }
 
 enum status recording_launch(struct device *d, const struct recording *r, size_t times, struct error *e) {
-    for (size_t i = 0; i < times; i++)
+    for (size_t i = 0; i < times; i++) {
         CUDA_TRY(cudaGraphLaunch(r->executable, d->stream));
+    }
     return STATUS_OK;
 }
 
 void recording_release(struct recording *r) {
-    if (r->executable)
+    if (r->executable) {
         cudaGraphExecDestroy(r->executable);
-    if (r->graph)
+    }
+    if (r->graph) {
         cudaGraphDestroy(r->graph);
+    }
     *r = {};
 }
 
@@ -103,8 +109,9 @@ static const char *describe(struct backend *b) {
 static void close_device(struct backend *b) {
     struct device *d = (struct device *)b;
     cuda_convolutions_close(d->convolutions);
-    if (d->stream)
+    if (d->stream) {
         cudaStreamDestroy(d->stream);
+    }
     free(d);
 }
 
@@ -116,9 +123,10 @@ static const struct {
 static enum status open_device(struct device *d, struct error *e) {
     int count = 0, driver = 0;
     const cudaError_t code = cudaGetDeviceCount(&count);
-    if (code != cudaSuccess || count == 0)
+    if (code != cudaSuccess || count == 0) {
         return error_set(e, STATUS_FAILED, "backend '%s': there is no CUDA device here (%s)", d->base.name,
                          code != cudaSuccess ? cudaGetErrorString(code) : "0 devices");
+    }
     struct cudaDeviceProp properties;
     CUDA_TRY(cudaSetDevice(0));
     CUDA_TRY(cudaGetDeviceProperties(&properties, 0));
@@ -137,13 +145,16 @@ static enum status open_device(struct device *d, struct error *e) {
 enum status backend_cuda_open(const char *name, struct backend **backend, struct error *e) {
     *backend = NULL;
     size_t i = 0;
-    while (i < 3 && strcmp(names[i].name, name) != 0)
+    while (i < 3 && strcmp(names[i].name, name) != 0) {
         i++;
-    if (i == 3)
+    }
+    if (i == 3) {
         return error_set(e, STATUS_BAD_INPUT, "backend '%s': expected cuda, cuda-float32 or cuda-bf16", name);
+    }
     struct device *d = (struct device *)calloc(1, sizeof *d);
-    if (!d)
+    if (!d) {
         return error_set(e, STATUS_FAILED, "out of memory for the device");
+    }
     d->precision = names[i].precision;
     d->base.name = names[i].name;
     d->base.forward_only = d->precision == CUDA_BF16;

@@ -16,8 +16,9 @@ static enum status record_evaluate(void *context, struct error *e) {
     cudaStream_t stream = b->device->stream;
     TRY(process_input(network_sites(w), w->batch, f, b->phi, network_field(w, FIELD_X), stream, e));
     TRY(network_forward(w, f, e));
-    if (b->wiener)
+    if (b->wiener) {
         TRY(filter_score(&w->filter, w->batch, f, b->phi, w->linear, stream, e));
+    }
     return process_score(network_surroundings(w, f, b->wiener), w->batch, b->phi, b->out, stream, e);
 }
 
@@ -28,8 +29,9 @@ static enum status record_vjp(void *context, struct error *e) {
     cudaStream_t stream = b->device->stream;
     TRY(process_probe(network_sites(w), w->batch, f, b->probe, network_field(w, FIELD_GRADIENT), stream, e));
     TRY(network_backward(w, e));
-    if (b->wiener)
+    if (b->wiener) {
         TRY(filter_score(&w->filter, w->batch, f, b->probe, w->linear, stream, e));
+    }
     return process_product(network_surroundings(w, f, b->wiener), w->batch, b->probe, b->product, stream, e);
 }
 
@@ -46,14 +48,16 @@ static enum status record_trace(void *context, struct error *e) {
 }
 
 static void release(struct backend_network *b) {
-    if (!b)
+    if (!b) {
         return;
+    }
     recording_release(&b->evaluate);
     recording_release(&b->vjp);
     recording_release(&b->trace);
     void *const memory[] = {b->frames, b->counter, b->phi, b->out, b->probe, b->product, b->numbers, b->traces};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         device_release(memory[i]);
+    }
     network_free(b->network);
     free(b);
 }
@@ -67,8 +71,9 @@ static enum status build(struct backend_network *b, const struct score_model *m,
     TRY(device_allocate(d, 2 * sizeof *b->counter, "counters", (void **)&b->counter, e));
     TRY(device_allocate(d, b->batch * sizeof *b->numbers, "numbers", (void **)&b->numbers, e));
     float **const fields[] = {&b->phi, &b->out, &b->probe, &b->product};
-    for (int i = 0; i < (products ? 4 : 2); i++)
+    for (int i = 0; i < (products ? 4 : 2); i++) {
         TRY(device_allocate(d, field, "scores", (void **)fields[i], e));
+    }
     TRY(recording_make(d, record_evaluate, b, &b->evaluate, e));
     return products ? recording_make(d, record_vjp, b, &b->vjp, e) : STATUS_OK;
 }
@@ -77,8 +82,9 @@ static enum status create(struct backend *base, const struct score_model *model,
                           struct error *e) {
     *network = NULL;
     struct backend_network *b = (struct backend_network *)calloc(1, sizeof *b);
-    if (!b)
+    if (!b) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     b->device = (struct device *)base;
     b->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     b->volume = model->volume;
@@ -114,8 +120,9 @@ static enum status evaluate(struct backend_network *b, size_t n, const float *ph
 static enum status vjp(struct backend_network *b, size_t n, const float *probe, float *out, struct error *e) {
     struct device *d = b->device;
     const size_t bytes = n * b->volume * sizeof *probe;
-    if (d->base.forward_only)
+    if (d->base.forward_only) {
         return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only", d->base.name);
+    }
     TRY(device_upload(d, b->probe, probe, bytes, e));
     TRY(recording_launch(d, &b->vjp, 1, e));
     return device_download(d, out, b->product, bytes, e);
@@ -126,8 +133,9 @@ static enum status prepare_traces(struct backend_network *b, struct random_key k
                                   struct error *e) {
     const size_t room = b->batch * (probes ? probes : 1);
     if (b->recorded && b->probes == probes && b->signs == signs && b->key.word[0] == key.word[0] &&
-        b->key.word[1] == key.word[1])
+        b->key.word[1] == key.word[1]) {
         return STATUS_OK;
+    }
     recording_release(&b->trace);
     b->recorded = false;
     if (room > b->traces_room) {
@@ -159,8 +167,9 @@ enum status evaluation_traces(struct backend_network *b, struct random_key key, 
 static enum status traces(struct backend_network *b, size_t n, struct random_key key, const uint64_t *configuration,
                           size_t probes, bool signs, double *out, struct error *e) {
     struct device *d = b->device;
-    if (d->base.forward_only)
+    if (d->base.forward_only) {
         return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only", d->base.name);
+    }
     TRY(device_upload(d, b->numbers, configuration, n * sizeof *configuration, e));
     TRY(evaluation_traces(b, key, probes, signs, e));
     return device_download(d, out, b->traces, n * (probes ? probes : 1) * sizeof *out, e);

@@ -9,11 +9,11 @@ struct backend_network {
     struct network *network;
     bool wiener;
     size_t volume, batch;
-    const double *propagator;     /* host, the model's */
+    const double *propagator;   /* host, the model's */
     struct score_frame *frames; /* batch */
-    uint32_t *counter;            /* two: one that stays zero, and the number of the probe */
+    uint32_t *counter;          /* two: one that stays zero, and the number of the probe */
     float *phi, *out, *probe, *product;
-    uint64_t *numbers;            /* batch: configurations, for their probes */
+    uint64_t *numbers; /* batch: configurations, for their probes */
     double *traces;
     size_t traces_room;
     struct recording evaluate, vjp, trace;

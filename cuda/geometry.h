@@ -14,28 +14,38 @@ struct sites {
     int height, width, halo, periodic;
 };
 
-BOTH int sites_rows(const struct sites &s) { return s.height + s.halo; }
-BOTH int sites_columns(const struct sites &s) { return s.width + s.halo; }
-BOTH size_t sites_padded(const struct sites &s) { return (size_t)sites_rows(s) * (size_t)sites_columns(s); }
+BOTH int sites_rows(const struct sites &s) {
+    return s.height + s.halo;
+}
+BOTH int sites_columns(const struct sites &s) {
+    return s.width + s.halo;
+}
+BOTH size_t sites_padded(const struct sites &s) {
+    return (size_t)sites_rows(s) * (size_t)sites_columns(s);
+}
 
 /* The rows (or columns) of memory that hold row i of an extent: first the one inside, then its copies in the halo. */
 BOTH int sites_copies(int extent, int halo, int periodic, int i, int at[3]) {
     int n = 0;
     at[n++] = i + (halo > 0);
-    if (periodic && halo > 0 && i == extent - 1)
+    if (periodic && halo > 0 && i == extent - 1) {
         at[n++] = 0;
-    if (periodic && halo == 2 && i == 0)
+    }
+    if (periodic && halo == 2 && i == 0) {
         at[n++] = extent + 1;
+    }
     return n;
 }
 
 /* Row i + shift of an extent, |shift| <= 1, or -1 where nothing is there. */
 BOTH int sites_neighbour(int extent, int periodic, int i, int shift) {
     const int k = i + shift;
-    if (k >= 0 && k < extent)
+    if (k >= 0 && k < extent) {
         return k;
-    if (!periodic)
+    }
+    if (!periodic) {
         return -1;
+    }
     return k < 0 ? k + extent : k - extent;
 }
 
@@ -82,8 +92,9 @@ BOTH struct bfloat bfloat_of(float x) {
         float value;
     } u;
     u.value = x;
-    if ((u.bits & 0x7fffffffu) > 0x7f800000u)
+    if ((u.bits & 0x7fffffffu) > 0x7f800000u) {
         return {(uint16_t)((u.bits >> 16) | 0x40u)}; /* stays a NaN */
+    }
     return {(uint16_t)((u.bits + 0x7fffu + ((u.bits >> 16) & 1u)) >> 16)};
 }
 
@@ -106,22 +117,28 @@ template <class T> BOTH struct four field_folded(const struct field<T> &f, int n
     const T *base = f.at + (size_t)n * f.image + c;
     const int columns = sites_columns(f.map);
     const int inside = f.map.halo > 0;
-    const int plain = f.map.halo == 0 || !f.map.periodic || (i > 0 && i < f.map.height - 1 && j > 0 && j < f.map.width - 1);
-    struct four sum = four_load(base + ((size_t)(i + inside) * (size_t)columns + (size_t)(j + inside)) * (size_t)f.stride);
-    if (plain)
+    const int plain =
+        f.map.halo == 0 || !f.map.periodic || (i > 0 && i < f.map.height - 1 && j > 0 && j < f.map.width - 1);
+    struct four sum =
+        four_load(base + ((size_t)(i + inside) * (size_t)columns + (size_t)(j + inside)) * (size_t)f.stride);
+    if (plain) {
         return sum;
+    }
     int row[3], column[3];
     const int rows = sites_copies(f.map.height, f.map.halo, f.map.periodic, i, row);
     const int cols = sites_copies(f.map.width, f.map.halo, f.map.periodic, j, column);
-    for (int a = 0; a < rows; a++)
+    for (int a = 0; a < rows; a++) {
         for (int b = 0; b < cols; b++) {
-            if (a == 0 && b == 0)
+            if (a == 0 && b == 0) {
                 continue;
+            }
             const struct four more =
                 four_load(base + ((size_t)row[a] * (size_t)columns + (size_t)column[b]) * (size_t)f.stride);
-            for (int k = 0; k < 4; k++)
+            for (int k = 0; k < 4; k++) {
                 sum.v[k] += more.v[k];
+            }
         }
+    }
     return sum;
 }
 
@@ -133,9 +150,11 @@ template <class T> BOTH void field_filled(const struct field<T> &f, int n, int i
     int row[3], column[3];
     const int rows = sites_copies(f.map.height, f.map.halo, f.map.periodic, i, row);
     const int cols = sites_copies(f.map.width, f.map.halo, f.map.periodic, j, column);
-    for (int a = 0; a < rows; a++)
-        for (int b = 0; b < cols; b++)
+    for (int a = 0; a < rows; a++) {
+        for (int b = 0; b < cols; b++) {
             four_store(base + ((size_t)row[a] * (size_t)columns + (size_t)column[b]) * (size_t)f.stride, x);
+        }
+    }
 }
 
 #endif

@@ -20,11 +20,13 @@ struct backend_integrator {
 };
 
 static void release(struct backend_integrator *i) {
-    if (!i)
+    if (!i) {
         return;
+    }
     void *const memory[] = {i->state.vectors, i->orders, i->sums, i->propagator, i->power};
-    for (size_t k = 0; k < sizeof memory / sizeof memory[0]; k++)
+    for (size_t k = 0; k < sizeof memory / sizeof memory[0]; k++) {
         device_release(memory[k]);
+    }
     free(i->next_orders);
     free(i->next_frames);
     free(i->next_streams);
@@ -39,15 +41,17 @@ static enum status build(struct backend_integrator *i, struct error *e) {
     i->next_frames = (struct score_frame *)calloc(batch, sizeof *i->next_frames);
     i->next_streams = (uint64_t *)calloc(batch, sizeof *i->next_streams);
     i->found = (struct runge_kutta_sums *)calloc(batch, sizeof *i->found);
-    if (!i->next_orders || !i->next_frames || !i->next_streams || !i->found)
+    if (!i->next_orders || !i->next_frames || !i->next_streams || !i->found) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
+    }
     TRY(device_allocate(d, batch * INTEGRATION_VECTORS * (V + q) * sizeof(double), "the integrator",
                         (void **)&i->state.vectors, e));
     TRY(device_allocate(d, batch * sizeof *i->orders, "orders", (void **)&i->orders, e));
     TRY(device_allocate(d, batch * sizeof *i->sums, "sums", (void **)&i->sums, e));
     i->state.orders = i->orders;
-    if (!i->divergence.control)
+    if (!i->divergence.control) {
         return STATUS_OK;
+    }
     TRY(device_allocate(d, batch * q * V * sizeof *i->power, "the control variate", (void **)&i->power, e));
     TRY(device_allocate(d, V * sizeof *i->propagator, "the propagator", (void **)&i->propagator, e));
     return device_upload(d, i->propagator, i->network->propagator, V * sizeof *i->propagator, e);
@@ -56,12 +60,15 @@ static enum status build(struct backend_integrator *i, struct error *e) {
 static enum status create(struct backend_network *network, const struct backend_divergence *divergence,
                           struct backend_integrator **integrator, struct error *e) {
     *integrator = NULL;
-    if (network->device->base.forward_only)
-        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only, the probability flow needs gradients",
+    if (network->device->base.forward_only) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "backend '%s' has forward passes only, the probability flow needs gradients",
                          network->device->base.name);
+    }
     struct backend_integrator *i = (struct backend_integrator *)calloc(1, sizeof *i);
-    if (!i)
+    if (!i) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
+    }
     i->network = network;
     i->divergence = *divergence;
     i->state.volume = network->volume;
@@ -87,15 +94,17 @@ static enum status start(struct backend_integrator *i, size_t slot, const double
     CUDA_TRY(cudaMemsetAsync(y, 0, (V + q) * sizeof *y, d->stream));
     TRY(device_upload(d, y, phi, V * sizeof *y, e));
     CUDA_TRY(cudaMemcpyAsync(next, y, (V + q) * sizeof *y, cudaMemcpyDeviceToDevice, d->stream));
-    return i->divergence.control ? device_upload(d, i->power + slot * q * V, power, q * V * sizeof *power, e) : STATUS_OK;
+    return i->divergence.control ? device_upload(d, i->power + slot * q * V, power, q * V * sizeof *power, e)
+                                 : STATUS_OK;
 }
 
 /* Orders, and times, of these slots alone. */
 static enum status give(struct backend_integrator *i, size_t n, const struct backend_evaluation *evaluations,
                         struct error *e) {
     struct backend_network *b = i->network;
-    for (size_t k = 0; k < b->batch; k++)
+    for (size_t k = 0; k < b->batch; k++) {
         i->next_orders[k].busy = 0;
+    }
     for (size_t k = 0; k < n; k++) {
         const struct backend_evaluation *v = &evaluations[k];
         i->next_orders[v->slot] = {1, v->factor, v->order};
@@ -112,19 +121,22 @@ static enum status advance(struct backend_integrator *i, size_t n, const struct 
     struct device *d = b->device;
     const struct backend_divergence *v = &i->divergence;
     const int batch = (int)b->batch;
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
         i->next_streams[evaluations[k].slot] = evaluations[k].stream;
+    }
     TRY(device_upload(d, b->numbers, i->next_streams, b->batch * sizeof *b->numbers, e));
     TRY(give(i, n, evaluations, e));
     TRY(evaluation_score(b, e));
     TRY(evaluation_traces(b, v->key, v->probes, v->signs, e));
-    if (v->control)
+    if (v->control) {
         TRY(flow_control(i->state, batch, evaluation_frames(b), i->propagator, i->power, b->traces, d->stream, e));
+    }
     TRY(flow_derive(i->state, batch, b->out, b->traces, d->stream, e));
     TRY(flow_measure(i->state, batch, i->sums, d->stream, e));
     TRY(device_download(d, i->found, i->sums, b->batch * sizeof *i->found, e));
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
         sums[k] = i->found[evaluations[k].slot];
+    }
     return STATUS_OK;
 }
 

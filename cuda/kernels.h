@@ -58,8 +58,9 @@ BOTH float single_sum(const struct sites &map, const float *taps, int n, int i, 
     for (int k = 0; k < 9; k++) {
         const int row = sites_neighbour(map.height, map.periodic, i, 1 - k / 3);
         const int column = sites_neighbour(map.width, map.periodic, j, 1 - k % 3);
-        if (row >= 0 && column >= 0)
+        if (row >= 0 && column >= 0) {
             sum += own[(size_t)k * (size_t)sites + (size_t)(row * map.width + column)];
+        }
     }
     return sum;
 }
@@ -98,8 +99,8 @@ enum status sum_rows(const float *in, size_t image, int rows, int m, float *out,
 struct surroundings {
     struct sites map;
     struct frames frames;
-    const float *taps, *bias;  /* of tconv1 */
-    const float *linear;       /* wiener: the filtered field, n x V; else NULL */
+    const float *taps, *bias; /* of tconv1 */
+    const float *linear;      /* wiener: the filtered field, n x V; else NULL */
 };
 
 /* x = input phi */

@@ -7,8 +7,9 @@ enum { WARP = 32, WARPS = THREADS / WARP };
 
 __global__ void features_kernel(int half, const float *frequencies, struct frames frames, float *features) {
     const int n = (int)blockIdx.y, j = (int)(blockIdx.x * blockDim.x + threadIdx.x);
-    if (j >= half)
+    if (j >= half) {
         return;
+    }
     double sine, cosine;
     function_sincos_turns((double)frequencies[j] * (double)frame_of(frames, n)->label, &sine, &cosine);
     features[(size_t)n * 2 * (size_t)half + (size_t)j] = (float)sine;
@@ -22,16 +23,20 @@ __global__ void affine_kernel(int rows, int columns, const float *matrix, const 
     const int row = (int)blockIdx.x * WARPS + (int)threadIdx.x / WARP;
     const float *x = in + (size_t)n * (size_t)columns;
     float sum = 0;
-    for (int j = lane; j < columns && row < rows; j += WARP)
+    for (int j = lane; j < columns && row < rows; j += WARP) {
         sum = fmaf(matrix[(size_t)row * (size_t)columns + (size_t)j], x[j], sum);
-    for (int step = WARP / 2; step > 0; step /= 2)
+    }
+    for (int step = WARP / 2; step > 0; step /= 2) {
         sum += __shfl_xor_sync(0xffffffffu, sum, step);
-    if (lane != 0 || row >= rows)
+    }
+    if (lane != 0 || row >= rows) {
         return;
+    }
     sum += bias[row];
     out[(size_t)n * (size_t)rows + (size_t)row] = sum;
-    if (after)
+    if (after) {
         after[(size_t)n * (size_t)rows + (size_t)row] = sum * numbers_sigmoid(sum);
+    }
 }
 
 enum status embedding_forward(const struct embedding_arrays *a, int n, struct frames frames, cudaStream_t stream,
@@ -39,8 +44,8 @@ enum status embedding_forward(const struct embedding_arrays *a, int n, struct fr
     const int half = a->length / 2;
     TRY(launch("features", features_kernel, dim3((unsigned)((half + 63) / 64), (unsigned)n), 64, stream, e, half,
                a->frequencies, frames, a->features));
-    TRY(launch("embed", affine_kernel, dim3((unsigned)((a->length + WARPS - 1) / WARPS), (unsigned)n), THREADS, stream, e,
-               a->length, a->length, a->embed, a->embed_bias, a->features, a->before, a->after));
+    TRY(launch("embed", affine_kernel, dim3((unsigned)((a->length + WARPS - 1) / WARPS), (unsigned)n), THREADS, stream,
+               e, a->length, a->length, a->embed, a->embed_bias, a->features, a->before, a->after));
     return launch("dense", affine_kernel, dim3((unsigned)((a->rows + WARPS - 1) / WARPS), (unsigned)n), THREADS, stream,
                   e, a->rows, a->length, a->dense, a->dense_bias, a->after, a->d, (float *)NULL);
 }
@@ -52,12 +57,14 @@ __global__ void back_kernel(int rows, int columns, const float *matrix, const fl
     const int n = (int)blockIdx.y, lane = (int)threadIdx.x % WARP, strand = (int)threadIdx.x / WARP;
     const int j = (int)blockIdx.x * WARP + lane;
     float sum = 0;
-    for (int row = strand; row < rows && j < columns; row += WARPS)
+    for (int row = strand; row < rows && j < columns; row += WARPS) {
         sum = fmaf(g[(size_t)n * image + (size_t)row], matrix[(size_t)row * (size_t)columns + (size_t)j], sum);
+    }
     part[strand][lane] = sum;
     __syncthreads();
-    if (strand != 0 || j >= columns)
+    if (strand != 0 || j >= columns) {
         return;
+    }
     sum = ((part[0][lane] + part[1][lane]) + (part[2][lane] + part[3][lane])) +
           ((part[4][lane] + part[5][lane]) + (part[6][lane] + part[7][lane]));
     const float a = before[(size_t)n * (size_t)columns + (size_t)j], sigmoid = numbers_sigmoid(a);
@@ -65,11 +72,12 @@ __global__ void back_kernel(int rows, int columns, const float *matrix, const fl
 }
 
 /* gradient[row][j] = sum_n left[n][row] right[n][j], configurations in order; bias[row] = sum_n left[n][row]. */
-__global__ void outer_kernel(int n, int columns, const float *left, size_t image, const float *right,
-                             float *gradient, float *bias) {
+__global__ void outer_kernel(int n, int columns, const float *left, size_t image, const float *right, float *gradient,
+                             float *bias) {
     const int j = (int)(blockIdx.x * blockDim.x + threadIdx.x), row = (int)blockIdx.y;
-    if (j >= columns)
+    if (j >= columns) {
         return;
+    }
     float sum = 0, plain = 0;
     for (int b = 0; b < n; b++) {
         const float x = left[(size_t)b * image + (size_t)row];
@@ -77,8 +85,9 @@ __global__ void outer_kernel(int n, int columns, const float *left, size_t image
         plain += x;
     }
     gradient[(size_t)row * (size_t)columns + (size_t)j] = sum;
-    if (bias && j == 0)
+    if (bias && j == 0) {
         bias[row] = plain;
+    }
 }
 
 enum status embedding_backward(const struct embedding_arrays *a, int n, const float *d_gradient, size_t image,
@@ -98,19 +107,22 @@ __global__ void sum_rows_kernel(const float *in, size_t image, int rows, int m, 
     __shared__ float part[WARP][WARP];
     const int lane = (int)threadIdx.x % WARP, strand = (int)threadIdx.x / WARP, j = (int)blockIdx.x * WARP + lane;
     float sum = 0;
-    for (int row = strand; row < rows && j < m; row += WARP)
+    for (int row = strand; row < rows && j < m; row += WARP) {
         sum += in[(size_t)row * image + (size_t)j];
+    }
     part[strand][lane] = sum;
     for (int half = WARP / 2; half > 0; half /= 2) {
         __syncthreads();
-        if (strand < half)
+        if (strand < half) {
             part[strand][lane] += part[strand + half][lane];
+        }
     }
-    if (strand == 0 && j < m)
+    if (strand == 0 && j < m) {
         out[j] = part[0][lane];
+    }
 }
 
 enum status sum_rows(const float *in, size_t image, int rows, int m, float *out, cudaStream_t stream, struct error *e) {
-    return launch("sum_rows", sum_rows_kernel, dim3((unsigned)((m + WARP - 1) / WARP)), WARP * WARP, stream, e, in, image,
-                  rows, m, out);
+    return launch("sum_rows", sum_rows_kernel, dim3((unsigned)((m + WARP - 1) / WARP)), WARP * WARP, stream, e, in,
+                  image, rows, m, out);
 }

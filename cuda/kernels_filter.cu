@@ -7,8 +7,9 @@
 enum { GAIN_SCORE, GAIN_COLOUR };
 
 __device__ static double gain_of(int kind, double g, double s, double next) {
-    if (kind == GAIN_SCORE)
+    if (kind == GAIN_SCORE) {
         return -s / (g + s * s);
+    }
     return sqrt((s * s - next * next) * (g + next * next) / (g + s * s));
 }
 
@@ -21,29 +22,33 @@ __global__ void filter_kernel(struct filter f, int kind, struct frames frames, c
     const float *x = in + (size_t)n * (size_t)V;
     for (int p = t; p < V; p += THREADS) { /* a[i][k] = sum_j x[i][j] cas[j][k] */
         double sum = 0;
-        for (int j = 0; j < W; j++)
+        for (int j = 0; j < W; j++) {
             sum += (double)x[p / W * W + j] * f.cas_width[j * W + p % W];
+        }
         a[p] = sum;
     }
     __syncthreads();
     for (int p = t; p < V; p += THREADS) { /* b[l][k] = gain sum_i cas[l][i] a[i][k] */
         double sum = 0;
-        for (int i = 0; i < H; i++)
+        for (int i = 0; i < H; i++) {
             sum += f.cas_height[p / W * H + i] * a[i * W + p % W];
+        }
         b[p] = sum * gain_of(kind, f.propagator[p], s, next);
     }
     __syncthreads();
     for (int p = t; p < V; p += THREADS) {
         double sum = 0;
-        for (int j = 0; j < W; j++)
+        for (int j = 0; j < W; j++) {
             sum += b[p / W * W + j] * f.cas_width[j * W + p % W];
+        }
         a[p] = sum;
     }
     __syncthreads();
     for (int p = t; p < V; p += THREADS) {
         double sum = 0;
-        for (int i = 0; i < H; i++)
+        for (int i = 0; i < H; i++) {
             sum += f.cas_height[p / W * H + i] * a[i * W + p % W];
+        }
         out[(size_t)n * (size_t)V + (size_t)p] = (float)(sum / (double)V);
     }
 }

@@ -12,25 +12,31 @@ enum { SLAB_MAX = 256 };
 
 static int slab_of(const struct norm *s) {
     int slab = s->group;
-    while ((slab % 4 != 0 || slab < 8) && slab < s->channels)
+    while ((slab % 4 != 0 || slab < 8) && slab < s->channels) {
         slab *= 2;
-    while (slab * s->height * s->width < 4096 && 2 * slab <= SLAB_MAX && slab < s->channels)
+    }
+    while (slab * s->height * s->width < 4096 && 2 * slab <= SLAB_MAX && slab < s->channels) {
         slab *= 2;
+    }
     return slab;
 }
 
 /* v[k] of every thread (quad q, row r < R) summed over r into part[k][q]. */
 template <int N>
 __device__ static void sum_over_rows(float (*part)[THREADS], int Q, int R, int q, int r, const float *v) {
-    if (r < R)
-        for (int k = 0; k < N; k++)
+    if (r < R) {
+        for (int k = 0; k < N; k++) {
             part[k][r * Q + q] = v[k];
+        }
+    }
     for (int n = R; n > 1;) {
         const int half = (n + 1) / 2;
         __syncthreads();
-        if (r < n - half)
-            for (int k = 0; k < N; k++)
+        if (r < n - half) {
+            for (int k = 0; k < N; k++) {
                 part[k][r * Q + q] += part[k][(r + half) * Q + q];
+            }
+        }
         n = half;
     }
     __syncthreads();
@@ -58,15 +64,18 @@ __global__ void norm_forward_kernel(struct norm s, int slab, struct field<const 
         }
     }
     sum_over_rows<8>(part, Q, R, q, r, sum);
-    if (r == 0)
-        for (int k = 0; k < 4; k++)
+    if (r == 0) {
+        for (int k = 0; k < 4; k++) {
             origin[4 * q + k] = start.v[k];
+        }
+    }
     __syncthreads();
 
     if (t < slab / s.group) { /* statistics of group t of the slab */
         double total = 0, spread = 0;
-        for (int k = t * s.group; k < (t + 1) * s.group; k++)
+        for (int k = t * s.group; k < (t + 1) * s.group; k++) {
             total += (double)part[k % 4][k / 4] / sites + (double)origin[k] + (double)own_d[k];
+        }
         const double mu = total / s.group;
         for (int k = t * s.group; k < (t + 1) * s.group; k++) {
             const double own = (double)part[k % 4][k / 4] / sites;
@@ -94,8 +103,9 @@ __global__ void norm_forward_kernel(struct norm s, int slab, struct field<const 
             h.v[k] = a * numbers_sigmoid(a);
         }
         field_filled(out, n, i, j, c, h);
-        if (second.at)
+        if (second.at) {
             field_filled(second, n, i, j, c, h);
+        }
     }
 }
 
@@ -130,13 +140,14 @@ __device__ static void activation_gradient(const struct activation &c, const str
     }
 }
 
-__device__ static struct four both_gradients(const struct field<const float> &g, const struct field<const float> &second,
-                                             int n, int i, int j, int c) {
+__device__ static struct four both_gradients(const struct field<const float> &g,
+                                             const struct field<const float> &second, int n, int i, int j, int c) {
     struct four dh = field_folded(g, n, i, j, c);
     if (second.at) {
         const struct four more = field_folded(second, n, i, j, c);
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 4; k++) {
             dh.v[k] += more.v[k];
+        }
     }
     return dh;
 }
@@ -201,8 +212,9 @@ __global__ void norm_backward_kernel(struct norm s, int slab, struct field<const
         float da[4], xhat[4];
         struct four out;
         activation_gradient(a, field_folded(y, n, i, j, c), both_gradients(g, second, n, i, j, c), da, xhat);
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 4; k++) {
             out.v[k] = da[k] * (a.rstd[k] * a.gamma[k]) - common[4 * q + k] - xhat[k] * along[4 * q + k];
+        }
         field_filled(dy, n, i, j, c, out);
     }
 }

@@ -24,16 +24,18 @@ __device__ static float network_output(const struct surroundings &s, int n, int 
 __device__ static float score_at(const struct surroundings &s, const struct score_frame *f, int n, int p, size_t at,
                                  const float *phi) {
     float out = f->output * network_output(s, n, p);
-    if (f->skip != 0.0f)
+    if (f->skip != 0.0f) {
         out = f->skip * phi[at] + out;
+    }
     return s.linear ? out + s.linear[at] : out;
 }
 
 __global__ void input_kernel(struct sites map, struct frames frames, const float *phi, float *x) {
     const int V = map.height * map.width, n = (int)blockIdx.y;
     const float factor = frame_of(frames, n)->input;
-    for (int p = own_site(), end = p + 4; p < end && p < V; p++)
+    for (int p = own_site(), end = p + 4; p < end && p < V; p++) {
         x[(size_t)n * V + p] = factor * phi[(size_t)n * V + p];
+    }
 }
 
 enum status process_input(struct sites map, int n, struct frames frames, const float *phi, float *x,
@@ -44,8 +46,9 @@ enum status process_input(struct sites map, int n, struct frames frames, const f
 __global__ void score_kernel(struct surroundings s, const float *phi, float *out) {
     const int V = s.map.height * s.map.width, n = (int)blockIdx.y;
     const struct score_frame *f = frame_of(s.frames, n);
-    for (int p = own_site(), end = p + 4; p < end && p < V; p++)
+    for (int p = own_site(), end = p + 4; p < end && p < V; p++) {
         out[(size_t)n * V + p] = score_at(s, f, n, p, (size_t)n * V + p, phi);
+    }
 }
 
 enum status process_score(struct surroundings s, int n, const float *phi, float *out, cudaStream_t stream,
@@ -56,8 +59,9 @@ enum status process_score(struct surroundings s, int n, const float *phi, float 
 __global__ void probe_kernel(struct sites map, struct frames frames, const float *probe, float *gradient) {
     const int V = map.height * map.width, n = (int)blockIdx.y;
     const float factor = frame_of(frames, n)->output;
-    for (int p = own_site(), end = p + 4; p < end && p < V; p++)
+    for (int p = own_site(), end = p + 4; p < end && p < V; p++) {
         gradient[(size_t)n * V + p] = factor * probe[(size_t)n * V + p];
+    }
 }
 
 enum status process_probe(struct sites map, int n, struct frames frames, const float *probe, float *gradient,
@@ -71,8 +75,9 @@ __global__ void product_kernel(struct surroundings s, const float *probe, float 
     for (int p = own_site(), end = p + 4; p < end && p < V; p++) {
         const size_t at = (size_t)n * V + p;
         float x = f->skip * probe[at] + f->input * single_sum(s.map, s.taps, n, p / s.map.width, p % s.map.width);
-        if (s.linear)
+        if (s.linear) {
             x += s.linear[at];
+        }
         out[at] = x;
     }
 }
@@ -87,8 +92,9 @@ enum status process_product(struct surroundings s, int n, const float *probe, fl
 __global__ void perturb_kernel(struct sites map, struct frames frames, const struct backend_example *examples,
                                const float *fields, struct draw draw, float *z, float *phi, float *x) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
-    if (first >= V)
+    if (first >= V) {
         return;
+    }
     const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* example in the call */
     const struct backend_example example = examples[at];
     const float factor = frame_of(frames, n)->input;
@@ -104,8 +110,8 @@ __global__ void perturb_kernel(struct sites map, struct frames frames, const str
 enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *examples,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e) {
-    return launch("perturb", perturb_kernel, quads_of(map, n), THREADS, stream, e, map, frames, examples, fields, draw, z,
-                  phi, x);
+    return launch("perturb", perturb_kernel, quads_of(map, n), THREADS, stream, e, map, frames, examples, fields, draw,
+                  z, phi, x);
 }
 
 /* A sum over the threads of a block, in a tree; the result is thread 0's. */
@@ -114,15 +120,16 @@ template <class T> __device__ static T block_sum(T *part, T x) {
     part[t] = x;
     for (int half = THREADS / 2; half > 0; half /= 2) {
         __syncthreads();
-        if (t < half)
+        if (t < half) {
             part[t] += part[t + half];
+        }
     }
     return t == 0 ? part[0] : x; /* others must not look: it was written after the last barrier */
 }
 
 /* A block a configuration. */
-__global__ void loss_kernel(struct surroundings s, const struct backend_example *examples, const float *phi, const float *z,
-                            float *gradient, double *loss, float *bias) {
+__global__ void loss_kernel(struct surroundings s, const struct backend_example *examples, const float *phi,
+                            const float *z, float *gradient, double *loss, float *bias) {
     __shared__ double part[THREADS];
     __shared__ float plain[THREADS];
     const int V = s.map.height * s.map.width, n = (int)blockIdx.x;
@@ -149,23 +156,26 @@ __global__ void loss_kernel(struct surroundings s, const struct backend_example 
 enum status process_loss(struct surroundings s, int n, const struct backend_example *examples, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e) {
-    return launch("loss", loss_kernel, dim3((unsigned)n), THREADS, stream, e, s, examples, phi, z, gradient, loss, bias);
+    return launch("loss", loss_kernel, dim3((unsigned)n), THREADS, stream, e, s, examples, phi, z, gradient, loss,
+                  bias);
 }
 
 /* The numbers and their order are those of network/adam.c. */
 __global__ void adam_kernel(size_t count, const struct backend_step *steps, const uint32_t *counter,
                             const float *gradient, float *w, float *m, float *v, float *average) {
     const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= count)
+    if (i >= count) {
         return;
+    }
     const struct adam_scalars k = steps[*counter].adam;
     const float g = gradient[i];
     m[i] = k.keep_m * m[i] + k.add_m * g;
     v[i] = k.keep_v * v[i] + k.add_v * (g * g);
     w[i] = w[i] - k.rate * (m[i] / (sqrtf(v[i]) / k.correction + k.epsilon));
     const float weight = steps[*counter].average;
-    if (weight != 0.0f)
+    if (weight != 0.0f) {
         average[i] += weight * (w[i] - average[i]);
+    }
 }
 
 enum status process_adam(size_t count, const struct backend_step *steps, const uint32_t *counter, const float *gradient,
@@ -177,8 +187,9 @@ enum status process_adam(size_t count, const struct backend_step *steps, const u
 
 __global__ void round_kernel(size_t count, const float *weights, struct bfloat *rounded) {
     const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count)
+    if (i < count) {
         rounded[i] = bfloat_of(weights[i]);
+    }
 }
 
 enum status process_round(size_t count, const float *weights, struct bfloat *rounded, cudaStream_t stream,
@@ -199,11 +210,13 @@ enum status process_advance(uint32_t *counter, cudaStream_t stream, struct error
 
 __global__ void prior_kernel(struct sites map, struct draw draw, float start, float *phi) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
-    if (first >= V)
+    if (first >= V) {
         return;
+    }
     const struct four z = numbers_normals(draw.key, *draw.first + (uint64_t)n, 0, (uint32_t)first / 4);
-    for (int k = 0; k < 4 && first + k < V; k++)
+    for (int k = 0; k < 4 && first + k < V; k++) {
         phi[(size_t)n * V + first + k] = start * z.v[k];
+    }
 }
 
 enum status process_prior(struct sites map, int n, struct draw draw, float start, float *phi, cudaStream_t stream,
@@ -213,11 +226,13 @@ enum status process_prior(struct sites map, int n, struct draw draw, float start
 
 __global__ void noise_kernel(struct sites map, struct draw draw, const uint32_t *counter, float *z) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
-    if (first >= V)
+    if (first >= V) {
         return;
+    }
     const struct four x = numbers_normals(draw.key, *draw.first + (uint64_t)n, *counter, (uint32_t)first / 4);
-    for (int k = 0; k < 4 && first + k < V; k++)
+    for (int k = 0; k < 4 && first + k < V; k++) {
         z[(size_t)n * V + first + k] = x.v[k];
+    }
 }
 
 enum status process_noise(struct sites map, int n, struct draw draw, const uint32_t *counter, float *z,
@@ -228,14 +243,16 @@ enum status process_noise(struct sites map, int n, struct draw draw, const uint3
 __global__ void move_kernel(struct surroundings s, const struct backend_move *moves, struct draw draw, const float *z,
                             float *phi) {
     const int V = s.map.height * s.map.width, n = (int)blockIdx.y, first = own_site();
-    if (first >= V)
+    if (first >= V) {
         return;
+    }
     const uint32_t step = *s.frames.counter;
     const struct score_frame *f = frame_of(s.frames, n);
     const float drift = moves[step].drift, amplitude = moves[step].amplitude;
     struct four noise = {{0, 0, 0, 0}};
-    if (!z && amplitude != 0.0f)
+    if (!z && amplitude != 0.0f) {
         noise = numbers_normals(draw.key, *draw.first + (uint64_t)n, step, (uint32_t)first / 4);
+    }
     for (int k = 0; k < 4 && first + k < V; k++) {
         const size_t at = (size_t)n * V + first + k;
         const float own = z ? z[at] : noise.v[k];
@@ -253,18 +270,22 @@ enum status process_move(struct surroundings s, int n, const struct backend_move
 __global__ void draw_probe_kernel(struct sites map, struct random_key key, const uint64_t *numbers,
                                   const uint32_t *counter, int signs, int exact, float *probe) {
     const int V = map.height * map.width, n = (int)blockIdx.y, first = own_site();
-    if (first >= V)
+    if (first >= V) {
         return;
+    }
     struct four v = {{0, 0, 0, 0}};
-    if (exact)
-        for (int k = 0; k < 4; k++)
+    if (exact) {
+        for (int k = 0; k < 4; k++) {
             v.v[k] = (uint32_t)(first + k) == *counter ? 1.0f : 0.0f;
-    else if (signs)
+        }
+    } else if (signs) {
         v = numbers_signs(key, numbers[n], *counter, (uint32_t)first / 4);
-    else
+    } else {
         v = numbers_normals(key, numbers[n], *counter, (uint32_t)first / 4);
-    for (int k = 0; k < 4 && first + k < V; k++)
+    }
+    for (int k = 0; k < 4 && first + k < V; k++) {
         probe[(size_t)n * V + first + k] = v.v[k];
+    }
 }
 
 enum status process_draw_probe(struct sites map, int n, struct random_key key, const uint64_t *numbers,
@@ -280,14 +301,16 @@ __global__ void trace_kernel(struct sites map, const float *probe, const float *
     const int V = map.height * map.width, n = (int)blockIdx.x;
     const uint32_t step = *counter;
     if (exact) {
-        if (threadIdx.x == 0)
+        if (threadIdx.x == 0) {
             traces[n] += (double)product[(size_t)n * V + step];
+        }
         return;
     }
     const float *left = probe + (size_t)n * V, *right = product + (size_t)n * V;
     const double sum = tree_sum(part, (size_t)V, [&](size_t p) { return (double)left[p] * (double)right[p]; });
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0) {
         traces[(size_t)n * (size_t)count + step] = sum;
+    }
 }
 
 enum status process_trace(struct sites map, int n, const float *probe, const float *product, const uint32_t *counter,

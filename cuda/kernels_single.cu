@@ -8,20 +8,23 @@ template <class T>
 __global__ void spread_kernel(struct sites map, int many, const float *one, const float *w, struct field<T> out) {
     const int quads = many / 4, sites = map.height * map.width, n = (int)blockIdx.y;
     const int index = (int)(blockIdx.x * blockDim.x + threadIdx.x);
-    if (index >= sites * quads)
+    if (index >= sites * quads) {
         return;
+    }
     const int p = index / quads, c = 4 * (index % quads), i = p / map.width, j = p % map.width;
     const float *field = one + (size_t)n * (size_t)sites;
     struct four sum = {{0, 0, 0, 0}};
     for (int k = 0; k < 9; k++) {
         const int row = sites_neighbour(map.height, map.periodic, i, k / 3 - 1);
         const int column = sites_neighbour(map.width, map.periodic, j, k % 3 - 1);
-        if (row < 0 || column < 0)
+        if (row < 0 || column < 0) {
             continue;
+        }
         const float x = field[row * map.width + column];
         const struct four v = four_load(w + k * many + c);
-        for (int m = 0; m < 4; m++)
+        for (int m = 0; m < 4; m++) {
             sum.v[m] = fmaf(x, v.v[m], sum.v[m]);
+        }
     }
     field_filled(out, n, i, j, c, sum);
 }
@@ -52,25 +55,31 @@ __global__ void taps_kernel(struct sites map, int many, int lanes, struct field<
             const struct four x = four_load(own + c);
             for (int k = 0; k < 9; k++) {
                 const struct four v = four_load(w + k * many + c);
-                for (int m = 0; m < 4; m++)
+                for (int m = 0; m < 4; m++) {
                     sum[k] = fmaf(x.v[m], v.v[m], sum[k]);
+                }
             }
         }
     }
-    for (int step = lanes / 2; step > 0; step /= 2)
-        for (int k = 0; k < 9; k++)
+    for (int step = lanes / 2; step > 0; step /= 2) {
+        for (int k = 0; k < 9; k++) {
             sum[k] += __shfl_xor_sync(0xffffffffu, sum[k], step);
-    if (p < sites && lane == 0)
-        for (int k = 0; k < 9; k++)
+        }
+    }
+    if (p < sites && lane == 0) {
+        for (int k = 0; k < 9; k++) {
             taps[((size_t)n * 9 + (size_t)k) * (size_t)sites + (size_t)p] = sum[k];
+        }
+    }
 }
 
 template <class T>
 enum status single_taps(struct sites map, int many, int n, struct field<const T> in, const float *w, float *taps,
                         cudaStream_t stream, struct error *e) {
     int lanes = 1;
-    while (lanes < 32 && 2 * lanes <= many / 4)
+    while (lanes < 32 && 2 * lanes <= many / 4) {
         lanes *= 2;
+    }
     const int each = THREADS / lanes, sites = map.height * map.width;
     return launch("single_taps", taps_kernel<T>, dim3((unsigned)((sites + each - 1) / each), (unsigned)n), THREADS,
                   stream, e, map, many, lanes, in, w, taps);
@@ -107,33 +116,41 @@ __global__ void single_gradient_kernel(struct sites map, int many, int width, co
         for (int k = 0; k < 9; k++) {
             const int row = sites_neighbour(map.height, map.periodic, i, k / 3 - 1);
             const int column = sites_neighbour(map.width, map.periodic, j, k % 3 - 1);
-            if (row >= 0 && column >= 0)
+            if (row >= 0 && column >= 0) {
                 sum[k] = fmaf(one[(size_t)n * (size_t)sites + (size_t)(row * map.width + column)], x, sum[k]);
+            }
         }
     }
-    if (r < R)
-        for (int k = 0; k < 9; k++)
+    if (r < R) {
+        for (int k = 0; k < 9; k++) {
             part[k][t] = sum[k];
+        }
+    }
     for (int count = R; count > 1;) {
         const int half = (count + 1) / 2;
         __syncthreads();
-        if (r < count - half)
-            for (int k = 0; k < 9; k++)
+        if (r < count - half) {
+            for (int k = 0; k < 9; k++) {
                 part[k][t] += part[k][t + half * width];
+            }
+        }
         count = half;
     }
     __syncthreads();
     float *out = partial + ((size_t)n * gridDim.x + blockIdx.x) * 9 * (size_t)many;
-    if (r == 0)
-        for (int k = 0; k < 9; k++)
+    if (r == 0) {
+        for (int k = 0; k < 9; k++) {
             out[k * many + channel] = part[k][t];
+        }
+    }
 }
 
 enum status single_gradient(struct sites map, int many, int n, const float *one, struct field<const float> in,
                             float *partial, float *gradient, cudaStream_t stream, struct error *e) {
     int width = many; /* channels of a block: a divisor of many */
-    while (width > THREADS || many % width != 0)
+    while (width > THREADS || many % width != 0) {
         width -= 4;
+    }
     TRY(launch("single_gradient", single_gradient_kernel,
                dim3((unsigned)pieces(map), (unsigned)n, (unsigned)(many / width)), THREADS, stream, e, map, many, width,
                one, in, partial));

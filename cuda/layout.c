@@ -35,8 +35,12 @@ void layout_make(const struct unet_shape *shape, struct layout *l) {
     }
     for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
         const struct layout_level *wide = &l->level[k < 3 ? k : k + 1], *narrow = &l->level[k < 3 ? k + 1 : k];
-        l->convolution[k] = (struct layout_convolution){0, wide->channels, k > 3 ? 2 * narrow->channels : narrow->channels,
-                                                        narrow->height, narrow->width, shape->stride};
+        l->convolution[k] = (struct layout_convolution){0,
+                                                        wide->channels,
+                                                        k > 3 ? 2 * narrow->channels : narrow->channels,
+                                                        narrow->height,
+                                                        narrow->width,
+                                                        shape->stride};
     }
     size_t at = 0;
     l->gamma = at, at += l->rows;
@@ -58,22 +62,27 @@ void layout_make(const struct unet_shape *shape, struct layout *l) {
 static const struct unet_tensor *find(const struct unet_tensor *list, const char *layer, const char *kind) {
     const size_t length = strlen(layer);
     const struct unet_tensor *t = list;
-    while (strncmp(t->name, layer, length) != 0 || t->name[length] != '.' || strcmp(t->name + length + 1, kind) != 0)
+    while (strncmp(t->name, layer, length) != 0 || t->name[length] != '.' || strcmp(t->name + length + 1, kind) != 0) {
         t++; /* names are literals of this file */
+    }
     return t;
 }
 
 static void copy(const struct unet_tensor *t, size_t at, uint32_t *position) {
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
         position[t->offset + i] = (uint32_t)(at + i);
+    }
 }
 
 /* (outer, inner, 9) to (outer, 9, inner) */
 static void swap_taps(const struct unet_tensor *t, size_t outer, size_t inner, size_t at, uint32_t *position) {
-    for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < inner; i++)
-            for (size_t k = 0; k < 9; k++)
+    for (size_t o = 0; o < outer; o++) {
+        for (size_t i = 0; i < inner; i++) {
+            for (size_t k = 0; k < 9; k++) {
                 position[t->offset + (o * inner + i) * 9 + k] = (uint32_t)(at + (o * 9 + k) * inner + i);
+            }
+        }
+    }
 }
 
 void layout_positions(const struct layout *l, uint32_t *position) {
@@ -92,9 +101,10 @@ void layout_positions(const struct layout *l, uint32_t *position) {
     const size_t w = (size_t)l->shape.width;
     swap_taps(find(list, "conv1", "weight"), 1, w, l->first, position);
     swap_taps(find(list, "tconv1", "weight"), 1, 2 * w, l->last, position);
-    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
+    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
         swap_taps(find(list, convolution_name[k], "weight"), (size_t)l->convolution[k].narrow_channels,
                   (size_t)l->convolution[k].wide_channels, l->convolutions[k], position);
+    }
 }
 
 static size_t inside(const struct layout_level *v) {
@@ -112,8 +122,9 @@ void layout_fields(const struct layout *l, size_t batch, size_t element, bool ba
     elements[FIELD_TAPS] = 9 * l->volume;
     elements[FIELD_FEATURES] = elements[FIELD_BEFORE] = elements[FIELD_AFTER] = l->embedding;
     elements[FIELD_D] = l->rows;
-    for (int i = 0; i < LAYOUT_LEVELS; i++)
+    for (int i = 0; i < LAYOUT_LEVELS; i++) {
         elements[FIELD_Y0 + i] = i < 4 ? inside(&l->level[i]) : padded(l, &l->level[i]);
+    }
     for (int s = 0; s < 3; s++) {
         elements[FIELD_WIDE0 + s] = padded(l, &l->level[s]);
         elements[FIELD_JOINED0 + s] = 2 * inside(&l->level[s]);
@@ -122,8 +133,9 @@ void layout_fields(const struct layout *l, size_t batch, size_t element, bool ba
     elements[FIELD_MEAN] = elements[FIELD_RSTD] = l->rows;
     if (backward) {
         elements[FIELD_GRADIENT] = l->volume;
-        for (int i = 0; i < FIELD_DEEPEST + 1 - FIELD_Y0; i++)
+        for (int i = 0; i < FIELD_DEEPEST + 1 - FIELD_Y0; i++) {
             elements[FIELD_D_Y0 + i] = elements[FIELD_Y0 + i];
+        }
         elements[FIELD_PARTIAL] = 3 * l->rows;
         elements[FIELD_D_AFTER] = l->embedding;
     }
@@ -139,8 +151,9 @@ size_t layout_fitting_batch(const struct layout *l, size_t element, bool backwar
     size_t low = 0, high = 1;
     struct layout_fields f;
     for (layout_fields(l, high, element, backward, &f); f.total <= bytes && high < ((size_t)1 << 24);
-         layout_fields(l, high, element, backward, &f))
+         layout_fields(l, high, element, backward, &f)) {
         high *= 2;
+    }
     while (high - low > 1) {
         const size_t middle = (low + high) / 2;
         layout_fields(l, middle, element, backward, &f);
@@ -157,8 +170,9 @@ enum { CAPACITY_MAX = 1 << 15 }; /* configurations are an axis of grids, of at m
 
 size_t layout_capacity(size_t volume) {
     size_t n = 1;
-    while (2 * n * volume <= LAYOUT_SITES && 2 * n <= CAPACITY_MAX)
+    while (2 * n * volume <= LAYOUT_SITES && 2 * n <= CAPACITY_MAX) {
         n *= 2;
+    }
     return n;
 }
 

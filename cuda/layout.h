@@ -37,7 +37,7 @@ struct layout {
     size_t volume, embedding, rows; /* rows: channels of all levels together */
     struct layout_level level[LAYOUT_LEVELS];
     struct layout_convolution convolution[LAYOUT_CONVOLUTIONS]; /* batch 0 */
-    int halo; /* of wide fields: 1 for stride 2, 2 for stride 1 */
+    int halo;                                                   /* of wide fields: 1 for stride 2, 2 for stride 1 */
     /* the weight vector; gamma, beta and dense_bias follow each other without a gap: 3 x rows */
     size_t gamma, beta, dense_bias, dense, embed, embed_bias, first, last, last_bias, convolutions[LAYOUT_CONVOLUTIONS],
         weights;
@@ -50,23 +50,26 @@ void layout_positions(const struct layout *layout, uint32_t *position);
 
 /* The fields of a batch, in bytes from the start of one allocation. */
 enum layout_field {
-    FIELD_X,        /* input, V */
-    FIELD_TAPS,     /* single-channel sums by tap, 9 x V */
-    FIELD_FEATURES, FIELD_BEFORE, FIELD_AFTER, /* embedding */
-    FIELD_D,        /* rows */
-    FIELD_Y0,       /* y of levels 0-6, before the norm; 4-6 inside their halo */
+    FIELD_X,    /* input, V */
+    FIELD_TAPS, /* single-channel sums by tap, 9 x V */
+    FIELD_FEATURES,
+    FIELD_BEFORE,
+    FIELD_AFTER,                            /* embedding */
+    FIELD_D,                                /* rows */
+    FIELD_Y0,                               /* y of levels 0-6, before the norm; 4-6 inside their halo */
     FIELD_WIDE0 = FIELD_Y0 + LAYOUT_LEVELS, /* h1-h3 with halo */
     FIELD_JOINED0 = FIELD_WIDE0 + 3,        /* [u, h] at sizes 0-2 */
     FIELD_DEEPEST = FIELD_JOINED0 + 3,
     FIELD_FORWARD_END,
-    FIELD_MEAN = FIELD_FORWARD_END, FIELD_RSTD, /* rows each */
+    FIELD_MEAN = FIELD_FORWARD_END,
+    FIELD_RSTD,     /* rows each */
     FIELD_GRADIENT, /* of the network's output, V */
     FIELD_D_Y0,
     FIELD_D_WIDE0 = FIELD_D_Y0 + LAYOUT_LEVELS,
     FIELD_D_JOINED0 = FIELD_D_WIDE0 + 3,
     FIELD_D_DEEPEST = FIELD_D_JOINED0 + 3,
-    FIELD_PARTIAL,  /* gradients of gamma, beta and d, 3 x rows */
-    FIELD_D_AFTER,  /* of the embedding before its swish */
+    FIELD_PARTIAL, /* gradients of gamma, beta and d, 3 x rows */
+    FIELD_D_AFTER, /* of the embedding before its swish */
     FIELD_BACKWARD_END,
     FIELD_COUNT = FIELD_BACKWARD_END
 };
@@ -78,7 +81,8 @@ struct layout_fields {
 
 /* element: bytes of a number in the fields between layers (FIELD_Y0 to FIELD_DEEPEST), 4 or 2; everything else is
  * float32. Without backward the fields after FIELD_FORWARD_END but mean and rstd have no bytes. */
-void layout_fields(const struct layout *layout, size_t batch, size_t element, bool backward, struct layout_fields *fields);
+void layout_fields(const struct layout *layout, size_t batch, size_t element, bool backward,
+                   struct layout_fields *fields);
 
 /* The largest batch whose fields fit into this many bytes; 0 when none does. */
 size_t layout_fitting_batch(const struct layout *layout, size_t element, bool backward, size_t bytes);

@@ -32,8 +32,9 @@ enum status network_put(struct network *w, const float *flat, float *target, str
     size_t count;
     unet_tensors(&w->layout.shape, NULL, &count);
     memset(w->staging, 0, w->layout.weights * sizeof *w->staging);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         w->staging[w->position[i]] = flat[i];
+    }
     return device_upload(w->device, target, w->staging, w->layout.weights * sizeof *w->staging, e);
 }
 
@@ -41,8 +42,9 @@ enum status network_get(struct network *w, const float *source, float *flat, str
     size_t count;
     unet_tensors(&w->layout.shape, NULL, &count);
     TRY(device_download(w->device, w->staging, source, w->layout.weights * sizeof *w->staging, e));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         flat[i] = w->staging[w->position[i]];
+    }
     return STATUS_OK;
 }
 
@@ -56,24 +58,29 @@ enum status network_set_weights(struct network *w, const float *flat, struct err
 /* Whether gains made of the propagator are symmetric under p_mu -> -p_mu, which the filter relies on. */
 static enum status check_symmetry(const struct score_model *m, struct error *e) {
     const size_t H = m->extents[0], W = m->extents[1];
-    for (size_t i = 0; i < H; i++)
+    for (size_t i = 0; i < H; i++) {
         for (size_t j = 0; j < W; j++) {
             const double g = m->propagator[i * W + j];
             const double a = m->propagator[(H - i) % H * W + j], b = m->propagator[i * W + (W - j) % W];
-            if (fabs(a - g) > 1e-9 * fabs(g) || fabs(b - g) > 1e-9 * fabs(g))
-                return error_set(e, STATUS_BAD_INPUT, "the model's propagator is %g at mode (%zu, %zu) and %g, %g at its "
-                                 "mirrors; expected a symmetric one", g, i, j, a, b);
+            if (fabs(a - g) > 1e-9 * fabs(g) || fabs(b - g) > 1e-9 * fabs(g)) {
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "the model's propagator is %g at mode (%zu, %zu) and %g, %g at its "
+                                 "mirrors; expected a symmetric one",
+                                 g, i, j, a, b);
+            }
         }
+    }
     return STATUS_OK;
 }
 
 static void fill_cas(size_t extent, double *table) {
-    for (size_t i = 0; i < extent; i++)
+    for (size_t i = 0; i < extent; i++) {
         for (size_t j = 0; j < extent; j++) {
             double sine, cosine;
             function_sincos_turns((double)(i * j % extent) / (double)extent, &sine, &cosine);
             table[i * extent + j] = cosine + sine;
         }
+    }
 }
 
 /* Tables, propagator and room of the filter, in one allocation. */
@@ -82,18 +89,21 @@ static enum status make_filter(struct network *w, const struct score_model *m, s
     const size_t batch = (size_t)w->batch;
     TRY(check_symmetry(m, e));
     double *host = (double *)malloc(tables * sizeof *host);
-    if (!host)
+    if (!host) {
         return error_set(e, STATUS_FAILED, "out of memory for a filter");
+    }
     fill_cas(H, host);
     fill_cas(W, host + H * H);
     memcpy(host + H * H + W * W, m->propagator, V * sizeof *host);
-    enum status status = device_allocate(w->device, (tables + batch * 2 * V) * sizeof *host, "the filter",
-                                         (void **)&w->tables, e);
-    if (status == STATUS_OK)
+    enum status status =
+        device_allocate(w->device, (tables + batch * 2 * V) * sizeof *host, "the filter", (void **)&w->tables, e);
+    if (status == STATUS_OK) {
         status = device_upload(w->device, w->tables, host, tables * sizeof *host, e);
+    }
     free(host);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     w->filter = {(int)H, (int)W, w->tables, w->tables + H * H, w->tables + H * H + W * W, w->tables + tables};
     return device_allocate(w->device, batch * V * sizeof(float), "the filtered fields", (void **)&w->linear, e);
 }
@@ -103,13 +113,14 @@ static enum status make_convolutions(struct network *w, struct error *e) {
     char text[256], *all = w->device->description;
     const size_t room = sizeof text;
     snprintf(text, room, "; %s, batch %d, engines", use_name[w->use], w->batch);
-    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
+    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
         for (int kind = 0; kind < CUDA_KINDS; kind++) {
             /* forward: conv forward; tconv gradient. adjoint: tconv forward; conv gradient. */
             const bool forward = kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT);
             const bool backward = kind == (k < 3 ? CUDA_ADJOINT : CUDA_FORWARD) && w->use != NETWORK_FORWARD;
-            if (!forward && !backward && !(kind == CUDA_WEIGHTS && w->use == NETWORK_TRAINING))
+            if (!forward && !backward && !(kind == CUDA_WEIGHTS && w->use == NETWORK_TRAINING)) {
                 continue;
+            }
             struct layout_convolution shape = w->layout.convolution[k];
             shape.batch = w->batch;
             TRY(cuda_convolution_new(w->device->convolutions, &shape, (enum cuda_convolution_kind)kind,
@@ -119,8 +130,10 @@ static enum status make_convolutions(struct network *w, struct error *e) {
             snprintf(text + strlen(text), room - strlen(text), " %d%c%d", k, cuda_convolution_name[kind][0],
                      cuda_convolution_engine(w->convolution[k][kind]));
         }
-    if (!strstr(all, text)) /* a network of this kind was not described before */
+    }
+    if (!strstr(all, text)) { /* a network of this kind was not described before */
         snprintf(all + strlen(all), sizeof w->device->description - strlen(all), "%s", text);
+    }
     return device_allocate(w->device, workspace, "workspace of the convolutions", &w->workspace, e);
 }
 
@@ -129,15 +142,17 @@ static enum status make_fields(struct network *w, struct error *e) {
     const bool backward = w->use != NETWORK_FORWARD;
     layout_fields(&w->layout, (size_t)w->batch, w->element, backward, &w->fields);
     const enum status status = device_allocate(w->device, w->fields.total, "the fields", (void **)&w->arena, e);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         return status;
+    }
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    return error_set(e, STATUS_FAILED,
-                     "out of device memory: %s with a batch of %d takes %.1f MiB of fields, %.1f of %.1f MiB are free; a "
-                     "batch of %zu fits", use_name[w->use], w->batch, (double)w->fields.total / 1048576,
-                     (double)free / 1048576, (double)total / 1048576,
-                     layout_fitting_batch(&w->layout, w->element, backward, free - free / 8));
+    return error_set(
+        e, STATUS_FAILED,
+        "out of device memory: %s with a batch of %d takes %.1f MiB of fields, %.1f of %.1f MiB are free; a "
+        "batch of %zu fits",
+        use_name[w->use], w->batch, (double)w->fields.total / 1048576, (double)free / 1048576, (double)total / 1048576,
+        layout_fitting_batch(&w->layout, w->element, backward, free - free / 8));
 }
 
 static enum status make(struct network *w, const struct score_model *model, bool colours, struct error *e) {
@@ -146,23 +161,27 @@ static enum status make(struct network *w, const struct score_model *model, bool
     const size_t half = w->layout.embedding / 2;
     w->position = (uint32_t *)malloc(model->weight_count * sizeof *w->position);
     w->staging = (float *)malloc(vector);
-    if (!w->position || !w->staging)
+    if (!w->position || !w->staging) {
         return error_set(e, STATUS_FAILED, "out of memory for the weights");
+    }
     layout_positions(&w->layout, w->position);
     TRY(make_fields(w, e));
     TRY(device_allocate(d, vector, "the weights", (void **)&w->weights, e));
-    if (w->device->precision == CUDA_BF16)
+    if (w->device->precision == CUDA_BF16) {
         TRY(device_allocate(d, vector, "the rounded weights", (void **)&w->rounded, e));
+    }
     TRY(device_allocate(d, half * sizeof(float), "the frequencies", (void **)&w->frequencies, e));
     TRY(device_upload(d, w->frequencies, score_network(model)->frequencies, half * sizeof(float), e));
     if (w->use == NETWORK_TRAINING) {
-        const size_t partials = single_partials(network_sites(w), w->batch) * 9 * 2 * (size_t)score_unet_shape(model)->width;
+        const size_t partials =
+            single_partials(network_sites(w), w->batch) * 9 * 2 * (size_t)score_unet_shape(model)->width;
         TRY(device_allocate(d, vector, "the gradient", (void **)&w->gradient, e));
         TRY(device_allocate(d, partials * sizeof(float), "partial gradients", (void **)&w->partial, e));
         TRY(device_allocate(d, batch * sizeof(float), "the gradient of the bias", (void **)&w->bias, e));
     }
-    if (colours || score_network(model)->parameterisation == SCORE_WIENER)
+    if (colours || score_network(model)->parameterisation == SCORE_WIENER) {
         TRY(make_filter(w, model, e));
+    }
     TRY(make_convolutions(w, e));
     return network_set_weights(w, model->weights, e);
 }
@@ -170,20 +189,23 @@ static enum status make(struct network *w, const struct score_model *model, bool
 enum status network_new(struct device *d, const struct score_model *model, size_t batch, enum network_use use,
                         bool colours, struct network **network, struct error *e) {
     *network = NULL;
-    if (use != NETWORK_FORWARD && d->base.forward_only)
+    if (use != NETWORK_FORWARD && d->base.forward_only) {
         return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only, %s needs gradients", d->base.name,
                          use_name[use]);
+    }
     struct network *w = (struct network *)calloc(1, sizeof *w);
-    if (!w)
+    if (!w) {
         return error_set(e, STATUS_FAILED, "out of memory for the network");
+    }
     w->device = d;
     w->use = use;
     w->batch = (int)batch;
     w->element = d->precision == CUDA_BF16 ? sizeof(struct bfloat) : sizeof(float);
     layout_make(score_unet_shape(model), &w->layout);
     enum status status = make(w, model, colours, e);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = device_wait(d, e);
+    }
     if (status != STATUS_OK) {
         error_prefix(e, "network of %dx%d sites, width %d, stride %d, batch %zu", w->layout.shape.height,
                      w->layout.shape.width_sites, w->layout.shape.width, w->layout.shape.stride, batch);
@@ -195,15 +217,19 @@ enum status network_new(struct device *d, const struct score_model *model, size_
 }
 
 void network_free(struct network *w) {
-    if (!w)
+    if (!w) {
         return;
-    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
-        for (int kind = 0; kind < CUDA_KINDS; kind++)
+    }
+    for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
+        for (int kind = 0; kind < CUDA_KINDS; kind++) {
             cuda_convolution_free(w->convolution[k][kind]);
+        }
+    }
     void *const memory[] = {w->arena, w->weights,     w->rounded,   w->gradient, w->partial,
                             w->bias,  w->frequencies, w->workspace, w->tables,   w->linear};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         device_release(memory[i]);
+    }
     free(w->position);
     free(w->staging);
     free(w);

@@ -18,7 +18,7 @@ struct device {
     cudaStream_t stream;
     struct cuda_convolutions *convolutions;
     char description[1024]; /* of device and engines, for run records */
-    char arithmetic[200];  /* card and cuDNN, for checkpoints */
+    char arithmetic[200];   /* card and cuDNN, for checkpoints */
 };
 
 /* Memory on the device: 256-byte aligned, cleared. what: for the message when there is none. */
@@ -47,22 +47,22 @@ struct network {
     struct layout_fields fields;
     enum network_use use;
     int batch;
-    size_t element;           /* bytes of a number between layers */
-    char *arena;              /* the fields */
-    float *weights;           /* in the order of layout.h */
-    struct bfloat *rounded;   /* bfloat16: the same, for the convolutions */
-    float *gradient;          /* training */
-    float *partial;           /* training: of the single-channel weight gradients */
-    float *bias;              /* training: sums of the output's gradient */
+    size_t element;         /* bytes of a number between layers */
+    char *arena;            /* the fields */
+    float *weights;         /* in the order of layout.h */
+    struct bfloat *rounded; /* bfloat16: the same, for the convolutions */
+    float *gradient;        /* training */
+    float *partial;         /* training: of the single-channel weight gradients */
+    float *bias;            /* training: sums of the output's gradient */
     float *frequencies;
     struct cuda_convolution *convolution[LAYOUT_CONVOLUTIONS][CUDA_KINDS];
-    void *workspace;          /* of the convolutions */
-    uint32_t *position;          /* host: layout_positions */
-    float *staging;           /* host: a weight vector */
+    void *workspace;    /* of the convolutions */
+    uint32_t *position; /* host: layout_positions */
+    float *staging;     /* host: a weight vector */
     /* the wiener parameterisation, and coloured noise */
     struct filter filter;
     double *tables;
-    float *linear;            /* n x V: filtered field */
+    float *linear; /* n x V: filtered field */
 };
 
 /* colours: coloured noise is wanted, which needs the filter, too. */

@@ -8,25 +8,29 @@ template <class T> static struct field<const T> reading(const struct field<T> &f
     return {f.at, f.image, f.stride, f.map};
 }
 
-static struct sites sites_of(const struct network *w, int size, bool haloed) {
+static struct sites
+sites_of(const struct network *w, int size, bool haloed) {
     const struct layout_level *l = &w->layout.level[size];
     return {l->height, l->width, haloed ? w->layout.halo : 0, w->layout.shape.padding == UNET_PERIODIC};
 }
 
 /* A field of its own at a size, with halo or without. */
 template <class T>
-static struct field<T> single_field(const struct network *w, enum layout_field which, int size, int channels, bool haloed) {
+static struct field<T> single_field(const struct network *w, enum layout_field which, int size, int channels,
+                                    bool haloed) {
     const struct sites map = sites_of(w, size, haloed);
     return {(T *)network_field(w, which), sites_padded(map) * (size_t)channels, channels, map};
 }
 
 /* y or its gradient at a level. */
-template <class T> static struct field<T> level_field(const struct network *w, enum layout_field first, int l) {
+template <class T>
+static struct field<T> level_field(const struct network *w, enum layout_field first, int l) {
     return single_field<T>(w, (enum layout_field)(first + l), layout_size[l], w->layout.level[l].channels, l > 3);
 }
 
 /* Part 0 (u) or 1 (h) of a joined field. */
-template <class T> static struct field<T> half_field(const struct network *w, enum layout_field first, int size, int part) {
+template <class T>
+static struct field<T> half_field(const struct network *w, enum layout_field first, int size, int part) {
     const int channels = w->layout.level[size].channels;
     struct field<T> f = single_field<T>(w, (enum layout_field)(first + size), size, 2 * channels, false);
     f.at += part * channels;
@@ -34,7 +38,8 @@ template <class T> static struct field<T> half_field(const struct network *w, en
 }
 
 /* Where the activations of a level go (their gradients come from): the next layer, and the skip connection. */
-template <class T> struct targets {
+template <class T>
+struct targets {
     struct field<T> out, second;
 };
 
@@ -46,14 +51,16 @@ static struct targets<T> targets_of(const struct network *w, int l, enum layout_
     if (l < 3) {
         t.out = single_field<T>(w, (enum layout_field)(wide + l), size, channels, true);
         t.second = half_field<T>(w, joined, size, 1);
-    } else if (l == 3)
+    } else if (l == 3) {
         t.out = single_field<T>(w, deepest, size, channels, false);
-    else
+    } else {
         t.out = half_field<T>(w, joined, size, 0);
+    }
     return t;
 }
 
-static struct norm norm_of(const struct network *w, int l) {
+static struct norm
+norm_of(const struct network *w, int l) {
     const struct layout_level *v = &w->layout.level[l];
     return {v->height, v->width, v->channels, v->channels / v->groups};
 }
@@ -91,8 +98,8 @@ template <class T> static enum status norm_level(struct network *w, int l, size_
     const struct targets<T> t = targets_of<T>(w, l, FIELD_WIDE0, FIELD_JOINED0, FIELD_DEEPEST);
     return norm_forward<T>(&norm, w->batch, reading(level_field<T>(w, FIELD_Y0, l)), network_field(w, FIELD_D) + row,
                            d_image, w->weights + w->layout.gamma + row, w->weights + w->layout.beta + row,
-                           network_field(w, FIELD_MEAN) + row, network_field(w, FIELD_RSTD) + row, w->layout.rows, t.out,
-                           t.second, w->device->stream, e);
+                           network_field(w, FIELD_MEAN) + row, network_field(w, FIELD_RSTD) + row, w->layout.rows,
+                           t.out, t.second, w->device->stream, e);
 }
 
 template <class T> static enum status forward(struct network *w, struct frames frames, struct error *e) {
@@ -140,8 +147,9 @@ static enum status norm_level_backward(struct network *w, int l, struct error *e
 }
 
 static enum status weight_gradient(struct network *w, int k, int wide, int narrow, struct error *e) {
-    if (w->use != NETWORK_TRAINING)
+    if (w->use != NETWORK_TRAINING) {
         return STATUS_OK;
+    }
     return cuda_convolution_run(w->convolution[k][CUDA_WEIGHTS], at(w, wide), at(w, narrow),
                                 w->gradient + w->layout.convolutions[k], w->workspace, e);
 }
@@ -154,8 +162,8 @@ static enum status small_gradients(struct network *w, struct error *e) {
     cudaStream_t stream = w->device->stream;
     const struct embedding_arrays embedding = embedding_of(w);
     float *partial = network_field(w, FIELD_PARTIAL), *g = w->gradient;
-    TRY(single_gradient(map, width, w->batch, network_field(w, FIELD_X),
-                        reading(level_field<float>(w, FIELD_D_Y0, 0)), w->partial, g + l->first, stream, e));
+    TRY(single_gradient(map, width, w->batch, network_field(w, FIELD_X), reading(level_field<float>(w, FIELD_D_Y0, 0)),
+                        w->partial, g + l->first, stream, e));
     TRY(single_gradient(map, 2 * width, w->batch, network_field(w, FIELD_GRADIENT),
                         reading(single_field<float>(w, FIELD_JOINED0, 0, 2 * width, false)), w->partial, g + l->last,
                         stream, e));
@@ -170,7 +178,8 @@ enum status network_backward(struct network *w, struct error *e) {
     const int width = l->shape.width;
     cudaStream_t stream = w->device->stream;
     TRY(single_spread<float>(network_sites(w), 2 * width, w->batch, network_field(w, FIELD_GRADIENT),
-                             w->weights + l->last, single_field<float>(w, FIELD_D_JOINED0, 0, 2 * width, false), stream, e));
+                             w->weights + l->last, single_field<float>(w, FIELD_D_JOINED0, 0, 2 * width, false), stream,
+                             e));
     for (int k = LAYOUT_CONVOLUTIONS - 1; k >= 3; k--) {
         const int level = k + 1, joined = layout_size[level] + 1;
         const int narrow = k == 3 ? FIELD_DEEPEST : FIELD_JOINED0 + joined;
@@ -187,8 +196,9 @@ enum status network_backward(struct network *w, struct error *e) {
         TRY(weight_gradient(w, k, FIELD_WIDE0 + k, FIELD_D_Y0 + k + 1, e));
     }
     TRY(norm_level_backward(w, 0, e));
-    if (w->use == NETWORK_TRAINING)
+    if (w->use == NETWORK_TRAINING) {
         return small_gradients(w, e);
+    }
     return single_taps<float>(network_sites(w), width, w->batch, reading(level_field<float>(w, FIELD_D_Y0, 0)),
                               w->weights + l->first, network_field(w, FIELD_TAPS), stream, e);
 }

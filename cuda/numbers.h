@@ -66,8 +66,9 @@ BOTH struct four numbers_signs(struct random_key key, uint64_t stream, uint64_t 
     struct four z;
     const uint32_t first = 4 * index;
     numbers_block(key, stream, step, first / 128, w);
-    for (uint32_t k = 0; k < 4; k++)
+    for (uint32_t k = 0; k < 4; k++) {
         z.v[k] = w[(first + k) / 32 % 4] >> ((first + k) % 32) & 1 ? 1.0f : -1.0f;
+    }
     return z;
 }
 

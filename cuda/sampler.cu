@@ -29,8 +29,9 @@ static enum status record_step(void *context, struct error *e) {
     cudaStream_t stream = s->device->stream;
     TRY(process_input(map, w->batch, f, s->phi, network_field(w, FIELD_X), stream, e));
     TRY(network_forward(w, f, e));
-    if (s->wiener)
+    if (s->wiener) {
         TRY(filter_score(&w->filter, w->batch, f, s->phi, w->linear, stream, e));
+    }
     if (s->coloured) {
         TRY(process_noise(map, w->batch, draw, s->counter, s->z, stream, e));
         TRY(filter_colour(&w->filter, w->batch, f, s->moves, s->z, stream, e));
@@ -41,12 +42,14 @@ static enum status record_step(void *context, struct error *e) {
 }
 
 static void release(struct backend_sampler *s) {
-    if (!s)
+    if (!s) {
         return;
+    }
     recording_release(&s->step);
     void *const memory[] = {s->frames, s->moves, s->counter, s->first, s->phi, s->z};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         device_release(memory[i]);
+    }
     network_free(s->network);
     free(s);
 }
@@ -61,8 +64,9 @@ static enum status build(struct backend_sampler *s, const struct score_model *m,
     TRY(device_allocate(d, sizeof *s->counter, "the counter", (void **)&s->counter, e));
     TRY(device_allocate(d, sizeof *s->first, "the number", (void **)&s->first, e));
     TRY(device_allocate(d, field, "samples", (void **)&s->phi, e));
-    if (s->coloured)
+    if (s->coloured) {
         TRY(device_allocate(d, field, "noise", (void **)&s->z, e));
+    }
     TRY(device_upload(d, s->frames, frames, s->steps * sizeof *frames, e));
     TRY(device_upload(d, s->moves, moves, s->steps * sizeof *moves, e));
     return recording_make(d, record_step, s, &s->step, e);
@@ -73,8 +77,9 @@ static enum status create(struct backend *base, const struct score_model *model,
                           struct random_key noise, float start, struct backend_sampler **sampler, struct error *e) {
     *sampler = NULL;
     struct backend_sampler *s = (struct backend_sampler *)calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for a sampler");
+    }
     s->device = (struct device *)base;
     s->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     s->coloured = moves[0].coloured;
@@ -104,8 +109,9 @@ static enum status start(struct backend_sampler *s, uint64_t first, size_t n, st
 }
 
 static enum status steps(struct backend_sampler *s, size_t count, struct error *e) {
-    if (count > s->steps - s->done)
+    if (count > s->steps - s->done) {
         return error_set(e, STATUS_FAILED, "%zu steps after %zu of a sampler of %zu", count, s->done, s->steps);
+    }
     s->done += count;
     TRY(recording_launch(s->device, &s->step, count, e));
     return device_wait(s->device, e);

@@ -17,33 +17,39 @@ template <class Term> __device__ static double tree_sum(double *part, size_t n, 
     for (size_t from = 0; from < n; from += LANES * THREADS, round++) {
         const size_t leaf = from + (size_t)(t / LANES) * LEAF, end = leaf + LEAF < n ? leaf + LEAF : n;
         double sum = 0;
-        for (size_t i = leaf + (size_t)(t % LANES); i < end; i += LANES)
+        for (size_t i = leaf + (size_t)(t % LANES); i < end; i += LANES) {
             sum += term(i);
+        }
         part[t] = sum;
         __syncthreads();
-        if (t % LANES == 0)
+        if (t % LANES == 0) {
             sum = ((part[t] + part[t + 1]) + (part[t + 2] + part[t + 3])) +
                   ((part[t + 4] + part[t + 5]) + (part[t + 6] + part[t + 7]));
+        }
         __syncthreads();
         part[t] = sum;
         for (int step = LANES; step < THREADS; step *= 2) {
             __syncthreads();
-            if (t % (2 * step) == 0 && leaf + (size_t)(step / LANES) * LEAF < n)
+            if (t % (2 * step) == 0 && leaf + (size_t)(step / LANES) * LEAF < n) {
                 part[t] += part[t + step];
+            }
         }
         if (t == 0) {
             double own = part[0];
-            for (size_t k = round; k & 1; k >>= 1)
+            for (size_t k = round; k & 1; k >>= 1) {
                 own = stack[--depth] + own;
+            }
             stack[depth++] = own;
         }
         __syncthreads(); /* before part is written again */
     }
-    if (t != 0 || depth == 0)
+    if (t != 0 || depth == 0) {
         return 0;
+    }
     double sum = stack[--depth];
-    while (depth > 0)
+    while (depth > 0) {
         sum = stack[--depth] + sum;
+    }
     return sum;
 }
 

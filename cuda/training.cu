@@ -30,10 +30,12 @@ static enum status record_step(void *context, struct error *e) {
     const struct sites map = network_sites(w);
     const struct draw draw = {t->noise, t->first, t->first + 1};
     cudaStream_t stream = t->device->stream;
-    TRY(process_perturb(map, w->batch, f, t->examples, t->fields, draw, t->z, t->phi, network_field(w, FIELD_X), stream, e));
+    TRY(process_perturb(map, w->batch, f, t->examples, t->fields, draw, t->z, t->phi, network_field(w, FIELD_X), stream,
+                        e));
     TRY(network_forward(w, f, e));
-    if (t->wiener)
+    if (t->wiener) {
         TRY(filter_score(&w->filter, w->batch, f, t->phi, w->linear, stream, e));
+    }
     TRY(process_loss(network_surroundings(w, f, t->wiener), w->batch, t->examples, t->phi, t->z,
                      network_field(w, FIELD_GRADIENT), t->loss, w->bias, stream, e));
     TRY(network_backward(w, e));
@@ -43,13 +45,15 @@ static enum status record_step(void *context, struct error *e) {
 }
 
 static void release(struct backend_training *t) {
-    if (!t)
+    if (!t) {
         return;
+    }
     recording_release(&t->step);
     void *const memory[] = {t->fields, t->examples, t->frames, t->rates,        t->loss,          t->counter,
-                            t->first,  t->phi,    t->z,      t->first_moment, t->second_moment, t->average};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+                            t->first,  t->phi,      t->z,      t->first_moment, t->second_moment, t->average};
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         device_release(memory[i]);
+    }
     network_free(t->network);
     free(t);
 }
@@ -72,8 +76,9 @@ static enum status build(struct backend_training *t, const struct score_model *m
     TRY(device_allocate(d, field, "perturbed fields", (void **)&t->phi, e));
     TRY(device_allocate(d, field, "noise", (void **)&t->z, e));
     float **const vectors[] = {&t->first_moment, &t->second_moment, &t->average};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         TRY(device_allocate(d, vector, "moments", (void **)vectors[i], e));
+    }
     return network_put(t->network, m->weights, t->average, e);
 }
 
@@ -81,8 +86,9 @@ static enum status create(struct backend *base, const struct score_model *model,
                           size_t batch, size_t steps, struct backend_training **training, struct error *e) {
     *training = NULL;
     struct backend_training *t = (struct backend_training *)calloc(1, sizeof *t);
-    if (!t)
+    if (!t) {
         return error_set(e, STATUS_FAILED, "out of memory for training");
+    }
     t->device = (struct device *)base;
     t->wiener = score_network(model)->parameterisation == SCORE_WIENER;
     t->volume = model->volume;
@@ -101,9 +107,11 @@ static enum status read_state(struct backend_training *t, float *weights, float 
                               float *average, struct error *e) {
     const float *const from[] = {t->network->weights, t->first_moment, t->second_moment, t->average};
     float *const to[] = {weights, first_moment, second_moment, average};
-    for (int i = 0; i < 4; i++)
-        if (to[i])
+    for (int i = 0; i < 4; i++) {
+        if (to[i]) {
             TRY(network_get(t->network, from[i], to[i], e));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -111,9 +119,11 @@ static enum status write_state(struct backend_training *t, const float *weights,
                                const float *second_moment, const float *average, struct error *e) {
     float *const to[] = {t->network->weights, t->first_moment, t->second_moment, t->average};
     const float *const from[] = {weights, first_moment, second_moment, average};
-    for (int i = 0; i < 4; i++)
-        if (from[i])
+    for (int i = 0; i < 4; i++) {
+        if (from[i]) {
             TRY(network_put(t->network, from[i], to[i], e));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -128,17 +138,20 @@ static enum status record(struct backend_training *t, struct random_key noise, s
     for (int back = 0; back < 2; back++) {
         for (int i = 0; i < 4 && status == STATUS_OK; i++) {
             char *copy = (char *)kept + (size_t)i * bytes;
-            const cudaError_t code = cudaMemcpyAsync(back ? (void *)state[i] : copy, back ? copy : (void *)state[i], bytes,
-                                                     cudaMemcpyDeviceToDevice, t->device->stream);
-            if (code != cudaSuccess)
+            const cudaError_t code = cudaMemcpyAsync(back ? (void *)state[i] : copy, back ? copy : (void *)state[i],
+                                                     bytes, cudaMemcpyDeviceToDevice, t->device->stream);
+            if (code != cudaSuccess) {
                 status = cuda_failed(code, "cudaMemcpyAsync of the weights", e);
+            }
         }
-        if (!back && status == STATUS_OK)
+        if (!back && status == STATUS_OK) {
             status = recording_make(t->device, record_step, t, &t->step, e);
+        }
     }
     struct error second;
-    if (device_wait(t->device, status == STATUS_OK ? e : &second) != STATUS_OK && status == STATUS_OK)
+    if (device_wait(t->device, status == STATUS_OK ? e : &second) != STATUS_OK && status == STATUS_OK) {
         status = e->status;
+    }
     device_release(kept);
     t->recorded = status == STATUS_OK;
     return status;
@@ -151,16 +164,18 @@ static enum status run_steps(struct backend_training *t, size_t count, const str
     const size_t total = count * t->batch;
     const uint32_t zero = 0;
     const uint64_t numbers[2] = {first, epoch};
-    if (count > t->steps)
+    if (count > t->steps) {
         return error_set(e, STATUS_FAILED, "%zu steps at once, expected at most %zu", count, t->steps);
+    }
     TRY(device_upload(d, t->examples, examples, total * sizeof *examples, e));
     TRY(device_upload(d, t->frames, frames, total * sizeof *frames, e));
     TRY(device_upload(d, t->rates, rates, count * sizeof *rates, e));
     TRY(device_upload(d, t->first, numbers, sizeof numbers, e));
     for (int twice = 0; twice < 2; twice++) { /* recording counts, too */
         TRY(device_upload(d, t->counter, &zero, sizeof zero, e));
-        if (t->recorded && t->noise.word[0] == noise.word[0] && t->noise.word[1] == noise.word[1])
+        if (t->recorded && t->noise.word[0] == noise.word[0] && t->noise.word[1] == noise.word[1]) {
             break;
+        }
         recording_release(&t->step);
         TRY(record(t, noise, e));
     }

@@ -1,13 +1,16 @@
 #!/bin/sh
-# Finds what dmsq is built with and what draws its figures, whoever packaged it: compiles and links a line with each library,
-# with the user's CC, CPPFLAGS, LDFLAGS and LDLIBS, and runs the tools.
-#   sh src/find.sh flags            one line "found OPTIONS": the libraries' options, from pkg-config where it knows them
-#   sh src/find.sh missing          what is missing, with its package for Debian, Fedora and conda-forge; status 1 if anything
+# Finds what dmsq is built with and what draws its figures, whoever packaged it: compiles and links a line with each
+# library, with the user's CC, CPPFLAGS, LDFLAGS and LDLIBS, and runs the tools.
+#   sh src/find.sh flags            one line "found OPTIONS": the libraries' options, from pkg-config where it knows
+#                                   them
+#   sh src/find.sh missing          what is missing, with its package for Debian, Fedora and conda-forge; status 1 if
+#                                   anything
 #   sh src/find.sh libraries        the same of what the programs need to be built
 #   sh src/find.sh packages         what is missing, as Debian packages on one line
 CC=${CC:-gcc}
 
-# Columns: name; header; library; name for pkg-config; packages of Debian, Fedora and conda-forge. OpenMP is the compiler's.
+# Columns: name; header; library; name for pkg-config; packages of Debian, Fedora and conda-forge. OpenMP is the
+# compiler's.
 libraries='
 libc         stdio.h              m          -          libc6-dev           glibc-devel         sysroot_linux-64
 oneDNN       dnnl.h               dnnl       dnnl       libdnnl-dev         onednn-devel        onednn
@@ -36,7 +39,7 @@ each() { # COMMAND: calls it with the columns of every line
 }
 
 links() { # HEADER OPTIONS: whether a program that includes it can be made and run
-    printf '#include <stddef.h>\n#include <stdarg.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <%s>\nint main(void) { return 0; }\n' "$1" |
+    { printf '#include <%s>\n' stddef.h stdarg.h setjmp.h stdint.h "$1" && echo 'int main(void) { return 0; }'; } |
         $CC $CPPFLAGS $CFLAGS -x c -o /dev/null - -x none $LDFLAGS $2 $LDLIBS 2>/dev/null
 }
 say() { # WHAT DEBIAN FEDORA CONDA

@@ -47,8 +47,8 @@ static enum status check(const struct work *w, struct error *e) {
     }
     if (missing) {
         const char *variables = planner_variables(w->plan, w->request);
-        return error_set(e, STATUS_BAD_INPUT, "%zu of the %zu steps of %s are not computed; make %s%s computes them", missing,
-                         w->x->node_count, w->x->name, w->x->name, variables);
+        return error_set(e, STATUS_BAD_INPUT, "%zu of the %zu steps of %s are not computed; make %s%s computes them",
+                         missing, w->x->node_count, w->x->name, w->x->name, variables);
     }
     char *text = NULL;
     size_t size;
@@ -71,7 +71,8 @@ static enum status put(const struct work *w, const char *source, const char *pat
     return source && target ? tree_copy(source, target, e) : pool_exhausted(e);
 }
 
-static enum status put_tree(const struct work *w, const char *folder, const char *below, const char *ending, struct error *e) {
+static enum status put_tree(const struct work *w, const char *folder, const char *below, const char *ending,
+                            struct error *e) {
     struct tree files;
     enum status status = tree_list(folder, "", &files, e);
     for (size_t i = 0; status == STATUS_OK && i < files.count; i++) {
@@ -100,7 +101,8 @@ static enum status put_artifact(const struct work *w, const char *key, struct er
         status = put(w, pool_print(pool, "%s/%s", from, file), pool_print(pool, "%s/%s", to, file), e);
     }
     const char *runs = pool_print(pool, "%s/runs", from), *copies = pool_print(pool, "%s/runs", to);
-    return status != STATUS_OK ? status : runs && copies ? put_tree(w, runs, copies, ".json", e) : pool_exhausted(e);
+    THEN(status, runs && copies ? put_tree(w, runs, copies, ".json", e) : pool_exhausted(e));
+    return status;
 }
 
 /* The ledger of just these runs, entered in an order of their own. */
@@ -120,7 +122,7 @@ static enum status put_ledger(const struct work *w, struct error *e) {
         status = wanted ? lineage_attempts(root, key, &attempts, &count, e) : STATUS_OK;
         for (size_t j = 0; j < count; j++) {
             char *json = record_json(attempts[j]);
-            status = status != STATUS_OK ? status : json ? ledger_enter(path, json, NULL, e) : pool_exhausted(e);
+            THEN(status, json ? ledger_enter(path, json, NULL, e) : pool_exhausted(e));
             free(json);
             record_free(attempts[j]);
         }
@@ -132,8 +134,8 @@ static enum status put_ledger(const struct work *w, struct error *e) {
     return status;
 }
 
-/* Tables and figures under their names, as make shows them, but as files instead of links; those to artifacts, which lie in
- * the archive under their keys, go. */
+/* Tables and figures under their names, as make shows them, but as files instead of links; those to artifacts, which
+ * lie in the archive under their keys, go. */
 static enum status put_shown(const struct work *w, struct error *e) {
     struct pool *pool = w->plan->pool;
     struct plan there = *w->plan;
@@ -142,13 +144,14 @@ static enum status put_shown(const struct work *w, struct error *e) {
     const char *folder = there.root ? pool_print(pool, "%s/%s", there.root, w->x->name) : NULL;
     const char *lock = there.root ? pool_print(pool, "%s/publish.lock", there.root) : NULL;
     FILE *unseen = fopen("/dev/null", "w");
-    enum status status = folder && lock && there.figures && unseen ? plan_publish(&there, w->x->name, NULL, NULL, unseen, e)
-                                                                   : pool_exhausted(e);
+    enum status status = folder && lock && there.figures && unseen
+                             ? plan_publish(&there, w->x->name, NULL, NULL, unseen, e)
+                             : pool_exhausted(e);
     if (unseen) {
         fclose(unseen);
     }
     struct tree files = {0};
-    status = status == STATUS_OK ? tree_list(folder, "", &files, e) : status;
+    THEN(status, tree_list(folder, "", &files, e));
     for (size_t i = 0; status == STATUS_OK && i < files.count; i++) {
         const char *path = pool_print(pool, "%s/%s", folder, files.paths[i]);
         const char *copy = path ? pool_print(pool, "%s.copy", path) : NULL;
@@ -173,7 +176,7 @@ static enum status put_shown(const struct work *w, struct error *e) {
         const char *tables = pool_print(pool, "%s/%s", w->plan->root, w->x->name);
         const char *below = pool_print(pool, "%s/%s", w->root, w->x->name);
         status = !tables || !below ? pool_exhausted(e) : put_tree(w, tables, below, ".tsv", e);
-        status = status == STATUS_OK ? put_tree(w, tables, below, ".md", e) : status;
+        THEN(status, put_tree(w, tables, below, ".md", e));
     }
     return status;
 }
@@ -183,7 +186,8 @@ static enum status put_sources(const struct work *w, struct error *e) {
     char *text = NULL;
     size_t size;
     enum status status = file_read(sources, &text, &size, e);
-    for (char *line = status == STATUS_OK ? strtok(text, "\n") : NULL; line && status == STATUS_OK; line = strtok(NULL, "\n")) {
+    for (char *line = status == STATUS_OK ? strtok(text, "\n") : NULL; line && status == STATUS_OK;
+         line = strtok(NULL, "\n")) {
         struct stat info;
         if (lstat(line, &info) == 0 && S_ISREG(info.st_mode)) { /* what git lists may be removed, or a link */
             status = put(w, line, pool_print(w->plan->pool, "source/%s", line), e);
@@ -196,7 +200,7 @@ static enum status put_sources(const struct work *w, struct error *e) {
 static enum status put_experiments(const struct work *w, struct error *e) {
     struct pool *pool = w->plan->pool;
     enum status status = put_tree(w, w->request->experiments, "experiments", ".ini", e);
-    status = status == STATUS_OK ? put_tree(w, w->request->experiments, "experiments", ".tsv", e) : status;
+    THEN(status, put_tree(w, w->request->experiments, "experiments", ".tsv", e));
     if (status == STATUS_OK && strchr(w->request->profile, '/')) { /* a file from elsewhere */
         status = put(w, w->request->profile, pool_print(pool, "experiments/profiles/%s.ini", w->profile), e);
     }
@@ -215,8 +219,10 @@ static bool is_set(const struct parameters *p, size_t i) {
 }
 
 /* Calls visit for each parameter of the experiment that names a file elsewhere. */
-static enum status visit_inputs(const struct work *w, enum status (*visit)(const struct work *w, const struct node *node, size_t i,
-                                                                           struct error *e), struct error *e) {
+static enum status visit_inputs(const struct work *w,
+                                enum status (*visit)(const struct work *w, const struct node *node, size_t i,
+                                                     struct error *e),
+                                struct error *e) {
     enum status status = STATUS_OK;
     for (size_t k = 0; k < w->x->node_count; k++) {
         const struct parameters *p = w->x->nodes[k]->parameters;
@@ -229,7 +235,8 @@ static enum status visit_inputs(const struct work *w, enum status (*visit)(const
     return status;
 }
 
-/* Puts `new` in place of the first `old` at or below a line of a text, which the caller frees; NULL: it is not there. */
+/* Puts `new` in place of the first `old` at or below a line of a text, which the caller frees; NULL: it is not
+ * there. */
 static char *replaced(const char *text, long line, const char *old, const char *new) {
     const char *at = text;
     while (line-- > 1 && strchr(at, '\n')) {
@@ -237,15 +244,17 @@ static char *replaced(const char *text, long line, const char *old, const char *
     }
     const char *found = strstr(at, old);
     char *result = NULL;
-    return found && asprintf(&result, "%.*s%s%s", (int)(found - text), text, new, found + strlen(old)) >= 0 ? result : NULL;
+    return found && asprintf(&result, "%.*s%s%s", (int)(found - text), text, new, found + strlen(old)) >= 0 ? result
+                                                                                                            : NULL;
 }
 
-/* Copies the file to inputs/DIGEST/NAME, and makes the experiment in the archive, which is read from source/, name it there.
- * Recipes hold the digest, so keys stay. */
+/* Copies the file to inputs/DIGEST/NAME, and makes the experiment in the archive, which is read from source/, name it
+ * there. Recipes hold the digest, so keys stay. */
 static enum status put_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
     struct pool *pool = w->plan->pool;
     const char *path = parameters_argument(node->parameters, i), *origin = parameters_origin(node->parameters, i);
-    const char *slash = strrchr(path, '/'), *colon = strrchr(origin, ':'), *below = after_prefix(origin, w->request->experiments);
+    const char *slash = strrchr(path, '/'), *colon = strrchr(origin, ':'),
+               *below = after_prefix(origin, w->request->experiments);
     char digest[65];
     if (is_set(node->parameters, i) || !colon) {
         return STATUS_OK;
@@ -260,8 +269,8 @@ static enum status put_input(const struct work *w, const struct node *node, size
     }
     char *text = NULL;
     size_t size;
-    status = status == STATUS_OK ? put(w, path, place, e) : status;
-    status = status == STATUS_OK ? file_read(file, &text, &size, e) : status;
+    THEN(status, put(w, path, place, e));
+    THEN(status, file_read(file, &text, &size, e));
     char *changed = status == STATUS_OK ? replaced(text, strtol(colon + 1, NULL, 10), path, target) : NULL;
     if (changed) { /* else another node of the same section came before */
         status = tree_write(file, changed, e);
@@ -276,7 +285,8 @@ static enum status say_input(const struct work *w, const struct node *node, size
     if (is_set(node->parameters, i)) {
         printf("missing: %s of %s/%s, which SET names: the archive does not contain it and cannot compute that step "
                "again: %s\n",
-               parameters_entry(node->parameters, i)->name, w->x->name, node->name, parameters_argument(node->parameters, i));
+               parameters_entry(node->parameters, i)->name, w->x->name, node->name,
+               parameters_argument(node->parameters, i));
     }
     return STATUS_OK;
 }
@@ -309,8 +319,8 @@ static enum status describe_stages(struct work *w, struct error *e) {
             inputs[j] = (struct crate_input){s->inputs[j].name, s->inputs[j].help ? s->inputs[j].help : "",
                                              s->inputs[j].required, s->inputs[j].many};
         }
-        stages[w->crate.stage_count++] = (struct crate_stage){s->name, s->summary, source, s->version, s->parameters,
-                                                              s->parameter_count, inputs, s->input_count};
+        stages[w->crate.stage_count++] = (struct crate_stage){
+            s->name, s->summary, source, s->version, s->parameters, s->parameter_count, inputs, s->input_count};
         w->crate.stages = stages;
     }
     return STATUS_OK;
@@ -372,12 +382,12 @@ static enum status put_metadata(struct work *w, long long *seconds, struct error
     char *text = NULL;
     const char *path = pool_print(w->plan->pool, "%s/ro-crate-metadata.json", w->data);
     enum status status = crate_time(&w->crate, seconds, e);
-    const struct archive_text said = {w->plan, w->request, w->x,       &w->crate, &w->project,
+    const struct archive_text said = {w->plan, w->request, w->x,        &w->crate, &w->project,
                                       w->data, w->profile, *dirty != 0, *seconds};
-    status = status == STATUS_OK ? archive_texts(&said, e) : status;
-    status = status == STATUS_OK ? describe_files(w, e) : status; /* with the texts, before the metadata */
-    status = status == STATUS_OK ? crate_json(&w->crate, &text, e) : status;
-    status = status != STATUS_OK ? status : path ? tree_write(path, text, e) : pool_exhausted(e);
+    THEN(status, archive_texts(&said, e));
+    THEN(status, describe_files(w, e)); /* with the texts, before the metadata */
+    THEN(status, crate_json(&w->crate, &text, e));
+    THEN(status, path ? tree_write(path, text, e) : pool_exhausted(e));
     free(text);
     return status;
 }
@@ -390,7 +400,8 @@ static enum status choose_license(struct error *e) {
         license = "LICENSE";
     }
     if (!*license) {
-        return error_set(e, STATUS_BAD_INPUT, "LICENSE is missing: expected an SPDX identifier, as LICENSE=CC-BY-4.0, an address or a "
+        return error_set(e, STATUS_BAD_INPUT,
+                         "LICENSE is missing: expected an SPDX identifier, as LICENSE=CC-BY-4.0, an address or a "
                          "file; LICENSE=none makes an archive that nobody else may use");
     }
     license = strcmp(license, "none") == 0 ? "" : license;
@@ -402,10 +413,11 @@ static enum status put_license(struct work *w, struct error *e) {
     w->crate.license = license;
     if (!*license || strstr(license, "://") || !strchr(license, '/')) {
         const bool file = *license && !strstr(license, "://") && access(license, F_OK) == 0;
-        if (!file && strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license) &&
+        if (!file &&
+            strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license) &&
             !strstr(license, "://")) {
-            return error_set(e, STATUS_BAD_INPUT, "LICENSE='%s': expected an SPDX identifier, as CC-BY-4.0, an address or a file",
-                             license);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "LICENSE='%s': expected an SPDX identifier, as CC-BY-4.0, an address or a file", license);
         }
         if (!file) {
             return STATUS_OK;
@@ -420,18 +432,20 @@ static enum status fill(struct work *w, struct error *e) {
     for (size_t i = 0; i < w->key_count && status == STATUS_OK; i++) {
         status = put_artifact(w, w->keys[i], e);
     }
-    status = status == STATUS_OK ? put_shown(w, e) : status;
-    status = status == STATUS_OK ? put_ledger(w, e) : status;
-    status = status == STATUS_OK ? put_experiments(w, e) : status;
-    status = status == STATUS_OK ? visit_inputs(w, put_input, e) : status;
-    status = status == STATUS_OK ? put(w, packages, "environment/packages.tsv", e) : status;
-    status = status == STATUS_OK ? put_license(w, e) : status;
-    status = status == STATUS_OK ? describe_stages(w, e) : status;
-    return status == STATUS_OK ? describe_steps(w, e) : status;
+    THEN(status, put_shown(w, e));
+    THEN(status, put_ledger(w, e));
+    THEN(status, put_experiments(w, e));
+    THEN(status, visit_inputs(w, put_input, e));
+    THEN(status, put(w, packages, "environment/packages.tsv", e));
+    THEN(status, put_license(w, e));
+    THEN(status, describe_stages(w, e));
+    THEN(status, describe_steps(w, e));
+    return status;
 }
 
 /* Puts the finished bag in place of an older one. */
-static enum status put_in_place(const struct work *w, const char *folder, const char *stem, long long seconds, struct error *e) {
+static enum status put_in_place(const struct work *w, const char *folder, const char *stem, long long seconds,
+                                struct error *e) {
     const char *final = pool_print(w->plan->pool, "%s/%s", folder, stem);
     const char *mark = final ? pool_print(w->plan->pool, "%s/bagit.txt", final) : NULL;
     const char *packed = final ? pool_print(w->plan->pool, "%s.tar.gz", final) : NULL;
@@ -439,16 +453,18 @@ static enum status put_in_place(const struct work *w, const char *folder, const 
         return pool_exhausted(e);
     }
     if (access(final, F_OK) == 0 && access(mark, F_OK) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: exists and is no archive; remove it or choose another folder", final);
+        return error_set(e, STATUS_BAD_INPUT, "%s: exists and is no archive; remove it or choose another folder",
+                         final);
     }
     enum status status = tree_remove(final, e);
     if (status == STATUS_OK && rename(w->bag, final) != 0) {
         status = error_set(e, STATUS_FAILED, "%s: cannot rename the finished archive", final);
     }
-    status = status == STATUS_OK ? bag_pack(folder, stem, packed, seconds, e) : status;
+    THEN(status, bag_pack(folder, stem, packed, seconds, e));
     char digest[65];
     if (status == STATUS_OK && (status = file_sha256(packed, digest, e)) == STATUS_OK) {
-        printf("%s: %zu steps, %zu files\n%s: SHA-256 %s\n", final, w->crate.step_count, w->crate.file_count + 1, packed, digest);
+        printf("%s: %zu steps, %zu files\n%s: SHA-256 %s\n", final, w->crate.step_count, w->crate.file_count + 1,
+               packed, digest);
     }
     return status;
 }
@@ -457,7 +473,8 @@ static enum status archive(struct work *w, struct error *e) {
     struct pool *pool = w->plan->pool;
     const char *slash = strrchr(w->request->profile, '/'), *base = slash ? slash + 1 : w->request->profile;
     const char *below = w->plan->root + strlen(w->request->results); /* "/quick" */
-    const char *folder = pool_print(pool, "%s%s", output, below), *stem = pool_print(pool, "%s-%s", w->x->name, version_text);
+    const char *folder = pool_print(pool, "%s%s", output, below),
+               *stem = pool_print(pool, "%s-%s", w->x->name, version_text);
     const size_t length = strlen(base);
     w->profile = pool_copy(pool, base, slash && length > 4 ? length - 4 : length); /* without .ini */
     w->root = pool_print(pool, "results%s", below);
@@ -470,13 +487,20 @@ static enum status archive(struct work *w, struct error *e) {
         return pool_exhausted(e);
     }
     const char *description = *w->x->summary ? w->x->summary : w->x->title;
-    w->crate = (struct crate){.name = w->x->name, .title = plain_title(w), .description = *description ? description : w->x->name,
-                              .version = version_text, .commit = commit, .workflow = workflow, .funder = w->project.funder,
-                              .grant = w->project.grant, .people = w->project.people, .people_count = w->project.people_count,
+    w->crate = (struct crate){.name = w->x->name,
+                              .title = plain_title(w),
+                              .description = *description ? description : w->x->name,
+                              .version = version_text,
+                              .commit = commit,
+                              .workflow = workflow,
+                              .funder = w->project.funder,
+                              .grant = w->project.grant,
+                              .people = w->project.people,
+                              .people_count = w->project.people_count,
                               .lineage = w->lineage};
     long long seconds = 0;
     enum status status = fill(w, e);
-    status = status == STATUS_OK ? put_metadata(w, &seconds, e) : status;
+    THEN(status, put_metadata(w, &seconds, e));
     const char *contact = w->project.people_count ? w->project.people[0].name : "";
     const char *organization = w->project.people_count ? w->project.people[0].affiliation : "";
     const struct bag_field info[] = {{"Source-Organization", organization},
@@ -484,8 +508,8 @@ static enum status archive(struct work *w, struct error *e) {
                                      {"External-Description", plain_title(w)},
                                      {"External-Identifier", stem},
                                      {"Bag-Software-Agent", pool_print(pool, "dmsq %s", version_text)}};
-    status = status == STATUS_OK ? bag_close(w->bag, info, sizeof info / sizeof *info, seconds, e) : status;
-    status = status == STATUS_OK ? put_in_place(w, folder, stem, seconds, e) : status;
+    THEN(status, bag_close(w->bag, info, sizeof info / sizeof *info, seconds, e));
+    THEN(status, put_in_place(w, folder, stem, seconds, e));
     if (status == STATUS_OK) {
         if (!*license) {
             puts("missing: a licence, so that nobody else may use the archive");
@@ -504,16 +528,17 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
         return error_set(e, STATUS_BAD_INPUT, "NAME is missing: expected an experiment, as NAME=table1");
     }
     enum status status = closure_experiment(plan, "NAME", name, &w.x, e);
-    status = status == STATUS_OK ? choose_license(e) : status;
-    status = status == STATUS_OK ? closure_keys(plan, w.x, &w.keys, &w.key_count, e) : status;
-    status = status == STATUS_OK ? project_read(plan->pool, project_path, &w.project, e) : status;
-    status = status == STATUS_OK ? lineage_read(plan->root, &w.lineage, e) : status;
-    status = status == STATUS_OK ? check(&w, e) : status;
-    status = status == STATUS_OK ? archive(&w, e) : status;
+    THEN(status, choose_license(e));
+    THEN(status, closure_keys(plan, w.x, &w.keys, &w.key_count, e));
+    THEN(status, project_read(plan->pool, project_path, &w.project, e));
+    THEN(status, lineage_read(plan->root, &w.lineage, e));
+    THEN(status, check(&w, e));
+    THEN(status, archive(&w, e));
     struct error ignored;
     if (w.bag) {
         if (status == STATUS_OK) {
-            w.data = pool_print(plan->pool, "%s%s/%s-%s/data", output, plan->root + strlen(request->results), w.x->name, version_text);
+            w.data = pool_print(plan->pool, "%s%s/%s-%s/data", output, plan->root + strlen(request->results), w.x->name,
+                                version_text);
             visit_inputs(&w, say_input, &ignored);
         } else {
             tree_remove(w.bag, &ignored);
@@ -538,5 +563,6 @@ int main(int argc, char **argv) {
         {"commit", "TEXT", "of the source", &commit},
         {"dirty", "TEXT", "not empty: the source differs from the commit", &dirty},
         {0}};
-    return planner_main_with(argc, argv, all_stages, "Makes an archive of an experiment: a BagIt bag of an RO-Crate.", own, run);
+    return planner_main_with(argc, argv, all_stages, "Makes an archive of an experiment: a BagIt bag of an RO-Crate.",
+                             own, run);
 }

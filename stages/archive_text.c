@@ -50,23 +50,29 @@ static bool has_quick(const struct archive_text *t) {
 }
 
 static void makefile(const struct archive_text *t, FILE *out) {
-    fputs("# Checks the files of this archive, builds the program from source/, computes everything again beside it and compares\n"
-          "# byte by byte. `make check` only checks the files; `make show` prints the tables; `make quick`, where it is there, goes\n"
+    fputs("# Checks the files of this archive, builds the program from source/, computes everything again beside it "
+          "and compares\n"
+          "# byte by byte. `make check` only checks the files; `make show` prints the tables; `make quick`, where it "
+          "is there, goes\n"
           "# the same way at a reduced scale. All that is written goes to WORK.\n"
           "WORK ?= ../work\n\nBELOW := $(if $(filter /%,$(WORK)),$(WORK),../$(WORK))\n"
           "DMSQ := $(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RECOMPUTED=$(BELOW)/recomputed \\\n"
-          "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ", out);
+          "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ",
+          out);
     write_variables(t, out);
-    fprintf(out, "\n\n.PHONY: verify check show quick\n"
-                 "verify: check\n\t+$(DMSQ) setup verify NAME=%s RECOMPUTE=1\n\n"
-                 "check:\n\t@cd .. && sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt && "
-                 "echo \"$$(wc -l <manifest-sha256.txt) files: all as in the manifest\"\n\n"
-                 "show:\n\t@cat results%s/%s/*.md\n", t->experiment->name, t->plan->root + strlen(t->request->results),
-            t->experiment->name);
+    fprintf(out,
+            "\n\n.PHONY: verify check show quick\n"
+            "verify: check\n\t+$(DMSQ) setup verify NAME=%s RECOMPUTE=1\n\n"
+            "check:\n\t@cd .. && sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt && "
+            "echo \"$$(wc -l <manifest-sha256.txt) files: all as in the manifest\"\n\n"
+            "show:\n\t@cat results%s/%s/*.md\n",
+            t->experiment->name, t->plan->root + strlen(t->request->results), t->experiment->name);
     if (has_quick(t)) {
-        fprintf(out, "\nquick: check\n\t+$(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RESULTS=$(BELOW)/results "
-                     "FIGURES=$(BELOW)/figures \\\n\t    EXPERIMENTS=../experiments PROFILE=quick BACKEND=%s setup %s\n",
-                t->request->backend, t->experiment->name);
+        fprintf(
+            out,
+            "\nquick: check\n\t+$(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RESULTS=$(BELOW)/results "
+            "FIGURES=$(BELOW)/figures \\\n\t    EXPERIMENTS=../experiments PROFILE=quick BACKEND=%s setup %s\n",
+            t->request->backend, t->experiment->name);
     }
 }
 
@@ -148,33 +154,44 @@ static void readme(const struct archive_text *t, FILE *out) {
         fprintf(out, ", with SET=\"%s\"", t->request->set);
     }
     fputs(".\n\n## Check and recompute\n\n    make -C data\n\n"
-          "in the folder that holds `bagit.txt`. It checks the SHA-256 of every file, installs what is missing (Debian, as root; "
-          "else it says what to install), builds the program from `data/source`, checks every artifact against its run record and "
-          "every run record against the ledger, computes everything again into `work/` and compares byte by byte. ", out);
-    fprintf(out, "The runs took %.0f %s in all on their machine. The last line says how many artifacts are identical; the "
-                 "status is 0 if all are. On another instruction set the last places may differ.\n\n"
-                 "    make -C data check     # only the files; also: sha256sum -c manifest-sha256.txt\n"
-                 "    make -C data show      # the tables\n%s\n", seconds < 5400 ? ceil(seconds) : ceil(seconds / 3600),
-            seconds < 5400 ? "s" : "h",
-            has_quick(t) ? "    make -C data quick     # all steps at a reduced scale into work/, in minutes: nothing is compared\n" : "");
-    fprintf(out, "## What is in it\n\n"
-                 "    data/results%s/%s/         tables and the numbers behind the figures\n"
-                 "    data/figures%s/            the figures\n"
-                 "    data/results%s/artifacts/  one folder for each step below: what it gave, run.json (the run that gave it),\n"
-                 "                           runs/ (every attempt). `numpy.load` opens the .npz files.\n"
-                 "    data/results%s/ledger.sqlite   the same records as a database\n"
-                 "    data/experiments/      what is computed, as text\n"
-                 "    data/inputs/           files that it reads from elsewhere, where there are any\n"
-                 "    data/source/           the program\n"
-                 "    data/environment/packages.tsv  packages of the machine that made the archive: name, version, architecture\n"
-                 "    data/ro-crate-metadata.json    all of it for machines: RO-Crate 1.1, Provenance Run Crate 0.5\n\n",
+          "in the folder that holds `bagit.txt`. It checks the SHA-256 of every file, installs what is missing "
+          "(Debian, as root; "
+          "else it says what to install), builds the program from `data/source`, checks every artifact against its run "
+          "record and "
+          "every run record against the ledger, computes everything again into `work/` and compares byte by byte. ",
+          out);
+    fprintf(
+        out,
+        "The runs took %.0f %s in all on their machine. The last line says how many artifacts are identical; the "
+        "status is 0 if all are. On another instruction set the last places may differ.\n\n"
+        "    make -C data check     # only the files; also: sha256sum -c manifest-sha256.txt\n"
+        "    make -C data show      # the tables\n%s\n",
+        seconds < 5400 ? ceil(seconds) : ceil(seconds / 3600), seconds < 5400 ? "s" : "h",
+        has_quick(t)
+            ? "    make -C data quick     # all steps at a reduced scale into work/, in minutes: nothing is compared\n"
+            : "");
+    fprintf(out,
+            "## What is in it\n\n"
+            "    data/results%s/%s/         tables and the numbers behind the figures\n"
+            "    data/figures%s/            the figures\n"
+            "    data/results%s/artifacts/  one folder for each step below: what it gave, run.json (the run that gave "
+            "it),\n"
+            "                           runs/ (every attempt). `numpy.load` opens the .npz files.\n"
+            "    data/results%s/ledger.sqlite   the same records as a database\n"
+            "    data/experiments/      what is computed, as text\n"
+            "    data/inputs/           files that it reads from elsewhere, where there are any\n"
+            "    data/source/           the program\n"
+            "    data/environment/packages.tsv  packages of the machine that made the archive: name, version, "
+            "architecture\n"
+            "    data/ro-crate-metadata.json    all of it for machines: RO-Crate 1.1, Provenance Run Crate 0.5\n\n",
             below, c->name, below, below, below);
     fprintf(out, "| step | stage | artifact |\n|---|---|---|\n");
     for (size_t i = 0; i < c->step_count; i++) {
         fprintf(out, "| %s | %s | %s |\n", c->steps[i].name, c->steps[i].stage, c->steps[i].key);
     }
     fputs("\n## Where it comes from\n\n- Source: commit ", out);
-    fprintf(out, "%s%s\n- Commit of the programs that ran: ", c->commit, t->dirty ? ", with changes that are not committed" : "");
+    fprintf(out, "%s%s\n- Commit of the programs that ran: ", c->commit,
+            t->dirty ? ", with changes that are not committed" : "");
     write_distinct(t, "", "git_commit", out);
     fputs("\n- Instruction set: ", out);
     write_distinct(t, "environment", "instruction set", out);
@@ -184,7 +201,8 @@ static void readme(const struct archive_text *t, FILE *out) {
     write_distinct(t, "environment", "oneDNN", out);
     fprintf(out, "\n- Licence: %s\n", *c->license ? c->license : "none was given: all rights are reserved");
     for (size_t i = 0; i < c->people_count; i++) {
-        fprintf(out, "- Author: %s%s%s\n", c->people[i].name, *c->people[i].affiliation ? ", " : "", c->people[i].affiliation);
+        fprintf(out, "- Author: %s%s%s\n", c->people[i].name, *c->people[i].affiliation ? ", " : "",
+                c->people[i].affiliation);
     }
     if (*c->funder) {
         fprintf(out, "- Funding: %s%s%s\n", c->funder, *c->grant ? ", " : "", c->grant);
@@ -208,6 +226,7 @@ static enum status write_text(const struct archive_text *t, const char *name,
 
 enum status archive_texts(const struct archive_text *t, struct error *e) {
     enum status status = write_text(t, "README.md", readme, e);
-    status = status == STATUS_OK ? write_text(t, "Makefile", makefile, e) : status;
-    return status == STATUS_OK ? write_text(t, "CITATION.cff", citation, e) : status;
+    THEN(status, write_text(t, "Makefile", makefile, e));
+    THEN(status, write_text(t, "CITATION.cff", citation, e));
+    return status;
 }

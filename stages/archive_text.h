@@ -12,7 +12,7 @@ struct archive_text {
     const struct experiment *experiment;
     const struct crate *crate;
     const struct project *project;
-    const char *folder; /* data/ of the archive */
+    const char *folder;  /* data/ of the archive */
     const char *profile; /* name of the profile in the archive */
     bool dirty;          /* the source is not that of the commit */
     long long seconds;   /* time of the archive */

@@ -1,6 +1,6 @@
-/* Tool `artifacts`: the list of all arrays of all artifacts, from the declarations of the stages, in a Markdown document
- * (docs/artifacts.md): what stands between the lines BEGIN and END there is written anew, everything else is kept.
- * Usage: artifacts [FILE] */
+/* Tool `artifacts`: the list of all arrays of all artifacts, from the declarations of the stages, in a Markdown
+ * document (docs/artifacts.md): what stands between the lines BEGIN and END there is written anew, everything else is
+ * kept. Usage: artifacts [FILE] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,9 @@ static const char end[] = "<!-- end of the arrays -->\n";
 /* '|' and '*' mean something in a table of Markdown. */
 static void print_text(const char *text, FILE *out) {
     for (; *text; text++) {
-        if (*text == '|' || *text == '*')
+        if (*text == '|' || *text == '*') {
             fputc('\\', out);
+        }
         fputc(*text, out);
     }
 }
@@ -49,22 +50,23 @@ static void print_stage(const struct stage *stage, FILE *out) {
 static enum status write_document(const char *path, struct error *e) {
     char *old, *text = NULL;
     size_t size;
-    enum status status = file_read(path, &old, &size, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(file_read(path, &old, &size, e));
     char *from = strstr(old, begin), *to = from ? strstr(from, end) : NULL;
     FILE *out = to ? open_memstream(&text, &size) : NULL;
     if (!out) {
         free(old);
-        return error_set(e, STATUS_BAD_INPUT, "%s: expected the lines '%.*s' and '%.*s'", path, (int)strlen(begin) - 1, begin,
-                         (int)strlen(end) - 1, end);
+        return error_set(e, STATUS_BAD_INPUT, "%s: expected the lines '%.*s' and '%.*s'", path, (int)strlen(begin) - 1,
+                         begin, (int)strlen(end) - 1, end);
     }
     fprintf(out, "%.*s%s", (int)(from - old), old, begin);
-    for (const struct stage *const *s = all_stages; *s != NULL; s++)
-        if ((*s)->array_count > 0)
+    for (const struct stage *const *s = all_stages; *s != NULL; s++) {
+        if ((*s)->array_count > 0) {
             print_stage(*s, out);
+        }
+    }
     fprintf(out, "\n%s", to);
-    status = fclose(out) == 0 ? file_write(path, text, size, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+    enum status status =
+        fclose(out) == 0 ? file_write(path, text, size, e) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
     free(text);
     free(old);
     return status;
@@ -79,7 +81,8 @@ int main(int argc, char **argv) {
     }
     const bool help = argc == 2 && strcmp(path, "--help") == 0;
     if (argc > 2 || path[0] == '-') {
-        fputs("usage: artifacts [FILE]; writes the list of arrays into docs/artifacts.md, or FILE\n", help ? stdout : stderr);
+        fputs("usage: artifacts [FILE]; writes the list of arrays into docs/artifacts.md, or FILE\n",
+              help ? stdout : stderr);
         return help ? STATUS_OK : STATUS_BAD_INPUT;
     }
     if (write_document(path, &e) != STATUS_OK) {

@@ -36,45 +36,53 @@
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 8, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1024",
+     .minimum = 8,
+     .maximum = 1e9,
      .help = "Published window: the first configurations of the first chain."},
-    {.name = "t-max", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
-     .unit = "configurations", .help = "Published window: last term of the sum A 4.14."},
-    {.name = "lags", .type = PARAMETER_INTEGER, .default_value = "100", .minimum = 1, .maximum = 1e6,
+    {.name = "t-max",
+     .type = PARAMETER_INTEGER,
+     .default_value = "100",
+     .minimum = 1,
+     .maximum = 1e6,
+     .unit = "configurations",
+     .help = "Published window: last term of the sum A 4.14."},
+    {.name = "lags",
+     .type = PARAMETER_INTEGER,
+     .default_value = "100",
+     .minimum = 1,
+     .maximum = 1e6,
      .unit = "configurations",
      .help = "Largest lag of the autocorrelation function of the long run; fewer if its chains are shorter than "
              "twice that."},
-    {.name = "window", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.1, .maximum = 100,
+    {.name = "window",
+     .type = PARAMETER_REAL,
+     .default_value = "2",
+     .minimum = 0.1,
+     .maximum = 100,
      .help = "Parameter S of the Gamma method's automatic window (Wolff 2004 eq. 51)."},
 };
 
 static const struct stage_input inputs[] = {
     {"fields", "ensemble|import|dm-mcmc|refresh", true, false, "The chain; its first one is the published window."},
-    {"long", "ensemble|import|dm-mcmc|refresh", false, false, "A longer run of the same algorithm, for the corrected "
-                                                              "numbers."},
+    {"long", "ensemble|import|dm-mcmc|refresh", false, false,
+     "A longer run of the same algorithm, for the corrected "
+     "numbers."},
 };
 
 static const struct stage_array arrays[] = {
-    {"t", NPZ_FLOAT64, "lags", "steps",
-     "Lags."},
-    {"abs_M.rho", NPZ_FLOAT64, "lags", "",
-     "Normalised autocorrelation of |M|, of all chains."},
-    {"abs_M.error", NPZ_FLOAT64, "lags", "",
-     "Its standard error."},
-    {"abs_M.published", NPZ_FLOAT64, "lags", "",
-     "The same of the published window; NaN beyond t-max."},
-    {"abs_M.window", NPZ_INT64, "", "steps",
-     "Window of the Gamma method."},
-    {"mean_abs_phi.rho", NPZ_FLOAT64, "lags", "",
-     "Normalised autocorrelation of the mean of |phi|, of all chains."},
-    {"mean_abs_phi.error", NPZ_FLOAT64, "lags", "",
-     "Its standard error."},
-    {"mean_abs_phi.published", NPZ_FLOAT64, "lags", "",
-     "The same of the published window; NaN beyond t-max."},
-    {"mean_abs_phi.window", NPZ_INT64, "", "steps",
-     "Window of the Gamma method."},
-    {"stride", NPZ_INT64, "", "steps",
-     "Steps between two stored configurations."},
+    {"t", NPZ_FLOAT64, "lags", "steps", "Lags."},
+    {"abs_M.rho", NPZ_FLOAT64, "lags", "", "Normalised autocorrelation of |M|, of all chains."},
+    {"abs_M.error", NPZ_FLOAT64, "lags", "", "Its standard error."},
+    {"abs_M.published", NPZ_FLOAT64, "lags", "", "The same of the published window; NaN beyond t-max."},
+    {"abs_M.window", NPZ_INT64, "", "steps", "Window of the Gamma method."},
+    {"mean_abs_phi.rho", NPZ_FLOAT64, "lags", "", "Normalised autocorrelation of the mean of |phi|, of all chains."},
+    {"mean_abs_phi.error", NPZ_FLOAT64, "lags", "", "Its standard error."},
+    {"mean_abs_phi.published", NPZ_FLOAT64, "lags", "", "The same of the published window; NaN beyond t-max."},
+    {"mean_abs_phi.window", NPZ_INT64, "", "steps", "Window of the Gamma method."},
+    {"stride", NPZ_INT64, "", "steps", "Steps between two stored configurations."},
     ARRAYS_ESTIMATES,
     ARRAY_THERMALISED,
 };
@@ -88,7 +96,7 @@ struct chains {
     const char *path;
     size_t count, length; /* chains, configurations of each */
     int64_t stride, thermalised;
-    double *series;       /* (SERIES, count x length) */
+    double *series;                      /* (SERIES, count x length) */
     double acceptance, acceptance_error; /* NaN: not known */
 };
 
@@ -108,18 +116,22 @@ struct work {
 static void read_acceptance(const struct npz *npz, struct chains *c) {
     const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
     c->acceptance = c->acceptance_error = NAN;
-    if (!a || a->type != NPZ_FLOAT64 || a->count < 1)
+    if (!a || a->type != NPZ_FLOAT64 || a->count < 1) {
         return;
+    }
     const double *x = a->data;
     struct running of_chains = {0};
-    for (size_t i = 0; i < a->count; i++)
+    for (size_t i = 0; i < a->count; i++) {
         running_add(&of_chains, x[i]);
+    }
     c->acceptance = of_chains.mean;
     c->acceptance_error = running_error(&of_chains);
-    if (a->count == 1 && error && error->type == NPZ_FLOAT64 && error->count == 1)
+    if (a->count == 1 && error && error->type == NPZ_FLOAT64 && error->count == 1) {
         c->acceptance_error = *(const double *)error->data;
-    if (c->acceptance == 0 || c->acceptance == 1)
+    }
+    if (c->acceptance == 0 || c->acceptance == 1) {
         c->acceptance_error = 1 / ((double)(c->count * c->length) * (double)c->stride);
+    }
 }
 
 static enum status measure(const struct stage_context *c, const struct npz_array *phi, struct chains *chains,
@@ -128,10 +140,8 @@ static enum status measure(const struct stage_context *c, const struct npz_array
     const struct theory theory = {0, 0};
     struct geometry *g = NULL;
     chains->series = malloc(SERIES * N * sizeof *chains->series);
-    enum status status = chains->series ? geometry_new(phi->shape + 1, phi->dimensions - 1, &g, e)
-                                        : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", N);
-    if (status != STATUS_OK)
-        return status;
+    TRY(chains->series ? geometry_new(phi->shape + 1, phi->dimensions - 1, &g, e)
+                       : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", N));
 #pragma omp parallel for num_threads(c->threads) schedule(static)
     for (size_t i = 0; i < N; i++) {
         const struct configuration_means m =
@@ -140,27 +150,29 @@ static enum status measure(const struct stage_context *c, const struct npz_array
         chains->series[N + i] = m.magnitude;
     }
     geometry_free(g);
-    for (size_t i = 0; i < N; i++)
-        if (!isfinite(chains->series[N + i]))
+    for (size_t i = 0; i < N; i++) {
+        if (!isfinite(chains->series[N + i])) {
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", chains->path, i);
+        }
+    }
     return STATUS_OK;
 }
 
 static enum status read_chains(struct stage_context *c, const char *input, struct chains *chains, struct error *e) {
     const struct npz *npz = stage_input(c, input, 0);
     struct fields fields;
-    const enum status status = fields_read(npz, &fields, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(fields_read(npz, &fields, e));
     chains->path = fields.path;
-    if (fields.phi->type != NPZ_FLOAT32)
+    if (fields.phi->type != NPZ_FLOAT32) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", chains->path);
+    }
     chains->thermalised = fields.header.thermalised;
     chains->count = fields.header.chains;
     chains->length = fields.configurations / chains->count;
-    if (chains->length < 8)
-        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, at least 8 expected", chains->path,
-                         chains->length);
+    if (chains->length < 8) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, at least 8 expected",
+                         chains->path, chains->length);
+    }
     const char *stride = stage_input_recipe(c, input, 0, "stride");
     chains->stride = stride ? strtoll(stride, NULL, 10) : 1;
     read_acceptance(npz, chains);
@@ -173,9 +185,10 @@ static enum status analyse_published(const struct parameters *p, struct work *w,
     const struct chains *f = &w->fields;
     const size_t t_max = (size_t)parameters_integer(p, "t-max");
     const size_t wanted = (size_t)parameters_integer(p, "configurations");
-    if (wanted > f->length)
-        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, configurations = %zu expected", f->path,
-                         f->length, wanted);
+    if (wanted > f->length) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: chains of %zu configurations found, configurations = %zu expected",
+                         f->path, f->length, wanted);
+    }
     double *rho = malloc((t_max + 1) * sizeof *rho);
     enum status status = rho ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu lags", t_max);
     for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
@@ -183,7 +196,8 @@ static enum status analyse_published(const struct parameters *p, struct work *w,
                                            &w->tau_error[o], e);
         w->tau[o] *= (double)f->stride;
         w->tau_error[o] *= (double)f->stride;
-        for (size_t k = 0; k <= w->lags && status == STATUS_OK; k++) { /* at the lags of the long run, where there is one */
+        /* at the lags of the long run, where there is one */
+        for (size_t k = 0; k <= w->lags && status == STATUS_OK; k++) {
             const int64_t steps = (int64_t)k * w->right->stride;
             const size_t t = (size_t)(steps / f->stride);
             w->published[o * (w->lags + 1) + k] = steps % f->stride == 0 && t <= t_max ? rho[t] : NAN;
@@ -201,8 +215,8 @@ static enum status analyse_right(const struct parameters *p, struct work *w, str
     enum status status = gamma_method(&series, &means, parameters_real(p, "window"), w->gamma, e);
     for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
         const bool open = w->gamma[o].window == 0 || w->gamma[o].window >= r->length / 4;
-        status = autocorrelation_function(r->series + o * N, r->count, r->length, room, w->gamma[o].window, w->rho + o * room,
-                                          w->error + o * room, e);
+        status = autocorrelation_function(r->series + o * N, r->count, r->length, room, w->gamma[o].window,
+                                          w->rho + o * room, w->error + o * room, e);
         w->gamma[o].tau_int *= open ? NAN : (double)r->stride;
         w->gamma[o].tau_int_error *= open ? NAN : (double)r->stride;
     }
@@ -212,17 +226,19 @@ static enum status analyse_right(const struct parameters *p, struct work *w, str
 /* --- output -------------------------------------------------------------------------------------- */
 
 static enum status add_row(struct stage_context *c, const struct work *w, struct npz_writer *writer, struct error *e) {
-    static const char *const names[] = {"tau_int_abs_M", "tau_right_abs_M", "tau_int_mean_abs_phi",
-                                        "tau_right_mean_abs_phi", "abs_M", "acceptance"};
+    static const char *const names[] = {"tau_int_abs_M",          "tau_right_abs_M", "tau_int_mean_abs_phi",
+                                        "tau_right_mean_abs_phi", "abs_M",           "acceptance"};
     enum { COUNT = sizeof names / sizeof names[0] };
     const struct gamma_result *g = w->gamma;
-    const double values[COUNT] = {w->tau[ABS_M],  g[ABS_M].tau_int, w->tau[MEAN_ABS_PHI], g[MEAN_ABS_PHI].tau_int,
-                                  g[ABS_M].value, w->right->acceptance};
-    const double errors[COUNT] = {w->tau_error[ABS_M], g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
-                                  g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error, w->right->acceptance_error};
-    for (size_t v = 0; v < COUNT; v++)
+    const double values[COUNT] = {w->tau[ABS_M],           g[ABS_M].tau_int, w->tau[MEAN_ABS_PHI],
+                                  g[MEAN_ABS_PHI].tau_int, g[ABS_M].value,   w->right->acceptance};
+    const double errors[COUNT] = {w->tau_error[ABS_M],           g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
+                                  g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error,         w->right->acceptance_error};
+    for (size_t v = 0; v < COUNT; v++) {
         stage_note_number(c, names[v], values[v], errors[v]);
-    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "windows", w->right->count * w->right->length};
+    }
+    const struct estimates rows = {COUNT, names, values,    errors,
+                                   NULL,  NULL,  "windows", w->right->count * w->right->length};
     return estimates_add(&rows, writer, e);
 }
 
@@ -230,27 +246,30 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     const size_t room = w->lags + 1;
     struct npz_writer *writer;
     double *t = malloc(room * sizeof *t);
-    enum status s = t ? stage_artifact(c, &writer, e) : error_set(e, STATUS_FAILED, "out of memory for %zu lags", room);
-    for (size_t k = 0; t && k < room; k++)
+    enum status status =
+        t ? stage_artifact(c, &writer, e) : error_set(e, STATUS_FAILED, "out of memory for %zu lags", room);
+    for (size_t k = 0; t && k < room; k++) {
         t[k] = (double)((int64_t)k * w->right->stride);
-    s = s ? s : npz_add_reals(writer, "t", t, room, e);
+    }
+    THEN(status, npz_add_reals(writer, "t", t, room, e));
     free(t);
-    for (size_t o = 0; o < SERIES && s == STATUS_OK; o++) {
+    for (size_t o = 0; o < SERIES && status == STATUS_OK; o++) {
         const struct {
             const char *name;
             const double *data;
         } columns[] = {{"rho", w->rho}, {"error", w->error}, {"published", w->published}};
         char name[64];
-        for (size_t i = 0; i < 3 && s == STATUS_OK; i++) {
+        for (size_t i = 0; i < 3 && status == STATUS_OK; i++) {
             snprintf(name, sizeof name, "%s.%s", series_name[o], columns[i].name);
-            s = npz_add_reals(writer, name, columns[i].data + o * room, room, e);
+            status = npz_add_reals(writer, name, columns[i].data + o * room, room, e);
         }
         snprintf(name, sizeof name, "%s.window", series_name[o]);
-        s = s ? s : npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e);
+        THEN(status, npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e));
     }
-    s = s ? s : npz_add_integer(writer, "stride", w->right->stride, e);
-    s = s ? s : header_add_thermalised(writer, w->right->thermalised, e);
-    return s ? s : add_row(c, w, writer, e);
+    THEN(status, npz_add_integer(writer, "stride", w->right->stride, e));
+    THEN(status, header_add_thermalised(writer, w->right->thermalised, e));
+    THEN(status, add_row(c, w, writer, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -265,14 +284,15 @@ static enum status run(struct stage_context *c, struct error *e) {
         w.lags = (size_t)parameters_integer(c->parameters, "lags");
         w.lags = w.lags < w.right->length / 2 - 1 ? w.lags : w.right->length / 2 - 1;
         w.rho = calloc(3 * SERIES * (w.lags + 1), sizeof *w.rho);
-        if (!w.rho)
+        if (!w.rho) {
             status = error_set(e, STATUS_FAILED, "out of memory for %zu lags", w.lags);
+        }
         w.error = w.rho + SERIES * (w.lags + 1);
         w.published = w.error + SERIES * (w.lags + 1);
     }
-    status = status ? status : analyse_published(c->parameters, &w, e);
-    status = status ? status : analyse_right(c->parameters, &w, e);
-    status = status ? status : write_artifact(c, &w, e);
+    THEN(status, analyse_published(c->parameters, &w, e));
+    THEN(status, analyse_right(c->parameters, &w, e));
+    THEN(status, write_artifact(c, &w, e));
     free(w.rho);
     free(w.fields.series);
     free(w.more.series);
@@ -280,16 +300,19 @@ static enum status run(struct stage_context *c, struct error *e) {
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    if (parameters_integer(p, "configurations") <= parameters_integer(p, "t-max") + 1)
-        return error_set(e, STATUS_BAD_INPUT, "%s: t-max %" PRId64 " with configurations %" PRId64
-                         " found, fewer than configurations - 1 expected", where, parameters_integer(p, "t-max"),
-                         parameters_integer(p, "configurations"));
+    if (parameters_integer(p, "configurations") <= parameters_integer(p, "t-max") + 1) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: t-max %" PRId64 " with configurations %" PRId64
+                         " found, fewer than configurations - 1 expected",
+                         where, parameters_integer(p, "t-max"), parameters_integer(p, "configurations"));
+    }
     return STATUS_OK;
 }
 
 const struct stage stage_autocorrelation = {
     .name = "autocorrelation",
-    .summary = "autocorrelation of |M| along Markov chains and its integrated time, as published and by the Gamma method",
+    .summary =
+        "autocorrelation of |M| along Markov chains and its integrated time, as published and by the Gamma method",
     /* 2: NaN where the window stays open */
     .version = 3,
     .parameters = parameters,

@@ -11,7 +11,21 @@
 #include "base/version.h"
 #include "store/npy.h"
 
-enum common_option { OUTPUT, LEDGER, LABEL, USERS, KEY, THREADS, QUIET, HELP, VERSION, BACKEND, PART, FINISH, COMMON_COUNT };
+enum common_option {
+    OUTPUT,
+    LEDGER,
+    LABEL,
+    USERS,
+    KEY,
+    THREADS,
+    QUIET,
+    HELP,
+    VERSION,
+    BACKEND,
+    PART,
+    FINISH,
+    COMMON_COUNT
+};
 
 static const struct {
     const char *name, *value, *help;
@@ -21,16 +35,18 @@ static const struct {
     [LABEL] = {"label", "TEXT", "purpose of the run, for its record (experiment/node)"},
     [USERS] = {"users", "TEXT", "all purposes of the run, if there are several, for its record"},
     [KEY] = {"key", "HEX", "fails unless the recipe has this key"},
-    [THREADS] = {"threads", "N", "worker threads; default: DMSQ_THREADS, or the processors that affinity, control "
-                                 "group and OMP_NUM_THREADS allow; results do not depend on it"},
+    [THREADS] = {"threads", "N",
+                 "worker threads; default: DMSQ_THREADS, or the processors that affinity, control "
+                 "group and OMP_NUM_THREADS allow; results do not depend on it"},
     [QUIET] = {"quiet", NULL, "no progress on stderr"},
     [HELP] = {"help", NULL, "this text"},
     [VERSION] = {"version", NULL, "prints the version of the stage and of dmsq"},
     [BACKEND] = {"backend", BACKENDS,
                  "device that computes the network (cuda: in TF32; bf16: sampling only); part of the recipe; "
                  "default: cpu"},
-    [PART] = {"part", "i/n", "computes only share i of n of the items, i from 0 to n-1, into FOLDER/parts; run "
-                             "--finish when all are done"},
+    [PART] = {"part", "i/n",
+              "computes only share i of n of the items, i from 0 to n-1, into FOLDER/parts; run "
+              "--finish when all are done"},
     [FINISH] = {"finish", NULL, "computes nothing: makes the output from the parts, which must be complete"},
 };
 
@@ -86,8 +102,7 @@ static void print_help(const struct stage *stage) {
 
 /* Every option must be spelled out: getopt_long alone would take an abbreviation, whose meaning changes
  * when a parameter is added. */
-static enum status check_names(const struct option *options, size_t count, int argc, char **argv,
-                               struct error *e) {
+static enum status check_names(const struct option *options, size_t count, int argc, char **argv, struct error *e) {
     const char **names = calloc(count + 1, sizeof *names);
     if (names == NULL) {
         return error_set(e, STATUS_FAILED, "out of memory");
@@ -141,8 +156,9 @@ static enum status default_threads(int *threads, struct error *e) {
 static enum status parse_share(const char *text, struct stage_share *share, struct error *e) {
     enum { MOST = 65536 };
     int end = 0;
-    if (strspn(text, "0123456789/") != strlen(text) || sscanf(text, "%5zu/%5zu%n", &share->index, &share->count, &end) != 2 ||
-        text[end] != '\0' || share->count > MOST || share->index >= share->count) {
+    if (strspn(text, "0123456789/") != strlen(text) ||
+        sscanf(text, "%5zu/%5zu%n", &share->index, &share->count, &end) != 2 || text[end] != '\0' ||
+        share->count > MOST || share->index >= share->count) {
         return error_set(e, STATUS_BAD_INPUT, "--part = '%.80s': expected i/n with 0 <= i < n <= %d", text, MOST);
     }
     return STATUS_OK;
@@ -167,7 +183,8 @@ static enum status set_common(const struct stage *stage, int option, const char 
         c->key = value;
         return strlen(value) == 64 && strspn(value, "0123456789abcdef") == 64
                    ? STATUS_OK
-                   : error_set(e, STATUS_BAD_INPUT, "--key = '%.100s': expected 64 lower-case hexadecimal digits", value);
+                   : error_set(e, STATUS_BAD_INPUT, "--key = '%.100s': expected 64 lower-case hexadecimal digits",
+                               value);
     case THREADS:
         return parse_threads(value, "--threads", &c->threads, e);
     case QUIET:
@@ -175,8 +192,9 @@ static enum status set_common(const struct stage *stage, int option, const char 
         return STATUS_OK;
     case BACKEND:
         c->backend = value;
-        if (words_among(stage_backends(stage), value))
+        if (words_among(stage_backends(stage), value)) {
             return STATUS_OK;
+        }
         return error_set(e, STATUS_BAD_INPUT, "--backend = '%.80s': expected %s", value, stage_backends(stage));
     case HELP:
         print_help(stage);
@@ -217,15 +235,16 @@ static enum status check_inputs(const struct stage *stage, struct command *c, st
                              input->stages ? input->stages : "a stage");
         }
         if (n - before > 1000) {
-            return error_set(e, STATUS_BAD_INPUT, "--%s: given %zu times, expected at most 1000", input->name, n - before);
+            return error_set(e, STATUS_BAD_INPUT, "--%s: given %zu times, expected at most 1000", input->name,
+                             n - before);
         }
     }
     memcpy(c->inputs, sorted, n * sizeof *sorted);
     return STATUS_OK;
 }
 
-static enum status parse_options(const struct stage *stage, const struct option *options, size_t option_count,
-                                 int argc, char **argv, struct command *c, struct error *e) {
+static enum status parse_options(const struct stage *stage, const struct option *options, size_t option_count, int argc,
+                                 char **argv, struct command *c, struct error *e) {
     enum status status = check_names(options, option_count, argc, argv, e);
     optind = 0; /* a new scan, also after an earlier one in the same process */
     opterr = 0;
@@ -235,8 +254,10 @@ static enum status parse_options(const struct stage *stage, const struct option 
             return error_set(e, STATUS_BAD_INPUT, "unknown option '-%c': expected --NAME=VALUE; see --help", optopt);
         }
         if (code != 0) {
-            return error_set(e, STATUS_BAD_INPUT, "'%.100s': expected --NAME=VALUE, or --NAME of an option without "
-                             "value; see --help", argv[optind - 1]);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "'%.100s': expected --NAME=VALUE, or --NAME of an option without "
+                             "value; see --help",
+                             argv[optind - 1]);
         }
         size_t i = (size_t)index;
         if (i < COMMON_COUNT) {
@@ -256,7 +277,8 @@ static enum status parse_options(const struct stage *stage, const struct option 
         }
     }
     if (status == STATUS_OK && optind < argc) {
-        status = error_set(e, STATUS_BAD_INPUT, "'%.200s': expected only options, --NAME=VALUE; see --help", argv[optind]);
+        status =
+            error_set(e, STATUS_BAD_INPUT, "'%.200s': expected only options, --NAME=VALUE; see --help", argv[optind]);
     }
     return status;
 }
@@ -280,7 +302,8 @@ enum status command_parse(const struct stage *stage, int argc, char **argv, stru
         }
         for (size_t i = 0; i < stage->parameter_count; i++) {
             bool flag = stage->parameters[i].type == PARAMETER_FLAG; /* --flag alone is yes */
-            options[n++] = (struct option){stage->parameters[i].name, flag ? optional_argument : required_argument, NULL, 0};
+            options[n++] =
+                (struct option){stage->parameters[i].name, flag ? optional_argument : required_argument, NULL, 0};
         }
         for (size_t i = 0; i < stage->input_count; i++) {
             options[n++] = (struct option){stage->inputs[i].name, required_argument, NULL, 0};
@@ -292,9 +315,7 @@ enum status command_parse(const struct stage *stage, int argc, char **argv, stru
         if (status == STATUS_OK && stage->check != NULL) {
             status = stage->check(c->parameters, "command line", e);
         }
-        if (status == STATUS_OK) {
-            status = check_inputs(stage, c, sorted, e);
-        }
+        THEN(status, check_inputs(stage, c, sorted, e));
         if (status == STATUS_OK && c->share.finish && c->share.count > 1) {
             status = error_set(e, STATUS_BAD_INPUT, "--part with --finish found, one of them expected");
         }

@@ -17,13 +17,12 @@ struct command {
     const char *output, *ledger, *label, *users, *key, *backend; /* ledger to key: NULL when not given */
     int threads, quiet;
     struct stage_share share; /* 0 of 1 where --part was not given */
-    bool answered; /* --help or --version was printed, nothing is left to do */
+    bool answered;            /* --help or --version was printed, nothing is left to do */
 };
 
 /* Parses and checks everything that needs no file but those of FILE parameters. Texts point into argv.
  * On failure *command is released. */
-enum status command_parse(const struct stage *stage, int argc, char **argv, struct command *command,
-                          struct error *e);
+enum status command_parse(const struct stage *stage, int argc, char **argv, struct command *command, struct error *e);
 void command_release(struct command *command);
 
 #endif

@@ -61,15 +61,16 @@ static enum status find_key(const struct plan *plan, const struct plan_request *
     }
     if (folder && tree_list(folder, "", &profiles, &ignored) == STATUS_OK) {
         for (size_t i = 0; status == STATUS_OK && !s->record && i < profiles.count; i++) {
-            const char *root = pool_print(pool, "%s/%.*s", r->results, (int)strcspn(profiles.paths[i], "."), profiles.paths[i]);
+            const char *root =
+                pool_print(pool, "%s/%.*s", r->results, (int)strcspn(profiles.paths[i], "."), profiles.paths[i]);
             status = root ? look_under(root, s, e) : pool_exhausted(e);
         }
     }
     tree_free(&profiles);
     return status != STATUS_OK || s->record
                ? status
-               : error_set(e, STATUS_BAD_INPUT, "%s=%s: no artifact under %s has a key that begins so", s->letter, s->name,
-                           r->results);
+               : error_set(e, STATUS_BAD_INPUT, "%s=%s: no artifact under %s has a key that begins so", s->letter,
+                           s->name, r->results);
 }
 
 static enum status find_node(const struct plan *plan, struct side *s, struct error *e) {
@@ -91,19 +92,22 @@ static enum status find_node(const struct plan *plan, struct side *s, struct err
             s->record = lineage_find(s->lineage, x->nodes[j]->key);
             const struct record *last = s->record ? NULL : lineage_last(s->lineage, label);
             return s->record ? STATUS_OK
-                             : error_set(e, STATUS_BAD_INPUT, "%s=%s: is not computed (key %.12s)%s%.12s", s->letter, s->name,
-                                         x->nodes[j]->key, last ? "; what it was last has the key " : "",
+                             : error_set(e, STATUS_BAD_INPUT, "%s=%s: is not computed (key %.12s)%s%.12s", s->letter,
+                                         s->name, x->nodes[j]->key, last ? "; what it was last has the key " : "",
                                          last ? record_text(last, "key") : "");
         }
     }
-    return status != STATUS_OK ? status
-                               : error_set(e, STATUS_BAD_INPUT, "%s=%s: expected EXPERIMENT/NODE, the beginning of a key, or the file "
-                                           "of a run record%s", s->letter, s->name, suggestion(plan->pool, s->name, labels, count));
+    THEN(status, error_set(e, STATUS_BAD_INPUT,
+                           "%s=%s: expected EXPERIMENT/NODE, the beginning of a key, or the file "
+                           "of a run record%s",
+                           s->letter, s->name, suggestion(plan->pool, s->name, labels, count)));
+    return status;
 }
 
 static enum status find(const struct plan *plan, const struct plan_request *r, struct side *s, struct error *e) {
     if (!*s->name) {
-        return error_set(e, STATUS_BAD_INPUT, "%s is missing: expected two results, as A=table1/model B=3fa9", s->letter);
+        return error_set(e, STATUS_BAD_INPUT, "%s is missing: expected two results, as A=table1/model B=3fa9",
+                         s->letter);
     }
     const size_t length = strlen(s->name);
     enum status status;
@@ -123,17 +127,17 @@ static enum status find(const struct plan *plan, const struct plan_request *r, s
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
     struct side a = {.letter = "A", .name = name_a}, b = {.letter = "B", .name = name_b};
     enum status status = find(plan, request, &a, e);
-    status = status == STATUS_OK ? find(plan, request, &b, e) : status;
+    THEN(status, find(plan, request, &b, e));
     if (status == STATUS_OK && strcmp(record_text(a.record, "stage"), record_text(b.record, "stage")) != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "A=%s is of the stage %s, B=%s of %s: expected two of one stage", a.name,
-                           record_text(a.record, "stage"), b.name, record_text(b.record, "stage"));
+        status = error_set(e, STATUS_BAD_INPUT, "A=%s is of the stage %s, B=%s of %s: expected two of one stage",
+                           a.name, record_text(a.record, "stage"), b.name, record_text(b.record, "stage"));
     }
     if (status == STATUS_OK) {
         const struct compared one = {a.record, a.lineage}, other = {b.record, b.lineage};
         compare_heads(&one, &other, stdout);
         status = compare_recipes(&one, &other, stdout, e);
         compare_runs(&one, &other, stdout);
-        status = status == STATUS_OK ? compare_results(a.record, a.folder, b.record, b.folder, stdout, e) : status;
+        THEN(status, compare_results(a.record, a.folder, b.record, b.folder, stdout, e));
     }
     record_free(a.own);
     record_free(b.own);
@@ -148,5 +152,6 @@ int main(int argc, char **argv) {
         {"a", "RESULT", "EXPERIMENT/NODE, the beginning of a key, or the file of a run record", &name_a},
         {"b", "RESULT", "what it is compared with", &name_b},
         {0}};
-    return planner_main_with(argc, argv, all_stages, "Compares two results and everything they were made from.", own, run);
+    return planner_main_with(argc, argv, all_stages, "Compares two results and everything they were made from.", own,
+                             run);
 }

@@ -63,7 +63,7 @@ static enum status compare_tables(const char *path_a, const char *path_b, FILE *
     char *a = NULL, *b = NULL;
     size_t size;
     enum status status = file_read(path_a, &a, &size, e);
-    status = status == STATUS_OK ? file_read(path_b, &b, &size, e) : status;
+    THEN(status, file_read(path_b, &b, &size, e));
     for (const char *line = status == STATUS_OK ? a : ""; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         char dataset[128], observable[128], name[260];
         double first[2], second[2];
@@ -87,12 +87,23 @@ static enum status compare_tables(const char *path_a, const char *path_b, FILE *
 /* Elements as doubles; false for texts. */
 static bool element(const struct npz_array *x, size_t i, double *value) {
     switch (x->type) {
-    case NPZ_FLOAT32: *value = ((const float *)x->data)[i]; return true;
-    case NPZ_FLOAT64: *value = ((const double *)x->data)[i]; return true;
-    case NPZ_INT32: *value = ((const int32_t *)x->data)[i]; return true;
-    case NPZ_INT64: *value = (double)((const int64_t *)x->data)[i]; return true;
-    case NPZ_UINT8: *value = ((const uint8_t *)x->data)[i]; return true;
-    default: return false;
+    case NPZ_FLOAT32:
+        *value = ((const float *)x->data)[i];
+        return true;
+    case NPZ_FLOAT64:
+        *value = ((const double *)x->data)[i];
+        return true;
+    case NPZ_INT32:
+        *value = ((const int32_t *)x->data)[i];
+        return true;
+    case NPZ_INT64:
+        *value = (double)((const int64_t *)x->data)[i];
+        return true;
+    case NPZ_UINT8:
+        *value = ((const uint8_t *)x->data)[i];
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -142,10 +153,10 @@ static bool compare_named(const struct npz *a, const struct npz *b, FILE *out) {
         values[i] = npz_find(both[i], "values");
         errors[i] = npz_find(both[i], "errors");
         const struct npz_array *own = npz_find(both[i], "names");
-        if (!names || !own || !values[i] || !errors[i] || names->type != NPZ_BYTES || own->item_size != names->item_size ||
-            own->count != names->count || memcmp(own->data, names->data, names->count * names->item_size) != 0 ||
-            values[i]->type != NPZ_FLOAT64 || errors[i]->type != NPZ_FLOAT64 || values[i]->count != names->count ||
-            errors[i]->count != names->count) {
+        if (!names || !own || !values[i] || !errors[i] || names->type != NPZ_BYTES ||
+            own->item_size != names->item_size || own->count != names->count ||
+            memcmp(own->data, names->data, names->count * names->item_size) != 0 || values[i]->type != NPZ_FLOAT64 ||
+            errors[i]->type != NPZ_FLOAT64 || values[i]->count != names->count || errors[i]->count != names->count) {
             return false;
         }
     }
@@ -165,11 +176,12 @@ static bool compare_named(const struct npz *a, const struct npz *b, FILE *out) {
 static enum status compare_artifacts(const char *path_a, const char *path_b, FILE *out, struct error *e) {
     struct npz *a = NULL, *b = NULL;
     enum status status = npz_read(path_a, &a, e);
-    status = status == STATUS_OK ? npz_read(path_b, &b, e) : status;
+    THEN(status, npz_read(path_b, &b, e));
     const bool named = status == STATUS_OK && compare_named(a, b, out);
     for (size_t i = 0; status == STATUS_OK && i < npz_count(a); i++) {
         const struct npz_array *x = npz_array_at(a, i), *y = npz_find(b, x->name);
-        const bool said = named && (!strcmp(x->name, "values") || !strcmp(x->name, "errors") || !strcmp(x->name, "names"));
+        const bool said =
+            named && (!strcmp(x->name, "values") || !strcmp(x->name, "errors") || !strcmp(x->name, "names"));
         if (!said && strcmp(x->name, "recipe") != 0 && y) {
             compare_arrays(x, y, out);
         } else if (!y) {

@@ -15,7 +15,7 @@
 
 struct row {
     const char *dataset, *observable;
-    double value, error; /* error NaN: of a single run */
+    double value, error;                 /* error NaN: of a single run */
     const char *node, *machine, *detail; /* detail: "5120 configurations, 2 epochs" of the node, "" */
 };
 
@@ -77,10 +77,12 @@ static double rate_of(const struct node *node, const struct record *r, bool step
     }
     double made = (double)parameters_integer(node->parameters, "configurations");
     if (steps) {
-        const double chains = has_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
+        const double chains =
+            has_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
         const double each = chains > 0 ? made / chains : 1; /* none: one a chain */
-        made = made / each * ((double)parameters_integer(node->parameters, "thermalisation") +
-                              (each - 1) * (double)parameters_integer(node->parameters, "stride"));
+        made = made / each *
+               ((double)parameters_integer(node->parameters, "thermalisation") +
+                (each - 1) * (double)parameters_integer(node->parameters, "stride"));
     }
     return made / record_seconds(r);
 }
@@ -94,9 +96,10 @@ static const char *detail_of(struct pool *pool, const struct node *node) {
                                         (long long)parameters_integer(training->parameters, "configurations"))
                            : "";
     for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
-        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") && !learns_numbers(node)) {
-            text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "", names[i],
-                              (long long)parameters_integer(node->parameters, names[i]));
+        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") &&
+            !learns_numbers(node)) {
+            text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "",
+                              names[i], (long long)parameters_integer(node->parameters, names[i]));
         }
     }
     return text;
@@ -141,7 +144,8 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
     }
     size_t dimensions;
     const int64_t *lattice = has_parameter(training->stage, "lattice")
-                                 ? parameters_integers(training->parameters, "lattice", &dimensions) : NULL;
+                                 ? parameters_integers(training->parameters, "lattice", &dimensions)
+                                 : NULL;
     const char *dataset = lattice ? pool_print(c->plan->pool, "train-L%lld", (long long)lattice[0]) : NULL;
     return lattice ? add(c, dataset, "seconds_per_epoch", seconds, NAN, x, node, r, e) : STATUS_OK;
 }
@@ -188,7 +192,8 @@ struct trainings {
     size_t count;
 };
 
-static enum status add_met(struct pool *pool, struct trainings *t, const struct node *node, double seconds, struct error *e) {
+static enum status add_met(struct pool *pool, struct trainings *t, const struct node *node, double seconds,
+                           struct error *e) {
     for (size_t i = 0; i < t->count; i++) {
         if (t->met[i] == node) {
             return STATUS_OK;
@@ -238,10 +243,12 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
             inputs += one;
         }
     }
-    const int64_t made = has_parameter(node->stage, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
+    const int64_t made =
+        has_parameter(node->stage, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
     const struct node *fields = input_of(node, "fields");
     const int64_t scored = fields && has_parameter(fields->stage, "configurations")
-                               ? parameters_integer(fields->parameters, "configurations") : 0;
+                               ? parameters_integer(fields->parameters, "configurations")
+                               : 0;
     const bool makes = made > 0 || scored > 0; /* a chain makes nothing: its time is its proposals' */
     *seconds = inputs + (makes ? wall / (double)(made > 0 ? made : scored) : 0);
     return status;
@@ -270,12 +277,12 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
     const char *short_name = after_prefix(node->name, "ac-");
     const char *name = pool_print(c->plan->pool, "%s: %s", x->name, short_name ? short_name : node->name);
     if (status == STATUS_OK && right > 0 && isfinite(seconds)) {
-        status = add(c, name, "seconds_per_independent_configuration", 2 * right * seconds, 2 * right_error * seconds, x, node,
-                     r, e);
+        status = add(c, name, "seconds_per_independent_configuration", 2 * right * seconds, 2 * right_error * seconds,
+                     x, node, r, e);
     }
     if (status == STATUS_OK && tau > 0 && isfinite(seconds)) {
-        status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau * seconds, 2 * error * seconds, x,
-                     node, r, e);
+        status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau * seconds,
+                     2 * error * seconds, x, node, r, e);
     }
     if (status == STATUS_OK && training.seconds > 0) {
         status = add(c, name, "training_seconds", training.seconds, NAN, x, node, r, e);
@@ -315,11 +322,15 @@ static void write_tsv(const struct costs *c, FILE *out) {
 
 /* Rows are in the order of the plan; those with a published number come first. */
 static void write_markdown(const struct costs *c, FILE *out) {
-    fputs("# Costs\n\nWall time of single runs, ours / published; a number in brackets is an error that comes from tau_int. "
+    fputs("# Costs\n\nWall time of single runs, ours / published; a number in brackets is an error that comes from "
+          "tau_int. "
           "Seconds per independent configuration: 2 tau_int of |M| times the seconds of a step where all "
-          "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short for "
+          "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short "
+          "for "
           "one, and by the published estimate, which has one always.\n\n"
-          "| what | quantity | ours | published | ratio | size of ours | machine | source |\n|:--|:--|--:|--:|--:|:--|:--|:--|\n", out);
+          "| what | quantity | ours | published | ratio | size of ours | machine | source "
+          "|\n|:--|:--|--:|--:|--:|:--|:--|:--|\n",
+          out);
     for (int with = 1; with >= 0; with--) {
         for (size_t i = 0; i < c->count; i++) {
             const struct row *row = &c->rows[i];
@@ -350,7 +361,8 @@ static void write_markdown(const struct costs *c, FILE *out) {
             found = published_of(c, &c->rows[j]) == p;
         }
         if (!found) {
-            fprintf(out, "- not measured: %s, %s (published: %.6g, %s)\n", p->dataset, p->observable, p->value, p->source);
+            fprintf(out, "- not measured: %s, %s (published: %.6g, %s)\n", p->dataset, p->observable, p->value,
+                    p->source);
         }
     }
 }
@@ -367,9 +379,7 @@ static enum status write_file(const struct costs *c, const char *extension,
     }
     write(c, out);
     enum status status = fclose(out) ? pool_exhausted(e) : file_make_folder(folder, e);
-    if (status == STATUS_OK) {
-        status = file_write(path, text, size, e);
-    }
+    THEN(status, file_write(path, text, size, e));
     if (status == STATUS_OK && print) {
         printf("%s\ncosts: %s\n", text, path);
     }
@@ -405,15 +415,15 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     if (status == STATUS_OK && !access(path, R_OK)) {
         status = published_read(path, &c.published, e);
     }
-    status = status == STATUS_OK ? walk(&c, true, e) : status;
-    status = status == STATUS_OK ? walk(&c, false, e) : status;
-    status = status == STATUS_OK ? write_file(&c, "tsv", write_tsv, false, e) : status;
-    status = status == STATUS_OK ? write_file(&c, "md", write_markdown, true, e) : status;
+    THEN(status, walk(&c, true, e));
+    THEN(status, walk(&c, false, e));
+    THEN(status, write_file(&c, "tsv", write_tsv, false, e));
+    THEN(status, write_file(&c, "md", write_markdown, true, e));
     published_free(c.published);
     return status;
 }
 
 int main(int argc, char **argv) {
-    return planner_main(argc, argv, all_stages, "Writes RESULTS/costs/costs.{tsv,md}: timings of the papers beside ours.",
-                        run);
+    return planner_main(argc, argv, all_stages,
+                        "Writes RESULTS/costs/costs.{tsv,md}: timings of the papers beside ours.", run);
 }

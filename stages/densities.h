@@ -52,14 +52,15 @@ struct densities {
 struct flow_settings densities_settings(const struct parameters *p);
 
 /* All zero, nothing done. phi: whether there is to be room for configurations. */
-enum status densities_allocate(struct densities *d, const struct score_model *m, size_t count, bool phi, struct error *e);
+enum status densities_allocate(struct densities *d, const struct score_model *m, size_t count, bool phi,
+                               struct error *e);
 void densities_release(struct densities *d);
 
-/* Computes what this process has to, in parts of the size that the flow wants: `compute` fills the arrays of d for a range, for which
- * densities_part gives them; `context` is its. *whole: as of parts_run. */
+/* Computes what this process has to, in parts of the size that the flow wants: `compute` fills the arrays of d for a
+ * range, for which densities_part gives them; `context` is its. *whole: as of parts_run. */
 enum status densities_run(struct stage_context *c, struct densities *d, const struct flow_settings *settings,
-                          enum status (*compute)(void *context, const struct parts_range *range, struct error *e), void *context,
-                          struct progress *progress, bool *whole, struct error *e);
+                          enum status (*compute)(void *context, const struct parts_range *range, struct error *e),
+                          void *context, struct progress *progress, bool *whole, struct error *e);
 struct flow_result densities_part(const struct densities *d, const struct parts_range *range);
 
 /* Members log_q, log_q_error, action; evaluations and cost (forward passes, a vector-Jacobian product counting as
@@ -74,7 +75,7 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
 /* Members R2, R2_error, ... of statistics/weights.h; var_probes, the mean variance that the probes give log q (NaN
  * without), which is part of var_log_w; and all of them once more as the stage `table` reads them: names, values,
  * errors, ... Their notes go to the record. */
-enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin, size_t bins,
-                                  struct npz_writer *writer, struct error *e);
+enum status densities_add_weights(struct stage_context *c, const struct densities *d, enum weights_origin origin,
+                                  size_t bins, struct npz_writer *writer, struct error *e);
 
 #endif

@@ -33,15 +33,36 @@
 #include "statistics/weights.h"
 
 static const struct parameter parameters[] = {
-    {.name = "protocol", .type = PARAMETER_CHOICE, .default_value = "exact", .choices = "exact|as-published",
-     .help = "exact: every proposal of the stage propose once, in order; as-published: a pool drawn from with replacement."},
-    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e6,
+    {.name = "protocol",
+     .type = PARAMETER_CHOICE,
+     .default_value = "exact",
+     .choices = "exact|as-published",
+     .help = "exact: every proposal of the stage propose once, in order; as-published: a pool drawn from with "
+             "replacement."},
+    {.name = "chains",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 1,
+     .maximum = 1e6,
      .help = "Chains; exact: consecutive parts of the stream."},
-    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+    {.name = "steps",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
      .help = "Steps of each chain, including its start; 0: the number of proposals divided by that of chains."},
-    {.name = "discard", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9, .unit = "steps",
+    {.name = "discard",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
+     .unit = "steps",
      .help = "Steps at the start of each chain that are discarded: it starts at a proposal."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of acceptance and of the draws from the pool."},
 };
 
@@ -52,44 +73,26 @@ static const struct stage_input inputs[] = {
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
-    {"proposal", NPZ_INT64, "N", "",
-     "Number of the proposal that is the state."},
-    {"accepted", NPZ_UINT8, "N", "",
-     "1 where the step accepted its proposal."},
-    {"log_w", NPZ_FLOAT64, "pool", "",
-     "Log-weight -S - log q of every proposal."},
-    {"acceptance", NPZ_FLOAT64, "", "",
-     "Acceptance of the kept steps (Gamma method)."},
-    {"acceptance_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"acceptance_expected", NPZ_FLOAT64, "", "",
-     "The same expected from pairs of weights."},
-    {"acceptance_expected_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"acceptance_gaussian", NPZ_FLOAT64, "", "",
-     "The same for Gaussian log-weights of that variance."},
-    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"R2", NPZ_FLOAT64, "", "",
-     "A 4.9 of S against S_eff, without the difference of their means."},
-    {"R2_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"slope", NPZ_FLOAT64, "", "",
-     "Slope of S against S_eff."},
-    {"slope_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"var_log_w", NPZ_FLOAT64, "", "",
-     "Variance of the log-weights."},
-    {"var_log_w_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
-    {"effective_sample_size", NPZ_FLOAT64, "", "",
-     "(sum w)^2 / (N sum w^2)."},
-    {"effective_sample_size_error", NPZ_FLOAT64, "", "",
-     "Its standard error."},
+    {"proposal", NPZ_INT64, "N", "", "Number of the proposal that is the state."},
+    {"accepted", NPZ_UINT8, "N", "", "1 where the step accepted its proposal."},
+    {"log_w", NPZ_FLOAT64, "pool", "", "Log-weight -S - log q of every proposal."},
+    {"acceptance", NPZ_FLOAT64, "", "", "Acceptance of the kept steps (Gamma method)."},
+    {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"acceptance_expected", NPZ_FLOAT64, "", "", "The same expected from pairs of weights."},
+    {"acceptance_expected_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"acceptance_gaussian", NPZ_FLOAT64, "", "", "The same for Gaussian log-weights of that variance."},
+    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"slope", NPZ_FLOAT64, "", "", "Slope of S against S_eff."},
+    {"slope_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"var_log_w", NPZ_FLOAT64, "", "", "Variance of the log-weights."},
+    {"var_log_w_error", NPZ_FLOAT64, "", "", "Its standard error."},
+    {"effective_sample_size", NPZ_FLOAT64, "", "", "(sum w)^2 / (N sum w^2)."},
+    {"effective_sample_size_error", NPZ_FLOAT64, "", "", "Its standard error."},
     ARRAYS_ESTIMATES_BY("jackknife, for all errors but that of acceptance, which comes from the Gamma method if "
                         "tau_int is a number."),
-    {"longest_stay", NPZ_INT64, "", "steps",
-     "Longest stay in one state."},
+    {"longest_stay", NPZ_INT64, "", "steps", "Longest stay in one state."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -99,27 +102,29 @@ enum { SHARE = 10 };
 struct work {
     const struct npz_array *phi; /* (N or more, x1..xd) float32 */
     const char *path;
-    size_t volume, pool;         /* N: proposals with a density */
+    size_t volume, pool; /* N: proposals with a density */
     const double *log_q;
     struct theory theory;
     int64_t thermalised;
-    double *action, *log_w;      /* pool */
+    double *action, *log_w; /* pool */
     size_t chains, steps, discard;
-    size_t *state, *kept;        /* of all steps, and of those kept */
+    size_t *state, *kept; /* of all steps, and of those kept */
     unsigned char *accepted, *kept_accepted;
 };
 
 static enum status read_density(const struct npz *npz, struct work *w, struct error *e) {
     const struct npz_array *log_q;
     enum status status = npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e);
-    status = status ? status : header_read_theory(npz, &w->theory, e);
-    if (status != STATUS_OK)
+    THEN(status, header_read_theory(npz, &w->theory, e));
+    if (status != STATUS_OK) {
         return status;
+    }
     w->log_q = log_q->data;
     w->pool = log_q->count;
-    if (w->pool > w->phi->shape[0] || w->pool < 2)
+    if (w->pool > w->phi->shape[0] || w->pool < 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: the density of %zu configurations found, expected 2 to %zu as in %s",
                          npz_path(npz), w->pool, w->phi->shape[0], w->path);
+    }
     return STATUS_OK;
 }
 
@@ -128,19 +133,23 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     const char *stage = stage_input_recipe(c, "proposals", 0, "stage");
     const bool fresh = stage && strcmp(stage, "propose") == 0, scored = stage_input_count(c, "likelihood") > 0;
     w->path = npz_path(npz);
-    if (parameters_is(c->parameters, "protocol", "exact") && !fresh)
+    if (parameters_is(c->parameters, "protocol", "exact") && !fresh) {
         return error_set(e, STATUS_BAD_INPUT,
                          "%s: protocol exact with samples found, proposals of the stage propose expected", w->path);
-    if (fresh == scored)
+    }
+    if (fresh == scored) {
         return error_set(e, STATUS_BAD_INPUT,
                          fresh ? "%s: proposals with a density of their own found, no likelihood expected"
-                               : "%s: samples without a likelihood found, one expected", w->path);
+                               : "%s: samples without a likelihood found, one expected",
+                         w->path);
+    }
     enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &w->phi, e);
-    if (status == STATUS_OK && w->phi->dimensions < 2)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions, expected (configuration, x1, ..., xd)", w->path,
-                           w->phi->dimensions);
-    status = status ? status : header_read_thermalised(npz, &w->thermalised, e);
-    status = status ? status : read_density(scored ? stage_input(c, "likelihood", 0) : npz, w, e);
+    if (status == STATUS_OK && w->phi->dimensions < 2) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions, expected (configuration, x1, ..., xd)",
+                           w->path, w->phi->dimensions);
+    }
+    THEN(status, header_read_thermalised(npz, &w->thermalised, e));
+    THEN(status, read_density(scored ? stage_input(c, "likelihood", 0) : npz, w, e));
     w->volume = status == STATUS_OK ? w->phi->count / w->phi->shape[0] : 0;
     return status;
 }
@@ -151,10 +160,12 @@ static size_t least_steps(size_t discard) {
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    const size_t steps = (size_t)parameters_integer(p, "steps"), least = least_steps((size_t)parameters_integer(p, "discard"));
-    if (steps > 0 && steps < least)
-        return error_set(e, STATUS_BAD_INPUT, "%s: steps = %zu, expected 0 or at least %zu with discard = %lld", where, steps,
-                         least, (long long)parameters_integer(p, "discard"));
+    const size_t steps = (size_t)parameters_integer(p, "steps"),
+                 least = least_steps((size_t)parameters_integer(p, "discard"));
+    if (steps > 0 && steps < least) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: steps = %zu, expected 0 or at least %zu with discard = %lld", where,
+                         steps, least, (long long)parameters_integer(p, "discard"));
+    }
     return STATUS_OK;
 }
 
@@ -162,15 +173,18 @@ static enum status plan_steps(const struct parameters *p, struct work *w, struct
     w->chains = (size_t)parameters_integer(p, "chains");
     w->steps = (size_t)parameters_integer(p, "steps");
     w->discard = (size_t)parameters_integer(p, "discard");
-    if (w->steps == 0)
+    if (w->steps == 0) {
         w->steps = w->pool / w->chains;
+    }
     const size_t least = least_steps(w->discard);
-    if (w->steps < least)
-        return error_set(e, STATUS_BAD_INPUT, "%zu steps a chain with discard %zu found, at least %zu expected", w->steps,
-                         w->discard, least);
-    if (parameters_is(p, "protocol", "exact") && w->steps > w->pool / w->chains)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %zu proposals found, %zu expected for %zu chains of %zu steps", w->path,
-                         w->pool, w->chains * w->steps, w->chains, w->steps);
+    if (w->steps < least) {
+        return error_set(e, STATUS_BAD_INPUT, "%zu steps a chain with discard %zu found, at least %zu expected",
+                         w->steps, w->discard, least);
+    }
+    if (parameters_is(p, "protocol", "exact") && w->steps > w->pool / w->chains) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu proposals found, %zu expected for %zu chains of %zu steps",
+                         w->path, w->pool, w->chains * w->steps, w->chains, w->steps);
+    }
     return STATUS_OK;
 }
 
@@ -182,25 +196,31 @@ static enum status weigh(struct stage_context *c, struct work *w, struct error *
     double *phi = malloc(w->volume * sizeof *phi);
     w->action = malloc(2 * w->pool * sizeof *w->action);
     enum status status = npz_require(density, "action", NPZ_FLOAT64, 1, &known, e);
-    if (status == STATUS_OK && (!phi || !w->action))
+    if (status == STATUS_OK && (!phi || !w->action)) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu proposals", w->pool);
-    if (status == STATUS_OK && known->count != w->pool)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: action has %zu elements, expected %zu", npz_path(density), known->count,
-                           w->pool);
-    status = status ? status : geometry_new(w->phi->shape + 1, w->phi->dimensions - 1, &g, e);
+    }
+    if (status == STATUS_OK && known->count != w->pool) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: action has %zu elements, expected %zu", npz_path(density),
+                           known->count, w->pool);
+    }
+    THEN(status, geometry_new(w->phi->shape + 1, w->phi->dimensions - 1, &g, e));
     for (size_t i = 0; i < w->pool && status == STATUS_OK; i++) {
-        for (size_t x = 0; x < w->volume; x++)
+        for (size_t x = 0; x < w->volume; x++) {
             phi[x] = (double)((const float *)w->phi->data)[i * w->volume + x];
+        }
         w->action[i] = action(g, &w->theory, phi);
         const double there = ((const double *)known->data)[i];
-        if (!(fabs(w->action[i] - there) <= 1e-9 * (fabs(there) + 1)))
+        if (!(fabs(w->action[i] - there) <= 1e-9 * (fabs(there) + 1))) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu has action %.9g, expected %.9g as in %s",
                                w->path, i, w->action[i], there, npz_path(density));
+        }
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         w->log_w = w->action + w->pool;
-    for (size_t i = 0; i < w->pool && status == STATUS_OK; i++)
+    }
+    for (size_t i = 0; i < w->pool && status == STATUS_OK; i++) {
         w->log_w[i] = -w->action[i] - w->log_q[i];
+    }
     geometry_free(g);
     free(phi);
     return status;
@@ -221,12 +241,13 @@ static enum status run_chains(struct stage_context *c, struct work *w, struct er
     w->kept_accepted = w->accepted + all;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < w->chains && status == STATUS_OK; i++) {
-        if (exact)
+        if (exact) {
             independence_fresh(i * w->steps, w->steps, proposal);
-        else
+        } else {
             status = independence_pool(w->pool, w->steps, random_key(seed, "dm-mcmc", "draw"), i, proposal, e);
-        status = status ? status : independence_chain(w->log_w, proposal, w->steps, random_key(seed, "dm-mcmc", "accept"), i,
-                                                      w->state + i * w->steps, w->accepted + i * w->steps, e);
+        }
+        THEN(status, independence_chain(w->log_w, proposal, w->steps, random_key(seed, "dm-mcmc", "accept"), i,
+                                        w->state + i * w->steps, w->accepted + i * w->steps, e));
         if (status == STATUS_OK) {
             memcpy(w->kept + i * keep, w->state + i * w->steps + w->discard, keep * sizeof *w->kept);
             memcpy(w->kept_accepted + i * keep, w->accepted + i * w->steps + w->discard, keep);
@@ -238,15 +259,17 @@ static enum status run_chains(struct stage_context *c, struct work *w, struct er
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* Acceptance of the steps kept (but for the start), with the error of a correlated series; where all or none were accepted,
- * one step more or less. */
+/* Acceptance of the steps kept (but for the start), with the error of a correlated series; where all or none were
+ * accepted, one step more or less. */
 static enum status find_acceptance(const struct work *w, struct gamma_result *result, struct error *e) {
     const size_t keep = w->steps - w->discard, first = w->discard == 0, length = keep - first;
     double *x = malloc(w->chains * length * sizeof *x);
-    if (!x)
+    if (!x) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu steps", w->chains * length);
-    for (size_t i = 0; i < w->chains * length; i++)
+    }
+    for (size_t i = 0; i < w->chains * length; i++) {
         x[i] = w->kept_accepted[i / length * keep + first + i % length];
+    }
     const struct series series = {x, 1, w->chains * length, w->chains};
     const struct estimator mean = {.values = 1};
     const enum status status = gamma_method(&series, &mean, GAMMA_METHOD_S, result, e);
@@ -259,16 +282,19 @@ static enum status find_acceptance(const struct work *w, struct gamma_result *re
 }
 
 /* All numbers under their names, and once more as a row of a table. */
-static enum status add_numbers(struct stage_context *c, const struct work *w, struct npz_writer *writer, struct error *e) {
+static enum status add_numbers(struct stage_context *c, const struct work *w, struct npz_writer *writer,
+                               struct error *e) {
     enum { COUNT = WEIGHTS_STATISTICS + 1 };
     double values[COUNT], errors[COUNT], tau[COUNT], tau_error[COUNT];
     const char *names[COUNT];
     const size_t n = w->pool;
     struct gamma_result acceptance;
-    enum status s = find_acceptance(w, &acceptance, e);
-    s = s ? s : weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, weights_bins(n), values + 1, errors + 1, e);
-    if (s != STATUS_OK)
-        return s;
+    enum status status = find_acceptance(w, &acceptance, e);
+    THEN(status,
+         weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, weights_bins(n), values + 1, errors + 1, e));
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (int v = 1; v < COUNT; v++) {
         names[v] = v - 1 == WEIGHTS_ACCEPTANCE ? "acceptance_expected" : weights_name[v - 1];
         tau[v] = tau_error[v] = NAN;
@@ -278,15 +304,16 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     errors[0] = acceptance.error;
     tau[0] = acceptance.tau_int;
     tau_error[0] = acceptance.tau_int_error;
-    for (int v = 0; v < COUNT && s == STATUS_OK; v++) {
+    for (int v = 0; v < COUNT && status == STATUS_OK; v++) {
         char name[64];
         snprintf(name, sizeof name, "%s_error", names[v]);
-        s = npz_add_real(writer, names[v], values[v], e);
-        s = s ? s : npz_add_real(writer, name, errors[v], e);
+        status = npz_add_real(writer, names[v], values[v], e);
+        THEN(status, npz_add_real(writer, name, errors[v], e));
         stage_note_number(c, names[v], values[v], errors[v]);
     }
     const struct estimates rows = {COUNT, names, values, errors, tau, tau_error, "jackknife", n};
-    return s ? s : estimates_add(&rows, writer, e);
+    THEN(status, estimates_add(&rows, writer, e));
+    return status;
 }
 
 static enum status add_fields(const struct work *w, struct npz_writer *writer, struct error *e) {
@@ -298,33 +325,37 @@ static enum status add_fields(const struct work *w, struct npz_writer *writer, s
     int64_t *index = malloc(n * sizeof *index);
     unsigned char *accepted = malloc(n);
     double *log_w = malloc(w->pool * sizeof *log_w);
-    enum status s = STATUS_OK;
-    if (!phi || !index || !accepted || !log_w)
-        s = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
-    for (size_t i = 0; i < n && s == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    if (!phi || !index || !accepted || !log_w) {
+        status = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    }
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         memcpy(phi + i * V, (const float *)w->phi->data + w->kept[i] * V, V * sizeof *phi);
         index[i] = (int64_t)w->kept[i];
         accepted[i] = w->kept_accepted[i];
     }
-    if (s == STATUS_OK)
+    if (status == STATUS_OK) {
         memcpy(log_w, w->log_w, w->pool * sizeof *log_w);
+    }
     const struct {
         const char *name;
         enum npz_type type;
         size_t dimensions, first;
         void *data;
     } vectors[] = {{"phi", NPZ_FLOAT32, w->phi->dimensions, n, phi},
-                  {"proposal", NPZ_INT64, 1, n, index},
-                  {"accepted", NPZ_UINT8, 1, n, accepted},
-                  {"log_w", NPZ_FLOAT64, 1, w->pool, log_w}};
+                   {"proposal", NPZ_INT64, 1, n, index},
+                   {"accepted", NPZ_UINT8, 1, n, accepted},
+                   {"log_w", NPZ_FLOAT64, 1, w->pool, log_w}};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         shape[0] = vectors[i].first;
-        if (s == STATUS_OK)
-            s = npz_add_owned(writer, vectors[i].name, vectors[i].type, vectors[i].dimensions, shape, vectors[i].data, e);
-        else
+        if (status == STATUS_OK) {
+            status = npz_add_owned(writer, vectors[i].name, vectors[i].type, vectors[i].dimensions, shape,
+                                   vectors[i].data, e);
+        } else {
             free(vectors[i].data);
+        }
     }
-    return s;
+    return status;
 }
 
 static enum status write_artifact(struct stage_context *c, const struct work *w, struct error *e) {
@@ -334,30 +365,33 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
         const size_t stay = independence_longest_stay(w->kept + i * keep, keep);
         longest = stay > longest ? stay : longest;
     }
-    for (size_t i = 0; i < w->chains * keep; i++)
+    for (size_t i = 0; i < w->chains * keep; i++) {
         accepted += w->kept_accepted[i];
+    }
     int64_t thermalised = longest > keep / SHARE ? 0 : 1;
-    if (!parameters_is(c->parameters, "protocol", "exact") && w->thermalised < thermalised)
+    if (!parameters_is(c->parameters, "protocol", "exact") && w->thermalised < thermalised) {
         thermalised = w->thermalised;
+    }
     stage_note(c, "accepted", "%zu of %zu", accepted, w->chains * keep);
     stage_note(c, "longest_stay", "%zu steps", longest);
     stage_note(c, "thermalised", "%s", thermalisation_mark(thermalised));
     struct npz_writer *writer;
-    enum status s = stage_artifact(c, &writer, e);
-    s = s ? s : add_fields(w, writer, e);
+    enum status status = stage_artifact(c, &writer, e);
+    THEN(status, add_fields(w, writer, e));
     const struct header header = {w->theory, w->chains, false, thermalised};
-    s = s ? s : header_add(writer, &header, e);
-    s = s ? s : npz_add_integer(writer, "longest_stay", (int64_t)longest, e);
-    return s ? s : add_numbers(c, w, writer, e);
+    THEN(status, header_add(writer, &header, e));
+    THEN(status, npz_add_integer(writer, "longest_stay", (int64_t)longest, e));
+    THEN(status, add_numbers(c, w, writer, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct work w = {0};
     enum status status = read_proposals(c, &w, e);
-    status = status ? status : plan_steps(c->parameters, &w, e);
-    status = status ? status : weigh(c, &w, e);
-    status = status ? status : run_chains(c, &w, e);
-    status = status ? status : write_artifact(c, &w, e);
+    THEN(status, plan_steps(c->parameters, &w, e));
+    THEN(status, weigh(c, &w, e));
+    THEN(status, run_chains(c, &w, e));
+    THEN(status, write_artifact(c, &w, e));
     free(w.action);
     free(w.state);
     free(w.accepted);

@@ -24,7 +24,10 @@ enum { WALLS, WALLED, COUNT };
 static const char *const names[COUNT] = {"walls", "walled"};
 
 static const struct stage_input inputs[] = {
-    {.name = "fields", .stages = "ensemble|import|sample|propose|dm-mcmc|refresh|orient", .required = true, .many = false,
+    {.name = "fields",
+     .stages = "ensemble|import|sample|propose|dm-mcmc|refresh|orient",
+     .required = true,
+     .many = false,
      .help = "The configurations to analyse."},
 };
 
@@ -36,19 +39,19 @@ static enum status measure(const struct stage_context *c, const struct fields *f
     if (fields->phi->type != NPZ_FLOAT32) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields->path);
     }
-    enum status s = geometry_new(fields->extents, fields->dimensions, &g, e);
-    if (s != STATUS_OK) {
+    enum status status = geometry_new(fields->extents, fields->dimensions, &g, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s: phi", fields->path);
     }
     const float *phi = fields->phi->data;
-    for (size_t i = 0; i < n * g->volume && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < n * g->volume && status == STATUS_OK; i++) {
         if (!isfinite(phi[i])) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of phi holds %g, expected numbers", fields->path,
-                          i / g->volume, (double)phi[i]);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of phi holds %g, expected numbers",
+                               fields->path, i / g->volume, (double)phi[i]);
         }
     }
     atomic_bool no_memory = false;
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
 #pragma omp parallel num_threads(c->threads)
         {
             struct domains_workspace *w = domains_workspace_new(g);
@@ -67,20 +70,23 @@ static enum status measure(const struct stage_context *c, const struct fields *f
         }
     }
     geometry_free(g);
-    if (s == STATUS_OK && no_memory) {
-        s = error_set(e, STATUS_FAILED, "domains: out of memory");
+    if (status == STATUS_OK && no_memory) {
+        status = error_set(e, STATUS_FAILED, "domains: out of memory");
     }
-    return s == STATUS_OK && *c->interrupted ? error_set(e, STATUS_FAILED, "interrupted") : s;
+    return status == STATUS_OK && *c->interrupted ? error_set(e, STATUS_FAILED, "interrupted") : status;
 }
 
 static enum status analyse(const struct fields *fields, const double *series, double *values, double *errors,
                            struct error *e) {
     const size_t n = fields->configurations;
-    const size_t bins = fields->header.independent ? n : fields->header.chains > 1 ? fields->header.chains : n < 16 ? n : 16;
+    const size_t bins = fields->header.independent  ? n
+                        : fields->header.chains > 1 ? fields->header.chains
+                        : n < 16                    ? n
+                                                    : 16;
     const struct series both = {series, COUNT, n, fields->header.chains};
     const struct estimator means = {.values = COUNT};
-    const enum status s = jackknife(&both, &means, bins, values, errors, e);
-    if (s != STATUS_OK) {
+    const enum status status = jackknife(&both, &means, bins, values, errors, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", fields->path);
     }
     if (values[WALLED] == 0.0 || values[WALLED] == 1.0) {
@@ -94,41 +100,43 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     const size_t n = fields->configurations;
     const double tau = fields->header.independent ? 0.5 : NAN, tau_error = fields->header.independent ? 0.0 : NAN;
     struct npz_writer *w;
-    enum status s = stage_artifact(c, &w, e);
-    const struct estimates rows = {COUNT, names, values, errors, (const double[COUNT]){tau, tau},
-                                   (const double[COUNT]){tau_error, tau_error}, "jackknife", n};
-    s = s ? s : estimates_add(&rows, w, e);
-    s = s ? s : header_add_thermalised(w, fields->header.thermalised, e);
-    s = s ? s : npz_add_reals(w, "walls", series + WALLS * n, n, e);
-    s = s ? s : npz_add_reals(w, "walled", series + WALLED * n, n, e);
-    return s;
+    enum status status = stage_artifact(c, &w, e);
+    const struct estimates rows = {COUNT,
+                                   names,
+                                   values,
+                                   errors,
+                                   (const double[COUNT]){tau, tau},
+                                   (const double[COUNT]){tau_error, tau_error},
+                                   "jackknife",
+                                   n};
+    THEN(status, estimates_add(&rows, w, e));
+    THEN(status, header_add_thermalised(w, fields->header.thermalised, e));
+    THEN(status, npz_add_reals(w, "walls", series + WALLS * n, n, e));
+    THEN(status, npz_add_reals(w, "walled", series + WALLED * n, n, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct fields fields;
     double values[COUNT], errors[COUNT];
-    enum status s = fields_read(stage_input(c, "fields", 0), &fields, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(fields_read(stage_input(c, "fields", 0), &fields, e));
     double *series = malloc(COUNT * fields.configurations * sizeof *series);
-    s = series != NULL ? measure(c, &fields, series, e) : error_set(e, STATUS_FAILED, "domains: out of memory");
-    s = s ? s : analyse(&fields, series, values, errors, e);
-    s = s ? s : write_artifact(c, &fields, series, values, errors, e);
-    for (int k = 0; k < COUNT && s == STATUS_OK; k++) {
+    enum status status =
+        series != NULL ? measure(c, &fields, series, e) : error_set(e, STATUS_FAILED, "domains: out of memory");
+    THEN(status, analyse(&fields, series, values, errors, e));
+    THEN(status, write_artifact(c, &fields, series, values, errors, e));
+    for (int k = 0; k < COUNT && status == STATUS_OK; k++) {
         stage_note_number(c, names[k], values[k], errors[k]);
     }
     free(series);
-    return s;
+    return status;
 }
 
 static const struct stage_array arrays[] = {
     ARRAYS_ESTIMATES,
     ARRAY_THERMALISED,
-    {"walls", NPZ_FLOAT64, "N", "",
-     "Fraction of the bonds whose ends have opposite signs, of each configuration."},
-    {"walled", NPZ_FLOAT64, "N", "",
-     "1 if a wall winds around the lattice."},
+    {"walls", NPZ_FLOAT64, "N", "", "Fraction of the bonds whose ends have opposite signs, of each configuration."},
+    {"walled", NPZ_FLOAT64, "N", "", "1 if a wall winds around the lattice."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -52,14 +52,15 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     }
     fprintf(out, "unthermalised = %d\ncolumns = %zu\n", failed, f->columns);
     fprintf(out, "bin_width = %.17g\ngaussian = %.17g\n", f->bin_width, f->gaussian);
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     if (parameters_text(f->parameters, "common")[0] != '\0') {
-        s = write_load(parameters_text(f->parameters, "common"), out, e);
+        status = write_load(parameters_text(f->parameters, "common"), out, e);
     }
     fputs("set output ", out);
     gnuplot_string(output, out);
     fputc('\n', out);
-    return s == STATUS_OK ? write_load(parameters_text(f->parameters, "style"), out, e) : s;
+    THEN(status, write_load(parameters_text(f->parameters, "style"), out, e));
+    return status;
 }
 
 /* folder/name, which the caller frees. */
@@ -80,12 +81,12 @@ static FILE *open_text(const char *path, struct error *e) {
 }
 
 /* Closes a text file and turns a full disk into an error. */
-static enum status close_text(FILE *out, const char *path, enum status s, struct error *e) {
+static enum status close_text(FILE *out, const char *path, enum status status, struct error *e) {
     int failed = ferror(out);
-    if ((fclose(out) != 0 || failed) && s == STATUS_OK) {
-        s = error_set(e, STATUS_FAILED, "%s: cannot write it: %s", path, strerror(errno));
+    if ((fclose(out) != 0 || failed) && status == STATUS_OK) {
+        status = error_set(e, STATUS_FAILED, "%s: cannot write it: %s", path, strerror(errno));
     }
-    return s;
+    return status;
 }
 
 static enum status write_text(const struct figure *f, const char *path,
@@ -98,54 +99,47 @@ static enum status write_text(const struct figure *f, const char *path,
     return close_text(out, path, STATUS_OK, e);
 }
 
-enum status drawing_make(const struct figure *f, const char *folder, const char *output, const char *path, struct error *e) {
+enum status drawing_make(const struct figure *f, const char *folder, const char *output, const char *path,
+                         struct error *e) {
     char *script = NULL, *drawn = NULL;
     struct stat found;
-    enum status s = path_in(folder, "figure.gp", &script, e);
-    if (s == STATUS_OK) {
-        s = path_in(folder, output, &drawn, e);
-    }
-    if (s == STATUS_OK) {
+    enum status status = path_in(folder, "figure.gp", &script, e);
+    THEN(status, path_in(folder, output, &drawn, e));
+    if (status == STATUS_OK) {
         FILE *out = open_text(script, e);
-        s = out != NULL ? close_text(out, script, write_script(f, output, out, e), e) : e->status;
+        status = out != NULL ? close_text(out, script, write_script(f, output, out, e), e) : e->status;
     }
-    if (s == STATUS_OK) {
-        s = gnuplot_run(folder, "figure.gp", e);
+    THEN(status, gnuplot_run(folder, "figure.gp", e));
+    if (status == STATUS_OK && (stat(drawn, &found) != 0 || found.st_size == 0)) {
+        status = error_set(e, STATUS_FAILED, "%s: gnuplot has drawn nothing into %s",
+                           parameters_text(f->parameters, "style"), output);
     }
-    if (s == STATUS_OK && (stat(drawn, &found) != 0 || found.st_size == 0)) {
-        s = error_set(e, STATUS_FAILED, "%s: gnuplot has drawn nothing into %s", parameters_text(f->parameters, "style"),
-                      output);
+    THEN(status, gnuplot_complete(drawn, e));
+    if (status == STATUS_OK && strcmp(output, "figure.pdf") == 0) {
+        status = pdf_neutralise_dates(drawn, e);
     }
-    if (s == STATUS_OK) {
-        s = gnuplot_complete(drawn, e);
-    }
-    if (s == STATUS_OK && strcmp(output, "figure.pdf") == 0) {
-        s = pdf_neutralise_dates(drawn, e);
-    }
-    if (s == STATUS_OK) {
-        s = file_replace(drawn, path, e);
-    }
+    THEN(status, file_replace(drawn, path, e));
     free(script);
     free(drawn);
-    return s;
+    return status;
 }
 
 /* The font of figures/style.gp, where one of the scripts names it. */
 static enum status check_font(const struct parameters *p, const char *folder, struct error *e) {
     static const char family[] = "DejaVu Sans";
     static const char *const scripts[] = {"common", "style"};
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < 2 && s == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
         const char *path = parameters_text(p, scripts[i]);
         char *text = NULL;
         size_t size;
-        s = *path != '\0' ? file_read(path, &text, &size, e) : STATUS_OK;
-        if (s == STATUS_OK && text != NULL && strstr(text, family) != NULL) {
-            s = gnuplot_font(folder, family, e);
+        status = *path != '\0' ? file_read(path, &text, &size, e) : STATUS_OK;
+        if (status == STATUS_OK && text != NULL && strstr(text, family) != NULL) {
+            status = gnuplot_font(folder, family, e);
         }
         free(text);
     }
-    return s;
+    return status;
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place) {
@@ -162,21 +156,13 @@ void drawing_end(const char *folder) {
 enum status drawing_begin(const struct figure *f, const char *folder, char version[DRAWING_VERSION], struct error *e) {
     char *data = NULL;
     drawing_end(folder); /* of a run that was killed */
-    enum status s = file_make_folder(folder, e);
-    if (s == STATUS_OK) {
-        s = gnuplot_version(version, DRAWING_VERSION, e);
-    }
-    if (s == STATUS_OK) {
-        s = check_font(f->parameters, folder, e);
-    }
-    if (s == STATUS_OK) {
-        s = path_in(folder, "data.txt", &data, e);
-    }
-    if (s == STATUS_OK) {
-        s = write_text(f, data, figure_write_data, e);
-    }
+    enum status status = file_make_folder(folder, e);
+    THEN(status, gnuplot_version(version, DRAWING_VERSION, e));
+    THEN(status, check_font(f->parameters, folder, e));
+    THEN(status, path_in(folder, "data.txt", &data, e));
+    THEN(status, write_text(f, data, figure_write_data, e));
     free(data);
-    return s;
+    return status;
 }
 
 enum status drawing_table(const struct figure *f, const char *path, struct error *e) {

@@ -29,15 +29,35 @@
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
-    {.name = "taus", .type = PARAMETER_REALS, .default_value = "0,0.2,0.4,0.6,0.7,0.8,0.9,0.95,0.99", .minimum = 0,
-     .maximum = 0.99999, .help = "Times tau = 1 - t; 0 is the prior, 0.99 nearly the data."},
-    {.name = "range", .type = PARAMETER_REAL, .default_value = "6", .minimum = 0.1, .maximum = 1000,
+    {.name = "taus",
+     .type = PARAMETER_REALS,
+     .default_value = "0,0.2,0.4,0.6,0.7,0.8,0.9,0.95,0.99",
+     .minimum = 0,
+     .maximum = 0.99999,
+     .help = "Times tau = 1 - t; 0 is the prior, 0.99 nearly the data."},
+    {.name = "range",
+     .type = PARAMETER_REAL,
+     .default_value = "6",
+     .minimum = 0.1,
+     .maximum = 1000,
      .help = "The grid of phi goes from -range to range."},
-    {.name = "points", .type = PARAMETER_INTEGER, .default_value = "241", .minimum = 11, .maximum = 100000,
+    {.name = "points",
+     .type = PARAMETER_INTEGER,
+     .default_value = "241",
+     .minimum = 11,
+     .maximum = 100000,
      .help = "Points of the grid, odd, so that phi = 0 is one."},
-    {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "40", .minimum = 2, .maximum = 10000,
+    {.name = "bins",
+     .type = PARAMETER_INTEGER,
+     .default_value = "40",
+     .minimum = 2,
+     .maximum = 10000,
      .help = "Bins of the histograms, from -range to range."},
-    {.name = "compared", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 2, .maximum = 1e9,
+    {.name = "compared",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1024",
+     .minimum = 2,
+     .maximum = 1e9,
      .help = "How many draws, from the first on, are compared with the samples; all if there are fewer."},
 };
 
@@ -48,58 +68,33 @@ static const struct stage_input inputs[] = {
 };
 
 static const struct stage_array arrays[] = {
-    {"tau", NPZ_FLOAT64, "n", "",
-     "tau = 1 - t; the first group of vectors is a grid of taus x points."},
-    {"phi", NPZ_FLOAT64, "n", "",
-     "The field."},
-    {"score", NPZ_FLOAT64, "n", "",
-     "Learned score, in the units of the field."},
-    {"exact", NPZ_FLOAT64, "n", "",
-     "Exact score."},
-    {"action", NPZ_FLOAT64, "n", "",
-     "Effective action S_DM = -int score dphi, shifted to the minimum of the action."},
-    {"exact_action", NPZ_FLOAT64, "n", "",
-     "-log p_t, shifted likewise."},
-    {"force", NPZ_FLOAT64, "n", "",
-     "-dS/dphi of the toy model."},
-    {"theory", NPZ_FLOAT64, "n", "",
-     "S of the toy model."},
-    {"error.tau", NPZ_FLOAT64, "taus", "",
-     "tau; the second group is the difference of the scores."},
-    {"error.noise", NPZ_FLOAT64, "taus", "",
-     "s(t), in the units of the field."},
-    {"error.rms", NPZ_FLOAT64, "taus", "",
-     "Root of the mean square of learned - exact with respect to p_t."},
-    {"error.relative", NPZ_FLOAT64, "taus", "",
-     "The same over that of the exact score."},
+    {"tau", NPZ_FLOAT64, "n", "", "tau = 1 - t; the first group of vectors is a grid of taus x points."},
+    {"phi", NPZ_FLOAT64, "n", "", "The field."},
+    {"score", NPZ_FLOAT64, "n", "", "Learned score, in the units of the field."},
+    {"exact", NPZ_FLOAT64, "n", "", "Exact score."},
+    {"action", NPZ_FLOAT64, "n", "", "Effective action S_DM = -int score dphi, shifted to the minimum of the action."},
+    {"exact_action", NPZ_FLOAT64, "n", "", "-log p_t, shifted likewise."},
+    {"force", NPZ_FLOAT64, "n", "", "-dS/dphi of the toy model."},
+    {"theory", NPZ_FLOAT64, "n", "", "S of the toy model."},
+    {"error.tau", NPZ_FLOAT64, "taus", "", "tau; the second group is the difference of the scores."},
+    {"error.noise", NPZ_FLOAT64, "taus", "", "s(t), in the units of the field."},
+    {"error.rms", NPZ_FLOAT64, "taus", "", "Root of the mean square of learned - exact with respect to p_t."},
+    {"error.relative", NPZ_FLOAT64, "taus", "", "The same over that of the exact score."},
     {"error.scaled", NPZ_FLOAT64, "taus", "",
      "The same times s(t); its square is the excess of the loss over the best one."},
-    {"error.exact", NPZ_FLOAT64, "taus", "",
-     "Root of the mean square of the exact score."},
-    {"bin.phi", NPZ_FLOAT64, "bins", "",
-     "Centre of the bin; the third group compares densities."},
-    {"bin.exact", NPZ_FLOAT64, "bins", "",
-     "Density of the draws."},
-    {"bin.exact_error", NPZ_FLOAT64, "bins", "",
-     "Its Poisson error."},
-    {"bin.generated", NPZ_FLOAT64, "bins", "",
-     "Density of the samples."},
-    {"bin.generated_error", NPZ_FLOAT64, "bins", "",
-     "Its Poisson error."},
-    {"bin.density", NPZ_FLOAT64, "bins", "",
-     "Exact density, averaged over the bin."},
-    {"moment.power", NPZ_FLOAT64, "2", "",
-     "2 and 4; the last group compares moments."},
-    {"moment.exact", NPZ_FLOAT64, "2", "",
-     "Exact moment."},
-    {"moment.draws", NPZ_FLOAT64, "2", "",
-     "Of the draws."},
-    {"moment.draws_error", NPZ_FLOAT64, "2", "",
-     "Its standard error."},
-    {"moment.generated", NPZ_FLOAT64, "2", "",
-     "Of the samples."},
-    {"moment.generated_error", NPZ_FLOAT64, "2", "",
-     "Its standard error."},
+    {"error.exact", NPZ_FLOAT64, "taus", "", "Root of the mean square of the exact score."},
+    {"bin.phi", NPZ_FLOAT64, "bins", "", "Centre of the bin; the third group compares densities."},
+    {"bin.exact", NPZ_FLOAT64, "bins", "", "Density of the draws."},
+    {"bin.exact_error", NPZ_FLOAT64, "bins", "", "Its Poisson error."},
+    {"bin.generated", NPZ_FLOAT64, "bins", "", "Density of the samples."},
+    {"bin.generated_error", NPZ_FLOAT64, "bins", "", "Its Poisson error."},
+    {"bin.density", NPZ_FLOAT64, "bins", "", "Exact density, averaged over the bin."},
+    {"moment.power", NPZ_FLOAT64, "2", "", "2 and 4; the last group compares moments."},
+    {"moment.exact", NPZ_FLOAT64, "2", "", "Exact moment."},
+    {"moment.draws", NPZ_FLOAT64, "2", "", "Of the draws."},
+    {"moment.draws_error", NPZ_FLOAT64, "2", "", "Its standard error."},
+    {"moment.generated", NPZ_FLOAT64, "2", "", "Of the samples."},
+    {"moment.generated_error", NPZ_FLOAT64, "2", "", "Its standard error."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -107,11 +102,13 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t count;
     parameters_reals(p, "taus", &count);
-    if (count == 0)
+    if (count == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter taus: found none, expected at least one", where);
-    if (parameters_integer(p, "points") % 2 == 0)
+    }
+    if (parameters_integer(p, "points") % 2 == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter points: found %lld, expected an odd number", where,
                          (long long)parameters_integer(p, "points"));
+    }
     return STATUS_OK;
 }
 
@@ -124,26 +121,30 @@ struct columns {
     double *x[8];
 };
 
-static enum status columns_new(struct columns *c, const char *const *names, size_t count, size_t rows, struct error *e) {
+static enum status columns_new(struct columns *c, const char *const *names, size_t count, size_t rows,
+                               struct error *e) {
     *c = (struct columns){names, count, rows, {NULL}};
-    for (size_t i = 0; i < count; i++)
-        if (!(c->x[i] = calloc(rows, sizeof *c->x[i])))
+    for (size_t i = 0; i < count; i++) {
+        if (!(c->x[i] = calloc(rows, sizeof *c->x[i]))) {
             return error_set(e, STATUS_FAILED, "out of memory for %zu points", rows);
+        }
+    }
     return STATUS_OK;
 }
 
 static void columns_free(struct columns *c) {
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = 0; i < c->count; i++) {
         free(c->x[i]);
+    }
 }
 
 static enum status columns_add(struct columns *c, struct npz_writer *w, struct error *e) {
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < c->count && s == STATUS_OK; i++) {
-        s = npz_add_owned(w, c->names[i], NPZ_FLOAT64, 1, &c->rows, c->x[i], e);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < c->count && status == STATUS_OK; i++) {
+        status = npz_add_owned(w, c->names[i], NPZ_FLOAT64, 1, &c->rows, c->x[i], e);
         c->x[i] = NULL;
     }
-    return s;
+    return status;
 }
 
 /* The learned score of n fields at one time, in the field's own units. */
@@ -158,11 +159,10 @@ static enum status learned(struct score_worker *worker, const struct score_model
             x[b] = (float)((phi[at + b] - m->offset) * m->factor);
             times[b] = t;
         }
-        enum status s = score_evaluate(worker, (int)count, x, times, out, e);
-        if (s != STATUS_OK)
-            return s;
-        for (size_t b = 0; b < count; b++)
+        TRY(score_evaluate(worker, (int)count, x, times, out, e));
+        for (size_t b = 0; b < count; b++) {
             score[at + b] = (double)out[b] / noise * m->factor;
+        }
     }
     return STATUS_OK;
 }
@@ -175,14 +175,16 @@ static double smearing(const struct score_model *m, double t) {
 /* x -> x - min(x) + minimum */
 static void shift(double *x, size_t n, double minimum) {
     double least = x[0];
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++) {
         least = x[i] < least ? x[i] : least;
-    for (size_t i = 0; i < n; i++)
+    }
+    for (size_t i = 0; i < n; i++) {
         x[i] += minimum - least;
+    }
 }
 
-static const char *const grid_names[GRID_COLUMNS] = {"tau", "phi", "score", "exact", "action", "exact_action", "force",
-                                                     "theory"};
+static const char *const grid_names[GRID_COLUMNS] = {"tau",    "phi",          "score", "exact",
+                                                     "action", "exact_action", "force", "theory"};
 
 static enum status fill_grid(const struct parameters *p, const struct toy *toy, const struct toy_theory *theory,
                              const struct score_model *m, struct score_worker *worker, struct columns *c,
@@ -191,17 +193,18 @@ static enum status fill_grid(const struct parameters *p, const struct toy *toy, 
     const double *tau = parameters_reals(p, "taus", &taus), range = parameters_real(p, "range");
     const size_t points = (size_t)parameters_integer(p, "points");
     const double h = 2 * range / (double)(points - 1);
-    enum status s = columns_new(c, grid_names, GRID_COLUMNS, taus * points, e);
-    for (size_t k = 0; k < taus && s == STATUS_OK; k++) {
+    enum status status = columns_new(c, grid_names, GRID_COLUMNS, taus * points, e);
+    for (size_t k = 0; k < taus && status == STATUS_OK; k++) {
         double *at[GRID_COLUMNS];
-        for (int i = 0; i < GRID_COLUMNS; i++)
+        for (int i = 0; i < GRID_COLUMNS; i++) {
             at[i] = c->x[i] + k * points;
+        }
         for (size_t i = 0; i < points; i++) {
             at[0][i] = tau[k];
             at[1][i] = ((double)i - 0.5 * (double)(points - 1)) * h;
         }
-        s = learned(worker, m, 1 - tau[k], points, at[1], at[2], e);
-        for (size_t i = 0; i < points && s == STATUS_OK; i++) {
+        status = learned(worker, m, 1 - tau[k], points, at[1], at[2], e);
+        for (size_t i = 0; i < points && status == STATUS_OK; i++) {
             toy_smeared(toy, smearing(m, 1 - tau[k]), at[1][i], &at[5][i], &at[3][i]);
             at[4][i] = i == 0 ? 0 : at[4][i - 1] - 0.5 * h * (at[2][i - 1] + at[2][i]);
             at[5][i] = -at[5][i];
@@ -211,11 +214,11 @@ static enum status fill_grid(const struct parameters *p, const struct toy *toy, 
         shift(at[4], points, toy_minimum(theory));
         shift(at[5], points, toy_minimum(theory));
     }
-    return s;
+    return status;
 }
 
-static const char *const error_names[ERROR_COLUMNS] = {"error.tau", "error.noise", "error.rms", "error.relative",
-                                                       "error.scaled", "error.exact"};
+static const char *const error_names[ERROR_COLUMNS] = {"error.tau",      "error.noise",  "error.rms",
+                                                       "error.relative", "error.scaled", "error.exact"};
 
 /* Mean squares with respect to p_t by trapezoids on a grid of its own, wide enough for the noise. */
 static enum status fill_errors(struct stage_context *context, const struct toy *toy, const struct score_model *m,
@@ -224,18 +227,20 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
     size_t taus;
     const double *tau = parameters_reals(context->parameters, "taus", &taus);
     double *phi = malloc(POINTS * sizeof *phi), *score = malloc(POINTS * sizeof *score);
-    enum status s = columns_new(c, error_names, ERROR_COLUMNS, taus, e);
-    if (s == STATUS_OK && (!phi || !score))
-        s = error_set(e, STATUS_FAILED, "out of memory for %d points", POINTS);
-    for (size_t k = 0; k < taus && s == STATUS_OK; k++) {
+    enum status status = columns_new(c, error_names, ERROR_COLUMNS, taus, e);
+    if (status == STATUS_OK && (!phi || !score)) {
+        status = error_set(e, STATUS_FAILED, "out of memory for %d points", POINTS);
+    }
+    for (size_t k = 0; k < taus && status == STATUS_OK; k++) {
         const double variance = smearing(m, 1 - tau[k]);
         /* seven standard deviations beyond the wells: <phi^4>^(1/4) is about where those are */
         const double reach = 1.5 * sqrt(sqrt(toy_moment(toy, 4))) + 7 * sqrt(fmin(toy_moment(toy, 2), 1) + variance);
-        for (int i = 0; i < POINTS; i++)
+        for (int i = 0; i < POINTS; i++) {
             phi[i] = reach * (2.0 * i / (POINTS - 1) - 1);
-        s = learned(worker, m, 1 - tau[k], POINTS, phi, score, e);
+        }
+        status = learned(worker, m, 1 - tau[k], POINTS, phi, score, e);
         double norm = 0, difference = 0, square = 0;
-        for (int i = 0; i < POINTS && s == STATUS_OK; i++) {
+        for (int i = 0; i < POINTS && status == STATUS_OK; i++) {
             double log_density, exact;
             toy_smeared(toy, variance, phi[i], &log_density, &exact);
             const double weight = function_exp(log_density);
@@ -255,37 +260,38 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
     }
     free(phi);
     free(score);
-    return s;
+    return status;
 }
 
 /* phi of an artifact of one site, at most `most` of them (0: all), as doubles. */
 static enum status read_draws(const struct npz *npz, size_t most, double **x, size_t *count, struct error *e) {
     const struct npz_array *phi;
-    enum status s = npz_require(npz, "phi", NPZ_FLOAT32, 2, &phi, e);
-    if (s != STATUS_OK)
-        return s;
-    if (phi->shape[1] != 1 || phi->shape[0] < 2)
+    TRY(npz_require(npz, "phi", NPZ_FLOAT32, 2, &phi, e));
+    if (phi->shape[1] != 1 || phi->shape[0] < 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi is %zu x %zu, expected at least 2 configurations of one site",
                          npz_path(npz), phi->shape[0], phi->shape[1]);
+    }
     *count = most > 0 && most < phi->shape[0] ? most : phi->shape[0];
     *x = malloc(*count * sizeof **x);
-    if (!*x)
+    if (!*x) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(npz));
-    for (size_t i = 0; i < *count; i++)
+    }
+    for (size_t i = 0; i < *count; i++) {
         (*x)[i] = (double)((const float *)phi->data)[i];
+    }
     return STATUS_OK;
 }
 
-static const char *const bin_names[BIN_COLUMNS] = {"bin.phi", "bin.exact", "bin.exact_error", "bin.generated",
-                                                   "bin.generated_error", "bin.density"};
+static const char *const bin_names[BIN_COLUMNS] = {"bin.phi",       "bin.exact",           "bin.exact_error",
+                                                   "bin.generated", "bin.generated_error", "bin.density"};
 
 static enum status fill_bins(const struct parameters *p, const struct toy *toy, double *const x[2], const size_t n[2],
                              struct columns *c, struct error *e) {
     const double range = parameters_real(p, "range");
     const size_t bins = (size_t)parameters_integer(p, "bins");
     const double width = 2 * range / (double)bins;
-    enum status s = columns_new(c, bin_names, BIN_COLUMNS, bins, e);
-    for (int k = 0; k < 2 && s == STATUS_OK; k++) {
+    enum status status = columns_new(c, bin_names, BIN_COLUMNS, bins, e);
+    for (int k = 0; k < 2 && status == STATUS_OK; k++) {
         double *counts = c->x[1 + 2 * k], *errors = c->x[2 + 2 * k];
         histogram_fill(x[k], n[k], -range, range, bins, counts);
         for (size_t i = 0; i < bins; i++) {
@@ -293,31 +299,31 @@ static enum status fill_bins(const struct parameters *p, const struct toy *toy, 
             counts[i] /= (double)n[k] * width;
         }
     }
-    for (size_t i = 0; i < bins && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < bins && status == STATUS_OK; i++) {
         const double left = -range + (double)i * width;
         c->x[0][i] = left + 0.5 * width;
         c->x[5][i] = (toy_cumulative(toy, left + width) - toy_cumulative(toy, left)) / width;
     }
-    return s;
+    return status;
 }
 
 /* <phi^power> and its standard error. */
 static void moment(const double *x, size_t n, int power, double *value, double *error) {
     struct running powers = {0};
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         running_add(&powers, power == 2 ? x[i] * x[i] : x[i] * x[i] * x[i] * x[i]);
+    }
     *value = powers.mean;
     *error = running_error(&powers);
 }
 
-static const char *const moment_names[MOMENT_COLUMNS] = {"moment.power", "moment.exact", "moment.draws",
-                                                         "moment.draws_error", "moment.generated",
-                                                         "moment.generated_error"};
+static const char *const moment_names[MOMENT_COLUMNS] = {
+    "moment.power", "moment.exact", "moment.draws", "moment.draws_error", "moment.generated", "moment.generated_error"};
 
 static enum status fill_moments(struct stage_context *context, const struct toy *toy, double *const x[2],
                                 const size_t n[2], struct columns *c, struct error *e) {
-    enum status s = columns_new(c, moment_names, MOMENT_COLUMNS, 2, e);
-    for (int i = 0; i < 2 && s == STATUS_OK; i++) {
+    enum status status = columns_new(c, moment_names, MOMENT_COLUMNS, 2, e);
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         const int power = 2 + 2 * i;
         c->x[0][i] = power;
         c->x[1][i] = toy_moment(toy, power);
@@ -326,7 +332,7 @@ static enum status fill_moments(struct stage_context *context, const struct toy 
         stage_note(context, power == 2 ? "phi2" : "phi4", "%.5f exact, %.4f +- %.4f draws, %.4f +- %.4f generated",
                    c->x[1][i], c->x[2][i], c->x[3][i], c->x[4][i], c->x[5][i]);
     }
-    return s;
+    return status;
 }
 
 static enum status compare(struct stage_context *c, const struct toy_theory *theory, const struct score_model *m,
@@ -338,19 +344,20 @@ static enum status compare(struct stage_context *c, const struct toy_theory *the
     struct npz_writer *w = NULL;
     double *x[2] = {NULL, NULL};
     size_t n[2];
-    enum status s = toy_new(theory, &toy, e);
-    s = s ? s : read_draws(stage_input(c, "draws", 0), (size_t)parameters_integer(c->parameters, "compared"), &x[0], &n[0], e);
-    s = s ? s : read_draws(stage_input(c, "generated", 0), 0, &x[1], &n[1], e);
-    s = s ? s : score_new(m, &score, e);
-    s = s ? s : score_worker_new(score, &worker, e);
-    s = s ? s : fill_grid(c->parameters, toy, theory, m, worker, &grid, e);
-    s = s ? s : fill_errors(c, toy, m, worker, &errors, e);
-    s = s ? s : fill_bins(c->parameters, toy, x, n, &bins, e);
-    s = s ? s : fill_moments(c, toy, x, n, &moments, e);
-    s = s ? s : stage_artifact(c, &w, e);
+    enum status status = toy_new(theory, &toy, e);
+    THEN(status, read_draws(stage_input(c, "draws", 0), (size_t)parameters_integer(c->parameters, "compared"), &x[0],
+                            &n[0], e));
+    THEN(status, read_draws(stage_input(c, "generated", 0), 0, &x[1], &n[1], e));
+    THEN(status, score_new(m, &score, e));
+    THEN(status, score_worker_new(score, &worker, e));
+    THEN(status, fill_grid(c->parameters, toy, theory, m, worker, &grid, e));
+    THEN(status, fill_errors(c, toy, m, worker, &errors, e));
+    THEN(status, fill_bins(c->parameters, toy, x, n, &bins, e));
+    THEN(status, fill_moments(c, toy, x, n, &moments, e));
+    THEN(status, stage_artifact(c, &w, e));
     struct columns *all[] = {&grid, &errors, &bins, &moments};
     for (int i = 0; i < 4; i++) {
-        s = s ? s : columns_add(all[i], w, e);
+        THEN(status, columns_add(all[i], w, e));
         columns_free(all[i]);
     }
     score_worker_free(worker);
@@ -358,27 +365,29 @@ static enum status compare(struct stage_context *c, const struct toy_theory *the
     toy_free(toy);
     free(x[0]);
     free(x[1]);
-    return s;
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct toy_theory theory = {0, 0};
     const struct npz *draws = stage_input(c, "draws", 0), *model = stage_input(c, "model", 0);
-    enum status s = npz_real(draws, "mu2", &theory.mu2, e);
-    s = s ? s : npz_real(draws, "g", &theory.g, e);
-    s = s ? s : score_model_read(model, &m, e);
-    if (s != STATUS_OK)
-        return s;
+    enum status status = npz_real(draws, "mu2", &theory.mu2, e);
+    THEN(status, npz_real(draws, "g", &theory.g, e));
+    THEN(status, score_model_read(model, &m, e));
+    if (status != STATUS_OK) {
+        return status;
+    }
     const struct theory own = toy_to_theory(&theory);
-    if (m.volume != 1)
-        s = error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected", npz_path(model), m.volume);
-    else
-        s = theory_same(&own, &m.theory, npz_path(model), "the draws", e);
-    if (s == STATUS_OK)
-        s = compare(c, &theory, &m, e);
+    if (m.volume != 1) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected",
+                           npz_path(model), m.volume);
+    } else {
+        status = theory_same(&own, &m.theory, npz_path(model), "the draws", e);
+    }
+    THEN(status, compare(c, &theory, &m, e));
     score_model_release(&m);
-    return s;
+    return status;
 }
 
 const struct stage stage_drift = {

@@ -22,13 +22,28 @@
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
-    {.name = "lattice", .type = PARAMETER_INTEGERS, .default_value = "32,32", .minimum = 2, .maximum = 65536,
-     .unit = "sites", .help = "Extents of the periodic lattice, one per dimension."},
-    {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0.21", .minimum = -100, .maximum = 100,
+    {.name = "lattice",
+     .type = PARAMETER_INTEGERS,
+     .default_value = "32,32",
+     .minimum = 2,
+     .maximum = 65536,
+     .unit = "sites",
+     .help = "Extents of the periodic lattice, one per dimension."},
+    {.name = "kappa",
+     .type = PARAMETER_REAL,
+     .default_value = "0.21",
+     .minimum = -100,
+     .maximum = 100,
      .help = "Hopping parameter of the action A 4.2."},
-    {.name = "lambda", .type = PARAMETER_REAL, .default_value = "0.022", .minimum = 0, .maximum = 1e6,
+    {.name = "lambda",
+     .type = PARAMETER_REAL,
+     .default_value = "0.022",
+     .minimum = 0,
+     .maximum = 1e6,
      .help = "Quartic coupling of the action A 4.2."},
-    {.name = "algorithm", .type = PARAMETER_CHOICE, .default_value = "hmc",
+    {.name = "algorithm",
+     .type = PARAMETER_CHOICE,
+     .default_value = "hmc",
      .choices = "hmc|metropolis|langevin|cluster|metropolis-global|random-walk",
      .help = "Hybrid Monte Carlo; sweeps of single-site Metropolis; the Langevin equation A 2.15 with noise of "
              "variance 2 dt, which has errors of order dt; cluster: a sweep of single-site Metropolis and a "
@@ -36,42 +51,95 @@ static const struct parameter parameters[] = {
              "phase; metropolis-global: a shift of every site by metropolis-step times N(0,1) is proposed, and "
              "accepted or rejected as a whole (at 32x32, with metropolis-step = 1, never); or random-walk, the same "
              "shifts without rejection, which is what the authors' released code does: no sampler of the theory."},
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1024",
+     .minimum = 1,
+     .maximum = 1e9,
      .help = "Configurations in all."},
-    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+    {.name = "chains",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
      .help = "Number of Markov chains, with the same number of configurations from each; 0: one chain per "
              "configuration, as published, so that they are independent. Chains run in lanes of 8."},
-    {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "164", .minimum = 1, .maximum = 1e12,
+    {.name = "thermalisation",
+     .type = PARAMETER_INTEGER,
+     .default_value = "164",
+     .minimum = 1,
+     .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
      .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
              "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half. Langevin needs "
              "many times 1/dt steps."},
-    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e12,
+    {.name = "stride",
+     .type = PARAMETER_INTEGER,
+     .default_value = "10",
+     .minimum = 1,
+     .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
      .help = "Steps from one configuration of a chain to the next."},
-    {.name = "trajectory-length", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1000,
-     .unit = "molecular dynamics time", .help = "Length of an HMC trajectory."},
-    {.name = "leapfrog-steps", .type = PARAMETER_INTEGER, .default_value = "10", .minimum = 1, .maximum = 1e6,
+    {.name = "trajectory-length",
+     .type = PARAMETER_REAL,
+     .default_value = "1",
+     .minimum = 1e-6,
+     .maximum = 1000,
+     .unit = "molecular dynamics time",
+     .help = "Length of an HMC trajectory."},
+    {.name = "leapfrog-steps",
+     .type = PARAMETER_INTEGER,
+     .default_value = "10",
+     .minimum = 1,
+     .maximum = 1e6,
      .help = "Steps of the integrator in an HMC trajectory."},
-    {.name = "integrator", .type = PARAMETER_CHOICE, .default_value = "leapfrog", .choices = "leapfrog|omelyan", .later = true,
+    {.name = "integrator",
+     .type = PARAMETER_CHOICE,
+     .default_value = "leapfrog",
+     .choices = "leapfrog|omelyan",
+     .later = true,
      .help = "Of HMC. omelyan: second-order minimum norm, two forces per step, with a tenth of leapfrog's error at "
              "the same step; published trajectories with two such steps are accepted at 97%, with ten leapfrog steps "
              "at 93%."},
-    {.name = "precision", .type = PARAMETER_CHOICE, .default_value = "float64", .choices = "float64|float32", .later = true,
+    {.name = "precision",
+     .type = PARAMETER_CHOICE,
+     .default_value = "float64",
+     .choices = "float64|float32",
+     .later = true,
      .help = "Of HMC. float32: field, momenta and forces in single precision, energies and acceptance in double; more "
              "than twice as fast."},
-    {.name = "metropolis-step", .type = PARAMETER_REAL, .default_value = "2", .minimum = 1e-9, .maximum = 1e6,
+    {.name = "metropolis-step",
+     .type = PARAMETER_REAL,
+     .default_value = "2",
+     .minimum = 1e-9,
+     .maximum = 1e6,
      .help = "metropolis and cluster propose to shift a site by a uniform number between minus and plus this; "
              "metropolis-global and random-walk shift every site by this times N(0,1), 1 in the authors' code."},
-    {.name = "langevin-step", .type = PARAMETER_REAL, .default_value = "0.01", .minimum = 1e-12, .maximum = 10,
-     .unit = "Langevin time", .help = "Step dt of the Langevin equation."},
-    {.name = "start", .type = PARAMETER_CHOICE, .default_value = "hot", .choices = "hot|cold",
+    {.name = "langevin-step",
+     .type = PARAMETER_REAL,
+     .default_value = "0.01",
+     .minimum = 1e-12,
+     .maximum = 10,
+     .unit = "Langevin time",
+     .help = "Step dt of the Langevin equation."},
+    {.name = "start",
+     .type = PARAMETER_CHOICE,
+     .default_value = "hot",
+     .choices = "hot|cold",
      .help = "hot: every site from N(0,1), as published; cold: every site at the minimum of the classical potential, "
              "the sign drawn for each chain."},
-    {.name = "test-chains", .type = PARAMETER_INTEGER, .default_value = "128", .minimum = 0, .maximum = 1e6,
+    {.name = "test-chains",
+     .type = PARAMETER_INTEGER,
+     .default_value = "128",
+     .minimum = 0,
+     .maximum = 1e6,
      .help = "Further chains from the other start, as long as to the first configuration, with which the ensemble is "
              "compared to test whether it has forgotten its start; 0: no comparison."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of all random numbers; training and test data need different ones."},
 };
 
@@ -89,12 +157,9 @@ static const char *const algorithm_name[] = {[SAMPLER_HMC] = "hmc",
                                              [SAMPLER_METROPOLIS_GLOBAL] = "metropolis-global",
                                              [SAMPLER_RANDOM_WALK] = "random-walk"};
 /* What progress counts. */
-static const char *const step_name[] = {[SAMPLER_HMC] = "trajectories",
-                                        [SAMPLER_METROPOLIS] = "sweeps",
-                                        [SAMPLER_LANGEVIN] = "steps",
-                                        [SAMPLER_CLUSTER] = "steps",
-                                        [SAMPLER_METROPOLIS_GLOBAL] = "steps",
-                                        [SAMPLER_RANDOM_WALK] = "steps"};
+static const char *const step_name[] = {
+    [SAMPLER_HMC] = "trajectories", [SAMPLER_METROPOLIS] = "sweeps",       [SAMPLER_LANGEVIN] = "steps",
+    [SAMPLER_CLUSTER] = "steps",    [SAMPLER_METROPOLIS_GLOBAL] = "steps", [SAMPLER_RANDOM_WALK] = "steps"};
 static const char *const start_name[] = {[SAMPLER_HOT] = "hot", [SAMPLER_COLD] = "cold"};
 static const char *const integrator_name[] = {[INTEGRATOR_LEAPFROG] = "leapfrog", [INTEGRATOR_OMELYAN] = "omelyan"};
 
@@ -106,13 +171,13 @@ static struct theory read_theory(const struct parameters *p) {
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
     read_extents(p, extents, &dimensions);
-    enum status s = geometry_check(extents, dimensions, e);
-    if (s != STATUS_OK) {
+    enum status status = geometry_check(extents, dimensions, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
     }
     const struct theory theory = read_theory(p);
-    s = theory_check(&theory, dimensions, e);
-    if (s != STATUS_OK) {
+    status = theory_check(&theory, dimensions, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
     }
     if (!parameters_is(p, "algorithm", "hmc") &&
@@ -125,8 +190,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
     const int64_t chains = parameters_integer(p, "chains");
     if (chains > 0 && configurations % chains != 0) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: configurations %" PRId64 " with chains %" PRId64
-                         " found, a multiple of chains expected", where, configurations, chains);
+                         "%s: configurations %" PRId64 " with chains %" PRId64 " found, a multiple of chains expected",
+                         where, configurations, chains);
     }
     return STATUS_OK;
 }
@@ -201,7 +266,8 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
                                 .count = (size_t)plan->chains,
                                 .size = LANES,
                                 .grain = LANES,
-                                .at_once = (size_t)(LANES * plan->threads), /* chains of a call that is interrupted are lost */
+                                /* chains of a call that is interrupted are lost */
+                                .at_once = (size_t)(LANES * plan->threads),
                                 .columns = columns,
                                 .column_count = sizeof columns / sizeof columns[0],
                                 .compute = run_chains,
@@ -209,14 +275,14 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
                                 .progress_an_item = w->steps};
     struct parts_outcome outcome;
     w->progress = progress_new("ensemble", step_name[plan->sampler.algorithm], plan->chains * w->steps, c->quiet);
-    const enum status s = parts_run(c, &parts, w->progress, &outcome, e);
+    const enum status status = parts_run(c, &parts, w->progress, &outcome, e);
     progress_end(w->progress);
-    if (s == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) { /* with the thermalisation */
+    if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) { /* with the thermalisation */
         stage_note(c, "configurations_per_second", "%.6g", (double)(outcome.computed * k) / outcome.seconds);
         stage_note(c, "steps_per_second", "%.6g", (double)(outcome.computed * w->steps) / outcome.seconds);
     }
     *whole = outcome.whole;
-    return s;
+    return status;
 }
 
 /* The chains that the ensemble is compared with. */
@@ -224,9 +290,9 @@ static enum status test(struct stage_context *c, struct work *w, struct thermali
     const uint64_t chains = (uint64_t)parameters_integer(c->parameters, "test-chains");
     w->before = 0;
     w->progress = progress_new("ensemble: test", "steps", chains * w->plan.thermalisation, c->quiet);
-    const enum status s = thermalisation_test(w->geometry, &w->plan, &w->out, chains, report, w, found, e);
+    const enum status status = thermalisation_test(w->geometry, &w->plan, &w->out, chains, report, w, found, e);
     progress_end(w->progress);
-    return s;
+    return status;
 }
 
 /* Mean of x[n] and its error, from `blocks` equal blocks (chains) taken as independent; a single chain is cut
@@ -262,9 +328,10 @@ static void give(struct npz_writer *w, const char *name, enum npz_type type, siz
 }
 
 static enum status add_thermalisation(struct npz_writer *w, const struct thermalisation *t, struct error *e) {
-    enum status s = header_add_thermalised(w, t->verdict, e);
-    s = s != STATUS_OK ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
-    return s != STATUS_OK ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
+    enum status status = header_add_thermalised(w, t->verdict, e);
+    THEN(status, npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e));
+    THEN(status, npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e));
+    return status;
 }
 
 /* Takes the arrays of `out`. */
@@ -277,18 +344,19 @@ static enum status write_artifact(struct stage_context *c, const struct ensemble
         shape[mu + 1] = g->extents[mu];
     }
     struct npz_writer *w = NULL;
-    enum status s = stage_artifact(c, &w, e);
-    give(w, "phi", NPZ_FLOAT32, g->dimensions + 1, shape, out->phi, &s, e);
-    s = s ? s : header_add_layout(w, &header, e);
-    give(w, "acceptance", NPZ_FLOAT64, 1, &chains, out->acceptance, &s, e);
+    enum status status = stage_artifact(c, &w, e);
+    give(w, "phi", NPZ_FLOAT32, g->dimensions + 1, shape, out->phi, &status, e);
+    THEN(status, header_add_layout(w, &header, e));
+    give(w, "acceptance", NPZ_FLOAT64, 1, &chains, out->acceptance, &status, e);
     if (plan->sampler.algorithm == SAMPLER_HMC) {
-        give(w, "exp_minus_dH", NPZ_FLOAT64, 1, &chains, out->exp_minus_dH, &s, e);
+        give(w, "exp_minus_dH", NPZ_FLOAT64, 1, &chains, out->exp_minus_dH, &status, e);
     } else {
         free(out->exp_minus_dH);
     }
-    give(w, "virial", NPZ_FLOAT64, 1, shape, out->virial, &s, e);
-    give(w, "action", NPZ_FLOAT64, 1, shape, out->action, &s, e);
-    return s != STATUS_OK ? s : add_thermalisation(w, t, e);
+    give(w, "virial", NPZ_FLOAT64, 1, shape, out->virial, &status, e);
+    give(w, "action", NPZ_FLOAT64, 1, shape, out->action, &status, e);
+    THEN(status, add_thermalisation(w, t, e));
+    return status;
 }
 
 static void release(const struct ensemble *out) {
@@ -313,16 +381,17 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
         .acceptance = calloc(chains, sizeof *w.out.acceptance),
         .exp_minus_dH = calloc(chains, sizeof *w.out.exp_minus_dH),
     };
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     if (w.out.phi == NULL || w.out.action == NULL || w.out.virial == NULL || w.out.acceptance == NULL ||
         w.out.exp_minus_dH == NULL) {
-        s = error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu configurations of %zu sites", n, g->volume);
+        status =
+            error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu configurations of %zu sites", n, g->volume);
     }
-    s = s != STATUS_OK ? s : run_parts(c, &w, &whole, e);
-    s = s != STATUS_OK || !whole ? s : test(c, &w, &thermalisation, e);
-    if (s != STATUS_OK || !whole) {
+    THEN(status, run_parts(c, &w, &whole, e));
+    status = status != STATUS_OK || !whole ? status : test(c, &w, &thermalisation, e);
+    if (status != STATUS_OK || !whole) {
         release(&w.out);
-        return s;
+        return status;
     }
     note_mean(c, "acceptance", w.out.acceptance, chains, chains);
     if (plan->sampler.algorithm == SAMPLER_HMC) {
@@ -339,28 +408,23 @@ static enum status run(struct stage_context *c, struct error *e) {
     size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
     read_extents(c->parameters, extents, &dimensions);
     struct geometry *g;
-    enum status s = geometry_new(extents, dimensions, &g, e);
-    if (s == STATUS_OK) {
-        s = generate(c, g, e);
+    enum status status = geometry_new(extents, dimensions, &g, e);
+    if (status == STATUS_OK) {
+        status = generate(c, g, e);
         geometry_free(g);
     }
-    return s;
+    return status;
 }
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
-    {"acceptance", NPZ_FLOAT64, "C", "",
-     "Acceptance of each chain."},
-    {"exp_minus_dH", NPZ_FLOAT64, "C", "",
-     "Mean of exp(-dH) of each chain; 1 if detailed balance holds."},
+    {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain."},
+    {"exp_minus_dH", NPZ_FLOAT64, "C", "", "Mean of exp(-dH) of each chain; 1 if detailed balance holds."},
     {"virial", NPZ_FLOAT64, "N", "",
      "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
-    {"action", NPZ_FLOAT64, "N", "",
-     "S/V, the action per site, of the field before rounding."},
-    {"thermalisation.names", NPZ_BYTES, "T", "",
-     "Tests of equilibrium (lattice/thermalisation.h)."},
-    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
-     "Result of each; NaN if it was not made."},
+    {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site, of the field before rounding."},
+    {"thermalisation.names", NPZ_BYTES, "T", "", "Tests of equilibrium (lattice/thermalisation.h)."},
+    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors", "Result of each; NaN if it was not made."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

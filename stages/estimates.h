@@ -1,5 +1,5 @@
-/* Rows of a table in an artifact: what the stages that measure write (ARRAYS_ESTIMATES of arrays.h), and the stage `table`
- * reads. */
+/* Rows of a table in an artifact: what the stages that measure write (ARRAYS_ESTIMATES of arrays.h), and the stage
+ * `table` reads. */
 #ifndef DMSQ_STAGES_ESTIMATES_H
 #define DMSQ_STAGES_ESTIMATES_H
 

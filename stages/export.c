@@ -1,7 +1,7 @@
 /* Tool `export`: what a node of the stage `observables` measured, with the series of every configuration, for other
- * programs: ROOT/export/EXPERIMENT/NODE.*. It takes the series that the stage keeps beside its artifact, or, of a result
- * from before they were kept, measures the stored configurations again; analyses them with the code of the stage; and
- * compares the results with those of the artifact, which have to be the same to the last bit. */
+ * programs: ROOT/export/EXPERIMENT/NODE.*. It takes the series that the stage keeps beside its artifact, or, of a
+ * result from before they were kept, measures the stored configurations again; analyses them with the code of the
+ * stage; and compares the results with those of the artifact, which have to be the same to the last bit. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +52,14 @@ static const struct node *find_node(const struct plan *plan, const struct experi
     }
     const char *hint = suggestion(plan->pool, wanted, names, count);
     const char *known = list && *list ? pool_print(plan->pool, " (%.600s)", list) : "";
-    error_set(e, STATUS_BAD_INPUT, "NODE='%.100s': expected EXPERIMENT/NODE of stage observables%s%s", wanted, known ? known : "", hint);
+    error_set(e, STATUS_BAD_INPUT, "NODE='%.100s': expected EXPERIMENT/NODE of stage observables%s%s", wanted,
+              known ? known : "", hint);
     return NULL;
 }
 
 /* The artifact of a node, opened. */
-static enum status open_artifact(const struct plan *plan, const struct experiment *x, const struct node *node, struct npz **npz,
-                                 struct error *e) {
+static enum status open_artifact(const struct plan *plan, const struct experiment *x, const struct node *node,
+                                 struct npz **npz, struct error *e) {
     const char *path = plan_artifact(plan, node);
     if (!path) {
         return pool_exhausted(e);
@@ -68,19 +69,17 @@ static enum status open_artifact(const struct plan *plan, const struct experimen
                               : npz_read(path, npz, e);
 }
 
-static enum status compare(const struct npz *artifact, const char *name, const double *again, const char *source, struct error *e) {
+static enum status compare(const struct npz *artifact, const char *name, const double *again, const char *source,
+                           struct error *e) {
     const struct npz_array *stored;
-    enum status status = npz_require(artifact, name, NPZ_FLOAT64, 1, &stored, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(artifact, name, NPZ_FLOAT64, 1, &stored, e));
     const double *values = stored->data;
     for (size_t k = 0; k < OBSERVABLES; k++) {
-        const bool same = stored->count == OBSERVABLES && (values[k] == again[k] || (isnan(values[k]) && isnan(again[k])));
+        const bool same =
+            stored->count == OBSERVABLES && (values[k] == again[k] || (isnan(values[k]) && isnan(again[k])));
         if (!same) {
-            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g there, %.17g from %s",
-                             npz_path(artifact), name, observable_names[k], stored->count == OBSERVABLES ? values[k] : NAN,
-                             again[k], source);
+            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g there, %.17g from %s", npz_path(artifact), name,
+                             observable_names[k], stored->count == OBSERVABLES ? values[k] : NAN, again[k], source);
         }
     }
     return STATUS_OK;
@@ -111,8 +110,8 @@ static bool is_observable(const char *name) {
     return false;
 }
 
-static enum status write_file(const struct plan *plan, const char *stem, const char *ending, const void *data, size_t size,
-                              struct error *e) {
+static enum status write_file(const struct plan *plan, const char *stem, const char *ending, const void *data,
+                              size_t size, struct error *e) {
     const char *path = pool_print(plan->pool, "%s%s", stem, ending);
     enum status status = path ? file_write(path, data, size, e) : pool_exhausted(e);
     if (status == STATUS_OK) {
@@ -144,8 +143,8 @@ static enum status write_pyerrors(const struct plan *plan, const struct export *
     unsigned char *data = NULL;
     size_t size = 0;
     enum status status = export_pyerrors(x, &text, e);
-    status = status ? status : export_gzip(text, &data, &size, e);
-    status = status ? status : write_file(plan, stem, ".json.gz", data, size, e);
+    THEN(status, export_gzip(text, &data, &size, e));
+    THEN(status, write_file(plan, stem, ".json.gz", data, size, e));
     free(data);
     free(text);
     return status;
@@ -154,17 +153,20 @@ static enum status write_pyerrors(const struct plan *plan, const struct export *
 static enum status write_json(const struct plan *plan, const struct export *x, const char *stem, struct error *e) {
     char *text = NULL;
     enum status status = export_json(x, &text, e);
-    status = status ? status : write_file(plan, stem, ".json", text, strlen(text), e);
+    THEN(status, write_file(plan, stem, ".json", text, strlen(text), e));
     free(text);
     return status;
 }
 
 /* The fluctuations of all values (values, points), in memory that the caller frees. */
-static enum status fluctuations(const struct stage_context *c, const struct measurement *m, size_t values, size_t points,
-                                bool gamma, double **all, struct error *e) {
+static enum status fluctuations(const struct stage_context *c, const struct measurement *m, size_t values,
+                                size_t points, bool gamma, double **all, struct error *e) {
     const struct series series = measurement_series(m);
-    const struct estimator estimator = {.values = values, .evaluate = evaluate, .context = m->plan,
-                                        .differentiate = measurement_estimator(c, m).differentiate ? differentiate : NULL};
+    const struct estimator estimator = {.values = values,
+                                        .evaluate = evaluate,
+                                        .context = m->plan,
+                                        .differentiate =
+                                            measurement_estimator(c, m).differentiate ? differentiate : NULL};
     *all = malloc((values * points + 2 * values) * sizeof **all);
     double *scratch = *all ? *all + values * points : NULL;
     if (!*all) {
@@ -190,8 +192,9 @@ static enum status export_measurement(const struct plan *plan, const struct node
     enum status status = fluctuations(c, m, count, points, gamma, &all, e);
     size_t used = OBSERVABLES;
     for (size_t k = 0; k < OBSERVABLES; k++) {
-        values[k] = (struct export_value){observable_names[k], m->values[k], m->errors[k], m->tau_int[k], m->tau_int_error[k],
-                                          all ? all + k * points : NULL, true};
+        values[k] = (struct export_value){
+            observable_names[k],           m->values[k], m->errors[k], m->tau_int[k], m->tau_int_error[k],
+            all ? all + k * points : NULL, true};
     }
     const struct series s = measurement_series(m);
     double means[PRIMARY_FIRST_MODE + GEOMETRY_MAX_DIMENSIONS];
@@ -200,24 +203,37 @@ static enum status export_measurement(const struct plan *plan, const struct node
         observables_primary_name(a, series[a].name);
         series[a].data = m->series + a * N;
         if (!is_observable(series[a].name)) {
-            values[used++] = (struct export_value){series[a].name, means[a], 0.0, NAN, NAN,
-                                                   all ? all + (OBSERVABLES + a) * points : NULL, false};
+            values[used++] = (struct export_value){
+                series[a].name, means[a], 0.0, NAN, NAN, all ? all + (OBSERVABLES + a) * points : NULL, false};
         }
     }
     const struct export x = {
-        .node = wanted, .key = node->key, .recipe = node->recipe, .fields_key = node->inputs[0].nodes[0]->key,
-        .method = m->method, .window = gamma ? parameters_real(c->parameters, "window") : 0.0,
-        .kappa = m->fields.header.theory.kappa, .lambda = m->fields.header.theory.lambda,
-        .dimensions = m->fields.dimensions, .extents = m->fields.extents, .chains = m->fields.header.chains,
-        .length = N / m->fields.header.chains, .independent = m->fields.header.independent, .thermalised = m->fields.header.thermalised,
-        .points = points, .series = series, .series_count = m->primaries, .values = values, .value_count = used,
+        .node = wanted,
+        .key = node->key,
+        .recipe = node->recipe,
+        .fields_key = node->inputs[0].nodes[0]->key,
+        .method = m->method,
+        .window = gamma ? parameters_real(c->parameters, "window") : 0.0,
+        .kappa = m->fields.header.theory.kappa,
+        .lambda = m->fields.header.theory.lambda,
+        .dimensions = m->fields.dimensions,
+        .extents = m->fields.extents,
+        .chains = m->fields.header.chains,
+        .length = N / m->fields.header.chains,
+        .independent = m->fields.header.independent,
+        .thermalised = m->fields.header.thermalised,
+        .points = points,
+        .series = series,
+        .series_count = m->primaries,
+        .values = values,
+        .value_count = used,
     };
     const char *slash = strrchr(stem, '/');
     const char *parent = pool_copy(plan->pool, stem, (size_t)(slash - stem));
-    status = status ? status : parent ? file_make_folder(parent, e) : pool_exhausted(e);
-    if (status == STATUS_OK) {
-        status = (!strcmp(format, "csv") ? write_csv : !strcmp(format, "json") ? write_json : write_pyerrors)(plan, &x, stem, e);
-    }
+    THEN(status, parent ? file_make_folder(parent, e) : pool_exhausted(e));
+    THEN(status, (!strcmp(format, "csv")    ? write_csv
+                  : !strcmp(format, "json") ? write_json
+                                            : write_pyerrors)(plan, &x, stem, e));
     free(all);
     return status;
 }
@@ -238,16 +254,17 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     const char *series = folder ? pool_print(plan->pool, "%s/" MEASUREMENT_SERIES, folder) : NULL;
     status = status || series ? status : pool_exhausted(e);
     const bool kept = status == STATUS_OK && access(series, F_OK) == 0;
+    THEN(status, kept ? npz_read(series, &source, e) : open_artifact(plan, x, node->inputs[0].nodes[0], &source, e));
     if (status == STATUS_OK) {
-        status = kept ? npz_read(series, &source, e) : open_artifact(plan, x, node->inputs[0].nodes[0], &source, e);
-    }
-    if (status == STATUS_OK) {
-        const struct stage_context c = {.stage = node->stage, .parameters = node->parameters, .threads = processor_threads(),
-                                        .quiet = 1, .interrupted = &never};
+        const struct stage_context c = {.stage = node->stage,
+                                        .parameters = node->parameters,
+                                        .threads = processor_threads(),
+                                        .quiet = 1,
+                                        .interrupted = &never};
         status = (kept ? measurement_read : measurement_make)(&c, source, &m, e);
-        status = status ? status : compare(artifact, "values", m.values, m.fields.path, e);
-        status = status ? status : compare(artifact, "errors", m.errors, m.fields.path, e);
-        status = status ? status : export_measurement(plan, node, &c, &m, e);
+        THEN(status, compare(artifact, "values", m.values, m.fields.path, e));
+        THEN(status, compare(artifact, "errors", m.errors, m.fields.path, e));
+        THEN(status, export_measurement(plan, node, &c, &m, e));
     }
     measurement_release(&m);
     npz_free(source);
@@ -258,9 +275,10 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 int main(int argc, char **argv) {
     static const struct planner_option options[] = {
         {"node", "EXPERIMENT/NODE", "node to export, of the stage observables", &wanted},
-        {"format", "pyerrors|csv|json", "for pyerrors (.json.gz), as .csv and -series.csv, or as .json (default)", &format},
+        {"format", "pyerrors|csv|json", "for pyerrors (.json.gz), as .csv and -series.csv, or as .json (default)",
+         &format},
         {0},
     };
-    return planner_main_with(argc, argv, all_stages, "Writes the measured series and results of a node to RESULTS/export/.",
-                             options, run);
+    return planner_main_with(argc, argv, all_stages,
+                             "Writes the measured series and results of a node to RESULTS/export/.", options, run);
 }

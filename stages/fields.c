@@ -5,9 +5,8 @@ enum status fields_read(const struct npz *npz, struct fields *fields, struct err
     const struct npz_array *phi = npz_find(npz, "phi");
     fields->path = npz_path(npz);
     if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64", fields->path,
-                         phi ? "phi is of another type or shape" : "no member phi");
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64",
+                         fields->path, phi ? "phi is of another type or shape" : "no member phi");
     }
     if (phi->shape[0] < 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,

@@ -20,63 +20,59 @@ static enum status read_members(const struct parameters *p, struct report_list *
     struct report_list texts;
     *sets = NULL;
     *count = 0;
-    enum status s = report_split(parameters_text(p, "members"), '|', &texts, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(report_split(parameters_text(p, "members"), '|', &texts, e));
+    enum status status = STATUS_OK;
     *sets = calloc(texts.count + 1, sizeof **sets);
     if (*sets == NULL) {
-        s = error_set(e, STATUS_FAILED, "plot: out of memory");
+        status = error_set(e, STATUS_FAILED, "plot: out of memory");
     }
-    for (size_t i = 0; s == STATUS_OK && (i < texts.count || *count == 0); i++) {
-        s = report_split(texts.count > 0 ? texts.item[i] : "", ',', &(*sets)[i], e);
-        *count += s == STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && (i < texts.count || *count == 0); i++) {
+        status = report_split(texts.count > 0 ? texts.item[i] : "", ',', &(*sets)[i], e);
+        *count += status == STATUS_OK;
     }
     report_list_free(&texts);
-    return s;
+    return status;
 }
 
 enum status figure_check(const struct parameters *p, const char *where, struct error *e) {
     size_t range_count;
     const double *range = parameters_reals(p, "range", &range_count);
     if (range_count != 0 && (range_count != 2 || !(range[0] < range[1]))) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter range: found %zu numbers, expected none, or a lower and "
-                         "a higher one", where, range_count);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: parameter range: found %zu numbers, expected none, or a lower and "
+                         "a higher one",
+                         where, range_count);
     }
     struct report_list *sets;
     size_t set_count;
-    enum status s = read_members(p, &sets, &set_count, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(read_members(p, &sets, &set_count, e));
+    enum status status = STATUS_OK;
     const bool histogram = parameters_is(p, "kind", "histogram"), fields = parameters_is(p, "kind", "fields");
     if (set_count > 1 && !parameters_is(p, "kind", "columns")) {
-        s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu sets, expected one, for kind = %s", where,
-                      set_count, parameters_text(p, "kind"));
+        status = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu sets, expected one, for kind = %s",
+                           where, set_count, parameters_text(p, "kind"));
     }
-    for (size_t i = 0; i < set_count && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < set_count && status == STATUS_OK; i++) {
         const size_t count = sets[i].count;
         if (count == 0 || (histogram && count != 1) || (fields && count != 2)) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
-                          histogram ? "one, for kind = histogram"
-                          : fields  ? "two for kind = fields, the snapshots and their times"
-                                    : "at least one");
+            status = error_set(e, STATUS_BAD_INPUT, "%s: parameter members: found %zu names, expected %s", where, count,
+                               histogram ? "one, for kind = histogram"
+                               : fields  ? "two for kind = fields, the snapshots and their times"
+                                         : "at least one");
         }
     }
     free_members(sets, set_count);
-    return s;
+    return status;
 }
 
 /* sqrt(chi2/V) of an observables artifact: the width of the distribution of M where that is Gaussian. */
 static enum status gaussian_width(const struct npz *reference, double *width, struct error *e) {
     const struct npz_array *propagator;
     struct table_row row;
-    enum status s = npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e);
-    if (s == STATUS_OK) {
-        s = table_row_read(reference, "reference", "reference", &row, e);
-    }
-    if (s != STATUS_OK) {
-        return s;
+    enum status status = npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e);
+    THEN(status, table_row_read(reference, "reference", "reference", &row, e));
+    if (status != STATUS_OK) {
+        return status;
     }
     *width = 0;
     for (size_t i = 0; i < row.count; i++) {
@@ -86,8 +82,10 @@ static enum status gaussian_width(const struct npz *reference, double *width, st
     }
     table_row_free(&row);
     if (!(*width > 0)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: found no observable chi2 > 0, expected one for the Gaussian of the "
-                         "histogram", npz_path(reference));
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: found no observable chi2 > 0, expected one for the Gaussian of the "
+                         "histogram",
+                         npz_path(reference));
     }
     return STATUS_OK;
 }
@@ -97,51 +95,51 @@ static enum status fill_histograms(struct stage_context *c, struct figure *f, do
     size_t range_count, outside = 0;
     const double *range = parameters_reals(f->parameters, "range", &range_count);
     size_t wanted = (size_t)parameters_integer(f->parameters, "bins");
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
-        s = block_numbers(stage_input(c, "data", i), f->sets[0].item[0], &x[i], &f->entries[i], e);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < f->blocks && status == STATUS_OK; i++) {
+        status = block_numbers(stage_input(c, "data", i), f->sets[0].item[0], &x[i], &f->entries[i], e);
     }
-    if (s == STATUS_OK) { /* checks the numbers too */
-        s = bins_choose((const double *const *)x, f->entries, f->blocks, wanted, &bins, e);
+    if (status == STATUS_OK) { /* checks the numbers too */
+        status = bins_choose((const double *const *)x, f->entries, f->blocks, wanted, &bins, e);
     }
-    if (s == STATUS_OK && range_count == 2) {
+    if (status == STATUS_OK && range_count == 2) {
         bins = (struct bins){range[0], range[1], wanted};
     }
-    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < f->blocks && status == STATUS_OK; i++) {
         size_t none;
-        s = block_histogram(&bins, x[i], f->entries[i], &none, &f->block[i], e);
-        outside += s == STATUS_OK ? none : 0;
+        status = block_histogram(&bins, x[i], f->entries[i], &none, &f->block[i], e);
+        outside += status == STATUS_OK ? none : 0;
     }
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
         f->bin_width = (bins.high - bins.low) / (double)bins.count;
         stage_note(c, "outside_range", "%zu", outside);
     }
-    if (s == STATUS_OK && stage_input_count(c, "reference") > 0) {
-        s = gaussian_width(stage_input(c, "reference", 0), &f->gaussian, e);
+    if (status == STATUS_OK && stage_input_count(c, "reference") > 0) {
+        status = gaussian_width(stage_input(c, "reference", 0), &f->gaussian, e);
     }
-    return s;
+    return status;
 }
 
 static enum status fill_points(struct stage_context *c, struct figure *f, struct error *e) {
     size_t points;
     const double *x = parameters_reals(f->parameters, "x", &points);
     const struct npz **npz = calloc(points + 1, sizeof *npz);
-    enum status s = npz != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
+    enum status status = npz != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
     const size_t curves = f->blocks - f->lines;
-    for (size_t b = 0; b < f->lines && s == STATUS_OK; b++) {
+    for (size_t b = 0; b < f->lines && status == STATUS_OK; b++) {
         const struct npz *line = stage_input(c, "lines", b);
-        s = block_points(&line, &(double){NAN}, 1, &f->sets[0], &f->block[curves + b], e);
+        status = block_points(&line, &(double){NAN}, 1, &f->sets[0], &f->block[curves + b], e);
         f->entries[curves + b] = 1;
     }
-    for (size_t b = 0; b < curves && s == STATUS_OK; b++) {
+    for (size_t b = 0; b < curves && status == STATUS_OK; b++) {
         for (size_t i = 0; i < points; i++) {
             npz[i] = stage_input(c, "data", b * points + i);
         }
-        s = block_points(npz, x, points, &f->sets[0], &f->block[b], e);
+        status = block_points(npz, x, points, &f->sets[0], &f->block[b], e);
         f->entries[b] = points;
     }
     free(npz);
-    return s;
+    return status;
 }
 
 enum status figure_resize(struct figure *f, size_t blocks, struct error *e) {
@@ -160,21 +158,18 @@ static enum status fill_images(struct stage_context *c, struct figure *f, struct
     const struct npz *npz = stage_input(c, "data", 0);
     const struct npz_array *snapshots;
     double *times;
-    enum status s = block_snapshots(npz, &f->sets[0], &snapshots, &times, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(block_snapshots(npz, &f->sets[0], &snapshots, &times, e));
     const bool failed = f->failed[0];
     const size_t rows = snapshots->shape[1], images = snapshots->shape[0] * rows;
-    s = figure_resize(f, images, e);
+    enum status status = figure_resize(f, images, e);
     f->columns = snapshots->shape[0];
-    for (size_t i = 0; i < images && s == STATUS_OK; i++) {
-        s = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
+    for (size_t i = 0; i < images && status == STATUS_OK; i++) {
+        status = block_image(npz, snapshots, times, i % f->columns, i / f->columns, &f->block[i], e);
         f->entries[i] = f->block[i].rows;
         f->failed[i] = failed;
     }
     free(times);
-    return s;
+    return status;
 }
 
 static enum status fill_blocks(struct stage_context *c, struct figure *f, struct error *e) {
@@ -185,23 +180,23 @@ static enum status fill_blocks(struct stage_context *c, struct figure *f, struct
         return fill_points(c, f, e);
     }
     if (f->kind == BLOCK_COLUMNS) {
-        enum status s = STATUS_OK;
-        for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
-            s = block_columns(stage_input(c, "data", i % f->data), &f->sets[i / f->data], &f->block[i], e);
+        enum status status = STATUS_OK;
+        for (size_t i = 0; i < f->blocks && status == STATUS_OK; i++) {
+            status = block_columns(stage_input(c, "data", i % f->data), &f->sets[i / f->data], &f->block[i], e);
             f->entries[i] = f->block[i].rows;
         }
-        return s;
+        return status;
     }
     double **x = calloc(f->blocks, sizeof *x);
     if (x == NULL) {
         return error_set(e, STATUS_FAILED, "plot: out of memory");
     }
-    enum status s = fill_histograms(c, f, x, e);
+    enum status status = fill_histograms(c, f, x, e);
     for (size_t i = 0; i < f->blocks; i++) {
         free(x[i]);
     }
     free(x);
-    return s;
+    return status;
 }
 
 /* Whether the numbers of data and of parameters fit each other. */
@@ -211,8 +206,9 @@ static enum status check_counts(const struct figure *f, struct error *e) {
     parameters_reals(p, "x", &points);
     const size_t curves = (size_t)parameters_integer(p, "curves");
     if (f->kind == BLOCK_POINTS && curves * points != f->data) {
-        return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves",
-                         f->data, curves * points, points, curves);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves", f->data,
+                         curves * points, points, curves);
     }
     if (parameters_is(p, "kind", "schematic") != (f->data == 0)) {
         return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data for kind = %s, expected %s", f->data,
@@ -222,13 +218,16 @@ static enum status check_counts(const struct figure *f, struct error *e) {
         return error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");
     }
     if (f->kind == BLOCK_IMAGES && (f->data != 1 || f->labels.count > 0)) {
-        return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data%s, expected one artifact without labels for kind = fields",
-                         f->data, f->labels.count > 0 ? " and labels" : "");
+        return error_set(e, STATUS_BAD_INPUT,
+                         "plot: found %zu data%s, expected one artifact without labels for kind = fields", f->data,
+                         f->labels.count > 0 ? " and labels" : "");
     }
     const size_t labelled = f->kind == BLOCK_POINTS ? f->blocks : f->data;
     if (f->labels.count != 0 && f->labels.count != labelled) {
-        return error_set(e, STATUS_BAD_INPUT, "plot: parameter labels: found %zu labels, expected %zu, one for each of "
-                         "the data given", f->labels.count, labelled);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "plot: parameter labels: found %zu labels, expected %zu, one for each of "
+                         "the data given",
+                         f->labels.count, labelled);
     }
     return STATUS_OK;
 }
@@ -237,11 +236,12 @@ static enum status check_counts(const struct figure *f, struct error *e) {
 static enum status read_marks(struct stage_context *c, struct figure *f, struct error *e) {
     size_t points;
     parameters_reals(f->parameters, "x", &points);
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < f->data + f->lines && s == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < f->data + f->lines && status == STATUS_OK; i++) {
         int64_t thermalised = 1;
         const bool line = i >= f->data;
-        s = header_read_thermalised(line ? stage_input(c, "lines", i - f->data) : stage_input(c, "data", i), &thermalised, e);
+        status = header_read_thermalised(line ? stage_input(c, "lines", i - f->data) : stage_input(c, "data", i),
+                                         &thermalised, e);
         if (thermalised == 0 && f->kind == BLOCK_COLUMNS) {
             for (size_t set = 0; set < f->set_count; set++) {
                 f->failed[set * f->data + i] = true;
@@ -250,7 +250,7 @@ static enum status read_marks(struct stage_context *c, struct figure *f, struct 
             f->failed[line ? f->blocks - f->lines + i - f->data : f->kind == BLOCK_POINTS ? i / points : i] = true;
         }
     }
-    return s;
+    return status;
 }
 
 enum status figure_shape(const struct parameters *p, size_t data, size_t lines, struct figure *f, struct error *e) {
@@ -261,27 +261,28 @@ enum status figure_shape(const struct parameters *p, size_t data, size_t lines, 
                                  : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
                                  : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
                                                                        : BLOCK_COLUMNS};
-    enum status s = read_members(p, &f->sets, &f->set_count, e);
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "labels"), '|', &f->labels, e);
-    }
-    if (s != STATUS_OK) {
-        return s;
+    enum status status = read_members(p, &f->sets, &f->set_count, e);
+    THEN(status, report_split(parameters_text(p, "labels"), '|', &f->labels, e));
+    if (status != STATUS_OK) {
+        return status;
     }
     const size_t blocks = f->kind == BLOCK_POINTS    ? (size_t)parameters_integer(p, "curves") + f->lines
                           : f->kind == BLOCK_COLUMNS ? f->set_count * f->data
                                                      : f->data;
-    s = figure_resize(f, blocks, e);
-    return s == STATUS_OK ? check_counts(f, e) : s;
+    status = figure_resize(f, blocks, e);
+    THEN(status, check_counts(f, e));
+    return status;
 }
 
 enum status figure_read(struct stage_context *c, struct figure *f, struct error *e) {
-    enum status s = figure_shape(c->parameters, stage_input_count(c, "data"), stage_input_count(c, "lines"), f, e);
-    if (s == STATUS_OK && stage_input_count(c, "reference") > 0 && f->kind != BLOCK_HISTOGRAM) {
-        s = error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
+    enum status status = figure_shape(c->parameters, stage_input_count(c, "data"), stage_input_count(c, "lines"), f, e);
+    if (status == STATUS_OK && stage_input_count(c, "reference") > 0 && f->kind != BLOCK_HISTOGRAM) {
+        status =
+            error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
     }
-    s = s != STATUS_OK ? s : read_marks(c, f, e);
-    return s != STATUS_OK ? s : fill_blocks(c, f, e);
+    THEN(status, read_marks(c, f, e));
+    THEN(status, fill_blocks(c, f, e));
+    return status;
 }
 
 void figure_release(struct figure *f) {

@@ -14,13 +14,14 @@ struct figure {
     size_t set_count;
     struct report_list labels;
     size_t data;          /* artifacts of the input `data` */
-    size_t blocks, lines; /* the last blocks are lines across; of columns sets x data: the first set of all data first */
+    size_t blocks, lines; /* the last blocks are lines across; of columns sets x data: the first set of all data first
+                             */
     size_t columns;       /* of images, where the blocks are such: row by row */
     struct block *block;
-    size_t *entries;      /* numbers in each block: of a histogram, all that were to be counted */
-    bool *failed;         /* each block: rests on an ensemble that failed its thermalisation tests */
-    double bin_width;     /* 0: no histogram */
-    double gaussian;      /* width of the curve to compare with, 0: none */
+    size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
+    bool *failed;     /* each block: rests on an ensemble that failed its thermalisation tests */
+    double bin_width; /* 0: no histogram */
+    double gaussian;  /* width of the curve to compare with, 0: none */
 };
 
 /* Checks of kind, members and range that the planner makes too (struct stage, check). */
@@ -30,8 +31,8 @@ enum status figure_check(const struct parameters *p, const char *where, struct e
 enum status figure_read(struct stage_context *c, struct figure *f, struct error *e);
 void figure_release(struct figure *f);
 
-/* The same without the numbers: kinds, members, labels and room for the blocks of so many artifacts; and room for another number of
- * blocks, which have nothing in them then. For who has the numbers from elsewhere. */
+/* The same without the numbers: kinds, members, labels and room for the blocks of so many artifacts; and room for
+ * another number of blocks, which have nothing in them then. For who has the numbers from elsewhere. */
 enum status figure_shape(const struct parameters *p, size_t data, size_t lines, struct figure *f, struct error *e);
 enum status figure_resize(struct figure *f, size_t blocks, struct error *e);
 

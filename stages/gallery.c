@@ -22,7 +22,8 @@ static bool kept(const struct plan *plan, const struct plan_request *request, co
 /* " (PROFILE=reduced: ...)" as the figure's run record has it, where it bears a remark; else "". */
 static const char *remark_of(const struct plan *plan, const struct plan_request *request, const struct experiment *x,
                              const struct exported *export) {
-    const char *path = pool_print(plan->pool, "%s/reference/%s/runs/%s.json", request->results, x->name, export->family->name);
+    const char *path =
+        pool_print(plan->pool, "%s/reference/%s/runs/%s.json", request->results, x->name, export->family->name);
     struct record *record;
     struct error ignored;
     if (!path || record_read(path, &record, &ignored) != STATUS_OK) {
@@ -35,8 +36,9 @@ static const char *remark_of(const struct plan *plan, const struct plan_request 
 }
 
 static void write_gallery(const struct plan *plan, const struct plan_request *request, FILE *out) {
-    fputs("# Gallery\n\nFigures of the last full-scale run of each experiment, or of the scale that they state. Written by "
-          "`make gallery` from\n`results/reference/`; the data behind each figure, tables and run records are beside it.\n",
+    fputs("# Gallery\n\nFigures of the last full-scale run of each experiment, or of the scale that they state. "
+          "Written by `make gallery` from\n`results/reference/`; the data behind each figure, tables and run records "
+          "are beside it.\n",
           out);
     for (size_t i = 0; i < plan->count; i++) {
         const struct experiment *x = &plan->experiments[i];
@@ -66,9 +68,7 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     }
     write_gallery(plan, request, out);
     enum status status = fclose(out) ? pool_exhausted(e) : file_make_folder("docs", e);
-    if (status == STATUS_OK) {
-        status = file_write(target, text, size, e);
-    }
+    THEN(status, file_write(target, text, size, e));
     if (status == STATUS_OK) {
         printf("gallery: %s\n", target);
     }

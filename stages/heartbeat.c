@@ -82,13 +82,15 @@ void heartbeat_stop(struct heartbeat *h) {
 /* By the clock of the file server, where the lock is a file there. */
 static time_t now_of(const struct lock *lock) {
     struct stat info;
-    return lock->file >= 0 && futimens(lock->file, NULL) == 0 && fstat(lock->file, &info) == 0 ? info.st_mtime : time(NULL);
+    return lock->file >= 0 && futimens(lock->file, NULL) == 0 && fstat(lock->file, &info) == 0 ? info.st_mtime
+                                                                                               : time(NULL);
 }
 
-static bool record_lives(const struct record *record, const struct stat *info, const char *share, const struct lock *lock, time_t now) {
+static bool record_lives(const struct record *record, const struct stat *info, const char *share,
+                         const struct lock *lock, time_t now) {
     const struct owner owner = record_owner(record);
-    if (strcmp(record_text(record, "status"), "running") != 0 || info->st_mtime <= now - HEARTBEAT_DEAD_SECONDS || owner.process <= 0 ||
-        owner_is_me(&owner)) {
+    if (strcmp(record_text(record, "status"), "running") != 0 || info->st_mtime <= now - HEARTBEAT_DEAD_SECONDS ||
+        owner.process <= 0 || owner_is_me(&owner)) {
         return false;
     }
     const char *its = record_member(record, "notes", "part");
@@ -104,12 +106,13 @@ bool heartbeat_lives(const char *path, const struct record *record, const struct
 
 /* Whether an older lease is that of b: by the times of the files, and, where these are equal, by name. */
 static bool is_before(const struct stat *a, const char *name_a, const struct stat *b, const char *name_b) {
-    const long long seconds = (long long)a->st_mtim.tv_sec - b->st_mtim.tv_sec, rest = (long long)a->st_mtim.tv_nsec - b->st_mtim.tv_nsec;
+    const long long seconds = (long long)a->st_mtim.tv_sec - b->st_mtim.tv_sec,
+                    rest = (long long)a->st_mtim.tv_nsec - b->st_mtim.tv_nsec;
     return seconds ? seconds < 0 : rest ? rest < 0 : strcmp(name_a, name_b) < 0;
 }
 
-/* Whether a lease lives in the folder that excludes this process: any, or, where there is one of this process, of the name `own`,
- * only such as are older. *what: a sentence's object that names its process. */
+/* Whether a lease lives in the folder that excludes this process: any, or, where there is one of this process, of the
+ * name `own`, only such as are older. *what: a sentence's object that names its process. */
 static bool any_lives(const char *folder, const char *share, const struct lock *lock, const char *own, char what[512]) {
     char runs[PATH_MAX], path[PATH_MAX];
     struct stat mine = {0};
@@ -130,9 +133,11 @@ static bool any_lives(const char *folder, const char *share, const struct lock *
             record_read(path, &record, &ignored) != STATUS_OK) {
             continue;
         }
-        alive = record_lives(record, &info, share, lock, now) && (!own || is_before(&info, record_name(record), &mine, own));
+        alive = record_lives(record, &info, share, lock, now) &&
+                (!own || is_before(&info, record_name(record), &mine, own));
         const struct owner owner = record_owner(record);
-        snprintf(what, 512, "process %ld on %s, which works in the same folder (%.300s)", owner.process, owner.host, path);
+        snprintf(what, 512, "process %ld on %s, which works in the same folder (%.300s)", owner.process, owner.host,
+                 path);
         record_free(record);
     }
     if (list) {

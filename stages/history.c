@@ -78,8 +78,8 @@ void history_enter(const char *stage, const struct record *record, const char *l
 
 enum status history_write(const struct record *record, const char *folder, struct error *e) {
     char runs[PATH_MAX], path[PATH_MAX];
-    enum status status = file_make_folder(path_of(runs, folder, "runs", ""), e);
-    return status == STATUS_OK ? record_write(record, path_of(path, runs, record_name(record), ".json"), e) : status;
+    TRY(file_make_folder(path_of(runs, folder, "runs", ""), e));
+    return record_write(record, path_of(path, runs, record_name(record), ".json"), e);
 }
 
 void history_withdraw(const struct record *record, const char *folder) {
@@ -128,20 +128,22 @@ void history_finish(const char *stage, const char *folder, const char *ledger, c
     }
     history_enter(stage, record, ledger);
     /* A process of another host that made the same may have taken pending-run.json for its own. */
-    if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK && record_write(record, final, &e) != STATUS_OK) {
+    if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK &&
+        record_write(record, final, &e) != STATUS_OK) {
         warn(stage, &e);
     }
     record_free(found);
 }
 
-/* Length of a name without the ending of a temporary file, ".tmp-OWNER..." (base/file.c, npz_writer.c, where libzip adds
- * letters of its own); *owner is then read. */
+/* Length of a name without the ending of a temporary file, ".tmp-OWNER..." (base/file.c, npz_writer.c, where libzip
+ * adds letters of its own); *owner is then read. */
 static size_t without_ending(const char *name, struct owner *owner) {
     const char *ending = strstr(name, ".tmp-");
     return ending && owner_read(ending + 5, owner) ? (size_t)(ending - name) : strlen(name);
 }
 
-/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint; and whose. */
+/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint; and
+ * whose. */
 static bool is_left_over(const char *name, const char *const *names, struct owner *owner) {
     static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz"};
     const size_t prefix = strlen(HISTORY_PARTIAL);
@@ -169,23 +171,24 @@ static bool is_left_over(const char *name, const char *const *names, struct owne
     return false;
 }
 
-/* Whether nobody writes the file any more. Of another host's this is believed when it has stood still for a while, too: leases
- * may be seen late. */
+/* Whether nobody writes the file any more. Of another host's this is believed when it has stood still for a while, too:
+ * leases may be seen late. */
 static bool is_abandoned(int folder, const char *name, const struct owner *owner) {
     struct stat file;
     return owner_is_here(owner) || (fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
                                     difftime(time(NULL), file.st_mtime) > HEARTBEAT_DEAD_SECONDS / 2);
 }
 
-/* names: of the outputs; NULL for the folders of records and of parts. all: not only what is of this process, which is alone as far
- * as it can see. */
+/* names: of the outputs; NULL for the folders of records and of parts. all: not only what is of this process, which is
+ * alone as far as it can see. */
 static void sweep_folder(const char *folder, const char *const *names, bool all) {
     DIR *list = opendir(folder);
     const struct dirent *entry;
     while (list != NULL && (entry = readdir(list)) != NULL) {
         const char *name = entry->d_name;
         struct owner owner = {0};
-        const bool left_over = names != NULL ? is_left_over(name, names, &owner) : name[without_ending(name, &owner)] != '\0';
+        const bool left_over =
+            names != NULL ? is_left_over(name, names, &owner) : name[without_ending(name, &owner)] != '\0';
         if (left_over && (owner_is_me(&owner) || (all && is_abandoned(dirfd(list), name, &owner)))) {
             char path[PATH_MAX];
             unlink(path_of(path, folder, name, ""));
@@ -261,8 +264,8 @@ void history_note_earlier(struct record *record, const char *folder) {
     }
 }
 
-/* Whoever wrote "running" is gone, but for this process and those that live. What the records then say is entered into the ledger:
- * whoever was killed between the two could not do it. */
+/* Whoever wrote "running" is gone, but for this process and those that live. What the records then say is entered into
+ * the ledger: whoever was killed between the two could not do it. */
 static void mark_interrupted(const char *stage, const char *folder, const char *ledger, const struct lock *lock,
                              const struct record *own) {
     char runs[PATH_MAX];
@@ -284,7 +287,8 @@ static void mark_interrupted(const char *stage, const char *folder, const char *
         const struct owner owner = record_owner(record);
         if (strcmp(record_text(record, "status"), "running") == 0 && !heartbeat_lives(path, record, lock) &&
             !(owner_is_me(&owner) && strcmp(record_name(record), record_name(own)) == 0)) {
-            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)", saved_at(folder));
+            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)",
+                         saved_at(folder));
             if (record_write(record, path, &e) != STATUS_OK) {
                 warn(stage, &e);
             }
@@ -300,8 +304,8 @@ static void mark_interrupted(const char *stage, const char *folder, const char *
     }
 }
 
-/* What is left of outputs that are not all there, and the record of the run that made them: the next run makes them all, and
- * what lies there when it is killed is its own. */
+/* What is left of outputs that are not all there, and the record of the run that made them: the next run makes them
+ * all, and what lies there when it is killed is its own. */
 static void remove_stale(const char *folder, const char *const *names) {
     char path[PATH_MAX];
     unlink(path_of(path, folder, "run.json", ""));
@@ -327,8 +331,10 @@ bool history_is_done(const char *folder, const char *key) {
 }
 
 static enum status other_recipe(const char *folder, const struct record *record, const char *key, struct error *e) {
-    return error_set(e, STATUS_BAD_INPUT, "%s: holds the output of another recipe (found key %.12s, this one is %.12s): choose "
-                     "another --output", folder, record_text(record, "key"), key);
+    return error_set(e, STATUS_BAD_INPUT,
+                     "%s: holds the output of another recipe (found key %.12s, this one is %.12s): choose "
+                     "another --output",
+                     folder, record_text(record, "key"), key);
 }
 
 enum status history_join(const char *folder, const char *key, bool outputs, bool *done, struct error *e) {
@@ -358,8 +364,10 @@ enum status history_look(const char *folder, const char *key, bool outputs, bool
     const bool complete = access(path_of(pending, folder, "pending-run.json", ""), F_OK) != 0;
     if (record_read(path_of(path, folder, "run.json", ""), &record, &missing) != STATUS_OK &&
         record_read(pending, &record, &also_missing) != STATUS_OK) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: holds outputs without a readable record (%s): remove them or choose "
-                         "another --output", folder, missing.message);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: holds outputs without a readable record (%s): remove them or choose "
+                         "another --output",
+                         folder, missing.message);
     }
     const bool same = strcmp(record_text(record, "key"), key) == 0;
     if (!same) {
@@ -370,8 +378,8 @@ enum status history_look(const char *folder, const char *key, bool outputs, bool
     return same ? STATUS_OK : STATUS_BAD_INPUT;
 }
 
-void history_recover(const char *stage, const char *folder, const char *ledger, const struct lock *lock, const struct record *own,
-                     bool outputs, const char *const *names, bool *done) {
+void history_recover(const char *stage, const char *folder, const char *ledger, const struct lock *lock,
+                     const struct record *own, bool outputs, const char *const *names, bool *done) {
     char path[PATH_MAX];
     const bool alone = heartbeat_is_alone(folder, lock);
     *done = outputs;

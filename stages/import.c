@@ -1,10 +1,11 @@
-/* Stage `import`: configurations of phi^4 theory that another program made, from a .npy or .npz file, as an artifact that
- * everything takes which takes an ensemble: models are trained on them, observables measured.
+/* Stage `import`: configurations of phi^4 theory that another program made, from a .npy or .npz file, as an artifact
+ * that everything takes which takes an ensemble: models are trained on them, observables measured.
  *
- * Artifact: as of the stage ensemble; phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent; virial and
- * action (N), of the field before it is rounded; thermalised, thermalisation.names and thermalisation.sigmas. Of the tests
- * of lattice/thermalisation.h those are made that need no further chains: the virial against 1, which also finds couplings or
- * a normalisation that are not those of the action A 4.2, and of chains their first halves against their second. */
+ * Artifact: as of the stage ensemble; phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent;
+ * virial and action (N), of the field before it is rounded; thermalised, thermalisation.names and
+ * thermalisation.sigmas. Of the tests of lattice/thermalisation.h those are made that need no further chains: the
+ * virial against 1, which also finds couplings or a normalisation that are not those of the action A 4.2, and of chains
+ * their first halves against their second. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,34 +19,53 @@
 
 static const struct parameter parameters[] = {
     {.name = "file", .type = PARAMETER_FILE, .help = "The .npy or .npz file; its SHA-256 is in the recipe."},
-    {.name = "member", .type = PARAMETER_TEXT, .default_value = "phi",
+    {.name = "member",
+     .type = PARAMETER_TEXT,
+     .default_value = "phi",
      .help = "The array of an .npz file; empty: its only one."},
-    {.name = "kappa", .type = PARAMETER_REAL, .minimum = -100, .maximum = 100,
+    {.name = "kappa",
+     .type = PARAMETER_REAL,
+     .minimum = -100,
+     .maximum = 100,
      .help = "Hopping parameter of the action A 4.2 that the configurations were made with."},
-    {.name = "lambda", .type = PARAMETER_REAL, .minimum = 0, .maximum = 1e6,
+    {.name = "lambda",
+     .type = PARAMETER_REAL,
+     .minimum = 0,
+     .maximum = 1e6,
      .help = "Quartic coupling of the action A 4.2 that the configurations were made with."},
-    {.name = "layout", .type = PARAMETER_CHOICE, .default_value = "chain-after-chain",
+    {.name = "layout",
+     .type = PARAMETER_CHOICE,
+     .default_value = "chain-after-chain",
      .choices = "chain-after-chain|interleaved|chain-axis-first|chain-axis-second",
      .help = "Axes before those of the lattice: one of configurations, either chain after chain or interleaved, one "
              "of each chain in turn; or two, (chain, configuration) or (configuration, chain). Axes of length 1 "
              "after these are dropped."},
-    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+    {.name = "chains",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
      .help = "Number of Markov chains, with the same number of configurations from each; 0: the length of the chain "
              "axis, or without one a chain for each configuration, so that they are independent."},
-    {.name = "scale", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-6, .maximum = 1e6,
+    {.name = "scale",
+     .type = PARAMETER_REAL,
+     .default_value = "1",
+     .minimum = 1e-6,
+     .maximum = 1e6,
      .help = "Factor that multiplies all fields, if the theory is normalised differently."},
 };
 
 /* Where the numbers of the file go. */
 struct plan_of_axes {
-    size_t chains, length;                  /* configurations a chain */
-    size_t chain_stride, time_stride;       /* in elements of the file */
+    size_t chains, length;            /* configurations a chain */
+    size_t chain_stride, time_stride; /* in elements of the file */
     size_t dimensions, extents[GEOMETRY_MAX_DIMENSIONS], strides[GEOMETRY_MAX_DIMENSIONS];
 };
 
-static enum status find_axes(const struct parameters *p, const char *path, const struct foreign *a, struct plan_of_axes *axes,
-                             struct error *e) {
-    const bool first = parameters_is(p, "layout", "chain-axis-first"), two = first || parameters_is(p, "layout", "chain-axis-second");
+static enum status find_axes(const struct parameters *p, const char *path, const struct foreign *a,
+                             struct plan_of_axes *axes, struct error *e) {
+    const bool first = parameters_is(p, "layout", "chain-axis-first"),
+               two = first || parameters_is(p, "layout", "chain-axis-second");
     const size_t leading = two ? 2 : 1, chains = (size_t)parameters_integer(p, "chains");
     *axes = (struct plan_of_axes){0};
     for (size_t i = leading; i < a->dimensions; i++) {
@@ -53,15 +73,16 @@ static enum status find_axes(const struct parameters *p, const char *path, const
             continue;
         }
         if (axes->dimensions == GEOMETRY_MAX_DIMENSIONS) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: found %zu axes, expected a lattice of at most %d dimensions", path,
-                             a->dimensions, GEOMETRY_MAX_DIMENSIONS);
+            return error_set(e, STATUS_BAD_INPUT, "%s: found %zu axes, expected a lattice of at most %d dimensions",
+                             path, a->dimensions, GEOMETRY_MAX_DIMENSIONS);
         }
         axes->extents[axes->dimensions] = a->shape[i];
         axes->strides[axes->dimensions++] = a->stride[i];
     }
     if (a->dimensions < leading + 1 || axes->dimensions == 0 || a->count == 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: found %zu axes and %zu numbers, expected %s, then those of the lattice", path,
-                         a->dimensions, a->count, two ? "an axis of chains and one of configurations" : "an axis of configurations");
+        return error_set(
+            e, STATUS_BAD_INPUT, "%s: found %zu axes and %zu numbers, expected %s, then those of the lattice", path,
+            a->dimensions, a->count, two ? "an axis of chains and one of configurations" : "an axis of configurations");
     }
     if (two) {
         axes->chains = a->shape[first ? 0 : 1];
@@ -101,15 +122,16 @@ static void gather(const struct foreign *a, const struct plan_of_axes *axes, siz
     }
 }
 
-static enum status fill(const struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
-                        const struct geometry *g, const struct theory *theory, const struct ensemble *out, struct error *e) {
+static enum status fill(const struct stage_context *c, const char *path, const struct foreign *a,
+                        const struct plan_of_axes *axes, const struct geometry *g, const struct theory *theory,
+                        const struct ensemble *out, struct error *e) {
     const double scale = parameters_real(c->parameters, "scale");
     double *phi = malloc(g->volume * sizeof *phi);
     if (phi == NULL) {
         return error_set(e, STATUS_FAILED, "import: out of memory for %zu sites", g->volume);
     }
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < axes->chains * axes->length && s == STATUS_OK && !*c->interrupted; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < axes->chains * axes->length && status == STATUS_OK && !*c->interrupted; i++) {
         gather(a, axes, i / axes->length, i % axes->length, scale, g->volume, phi);
         const struct configuration_means means = configuration_measure(g, theory, phi);
         out->action[i] = means.action;
@@ -120,12 +142,14 @@ static enum status fill(const struct stage_context *c, const char *path, const s
             finite = finite && isfinite(out->phi[i * g->volume + x]);
         }
         if (!finite) {
-            s = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of chain %zu: found action density %g, expected fields that "
-                          "are numbers and not too large", path, i % axes->length, i / axes->length, means.action);
+            status = error_set(e, STATUS_BAD_INPUT,
+                               "%s: configuration %zu of chain %zu: found action density %g, expected fields that "
+                               "are numbers and not too large",
+                               path, i % axes->length, i / axes->length, means.action);
         }
     }
     free(phi);
-    return s;
+    return status;
 }
 
 /* Takes out->phi, which the writer frees once the artifact is in place. */
@@ -137,19 +161,20 @@ static enum status write_artifact(struct stage_context *c, const struct plan_of_
         shape[mu + 1] = axes->extents[mu];
     }
     struct npz_writer *w = NULL;
-    enum status s = stage_artifact(c, &w, e);
-    if (s != STATUS_OK) {
+    enum status status = stage_artifact(c, &w, e);
+    if (status != STATUS_OK) {
         free(out->phi);
-        return s;
+        return status;
     }
-    s = npz_add_owned(w, "phi", NPZ_FLOAT32, axes->dimensions + 1, shape, out->phi, e);
+    status = npz_add_owned(w, "phi", NPZ_FLOAT32, axes->dimensions + 1, shape, out->phi, e);
     const struct header header = {*theory, axes->chains, axes->length == 1, t->verdict};
-    s = s ? s : header_add_layout(w, &header, e);
-    s = s ? s : npz_add_reals(w, "virial", out->virial, N, e);
-    s = s ? s : npz_add_reals(w, "action", out->action, N, e);
-    s = s ? s : header_add_thermalised(w, t->verdict, e);
-    s = s ? s : npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e);
-    return s ? s : npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e);
+    THEN(status, header_add_layout(w, &header, e));
+    THEN(status, npz_add_reals(w, "virial", out->virial, N, e));
+    THEN(status, npz_add_reals(w, "action", out->action, N, e));
+    THEN(status, header_add_thermalised(w, t->verdict, e));
+    THEN(status, npz_add_texts(w, "thermalisation.names", thermalisation_name, THERMALISATION_TESTS, e));
+    THEN(status, npz_add_reals(w, "thermalisation.sigmas", t->sigmas, THERMALISATION_TESTS, e));
+    return status;
 }
 
 static void note(struct stage_context *c, const struct plan_of_axes *axes, const struct thermalisation *t) {
@@ -159,28 +184,31 @@ static void note(struct stage_context *c, const struct plan_of_axes *axes, const
     stage_note(c, "thermalisation", "%s", verdict);
 }
 
-static enum status import(struct stage_context *c, const char *path, const struct foreign *a, const struct plan_of_axes *axes,
-                          const struct geometry *g, struct error *e) {
+static enum status import(struct stage_context *c, const char *path, const struct foreign *a,
+                          const struct plan_of_axes *axes, const struct geometry *g, struct error *e) {
     const struct theory theory = {parameters_real(c->parameters, "kappa"), parameters_real(c->parameters, "lambda")};
     const size_t N = axes->chains * axes->length;
-    struct ensemble out = {.phi = calloc(N, g->volume * sizeof *out.phi), .action = calloc(N, sizeof *out.action),
+    struct ensemble out = {.phi = calloc(N, g->volume * sizeof *out.phi),
+                           .action = calloc(N, sizeof *out.action),
                            .virial = calloc(N, sizeof *out.virial)};
-    enum status s = out.phi != NULL && out.action != NULL && out.virial != NULL ? theory_check(&theory, g->dimensions, e)
-                                                       : error_set(e, STATUS_FAILED, "import: out of memory for %zu configurations", N);
-    s = s ? s : fill(c, path, a, axes, g, &theory, &out, e);
-    const struct ensemble_plan plan = {.sampler = {.theory = theory}, .chains = axes->chains, .measurements = axes->length};
+    enum status status = out.phi != NULL && out.action != NULL && out.virial != NULL
+                             ? theory_check(&theory, g->dimensions, e)
+                             : error_set(e, STATUS_FAILED, "import: out of memory for %zu configurations", N);
+    THEN(status, fill(c, path, a, axes, g, &theory, &out, e));
+    const struct ensemble_plan plan = {
+        .sampler = {.theory = theory}, .chains = axes->chains, .measurements = axes->length};
     struct thermalisation thermalisation;
-    s = s ? s : thermalisation_test(g, &plan, &out, 0, NULL, NULL, &thermalisation, e);
+    THEN(status, thermalisation_test(g, &plan, &out, 0, NULL, NULL, &thermalisation, e));
     bool given = false;
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
         note(c, axes, &thermalisation);
         given = true;
-        s = write_artifact(c, axes, &theory, &out, &thermalisation, e);
+        status = write_artifact(c, axes, &theory, &out, &thermalisation, e);
     }
     free(given ? NULL : out.phi);
     free(out.action);
     free(out.virial);
-    return s;
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -188,27 +216,24 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct foreign array;
     struct plan_of_axes axes;
     struct geometry *g = NULL;
-    enum status s = foreign_read(path, parameters_text(c->parameters, "member"), &array, e);
-    s = s ? s : find_axes(c->parameters, path, &array, &axes, e);
-    if (s == STATUS_OK && geometry_new(axes.extents, axes.dimensions, &g, e) != STATUS_OK) {
-        s = error_prefix(e, "%s", path);
+    enum status status = foreign_read(path, parameters_text(c->parameters, "member"), &array, e);
+    THEN(status, find_axes(c->parameters, path, &array, &axes, e));
+    if (status == STATUS_OK && geometry_new(axes.extents, axes.dimensions, &g, e) != STATUS_OK) {
+        status = error_prefix(e, "%s", path);
     }
-    s = s ? s : import(c, path, &array, &axes, g, e);
+    THEN(status, import(c, path, &array, &axes, g, e));
     geometry_free(g);
     foreign_free(&array);
-    return s;
+    return status;
 }
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"virial", NPZ_FLOAT64, "N", "",
      "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
-    {"action", NPZ_FLOAT64, "N", "",
-     "S/V, the action per site, of the field before rounding."},
-    {"thermalisation.names", NPZ_BYTES, "T", "",
-     "Tests of equilibrium (lattice/thermalisation.h)."},
-    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors",
-     "Result of each; NaN if it was not made."},
+    {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site, of the field before rounding."},
+    {"thermalisation.names", NPZ_BYTES, "T", "", "Tests of equilibrium (lattice/thermalisation.h)."},
+    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors", "Result of each; NaN if it was not made."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

@@ -3,7 +3,8 @@
  *   ledger --root=results              all runs, newest last
  *   ledger --root=results 3fa9         everything about the runs of the artifact 3fa9...
  *   ledger --root=results --rebuild    builds it anew from the records under results/artifacts
- *   ledger --root=results --rebuild=unlocked   only where the file system has no locks, so that no stage enters its runs
+ *   ledger --root=results --rebuild=unlocked   only where the file system has no locks, so that no stage enters its
+ *                                              runs
  */
 #include <getopt.h>
 #include <stdbool.h>
@@ -39,7 +40,8 @@ static enum status show(const char *path, const char *prefix, const struct lock_
     if (out == NULL) {
         return error_set(e, STATUS_FAILED, "out of memory");
     }
-    enum status status = prefix != NULL ? ledger_show_runs(out, path, prefix, wait, e) : ledger_show(out, path, wait, e);
+    enum status status =
+        prefix != NULL ? ledger_show_runs(out, path, prefix, wait, e) : ledger_show(out, path, wait, e);
     if (fclose(out) != 0 && status == STATUS_OK) {
         status = error_set(e, STATUS_FAILED, "out of memory");
     }
@@ -61,8 +63,10 @@ static enum status work(const char *root, const char *path, const char *prefix, 
     const struct lock_wait wait = {.say = say, .context = "ledger"};
     enum status status = rebuild ? ledger_rebuild(path, root, &wait, e) : STATUS_OK;
     if (status == STATUS_OK && !rebuild && access(path, F_OK) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
-                         "makes it from the run records", path, root);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
+                         "makes it from the run records",
+                         path, root);
     }
     return status == STATUS_OK && (all || prefix != NULL || !rebuild) ? show(path, prefix, &wait, e) : status;
 }
@@ -70,15 +74,18 @@ static enum status work(const char *root, const char *path, const char *prefix, 
 int main(int argc, char **argv) {
     file_limits_are_errors();
     static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, {"rebuild", optional_argument, NULL, 'b'}, {"show", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},       {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'}, {"rebuild", optional_argument, NULL, 'b'},
+        {"show", no_argument, NULL, 's'},       {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
     };
     const char *root = "results";
     bool rebuild = false, unlocked = false, all = false;
     int code;
     while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (code) {
-        case 'r': root = optarg; break;
+        case 'r':
+            root = optarg;
+            break;
         case 'b':
             rebuild = true;
             unlocked = optarg != NULL;
@@ -87,10 +94,17 @@ int main(int argc, char **argv) {
                 return STATUS_BAD_INPUT;
             }
             break;
-        case 's': all = true; break;
-        case 'h': print_help(); return STATUS_OK;
-        case 'v': version_print(argv[0], stdout); return STATUS_OK;
-        default: return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
+        case 's':
+            all = true;
+            break;
+        case 'h':
+            print_help();
+            return STATUS_OK;
+        case 'v':
+            version_print(argv[0], stdout);
+            return STATUS_OK;
+        default:
+            return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
         }
     }
     if (argc - optind > 1) {

@@ -32,20 +32,38 @@
 #include "stages/fields.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 1e9,
      .help = "The first n configurations; 0: all."},
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|modes",
+    {.name = "method",
+     .type = PARAMETER_CHOICE,
+     .default_value = "dopri5",
+     .choices = "dopri5|heun|rk4|modes",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s. "
              "modes: effective-action models only, see stage propose."},
     DENSITIES_PARAMETERS,
-    {.name = "probe-sharing", .type = PARAMETER_CHOICE, .default_value = "own", .choices = "own|shared|fresh",
+    {.name = "probe-sharing",
+     .type = PARAMETER_CHOICE,
+     .default_value = "own",
+     .choices = "own|shared|fresh",
      .help = "own: each configuration has its own probes, fixed along its path. fresh: new probes at each evaluation "
              "of the score, as in the authors' released code. shared: all configurations have the same probes, so "
              "that their error of log q is mostly a common constant, to which R2 and weights are insensitive; log q "
              "is then not the estimate of a normalised density."},
-    {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
+    {.name = "t-start",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-5",
+     .minimum = 1e-10,
+     .maximum = 0.5,
      .help = "Time at which the configurations enter the flow; the density is that of the model at this time."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the probes."},
 };
 
@@ -55,57 +73,36 @@ static const struct stage_input inputs[] = {
 };
 
 static const struct stage_array arrays[] = {
-    {"log_q", NPZ_FLOAT64, "N", "",
-     "Log-density of each configuration under the model."},
-    {"log_q_error", NPZ_FLOAT64, "N", "",
-     "Its standard error over probes; NaN without probes, or with a single one."},
-    {"action", NPZ_FLOAT64, "N", "",
-     "S of each configuration, without log Z."},
-    {"evaluations", NPZ_INT64, "N", "",
-     "Evaluations of the score."},
+    {"log_q", NPZ_FLOAT64, "N", "", "Log-density of each configuration under the model."},
+    {"log_q_error", NPZ_FLOAT64, "N", "", "Its standard error over probes; NaN without probes, or with a single one."},
+    {"action", NPZ_FLOAT64, "N", "", "S of each configuration, without log Z."},
+    {"evaluations", NPZ_INT64, "N", "", "Evaluations of the score."},
     {"cost", NPZ_FLOAT64, "N", "forward passes",
      "The same including vector-Jacobian products, each counted as one forward pass."},
-    {"action_centred", NPZ_FLOAT64, "N", "",
-     "S minus its mean."},
-    {"action_effective_centred", NPZ_FLOAT64, "N", "",
-     "S_eff = -log q minus its mean."},
-    {"action_difference", NPZ_FLOAT64, "N", "",
-     "S - S_eff minus its mean: the deviation from the line of slope 1."},
-    {"action_effective", NPZ_FLOAT64, "N", "",
-     "S_eff = -log q."},
-    {"R2", NPZ_FLOAT64, "", "",
-     "A 4.9 of S against S_eff, without the difference of their means."},
-    {"R2_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"slope", NPZ_FLOAT64, "", "",
-     "Slope of S against S_eff."},
-    {"slope_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"var_log_w", NPZ_FLOAT64, "", "",
-     "Variance of the log-weights log w = -S - log q."},
-    {"var_log_w_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"effective_sample_size", NPZ_FLOAT64, "", "",
-     "(sum w)^2 / (N sum w^2)."},
-    {"effective_sample_size_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"action_centred", NPZ_FLOAT64, "N", "", "S minus its mean."},
+    {"action_effective_centred", NPZ_FLOAT64, "N", "", "S_eff = -log q minus its mean."},
+    {"action_difference", NPZ_FLOAT64, "N", "", "S - S_eff minus its mean: the deviation from the line of slope 1."},
+    {"action_effective", NPZ_FLOAT64, "N", "", "S_eff = -log q."},
+    {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"slope", NPZ_FLOAT64, "", "", "Slope of S against S_eff."},
+    {"slope_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"var_log_w", NPZ_FLOAT64, "", "", "Variance of the log-weights log w = -S - log q."},
+    {"var_log_w_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"effective_sample_size", NPZ_FLOAT64, "", "", "(sum w)^2 / (N sum w^2)."},
+    {"effective_sample_size_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance", NPZ_FLOAT64, "", "",
      "Mean acceptance of the exact chain of independent proposals, from pairs of weights."},
-    {"acceptance_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance_gaussian", NPZ_FLOAT64, "", "",
      "The same for Gaussian log-weights of that variance: erfc of half their standard deviation."},
-    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"var_probes", NPZ_FLOAT64, "", "",
-     "Mean variance of log q from the probes, a part of var_log_w."},
-    {"var_probes_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"var_probes", NPZ_FLOAT64, "", "", "Mean variance of log q from the probes, a part of var_log_w."},
+    {"var_probes_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     ARRAYS_ESTIMATES,
     {"weights-of", NPZ_BYTES, "", "",
      "proposals: the configurations are treated as draws from q; target: as draws from exp(-S)/Z."},
-    {"bins", NPZ_INT64, "", "",
-     "Bins of the jackknife."},
+    {"bins", NPZ_INT64, "", "", "Bins of the jackknife."},
     ARRAYS_COUPLINGS,
     ARRAY_THERMALISED,
 };
@@ -134,18 +131,20 @@ static double element(const struct npz_array *phi, size_t i) {
 static enum status read_fields(const struct npz *npz, const struct score_model *m, int64_t wanted, struct work *w,
                                struct error *e) {
     struct fields *f = &w->fields;
-    const enum status status = fields_read(npz, f, e);
-    if (status != STATUS_OK)
-        return status;
-    if (f->dimensions != m->dimensions || memcmp(f->extents, m->extents, m->dimensions * sizeof *m->extents) != 0)
+    TRY(fields_read(npz, f, e));
+    if (f->dimensions != m->dimensions || memcmp(f->extents, m->extents, m->dimensions * sizeof *m->extents) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", f->path);
+    }
     w->count = wanted ? (size_t)wanted : f->configurations;
-    if (w->count > f->configurations)
+    if (w->count > f->configurations) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, expected at least %zu", f->path,
                          f->configurations, w->count);
-    for (size_t i = 0; i < w->count * m->volume; i++)
-        if (!isfinite(element(f->phi, i)))
+    }
+    for (size_t i = 0; i < w->count * m->volume; i++) {
+        if (!isfinite(element(f->phi, i))) {
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", f->path, i / m->volume);
+        }
+    }
     const size_t whole = w->count / (f->configurations / f->header.chains); /* chains that are taken */
     w->bins = f->header.independent ? w->count : whole >= 2 ? whole : PARTS;
     w->bins = weights_bins(w->bins < w->count ? w->bins : w->count);
@@ -163,13 +162,14 @@ static enum status compute(void *context, const struct parts_range *range, struc
     double *phi = malloc(n * V * sizeof *phi);
     enum status status = phi ? geometry_new(m->extents, m->dimensions, &g, e)
                              : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
-    for (size_t i = 0; status == STATUS_OK && i < n * V; i++)
+    for (size_t i = 0; status == STATUS_OK && i < n * V; i++) {
         phi[i] = element(w->fields.phi, range->first * V + i);
-    for (size_t i = 0; status == STATUS_OK && i < n; i++)
+    }
+    for (size_t i = 0; status == STATUS_OK && i < n; i++) {
         w->densities.action[range->first + i] = action(g, &w->fields.header.theory, phi + i * V);
-    if (status == STATUS_OK)
-        status = flow_log_density(m, &w->settings, range->first, n, w->stage->threads, phi, NULL, &part, w->stage->interrupted,
-                                  w->progress, e);
+    }
+    THEN(status, flow_log_density(m, &w->settings, range->first, n, w->stage->threads, phi, NULL, &part,
+                                  w->stage->interrupted, w->progress, e));
     geometry_free(g);
     free(phi);
     return status;
@@ -194,19 +194,21 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     struct npz_writer *writer;
     densities_note(c, d, products);
     double *effective = malloc(n * sizeof *effective);
-    enum status s = effective ? stage_artifact(c, &writer, e)
-                              : error_set(e, STATUS_FAILED, "out of memory for %zu effective actions", n);
-    for (size_t i = 0; effective && i < n; i++)
+    enum status status = effective ? stage_artifact(c, &writer, e)
+                                   : error_set(e, STATUS_FAILED, "out of memory for %zu effective actions", n);
+    for (size_t i = 0; effective && i < n; i++) {
         effective[i] = -d->result.log_q[i];
-    s = s ? s : densities_add(d, products, writer, e);
-    s = s ? s : npz_add_reals(writer, "action_effective", effective, n, e);
+    }
+    THEN(status, densities_add(d, products, writer, e));
+    THEN(status, npz_add_reals(writer, "action_effective", effective, n, e));
     free(effective);
-    s = s ? s : densities_add_weights(c, d, w->origin, w->bins, writer, e);
-    s = s ? s : densities_add_centred(d, writer, e);
-    s = s ? s : npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e);
-    s = s ? s : npz_add_integer(writer, "bins", (int64_t)w->bins, e);
-    s = s ? s : header_add_thermalised(writer, w->fields.header.thermalised, e);
-    return s ? s : header_add_theory(writer, &w->fields.header.theory, e);
+    THEN(status, densities_add_weights(c, d, w->origin, w->bins, writer, e));
+    THEN(status, densities_add_centred(d, writer, e));
+    THEN(status, npz_add_text(writer, "weights-of", w->origin == WEIGHTS_TARGET ? "target" : "proposals", e));
+    THEN(status, npz_add_integer(writer, "bins", (int64_t)w->bins, e));
+    THEN(status, header_add_thermalised(writer, w->fields.header.thermalised, e));
+    THEN(status, header_add_theory(writer, &w->fields.header.theory, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -215,28 +217,31 @@ static enum status run(struct stage_context *c, struct error *e) {
     bool whole = false;
     static const char *const sharing_name[] = {[FLOW_OWN] = "own", [FLOW_SHARED] = "shared", [FLOW_FRESH] = "fresh"};
     w.settings.sharing = (enum flow_sharing)PARAMETERS_WORD(c->parameters, "probe-sharing", sharing_name);
-    enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(score_model_read(stage_input(c, "model", 0), &m, e));
     const char *stage = stage_input_recipe(c, "fields", 0, "stage");
-    w.origin = stage && (strcmp(stage, "ensemble") == 0 || strcmp(stage, "import") == 0) ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
-    status = backend_attach(c->device, &m, e);
-    status = status ? status : read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e);
-    status = status ? status : densities_allocate(&w.densities, &m, w.count, false, e);
-    status = status ? status : find_densities(c, &m, &w, &whole, e);
-    if (status == STATUS_OK && whole)
+    w.origin =
+        stage && (strcmp(stage, "ensemble") == 0 || strcmp(stage, "import") == 0) ? WEIGHTS_TARGET : WEIGHTS_PROPOSALS;
+    enum status status = backend_attach(c->device, &m, e);
+    THEN(status,
+         read_fields(stage_input(c, "fields", 0), &m, parameters_integer(c->parameters, "configurations"), &w, e));
+    THEN(status, densities_allocate(&w.densities, &m, w.count, false, e));
+    THEN(status, find_densities(c, &m, &w, &whole, e));
+    if (status == STATUS_OK && whole) {
         status = write_artifact(c, &m, &w, e);
+    }
     densities_release(&w.densities);
     score_model_release(&m);
     return status;
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    if (parameters_integer(p, "configurations") == 1)
+    if (parameters_integer(p, "configurations") == 1) {
         return error_set(e, STATUS_BAD_INPUT, "%s: configurations = 1, expected 0 or at least 2", where);
-    if (parameters_is(p, "probe-sharing", "fresh") && parameters_is(p, "control-variate", "wiener"))
-        return error_set(e, STATUS_BAD_INPUT, "%s: probe-sharing = fresh with control-variate = wiener found, expected none",
-                         where);
+    }
+    if (parameters_is(p, "probe-sharing", "fresh") && parameters_is(p, "control-variate", "wiener")) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: probe-sharing = fresh with control-variate = wiener found, expected none", where);
+    }
     return STATUS_OK;
 }
 
@@ -244,9 +249,11 @@ static enum status check(const struct parameters *p, const char *where, struct e
 static size_t items(const struct stage_node *node) {
     const size_t wanted = (size_t)parameters_integer(node->parameters, "configurations");
     const struct stage_node *fields = node->input(node, "fields", 0);
-    for (size_t i = 0; !wanted && fields && i < fields->stage->parameter_count; i++)
-        if (strcmp(fields->stage->parameters[i].name, "configurations") == 0)
+    for (size_t i = 0; !wanted && fields && i < fields->stage->parameter_count; i++) {
+        if (strcmp(fields->stage->parameters[i].name, "configurations") == 0) {
             return (size_t)parameters_integer(fields->parameters, "configurations");
+        }
+    }
     return wanted;
 }
 

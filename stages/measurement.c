@@ -64,8 +64,8 @@ static enum status measure(const struct stage_context *c, struct measurement *m,
     for (size_t i = 0; i < N; i++) {
         if (!isfinite(m->series[PRIMARY_ACTION * N + i])) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: configuration %zu of phi has action density %g, expected numbers", fields->path,
-                             i, m->series[PRIMARY_ACTION * N + i]);
+                             "%s: configuration %zu of phi has action density %g, expected numbers", fields->path, i,
+                             m->series[PRIMARY_ACTION * N + i]);
         }
     }
     return STATUS_OK;
@@ -77,8 +77,10 @@ static enum status analyse_jackknife(const struct series *series, const struct s
     const struct fields *fields = &m->fields;
     const struct estimator means = {.values = m->orbits};
     /* Of a single configuration chi2 is 0 and U_L is 2/3, whatever it is. */
-    if (bins > 1 && bins <= fields->configurations && fields->configurations - (fields->configurations - 1) / bins - 1 < 2) {
-        return error_set(e, STATUS_BAD_INPUT, "%zu configurations in %zu bins found, at least 2 without the largest bin expected",
+    if (bins > 1 && bins <= fields->configurations &&
+        fields->configurations - (fields->configurations - 1) / bins - 1 < 2) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%zu configurations in %zu bins found, at least 2 without the largest bin expected",
                          fields->configurations, bins);
     }
     for (int k = 0; k < OBSERVABLES; k++) {
@@ -87,7 +89,8 @@ static enum status analyse_jackknife(const struct series *series, const struct s
         m->tau_int_error[k] = fields->header.independent ? 0.0 : NAN;
     }
     const enum status status = jackknife(series, estimator, bins, m->values, m->errors, e);
-    return status != STATUS_OK || m->orbits == 0 ? status : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
+    return status != STATUS_OK || m->orbits == 0 ? status
+                                                 : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
 }
 
 /* Gamma method; errors already holds those of a jackknife over chains, or is of no use. */
@@ -104,8 +107,7 @@ static enum status window_all(const struct series *series, const struct estimato
 }
 
 static enum status analyse_gamma(const struct series *series, const struct series *modes,
-                                 const struct estimator *estimator, double S, struct measurement *m,
-                                 struct error *e) {
+                                 const struct estimator *estimator, double S, struct measurement *m, struct error *e) {
     const struct estimator means = {.values = m->orbits};
     const size_t chains = series->chains;
     struct gamma_result results[OBSERVABLES], *orbits = malloc((m->orbits + 1) * sizeof *orbits);
@@ -115,10 +117,12 @@ static enum status analyse_gamma(const struct series *series, const struct serie
     enum status status = STATUS_OK;
     if (chains >= ENOUGH_CHAINS) {
         status = jackknife(series, estimator, chains, m->values, m->errors, e);
-        status = status || m->orbits == 0 ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
+        status =
+            status || m->orbits == 0 ? status : jackknife(modes, &means, chains, m->orbit_values, m->orbit_errors, e);
     }
-    status = status ? status : window_all(series, estimator, S, results, m->values, m->errors, e);
-    status = status || m->orbits == 0 ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
+    THEN(status, window_all(series, estimator, S, results, m->values, m->errors, e));
+    status =
+        status || m->orbits == 0 ? status : window_all(modes, &means, S, orbits, m->orbit_values, m->orbit_errors, e);
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
         m->tau_int[k] = results[k].closed ? results[k].tau_int : NAN;
         m->tau_int_error[k] = results[k].closed ? results[k].tau_int_error : NAN;
@@ -137,8 +141,11 @@ size_t measurement_bins(const struct stage_context *c, const struct measurement 
 }
 
 struct estimator measurement_estimator(const struct stage_context *c, const struct measurement *m) {
-    return (struct estimator){.values = OBSERVABLES, .evaluate = observables_evaluate, .context = m->plan,
-                              .differentiate = parameters_is(c->parameters, "gradient", "exact") ? observables_differentiate : NULL};
+    return (struct estimator){.values = OBSERVABLES,
+                              .evaluate = observables_evaluate,
+                              .context = m->plan,
+                              .differentiate =
+                                  parameters_is(c->parameters, "gradient", "exact") ? observables_differentiate : NULL};
 }
 
 static enum status analyse(const struct stage_context *c, struct measurement *m, struct error *e) {
@@ -161,7 +168,8 @@ static enum status analyse(const struct stage_context *c, struct measurement *m,
 
 static enum status allocate(struct measurement *m, struct error *e) {
     const struct fields *fields = &m->fields;
-    const enum status status = observables_new(fields->extents, fields->dimensions, &fields->header.theory, &m->plan, e);
+    const enum status status =
+        observables_new(fields->extents, fields->dimensions, &fields->header.theory, &m->plan, e);
     if (status != STATUS_OK) {
         return error_prefix(e, "%s: phi", fields->path);
     }
@@ -187,9 +195,11 @@ static enum status take_first(size_t first, struct fields *fields, struct error 
         return STATUS_OK;
     }
     if (first < 2 || first > fields->configurations || (fields->header.chains > 1 && !fields->header.independent)) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
-                         "single chain expected", fields->path, fields->configurations, fields->header.chains, first);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
+            "single chain expected",
+            fields->path, fields->configurations, fields->header.chains, first);
     }
     fields->configurations = first;
     fields->header.chains = fields->header.independent ? first : 1;
@@ -203,23 +213,25 @@ static void choose_method(const struct stage_context *c, struct measurement *m) 
     }
 }
 
-enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m, struct error *e) {
+enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m,
+                             struct error *e) {
     *m = (struct measurement){0};
     enum status status = fields_read(fields, &m->fields, e);
-    status = status ? status : take_first((size_t)parameters_integer(c->parameters, "first"), &m->fields, e);
+    THEN(status, take_first((size_t)parameters_integer(c->parameters, "first"), &m->fields, e));
     if (status != STATUS_OK) {
         return status;
     }
     choose_method(c, m);
     status = allocate(m, e);
-    status = status ? status : measure(c, m, e);
-    return status ? status : analyse(c, m, e);
+    THEN(status, measure(c, m, e));
+    THEN(status, analyse(c, m, e));
+    return status;
 }
 
 static const struct stage_array series_arrays[] = {
     {"primaries", NPZ_BYTES, "P", "",
-     "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ..., G(p) at the smallest momentum of "
-     "each direction."},
+     "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ..., G(p) at the "
+     "smallest momentum of each direction."},
     {"series", NPZ_FLOAT64, "P, N", "",
      "Values of the series for each of the N configurations, chain after chain; observables are functions of their "
      "means. phi2, action and virial are per site."},
@@ -230,7 +242,8 @@ static const struct stage_array series_arrays[] = {
     ARRAY_THERMALISED,
 };
 
-const struct stage_file measurement_file = {MEASUREMENT_SERIES, series_arrays, sizeof series_arrays / sizeof *series_arrays};
+const struct stage_file measurement_file = {MEASUREMENT_SERIES, series_arrays,
+                                            sizeof series_arrays / sizeof *series_arrays};
 
 enum status measurement_write(const struct measurement *m, struct npz_writer *w, struct error *e) {
     const struct fields *f = &m->fields;
@@ -248,21 +261,19 @@ enum status measurement_write(const struct measurement *m, struct npz_writer *w,
     for (size_t mu = 0; mu < f->dimensions; mu++) {
         lattice[mu] = (int64_t)f->extents[mu];
     }
-    enum status s = npz_add_owned(w, "lattice", NPZ_INT64, 1, &f->dimensions, lattice, e);
-    s = s ? s : npz_add_texts(w, "primaries", names, m->primaries, e);
-    s = s ? s : npz_add_real_array(w, "series", 2, shape, m->series, e);
-    s = s ? s : npz_add_integer(w, "chains", (int64_t)f->header.chains, e);
-    s = s ? s : npz_add_integer(w, "independent", f->header.independent, e);
-    s = s ? s : header_add_theory(w, &f->header.theory, e);
-    return s ? s : header_add_thermalised(w, f->header.thermalised, e);
+    enum status status = npz_add_owned(w, "lattice", NPZ_INT64, 1, &f->dimensions, lattice, e);
+    THEN(status, npz_add_texts(w, "primaries", names, m->primaries, e));
+    THEN(status, npz_add_real_array(w, "series", 2, shape, m->series, e));
+    THEN(status, npz_add_integer(w, "chains", (int64_t)f->header.chains, e));
+    THEN(status, npz_add_integer(w, "independent", f->header.independent, e));
+    THEN(status, header_add_theory(w, &f->header.theory, e));
+    THEN(status, header_add_thermalised(w, f->header.thermalised, e));
+    return status;
 }
 
 static enum status read_lattice(const struct npz *npz, struct measurement *m, struct error *e) {
     const struct npz_array *lattice;
-    const enum status status = npz_require(npz, "lattice", NPZ_INT64, 1, &lattice, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(npz, "lattice", NPZ_INT64, 1, &lattice, e));
     for (size_t mu = 0; mu < lattice->count; mu++) {
         const int64_t extent = ((const int64_t *)lattice->data)[mu];
         if (mu == GEOMETRY_MAX_DIMENSIONS || extent < 1) {
@@ -276,25 +287,28 @@ static enum status read_lattice(const struct npz *npz, struct measurement *m, st
     return STATUS_OK;
 }
 
-enum status measurement_read(const struct stage_context *c, const struct npz *npz, struct measurement *m, struct error *e) {
+enum status measurement_read(const struct stage_context *c, const struct npz *npz, struct measurement *m,
+                             struct error *e) {
     const struct npz_array *series;
     *m = (struct measurement){.fields = {.path = npz_path(npz)}};
     enum status status = npz_require(npz, "series", NPZ_FLOAT64, 2, &series, e);
-    status = status ? status : read_lattice(npz, m, e);
+    THEN(status, read_lattice(npz, m, e));
     if (status != STATUS_OK) {
         return status;
     }
     m->fields.configurations = series->shape[1];
     status = header_read(npz, m->fields.configurations, &m->fields.header, e);
     choose_method(c, m);
-    status = status ? status : allocate(m, e);
+    THEN(status, allocate(m, e));
     if (status == STATUS_OK && series->shape[0] != m->primaries) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu series, expected %zu", npz_path(npz), series->shape[0], m->primaries);
+        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu series, expected %zu", npz_path(npz), series->shape[0],
+                           m->primaries);
     }
     if (status == STATUS_OK) {
         memcpy(m->series, series->data, series->count * sizeof(double));
     }
-    return status ? status : analyse(c, m, e);
+    THEN(status, analyse(c, m, e));
+    return status;
 }
 
 void measurement_release(struct measurement *m) {

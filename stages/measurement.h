@@ -1,5 +1,6 @@
-/* The measurement behind the stage `observables`: every configuration measured, and the observables with their errors. The
- * stage writes what comes out; the tool `export` does it again for the series of each configuration, with the same bits. */
+/* The measurement behind the stage `observables`: every configuration measured, and the observables with their errors.
+ * The stage writes what comes out; the tool `export` does it again for the series of each configuration, with the same
+ * bits. */
 #ifndef DMSQ_STAGES_MEASUREMENT_H
 #define DMSQ_STAGES_MEASUREMENT_H
 
@@ -12,9 +13,9 @@
 #define MEASUREMENT_SERIES "series.npz"
 
 struct measurement {
-    struct fields fields; /* cut to the parameter `first` */
+    struct fields fields;                    /* cut to the parameter `first` */
     size_t lattice[GEOMETRY_MAX_DIMENSIONS]; /* extents, where the series were read */
-    const char *method;   /* "jackknife" or "gamma", never "auto" */
+    const char *method;                      /* "jackknife" or "gamma", never "auto" */
     struct observables *plan;
     size_t volume, primaries, orbits;
     double *series; /* (primaries, N): what each configuration contributes, chain after chain */
@@ -27,9 +28,11 @@ struct measurement {
 /* Measures the configurations in an artifact, which must outlive m, and analyses them. Of the context it uses the
  * parameters (those of the stage `observables`), threads, quiet and interrupted. measurement_release() also after a
  * failure. STATUS_BAD_INPUT names the file and what is wrong in it. */
-enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m, struct error *e);
+enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m,
+                             struct error *e);
 /* The same from series.npz, which the stage wrote; without the propagator. */
-enum status measurement_read(const struct stage_context *c, const struct npz *series, struct measurement *m, struct error *e);
+enum status measurement_read(const struct stage_context *c, const struct npz *series, struct measurement *m,
+                             struct error *e);
 void measurement_release(struct measurement *m);
 
 /* Writes the series with the layout of the chains: series.npz, which this declares. */

@@ -6,10 +6,10 @@
  * configurations; where its window does not close, and there are enough chains, jackknife over these, and no
  * autocorrelation time. Values are plain estimates from all configurations, without bias corrections.
  *
- * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`; `thermalised` as it came in;
- * `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd), modes as
- * numpy's fftn orders them, averaged over the symmetries of the lattice. Beside it series.npz: all series that the
- * observables are functions of, and the layout of the chains, for `make export` and for error analyses of others.
+ * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`;
+ * `thermalised` as it came in; `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd),
+ * modes as numpy's fftn orders them, averaged over the symmetries of the lattice. Beside it series.npz: all series that
+ * the observables are functions of, and the layout of the chains, for `make export` and for error analyses of others.
  */
 #include <math.h>
 #include <stdint.h>
@@ -68,18 +68,19 @@ static enum status write_artifact(struct stage_context *c, const struct measurem
     const struct fields *fields = &m->fields;
     struct npz_writer *w;
     const size_t N = fields->configurations, d = fields->dimensions;
-    enum status s = stage_artifact(c, &w, e);
-    const struct estimates rows = {OBSERVABLES, observable_names, m->values, m->errors, m->tau_int, m->tau_int_error,
-                                   m->method, N};
-    s = s ? s : estimates_add(&rows, w, e);
-    s = s ? s : header_add_thermalised(w, fields->header.thermalised, e);
-    s = s ? s : npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e);
-    s = s ? s : npz_add_reals(w, "abs_M", m->series + PRIMARY_ABS_M * N, N, e);
-    s = s ? s : npz_add_reals(w, "action", m->series + PRIMARY_ACTION * N, N, e);
-    s = s ? s : npz_add_real_array(w, "propagator", d, fields->extents, m->propagator, e);
-    s = s ? s : npz_add_real_array(w, "propagator_error", d, fields->extents, m->propagator_error, e);
-    s = s ? s : stage_arrays(c, MEASUREMENT_SERIES, &w, e);
-    return s ? s : measurement_write(m, w, e);
+    enum status status = stage_artifact(c, &w, e);
+    const struct estimates rows = {OBSERVABLES, observable_names, m->values, m->errors,
+                                   m->tau_int,  m->tau_int_error, m->method, N};
+    THEN(status, estimates_add(&rows, w, e));
+    THEN(status, header_add_thermalised(w, fields->header.thermalised, e));
+    THEN(status, npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e));
+    THEN(status, npz_add_reals(w, "abs_M", m->series + PRIMARY_ABS_M * N, N, e));
+    THEN(status, npz_add_reals(w, "action", m->series + PRIMARY_ACTION * N, N, e));
+    THEN(status, npz_add_real_array(w, "propagator", d, fields->extents, m->propagator, e));
+    THEN(status, npz_add_real_array(w, "propagator_error", d, fields->extents, m->propagator_error, e));
+    THEN(status, stage_arrays(c, MEASUREMENT_SERIES, &w, e));
+    THEN(status, measurement_write(m, w, e));
+    return status;
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
@@ -95,7 +96,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
 static enum status run(struct stage_context *c, struct error *e) {
     struct measurement m;
     enum status status = measurement_make(c, stage_input(c, "fields", 0), &m, e);
-    status = status ? status : write_artifact(c, &m, e);
+    THEN(status, write_artifact(c, &m, e));
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
         stage_note_number(c, observable_names[k], m.values[k], m.errors[k]);
     }
@@ -106,16 +107,12 @@ static enum status run(struct stage_context *c, struct error *e) {
 static const struct stage_array arrays[] = {
     ARRAYS_ESTIMATES,
     ARRAY_THERMALISED,
-    {"M", NPZ_FLOAT64, "N", "lattice units",
-     "Magnetization, the mean of phi, of each configuration."},
-    {"abs_M", NPZ_FLOAT64, "N", "lattice units",
-     "Its absolute value."},
-    {"action", NPZ_FLOAT64, "N", "",
-     "S of each configuration."},
+    {"M", NPZ_FLOAT64, "N", "lattice units", "Magnetization, the mean of phi, of each configuration."},
+    {"abs_M", NPZ_FLOAT64, "N", "lattice units", "Its absolute value."},
+    {"action", NPZ_FLOAT64, "N", "", "S of each configuration."},
     {"propagator", NPZ_FLOAT64, "x1, ..., xd", "",
      "<|phi(p)|^2>/V; modes as numpy's fftn orders them, averaged over the symmetries of the lattice."},
-    {"propagator_error", NPZ_FLOAT64, "x1, ..., xd", "",
-     "Its standard error."},
+    {"propagator_error", NPZ_FLOAT64, "x1, ..., xd", "", "Its standard error."},
 };
 
 static const char *const outputs[] = {MEASUREMENT_SERIES, "artifact.npz", NULL};

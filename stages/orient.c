@@ -6,8 +6,8 @@
  * probability one half, so that both phases are there with equal weight, as the symmetry has it. The second is exact
  * for any distribution p(phi): it gives (p(phi) + p(-phi))/2.
  *
- * Artifact: that of the stages `ensemble` and `sample` as far as it goes with the field: phi float32 (N, x1..xd), kappa,
- * lambda, chains, independent, thermalised. */
+ * Artifact: that of the stages `ensemble` and `sample` as far as it goes with the field: phi float32 (N, x1..xd),
+ * kappa, lambda, chains, independent, thermalised. */
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -17,15 +17,24 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "sign", .type = PARAMETER_CHOICE, .choices = "positive|random",
+    {.name = "sign",
+     .type = PARAMETER_CHOICE,
+     .choices = "positive|random",
      .help = "positive: configurations with a negative mean field are sign-flipped; random: each is sign-flipped "
              "with probability one half."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the random signs."},
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "fields", .stages = "ensemble|import|sample|orient", .required = true, .many = false,
+    {.name = "fields",
+     .stages = "ensemble|import|sample|orient",
+     .required = true,
+     .many = false,
      .help = "The configurations to sign-flip."},
 };
 
@@ -61,31 +70,32 @@ static size_t turn_all(const struct fields *fields, size_t volume, const struct 
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct fields fields;
-    enum status s = fields_read(stage_input(c, "fields", 0), &fields, e);
-    if (s == STATUS_OK && fields.phi->type != NPZ_FLOAT32) {
-        s = error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields.path);
+    enum status status = fields_read(stage_input(c, "fields", 0), &fields, e);
+    if (status == STATUS_OK && fields.phi->type != NPZ_FLOAT32) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields.path);
     }
-    if (s != STATUS_OK) {
-        return s;
+    if (status != STATUS_OK) {
+        return status;
     }
     const size_t volume = fields.phi->count / fields.configurations;
     float *phi = malloc(fields.phi->count * sizeof *phi);
     double *row = malloc(volume * sizeof *row);
     struct npz_writer *w = NULL;
     if (phi == NULL || row == NULL) {
-        s = error_set(e, STATUS_FAILED, "orient: out of memory for %zu configurations", fields.configurations);
+        status = error_set(e, STATUS_FAILED, "orient: out of memory for %zu configurations", fields.configurations);
     }
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
         stage_note(c, "turned", "%zu", turn_all(&fields, volume, c->parameters, row, phi));
-        s = stage_artifact(c, &w, e);
+        status = stage_artifact(c, &w, e);
     }
     free(row);
-    if (s != STATUS_OK) {
+    if (status != STATUS_OK) {
         free(phi);
-        return s;
+        return status;
     }
-    s = npz_add_owned(w, "phi", NPZ_FLOAT32, fields.dimensions + 1, fields.phi->shape, phi, e);
-    return s ? s : header_add(w, &fields.header, e);
+    status = npz_add_owned(w, "phi", NPZ_FLOAT32, fields.dimensions + 1, fields.phi->shape, phi, e);
+    THEN(status, header_add(w, &fields.header, e));
+    return status;
 }
 
 static const struct stage_array arrays[] = {

@@ -36,7 +36,8 @@ static size_t grain_of(const struct parts *p) {
 /* A multiple of the grain; few enough parts that a folder of them stays a small one. */
 static size_t size_of_part(const struct parts *p) {
     enum { MOST = 256 };
-    const size_t grain = grain_of(p), smallest = (p->count + MOST - 1) / MOST, size = p->size > smallest ? p->size : smallest;
+    const size_t grain = grain_of(p), smallest = (p->count + MOST - 1) / MOST,
+                 size = p->size > smallest ? p->size : smallest;
     return (size + grain - 1) / grain * grain;
 }
 
@@ -55,22 +56,26 @@ static size_t rows_of(const struct parts_column *column, size_t first, size_t co
 static enum status save_part(const struct state *s, size_t first, size_t count, struct error *e) {
     char path[PATH_MAX];
     struct npz_writer *writer;
-    if (snprintf(path, sizeof path, "%s/%zu-%zu.npz", s->folder, first, count) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%zu-%zu.npz", s->folder, first, count) >= (int)sizeof path) {
         return error_set(e, STATUS_BAD_INPUT, "%s: path too long", s->folder);
+    }
     enum status status =
         checkpoint_create(path, s->c->key, s->p->model ? score_model_device(s->p->model) : NULL, &writer, e);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     status = npz_add_text(writer, "program", built.sources, e);
     for (size_t k = 0; k < s->p->column_count && status == STATUS_OK; k++) {
         const struct parts_column *column = &s->p->columns[k];
         const size_t rows = rows_of(column, first, count), elements = rows * column->width;
-        if (rows > 0)
+        if (rows > 0) {
             status = npz_add(writer, column->name, column->type, 1, &elements,
                              (const char *)column->data + first * column->width * npy_type_size(column->type), e);
+        }
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         return npz_commit(writer, e);
+    }
     npz_abandon(writer);
     return status;
 }
@@ -87,8 +92,9 @@ static enum status save(struct state *s, struct error *e) {
         }
         const size_t most = least(s->end, (at / size + 1) * size);
         size_t end = at;
-        while (end < most && s->there[end] && !s->saved[end])
+        while (end < most && s->there[end] && !s->saved[end]) {
             end++;
+        }
         status = save_part(s, at, end - at, e);
         if (status == STATUS_OK) {
             memset(s->saved + at, 1, end - at);
@@ -101,16 +107,18 @@ static enum status save(struct state *s, struct error *e) {
     return status;
 }
 
-static enum status read_column(const struct npz *npz, const struct parts_column *column, size_t first, size_t count, struct error *e) {
+static enum status read_column(const struct npz *npz, const struct parts_column *column, size_t first, size_t count,
+                               struct error *e) {
     const struct npz_array *a;
     const size_t rows = rows_of(column, first, count), elements = rows * column->width;
-    if (rows == 0)
+    if (rows == 0) {
         return STATUS_OK;
-    const enum status status = npz_require(npz, column->name, column->type, 1, &a, e);
-    if (status != STATUS_OK)
-        return status;
-    if (a->count != elements)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), column->name, a->count, elements);
+    }
+    TRY(npz_require(npz, column->name, column->type, 1, &a, e));
+    if (a->count != elements) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), column->name,
+                         a->count, elements);
+    }
     memcpy((char *)column->data + first * column->width * a->item_size, a->data, elements * a->item_size);
     return STATUS_OK;
 }
@@ -120,17 +128,19 @@ static enum status read_part(struct state *s, const char *path, size_t first, si
     char *program = NULL;
     const struct backend *device = s->p->model ? score_model_device(s->p->model) : NULL;
     enum status status = checkpoint_read(path, s->c->key, device, &npz, e);
-    if (status == STATUS_OK)
-        status = npz_text(npz, "program", &program, e);
-    if (status == STATUS_OK && strcmp(program, built.sources) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: made by a program built from sources %.32s, found %s here", path, program,
-                           built.sources);
-    for (size_t k = 0; k < s->p->column_count && status == STATUS_OK; k++)
+    THEN(status, npz_text(npz, "program", &program, e));
+    if (status == STATUS_OK && strcmp(program, built.sources) != 0) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: made by a program built from sources %.32s, found %s here", path,
+                           program, built.sources);
+    }
+    for (size_t k = 0; k < s->p->column_count && status == STATUS_OK; k++) {
         status = read_column(npz, &s->p->columns[k], first, count, e);
+    }
     free(program);
     npz_free(npz);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return error_prefix(e, "cannot use a part; remove %s to start anew", s->folder);
+    }
     memset(s->there + first, 1, count);
     memset(s->saved + first, 1, count);
     return STATUS_OK;
@@ -150,15 +160,18 @@ static enum status read_parts(struct state *s, struct error *e) {
         char path[PATH_MAX];
         size_t first, count;
         if (!is_part(entry->d_name, &first, &count) ||
-            snprintf(path, sizeof path, "%s/%s", s->folder, entry->d_name) >= (int)sizeof path)
+            snprintf(path, sizeof path, "%s/%s", s->folder, entry->d_name) >= (int)sizeof path) {
             continue;
-        if (first >= s->p->count || count > s->p->count - first)
+        }
+        if (first >= s->p->count || count > s->p->count - first) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: expected parts of %zu %s", path, s->p->count, s->p->unit);
-        else if (first < s->end && first + count > s->first)
+        } else if (first < s->end && first + count > s->first) {
             status = read_part(s, path, first, count, e);
+        }
     }
-    if (list)
+    if (list) {
         closedir(list);
+    }
     return status;
 }
 
@@ -168,10 +181,12 @@ static enum status read_parts(struct state *s, struct error *e) {
 static enum status compute(struct state *s, size_t first, size_t count, struct error *e) {
     const struct parts_range range = {first, count, s->there + first, s->finished};
     const enum status status = s->p->compute(s->p->context, &range, e);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         memset(range.done, 1, count);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         s->finished += range.done[i];
+    }
     return status;
 }
 
@@ -187,12 +202,14 @@ static enum status compute_share(struct state *s, struct error *e) {
         }
         const size_t most = least(s->end, at / size * size + at_once);
         size_t end = at;
-        while (end < most && !s->there[end])
+        while (end < most && !s->there[end]) {
             end++;
+        }
         status = compute(s, at, end - at, e);
         at = end;
-        if (status == STATUS_OK && (at == s->end ? !shared : clock_seconds() - s->last < 20 * s->cost))
+        if (status == STATUS_OK && (at == s->end ? !shared : clock_seconds() - s->last < 20 * s->cost)) {
             continue;
+        }
         struct error second;
         if (s->finished > s->first + s->kept && save(s, &second) != STATUS_OK && status == STATUS_OK) {
             *e = second;
@@ -205,38 +222,41 @@ static enum status compute_share(struct state *s, struct error *e) {
 /* The first items that are missing. */
 static enum status refuse(const struct state *s, struct error *e) {
     size_t first = 0, end;
-    while (s->there[first])
+    while (s->there[first]) {
         first++;
-    for (end = first; end < s->p->count && !s->there[end];)
+    }
+    for (end = first; end < s->p->count && !s->there[end];) {
         end++;
-    return error_set(e, STATUS_FAILED, "%s: no part with %s %zu to %zu of %zu: expected all of them before --finish", s->folder,
-                     s->p->unit, first, end - 1, s->p->count);
+    }
+    return error_set(e, STATUS_FAILED, "%s: no part with %s %zu to %zu of %zu: expected all of them before --finish",
+                     s->folder, s->p->unit, first, end - 1, s->p->count);
 }
 
 static enum status run(struct state *s, struct progress *progress, struct parts_outcome *outcome, struct error *e) {
     const struct parts *p = s->p;
-    enum status status = read_parts(s, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_parts(s, e));
     size_t found = 0;
-    for (size_t i = s->first; i < s->end; i++)
+    for (size_t i = s->first; i < s->end; i++) {
         found += s->there[i];
+    }
     s->finished = s->first + found;
     s->kept = found;
-    if (s->c->share.finish)
+    if (s->c->share.finish) {
         return found == p->count ? STATUS_OK : refuse(s, e);
-    if (found > 0)
+    }
+    if (found > 0) {
         stage_note(s->c, "resumed", "after %zu %s", found, p->unit);
+    }
     progress_resume(progress, s->finished * (p->progress_an_item ? p->progress_an_item : 1));
     const double begun = clock_seconds();
-    status = compute_share(s, e);
+    enum status status = compute_share(s, e);
     outcome->seconds = clock_seconds() - begun;
     outcome->computed = s->finished - s->first - found;
     return status;
 }
 
-enum status parts_run(struct stage_context *c, const struct parts *p, struct progress *progress, struct parts_outcome *outcome,
-                      struct error *e) {
+enum status parts_run(struct stage_context *c, const struct parts *p, struct progress *progress,
+                      struct parts_outcome *outcome, struct error *e) {
     struct state s = {.c = c, .p = p};
     const bool all = c->share.finish || c->share.count <= 1;
     s.first = all ? 0 : begin_of_share(p, c->share.index, c->share.count);
@@ -244,10 +264,13 @@ enum status parts_run(struct stage_context *c, const struct parts *p, struct pro
     s.there = calloc(p->count + 1, 1);
     s.saved = calloc(p->count + 1, 1);
     *outcome = (struct parts_outcome){.whole = all};
-    enum status status = s.there && s.saved ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu %s", p->count, p->unit);
-    if (status == STATUS_OK && snprintf(s.folder, sizeof s.folder, "%s/parts", c->folder) >= (int)sizeof s.folder - 64)
+    enum status status =
+        s.there && s.saved ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu %s", p->count, p->unit);
+    if (status == STATUS_OK &&
+        snprintf(s.folder, sizeof s.folder, "%s/parts", c->folder) >= (int)sizeof s.folder - 64) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
-    status = status ? status : run(&s, progress, outcome, e);
+    }
+    THEN(status, run(&s, progress, outcome, e));
     free(s.there);
     free(s.saved);
     return status;

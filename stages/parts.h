@@ -1,11 +1,13 @@
-/* The work of a stage in parts. What a stage computes is N items (configurations, Markov chains), each a function of the recipe and
- * its own number. A part is a range of items, written once, atomically:
+/* The work of a stage in parts. What a stage computes is N items (configurations, Markov chains), each a function of
+ * the recipe and its own number. A part is a range of items, written once, atomically:
  *
- *     FOLDER/parts/FIRST-COUNT.npz    key, arithmetic (diffusion/checkpoint.h), program (built.h), and a member a column
+ *     FOLDER/parts/FIRST-COUNT.npz    key, arithmetic (diffusion/checkpoint.h), program (built.h), and a member a
+ *                                     column
  *
- * An interrupted run resumes from the parts that are there; --part=i/n computes the i-th of n shares of the items, so that n processes
- * on any hosts work on one artifact; --finish makes the artifact from the parts. The bytes of the artifact depend on none of this.
- * Parts of another recipe, instruction set or program build are refused. Once the artifact is in place the parts go. */
+ * An interrupted run resumes from the parts that are there; --part=i/n computes the i-th of n shares of the items, so
+ * that n processes on any hosts work on one artifact; --finish makes the artifact from the parts. The bytes of the
+ * artifact depend on none of this. Parts of another recipe, instruction set or program build are refused. Once the
+ * artifact is in place the parts go. */
 #ifndef DMSQ_STAGES_PARTS_H
 #define DMSQ_STAGES_PARTS_H
 
@@ -25,7 +27,8 @@ struct parts_column {
 /* Items first .. first + count - 1, to be computed in place. */
 struct parts_range {
     size_t first, count;
-    unsigned char *done; /* count; what is 1 is there. A computation that ends early may set what it finished, else nothing is kept */
+    unsigned char *done; /* count; what is 1 is there. A computation that ends early may set what it finished, else
+                            nothing is kept */
     size_t finished;     /* items that are there or are another share's, to count progress from */
 };
 
@@ -49,10 +52,10 @@ struct parts_outcome {
     double seconds;  /* which that took */
 };
 
-/* Reads the parts that are there, computes what the share of this process lacks, and saves it: where the artifact does not follow
- * at once, all of it; else so often that saving takes less than about 5% of the time. STATUS_BAD_INPUT: a part that is damaged or refused; STATUS_FAILED: with --finish, parts are
- * missing; or what compute says. */
-enum status parts_run(struct stage_context *c, const struct parts *p, struct progress *progress, struct parts_outcome *outcome,
-                      struct error *e);
+/* Reads the parts that are there, computes what the share of this process lacks, and saves it: where the artifact does
+ * not follow at once, all of it; else so often that saving takes less than about 5% of the time. STATUS_BAD_INPUT: a
+ * part that is damaged or refused; STATUS_FAILED: with --finish, parts are missing; or what compute says. */
+enum status parts_run(struct stage_context *c, const struct parts *p, struct progress *progress,
+                      struct parts_outcome *outcome, struct error *e);
 
 #endif

@@ -43,8 +43,7 @@ static enum status write_rules(struct plan *plan, const char *path, struct error
         return status;
     }
     struct error ignored;
-    bool same =
-        !access(path, F_OK) && file_read(path, &old, &size, &ignored) == STATUS_OK && !strcmp(old, text);
+    bool same = !access(path, F_OK) && file_read(path, &old, &size, &ignored) == STATUS_OK && !strcmp(old, text);
     if (!same) {
         status = file_write(path, text, strlen(text), e);
     }
@@ -96,8 +95,8 @@ static void list_nodes(const struct plan *plan, const char *only) {
     }
 }
 
-/* Edited code makes nothing anew by itself: the versions of stages do, which are raised where results change. So whoever edits
- * code is told that what is shown was made before. */
+/* Edited code makes nothing anew by itself: the versions of stages do, which are raised where results change. So
+ * whoever edits code is told that what is shown was made before. */
 static enum status note_other_builds(const struct plan *plan, const char *experiment, struct error *e) {
     size_t count = 0, others = 0;
     for (size_t i = 0; i < plan->count; i++) {
@@ -119,8 +118,10 @@ static enum status note_other_builds(const struct plan *plan, const char *experi
         }
     }
     if (others) {
-        fprintf(stderr, "%s: %zu of %zu results were made by programs built from other sources; they are made again "
-                "only if the version of their stage is raised (README, \"Change a parameter and rerun\")\n", experiment, others, count);
+        fprintf(stderr,
+                "%s: %zu of %zu results were made by programs built from other sources; they are made again "
+                "only if the version of their stage is raised (README, \"Change a parameter and rerun\")\n",
+                experiment, others, count);
     }
     return STATUS_OK;
 }
@@ -188,8 +189,7 @@ int main(int argc, char **argv) {
     enum { OPTIONS = sizeof targets / sizeof *targets };
     struct option options[OPTIONS + 3] = {{0}};
     for (int i = 0; i < OPTIONS; i++) {
-        options[i] =
-            (struct option){targets[i].name, targets[i].text ? required_argument : no_argument, NULL, i};
+        options[i] = (struct option){targets[i].name, targets[i].text ? required_argument : no_argument, NULL, i};
     }
     options[OPTIONS] = (struct option){"help", no_argument, NULL, OPTIONS};
     options[OPTIONS + 1] = (struct option){"version", no_argument, NULL, OPTIONS + 1};

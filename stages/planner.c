@@ -30,17 +30,24 @@ int planner_main(int argc, char **argv, const struct stage *const *stages, const
 
 int planner_main_with(int argc, char **argv, const struct stage *const *stages, const char *what,
                       const struct planner_option *own,
-                      enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e)) {
+                      enum status (*run)(const struct plan *plan, const struct plan_request *request,
+                                         struct error *e)) {
     file_limits_are_errors();
-    struct plan_request r = {.stages = stages, .experiments = "experiments", .profile = "paper", .set = "",
-                             .backend = "cpu", .results = "results", .figures = "figures", .programs = "build/bin"};
+    struct plan_request r = {.stages = stages,
+                             .experiments = "experiments",
+                             .profile = "paper",
+                             .set = "",
+                             .backend = "cpu",
+                             .results = "results",
+                             .figures = "figures",
+                             .programs = "build/bin"};
     const char **targets[] = {&r.profile, &r.set, &r.backend, &r.experiments, &r.results, &r.figures, &r.programs};
     enum { SHARED = 7, HELP = 7, VERSION = 8, OWN = 9, MOST = 16 };
     struct option options[OWN + MOST + 1] = {
-        {"profile", required_argument, NULL, 0},     {"set", required_argument, NULL, 1},
-        {"backend", required_argument, NULL, 2},     {"experiments", required_argument, NULL, 3},
-        {"results", required_argument, NULL, 4},     {"figures", required_argument, NULL, 5},
-        {"programs", required_argument, NULL, 6},    {"help", no_argument, NULL, HELP},
+        {"profile", required_argument, NULL, 0},  {"set", required_argument, NULL, 1},
+        {"backend", required_argument, NULL, 2},  {"experiments", required_argument, NULL, 3},
+        {"results", required_argument, NULL, 4},  {"figures", required_argument, NULL, 5},
+        {"programs", required_argument, NULL, 6}, {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
     };
     for (int i = 0; i < MOST && own[i].name; i++) {

@@ -5,8 +5,8 @@
 
 #include "experiment/plan.h"
 
-/* The whole of a tool's main: reads the options, then the plan, and calls `run`; prints its error. `stages`: all_stages. `what` is one
- * sentence for --help. Returns the exit status. */
+/* The whole of a tool's main: reads the options, then the plan, and calls `run`; prints its error. `stages`:
+ * all_stages. `what` is one sentence for --help. Returns the exit status. */
 int planner_main(int argc, char **argv, const struct stage *const *stages, const char *what,
                  enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
 

@@ -9,44 +9,80 @@
 
 static const struct parameter parameters[] = {
     {.name = "style", .type = PARAMETER_FILE, .help = "The gnuplot script that draws the figure."},
-    {.name = "common", .type = PARAMETER_FILE, .default_value = "figures/style.gp",
+    {.name = "common",
+     .type = PARAMETER_FILE,
+     .default_value = "figures/style.gp",
      .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
-    {.name = "kind", .type = PARAMETER_CHOICE, .choices = "histogram|columns|points|fields|schematic",
+    {.name = "kind",
+     .type = PARAMETER_CHOICE,
+     .choices = "histogram|columns|points|fields|schematic",
      .help = "histogram: of one member (columns centre, count, Poisson error); columns: members as they are, one per "
              "column; points: one point for each artifact (columns x, members), in several curves of the same "
              "length; fields: two-dimensional fields as images, from one artifact with members "
              "\"snapshots,snapshot-times\", a row for each configuration, a column for each time; schematic: drawn "
              "by the style alone, without data."},
-    {.name = "members", .type = PARAMETER_TEXT, .default_value = "M",
+    {.name = "members",
+     .type = PARAMETER_TEXT,
+     .default_value = "M",
      .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) counts "
              "1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw appear in the table only. Several "
              "sets of members, separated by '|', for columns: a curve of each of the data for the first set, then "
              "for the second, ..."},
-    {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "30", .minimum = 1, .maximum = 10000,
+    {.name = "bins",
+     .type = PARAMETER_INTEGER,
+     .default_value = "30",
+     .minimum = 1,
+     .maximum = 10000,
      .help = "Bins of a histogram; without a range their maximum number, with a round width."},
-    {.name = "range", .type = PARAMETER_REALS, .default_value = "",
+    {.name = "range",
+     .type = PARAMETER_REALS,
+     .default_value = "",
      .help = "Lower and upper end of a histogram; empty: all the data."},
-    {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "labels",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "Labels of the data, separated by '|', in gnuplot's enhanced text; empty: no legend."},
-    {.name = "x", .type = PARAMETER_REALS, .default_value = "",
+    {.name = "x",
+     .type = PARAMETER_REALS,
+     .default_value = "",
      .help = "Of kind = points: x values of the points, one for each of the data of a curve."},
-    {.name = "curves", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 100,
+    {.name = "curves",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 1,
+     .maximum = 100,
      .help = "Of kind = points: number of curves, whose data follow each other; each curve has a label."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
-    {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "remark",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "A line in small print along the right edge, where profiles state the scale of the computation."},
-    {.name = "xlabel", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "xlabel",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "Label of the x axis; empty: the style's own."},
-    {.name = "ylabel", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "ylabel",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "Label of the y axis; empty: the style's own."},
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "data", .stages = NULL, .required = false, .many = true,
+    {.name = "data",
+     .stages = NULL,
+     .required = false,
+     .many = true,
      .help = "The artifacts to draw, in the order of the labels; none for kind = schematic, else at least one."},
-    {.name = "lines", .stages = NULL, .required = false, .many = true,
-     .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the curves."},
-    {.name = "reference", .stages = "observables", .required = false, .many = false,
+    {.name = "lines",
+     .stages = NULL,
+     .required = false,
+     .many = true,
+     .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the "
+             "curves."},
+    {.name = "reference",
+     .stages = "observables",
+     .required = false,
+     .many = false,
      .help = "For a histogram of M: the run whose sqrt(chi2/V) is the width of a Gaussian to compare with."},
 };
 
@@ -54,34 +90,32 @@ static const char *const outputs[] = {"figure.tsv", "figure.svg", "figure.png", 
 
 static enum status draw(struct stage_context *c, const struct figure *f, const char *folder, struct error *e) {
     char version[DRAWING_VERSION];
-    enum status s = drawing_begin(f, folder, version, e);
-    if (s == STATUS_OK) {
+    enum status status = drawing_begin(f, folder, version, e);
+    if (status == STATUS_OK) {
         stage_note(c, "gnuplot", "%s", version);
-        s = drawing_table(f, stage_output(c, outputs[0]), e);
+        status = drawing_table(f, stage_output(c, outputs[0]), e);
     }
-    for (size_t i = 1; outputs[i] != NULL && s == STATUS_OK; i++) {
-        s = drawing_make(f, folder, outputs[i], stage_output(c, outputs[i]), e);
+    for (size_t i = 1; outputs[i] != NULL && status == STATUS_OK; i++) {
+        status = drawing_make(f, folder, outputs[i], stage_output(c, outputs[i]), e);
     }
-    return s;
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct figure f;
     char *folder = NULL; /* nobody else's: the lock of the output folder is ours */
-    enum status s = figure_read(c, &f, e);
-    if (s == STATUS_OK && asprintf(&folder, "%s/partial-gnuplot", c->folder) < 0) {
+    enum status status = figure_read(c, &f, e);
+    if (status == STATUS_OK && asprintf(&folder, "%s/partial-gnuplot", c->folder) < 0) {
         folder = NULL;
-        s = error_set(e, STATUS_FAILED, "%s: out of memory", c->folder);
+        status = error_set(e, STATUS_FAILED, "%s: out of memory", c->folder);
     }
-    if (s == STATUS_OK) {
-        s = draw(c, &f, folder, e);
-    }
+    THEN(status, draw(c, &f, folder, e));
     if (folder != NULL) {
         drawing_end(folder);
     }
     free(folder);
     figure_release(&f);
-    return s;
+    return status;
 }
 
 const struct stage stage_plot = {

@@ -1,13 +1,14 @@
 /* Stage `potential`: the running effective potential of a model, the score of constant fields integrated,
  *
- *   U_s(M) = -int (1/V) sum_x s_x(phi = M') dM'   from M' = 0, or from the mean of the phase of a model of one phase, to M
+ *   U_s(M) = -int (1/V) sum_x s_x(phi = M') dM'   from M' = 0, or from the mean of the phase of a model of one phase,
+ *   to M
  *
- * with s_x the score at noise level s of the field that is M' at every site: per site what -log p_s of the noisy fields is,
- * but for a constant. For s -> 0 it is the action of a constant field per site. It is the field theory's counterpart of the
- * flow of the toy theory's action (B Fig. 2): the noise is the regulator, and U_s the local potential of the effective
- * action at that scale (A Sec. 3.3). A model of one phase has U_s(M) of that phase, and the sign-flipped one for M < 0: of a
- * mixture of both phases the lower is what is left when V is large. It knows what is near its mean; towards M = 0 its
- * bounded features only extrapolate.
+ * with s_x the score at noise level s of the field that is M' at every site: per site what -log p_s of the noisy fields
+ * is, but for a constant. For s -> 0 it is the action of a constant field per site. It is the field theory's
+ * counterpart of the flow of the toy theory's action (B Fig. 2): the noise is the regulator, and U_s the local
+ * potential of the effective action at that scale (A Sec. 3.3). A model of one phase has U_s(M) of that phase, and the
+ * sign-flipped one for M < 0: of a mixture of both phases the lower is what is left when V is large. It knows what is
+ * near its mean; towards M = 0 its bounded features only extrapolate.
  *
  * Artifact, vectors of one length (levels x points), for `plot`: see arrays.
  */
@@ -20,11 +21,23 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "levels", .type = PARAMETER_REALS, .default_value = "0.1,0.3,0.5,0.7,1,1.4,2,3", .minimum = 1e-3, .maximum = 1e4,
+    {.name = "levels",
+     .type = PARAMETER_REALS,
+     .default_value = "0.1,0.3,0.5,0.7,1,1.4,2,3",
+     .minimum = 1e-3,
+     .maximum = 1e4,
      .help = "Noise levels s, in the units of the field."},
-    {.name = "range", .type = PARAMETER_REAL, .default_value = "2", .minimum = 0.01, .maximum = 1000,
+    {.name = "range",
+     .type = PARAMETER_REAL,
+     .default_value = "2",
+     .minimum = 0.01,
+     .maximum = 1000,
      .help = "Constant fields go from -range to range."},
-    {.name = "points", .type = PARAMETER_INTEGER, .default_value = "121", .minimum = 11, .maximum = 100001,
+    {.name = "points",
+     .type = PARAMETER_INTEGER,
+     .default_value = "121",
+     .minimum = 11,
+     .maximum = 100001,
      .help = "Number of fields, odd, so that one is 0."},
 };
 
@@ -35,8 +48,10 @@ static const struct stage_input inputs[] = {
 static const struct stage_array arrays[] = {
     {"s", NPZ_FLOAT64, "levels x points", "lattice units", "Noise level."},
     {"M", NPZ_FLOAT64, "levels x points", "lattice units", "The constant field."},
-    {"potential", NPZ_FLOAT64, "levels x points", "", "U_s(M), 0 at M = 0, or in one phase at the point next to the phase's mean."},
-    {"gaussian", NPZ_FLOAT64, "levels x points", "", "That of a Gaussian field of the same propagator, M^2/(2 (G(0) + s^2))."},
+    {"potential", NPZ_FLOAT64, "levels x points", "",
+     "U_s(M), 0 at M = 0, or in one phase at the point next to the phase's mean."},
+    {"gaussian", NPZ_FLOAT64, "levels x points", "",
+     "That of a Gaussian field of the same propagator, M^2/(2 (G(0) + s^2))."},
     {"action", NPZ_FLOAT64, "levels x points", "", "The action of the constant field per site, 0 at the same point."},
 };
 
@@ -45,11 +60,13 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t count;
     parameters_reals(p, "levels", &count);
-    if (count == 0)
+    if (count == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter levels: found none, expected at least one", where);
-    if (parameters_integer(p, "points") % 2 == 0)
+    }
+    if (parameters_integer(p, "points") % 2 == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter points: found %lld, expected an odd number", where,
                          (long long)parameters_integer(p, "points"));
+    }
     return STATUS_OK;
 }
 
@@ -60,27 +77,27 @@ struct batch {
     size_t size;
 };
 
-/* Mean over the sites of the score of constant fields x[n], in the field's units. A model of one phase knows M > 0, and is
- * asked for |x|. */
-static enum status score_of(struct score_worker *worker, const struct score_model *m, double s, size_t n, const double *x,
-                            const struct batch *batch, double *score, struct error *e) {
+/* Mean over the sites of the score of constant fields x[n], in the field's units. A model of one phase knows M > 0, and
+ * is asked for |x|. */
+static enum status score_of(struct score_worker *worker, const struct score_model *m, double s, size_t n,
+                            const double *x, const struct batch *batch, double *score, struct error *e) {
     const size_t V = m->volume;
     const double noise = s * m->factor, t = schedule_time(m->sigma, noise);
     for (size_t at = 0; at < n; at += batch->size) {
         const size_t count = n - at < batch->size ? n - at : batch->size;
         for (size_t b = 0; b < count; b++) {
             const double field = m->one_phase ? fabs(x[at + b]) : x[at + b];
-            for (size_t i = 0; i < V; i++)
+            for (size_t i = 0; i < V; i++) {
                 batch->phi[b * V + i] = (float)((field - m->offset) * m->factor);
+            }
             batch->t[b] = t;
         }
-        const enum status status = score_evaluate(worker, (int)count, batch->phi, batch->t, batch->out, e);
-        if (status != STATUS_OK)
-            return status;
+        TRY(score_evaluate(worker, (int)count, batch->phi, batch->t, batch->out, e));
         for (size_t b = 0; b < count; b++) {
             double sum = 0;
-            for (size_t i = 0; i < V; i++)
+            for (size_t i = 0; i < V; i++) {
                 sum += (double)batch->out[b * V + i];
+            }
             score[at + b] = sum / (double)V / noise * m->factor;
         }
     }
@@ -91,31 +108,35 @@ static enum status score_of(struct score_worker *worker, const struct score_mode
 static void integrate(size_t n, double h, const double *score, double *potential) {
     const size_t middle = n / 2;
     potential[middle] = 0;
-    for (size_t i = middle + 1; i < n; i++)
+    for (size_t i = middle + 1; i < n; i++) {
         potential[i] = potential[i - 1] - 0.5 * h * (score[i] + score[i - 1]);
-    for (size_t i = middle; i-- > 0;)
+    }
+    for (size_t i = middle; i-- > 0;) {
         potential[i] = potential[i + 1] + 0.5 * h * (score[i] + score[i + 1]);
+    }
 }
 
 enum { S, M, POTENTIAL, GAUSSIAN, ACTION, COLUMNS };
 
-static enum status fill(const struct parameters *p, const struct score_model *m, struct score_worker *worker, double *column[COLUMNS],
-                        struct error *e) {
+static enum status fill(const struct parameters *p, const struct score_model *m, struct score_worker *worker,
+                        double *column[COLUMNS], struct error *e) {
     size_t levels;
     const double *level = parameters_reals(p, "levels", &levels), range = parameters_real(p, "range");
     const size_t points = (size_t)parameters_integer(p, "points"), size = score_batch(m), V = m->volume;
     const double h = 2 * range / (double)(points - 1);
     const struct theory theory = m->theory;
     double zero_mode = m->propagator ? m->propagator[0] / (m->factor * m->factor) : 0;
-    struct batch batch = {malloc(size * V * sizeof(float)), malloc(size * V * sizeof(float)), malloc(size * sizeof(double)), size};
+    struct batch batch = {malloc(size * V * sizeof(float)), malloc(size * V * sizeof(float)),
+                          malloc(size * sizeof(double)), size};
     double *score = malloc(points * sizeof *score);
     enum status status = batch.phi && batch.out && batch.t && score
                              ? STATUS_OK
                              : error_set(e, STATUS_FAILED, "out of memory for %zu fields of %zu sites", size, V);
     for (size_t k = 0; k < levels && status == STATUS_OK; k++) {
         double *at[COLUMNS];
-        for (int i = 0; i < COLUMNS; i++)
+        for (int i = 0; i < COLUMNS; i++) {
             at[i] = column[i] + k * points;
+        }
         for (size_t i = 0; i < points; i++) {
             const double x = h * ((double)i - (double)(points / 2)), square = x * x;
             at[S][i] = level[k];
@@ -124,10 +145,12 @@ static enum status fill(const struct parameters *p, const struct score_model *m,
             at[ACTION][i] = theory_action(&theory, (double)m->dimensions * square, square, square * square);
         }
         status = score_of(worker, m, level[k], points, at[M], &batch, score, e);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             integrate(points, h, score, at[POTENTIAL]);
-        for (size_t i = 0; i < points / 2 && m->one_phase; i++) /* its score jumps at 0 */
+        }
+        for (size_t i = 0; i < points / 2 && m->one_phase; i++) { /* its score jumps at 0 */
             at[POTENTIAL][i] = at[POTENTIAL][points - 1 - i];
+        }
         const size_t origin = points / 2 + (m->one_phase ? (size_t)fmin(m->offset / h + 0.5, (double)(points / 2)) : 0);
         const double zero[2] = {at[POTENTIAL][origin], at[ACTION][origin]};
         for (size_t i = 0; i < points; i++) {
@@ -153,21 +176,23 @@ static enum status run(struct stage_context *c, struct error *e) {
     size_t levels;
     parameters_reals(p, "levels", &levels);
     const size_t rows = levels * (size_t)parameters_integer(p, "points");
-    enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
-    if (status != STATUS_OK)
-        return status;
-    for (int i = 0; i < COLUMNS && status == STATUS_OK; i++)
-        if (!(column[i] = calloc(rows, sizeof *column[i])))
+    TRY(score_model_read(stage_input(c, "model", 0), &m, e));
+    enum status status = STATUS_OK;
+    for (int i = 0; i < COLUMNS && status == STATUS_OK; i++) {
+        if (!(column[i] = calloc(rows, sizeof *column[i]))) {
             status = error_set(e, STATUS_FAILED, "out of memory for %zu points", rows);
-    status = status ? status : score_new(&m, &score, e);
-    status = status ? status : score_worker_new(score, &worker, e);
-    status = status ? status : fill(p, &m, worker, column, e);
-    status = status ? status : stage_artifact(c, &writer, e);
+        }
+    }
+    THEN(status, score_new(&m, &score, e));
+    THEN(status, score_worker_new(score, &worker, e));
+    THEN(status, fill(p, &m, worker, column, e));
+    THEN(status, stage_artifact(c, &writer, e));
     for (int i = 0; i < COLUMNS; i++) {
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = npz_add_owned(writer, names[i], NPZ_FLOAT64, 1, &rows, column[i], e);
-        else
+        } else {
             free(column[i]);
+        }
     }
     score_worker_free(worker);
     score_free(score);

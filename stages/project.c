@@ -13,7 +13,8 @@ struct known {
     const char *prefix; /* of an identifier; NULL: any text */
 };
 
-static enum status read_section(struct pool *pool, const struct section *section, const struct known *known, struct error *e) {
+static enum status read_section(struct pool *pool, const struct section *section, const struct known *known,
+                                struct error *e) {
     for (size_t i = 0; i < section->count; i++) {
         const struct setting *s = &section->settings[i];
         const struct known *k = known;
@@ -30,8 +31,8 @@ static enum status read_section(struct pool *pool, const struct section *section
                              suggestion(pool, s->name, names, count));
         }
         if (k->prefix && *s->value && !after_prefix(s->value, k->prefix)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%s': expected an address that begins with %s", s->where, s->name,
-                             s->value, k->prefix);
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%s': expected an address that begins with %s", s->where,
+                             s->name, s->value, k->prefix);
         }
         *k->value = s->value;
     }
@@ -48,7 +49,8 @@ enum status project_read(struct pool *pool, const char *path, struct project *p,
     for (size_t i = 0; status == STATUS_OK && i < file.count; i++) {
         const struct section *section = &file.sections[i];
         if (strcmp(section->name, "project") == 0) {
-            const struct known known[] = {{"title", &p->title, NULL}, {"funder", &p->funder, NULL}, {"grant", &p->grant, NULL}, {0}};
+            const struct known known[] = {
+                {"title", &p->title, NULL}, {"funder", &p->funder, NULL}, {"grant", &p->grant, NULL}, {0}};
             status = read_section(pool, section, known, e);
         } else if (strcmp(section->name, "author") == 0 || after_prefix(section->name, "author.")) {
             p->people = pool_extend(pool, p->people, p->people_count, sizeof *p->people);
@@ -67,8 +69,8 @@ enum status project_read(struct pool *pool, const char *path, struct project *p,
                 status = error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected a name", section->where, section->name);
             }
         } else {
-            status = error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected [project], [author] or [author.N]", section->where,
-                               section->name);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected [project], [author] or [author.N]",
+                               section->where, section->name);
         }
     }
     return status;
@@ -82,7 +84,9 @@ void project_say_missing(const struct project *p, const char *path, FILE *out) {
         const struct crate_person *person = &p->people[i];
         if (!*person->orcid || !*person->affiliation) {
             fprintf(out, "missing: %s has no %s of %s\n", path,
-                    !*person->orcid && !*person->affiliation ? "orcid and affiliation" : *person->orcid ? "affiliation" : "orcid",
+                    !*person->orcid && !*person->affiliation ? "orcid and affiliation"
+                    : *person->orcid                         ? "affiliation"
+                                                             : "orcid",
                     person->name);
         }
     }

@@ -14,8 +14,8 @@ struct project {
     size_t people_count;
 };
 
-/* Reads the file; one that is not there gives nothing. Unknown sections and settings, and identifiers that are none, are
- * STATUS_BAD_INPUT. */
+/* Reads the file; one that is not there gives nothing. Unknown sections and settings, and identifiers that are none,
+ * are STATUS_BAD_INPUT. */
 enum status project_read(struct pool *pool, const char *path, struct project *project, struct error *e);
 /* Prints a line for each thing that an archive should say and the file does not. */
 void project_say_missing(const struct project *project, const char *path, FILE *out);

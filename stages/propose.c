@@ -1,9 +1,9 @@
 /* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are
  * drawn from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
  *
- * x_T from the prior (N(0, s^2(1)), or the Gaussian field of the noisy data) goes down the flow to t-start (diffusion/flow.h), log q being accumulated along the
- * same path. method = direct: a field of the propagator of a gaussian model, with its density in closed form
- * (score/gaussian.h), which needs no flow.
+ * x_T from the prior (N(0, s^2(1)), or the Gaussian field of the noisy data) goes down the flow to t-start
+ * (diffusion/flow.h), log q being accumulated along the same path. method = direct: a field of the propagator of a
+ * gaussian model, with its density in closed form (score/gaussian.h), which needs no flow.
  *
  * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and
  * kept with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only
@@ -30,21 +30,46 @@
 #include "stages/densities.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 2, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1024",
+     .minimum = 2,
+     .maximum = 1e9,
      .help = "Proposals to draw."},
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "dopri5", .choices = "dopri5|heun|rk4|direct|modes",
+    {.name = "method",
+     .type = PARAMETER_CHOICE,
+     .default_value = "dopri5",
+     .choices = "dopri5|heun|rk4|direct|modes",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log "
              "s. direct: gaussian models only, white noise filtered, with its exact density. modes: effective-action "
              "models only, rk4 in normalised modes, from the Gaussian field of the noisy data, with the divergence "
              "in closed form; 24 steps are enough."},
     DENSITIES_PARAMETERS,
-    {.name = "kappa", .type = PARAMETER_REAL, .default_value = "0", .minimum = -100, .maximum = 100, .later = true,
+    {.name = "kappa",
+     .type = PARAMETER_REAL,
+     .default_value = "0",
+     .minimum = -100,
+     .maximum = 100,
+     .later = true,
      .help = "Hopping parameter of the target theory of the proposals; 0: that of the model's training ensemble."},
-    {.name = "lambda", .type = PARAMETER_REAL, .default_value = "-1", .minimum = -1, .maximum = 1e6, .later = true,
+    {.name = "lambda",
+     .type = PARAMETER_REAL,
+     .default_value = "-1",
+     .minimum = -1,
+     .maximum = 1e6,
+     .later = true,
      .help = "Its quartic coupling; -1: that of the model's training ensemble."},
-    {.name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
+    {.name = "t-start",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-5",
+     .minimum = 1e-10,
+     .maximum = 0.5,
      .help = "Time at which the flow ends; the density is that of the model at this time."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the prior and the probes."},
 };
 
@@ -59,52 +84,32 @@ static const struct stage_array arrays[] = {
      "of the mean."},
     {"rejected", NPZ_FLOAT64, "", "",
      "With method modes: proposals that became infinite or left the phase; they are 0 at all sites and have weight 0."},
-    {"log_q", NPZ_FLOAT64, "N", "",
-     "Log-density of each configuration under the model."},
-    {"log_q_error", NPZ_FLOAT64, "N", "",
-     "Its standard error over probes; NaN without probes, or with a single one."},
-    {"action", NPZ_FLOAT64, "N", "",
-     "S of each configuration, without log Z."},
-    {"evaluations", NPZ_INT64, "N", "",
-     "Evaluations of the score."},
+    {"log_q", NPZ_FLOAT64, "N", "", "Log-density of each configuration under the model."},
+    {"log_q_error", NPZ_FLOAT64, "N", "", "Its standard error over probes; NaN without probes, or with a single one."},
+    {"action", NPZ_FLOAT64, "N", "", "S of each configuration, without log Z."},
+    {"evaluations", NPZ_INT64, "N", "", "Evaluations of the score."},
     {"cost", NPZ_FLOAT64, "N", "forward passes",
      "The same including vector-Jacobian products, each counted as one forward pass."},
-    {"action_centred", NPZ_FLOAT64, "N", "",
-     "S minus its mean."},
-    {"action_effective_centred", NPZ_FLOAT64, "N", "",
-     "S_eff = -log q minus its mean."},
-    {"action_difference", NPZ_FLOAT64, "N", "",
-     "S - S_eff minus its mean: the deviation from the line of slope 1."},
-    {"log_w", NPZ_FLOAT64, "N", "",
-     "Log-weight -S - log q of each proposal."},
-    {"R2", NPZ_FLOAT64, "", "",
-     "A 4.9 of S against S_eff, without the difference of their means."},
-    {"R2_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"slope", NPZ_FLOAT64, "", "",
-     "Slope of S against S_eff."},
-    {"slope_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"var_log_w", NPZ_FLOAT64, "", "",
-     "Variance of the log-weights log w = -S - log q."},
-    {"var_log_w_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"effective_sample_size", NPZ_FLOAT64, "", "",
-     "(sum w)^2 / (N sum w^2)."},
-    {"effective_sample_size_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"action_centred", NPZ_FLOAT64, "N", "", "S minus its mean."},
+    {"action_effective_centred", NPZ_FLOAT64, "N", "", "S_eff = -log q minus its mean."},
+    {"action_difference", NPZ_FLOAT64, "N", "", "S - S_eff minus its mean: the deviation from the line of slope 1."},
+    {"log_w", NPZ_FLOAT64, "N", "", "Log-weight -S - log q of each proposal."},
+    {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"slope", NPZ_FLOAT64, "", "", "Slope of S against S_eff."},
+    {"slope_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"var_log_w", NPZ_FLOAT64, "", "", "Variance of the log-weights log w = -S - log q."},
+    {"var_log_w_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"effective_sample_size", NPZ_FLOAT64, "", "", "(sum w)^2 / (N sum w^2)."},
+    {"effective_sample_size_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance", NPZ_FLOAT64, "", "",
      "Mean acceptance of the exact chain of independent proposals, from pairs of weights."},
-    {"acceptance_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance_gaussian", NPZ_FLOAT64, "", "",
      "The same for Gaussian log-weights of that variance: erfc of half their standard deviation."},
-    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
-    {"var_probes", NPZ_FLOAT64, "", "",
-     "Mean variance of log q from the probes, a part of var_log_w."},
-    {"var_probes_error", NPZ_FLOAT64, "", "",
-     "Its standard error (jackknife)."},
+    {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
+    {"var_probes", NPZ_FLOAT64, "", "", "Mean variance of log q from the probes, a part of var_log_w."},
+    {"var_probes_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     ARRAYS_ESTIMATES,
 };
 
@@ -130,8 +135,9 @@ static enum status find_actions(const struct work *w, const struct parts_range *
         return status;
     }
     for (size_t i = range->first; i < range->first + range->count; i++) {
-        for (size_t x = 0; x < m->volume; x++)
+        for (size_t x = 0; x < m->volume; x++) {
             phi[x] = (double)d->phi[i * m->volume + x];
+        }
         d->action[i] = action(g, &m->theory, phi);
     }
     geometry_free(g);
@@ -141,11 +147,17 @@ static enum status find_actions(const struct work *w, const struct parts_range *
 
 static enum status draw_directly(const struct work *w, const struct parts_range *range, struct error *e) {
     struct densities *d = w->densities;
-    const struct score_draw direct = {random_key(w->settings->seed, "propose", "gaussian"), range->first, range->count,
-                                      w->stage->threads, d->phi + range->first * d->volume, d->result.log_q + range->first,
-                                      w->stage->interrupted, w->progress};
-    for (size_t i = 0; i < range->count; i++)
+    const struct score_draw direct = {random_key(w->settings->seed, "propose", "gaussian"),
+                                      range->first,
+                                      range->count,
+                                      w->stage->threads,
+                                      d->phi + range->first * d->volume,
+                                      d->result.log_q + range->first,
+                                      w->stage->interrupted,
+                                      w->progress};
+    for (size_t i = 0; i < range->count; i++) {
         d->result.log_q_error[range->first + i] = NAN;
+    }
     return score_model_draw(w->model, &direct, e);
 }
 
@@ -155,13 +167,16 @@ static enum status follow_flow(const struct work *w, const struct parts_range *r
     const size_t V = d->volume;
     struct flow_result part = densities_part(d, range);
     double *phi = malloc(range->count * V * sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", range->count);
-    const enum status status = flow_sample(w->model, w->settings, range->first, range->count, w->stage->threads, phi, NULL, &part,
-                                           w->stage->interrupted, w->progress, e);
-    for (size_t i = 0; i < range->count; i++)
-        for (size_t x = 0; range->done[i] && x < V; x++)
+    }
+    const enum status status = flow_sample(w->model, w->settings, range->first, range->count, w->stage->threads, phi,
+                                           NULL, &part, w->stage->interrupted, w->progress, e);
+    for (size_t i = 0; i < range->count; i++) {
+        for (size_t x = 0; range->done[i] && x < V; x++) {
             d->phi[(range->first + i) * V + x] = (float)phi[i * V + x];
+        }
+    }
     free(phi);
     return status;
 }
@@ -169,17 +184,21 @@ static enum status follow_flow(const struct work *w, const struct parts_range *r
 static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {
     const struct work *w = context;
     const bool direct = parameters_is(w->stage->parameters, "method", "direct");
-    const enum status status = direct ? draw_directly(w, range, e) : follow_flow(w, range, e);
+    enum status status = direct ? draw_directly(w, range, e) : follow_flow(w, range, e);
     struct error second;
     const enum status actions = find_actions(w, range, &second);
-    if (status == STATUS_OK && actions != STATUS_OK)
+    if (status == STATUS_OK && actions != STATUS_OK) {
         *e = second;
-    return status ? status : actions;
+    }
+    THEN(status, actions);
+    return status;
 }
 
-/* How far twice the steps move log q: root mean square over the first configurations, less the mean, which no weight sees. */
-static enum status find_step_error(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
-                                   const struct densities *d, double *error, struct error *e) {
+/* How far twice the steps move log q: root mean square over the first configurations, less the mean, which no weight
+ * sees. */
+static enum status find_step_error(struct stage_context *c, const struct score_model *m,
+                                   const struct flow_settings *settings, const struct densities *d, double *error,
+                                   struct error *e) {
     enum { MOST = 256 };
     const size_t n = d->count < MOST ? d->count : MOST, V = m->volume;
     struct flow_settings finer = *settings;
@@ -187,11 +206,12 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     struct densities twice = {0};
     double *phi = malloc(n * V * sizeof *phi), *change = malloc(n * sizeof *change);
     twice.result.done = calloc(n, 1);
-    enum status status = phi && change && twice.result.done ? densities_allocate(&twice, m, n, false, e)
-                                       : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
-    status = status ? status : flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e);
+    enum status status = phi && change && twice.result.done
+                             ? densities_allocate(&twice, m, n, false, e)
+                             : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    THEN(status, flow_sample(m, &finer, 0, n, c->threads, phi, NULL, &twice.result, c->interrupted, NULL, e));
     struct geometry *g = NULL;
-    status = status ? status : geometry_new(m->extents, m->dimensions, &g, e);
+    THEN(status, geometry_new(m->extents, m->dimensions, &g, e));
     size_t some = 0;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         change[some] = -action(g, &m->theory, phi + i * V) - twice.result.log_q[i] + d->action[i] + d->result.log_q[i];
@@ -199,8 +219,9 @@ static enum status find_step_error(struct stage_context *c, const struct score_m
     }
     if (status == STATUS_OK) {
         const double mean = sum_tree(change, some) / (double)some;
-        for (size_t i = 0; i < some; i++)
+        for (size_t i = 0; i < some; i++) {
             change[i] = (change[i] - mean) * (change[i] - mean);
+        }
         *error = sqrt(sum_tree(change, some) / (double)some);
     }
     geometry_free(g);
@@ -221,37 +242,40 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
 }
 
 /* Takes d->phi. */
-static enum status write_artifact(struct stage_context *c, const struct score_model *m, const struct flow_settings *settings,
-                                  size_t products, struct densities *d, struct error *e) {
+static enum status write_artifact(struct stage_context *c, const struct score_model *m,
+                                  const struct flow_settings *settings, size_t products, struct densities *d,
+                                  struct error *e) {
     const size_t n = d->count;
     d->modes = settings->modes;
     if (d->modes) {
-        const enum status status = find_step_error(c, m, settings, d, &d->step_error, e);
-        if (status != STATUS_OK)
-            return status;
-        for (size_t i = 0; i < n; i++)
+        TRY(find_step_error(c, m, settings, d, &d->step_error, e));
+        for (size_t i = 0; i < n; i++) {
             d->rejected += d->result.log_q[i] == INFINITY;
+        }
     }
     size_t shape[NPZ_MAX_DIMENSIONS] = {n};
     memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
     struct npz_writer *writer;
     densities_note(c, d, products);
-    enum status s = stage_artifact(c, &writer, e);
-    if (s == STATUS_OK) {
-        s = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, d->phi, e);
+    enum status status = stage_artifact(c, &writer, e);
+    if (status == STATUS_OK) {
+        status = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, d->phi, e);
         d->phi = NULL;
     }
     double *log_w = malloc(n * sizeof *log_w);
-    if (s == STATUS_OK && !log_w)
-        s = error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
-    for (size_t i = 0; log_w && i < n; i++)
+    if (status == STATUS_OK && !log_w) {
+        status = error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
+    }
+    for (size_t i = 0; log_w && i < n; i++) {
         log_w[i] = -d->action[i] - d->result.log_q[i];
-    s = s ? s : densities_add(d, products, writer, e);
-    s = s ? s : densities_add_centred(d, writer, e);
-    s = s ? s : npz_add_reals(writer, "log_w", log_w, n, e);
+    }
+    THEN(status, densities_add(d, products, writer, e));
+    THEN(status, densities_add_centred(d, writer, e));
+    THEN(status, npz_add_reals(writer, "log_w", log_w, n, e));
     free(log_w);
-    s = s ? s : densities_add_weights(c, d, WEIGHTS_PROPOSALS, weights_bins(n), writer, e);
-    return s ? s : header_add_samples(writer, &m->theory, m->thermalised, n, e);
+    THEN(status, densities_add_weights(c, d, WEIGHTS_PROPOSALS, weights_bins(n), writer, e));
+    THEN(status, header_add_samples(writer, &m->theory, m->thermalised, n, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -260,19 +284,18 @@ static enum status run(struct stage_context *c, struct error *e) {
     bool whole = false;
     const struct flow_settings settings = densities_settings(c->parameters);
     const bool direct = parameters_is(c->parameters, "method", "direct");
-    enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
-    if (status != STATUS_OK)
-        return status;
-    status = backend_attach(c->device, &m, e);
+    TRY(score_model_read(stage_input(c, "model", 0), &m, e));
+    enum status status = backend_attach(c->device, &m, e);
     const double kappa = parameters_real(c->parameters, "kappa");
     const double lambda = parameters_real(c->parameters, "lambda");
     m.theory.kappa = kappa == 0 ? m.theory.kappa : kappa;
     m.theory.lambda = lambda < 0 ? m.theory.lambda : lambda;
     const size_t count = (size_t)parameters_integer(c->parameters, "configurations");
-    status = status ? status : densities_allocate(&d, &m, count, true, e);
-    status = status ? status : draw(c, &m, &settings, &d, &whole, e);
-    if (status == STATUS_OK && whole)
+    THEN(status, densities_allocate(&d, &m, count, true, e));
+    THEN(status, draw(c, &m, &settings, &d, &whole, e));
+    if (status == STATUS_OK && whole) {
         status = write_artifact(c, &m, &settings, direct ? 0 : flow_products(&m, &settings), &d, e);
+    }
     densities_release(&d);
     score_model_release(&m);
     return status;

@@ -25,8 +25,9 @@ static const char *origin(const void *context, size_t node, const char *paramete
 static const char *fallback(const void *context, size_t node, const char *parameter) {
     const struct reasons *r = context;
     const size_t i = entry_of(r, node, parameter);
-    return i < parameters_count(r->nodes[node]->parameters) ? parameters_entry(r->nodes[node]->parameters, i)->default_value
-                                                             : NULL;
+    return i < parameters_count(r->nodes[node]->parameters)
+               ? parameters_entry(r->nodes[node]->parameters, i)->default_value
+               : NULL;
 }
 
 enum status reasons_read(const struct plan *plan, struct reasons *r, struct error *e) {
@@ -49,7 +50,8 @@ enum status reasons_read(const struct plan *plan, struct reasons *r, struct erro
             if (!label || !path) {
                 return pool_exhausted(e);
             }
-            nodes[count] = (struct why_node){label, node->stage->name, node->key, node->recipe, access(path, F_OK) == 0};
+            nodes[count] =
+                (struct why_node){label, node->stage->name, node->key, node->recipe, access(path, F_OK) == 0};
             r->nodes[count] = node;
         }
     }
@@ -73,9 +75,8 @@ static const char *reason(const struct plan *plan, const struct experiment *x, c
     for (size_t i = 0; i < r->why.count; i++) {
         if (r->nodes[i] == node) {
             char *line = NULL;
-            const char *kept = why_line(&r->why, i, &line, &ignored) == STATUS_OK && line
-                                   ? pool_print(plan->pool, "%s", line)
-                                   : NULL;
+            const char *kept =
+                why_line(&r->why, i, &line, &ignored) == STATUS_OK && line ? pool_print(plan->pool, "%s", line) : NULL;
             free(line);
             return kept;
         }

@@ -1,7 +1,7 @@
-/* Tool `redraw` (make redraw): the figures that git keeps in results/reference, drawn again where their styles or texts have
- * changed since: from the numbers of the kept table, NAME.tsv, which are all that gnuplot gets to see. So nothing has to be
- * computed. What the figure is made of has to be what its run record names: the same inputs, members, bins. The record is then that
- * of the new drawing. */
+/* Tool `redraw` (make redraw): the figures that git keeps in results/reference, drawn again where their styles or texts
+ * have changed since: from the numbers of the kept table, NAME.tsv, which are all that gnuplot gets to see. So nothing
+ * has to be computed. What the figure is made of has to be what its run record names: the same inputs, members, bins.
+ * The record is then that of the new drawing. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,8 @@ static char *first_difference(const char *a, const char *b) {
     for (const char *line = a, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         const size_t length = strcspn(line, "=");
         char *name = strndup(line, length), *value = name ? recipe_value(b, name) : NULL;
-        const bool same = value && strlen(value) == (size_t)(end - line) - length - 1 && strncmp(value, line + length + 1, strlen(value)) == 0;
+        const bool same = value && strlen(value) == (size_t)(end - line) - length - 1 &&
+                          strncmp(value, line + length + 1, strlen(value)) == 0;
         free(value);
         if (!same && !is_looks(line, length)) {
             return name;
@@ -85,12 +86,14 @@ static enum status read_row(const struct reader *r, char *line, struct block *bl
         char *end;
         const double x = strtod(field, &end);
         if (end == field || *end || count == room) {
-            return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected a number of the figure", r->path, r->line, field);
+            return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected a number of the figure", r->path,
+                             r->line, field);
         }
         block->x[block->rows * room + count] = x;
     }
     if (count != (block->columns ? block->columns : count)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found %zu numbers, expected %zu", r->path, r->line, count, block->columns);
+        return error_set(e, STATUS_BAD_INPUT, "%s:%zu: found %zu numbers, expected %zu", r->path, r->line, count,
+                         block->columns);
     }
     block->columns = count;
     block->rows++;
@@ -107,10 +110,7 @@ static enum status read_block(struct reader *r, const char *name, size_t most, s
             break;
         } else {
             char *line = next_line(r);
-            enum status s = read_row(r, line + length + 1, block, e);
-            if (s != STATUS_OK) {
-                return s;
-            }
+            TRY(read_row(r, line + length + 1, block, e));
         }
     }
     return block->rows ? STATUS_OK
@@ -127,17 +127,17 @@ static const char *row_name(const struct figure *f, const struct report_list *la
 static enum status read_blocks(struct figure *f, const struct report_list *labels, struct reader *r, struct error *e) {
     size_t points;
     parameters_reals(f->parameters, "x", &points);
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < f->blocks && s == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < f->blocks && status == STATUS_OK; i++) {
         char number[24];
         const size_t most = f->kind != BLOCK_POINTS ? SIZE_MAX : i < f->blocks - f->lines ? points : 1;
-        s = read_block(r, row_name(f, labels, i, number), most, &f->block[i], e);
+        status = read_block(r, row_name(f, labels, i, number), most, &f->block[i], e);
         f->entries[i] = f->block[i].rows;
     }
-    if (s == STATUS_OK && r->rest && *r->rest) {
-        s = error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected the end", r->path, r->line + 1, r->rest);
+    if (status == STATUS_OK && r->rest && *r->rest) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s:%zu: found '%s', expected the end", r->path, r->line + 1, r->rest);
     }
-    return s;
+    return status;
 }
 
 /* How many images there are: the last row's number. */
@@ -152,24 +152,27 @@ static size_t count_images(const char *text) {
 /* --- what the table does not hold -------------------------------------------------------------------- */
 
 /* Which curves bear the mark: their names in the kept picture do. */
-static enum status read_marks(const struct kept *k, struct figure *f, const struct report_list *labels, struct error *e) {
+static enum status read_marks(const struct kept *k, struct figure *f, const struct report_list *labels,
+                              struct error *e) {
     const char *path = pool_print(k->plan->pool, "%s/%s.svg", k->folder, k->export->name);
     char *picture = NULL;
     size_t size, marked = 0;
-    enum status s = path ? file_read(path, &picture, &size, e) : pool_exhausted(e);
-    const bool any = s == STATUS_OK && strstr(picture, REPORT_MARK " not in equilibrium");
-    for (size_t i = 0; i < f->blocks && any && s == STATUS_OK; i++) {
+    enum status status = path ? file_read(path, &picture, &size, e) : pool_exhausted(e);
+    const bool any = status == STATUS_OK && strstr(picture, REPORT_MARK " not in equilibrium");
+    for (size_t i = 0; i < f->blocks && any && status == STATUS_OK; i++) {
         const size_t label = f->kind == BLOCK_COLUMNS ? i % f->data : i;
-        const char *name = label < labels->count ? pool_print(k->plan->pool, ">%s " REPORT_MARK, labels->item[label]) : "";
-        s = name ? s : pool_exhausted(e);
-        f->failed[i] = s == STATUS_OK && strstr(picture, name);
+        const char *name =
+            label < labels->count ? pool_print(k->plan->pool, ">%s " REPORT_MARK, labels->item[label]) : "";
+        status = name ? status : pool_exhausted(e);
+        f->failed[i] = status == STATUS_OK && strstr(picture, name);
         marked += f->failed[i];
     }
     free(picture);
-    return s == STATUS_OK && any && marked == 0
-               ? error_set(e, STATUS_BAD_INPUT, "%s: found no curve that bears the mark, expected the name of one before '%s'", path,
+    return status == STATUS_OK && any && marked == 0
+               ? error_set(e, STATUS_BAD_INPUT,
+                           "%s: found no curve that bears the mark, expected the name of one before '%s'", path,
                            REPORT_MARK)
-               : s;
+               : status;
 }
 
 /* Sites of the lattice that an observable was measured on: of the ensemble that it comes from. */
@@ -206,15 +209,13 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
         }
         const char *path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, inputs->nodes[0]->name);
         struct record *record;
-        enum status s = path ? record_read(path, &record, e) : pool_exhausted(e);
-        if (s != STATUS_OK) {
-            return s;
-        }
+        TRY(path ? record_read(path, &record, e) : pool_exhausted(e));
         const double chi2 = strtod(record_member(record, "notes", "chi2"), NULL), volume = volume_of(inputs->nodes[0]);
         const bool same = strcmp(record_text(record, "key"), inputs->nodes[0]->key) == 0;
         record_free(record);
         if (!same || !(chi2 > 0 && volume > 0)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: found no chi2 of the run that the histogram is compared with", path);
+            return error_set(e, STATUS_BAD_INPUT, "%s: found no chi2 of the run that the histogram is compared with",
+                             path);
         }
         f->gaussian = sqrt(chi2 / volume);
     }
@@ -223,7 +224,8 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
 
 static enum status finish_histogram(const struct kept *k, struct figure *f, struct error *e) {
     if (strtod(record_member(k->record, "notes", "outside_range"), NULL) > 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: some numbers lie outside of the histogram, and the table does not say how many of each",
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: some numbers lie outside of the histogram, and the table does not say how many of each",
                          k->table);
     }
     for (size_t i = 0; i < f->blocks; i++) {
@@ -233,7 +235,8 @@ static enum status finish_histogram(const struct kept *k, struct figure *f, stru
             sum += b->x[row * b->columns + 1];
         }
         f->entries[i] = (size_t)(sum + 0.5);
-        f->bin_width = b->rows > 1 ? (b->x[(b->rows - 1) * b->columns] - b->x[0]) / (double)(b->rows - 1) : f->bin_width;
+        f->bin_width =
+            b->rows > 1 ? (b->x[(b->rows - 1) * b->columns] - b->x[0]) / (double)(b->rows - 1) : f->bin_width;
     }
     return read_gaussian(k, f, e);
 }
@@ -252,35 +255,37 @@ static enum status read_figure(const struct kept *k, struct figure *f, struct er
     struct report_list labels = {0};
     struct reader r = {.path = k->table};
     size_t size;
-    enum status s = figure_shape(k->node->parameters, inputs_of(k->node, "data"), inputs_of(k->node, "lines"), f, e);
-    s = s == STATUS_OK ? report_split(text_of(k, "labels"), '|', &labels, e) : s;
-    s = s == STATUS_OK ? file_read(k->table, &r.text, &size, e) : s;
-    if (s == STATUS_OK) {
+    enum status status =
+        figure_shape(k->node->parameters, inputs_of(k->node, "data"), inputs_of(k->node, "lines"), f, e);
+    THEN(status, report_split(text_of(k, "labels"), '|', &labels, e));
+    THEN(status, file_read(k->table, &r.text, &size, e));
+    if (status == STATUS_OK) {
         r.rest = r.text;
         if (f->kind == BLOCK_IMAGES) {
-            s = figure_resize(f, count_images(r.text), e);
+            status = figure_resize(f, count_images(r.text), e);
         } else if (f->blocks == 0) {
             next_line(&r); /* a scheme has no numbers */
         }
     }
-    s = s == STATUS_OK ? read_blocks(f, &labels, &r, e) : s;
-    if (s == STATUS_OK && f->kind == BLOCK_IMAGES) { /* side by side: those of the first configuration */
+    THEN(status, read_blocks(f, &labels, &r, e));
+    if (status == STATUS_OK && f->kind == BLOCK_IMAGES) { /* side by side: those of the first configuration */
         for (f->columns = 0; f->columns < f->blocks && f->block[f->columns].x[1] < 1.5; f->columns++) {
         }
     }
-    s = s == STATUS_OK ? read_marks(k, f, &labels, e) : s;
-    s = s == STATUS_OK && f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : s;
+    THEN(status, read_marks(k, f, &labels, e));
+    status = status == STATUS_OK && f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : status;
     free(r.text);
     report_list_free(&labels);
-    return s;
+    return status;
 }
 
 /* --- drawing ------------------------------------------------------------------------------------------- */
 
-/* The record of this drawing. Its inputs are those that the numbers came from, as the record of the run that drew them has them. */
+/* The record of this drawing. Its inputs are those that the numbers came from, as the record of the run that drew them
+ * has them. */
 static enum status write_record(const struct kept *k, const char *folder, const char *version, struct error *e) {
-    struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters), k->node->key,
-                                       k->node->recipe, record_text(k->record, "folder"));
+    struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters),
+                                       k->node->key, k->node->recipe, record_text(k->record, "folder"));
     if (!record) {
         return pool_exhausted(e);
     }
@@ -295,23 +300,23 @@ static enum status write_record(const struct kept *k, const char *folder, const 
         const struct record_file file = record_file_at(k->record, "inputs", i);
         record_input(record, file.name, file.path, file.key, file.sha256);
     }
-    enum status s = STATUS_OK;
-    for (const char *const *output = k->node->stage->outputs; *output && s == STATUS_OK; output++) {
+    enum status status = STATUS_OK;
+    for (const char *const *output = k->node->stage->outputs; *output && status == STATUS_OK; output++) {
         const char *path = pool_print(k->plan->pool, "%s/%s", folder, *output);
         char digest[65];
         char *data = NULL;
         size_t size = 0;
-        s = path ? file_read(path, &data, &size, e) : pool_exhausted(e);
-        if (s == STATUS_OK) {
+        status = path ? file_read(path, &data, &size, e) : pool_exhausted(e);
+        if (status == STATUS_OK) {
             sha256(data, size, digest);
             record_output(record, *output, size, digest);
         }
         free(data);
     }
     record_end(record, "done", "");
-    s = s == STATUS_OK ? record_write(record, k->record_path, e) : s;
+    THEN(status, record_write(record, k->record_path, e));
     record_free(record);
-    return s;
+    return status;
 }
 
 /* Draws in a folder beside the kept pictures, and changes these when all is there. */
@@ -319,26 +324,27 @@ static enum status draw(const struct kept *k, const struct figure *f, struct err
     struct pool *pool = k->plan->pool;
     char owner[OWNER_NAME];
     const char *folder = pool_print(pool, "%s.tmp-%s", k->folder, owner_name(owner));
-    const char *work = folder ? pool_print(pool, "%s/gnuplot", folder) : NULL, *table = folder ? pool_print(pool, "%s/figure.tsv", folder) : NULL;
+    const char *work = folder ? pool_print(pool, "%s/gnuplot", folder) : NULL,
+               *table = folder ? pool_print(pool, "%s/figure.tsv", folder) : NULL;
     if (!work || !table) {
         return pool_exhausted(e);
     }
     char version[DRAWING_VERSION];
-    enum status s = drawing_begin(f, work, version, e);
-    s = s == STATUS_OK ? drawing_table(f, table, e) : s;
-    for (const char *const *output = k->node->stage->outputs + 1; *output && s == STATUS_OK; output++) {
+    enum status status = drawing_begin(f, work, version, e);
+    THEN(status, drawing_table(f, table, e));
+    for (const char *const *output = k->node->stage->outputs + 1; *output && status == STATUS_OK; output++) {
         const char *path = pool_print(pool, "%s/%s", folder, *output);
-        s = path ? drawing_make(f, work, *output, path, e) : pool_exhausted(e);
+        status = path ? drawing_make(f, work, *output, path, e) : pool_exhausted(e);
     }
-    s = s == STATUS_OK ? write_record(k, folder, version, e) : s;
+    THEN(status, write_record(k, folder, version, e));
     static const char *const endings[] = {"tsv", "svg", "png"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && status == STATUS_OK; i++) {
         const char *from = pool_print(pool, "%s/figure.%s", folder, endings[i]);
         const char *to = i == 0 ? k->table : pool_print(pool, "%s/%s.%s", k->folder, k->export->name, endings[i]);
-        s = from && to ? file_replace(from, to, e) : pool_exhausted(e);
+        status = from && to ? file_replace(from, to, e) : pool_exhausted(e);
     }
     drawing_end(folder);
-    return s;
+    return status;
 }
 
 /* The kept table: that of the record's digest. */
@@ -351,21 +357,25 @@ static enum status find_table(struct kept *k, struct error *e) {
         if (!k->table) {
             return pool_exhausted(e);
         }
-        if (file_sha256(k->table, digest, &none) == STATUS_OK && strcmp(digest, record_output_sha256(k->record, "figure.tsv")) == 0) {
+        if (file_sha256(k->table, digest, &none) == STATUS_OK &&
+            strcmp(digest, record_output_sha256(k->record, "figure.tsv")) == 0) {
             return STATUS_OK;
         }
     }
-    return error_set(e, STATUS_BAD_INPUT, "%s/%s.tsv is not the table of the run record %s", k->folder, k->export->name, k->record_path);
+    return error_set(e, STATUS_BAD_INPUT, "%s/%s.tsv is not the table of the run record %s", k->folder, k->export->name,
+                     k->record_path);
 }
 
-/* Whether the figure was drawn under the plan's profile: records say in which folder of results, RESULTS or RESULTS/PROFILE. */
+/* Whether the figure was drawn under the plan's profile: records say in which folder of results, RESULTS or
+ * RESULTS/PROFILE. */
 static bool is_of_profile(const struct kept *k, const struct plan_request *request) {
     const char *folder = record_text(k->record, "folder"), *end = strstr(folder, "/artifacts/");
     const char *slash = end ? memrchr(folder, '/', (size_t)(end - folder)) : NULL, *name = slash ? slash + 1 : folder;
     const int length = end ? (int)(end - name) : 0;
     const char *path = pool_print(k->plan->pool, "%s/profiles/%.*s.ini", request->experiments, length, name);
-    return k->plan->profile ? strncmp(name, k->plan->profile, (size_t)length) == 0 && (int)strlen(k->plan->profile) == length
-                            : path && access(path, F_OK) != 0;
+    return k->plan->profile
+               ? strncmp(name, k->plan->profile, (size_t)length) == 0 && (int)strlen(k->plan->profile) == length
+               : path && access(path, F_OK) != 0;
 }
 
 static enum status redraw_record(struct kept *k, const struct plan_request *request, struct error *e) {
@@ -380,14 +390,14 @@ static enum status redraw_record(struct kept *k, const struct plan_request *requ
         return STATUS_OK;
     }
     struct figure f = {0};
-    enum status s = find_table(k, e);
-    s = s == STATUS_OK ? read_figure(k, &f, e) : s;
-    s = s == STATUS_OK ? draw(k, &f, e) : s;
+    enum status status = find_table(k, e);
+    THEN(status, read_figure(k, &f, e));
+    THEN(status, draw(k, &f, e));
     figure_release(&f);
-    if (s == STATUS_OK) {
+    if (status == STATUS_OK) {
         printf("%s: redrawn\n", k->export->name);
     }
-    return s;
+    return status;
 }
 
 static enum status redraw(struct kept *k, const struct plan_request *request, struct error *e) {
@@ -400,32 +410,34 @@ static enum status redraw(struct kept *k, const struct plan_request *request, st
     if (record_read(k->record_path, &k->record, &none) != STATUS_OK) {
         return STATUS_OK; /* not kept */
     }
-    enum status s = redraw_record(k, request, e);
+    enum status status = redraw_record(k, request, e);
     record_free(k->record);
-    return s;
+    return status;
 }
 
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < plan->count && s == STATUS_OK; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
         const struct experiment *x = &plan->experiments[i];
         const char *folder = pool_print(plan->pool, "%s/reference/%s", request->results, x->name);
-        for (size_t j = 0; j < x->export_count && s == STATUS_OK && !x->refusal; j++) {
+        for (size_t j = 0; j < x->export_count && status == STATUS_OK && !x->refusal; j++) {
             const struct exported *export = &x->exports[j];
             struct kept k = {.plan = plan, .experiment = x, .export = export, .folder = folder};
             if (!folder) {
-                s = pool_exhausted(e);
-            } else if (export->is_figure && export->family->node_count == 1 && (!*only || strcmp(only, export->name) == 0)) {
-                s = redraw(&k, request, e);
+                status = pool_exhausted(e);
+            } else if (export->is_figure && export->family->node_count == 1 &&
+                       (!*only || strcmp(only, export->name) == 0)) {
+                status = redraw(&k, request, e);
             }
         }
     }
-    return s;
+    return status;
 }
 
 int main(int argc, char **argv) {
     only = "";
     const struct planner_option own[] = {{"only", "FIGURE", "only this figure", &only}, {0}};
-    return planner_main_with(argc, argv, all_stages,
-                             "Draws the figures of results/reference again whose styles have changed, from their kept tables.", own, run);
+    return planner_main_with(
+        argc, argv, all_stages,
+        "Draws the figures of results/reference again whose styles have changed, from their kept tables.", own, run);
 }

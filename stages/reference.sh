@@ -1,6 +1,7 @@
 #!/bin/sh
-# Keeps tables, figures and run records of an experiment in RESULTS/reference/NAME, whole or not at all, for make reference-NAME.
-# With ONLY="TABLE FIGURE ..." just these, with the records of what they are made of, beside what is kept there already.
+# Keeps tables, figures and run records of an experiment in RESULTS/reference/NAME, whole or not at all, for make
+# reference-NAME. With ONLY="TABLE FIGURE ..." just these, with the records of what they are made of, beside what is
+# kept there already.
 # Usage: PLAN=COMMAND ONLY=NAMES sh stages/reference.sh NAME RESULTS ROOT FIGURES EXPERIMENTS PROFILE
 set -ef
 name=$1 kept=$2/reference/$1 root=$3 figures=$4 experiment=$5/$1.ini profile=$6
@@ -27,7 +28,8 @@ keep_record() { # NODE STAGE KEY
     plot | table) [ "$(key_of "$record" 2>/dev/null)" = "$3" ] || rm -f "$record" ;;
     esac
     if [ -e "$record" ] && [ "$(key_of "$record")" != "$3" ]; then
-        fail "$kept holds another result of $name/$1 (PROFILE=$(profile_of "$record")); keep the experiment anew as a whole, or keep none of it here"
+        fail "$kept holds another result of $name/$1 (PROFILE=$(profile_of "$record"));" \
+            "keep the experiment anew as a whole, or keep none of it here"
     fi
     # A record that is there says when this very result was made.
     [ -e "$record" ] || cp "$root/artifacts/$3/run.json" "$record"
@@ -52,7 +54,8 @@ else
     set +f
     for record in "$kept"/runs/*.json; do
         [ ! -e "$record" ] || [ "$(profile_of "$record")" = "$profile" ] ||
-            fail "$kept holds results of PROFILE=$(profile_of "$record"); remove it first where those of PROFILE=$profile are to take their place"
+            fail "$kept holds results of PROFILE=$(profile_of "$record");" \
+                "remove it first where those of PROFILE=$profile are to take their place"
     done
     for file in "$root/$name"/*.tsv "$root/$name"/*.md "$root/$name"/*.tex; do
         copy "$file"

@@ -1,13 +1,13 @@
-/* Stage `refresh`: Markov chains whose steps refresh a part of the field by a diffusion model (diffusion/refresh.h): noise
- * of a level s and back down, accepted or rejected, exact however wrong the model is. For lattices where fresh proposals
- * (`propose`, `dm-mcmc`) are accepted too seldom.
+/* Stage `refresh`: Markov chains whose steps refresh a part of the field by a diffusion model (diffusion/refresh.h):
+ * noise of a level s and back down, accepted or rejected, exact however wrong the model is. For lattices where fresh
+ * proposals (`propose`, `dm-mcmc`) are accepted too seldom.
  *
- * Artifact, for C chains of n configurations, `stride` steps apart: phi float32 (C n, x1..xd), chain after chain; chains =
- * C, independent = 0, kappa, lambda of the model; acceptance (C), of all steps; action (C n), S/V; longest_stay, steps
- * in one state; rejected, proposals that left the finite numbers or the phase of the model; evaluations of the score a step;
- * step_error, of method = flow; the numbers as names, values, errors ... for the stage `table`; thermalised: 0 where one
- * state takes more than a tenth of the steps of its chain, else as the start is marked, -1 where it is of proposals. A
- * run that is ended resumes from its last checkpoint. */
+ * Artifact, for C chains of n configurations, `stride` steps apart: phi float32 (C n, x1..xd), chain after chain;
+ * chains = C, independent = 0, kappa, lambda of the model; acceptance (C), of all steps; action (C n), S/V;
+ * longest_stay, steps in one state; rejected, proposals that left the finite numbers or the phase of the model;
+ * evaluations of the score a step; step_error, of method = flow; the numbers as names, values, errors ... for the stage
+ * `table`; thermalised: 0 where one state takes more than a tenth of the steps of its chain, else as the start is
+ * marked, -1 where it is of proposals. A run that is ended resumes from its last checkpoint. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,28 +28,68 @@
 static const char *const method_name[] = {[SCORE_REFRESH_FLOW] = "flow", [SCORE_REFRESH_PATHS] = "paths"};
 
 static const struct parameter parameters[] = {
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "flow", .choices = "flow|paths",
+    {.name = "method",
+     .type = PARAMETER_CHOICE,
+     .default_value = "flow",
+     .choices = "flow|paths",
      .help = "flow: part of the white noise at the upper end of the model's flow is redrawn, and the density is in "
              "closed form. paths: noise is added, then removed by the reverse process, with the probabilities of "
              "both paths as weight; exact for any number of steps, without a divergence or an integrator."},
-    {.name = "level", .type = PARAMETER_REAL, .default_value = "10", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
+    {.name = "level",
+     .type = PARAMETER_REAL,
+     .default_value = "10",
+     .minimum = 1e-4,
+     .maximum = 1e6,
+     .unit = "lattice units",
      .help = "Noise level s: modes with a propagator far below s^2 are redrawn, those far above hardly change. The "
              "zero mode needs s^2 of the order of the susceptibility."},
-    {.name = "lowest-level", .type = PARAMETER_REAL, .default_value = "0.15", .minimum = 1e-4, .maximum = 1e6, .unit = "lattice units",
+    {.name = "lowest-level",
+     .type = PARAMETER_REAL,
+     .default_value = "0.15",
+     .minimum = 1e-4,
+     .maximum = 1e6,
+     .unit = "lattice units",
      .help = "Of paths with several steps: noise level of the last step to the field; the others are equidistant in "
              "ln s above it."},
-    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 1, .maximum = 100000,
-     .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 evaluations each."},
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "4096", .minimum = 2, .maximum = 1e9,
+    {.name = "steps",
+     .type = PARAMETER_INTEGER,
+     .default_value = "16",
+     .minimum = 1,
+     .maximum = 100000,
+     .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 "
+             "evaluations each."},
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "4096",
+     .minimum = 2,
+     .maximum = 1e9,
      .help = "Configurations in all."},
-    {.name = "chains", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 1e6,
+    {.name = "chains",
+     .type = PARAMETER_INTEGER,
+     .default_value = "64",
+     .minimum = 1,
+     .maximum = 1e6,
      .help = "Number of Markov chains, with the same number of configurations from each. Chains run in packs of 32, "
              "one pack per thread."},
-    {.name = "thermalisation", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
+    {.name = "thermalisation",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 1,
+     .maximum = 1e12,
+     .unit = "steps",
      .help = "Steps from the start of a chain to its first configuration."},
-    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1e12, .unit = "steps",
+    {.name = "stride",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 1,
+     .maximum = 1e12,
+     .unit = "steps",
      .help = "Steps from one configuration of a chain to its next."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the noise and of acceptance."},
 };
 
@@ -80,7 +120,7 @@ enum { SHARE = 10 }; /* of a chain that one state may take */
 struct work {
     struct score_model model;
     struct fields start;
-    size_t chains, each, volume;  /* configurations of each chain */
+    size_t chains, each, volume; /* configurations of each chain */
     int64_t thermalisation, stride, steps;
     struct refresh *refresh;
     float *phi;     /* chains x each x V */
@@ -89,13 +129,17 @@ struct work {
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     const int64_t configurations = parameters_integer(p, "configurations"), chains = parameters_integer(p, "chains");
-    if (configurations % chains != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: configurations %lld with chains %lld found, a multiple of chains expected",
-                         where, (long long)configurations, (long long)chains);
+    if (configurations % chains != 0) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: configurations %lld with chains %lld found, a multiple of chains expected", where,
+                         (long long)configurations, (long long)chains);
+    }
     const double level = parameters_real(p, "level"), lowest = parameters_real(p, "lowest-level");
-    if (parameters_is(p, "method", "paths") && parameters_integer(p, "steps") > 1 && level <= lowest)
-        return error_set(e, STATUS_BAD_INPUT, "%s: level %g with lowest-level %g found, a level above the lowest expected", where,
-                         level, lowest);
+    if (parameters_is(p, "method", "paths") && parameters_integer(p, "steps") > 1 && level <= lowest) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: level %g with lowest-level %g found, a level above the lowest expected", where, level,
+                         lowest);
+    }
     return STATUS_OK;
 }
 
@@ -104,17 +148,19 @@ static enum status suits(const struct work *w, const char *model, struct error *
     const struct fields *f = &w->start;
     const struct score_model *m = &w->model;
     bool same = f->dimensions == m->dimensions;
-    for (size_t mu = 0; same && mu < m->dimensions; mu++)
+    for (size_t mu = 0; same && mu < m->dimensions; mu++) {
         same = f->extents[mu] == m->extents[mu];
-    if (!same)
-        return error_set(e, STATUS_BAD_INPUT, "%s: configurations of another lattice than the model's, %s: expected the same",
-                         f->path, model);
-    const enum status status = theory_same(&m->theory, &f->header.theory, f->path, model, e);
-    if (status != STATUS_OK)
-        return status;
-    if (f->configurations < w->chains)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected to start as many chains", f->path,
-                         f->configurations, w->chains);
+    }
+    if (!same) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: configurations of another lattice than the model's, %s: expected the same", f->path,
+                         model);
+    }
+    TRY(theory_same(&m->theory, &f->header.theory, f->path, model, e));
+    if (f->configurations < w->chains) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected to start as many chains",
+                         f->path, f->configurations, w->chains);
+    }
     return STATUS_OK;
 }
 
@@ -133,20 +179,23 @@ static enum status prepare(struct stage_context *c, struct work *w, struct error
     w->steps = w->thermalisation + ((int64_t)w->each - 1) * w->stride;
     enum status status = score_model_read(model, &w->model, e);
     w->volume = w->model.volume;
-    status = status ? status : fields_read(stage_input(c, "start", 0), &w->start, e);
-    if (status == STATUS_OK && !score_model_refresh(&w->model))
-        status = error_set(e, STATUS_BAD_INPUT, "%s: a model with partial refresh expected, such as effective-action, found a %s",
+    THEN(status, fields_read(stage_input(c, "start", 0), &w->start, e));
+    if (status == STATUS_OK && !score_model_refresh(&w->model)) {
+        status = error_set(e, STATUS_BAD_INPUT,
+                           "%s: a model with partial refresh expected, such as effective-action, found a %s",
                            npz_path(model), score_model_kind(&w->model));
-    status = status ? status : suits(w, npz_path(model), e);
-    status = status ? status
-                    : refresh_new(&w->model, &settings, (uint64_t)parameters_integer(p, "seed"), w->chains, c->threads,
-                                  &w->refresh, e);
-    if (status != STATUS_OK)
+    }
+    THEN(status, suits(w, npz_path(model), e));
+    THEN(status, refresh_new(&w->model, &settings, (uint64_t)parameters_integer(p, "seed"), w->chains, c->threads,
+                             &w->refresh, e));
+    if (status != STATUS_OK) {
         return status;
+    }
     w->phi = malloc(w->chains * w->each * w->volume * sizeof *w->phi);
     w->action = malloc(w->chains * w->each * sizeof *w->action);
-    return w->phi && w->action ? STATUS_OK
-                               : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", w->chains * w->each);
+    return w->phi && w->action
+               ? STATUS_OK
+               : error_set(e, STATUS_FAILED, "out of memory for %zu configurations", w->chains * w->each);
 }
 
 /* --- checkpoints --------------------------------------------------------------------------------- */
@@ -161,31 +210,31 @@ static enum status save(const struct work *w, const struct stage_context *c, con
     const size_t C = w->chains, kept = kept_after(w, r->steps), state = C * w->volume, numbers = 4 * C;
     const size_t all = C * w->each, fields = all * w->volume;
     struct npz_writer *writer;
-    enum status status = checkpoint_create(path, c->key, NULL, &writer, e);
-    if (status != STATUS_OK)
-        return status;
-    status = npz_add_integer(writer, "steps", r->steps, e);
-    status = status ? status : npz_add(writer, "state", NPZ_FLOAT32, 1, &state, r->state, e);
-    status = status ? status : npz_add(writer, "field", NPZ_FLOAT32, 1, &state, r->phi, e);
-    status = status ? status : npz_add(writer, "log_q", NPZ_FLOAT64, 1, &C, r->log_q, e);
-    status = status ? status : npz_add(writer, "chains", NPZ_INT64, 1, &numbers, r->accepted, e);
+    TRY(checkpoint_create(path, c->key, NULL, &writer, e));
+    enum status status = npz_add_integer(writer, "steps", r->steps, e);
+    THEN(status, npz_add(writer, "state", NPZ_FLOAT32, 1, &state, r->state, e));
+    THEN(status, npz_add(writer, "field", NPZ_FLOAT32, 1, &state, r->phi, e));
+    THEN(status, npz_add(writer, "log_q", NPZ_FLOAT64, 1, &C, r->log_q, e));
+    THEN(status, npz_add(writer, "chains", NPZ_INT64, 1, &numbers, r->accepted, e));
     if (status == STATUS_OK && kept > 0) {
         status = npz_add(writer, "phi", NPZ_FLOAT32, 1, &fields, w->phi, e);
-        status = status ? status : npz_add(writer, "action", NPZ_FLOAT64, 1, &all, w->action, e);
+        THEN(status, npz_add(writer, "action", NPZ_FLOAT64, 1, &all, w->action, e));
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         return npz_commit(writer, e);
+    }
     npz_abandon(writer);
     return status;
 }
 
-static enum status copy(const struct npz *npz, const char *name, enum npz_type type, size_t count, void *target, struct error *e) {
+static enum status copy(const struct npz *npz, const char *name, enum npz_type type, size_t count, void *target,
+                        struct error *e) {
     const struct npz_array *a;
-    const enum status status = npz_require(npz, name, type, 1, &a, e);
-    if (status != STATUS_OK)
-        return status;
-    if (a->count != count)
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count, count);
+    TRY(npz_require(npz, name, type, 1, &a, e));
+    if (a->count != count) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count,
+                         count);
+    }
     memcpy(target, a->data, a->count * a->item_size);
     return STATUS_OK;
 }
@@ -194,23 +243,23 @@ static enum status restore(struct work *w, const struct npz *npz, struct error *
     struct refresh_chains *r = refresh_where(w->refresh);
     const size_t C = w->chains, V = w->volume;
     const struct npz_array *steps;
-    enum status status = npz_require(npz, "steps", NPZ_INT64, 0, &steps, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(npz_require(npz, "steps", NPZ_INT64, 0, &steps, e));
     r->steps = *(const int64_t *)steps->data;
-    if (r->steps < 0 || r->steps > w->steps)
-        return error_set(e, STATUS_BAD_INPUT, "%s: steps is %lld, expected 0 to %lld", npz_path(npz), (long long)r->steps,
-                         (long long)w->steps);
-    status = copy(npz, "state", NPZ_FLOAT32, C * V, r->state, e);
-    status = status ? status : copy(npz, "field", NPZ_FLOAT32, C * V, r->phi, e);
-    status = status ? status : copy(npz, "log_q", NPZ_FLOAT64, C, r->log_q, e);
-    status = status ? status : copy(npz, "chains", NPZ_INT64, 4 * C, r->accepted, e);
+    if (r->steps < 0 || r->steps > w->steps) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: steps is %lld, expected 0 to %lld", npz_path(npz),
+                         (long long)r->steps, (long long)w->steps);
+    }
+    enum status status = copy(npz, "state", NPZ_FLOAT32, C * V, r->state, e);
+    THEN(status, copy(npz, "field", NPZ_FLOAT32, C * V, r->phi, e));
+    THEN(status, copy(npz, "log_q", NPZ_FLOAT64, C, r->log_q, e));
+    THEN(status, copy(npz, "chains", NPZ_INT64, 4 * C, r->accepted, e));
     if (status == STATUS_OK && kept_after(w, r->steps) > 0) {
         status = copy(npz, "phi", NPZ_FLOAT32, C * w->each * V, w->phi, e);
-        status = status ? status : copy(npz, "action", NPZ_FLOAT64, C * w->each, w->action, e);
+        THEN(status, copy(npz, "action", NPZ_FLOAT64, C * w->each, w->action, e));
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         refresh_resume(w->refresh);
+    }
     return status;
 }
 
@@ -218,13 +267,15 @@ static enum status start(const struct work *w, struct error *e) {
     const size_t C = w->chains, V = w->volume;
     const struct npz_array *all = w->start.phi;
     float *phi = malloc(C * V * sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu chains", C);
+    }
     for (size_t i = 0; i < C; i++) {
         const size_t from = i * w->start.configurations / C * V;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             phi[i * V + x] = all->type == NPZ_FLOAT32 ? ((const float *)all->data)[from + x]
                                                       : (float)((const double *)all->data)[from + x];
+        }
     }
     const enum status status = refresh_begin(w->refresh, phi, e);
     free(phi);
@@ -232,17 +283,20 @@ static enum status start(const struct work *w, struct error *e) {
 }
 
 /* Starts the chains, or resumes them from the checkpoint of a run that was ended. */
-static enum status begin(struct stage_context *c, struct work *w, const char *path, struct progress *progress, struct error *e) {
+static enum status begin(struct stage_context *c, struct work *w, const char *path, struct progress *progress,
+                         struct error *e) {
     struct npz *npz;
-    if (access(path, F_OK) != 0)
+    if (access(path, F_OK) != 0) {
         return start(w, e);
+    }
     enum status status = checkpoint_read(path, c->key, NULL, &npz, e);
     if (status == STATUS_OK) {
         status = restore(w, npz, e);
         npz_free(npz);
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+    }
     stage_note(c, "resumed", "after %lld steps", (long long)refresh_where(w->refresh)->steps);
     progress_resume(progress, (uint64_t)refresh_where(w->refresh)->steps);
     return STATUS_OK;
@@ -251,8 +305,9 @@ static enum status begin(struct stage_context *c, struct work *w, const char *pa
 /* --- the run ------------------------------------------------------------------------------------- */
 
 static void keep(struct work *w, int64_t steps) {
-    if (steps < w->thermalisation || (steps - w->thermalisation) % w->stride != 0)
+    if (steps < w->thermalisation || (steps - w->thermalisation) % w->stride != 0) {
         return;
+    }
     const size_t at = kept_after(w, steps) - 1;
     for (size_t i = 0; i < w->chains; i++) {
         refresh_field(w->refresh, i, w->phi + (i * w->each + at) * w->volume);
@@ -263,11 +318,11 @@ static void keep(struct work *w, int64_t steps) {
 /* Steps that are not done yet, with a checkpoint so often that saving takes below about 5% of the time. */
 static enum status follow(struct stage_context *c, struct work *w, struct progress *progress, struct error *e) {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/checkpoint.npz", c->folder) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/checkpoint.npz", c->folder) >= (int)sizeof path) {
         return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
-    enum status status = begin(c, w, path, progress, e);
-    if (status != STATUS_OK)
-        return status;
+    }
+    TRY(begin(c, w, path, progress, e));
+    enum status status = STATUS_OK;
     const struct refresh_chains *r = refresh_where(w->refresh);
     const int64_t before = r->steps;
     const double begun = clock_seconds();
@@ -276,11 +331,13 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
         refresh_step(w->refresh);
         keep(w, r->steps);
         progress_update(progress, (uint64_t)r->steps, NULL);
-        if (*c->interrupted)
+        if (*c->interrupted) {
             status = error_set(e, STATUS_FAILED, "interrupted after %lld steps", (long long)r->steps);
+        }
         const double now = clock_seconds();
-        if (r->steps == w->steps || (status == STATUS_OK && now - last < 20 * cost))
+        if (r->steps == w->steps || (status == STATUS_OK && now - last < 20 * cost)) {
             continue;
+        }
         struct error second;
         if (save(w, c, path, &second) != STATUS_OK && status == STATUS_OK) {
             *e = second;
@@ -291,8 +348,9 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
         saving += cost;
     }
     const double took = clock_seconds() - begun - saving;
-    if (status == STATUS_OK && took > 0 && r->steps > before)
+    if (status == STATUS_OK && took > 0 && r->steps > before) {
         stage_note(c, "steps_per_second", "%.6g", (double)(w->chains * (size_t)(r->steps - before)) / took);
+    }
     return status;
 }
 
@@ -301,7 +359,9 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
 /* Whether a chain stayed too long where it was, and else what is known of its start. */
 static int64_t mark_of(struct stage_context *c, const struct work *w, int64_t longest) {
     const char *stage = stage_input_recipe(c, "start", 0, "stage");
-    return longest > w->steps / SHARE && w->steps >= SHARE ? 0 : stage && !strcmp(stage, "propose") ? -1 : w->start.header.thermalised;
+    return longest > w->steps / SHARE && w->steps >= SHARE ? 0
+           : stage && !strcmp(stage, "propose")            ? -1
+                                                           : w->start.header.thermalised;
 }
 
 static enum status add_numbers(struct stage_context *c, struct work *w, struct npz_writer *writer, struct error *e) {
@@ -312,35 +372,39 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     struct running acceptance = {0};
     int64_t rejected = 0, longest = 0;
     double step_error, *each = malloc(C * sizeof *each);
-    enum status s = each ? refresh_step_error(w->refresh, &step_error, e) : error_set(e, STATUS_FAILED, "out of memory");
-    for (size_t i = 0; i < C && s == STATUS_OK; i++) {
+    enum status status =
+        each ? refresh_step_error(w->refresh, &step_error, e) : error_set(e, STATUS_FAILED, "out of memory");
+    for (size_t i = 0; i < C && status == STATUS_OK; i++) {
         each[i] = (double)r->accepted[i] / (double)r->steps;
         running_add(&acceptance, each[i]);
         rejected += r->rejected[i];
         longest = r->longest_stay[i] > longest ? r->longest_stay[i] : longest;
     }
-    if (s != STATUS_OK) {
+    if (status != STATUS_OK) {
         free(each);
-        return s;
+        return status;
     }
     const int64_t mark = mark_of(c, w, longest);
-    const double values[COUNT] = {acceptance.mean, (double)rejected, (double)refresh_evaluations(w->refresh), step_error};
+    const double values[COUNT] = {acceptance.mean, (double)rejected, (double)refresh_evaluations(w->refresh),
+                                  step_error};
     const double errors[COUNT] = {C > 1 ? running_error(&acceptance) : (double)NAN, NAN, NAN, NAN};
     stage_note_number(c, "acceptance", values[0], errors[0]);
     stage_note(c, "evaluations", "%zu a step", refresh_evaluations(w->refresh));
     stage_note(c, "rejected", "%lld", (long long)rejected);
     stage_note(c, "longest_stay", "%lld steps", (long long)longest);
     stage_note(c, "thermalised", "%s", thermalisation_mark(mark));
-    if (parameters_is(c->parameters, "method", "flow"))
+    if (parameters_is(c->parameters, "method", "flow")) {
         stage_note(c, "step_error", "%.3g", step_error);
+    }
     const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "chains", C * w->each};
-    s = npz_add_owned(writer, "acceptance", NPZ_FLOAT64, 1, &C, each, e);
-    s = s ? s : npz_add_integer(writer, "longest_stay", longest, e);
-    s = s ? s : npz_add_integer(writer, "rejected", rejected, e);
-    s = s ? s : npz_add_integer(writer, "evaluations", (int64_t)refresh_evaluations(w->refresh), e);
-    s = s ? s : npz_add_real(writer, "step_error", step_error, e);
-    s = s ? s : header_add_thermalised(writer, mark, e);
-    return s ? s : estimates_add(&rows, writer, e);
+    status = npz_add_owned(writer, "acceptance", NPZ_FLOAT64, 1, &C, each, e);
+    THEN(status, npz_add_integer(writer, "longest_stay", longest, e));
+    THEN(status, npz_add_integer(writer, "rejected", rejected, e));
+    THEN(status, npz_add_integer(writer, "evaluations", (int64_t)refresh_evaluations(w->refresh), e));
+    THEN(status, npz_add_real(writer, "step_error", step_error, e));
+    THEN(status, header_add_thermalised(writer, mark, e));
+    THEN(status, estimates_add(&rows, writer, e));
+    return status;
 }
 
 /* Takes the arrays of w. */
@@ -348,15 +412,16 @@ static enum status write_artifact(struct stage_context *c, struct work *w, struc
     size_t shape[NPZ_MAX_DIMENSIONS] = {w->chains * w->each};
     memcpy(shape + 1, w->model.extents, w->model.dimensions * sizeof *shape);
     struct npz_writer *writer;
-    enum status s = stage_artifact(c, &writer, e);
-    if (s == STATUS_OK) {
-        s = npz_add_owned(writer, "phi", NPZ_FLOAT32, w->model.dimensions + 1, shape, w->phi, e);
+    enum status status = stage_artifact(c, &writer, e);
+    if (status == STATUS_OK) {
+        status = npz_add_owned(writer, "phi", NPZ_FLOAT32, w->model.dimensions + 1, shape, w->phi, e);
         w->phi = NULL;
     }
     const struct header header = {.theory = w->model.theory, .chains = w->chains};
-    s = s ? s : header_add_layout(writer, &header, e);
-    s = s ? s : npz_add_reals(writer, "action", w->action, w->chains * w->each, e);
-    return s ? s : add_numbers(c, w, writer, e);
+    THEN(status, header_add_layout(writer, &header, e));
+    THEN(status, npz_add_reals(writer, "action", w->action, w->chains * w->each, e));
+    THEN(status, add_numbers(c, w, writer, e));
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -367,7 +432,7 @@ static enum status run(struct stage_context *c, struct error *e) {
         status = follow(c, &w, progress, e);
         progress_end(progress);
     }
-    status = status ? status : write_artifact(c, &w, e);
+    THEN(status, write_artifact(c, &w, e));
     refresh_free(w.refresh);
     score_model_release(&w.model);
     free(w.phi);

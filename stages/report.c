@@ -22,12 +22,8 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     if ((fclose(out) || failed) && status == STATUS_OK) {
         status = error_set(e, STATUS_FAILED, "report: out of memory");
     }
-    if (status == STATUS_OK) {
-        status = file_make_folder(plan->root, e);
-    }
-    if (status == STATUS_OK) {
-        status = file_write(path, text, size, e);
-    }
+    THEN(status, file_make_folder(plan->root, e));
+    THEN(status, file_write(path, text, size, e));
     if (status == STATUS_OK) {
         printf("report: %s\n", path);
     }
@@ -36,5 +32,6 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 }
 
 int main(int argc, char **argv) {
-    return planner_main(argc, argv, all_stages, "Writes RESULTS/report.html: all that has been computed, on one page.", run);
+    return planner_main(argc, argv, all_stages, "Writes RESULTS/report.html: all that has been computed, on one page.",
+                        run);
 }

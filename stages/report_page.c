@@ -36,7 +36,8 @@ static size_t *page_order(const struct report_state *states, const struct plan *
 }
 
 /* The contents that stay in sight, and the filter: choices that the styles look at. */
-static void write_navigation(const struct report_state *states, const size_t *order, const struct plan *plan, FILE *out) {
+static void write_navigation(const struct report_state *states, const size_t *order, const struct plan *plan,
+                             FILE *out) {
     static const char *const choices[][2] = {
         {"all", "everything"}, {"computed", "computed"}, {"tables", "tables"}, {"figures", "figures"}};
     fputs("<nav aria-label=\"Contents\">\n<fieldset><legend>Show</legend>\n", out);
@@ -56,9 +57,11 @@ static void write_navigation(const struct report_state *states, const size_t *or
 
 static void write_contents(const struct report_state *states, const size_t *order, const struct plan *plan, FILE *out) {
     bool marked = false;
-    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide list\" tabindex=\"0\"><table><caption>Experiments, those computed "
+    fputs("<h2 id=\"contents\">Contents</h2>\n<div class=\"wide list\" tabindex=\"0\"><table><caption>Experiments, "
+          "those computed "
           "first</caption><thead>\n<tr><th scope=\"col\">experiment</th><th scope=\"col\">what it reproduces</th>"
-          "<th scope=\"col\">status</th><th scope=\"col\" class=\"n\">wall time</th></tr>\n</thead><tbody>\n", out);
+          "<th scope=\"col\">status</th><th scope=\"col\" class=\"n\">wall time</th></tr>\n</thead><tbody>\n",
+          out);
     for (size_t i = 0; i < plan->count; i++) {
         const struct report_state *s = &states[order[i]];
         const struct experiment *x = s->experiment;
@@ -82,7 +85,8 @@ static void write_contents(const struct report_state *states, const size_t *orde
     fputs("</tbody></table></div>\n", out);
     if (marked) {
         fputs("<p class=\"small\"><span class=\"bad\">" REPORT_MARK "</span> uses ensembles that failed their "
-              "thermalisation tests: results from them are not in equilibrium.</p>\n", out);
+              "thermalisation tests: results from them are not in equilibrium.</p>\n",
+              out);
     }
 }
 
@@ -90,7 +94,9 @@ static void write_failed(const struct report_state *s, FILE *out) {
     if (!s->failed_count) {
         return;
     }
-    fputs("<div class=\"warn\"><p class=\"bad\">" REPORT_MARK " Ensembles that FAILED their thermalisation tests</p>\n<ul>\n", out);
+    fputs("<div class=\"warn\"><p class=\"bad\">" REPORT_MARK
+          " Ensembles that FAILED their thermalisation tests</p>\n<ul>\n",
+          out);
     for (size_t i = 0; i < s->experiment->node_count; i++) {
         const char *said = report_thermalisation(s, i);
         if (report_failed(said)) {
@@ -143,12 +149,8 @@ static enum status write_experiment(const struct report_state *s, const char *va
         }
         fputs(".</p>\n", out);
     }
-    if (status == STATUS_OK) {
-        status = report_published(s, published, out, e);
-    }
-    if (status == STATUS_OK) {
-        status = write_differs(x, out, e);
-    }
+    THEN(status, report_published(s, published, out, e));
+    THEN(status, write_differs(x, out, e));
     if (status == STATUS_OK && s->computed_count) {
         fputs("<div class=\"words\">\n<h3>Runs</h3>\n", out);
         report_ensembles(s, out);
@@ -161,19 +163,24 @@ static enum status write_experiment(const struct report_state *s, const char *va
 
 static void write_introduction(const struct plan_request *request, const char *variables, FILE *out) {
     fputs("<h1>Diffusion models as stochastic quantization: results</h1>\n"
-          "<p>Paper A: <em>Diffusion Models as Stochastic Quantization in Lattice Field Theory</em> (<a href=\"https://arxiv.org/abs/2309.17082\">arXiv:2309.17082</a>). "
-          "Paper B: <em>Generative Diffusion Models for Lattice Field Theory</em> (<a href=\"https://arxiv.org/abs/2311.03578\">"
+          "<p>Paper A: <em>Diffusion Models as Stochastic Quantization in Lattice Field Theory</em> (<a "
+          "href=\"https://arxiv.org/abs/2309.17082\">arXiv:2309.17082</a>). "
+          "Paper B: <em>Generative Diffusion Models for Lattice Field Theory</em> (<a "
+          "href=\"https://arxiv.org/abs/2311.03578\">"
           "arXiv:2311.03578</a>).</p>\n"
-          "<p>This page is what <code>make report", out);
+          "<p>This page is what <code>make report",
+          out);
     html_text(variables, out);
     fputs("</code> found computed: every table and figure, beside the published numbers. A number in brackets is the "
-          "error (one standard deviation) of the last digits; pull = (ours - published) / combined error.</p>\n", out);
+          "error (one standard deviation) of the last digits; pull = (ours - published) / combined error.</p>\n",
+          out);
     if (strcmp(request->profile, "paper")) {
         fputs("<div class=\"warn\"><p><strong>Profile <code>", out);
         html_text(request->profile, out);
         fputs("</code></strong>: smaller lattices, sets or trainings than the papers'. These numbers show that "
               "everything works, or trends; they are no reproduction. The parameters of each step are listed under "
-              "Runs.</p></div>\n", out);
+              "Runs.</p></div>\n",
+              out);
     }
 }
 
@@ -213,9 +220,7 @@ enum status report_page(const struct plan *plan, const struct plan_request *requ
     for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
         status = report_state_read(plan, &plan->experiments[i], &states[i], e);
     }
-    if (status == STATUS_OK) {
-        status = write_page(plan, request, published, states, out, e);
-    }
+    THEN(status, write_page(plan, request, published, states, out, e));
     for (size_t i = 0; states && i < plan->count; i++) {
         report_state_free(&states[i]);
     }

@@ -17,9 +17,9 @@ enum status report_page(const struct plan *plan, const struct plan_request *requ
 struct report_state {
     const struct plan *plan;
     const struct experiment *experiment;
-    struct record **record; /* of each node; NULL: not computed, or its record is lost */
-    bool *computed;         /* of each node: its artifact is there */
-    bool *failed;           /* of each node: it, or a node behind it, is an ensemble out of equilibrium */
+    struct record **record;              /* of each node; NULL: not computed, or its record is lost */
+    bool *computed;                      /* of each node: its artifact is there */
+    bool *failed;                        /* of each node: it, or a node behind it, is an ensemble out of equilibrium */
     size_t computed_count, failed_count; /* failed_count: ensembles that failed themselves */
     double seconds;                      /* wall time of all its runs */
 };

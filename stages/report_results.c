@@ -21,8 +21,8 @@ static bool rests_on_failed(const struct report_state *s, const struct node *nod
     return false;
 }
 
-/* FOLDER/NAME of the node's artifact as text, which the caller frees, if it is what its run record says; NULL and status OK
- * when it is not there. */
+/* FOLDER/NAME of the node's artifact as text, which the caller frees, if it is what its run record says; NULL and
+ * status OK when it is not there. */
 static enum status read_output(const struct report_state *s, const struct node *node, const char *name, char **text,
                                size_t *size, struct error *e) {
     const char *folder = plan_folder(s->plan, node);
@@ -45,7 +45,8 @@ static enum status read_output(const struct report_state *s, const struct node *
 
 static void write_mark(const struct report_state *s, const struct node *node, FILE *out) {
     if (rests_on_failed(s, node)) {
-        fputs(" <span class=\"bad\">" REPORT_MARK " rests on an ensemble that FAILED its thermalisation tests.</span>", out);
+        fputs(" <span class=\"bad\">" REPORT_MARK " rests on an ensemble that FAILED its thermalisation tests.</span>",
+              out);
     }
 }
 
@@ -66,11 +67,12 @@ static void write_links(const struct node *node, const char *const (*files)[2], 
 }
 
 /* `missing`: writes that it is not computed, if so, and nothing else; else the table, if it is. */
-static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node, bool missing,
-                               FILE *out, struct error *e) {
+static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node,
+                               bool missing, FILE *out, struct error *e) {
     char *text;
     size_t size;
-    static const char *const files[][2] = {{"table.tsv", "TSV"}, {"table.md", "Markdown"}, {"table.tex", "LaTeX"}, {NULL, NULL}};
+    static const char *const files[][2] = {
+        {"table.tsv", "TSV"}, {"table.md", "Markdown"}, {"table.tex", "LaTeX"}, {NULL, NULL}};
     enum status status = read_output(s, node, "table.md", &text, &size, e);
     if (status == STATUS_OK && !text && missing) {
         write_missing(x->name, node, out);
@@ -94,8 +96,8 @@ static enum status write_table(const struct report_state *s, const struct export
     return status;
 }
 
-static enum status write_figure(const struct report_state *s, const struct exported *x, const struct node *node, bool missing,
-                                FILE *out, struct error *e) {
+static enum status write_figure(const struct report_state *s, const struct exported *x, const struct node *node,
+                                bool missing, FILE *out, struct error *e) {
     char *svg, *numbers = NULL;
     size_t size, length;
     static const char *const files[][2] = {
@@ -145,9 +147,7 @@ static enum status write_tool(const struct report_state *s, FILE *out, struct er
         return STATUS_OK;
     }
     enum status status = file_read(path, &text, &size, e);
-    if (status == STATUS_OK) {
-        status = html_markdown(text, out, e);
-    }
+    THEN(status, html_markdown(text, out, e));
     free(text);
     return status;
 }
@@ -161,7 +161,8 @@ enum status report_results(const struct report_state *s, FILE *out, struct error
             const struct exported *export = &x->exports[i];
             for (size_t j = 0; j < export->family->node_count && status == STATUS_OK; j++) {
                 if (export->is_figure == figures) {
-                    status = (figures ? write_figure : write_table)(s, export, export->family->nodes[j], missing, out, e);
+                    status =
+                        (figures ? write_figure : write_table)(s, export, export->family->nodes[j], missing, out, e);
                 }
             }
         }
@@ -208,7 +209,7 @@ static enum status write_dataset(const struct experiment *x, const char *dataset
         }
         struct report_list names = {0}, labels = {0};
         status = report_split(parameters_text(family->nodes[0]->parameters, "datasets"), ',', &names, e);
-        status = status ? status : report_split(parameters_text(family->nodes[0]->parameters, "labels"), '|', &labels, e);
+        THEN(status, report_split(parameters_text(family->nodes[0]->parameters, "labels"), '|', &labels, e));
         for (size_t k = 0; k < names.count && k < labels.count && !found; k++) {
             if (!strcmp(names.item[k], dataset)) {
                 html_text(labels.item[k], out);
@@ -236,10 +237,7 @@ static enum status write_published(const struct report_state *s, const struct pu
             char *tsv;
             size_t size;
             double value, error, pull;
-            status = read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e);
-            if (status != STATUS_OK) {
-                return status;
-            }
+            TRY(read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e));
             if (tsv && find_row(tsv, p, &value, &error, &pull)) {
                 found = true;
                 report_value(value, error, -1, ours);
@@ -278,10 +276,13 @@ enum status report_published(const struct report_state *s, const struct publishe
             continue;
         }
         if (!any) {
-            fputs("<div class=\"tables\">\n<h3>Published numbers</h3>\n<div class=\"wide\" tabindex=\"0\"><table><caption>The "
-                  "papers' numbers, and ours of the same name</caption><thead>\n<tr><th scope=\"col\">data set</th><th scope=\"col\">"
+            fputs("<div class=\"tables\">\n<h3>Published numbers</h3>\n<div class=\"wide\" "
+                  "tabindex=\"0\"><table><caption>The "
+                  "papers' numbers, and ours of the same name</caption><thead>\n<tr><th scope=\"col\">data set</th><th "
+                  "scope=\"col\">"
                   "observable</th><th scope=\"col\" class=\"n\">ours</th><th scope=\"col\" class=\"n\">published</th>"
-                  "<th scope=\"col\" class=\"n\">pull</th><th scope=\"col\">source</th></tr>\n</thead><tbody>\n", out);
+                  "<th scope=\"col\" class=\"n\">pull</th><th scope=\"col\">source</th></tr>\n</thead><tbody>\n",
+                  out);
             any = true;
         }
         status = write_published(s, p, out, e);

@@ -42,8 +42,8 @@ static size_t index_of(const struct experiment *x, const struct node *node) {
     return i;
 }
 
-/* Nodes come after their inputs, so one pass carries the mark of an ensemble to all that rests on it, except through an exact
- * chain, which corrects its model. */
+/* Nodes come after their inputs, so one pass carries the mark of an ensemble to all that rests on it, except through an
+ * exact chain, which corrects its model. */
 static void mark_node(struct report_state *s, size_t i) {
     const struct experiment *x = s->experiment;
     const struct node *node = x->nodes[i];
@@ -79,10 +79,7 @@ enum status report_state_read(const struct plan *plan, const struct experiment *
         s->computed[i] = !access(artifact, R_OK);
         s->computed_count += s->computed[i];
         if (s->computed[i] && !access(path, R_OK)) {
-            enum status status = record_read(path, &s->record[i], e);
-            if (status != STATUS_OK) {
-                return status;
-            }
+            TRY(record_read(path, &s->record[i], e));
             const double seconds = record_seconds(s->record[i]);
             s->seconds += isfinite(seconds) ? seconds : 0;
         }
@@ -132,8 +129,10 @@ size_t report_environment(struct pool *pool, struct report_environments *all, co
 
 void report_environments(const struct report_environments *all, FILE *out) {
     for (size_t i = 0; i < all->count; i++) {
-        fprintf(out, "<h3 id=\"environment-%zu\">Environment %zu, of %zu run%s</h3>\n<div class=\"wide\" tabindex=\"0\">"
-                "<table><tbody>\n", i + 1, i + 1, all->runs[i], all->runs[i] == 1 ? "" : "s");
+        fprintf(out,
+                "<h3 id=\"environment-%zu\">Environment %zu, of %zu run%s</h3>\n<div class=\"wide\" tabindex=\"0\">"
+                "<table><tbody>\n",
+                i + 1, i + 1, all->runs[i], all->runs[i] == 1 ? "" : "s");
         for (const char *line = all->text[i]; *line; line = strchr(line, '\n') + 1) {
             const char *tab = strchr(line, '\t'), *end = strchr(line, '\n');
             fputs("<tr><td>", out);
@@ -161,8 +160,11 @@ void report_ensembles(const struct report_state *s, FILE *out) {
             continue;
         }
         if (!any) {
-            fputs("<details><summary>Thermalisation tests of the ensembles</summary>\n<div class=\"wide\" tabindex=\"0\">"
-                  "<table><thead>\n<tr><th scope=\"col\">ensemble</th><th scope=\"col\">outcome</th></tr>\n</thead><tbody>\n", out);
+            fputs(
+                "<details><summary>Thermalisation tests of the ensembles</summary>\n<div class=\"wide\" tabindex=\"0\">"
+                "<table><thead>\n<tr><th scope=\"col\">ensemble</th><th "
+                "scope=\"col\">outcome</th></tr>\n</thead><tbody>\n",
+                out);
             any = true;
         }
         fputs("<tr><td>", out);
@@ -206,8 +208,8 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
     fputs("<tr><th scope=\"row\">", out);
     html_text(node->name, out);
     fprintf(out, "</th><td>%s</td><td>", node->stage->name);
-    fprintf(out, r ? "<a href=\"artifacts/%s/run.json\"><code>%.12s</code></a></td>" : "<code>%.0s%.12s</code></td>", node->key,
-            node->key);
+    fprintf(out, r ? "<a href=\"artifacts/%s/run.json\"><code>%.12s</code></a></td>" : "<code>%.0s%.12s</code></td>",
+            node->key, node->key);
     if (!r) {
         fprintf(out, "<td colspan=\"6\" class=\"soft\">%s</td><td class=\"wrap\">",
                 s->computed[i] ? "computed; its run record is not there" : "not computed");
@@ -225,7 +227,8 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
     html_text(record_text(r, "start"), out);
     fputs("</td><td class=\"n\">", out);
     report_seconds(record_seconds(r), out);
-    fprintf(out, "</td><td class=\"n\">%.0f</td><td><a href=\"#environment-%zu\">%zu</a></td><td><code>%.10s</code></td>",
+    fprintf(out,
+            "</td><td class=\"n\">%.0f</td><td><a href=\"#environment-%zu\">%zu</a></td><td><code>%.10s</code></td>",
             record_number(r, "threads"), environment, environment, record_text(r, "git_commit"));
     fputs("<td class=\"wrap\">", out);
     write_parameters(node, out);
@@ -237,11 +240,16 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
 
 enum status report_runs(const struct report_state *s, struct report_environments *all, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
-    fprintf(out, "<details><summary>%zu step%s: recipe keys, seeds, times, parameters, notes</summary>\n"
-            "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">node</th><th scope=\"col\">stage</th><th scope=\"col\">recipe key</th>"
-            "<th scope=\"col\" class=\"n\">seed</th><th scope=\"col\">start (UTC)</th><th scope=\"col\" class=\"n\">wall time</th><th scope=\"col\" class=\"n\">threads</th>"
-            "<th scope=\"col\">environment</th><th scope=\"col\">commit</th><th scope=\"col\">parameters other than the defaults</th><th scope=\"col\">notes</th></tr>\n"
-            "</thead><tbody>\n", x->node_count, x->node_count == 1 ? "" : "s");
+    fprintf(out,
+            "<details><summary>%zu step%s: recipe keys, seeds, times, parameters, notes</summary>\n"
+            "<div class=\"wide runs\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">node</th><th "
+            "scope=\"col\">stage</th><th scope=\"col\">recipe key</th>"
+            "<th scope=\"col\" class=\"n\">seed</th><th scope=\"col\">start (UTC)</th><th scope=\"col\" "
+            "class=\"n\">wall time</th><th scope=\"col\" class=\"n\">threads</th>"
+            "<th scope=\"col\">environment</th><th scope=\"col\">commit</th><th scope=\"col\">parameters other than "
+            "the defaults</th><th scope=\"col\">notes</th></tr>\n"
+            "</thead><tbody>\n",
+            x->node_count, x->node_count == 1 ? "" : "s");
     bool fine = true;
     for (size_t i = 0; i < x->node_count && fine; i++) {
         fine = write_run(s, i, all, out);

@@ -1,7 +1,7 @@
 /* Stage `sample`: configurations from a score model by the reverse process (diffusion/reverse.h).
  *
- * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent = 1;
- * grid.t, grid.s the times and noise levels of the steps, redrawn the
+ * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent =
+ * 1; grid.t, grid.s the times and noise levels of the steps, redrawn the
  * draws that were rejected, where the method has them; snapshots float32 (times, configurations, x1..xd) and
  * snapshot-times, where asked for. */
 #include <inttypes.h>
@@ -18,9 +18,15 @@
 #include "stages/parts.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "1024", .minimum = 1, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1024",
+     .minimum = 1,
+     .maximum = 1e9,
      .help = "Configurations to draw."},
-    {.name = "method", .type = PARAMETER_CHOICE, .default_value = "euler-maruyama",
+    {.name = "method",
+     .type = PARAMETER_CHOICE,
+     .default_value = "euler-maruyama",
      .choices = "euler-maruyama|ancestral|modes|modes-noisy|direct",
      .help = "euler-maruyama: as published (A 3.9 with unit noise); ancestral: the conditional distribution of a "
              "Gaussian field with the model's propagator, exact for such a field; modes and modes-noisy: "
@@ -28,17 +34,40 @@ static const struct parameter parameters[] = {
              "reverse process in the same modes at levels equidistant in ln s, exact for a Gaussian field at any "
              "number of steps; direct: gaussian models only, filtered white noise. grid and t-end apply to the first "
              "two."},
-    {.name = "grid", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
+    {.name = "grid",
+     .type = PARAMETER_CHOICE,
+     .default_value = "uniform-t",
+     .choices = "uniform-t|log-s",
      .help = "Times of the steps: uniform in t from 1 to t-end as published, or uniform in log s(t)."},
-    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "500", .minimum = 2, .maximum = 1000000,
+    {.name = "steps",
+     .type = PARAMETER_INTEGER,
+     .default_value = "500",
+     .minimum = 2,
+     .maximum = 1000000,
      .help = "Evaluations of the score per configuration; for modes a quarter of them."},
-    {.name = "t-end", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-10, .maximum = 0.5,
+    {.name = "t-end",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-3",
+     .minimum = 1e-10,
+     .maximum = 0.5,
      .help = "Time of the last evaluation."},
-    {.name = "snapshots", .type = PARAMETER_REALS, .default_value = "", .minimum = 0, .maximum = 1,
+    {.name = "snapshots",
+     .type = PARAMETER_REALS,
+     .default_value = "",
+     .minimum = 0,
+     .maximum = 1,
      .help = "Values of tau = 1 - t at which the field is kept as well; 0 is the prior, 1 the result."},
-    {.name = "snapshot-configurations", .type = PARAMETER_INTEGER, .default_value = "4", .minimum = 1, .maximum = 65536,
+    {.name = "snapshot-configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "4",
+     .minimum = 1,
+     .maximum = 65536,
      .help = "Number of configurations, from the first on, whose snapshots are kept."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the prior and the noise."},
 };
 
@@ -50,12 +79,9 @@ static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"snapshots", NPZ_FLOAT32, "T, n, x1, ..., xd", "lattice units",
      "The first n configurations during the process, if requested."},
-    {"snapshot-times", NPZ_FLOAT64, "T", "",
-     "Their values of tau = 1 - t."},
-    {"grid.t", NPZ_FLOAT64, "steps", "",
-     "Times of the steps, for methods with a grid."},
-    {"grid.s", NPZ_FLOAT64, "steps", "scaled field",
-     "Noise levels s(t) of the steps."},
+    {"snapshot-times", NPZ_FLOAT64, "T", "", "Their values of tau = 1 - t."},
+    {"grid.t", NPZ_FLOAT64, "steps", "", "Times of the steps, for methods with a grid."},
+    {"grid.s", NPZ_FLOAT64, "steps", "scaled field", "Noise levels s(t) of the steps."},
     {"redrawn", NPZ_INT64, "", "",
      "Draws that became infinite or left the phase of the model and were repeated, for method = modes and "
      "modes-noisy."},
@@ -96,8 +122,9 @@ static enum status add_grid(const struct score_model *m, const struct reverse_se
         return error_set(e, STATUS_FAILED, "out of memory for the grid");
     }
     reverse_grid(settings, m->sigma, t);
-    for (size_t i = 0; i < steps; i++)
+    for (size_t i = 0; i < steps; i++) {
         s[i] = schedule_noise(m->sigma, t[i]);
+    }
     enum status status = npz_add_owned(writer, "grid.t", NPZ_FLOAT64, 1, &steps, t, e);
     if (status != STATUS_OK) {
         free(s);
@@ -106,8 +133,8 @@ static enum status add_grid(const struct score_model *m, const struct reverse_se
     return npz_add_owned(writer, "grid.s", NPZ_FLOAT64, 1, &steps, s, e);
 }
 
-static enum status add_snapshots(const struct score_model *m, const struct reverse_settings *settings,
-                                 float *snapshots, struct npz_writer *writer, struct error *e) {
+static enum status add_snapshots(const struct score_model *m, const struct reverse_settings *settings, float *snapshots,
+                                 struct npz_writer *writer, struct error *e) {
     size_t shape[NPZ_MAX_DIMENSIONS] = {settings->snapshot_count, settings->snapshot_configurations};
     memcpy(shape + 2, m->extents, m->dimensions * sizeof *shape);
     enum status status = npz_add_owned(writer, "snapshots", NPZ_FLOAT32, m->dimensions + 2, shape, snapshots, e);
@@ -124,7 +151,8 @@ struct samples {
     struct progress *progress;
     size_t count, volume, kept; /* kept: fields in the snapshots */
     float *phi, *snapshots;     /* count x volume; kept x volume, NULL for none */
-    int64_t *redrawn;           /* count: with methods without a grid; those of a call stand at its first configuration */
+    int64_t *redrawn;           /* count: with methods without a grid; those of a call stand at its first configuration
+                                   */
 };
 
 static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {
@@ -132,8 +160,9 @@ static enum status draw_range(void *context, const struct parts_range *range, st
     struct reverse_settings settings = s->settings;
     size_t redrawn = 0;
     settings.redrawn = &redrawn;
-    const enum status status = reverse_run(s->model, &settings, range->first, range->count, s->stage->threads,
-                                           s->phi + range->first * s->volume, s->snapshots, s->stage->interrupted, s->progress, e);
+    const enum status status =
+        reverse_run(s->model, &settings, range->first, range->count, s->stage->threads,
+                    s->phi + range->first * s->volume, s->snapshots, s->stage->interrupted, s->progress, e);
     s->redrawn[range->first] = (int64_t)redrawn;
     return status;
 }
@@ -144,7 +173,8 @@ static enum status draw(struct stage_context *c, struct samples *s, bool *whole,
     const size_t times = s->snapshots ? s->settings.snapshot_count : 0, kept = s->settings.snapshot_configurations;
     struct parts_column *columns = calloc(FIXED + times, sizeof *columns);
     char(*names)[32] = calloc(times + 1, sizeof *names);
-    enum status status = columns && names ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu snapshots", times);
+    enum status status =
+        columns && names ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu snapshots", times);
     if (status == STATUS_OK) {
         columns[0] = (struct parts_column){"phi", NPZ_FLOAT32, s->volume, s->phi, 0};
         columns[1] = (struct parts_column){"redrawn", NPZ_INT64, 1, s->redrawn, 0};
@@ -166,8 +196,9 @@ static enum status draw(struct stage_context *c, struct samples *s, bool *whole,
         struct parts_outcome outcome;
         status = parts_run(c, &parts, s->progress, &outcome, e);
         *whole = outcome.whole;
-        if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0)
+        if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) {
             stage_note(c, "configurations_per_second", "%.6g", (double)outcome.computed / outcome.seconds);
+        }
     }
     free(columns);
     free(names);
@@ -175,55 +206,64 @@ static enum status draw(struct stage_context *c, struct samples *s, bool *whole,
 }
 
 /* Takes the arrays of s. */
-static enum status write_artifact(struct stage_context *c, const struct score_model *m, struct samples *s, struct error *e) {
+static enum status write_artifact(struct stage_context *c, const struct score_model *m, struct samples *s,
+                                  struct error *e) {
     const struct reverse_settings *settings = &s->settings;
     struct npz_writer *writer;
-    enum status status = stage_artifact(c, &writer, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(stage_artifact(c, &writer, e));
     size_t shape[NPZ_MAX_DIMENSIONS] = {s->count};
     memcpy(shape + 1, m->extents, m->dimensions * sizeof *shape);
-    status = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, s->phi, e);
+    enum status status = npz_add_owned(writer, "phi", NPZ_FLOAT32, m->dimensions + 1, shape, s->phi, e);
     s->phi = NULL;
     if (status == STATUS_OK && s->snapshots) {
         status = add_snapshots(m, settings, s->snapshots, writer, e);
         s->snapshots = NULL;
     }
-    if (status == STATUS_OK && reverse_has_grid(settings->method))
+    if (status == STATUS_OK && reverse_has_grid(settings->method)) {
         status = add_grid(m, settings, writer, e);
+    }
     if (status == STATUS_OK && (settings->method == REVERSE_MODES || settings->method == REVERSE_MODES_NOISY)) {
         int64_t redrawn = 0;
-        for (size_t i = 0; i < s->count; i++)
+        for (size_t i = 0; i < s->count; i++) {
             redrawn += s->redrawn[i];
+        }
         status = npz_add_integer(writer, "redrawn", redrawn, e);
         stage_note(c, "redrawn", "%" PRId64 " of %zu configurations", redrawn, s->count);
     }
-    return status ? status : header_add_samples(writer, &m->theory, m->thermalised, s->count, e);
+    THEN(status, header_add_samples(writer, &m->theory, m->thermalised, s->count, e));
+    return status;
 }
 
 /* Makes room, draws, and writes what was drawn. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
-    struct samples s = {.stage = c, .model = m, .settings = settings_of(c->parameters),
-                        .count = (size_t)parameters_integer(c->parameters, "configurations"), .volume = m->volume};
+    struct samples s = {.stage = c,
+                        .model = m,
+                        .settings = settings_of(c->parameters),
+                        .count = (size_t)parameters_integer(c->parameters, "configurations"),
+                        .volume = m->volume};
     bool whole = false;
     s.kept = s.settings.snapshot_count * s.settings.snapshot_configurations;
-    if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS)
+    if (s.kept > 0 && m->dimensions + 2 > NPZ_MAX_DIMENSIONS) {
         return error_set(e, STATUS_BAD_INPUT, "snapshots of a field in %zu dimensions: expected at most %d dimensions",
                          m->dimensions, NPZ_MAX_DIMENSIONS - 2);
+    }
     s.redrawn = calloc(s.count, sizeof *s.redrawn);
     s.phi = malloc(s.count * s.volume * sizeof *s.phi);
-    if (s.kept > 0)
+    if (s.kept > 0) {
         s.snapshots = calloc(s.kept * s.volume, sizeof *s.snapshots);
+    }
     enum status status = STATUS_OK;
-    if (!s.phi || !s.redrawn || (s.kept > 0 && !s.snapshots))
+    if (!s.phi || !s.redrawn || (s.kept > 0 && !s.snapshots)) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", s.count);
+    }
     if (status == STATUS_OK) {
         s.progress = progress_new("sample", "configurations", s.count, c->quiet);
         status = draw(c, &s, &whole, e);
         progress_end(s.progress);
     }
-    if (status == STATUS_OK && whole)
+    if (status == STATUS_OK && whole) {
         status = write_artifact(c, m, &s, e);
+    }
     free(s.redrawn);
     free(s.phi);
     free(s.snapshots);
@@ -232,23 +272,25 @@ static enum status make(struct stage_context *c, const struct score_model *m, st
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
-    enum status status = score_model_read(stage_input(c, "model", 0), &m, e);
-    if (status != STATUS_OK)
-        return status;
-    status = backend_attach(c->device, &m, e);
-    status = status ? status : make(c, &m, e);
+    TRY(score_model_read(stage_input(c, "model", 0), &m, e));
+    enum status status = backend_attach(c->device, &m, e);
+    THEN(status, make(c, &m, e));
     score_model_release(&m);
     return status;
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
-    if (parameters_is(p, "method", "ancestral") && !parameters_is(p, "grid", "log-s"))
-        return error_set(e, STATUS_BAD_INPUT, "%s: method ancestral with grid uniform-t found, grid log-s expected", where);
+    if (parameters_is(p, "method", "ancestral") && !parameters_is(p, "grid", "log-s")) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: method ancestral with grid uniform-t found, grid log-s expected",
+                         where);
+    }
     size_t times;
     parameters_reals(p, "snapshots", &times);
     const char *method = parameters_text(p, "method");
-    if (times > 0 && !reverse_has_grid(method_of(p)))
-        return error_set(e, STATUS_BAD_INPUT, "%s: method %s has no times on the way: expected no snapshots", where, method);
+    if (times > 0 && !reverse_has_grid(method_of(p))) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: method %s has no times on the way: expected no snapshots", where,
+                         method);
+    }
     return STATUS_OK;
 }
 

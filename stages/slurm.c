@@ -39,11 +39,11 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     }
     long n, threads;
     enum status status = read_count("PARTS", parts, 10000, &n, e);
-    status = status ? status : read_count("THREADS", cores, 1024, &threads, e);
-    status = status ? status : check_word("PARTITION", partition, e);
-    status = status ? status : check_word("ACCOUNT", account, e);
-    status = status ? status : check_word("TIME", limit, e);
-    status = status ? status : file_make_folder(folder, e);
+    THEN(status, read_count("THREADS", cores, 1024, &threads, e));
+    THEN(status, check_word("PARTITION", partition, e));
+    THEN(status, check_word("ACCOUNT", account, e));
+    THEN(status, check_word("TIME", limit, e));
+    THEN(status, file_make_folder(folder, e));
     if (status != STATUS_OK) {
         return status;
     }

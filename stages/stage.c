@@ -82,9 +82,7 @@ static enum status no_memory(struct error *e) {
 static enum status load(struct loaded *l, const struct command_input *given, struct error *e) {
     l->input = given->input;
     enum status status = npz_read_digest(given->path, &l->npz, l->sha256, e);
-    if (status == STATUS_OK) {
-        status = npz_text(l->npz, "recipe", &l->recipe, e);
-    }
+    THEN(status, npz_text(l->npz, "recipe", &l->recipe, e));
     if (status != STATUS_OK) {
         return error_prefix(e, "--%s", l->input->name);
     }
@@ -106,10 +104,7 @@ static enum status load_inputs(struct stage_state *s, struct error *e) {
     }
     for (size_t i = 0; i < s->command.input_count; i++) {
         s->input_count = i + 1;
-        enum status status = load(&s->inputs[i], &s->command.inputs[i], e);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(load(&s->inputs[i], &s->command.inputs[i], e));
     }
     return STATUS_OK;
 }
@@ -125,15 +120,16 @@ static enum status make_recipe(const struct stage *stage, struct stage_state *s,
         position = i > 0 && l->input == s->inputs[i - 1].input ? position + 1 : 0;
         inputs[i] = (struct recipe_input){l->input->name, l->input->many ? position : -1, l->key};
     }
-    s->recipe = recipe_text(stage->name, stage_version(stage, s->command.parameters), stage_backend(stage, s->command.backend),
-                            s->command.parameters, inputs, s->input_count);
+    s->recipe = recipe_text(stage->name, stage_version(stage, s->command.parameters),
+                            stage_backend(stage, s->command.backend), s->command.parameters, inputs, s->input_count);
     free(inputs);
     if (s->recipe == NULL) {
         return no_memory(e);
     }
     recipe_key(s->recipe, s->key);
     if (s->command.key != NULL && strcmp(s->command.key, s->key) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "--key: expected %s, but the recipe of this command line has key %s: "
+        return error_set(e, STATUS_BAD_INPUT,
+                         "--key: expected %s, but the recipe of this command line has key %s: "
                          "an input has changed since the plan was made, or the plan is of another version",
                          s->command.key, s->key);
     }
@@ -198,7 +194,7 @@ enum status stage_arrays(struct stage_context *c, const char *output, struct npz
     enum status status = STATUS_OK;
     if (s->writers[i] == NULL) {
         status = npz_create(s->partial[i], &s->writers[i], e);
-        status = status == STATUS_OK ? npz_add_text(s->writers[i], "recipe", s->recipe, e) : status;
+        THEN(status, npz_add_text(s->writers[i], "recipe", s->recipe, e));
     }
     *writer = s->writers[i];
     return status;
@@ -241,7 +237,8 @@ static bool is_interrupted(const void *context) {
 /* Waits for the lock of the output folder: processes that compute shares hold it together. */
 static enum status take_lock(struct stage_state *s, const struct lock_wait *wait, struct error *e) {
     char *path = join(s->command.output, "", "lock"), what[512], *text = NULL;
-    if (path == NULL || (!heartbeat_names(s->command.output, what) && asprintf(&text, "another process that works in %s", s->command.output) < 0)) {
+    if (path == NULL || (!heartbeat_names(s->command.output, what) &&
+                         asprintf(&text, "another process that works in %s", s->command.output) < 0)) {
         free(path);
         return no_memory(e);
     }
@@ -272,7 +269,8 @@ static enum status name_outputs(const struct stage *stage, struct stage_state *s
 }
 
 static bool all_there(const struct stage_state *s) {
-    DIR *list = opendir(s->command.output); /* network file systems look afresh then, also for files that were not there */
+    DIR *list = opendir(s->command.output); /* network file systems look afresh then, also for files that were not there
+                                               */
     if (list != NULL) {
         closedir(list);
     }
@@ -285,7 +283,8 @@ static bool all_there(const struct stage_state *s) {
 }
 
 static enum status start_record(const struct stage *stage, struct stage_state *s, struct error *e) {
-    s->record = record_new(stage->name, stage_version(stage, s->command.parameters), s->key, s->recipe, s->command.output);
+    s->record =
+        record_new(stage->name, stage_version(stage, s->command.parameters), s->key, s->recipe, s->command.output);
     if (s->record == NULL) {
         return no_memory(e);
     }
@@ -309,8 +308,8 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     return history_write(s->record, s->command.output, e);
 }
 
-/* Takes the lock of the folder and its lease (heartbeat.h), which is the record of this run; and completes or clears away what
- * others have left. *done: there is nothing to compute. */
+/* Takes the lock of the folder and its lease (heartbeat.h), which is the record of this run; and completes or clears
+ * away what others have left. *done: there is nothing to compute. */
 static enum status claim(const struct stage *stage, struct stage_state *s, bool *done, struct error *e) {
     const char *folder = s->command.output;
     const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name};
@@ -336,7 +335,8 @@ static enum status claim(const struct stage *stage, struct stage_state *s, bool 
         }
     }
     if (status == STATUS_OK && !*s->share) {
-        history_recover(stage->name, folder, s->command.ledger, &s->lock, s->record, all_there(s), stage->outputs, done);
+        history_recover(stage->name, folder, s->command.ledger, &s->lock, s->record, all_there(s), stage->outputs,
+                        done);
     }
     if (status == STATUS_OK && !*done) {
         history_note_earlier(s->record, folder);
@@ -346,7 +346,8 @@ static enum status claim(const struct stage *stage, struct stage_state *s, bool 
 }
 
 /* Whether every array of an output is one that the stage declares for it. */
-static enum status check_arrays(const struct stage *stage, const char *output, const struct npz_writer *writer, struct error *e) {
+static enum status check_arrays(const struct stage *stage, const char *output, const struct npz_writer *writer,
+                                struct error *e) {
     const bool beside = stage->beside && strcmp(stage->beside->name, output) == 0;
     const struct stage_array *arrays = beside ? stage->beside->arrays : stage->arrays;
     const size_t count = beside ? stage->beside->array_count : stage->array_count;
@@ -357,8 +358,8 @@ static enum status check_arrays(const struct stage *stage, const char *output, c
             known = arrays[k].type == a->type && fnmatch(arrays[k].name, a->name, 0) == 0;
         }
         if (!known) {
-            return error_set(e, STATUS_FAILED, "the stage wrote the array '%s' (%s), which it does not declare", a->name,
-                             npy_type_name(a->type));
+            return error_set(e, STATUS_FAILED, "the stage wrote the array '%s' (%s), which it does not declare",
+                             a->name, npy_type_name(a->type));
         }
     }
     return STATUS_OK;
@@ -393,8 +394,8 @@ static enum status commit(const struct stage *stage, struct stage_state *s, stru
     return status;
 }
 
-/* Says with which inputs it was that something did not fit, where the message names no file: which of them, or a parameter, is
- * to blame is not known here. */
+/* Says with which inputs it was that something did not fit, where the message names no file: which of them, or a
+ * parameter, is to blame is not known here. */
 static void name_inputs(const struct stage_state *s, struct error *e) {
     enum { MOST = 4 };
     bool named = s->input_count == 0 || strstr(e->message, s->command.output) != NULL;
@@ -403,7 +404,10 @@ static void name_inputs(const struct stage_state *s, struct error *e) {
     }
     for (size_t i = 0; i < s->input_count && i < MOST && !named; i++) {
         error_set(e, e->status, "%s%s--%s=%s%s", e->message, i == 0 ? " (" : " ", s->inputs[i].input->name,
-                  s->command.inputs[i].path, i + 1 == s->input_count ? ")" : i + 1 == MOST ? " ...)" : "");
+                  s->command.inputs[i].path,
+                  i + 1 == s->input_count ? ")"
+                  : i + 1 == MOST         ? " ...)"
+                                          : "");
     }
 }
 

@@ -7,8 +7,9 @@
  * the work done and ends with status 0); write the run record as "running"; call run(); commit the
  * outputs; complete the run record ("done", "failed", "interrupted"); enter it into the ledger.
  *
- * With --part=i/n it computes a share of the work instead (stages/parts.h): it works beside other shares in the same folder, removes
- * nothing there, commits no output, ends as "part" in its run record, and leaves the ledger to the process that finishes.
+ * With --part=i/n it computes a share of the work instead (stages/parts.h): it works beside other shares in the same
+ * folder, removes nothing there, commits no output, ends as "part" in its run record, and leaves the ledger to the
+ * process that finishes.
  */
 #ifndef DMSQ_STAGES_STAGE_H
 #define DMSQ_STAGES_STAGE_H
@@ -19,8 +20,8 @@
 #include "backend/backend.h"
 #include "experiment/stage.h"
 
-/* Which share of the items of a stage this process computes (stages/parts.h), index of count; of an artifact that it makes itself, 0
- * of 1. */
+/* Which share of the items of a stage this process computes (stages/parts.h), index of count; of an artifact that it
+ * makes itself, 0 of 1. */
 struct stage_share {
     size_t index, count;
     bool finish; /* computes none: makes the artifact from the parts of the others */
@@ -29,17 +30,17 @@ struct stage_share {
 struct stage_context {
     const struct stage *stage;
     const struct parameters *parameters;
-    const char *backend;                     /* "cpu", "cuda", "cuda-float32" or "cuda-bf16" */
-    struct backend *device;                  /* what computes the network (backend/backend.h); NULL: the CPU */
-    int threads;                             /* worker threads; results never depend on it */
-    int quiet;                               /* no progress */
-    const char *folder;                      /* output folder; exists; parts/ (stages/parts.h) and checkpoint.npz, of a training, may lie
-                                                here, and are removed at the end */
+    const char *backend;    /* "cpu", "cuda", "cuda-float32" or "cuda-bf16" */
+    struct backend *device; /* what computes the network (backend/backend.h); NULL: the CPU */
+    int threads;            /* worker threads; results never depend on it */
+    int quiet;              /* no progress */
+    const char *folder;     /* output folder; exists; parts/ (stages/parts.h) and checkpoint.npz, of a
+                                                training, may lie here, and are removed at the end */
     struct stage_share share;
-    const char *recipe;                      /* canonical text, goes into the artifact */
-    const char *key;                         /* its SHA-256, 64 hex digits */
+    const char *recipe;                       /* canonical text, goes into the artifact */
+    const char *key;                          /* its SHA-256, 64 hex digits */
     const volatile sig_atomic_t *interrupted; /* set by SIGINT and SIGTERM: save what is worth it, return */
-    struct stage_state *state;               /* private to stages/stage.c */
+    struct stage_state *state;                /* private to stages/stage.c */
 };
 
 /* Number of files given for an input, and the i-th opened and verified (owned by the context).
@@ -67,6 +68,5 @@ void stage_note_number(struct stage_context *c, const char *name, double value, 
 
 /* The whole life of a stage program; returns its exit status. */
 int stage_main(const struct stage *stage, int argc, char **argv);
-
 
 #endif

@@ -10,32 +10,45 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "datasets", .type = PARAMETER_TEXT,
+    {.name = "datasets",
+     .type = PARAMETER_TEXT,
      .help = "Names of the rows, separated by commas, in the order of the input: column `dataset`, and the name "
              "under which published values are looked up; `equilibrium` is the row that others are compared with."},
-    {.name = "labels", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "labels",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "Labels of the rows in print, separated by '|'; empty: the names."},
     {.name = "experiment", .type = PARAMETER_TEXT, .help = "Name under which published values are looked up."},
-    {.name = "published", .type = PARAMETER_FILE, .default_value = "experiments/published.tsv",
+    {.name = "published",
+     .type = PARAMETER_FILE,
+     .default_value = "experiments/published.tsv",
      .help = "Published values, columns experiment, dataset, observable, value, error, source; empty: none."},
-    {.name = "observables", .type = PARAMETER_TEXT,
+    {.name = "observables",
+     .type = PARAMETER_TEXT,
      .default_value = "M,chi2,U_L,abs_M,mean_abs_phi,phi2,action,virial,xi",
      .help = "Columns, separated by commas; those with a published value come first."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading."},
-    {.name = "remark", .type = PARAMETER_TEXT, .default_value = "",
+    {.name = "remark",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
      .help = "The first footnote, where profiles state the scale of the computation."},
     {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
-    {.name = "altered", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1e6, .later = true,
+    {.name = "altered",
+     .type = PARAMETER_INTEGERS,
+     .default_value = "",
+     .minimum = 1,
+     .maximum = 1e6,
+     .later = true,
      .help = "Rows, counted from 1, of another theory, lattice or protocol than the experiment's file says: no "
              "published values are shown for them. The planner sets it if a profile or SET changes their inputs."},
 };
 
 static const struct stage_input inputs[] = {
-    {.name = "rows", .stages = NULL, .required = true, .many = true,
-     .help = "The rows of the table, in order."},
+    {.name = "rows", .stages = NULL, .required = true, .many = true, .help = "The rows of the table, in order."},
 };
 
-static const char *const outputs[] = {"table.md", "table.tex", "table-tabular.tex", "table-macros.tex", "table.tsv", NULL};
+static const char *const outputs[] = {"table.md",         "table.tex", "table-tabular.tex",
+                                      "table-macros.tex", "table.tsv", NULL};
 
 /* A name of a row or experiment stands in .tsv columns and file names. */
 static enum status check_name(const char *name, const char *parameter, const char *where, struct error *e) {
@@ -46,20 +59,19 @@ static enum status check_name(const char *name, const char *parameter, const cha
     return STATUS_OK;
 }
 
-static enum status check_lists(const struct report_list *datasets, const struct report_list *labels,
-                               const char *where, struct error *e) {
+static enum status check_lists(const struct report_list *datasets, const struct report_list *labels, const char *where,
+                               struct error *e) {
     if (datasets->count == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found no name, expected one a row", where);
     }
     for (size_t i = 0; i < datasets->count; i++) {
-        enum status s = check_name(datasets->item[i], "datasets", where, e);
-        if (s != STATUS_OK) {
-            return s;
-        }
+        TRY(check_name(datasets->item[i], "datasets", where, e));
         for (size_t j = 0; j < i; j++) {
             if (strcmp(datasets->item[i], datasets->item[j]) == 0) {
-                return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found '%s' twice, expected a name of "
-                                 "its own for each row", where, datasets->item[i]);
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: parameter datasets: found '%s' twice, expected a name of "
+                                 "its own for each row",
+                                 where, datasets->item[i]);
             }
         }
     }
@@ -72,37 +84,32 @@ static enum status check_lists(const struct report_list *datasets, const struct 
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     struct report_list datasets = {0}, labels = {0};
-    enum status s = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "labels"), '|', &labels, e);
-    }
-    if (s == STATUS_OK) {
-        s = check_lists(&datasets, &labels, where, e);
-    }
-    if (s == STATUS_OK) {
-        s = check_name(parameters_text(p, "experiment"), "experiment", where, e);
-    }
+    enum status status = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
+    THEN(status, report_split(parameters_text(p, "labels"), '|', &labels, e));
+    THEN(status, check_lists(&datasets, &labels, where, e));
+    THEN(status, check_name(parameters_text(p, "experiment"), "experiment", where, e));
     report_list_free(&datasets);
     report_list_free(&labels);
-    return s;
+    return status;
 }
 
-static const char other_protocol[] = "No published values stand beside what was computed with other parameters than the paper's.";
-static const char unthermalised[] = REPORT_MARK " not in equilibrium: the ensemble, or the one that the model was trained on, "
-                                    "failed its thermalisation tests (its run record says which), or a Markov chain of "
-                                    "proposals spent more than a tenth of its steps in one state";
+static const char other_protocol[] =
+    "No published values stand beside what was computed with other parameters than the paper's.";
+static const char unthermalised[] =
+    REPORT_MARK " not in equilibrium: the ensemble, or the one that the model was trained on, "
+                "failed its thermalisation tests (its run record says which), or a Markov chain of "
+                "proposals spent more than a tenth of its steps in one state";
 
-static enum status write_output(struct stage_context *c, const struct table *table, const char *name,
-                                struct error *e) {
+static enum status write_output(struct stage_context *c, const struct table *table, const char *name, struct error *e) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", name);
     }
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     if (strcmp(name, "table.md") == 0) {
-        s = table_write_markdown(table, out, e);
+        status = table_write_markdown(table, out, e);
     } else if (strcmp(name, "table.tex") == 0) {
         table_write_latex(table, out);
     } else if (strcmp(name, "table-tabular.tex") == 0) {
@@ -112,14 +119,12 @@ static enum status write_output(struct stage_context *c, const struct table *tab
     } else {
         table_write_tsv(table, out);
     }
-    if (fclose(out) != 0 && s == STATUS_OK) {
-        s = error_set(e, STATUS_FAILED, "%s: out of memory", name);
+    if (fclose(out) != 0 && status == STATUS_OK) {
+        status = error_set(e, STATUS_FAILED, "%s: out of memory", name);
     }
-    if (s == STATUS_OK) {
-        s = file_write(stage_output(c, name), text, size, e);
-    }
+    THEN(status, file_write(stage_output(c, name), text, size, e));
     free(text);
-    return s;
+    return status;
 }
 
 static enum status write_table(struct stage_context *c, const struct table_row *rows, size_t count, bool failed,
@@ -146,28 +151,25 @@ static enum status write_table(struct stage_context *c, const struct table_row *
         free(all_notes);
         return error_set(e, STATUS_FAILED, "table: out of memory");
     }
-    enum status s = table_new(parameters_text(p, "title"), all_notes, parameters_text(p, "experiment"), rows, count,
-                              observables, published, &table, e);
+    enum status status = table_new(parameters_text(p, "title"), all_notes, parameters_text(p, "experiment"), rows,
+                                   count, observables, published, &table, e);
     free(all_notes);
-    if (s != STATUS_OK) {
-        return s;
+    if (status != STATUS_OK) {
+        return status;
     }
-    for (size_t i = 0; outputs[i] != NULL && s == STATUS_OK; i++) {
-        s = write_output(c, &table, outputs[i], e);
+    for (size_t i = 0; outputs[i] != NULL && status == STATUS_OK; i++) {
+        status = write_output(c, &table, outputs[i], e);
     }
     stage_note(c, "published_values", "%zu", table.matched);
     table_free(&table);
-    return s;
+    return status;
 }
 
 /* The label of a row, marked where the ensemble failed its thermalisation tests or a model was trained on such. The
  * caller frees. */
 static enum status mark_label(const struct npz *row, const char *label, char **marked, bool *failed, struct error *e) {
     int64_t thermalised;
-    enum status s = header_read_thermalised(row, &thermalised, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(header_read_thermalised(row, &thermalised, e));
     *failed = *failed || thermalised == 0;
     if (asprintf(marked, "%s%s", label, thermalised == 0 ? " " REPORT_MARK : "") < 0) {
         *marked = NULL;
@@ -184,42 +186,34 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct table_row *rows = calloc(count + 1, sizeof *rows);
     char **marked = calloc(count + 1, sizeof *marked);
     bool failed = false;
-    enum status s = rows != NULL && marked != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "table: out of memory");
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "datasets"), ',', &datasets, e);
+    enum status status =
+        rows != NULL && marked != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "table: out of memory");
+    THEN(status, report_split(parameters_text(p, "datasets"), ',', &datasets, e));
+    THEN(status, report_split(parameters_text(p, "labels"), '|', &labels, e));
+    THEN(status, report_split(parameters_text(p, "observables"), ',', &observables, e));
+    THEN(status, check_lists(&datasets, &labels, "table", e));
+    if (status == STATUS_OK && datasets.count != count) {
+        status = error_set(e, STATUS_BAD_INPUT,
+                           "table: parameter datasets: found %zu names, expected %zu, one for each "
+                           "of the rows given",
+                           datasets.count, count);
     }
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "labels"), '|', &labels, e);
+    if (status == STATUS_OK && parameters_text(p, "published")[0] != '\0') {
+        status = published_read(parameters_text(p, "published"), &published, e);
     }
-    if (s == STATUS_OK) {
-        s = report_split(parameters_text(p, "observables"), ',', &observables, e);
-    }
-    if (s == STATUS_OK) {
-        s = check_lists(&datasets, &labels, "table", e);
-    }
-    if (s == STATUS_OK && datasets.count != count) {
-        s = error_set(e, STATUS_BAD_INPUT, "table: parameter datasets: found %zu names, expected %zu, one for each "
-                      "of the rows given", datasets.count, count);
-    }
-    if (s == STATUS_OK && parameters_text(p, "published")[0] != '\0') {
-        s = published_read(parameters_text(p, "published"), &published, e);
-    }
-    for (; read < count && s == STATUS_OK; read += s == STATUS_OK) {
-        s = mark_label(stage_input(c, "rows", read), labels.count > 0 ? labels.item[read] : datasets.item[read],
-                       &marked[read], &failed, e);
-        s = s != STATUS_OK ? s : table_row_read(stage_input(c, "rows", read), datasets.item[read], marked[read],
-                                                &rows[read], e);
+    for (; read < count && status == STATUS_OK; read += status == STATUS_OK) {
+        status = mark_label(stage_input(c, "rows", read), labels.count > 0 ? labels.item[read] : datasets.item[read],
+                            &marked[read], &failed, e);
+        THEN(status, table_row_read(stage_input(c, "rows", read), datasets.item[read], marked[read], &rows[read], e));
     }
     size_t altered_count;
     const int64_t *altered = parameters_integers(p, "altered", &altered_count);
-    for (size_t i = 0; i < altered_count && s == STATUS_OK; i++) {
+    for (size_t i = 0; i < altered_count && status == STATUS_OK; i++) {
         if ((size_t)altered[i] <= count) {
             rows[altered[i] - 1].altered = true;
         }
     }
-    if (s == STATUS_OK) {
-        s = write_table(c, rows, count, failed, &observables, published, e);
-    }
+    THEN(status, write_table(c, rows, count, failed, &observables, published, e));
     for (size_t i = 0; i < read; i++) {
         table_row_free(&rows[i]);
     }
@@ -232,7 +226,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     report_list_free(&datasets);
     report_list_free(&labels);
     report_list_free(&observables);
-    return s;
+    return status;
 }
 
 const struct stage stage_table = {

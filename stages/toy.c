@@ -11,22 +11,38 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "mu2", .type = PARAMETER_REAL, .default_value = "1", .minimum = -1000, .maximum = 1e6,
+    {.name = "mu2",
+     .type = PARAMETER_REAL,
+     .default_value = "1",
+     .minimum = -1000,
+     .maximum = 1e6,
      .help = "Squared mass mu^2; below zero the action is a double well."},
-    {.name = "g", .type = PARAMETER_REAL, .default_value = "0.4", .minimum = 0, .maximum = 1e6,
+    {.name = "g",
+     .type = PARAMETER_REAL,
+     .default_value = "0.4",
+     .minimum = 0,
+     .maximum = 1e6,
      .help = "Coupling of phi^4/24."},
-    {.name = "configurations", .type = PARAMETER_INTEGER, .default_value = "5120", .minimum = 1, .maximum = 1e9,
+    {.name = "configurations",
+     .type = PARAMETER_INTEGER,
+     .default_value = "5120",
+     .minimum = 1,
+     .maximum = 1e9,
      .help = "Independent configurations to draw."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the draws."},
 };
 
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"mu2", NPZ_FLOAT64, "", "",
-     "Squared mass of the toy model; kappa and lambda are the same couplings in the action of the lattice (lattice/toy.h)."},
-    {"g", NPZ_FLOAT64, "", "",
-     "Coupling of phi^4/24."},
+     "Squared mass of the toy model; kappa and lambda are the same couplings in the action of the lattice "
+     "(lattice/toy.h)."},
+    {"g", NPZ_FLOAT64, "", "", "Coupling of phi^4/24."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -36,13 +52,15 @@ static enum status draw(const struct toy *toy, uint64_t seed, size_t count, floa
     enum { PART = 4096 };
     double x[PART];
     *phi = malloc(count * sizeof **phi);
-    if (!*phi)
+    if (!*phi) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    }
     for (size_t at = 0; at < count && !*interrupted; at += PART) {
         const size_t n = count - at < PART ? count - at : PART;
         toy_draw(toy, seed, "phi", at, n, x);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             (*phi)[at + i] = (float)x[i];
+        }
     }
     return *interrupted ? error_set(e, STATUS_FAILED, "interrupted") : STATUS_OK;
 }
@@ -54,28 +72,28 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct toy *toy;
     struct npz_writer *w = NULL;
     float *phi = NULL;
-    enum status s = toy_new(&theory, &toy, e);
-    if (s != STATUS_OK)
-        return s;
-    s = draw(toy, (uint64_t)parameters_integer(c->parameters, "seed"), count, &phi, c->interrupted, e);
+    TRY(toy_new(&theory, &toy, e));
+    enum status status = draw(toy, (uint64_t)parameters_integer(c->parameters, "seed"), count, &phi, c->interrupted, e);
     toy_free(toy);
-    s = s != STATUS_OK ? s : stage_artifact(c, &w, e);
-    if (s != STATUS_OK) {
+    THEN(status, stage_artifact(c, &w, e));
+    if (status != STATUS_OK) {
         free(phi);
-        return s;
+        return status;
     }
-    s = npz_add_owned(w, "phi", NPZ_FLOAT32, 2, shape, phi, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "mu2", theory.mu2, e);
-    s = s != STATUS_OK ? s : npz_add_real(w, "g", theory.g, e);
-    return s ? s : header_add(w, &header, e);
+    status = npz_add_owned(w, "phi", NPZ_FLOAT32, 2, shape, phi, e);
+    THEN(status, npz_add_real(w, "mu2", theory.mu2, e));
+    THEN(status, npz_add_real(w, "g", theory.g, e));
+    THEN(status, header_add(w, &header, e));
+    return status;
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     const struct toy_theory theory = {parameters_real(p, "mu2"), parameters_real(p, "g")};
     struct toy *toy;
-    enum status s = toy_new(&theory, &toy, e);
-    if (s != STATUS_OK)
+    enum status status = toy_new(&theory, &toy, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
+    }
     toy_free(toy);
     return STATUS_OK;
 }

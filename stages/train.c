@@ -23,73 +23,130 @@
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "network", .type = PARAMETER_CHOICE, .default_value = "unet", .choices = SCORE_KIND_CHOICES,
+    {.name = "network",
+     .type = PARAMETER_CHOICE,
+     .default_value = "unet",
+     .choices = SCORE_KIND_CHOICES,
      .help = SCORE_KIND_HELP},
     SCORE_KIND_PARAMETERS,
-    {.name = "sigma", .type = PARAMETER_REAL, .default_value = "25", .minimum = 1.001, .maximum = 1e6,
+    {.name = "sigma",
+     .type = PARAMETER_REAL,
+     .default_value = "25",
+     .minimum = 1.001,
+     .maximum = 1e6,
      .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
-    {.name = "scaling", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|std|minmax",
-     .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values to -1 and "
-             "1 (the authors' code)."},
-    {.name = "propagator", .type = PARAMETER_CHOICE, .default_value = "kind", .choices = "kind|measured|smoothed", .later = true,
+    {.name = "scaling",
+     .type = PARAMETER_CHOICE,
+     .default_value = "none",
+     .choices = "none|std|minmax",
+     .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values "
+             "to -1 and 1 (the authors' code)."},
+    {.name = "propagator",
+     .type = PARAMETER_CHOICE,
+     .default_value = "kind",
+     .choices = "kind|measured|smoothed",
+     .later = true,
      .help = "measured: that of the training set, with its noise; smoothed: 1/G fitted by a few terms in lattice "
              "momenta above smooth-above (lattice/propagator.h); kind: smoothed for effective-action, measured for "
              "others."},
-    {.name = "smooth-above", .type = PARAMETER_REAL, .default_value = "0.3", .minimum = -1, .maximum = 100, .later = true,
+    {.name = "smooth-above",
+     .type = PARAMETER_REAL,
+     .default_value = "0.3",
+     .minimum = -1,
+     .maximum = 100,
+     .later = true,
      .help = "Of a smoothed propagator: square of the lattice momentum up to which the measured values are kept; "
              "below 0: all are fitted, which suits short correlation lengths."},
-    {.name = "noise-levels", .type = PARAMETER_CHOICE, .default_value = "uniform-t", .choices = "uniform-t|log-s",
+    {.name = "noise-levels",
+     .type = PARAMETER_CHOICE,
+     .default_value = "uniform-t",
+     .choices = "uniform-t|log-s",
      .help = "Distribution of the noise levels trained on: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
-    {.name = "t-min", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5,
+    {.name = "t-min",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-5",
+     .minimum = 1e-10,
+     .maximum = 0.5,
      .help = "Smallest time trained on."},
-    {.name = "epochs", .type = PARAMETER_INTEGER, .default_value = "250", .minimum = 1, .maximum = 1000000,
+    {.name = "epochs",
+     .type = PARAMETER_INTEGER,
+     .default_value = "250",
+     .minimum = 1,
+     .maximum = 1000000,
      .help = "Passes over the training set."},
-    {.name = "keep-epochs", .type = PARAMETER_INTEGERS, .default_value = "", .minimum = 1, .maximum = 1000000,
+    {.name = "keep-epochs",
+     .type = PARAMETER_INTEGERS,
+     .default_value = "",
+     .minimum = 1,
+     .maximum = 1000000,
      .help = "Epochs, ascending, after which the weights are kept too, for models of the stage checkpoint; each "
              "takes 4 bytes per trainable number."},
-    {.name = "batch", .type = PARAMETER_INTEGER, .default_value = "64", .minimum = 1, .maximum = 65536,
-     .unit = "configurations", .help = "Configurations of one optimisation step."},
-    {.name = "learning-rate", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-12, .maximum = 10,
+    {.name = "batch",
+     .type = PARAMETER_INTEGER,
+     .default_value = "64",
+     .minimum = 1,
+     .maximum = 65536,
+     .unit = "configurations",
+     .help = "Configurations of one optimisation step."},
+    {.name = "learning-rate",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-3",
+     .minimum = 1e-12,
+     .maximum = 10,
      .help = "Step size of Adam."},
-    {.name = "learning-rate-decay", .type = PARAMETER_CHOICE, .default_value = "none", .choices = "none|cosine",
+    {.name = "learning-rate-decay",
+     .type = PARAMETER_CHOICE,
+     .default_value = "none",
+     .choices = "none|cosine",
      .help = "cosine: the step size falls to a hundredth along half a cosine over the whole training."},
-    {.name = "ema", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.999999,
+    {.name = "ema",
+     .type = PARAMETER_REAL,
+     .default_value = "0",
+     .minimum = 0,
+     .maximum = 0.999999,
      .help = "Decay of the running average of the weights, which is the result; at step n at most (1+n)/(10+n). 0: "
              "the last weights are the result."},
-    {.name = "flip", .type = PARAMETER_FLAG, .default_value = "no",
+    {.name = "flip",
+     .type = PARAMETER_FLAG,
+     .default_value = "no",
      .help = "Z2 augmentation: the sign of every configuration is redrawn in every epoch (A App. C)."},
-    {.name = "excess-levels", .type = PARAMETER_INTEGER, .default_value = "16", .minimum = 2, .maximum = 1000,
+    {.name = "excess-levels",
+     .type = PARAMETER_INTEGER,
+     .default_value = "16",
+     .minimum = 2,
+     .maximum = 1000,
      .help = "Noise levels at which the loss is compared with that of the Wiener filter."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of weights, shuffling, times and noise."},
 };
 
 static const struct stage_input inputs[] = {
     {"training", "ensemble|import|orient|toy|dm-mcmc", true, false, "The training configurations."},
-    {"validation", "ensemble|import|orient|toy|dm-mcmc", false, false, "Configurations for the excess loss, of the same theory and lattice."},
-    {"transfer", "train", false, false, "A model of the same theory on another lattice, whose coefficients are kept, "
-                                        "except those of the zero mode, which are fitted (effective-action)."},
+    {"validation", "ensemble|import|orient|toy|dm-mcmc", false, false,
+     "Configurations for the excess loss, of the same theory and lattice."},
+    {"transfer", "train", false, false,
+     "A model of the same theory on another lattice, whose coefficients are kept, "
+     "except those of the zero mode, which are fitted (effective-action)."},
 };
 
 static const struct stage_array arrays[] = {
     ARRAYS_MODEL,
     {"loss", NPZ_FLOAT64, "epochs", "",
      "Denoising loss of the training, mean over the batches of an epoch; for models trained by gradients."},
-    {"kept.epochs", NPZ_INT64, "K", "",
-     "Epochs of keep-epochs."},
+    {"kept.epochs", NPZ_INT64, "K", "", "Epochs of keep-epochs."},
     {"kept.weights", NPZ_FLOAT32, "K, weights", "",
      "All trainable numbers after them, in the order of network/unet.h; the stage checkpoint makes models of them."},
     {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field",
      "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the "
      "validation set if there is one; not for a Gaussian model."},
-    {"excess.loss", NPZ_FLOAT64, "levels", "",
-     "Loss of the model."},
-    {"excess.wiener", NPZ_FLOAT64, "levels", "",
-     "Loss of the Wiener filter on the same noise."},
-    {"excess.excess", NPZ_FLOAT64, "levels", "",
-     "Mean difference."},
-    {"excess.error", NPZ_FLOAT64, "levels", "",
-     "Its standard error over configurations."},
+    {"excess.loss", NPZ_FLOAT64, "levels", "", "Loss of the model."},
+    {"excess.wiener", NPZ_FLOAT64, "levels", "", "Loss of the Wiener filter on the same noise."},
+    {"excess.excess", NPZ_FLOAT64, "levels", "", "Mean difference."},
+    {"excess.error", NPZ_FLOAT64, "levels", "", "Its standard error over configurations."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -113,8 +170,9 @@ static struct training_settings settings_of(const struct parameters *p) {
 static enum status add_kept(const struct training_settings *settings, const float *kept, size_t weights,
                             struct npz_writer *writer, struct error *e) {
     const size_t shape[2] = {settings->keep_count, weights}, count = shape[0] * shape[1];
-    if (count == 0)
+    if (count == 0) {
         return STATUS_OK;
+    }
     int64_t *epochs = malloc(shape[0] * sizeof *epochs);
     float *copy = malloc(count * sizeof *copy);
     if (!epochs || !copy) {
@@ -137,18 +195,19 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
                             struct npz_writer *writer, struct error *e) {
     const struct training_settings settings = settings_of(c->parameters);
     char checkpoint[4096];
-    if (snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.npz", c->folder) >= (int)sizeof checkpoint)
+    if (snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.npz", c->folder) >= (int)sizeof checkpoint) {
         return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
+    }
     struct training *training;
-    enum status status = training_new(m, fields, count, &settings, c->threads, &training, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(training_new(m, fields, count, &settings, c->threads, &training, e));
+    enum status status = STATUS_OK;
     if (access(checkpoint, F_OK) == 0) {
         status = training_restore(training, checkpoint, c->key, e);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             stage_note(c, "resumed", "at epoch %lld", (long long)training_epoch(training));
-        else
+        } else {
             error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+        }
     }
     if (status == STATUS_OK) {
         struct progress *progress = progress_new("train", "epochs", (uint64_t)settings.epochs, c->quiet);
@@ -157,19 +216,23 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
     }
     if (status == STATUS_OK) {
         const size_t epochs = (size_t)settings.epochs;
-        if (training_epoch_seconds(training) > 0)
+        if (training_epoch_seconds(training) > 0) {
             stage_note(c, "epoch_seconds", "%.6g", training_epoch_seconds(training));
+        }
         /* The loss is a sum over sites; a score of zero, which is no model at all, has 1 a site. */
         const double loss = training_loss(training)[epochs - 1], zero = (double)m->volume;
         stage_note(c, "loss", loss < 1e4 ? "%.4f in the last epoch" : "%.4g in the last epoch", loss);
         if (loss > 2 * zero) {
-            stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, where a score of zero has %g", loss, zero);
-            fprintf(stderr, "train: warning: the loss is %.4g in the last epoch, where a score of zero has %g: is learning-rate = "
-                    "%g too large?\n", loss, zero, settings.learning_rate);
+            stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, where a score of zero has %g",
+                       loss, zero);
+            fprintf(
+                stderr,
+                "train: warning: the loss is %.4g in the last epoch, where a score of zero has %g: is learning-rate = "
+                "%g too large?\n",
+                loss, zero, settings.learning_rate);
         }
         status = npz_add_reals(writer, "loss", training_loss(training), epochs, e);
-        if (status == STATUS_OK)
-            status = add_kept(&settings, training_kept(training), m->weight_count, writer, e);
+        THEN(status, add_kept(&settings, training_kept(training), m->weight_count, writer, e));
         training_finish(training);
     }
     training_free(training);
@@ -181,11 +244,9 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     enum { MOST = 1024 }; /* configurations: errors of a few per cent of the excess */
     const struct parameters *p = c->parameters;
     struct excess x;
-    enum status status = excess_measure(m, fields, count < MOST ? count : MOST,
-                                        (size_t)parameters_integer(p, "excess-levels"), parameters_real(p, "t-min"),
-                                        (uint64_t)parameters_integer(p, "seed"), c->threads, &x, e);
-    if (status != STATUS_OK)
-        return status;
+    TRY(excess_measure(m, fields, count < MOST ? count : MOST, (size_t)parameters_integer(p, "excess-levels"),
+                       parameters_real(p, "t-min"), (uint64_t)parameters_integer(p, "seed"), c->threads, &x, e));
+    enum status status = STATUS_OK;
     const struct {
         const char *name;
         double **data;
@@ -207,42 +268,50 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
                                    size_t *count, struct error *e) {
     struct score_model other = {0};
     enum status status = dataset_describe(ensemble, DATASET_NONE, &other, e);
-    if (status == STATUS_OK)
-        status = theory_same(&m->theory, &other.theory, npz_path(ensemble), "the training set", e);
-    return status == STATUS_OK ? dataset_fields(ensemble, m, fields, count, e) : status;
+    THEN(status, theory_same(&m->theory, &other.theory, npz_path(ensemble), "the training set", e));
+    THEN(status, dataset_fields(ensemble, m, fields, count, e));
+    return status;
 }
 
 static enum status refuse_transfer(const struct score_kind *kind, const char *where, struct error *e) {
-    return error_set(e, STATUS_BAD_INPUT, "%s: input transfer found with network = %s, which takes no coefficients "
-                                          "from another lattice", where, kind->name);
+    return error_set(e, STATUS_BAD_INPUT,
+                     "%s: input transfer found with network = %s, which takes no coefficients "
+                     "from another lattice",
+                     where, kind->name);
 }
 
-static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count, struct error *e) {
+static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count,
+                       struct error *e) {
     const struct npz *npz = stage_input(c, "transfer", 0);
     struct score_model other = {0};
     enum status status = npz ? score_model_read(npz, &other, e) : STATUS_OK;
-    if (status == STATUS_OK && npz && other.kind != m->kind)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: model of kind %s found, expected %s", npz_path(npz), other.kind->name, m->kind->name);
-    const struct score_fit fit = {c->parameters, fields, count, c->threads, c->interrupted, c->quiet, npz ? &other : NULL};
-    status = status ? status : m->kind->fit(m, &fit, e);
-    if (npz)
+    if (status == STATUS_OK && npz && other.kind != m->kind) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: model of kind %s found, expected %s", npz_path(npz),
+                           other.kind->name, m->kind->name);
+    }
+    const struct score_fit fit = {c->parameters,      fields, count, c->threads, c->interrupted, c->quiet,
+                                  npz ? &other : NULL};
+    THEN(status, m->kind->fit(m, &fit, e));
+    if (npz) {
         score_model_release(&other);
+    }
     return status;
 }
 
 static enum status smooth(struct stage_context *c, struct score_model *m, struct error *e) {
     const struct parameters *p = c->parameters;
-    if (parameters_is(p, "propagator", "measured") || (parameters_is(p, "propagator", "kind") && !m->kind->smooth))
+    if (parameters_is(p, "propagator", "measured") || (parameters_is(p, "propagator", "kind") && !m->kind->smooth)) {
         return STATUS_OK;
+    }
     struct fourier *fourier;
     double residual;
-    enum status status = fourier_new(m->extents, m->dimensions, &fourier, e);
-    if (status != STATUS_OK)
-        return status;
-    status = propagator_smooth(fourier, m->extents, m->dimensions, parameters_real(p, "smooth-above"), m->propagator, &residual, e);
+    TRY(fourier_new(m->extents, m->dimensions, &fourier, e));
+    enum status status = propagator_smooth(fourier, m->extents, m->dimensions, parameters_real(p, "smooth-above"),
+                                           m->propagator, &residual, e);
     fourier_free(fourier);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         stage_note(c, "propagator", "smoothed, %.3g off the measured one", residual);
+    }
     return status;
 }
 
@@ -251,32 +320,40 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
                                struct error *e) {
     const struct parameters *p = c->parameters;
     const struct npz *training = stage_input(c, "training", 0), *validation = stage_input(c, "validation", 0);
-    static const char *const scaling_name[] = {[DATASET_NONE] = "none", [DATASET_STD] = "std", [DATASET_MINMAX] = "minmax"};
+    static const char *const scaling_name[] = {
+        [DATASET_NONE] = "none", [DATASET_STD] = "std", [DATASET_MINMAX] = "minmax"};
     enum dataset_scaling scaling = (enum dataset_scaling)PARAMETERS_WORD(p, "scaling", scaling_name);
-    if (m->kind->treatment)
+    if (m->kind->treatment) {
         m->kind->treatment(p, &scaling, &m->one_phase);
+    }
     enum status status = dataset_describe(training, scaling, m, e);
-    if (status == STATUS_OK && m->kind->suits)
+    if (status == STATUS_OK && m->kind->suits) {
         status = m->kind->suits(p, m->dimensions, m->extents, e);
-    if (status == STATUS_OK)
-        status = dataset_fields(training, m, &fields[0], &count[0], e);
-    if (status == STATUS_OK && validation) /* before the training: what does not fit is to be said at once */
+    }
+    THEN(status, dataset_fields(training, m, &fields[0], &count[0], e));
+    if (status == STATUS_OK && validation) { /* before the training: what does not fit is to be said at once */
         status = read_validation(validation, m, &fields[1], &count[1], e);
-    status = status ? status : dataset_propagator(fields[0], count[0], c->threads, m, e);
-    return status ? status : smooth(c, m, e);
+    }
+    THEN(status, dataset_propagator(fields[0], count[0], c->threads, m, e));
+    THEN(status, smooth(c, m, e));
+    return status;
 }
 
 /* A validation set of the same chains would be learnt by heart. Fields of few sites may be equal by chance. */
-static enum status check_independence(const struct stage_context *c, const float *const fields[2], const size_t count[2],
-                                      size_t volume, struct error *e) {
+static enum status check_independence(const struct stage_context *c, const float *const fields[2],
+                                      const size_t count[2], size_t volume, struct error *e) {
     enum { FEWEST_SITES = 4 };
-    for (size_t i = 0; volume >= FEWEST_SITES && i < count[1]; i++)
+    for (size_t i = 0; volume >= FEWEST_SITES && i < count[1]; i++) {
         for (size_t j = 0; j < count[0]; j++) {
             const float *a = fields[1] + i * volume, *b = fields[0] + j * volume;
-            if (a[0] == b[0] && a[1] == b[1] && memcmp(a, b, volume * sizeof *a) == 0)
-                return error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu is configuration %zu of the training set; expected a "
-                                 "set of other random numbers (seed)", npz_path(stage_input(c, "validation", 0)), i, j);
+            if (a[0] == b[0] && a[1] == b[1] && memcmp(a, b, volume * sizeof *a) == 0) {
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: configuration %zu is configuration %zu of the training set; expected a "
+                                 "set of other random numbers (seed)",
+                                 npz_path(stage_input(c, "validation", 0)), i, j);
+            }
         }
+    }
     return STATUS_OK;
 }
 
@@ -287,24 +364,26 @@ static enum status run(struct stage_context *c, struct error *e) {
     size_t count[2] = {0, 0};
     struct npz_writer *writer = NULL;
     enum status status = backend_attach(c->device, &m, e);
-    if (status == STATUS_OK && stage_input(c, "transfer", 0) && !m.kind->transfers)
+    if (status == STATUS_OK && stage_input(c, "transfer", 0) && !m.kind->transfers) {
         status = refuse_transfer(m.kind, "train", e);
-    status = status ? status : read_fields(c, &m, fields, count, e);
-    if (status == STATUS_OK)
-        status = check_independence(c, (const float *const[2]){fields[0], fields[1]}, count, m.volume, e);
-    if (status == STATUS_OK && m.kind->prepare)
+    }
+    THEN(status, read_fields(c, &m, fields, count, e));
+    THEN(status, check_independence(c, (const float *const[2]){fields[0], fields[1]}, count, m.volume, e));
+    if (status == STATUS_OK && m.kind->prepare) {
         status = m.kind->prepare(&m, c->parameters, e);
-    if (status == STATUS_OK)
-        status = stage_artifact(c, &writer, e);
-    if (status == STATUS_OK && m.kind->fit)
+    }
+    THEN(status, stage_artifact(c, &writer, e));
+    if (status == STATUS_OK && m.kind->fit) {
         status = fit(c, &m, fields[0], count[0], e);
-    if (status == STATUS_OK && score_model_trained(&m))
+    }
+    if (status == STATUS_OK && score_model_trained(&m)) {
         status = optimise(c, &m, fields[0], count[0], writer, e);
+    }
     const int which = fields[1] ? 1 : 0;
-    if (status == STATUS_OK && m.kind->excess)
+    if (status == STATUS_OK && m.kind->excess) {
         status = add_excess(c, &m, fields[which], count[which], writer, e);
-    if (status == STATUS_OK)
-        status = score_model_add(&m, writer, e);
+    }
+    THEN(status, score_model_add(&m, writer, e));
     free(fields[0]);
     free(fields[1]);
     score_model_release(&m);
@@ -314,23 +393,27 @@ static enum status run(struct stage_context *c, struct error *e) {
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t keep_count;
     const int64_t *keep = parameters_integers(p, "keep-epochs", &keep_count);
-    for (size_t i = 0; i < keep_count; i++)
-        if (keep[i] > parameters_integer(p, "epochs") || (i > 0 && keep[i] <= keep[i - 1]))
-            return error_set(e, STATUS_BAD_INPUT, "%s: keep-epochs has %lld, expected ascending numbers up to epochs %lld",
-                             where, (long long)keep[i], (long long)parameters_integer(p, "epochs"));
+    for (size_t i = 0; i < keep_count; i++) {
+        if (keep[i] > parameters_integer(p, "epochs") || (i > 0 && keep[i] <= keep[i - 1])) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: keep-epochs has %lld, expected ascending numbers up to epochs %lld", where,
+                             (long long)keep[i], (long long)parameters_integer(p, "epochs"));
+        }
+    }
     const struct score_kind *kind = score_kind_find(parameters_text(p, "network"));
     return kind->check ? kind->check(p, where, e) : STATUS_OK;
 }
 
-/* The lattice of the configurations that a node makes, where that is one of its parameters or of what feeds it; false: it is
- * not known before they are there. */
+/* The lattice of the configurations that a node makes, where that is one of its parameters or of what feeds it; false:
+ * it is not known before they are there. */
 static bool lattice_of(const struct stage_node *node, size_t *dimensions, const int64_t **lattice) {
     for (const struct stage_node *next; node; node = next) {
-        for (size_t i = 0; i < node->stage->parameter_count; i++)
+        for (size_t i = 0; i < node->stage->parameter_count; i++) {
             if (strcmp(node->stage->parameters[i].name, "lattice") == 0) {
                 *lattice = parameters_integers(node->parameters, "lattice", dimensions);
                 return *dimensions > 0;
             }
+        }
         next = node->stage->input_count > 0 ? node->input(node, node->stage->inputs[0].name, 0) : NULL;
     }
     return false;
@@ -341,22 +424,30 @@ static enum status check_node(const struct stage_node *node, const char *where, 
     const struct stage_node *validation = node->input(node, "validation", 0);
     size_t dimensions, others, extents[NPZ_MAX_DIMENSIONS];
     const int64_t *lattice, *other;
-    if (node->input(node, "transfer", 0) && !kind->transfers)
+    if (node->input(node, "transfer", 0) && !kind->transfers) {
         return refuse_transfer(kind, where, e);
-    if (!lattice_of(node->input(node, "training", 0), &dimensions, &lattice) || dimensions > NPZ_MAX_DIMENSIONS)
+    }
+    if (!lattice_of(node->input(node, "training", 0), &dimensions, &lattice) || dimensions > NPZ_MAX_DIMENSIONS) {
         return STATUS_OK;
-    for (size_t mu = 0; mu < dimensions; mu++)
+    }
+    for (size_t mu = 0; mu < dimensions; mu++) {
         extents[mu] = (size_t)lattice[mu];
-    if (kind->suits && kind->suits(node->parameters, dimensions, extents, e) != STATUS_OK)
+    }
+    if (kind->suits && kind->suits(node->parameters, dimensions, extents, e) != STATUS_OK) {
         return error_prefix(e, "%s", where);
+    }
     if (validation && lattice_of(validation, &others, &other) &&
-        (others != dimensions || memcmp(lattice, other, dimensions * sizeof *lattice) != 0))
-        return error_set(e, STATUS_BAD_INPUT, "%s: the lattice of the validation set is not that of the training set", where);
+        (others != dimensions || memcmp(lattice, other, dimensions * sizeof *lattice) != 0)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: the lattice of the validation set is not that of the training set",
+                         where);
+    }
     return STATUS_OK;
 }
 
 /* Version 4 changed the refinement of the effective-action model. */
-static int version_of(const struct parameters *p) { return parameters_is(p, "network", "effective-action") ? 4 : 3; }
+static int version_of(const struct parameters *p) {
+    return parameters_is(p, "network", "effective-action") ? 4 : 3;
+}
 
 const struct stage stage_train = {
     .name = "train",

@@ -2,7 +2,8 @@
  * densities (diffusion/toy_process.h).
  *
  * Artifact, vectors of one length a group, for `plot`:
- *   path.number (1, 2, ...), path.time, path.phi                          the trajectories that are kept, every stride-th point
+ *   path.number (1, 2, ...), path.time, path.phi                          the trajectories that are kept, every
+ *   stride-th point
  *   histogram.time, histogram.phi, histogram.density, histogram.error     bins at every one of `times`, Poisson errors
  *   curve.time, curve.phi, curve.density                                  the exact density at the same times, and
  *   curve.target                                                          that of the toy model
@@ -20,62 +21,113 @@
 enum { CURVE = 401 };
 
 static const struct parameter parameters[] = {
-    {.name = "process", .type = PARAMETER_CHOICE, .default_value = "langevin", .choices = "langevin|forward|reverse",
-     .help = "langevin: from a Gaussian prior towards exp(-S) (A 2.15); forward: data to noise (A 3.1); reverse: noise to "
-             "data by the reverse equation with the exact score (A 3.2)."},
-    {.name = "mu2", .type = PARAMETER_REAL, .default_value = "-1", .minimum = -1000, .maximum = 1e6,
+    {.name = "process",
+     .type = PARAMETER_CHOICE,
+     .default_value = "langevin",
+     .choices = "langevin|forward|reverse",
+     .help =
+         "langevin: from a Gaussian prior towards exp(-S) (A 2.15); forward: data to noise (A 3.1); reverse: noise to "
+         "data by the reverse equation with the exact score (A 3.2)."},
+    {.name = "mu2",
+     .type = PARAMETER_REAL,
+     .default_value = "-1",
+     .minimum = -1000,
+     .maximum = 1e6,
      .help = "Squared mass mu^2 of the toy model; below zero the action is a double well."},
-    {.name = "g", .type = PARAMETER_REAL, .default_value = "0.4", .minimum = 0, .maximum = 1e6,
+    {.name = "g",
+     .type = PARAMETER_REAL,
+     .default_value = "0.4",
+     .minimum = 0,
+     .maximum = 1e6,
      .help = "Coupling of phi^4/24."},
-    {.name = "trajectories", .type = PARAMETER_INTEGER, .default_value = "16384", .minimum = 2, .maximum = 1e9,
+    {.name = "trajectories",
+     .type = PARAMETER_INTEGER,
+     .default_value = "16384",
+     .minimum = 2,
+     .maximum = 1e9,
      .help = "Trajectories for the histograms."},
-    {.name = "kept", .type = PARAMETER_INTEGER, .default_value = "24", .minimum = 1, .maximum = 65536,
+    {.name = "kept",
+     .type = PARAMETER_INTEGER,
+     .default_value = "24",
+     .minimum = 1,
+     .maximum = 65536,
      .help = "Trajectories that are kept, to be drawn."},
-    {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 1, .maximum = 1000000,
+    {.name = "stride",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 1,
+     .maximum = 1000000,
      .help = "Steps from one point of these to the next; divides the number of steps."},
-    {.name = "steps", .type = PARAMETER_INTEGER, .default_value = "500", .minimum = 2, .maximum = 1000000,
+    {.name = "steps",
+     .type = PARAMETER_INTEGER,
+     .default_value = "500",
+     .minimum = 2,
+     .maximum = 1000000,
      .help = "Time steps."},
-    {.name = "duration", .type = PARAMETER_REAL, .default_value = "4", .minimum = 1e-6, .maximum = 1e6,
+    {.name = "duration",
+     .type = PARAMETER_REAL,
+     .default_value = "4",
+     .minimum = 1e-6,
+     .maximum = 1e6,
      .help = "Langevin time; the other processes take a time of 1."},
-    {.name = "width", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1e-3, .maximum = 1e3,
+    {.name = "width",
+     .type = PARAMETER_REAL,
+     .default_value = "1",
+     .minimum = 1e-3,
+     .maximum = 1e3,
      .help = "Standard deviation of the prior of langevin; that of reverse is s(1)."},
-    {.name = "sigma", .type = PARAMETER_REAL, .default_value = "25", .minimum = 1.001, .maximum = 1e6,
+    {.name = "sigma",
+     .type = PARAMETER_REAL,
+     .default_value = "25",
+     .minimum = 1.001,
+     .maximum = 1e6,
      .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
-    {.name = "t-end", .type = PARAMETER_REAL, .default_value = "1e-3", .minimum = 1e-10, .maximum = 0.5,
+    {.name = "t-end",
+     .type = PARAMETER_REAL,
+     .default_value = "1e-3",
+     .minimum = 1e-10,
+     .maximum = 0.5,
      .help = "Time of the last evaluation of the score."},
-    {.name = "times", .type = PARAMETER_REALS, .default_value = "0,0.25,0.5,0.75,1", .minimum = 0, .maximum = 1,
+    {.name = "times",
+     .type = PARAMETER_REALS,
+     .default_value = "0,0.25,0.5,0.75,1",
+     .minimum = 0,
+     .maximum = 1,
      .help = "When densities are kept, in parts of the whole time; the nearest step is taken."},
-    {.name = "bins", .type = PARAMETER_INTEGER, .default_value = "60", .minimum = 2, .maximum = 10000,
+    {.name = "bins",
+     .type = PARAMETER_INTEGER,
+     .default_value = "60",
+     .minimum = 2,
+     .maximum = 10000,
      .help = "Bins of the histograms."},
-    {.name = "range", .type = PARAMETER_REAL, .default_value = "6", .minimum = 0.1, .maximum = 1e4,
+    {.name = "range",
+     .type = PARAMETER_REAL,
+     .default_value = "6",
+     .minimum = 0.1,
+     .maximum = 1e4,
      .help = "Histograms and curves go from -range to range."},
-    {.name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0,
+    {.name = "seed",
+     .type = PARAMETER_INTEGER,
+     .default_value = "1",
+     .minimum = 0,
+     .maximum = 9007199254740992.0,
      .help = "Seed of the starts and the noise."},
 };
 
 static const struct stage_array arrays[] = {
     {"path.number", NPZ_FLOAT64, "n", "",
-     "Number of the trajectory, 1, 2, ...; the first group of vectors is the trajectories that are kept, every stride-th point."},
-    {"path.time", NPZ_FLOAT64, "n", "",
-     "Time."},
-    {"path.phi", NPZ_FLOAT64, "n", "",
-     "The field."},
-    {"histogram.time", NPZ_FLOAT64, "n", "",
-     "Time; the second group is bins at every one of the parameter times."},
-    {"histogram.phi", NPZ_FLOAT64, "n", "",
-     "Centre of the bin."},
-    {"histogram.density", NPZ_FLOAT64, "n", "",
-     "Density in it."},
-    {"histogram.error", NPZ_FLOAT64, "n", "",
-     "Its Poisson error."},
-    {"curve.time", NPZ_FLOAT64, "n", "",
-     "Time; the third group is the exact density at the same times."},
-    {"curve.phi", NPZ_FLOAT64, "n", "",
-     "The field."},
-    {"curve.density", NPZ_FLOAT64, "n", "",
-     "Exact density."},
-    {"curve.target", NPZ_FLOAT64, "n", "",
-     "That of the toy model."},
+     "Number of the trajectory, 1, 2, ...; the first group of vectors is the trajectories that are kept, every "
+     "stride-th point."},
+    {"path.time", NPZ_FLOAT64, "n", "", "Time."},
+    {"path.phi", NPZ_FLOAT64, "n", "", "The field."},
+    {"histogram.time", NPZ_FLOAT64, "n", "", "Time; the second group is bins at every one of the parameter times."},
+    {"histogram.phi", NPZ_FLOAT64, "n", "", "Centre of the bin."},
+    {"histogram.density", NPZ_FLOAT64, "n", "", "Density in it."},
+    {"histogram.error", NPZ_FLOAT64, "n", "", "Its Poisson error."},
+    {"curve.time", NPZ_FLOAT64, "n", "", "Time; the third group is the exact density at the same times."},
+    {"curve.phi", NPZ_FLOAT64, "n", "", "The field."},
+    {"curve.density", NPZ_FLOAT64, "n", "", "Exact density."},
+    {"curve.target", NPZ_FLOAT64, "n", "", "That of the toy model."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -87,7 +139,8 @@ struct result {
     double *path[3], *histogram[4], *curve[4];
 };
 
-static const char *const process_name[] = {[TOY_LANGEVIN] = "langevin", [TOY_FORWARD] = "forward", [TOY_REVERSE] = "reverse"};
+static const char *const process_name[] = {
+    [TOY_LANGEVIN] = "langevin", [TOY_FORWARD] = "forward", [TOY_REVERSE] = "reverse"};
 
 static struct toy_process_settings settings_of(const struct parameters *p) {
     return (struct toy_process_settings){.process = (enum toy_process)PARAMETERS_WORD(p, "process", process_name),
@@ -101,14 +154,15 @@ static struct toy_process_settings settings_of(const struct parameters *p) {
 
 static double *reals(size_t n, enum status *s, struct error *e) {
     double *x = calloc(n + 1, sizeof *x);
-    if (!x && *s == STATUS_OK)
+    if (!x && *s == STATUS_OK) {
         *s = error_set(e, STATUS_FAILED, "out of memory for %zu numbers", n);
+    }
     return x;
 }
 
 static enum status allocate(const struct parameters *p, struct toy_process_settings *settings, struct result *r,
                             struct error *e) {
-    enum status s = STATUS_OK;
+    enum status status = STATUS_OK;
     const double *times = parameters_reals(p, "times", &settings->snapshots);
     r->count = (size_t)parameters_integer(p, "trajectories");
     settings->kept = (size_t)parameters_integer(p, "kept");
@@ -117,29 +171,33 @@ static enum status allocate(const struct parameters *p, struct toy_process_setti
     r->points = settings->kept * (settings->steps / r->stride + 1);
     r->rows = settings->snapshots * (size_t)parameters_integer(p, "bins");
     r->curve_rows = settings->snapshots * CURVE;
-    r->paths = reals(settings->kept * (settings->steps + 1), &s, e);
-    r->snapshot = reals(settings->snapshots * r->count, &s, e);
-    for (int i = 0; i < 3; i++)
-        r->path[i] = reals(r->points, &s, e);
+    r->paths = reals(settings->kept * (settings->steps + 1), &status, e);
+    r->snapshot = reals(settings->snapshots * r->count, &status, e);
+    for (int i = 0; i < 3; i++) {
+        r->path[i] = reals(r->points, &status, e);
+    }
     for (int i = 0; i < 4; i++) {
-        r->histogram[i] = reals(r->rows, &s, e);
-        r->curve[i] = reals(r->curve_rows, &s, e);
+        r->histogram[i] = reals(r->rows, &status, e);
+        r->curve[i] = reals(r->curve_rows, &status, e);
     }
     r->snapshot_steps = calloc(settings->snapshots + 1, sizeof *r->snapshot_steps);
-    if (s == STATUS_OK && !r->snapshot_steps)
+    if (status == STATUS_OK && !r->snapshot_steps) {
         return error_set(e, STATUS_FAILED, "out of memory for the times");
-    for (size_t k = 0; s == STATUS_OK && k < settings->snapshots; k++)
+    }
+    for (size_t k = 0; status == STATUS_OK && k < settings->snapshots; k++) {
         r->snapshot_steps[k] = (size_t)lround(times[k] * (double)settings->steps);
+    }
     settings->snapshot_steps = r->snapshot_steps;
-    return s;
+    return status;
 }
 
 static void release(struct result *r) {
     free(r->paths);
     free(r->snapshot);
     free(r->snapshot_steps);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         free(r->path[i]);
+    }
     for (int i = 0; i < 4; i++) {
         free(r->histogram[i]);
         free(r->curve[i]);
@@ -175,8 +233,8 @@ static void fill_histograms(struct stage_context *c, const struct toy_process_se
 static enum status fill_curves(const struct parameters *p, const struct toy *toy,
                                const struct toy_process_settings *settings, struct result *r, struct error *e) {
     const double range = parameters_real(p, "range");
-    enum status s = STATUS_OK;
-    for (size_t k = 0; k < settings->snapshots && s == STATUS_OK; k++) {
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < settings->snapshots && status == STATUS_OK; k++) {
         const size_t at = k * CURVE;
         for (size_t i = 0; i < CURVE; i++) {
             r->curve[0][at + i] = toy_process_time(settings, settings->snapshot_steps[k]);
@@ -184,32 +242,35 @@ static enum status fill_curves(const struct parameters *p, const struct toy *toy
             toy_smeared(toy, 0, r->curve[1][at + i], &r->curve[3][at + i], NULL);
             r->curve[3][at + i] = function_exp(r->curve[3][at + i]);
         }
-        s = toy_process_density(toy, settings, settings->snapshot_steps[k], CURVE, r->curve[1] + at, r->curve[2] + at, e);
+        status = toy_process_density(toy, settings, settings->snapshot_steps[k], CURVE, r->curve[1] + at,
+                                     r->curve[2] + at, e);
     }
-    return s;
+    return status;
 }
 
 /* <phi^2> of the last snapshot against that of the toy model. */
 static void note_square(struct stage_context *c, const struct toy *toy, const struct toy_process_settings *settings,
                         const struct result *r) {
-    if (settings->snapshots == 0)
+    if (settings->snapshots == 0) {
         return;
+    }
     const double *x = r->snapshot + (settings->snapshots - 1) * r->count;
     struct running squares = {0};
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         running_add(&squares, x[i] * x[i]);
+    }
     stage_note(c, "phi2", "%.4f +- %.4f at the last time, %.4f of the toy model", squares.mean, running_error(&squares),
                toy_moment(toy, 2));
 }
 
 static enum status add(struct npz_writer *w, const char *const *names, size_t count, double **x, size_t rows,
                        struct error *e) {
-    enum status s = STATUS_OK;
-    for (size_t i = 0; i < count && s == STATUS_OK; i++) {
-        s = npz_add_owned(w, names[i], NPZ_FLOAT64, 1, &rows, x[i], e);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = npz_add_owned(w, names[i], NPZ_FLOAT64, 1, &rows, x[i], e);
         x[i] = NULL;
     }
-    return s;
+    return status;
 }
 
 static enum status run(struct stage_context *c, struct error *e) {
@@ -223,24 +284,22 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct result r = {0};
     struct npz_writer *w = NULL;
     struct toy *toy;
-    enum status s = toy_new(&theory, &toy, e);
-    if (s != STATUS_OK)
-        return s;
-    s = allocate(p, &settings, &r, e);
-    s = s ? s : toy_process_run(toy, &settings, r.count, c->threads, r.paths, r.snapshot, e);
-    if (s == STATUS_OK) {
+    TRY(toy_new(&theory, &toy, e));
+    enum status status = allocate(p, &settings, &r, e);
+    THEN(status, toy_process_run(toy, &settings, r.count, c->threads, r.paths, r.snapshot, e));
+    if (status == STATUS_OK) {
         fill_paths(&settings, &r);
         fill_histograms(c, &settings, &r);
         note_square(c, toy, &settings, &r);
     }
-    s = s ? s : fill_curves(p, toy, &settings, &r, e);
-    s = s ? s : stage_artifact(c, &w, e);
-    s = s ? s : add(w, path, 3, r.path, r.points, e);
-    s = s ? s : add(w, histogram, 4, r.histogram, r.rows, e);
-    s = s ? s : add(w, curve, 4, r.curve, r.curve_rows, e);
+    THEN(status, fill_curves(p, toy, &settings, &r, e));
+    THEN(status, stage_artifact(c, &w, e));
+    THEN(status, add(w, path, 3, r.path, r.points, e));
+    THEN(status, add(w, histogram, 4, r.histogram, r.rows, e));
+    THEN(status, add(w, curve, 4, r.curve, r.curve_rows, e));
     release(&r);
     toy_free(toy);
-    return s;
+    return status;
 }
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
@@ -248,14 +307,17 @@ static enum status check(const struct parameters *p, const char *where, struct e
     struct toy *toy;
     size_t times;
     parameters_reals(p, "times", &times);
-    if (times == 0)
+    if (times == 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter times: found none, expected at least one", where);
-    if (parameters_integer(p, "steps") % parameters_integer(p, "stride") != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter stride: found %lld, expected a divisor of steps = %lld", where,
-                         (long long)parameters_integer(p, "stride"), (long long)parameters_integer(p, "steps"));
-    enum status s = toy_new(&theory, &toy, e);
-    if (s != STATUS_OK)
+    }
+    if (parameters_integer(p, "steps") % parameters_integer(p, "stride") != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter stride: found %lld, expected a divisor of steps = %lld",
+                         where, (long long)parameters_integer(p, "stride"), (long long)parameters_integer(p, "steps"));
+    }
+    enum status status = toy_new(&theory, &toy, e);
+    if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
+    }
     toy_free(toy);
     return STATUS_OK;
 }

@@ -26,7 +26,7 @@ static enum status check(const struct plan *plan, const struct lineage *lineage,
     enum status status = STATUS_OK;
     if (*name) {
         status = closure_experiment(plan, "NAME", name, &x, e);
-        status = status == STATUS_OK ? closure_keys(plan, x, &keys, &count, e) : status;
+        THEN(status, closure_keys(plan, x, &keys, &count, e));
     }
     if (status != STATUS_OK) {
         return status;
@@ -37,20 +37,21 @@ static enum status check(const struct plan *plan, const struct lineage *lineage,
     struct lineage *computed_again = NULL;
     if (*again) {
         status = lineage_read(again, &computed_again, e);
-        status = status == STATUS_OK ? verify_again(lineage, computed_again, keys, count, stdout, &wrong, e) : status;
+        THEN(status, verify_again(lineage, computed_again, keys, count, stdout, &wrong, e));
     } else {
         status = verify_results(lineage, keys, count, stdout, &wrong, e);
         say_missing(lineage, keys, count);
     }
     lineage_free(computed_again);
-    return status == STATUS_OK && wrong ? error_set(e, STATUS_FAILED, "%s: verification failed, see above", plan->root) : status;
+    return status == STATUS_OK && wrong ? error_set(e, STATUS_FAILED, "%s: verification failed, see above", plan->root)
+                                        : status;
 }
 
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
     struct lineage *lineage = NULL;
     (void)request;
     enum status status = lineage_read(plan->root, &lineage, e);
-    status = status == STATUS_OK ? check(plan, lineage, e) : status;
+    THEN(status, check(plan, lineage, e));
     lineage_free(lineage);
     return status;
 }
@@ -62,5 +63,6 @@ int main(int argc, char **argv) {
         {"again", "FOLDER", "compares with the results there, computed again, byte by byte", &again},
         {0}};
     return planner_main_with(argc, argv, all_stages,
-                             "Checks artifacts against their run records, and run records against the ledger.", own, run);
+                             "Checks artifacts against their run records, and run records against the ledger.", own,
+                             run);
 }

@@ -26,8 +26,8 @@ static enum status nothing_meant(const struct plan *plan, const struct reasons *
     for (size_t i = 0; labels && i < r->why.count; i++) {
         labels[i] = strchr(wanted, '/') ? r->why.nodes[i].label : strchr(r->why.nodes[i].label, '/') + 1;
     }
-    return labels ? error_set(e, STATUS_BAD_INPUT, "NODE=%s: expected EXPERIMENT/NODE, a node or an experiment%s", wanted,
-                              suggestion(plan->pool, wanted, labels, r->why.count))
+    return labels ? error_set(e, STATUS_BAD_INPUT, "NODE=%s: expected EXPERIMENT/NODE, a node or an experiment%s",
+                              wanted, suggestion(plan->pool, wanted, labels, r->why.count))
                   : pool_exhausted(e);
 }
 
@@ -55,8 +55,10 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 int main(int argc, char **argv) {
     wanted = "";
     const struct planner_option own[] = {
-        {"node", "EXPERIMENT/NODE", "node to explain; NODE: in all experiments, EXPERIMENT: all of its nodes", &wanted}, {0}};
-    return planner_main_with(argc, argv, all_stages, "Explains why a node would be computed, or since when it is up "
-                                                     "to date.", own,
-                             run);
+        {"node", "EXPERIMENT/NODE", "node to explain; NODE: in all experiments, EXPERIMENT: all of its nodes", &wanted},
+        {0}};
+    return planner_main_with(argc, argv, all_stages,
+                             "Explains why a node would be computed, or since when it is up "
+                             "to date.",
+                             own, run);
 }

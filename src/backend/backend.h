@@ -1,8 +1,8 @@
 /* What computes the network: the one interface between the program and the CPU (cpu.h) or a folder like cuda/. A model
- * carries the backend that it is to run on (score.h: score_model.backend, NULL: the CPU), so that whoever trains, samples or
- * scores says nothing about it: training.c, reverse.c, flow.c and excess.c hand the work over, and keep to themselves
- * everything that is not arithmetic on fields: shuffles, times, grids, steps of the integrator, snapshots, checkpoints, and
- * all numbers that depend on the schedule (in double precision).
+ * carries the backend that it is to run on (score.h: score_model.backend, NULL: the CPU), so that whoever trains,
+ * samples or scores says nothing about it: training.c, reverse.c, flow.c and excess.c hand the work over, and keep to
+ * themselves everything that is not arithmetic on fields: shuffles, times, grids, steps of the integrator, snapshots,
+ * checkpoints, and all numbers that depend on the schedule (in double precision).
  *
  * Random numbers are those of base/random.h for the same key, stream and step, to the bit. Fields are in scaled
  * units, float32, n x V, C order. A call returns when its results are there. Every function fails with
@@ -60,15 +60,15 @@ struct backend_evaluation {
     struct runge_kutta_order order;
 };
 
-struct backend_network;  /* evaluations and vector-Jacobian products of a model */
-struct backend_sampler;  /* a reverse process, one batch after the other; arrays it is made with may go */
+struct backend_network;    /* evaluations and vector-Jacobian products of a model */
+struct backend_sampler;    /* a reverse process, one batch after the other; arrays it is made with may go */
 struct backend_integrator; /* the probability flow of a batch of slots, whose vectors stay there in double precision */
-struct backend_training; /* weights, moments, average and training set */
+struct backend_training;   /* weights, moments, average and training set */
 
 struct backend {
-    const char *name;  /* as in recipes: "cpu", "cuda", "cuda-float32", "cuda-bf16" */
+    const char *name;       /* as in recipes: "cpu", "cuda", "cuda-float32", "cuda-bf16" */
     const char *arithmetic; /* what its bits depend on: name, card, libraries; NULL: the name alone */
-    bool forward_only; /* no gradients: neither training nor flow */
+    bool forward_only;      /* no gradients: neither training nor flow */
     /* Devices only. */
     void (*close)(struct backend *b);
     /* Devices only: what it is, and the algorithms it chose so far, for the run record. */
@@ -79,8 +79,8 @@ struct backend {
 
     /* Configurations of one call at most. */
     size_t (*capacity)(const struct backend *b, const struct score_model *model);
-    /* Whether results of a configuration depend on its place in a call. Those who split work then have every call begin at
-     * a multiple of the capacity, which is a function of the model's shape alone. */
+    /* Whether results of a configuration depend on its place in a call. Those who split work then have every call begin
+     * at a multiple of the capacity, which is a function of the model's shape alone. */
     bool placed;
     size_t sampler_stretch;  /* steps of a sampler between two looks at whether the run is interrupted */
     size_t training_stretch; /* optimisation steps of one call at most, likewise */
@@ -99,8 +99,8 @@ struct backend {
     enum status (*vjp)(struct backend_network *network, size_t n, const float *probe, float *out, struct error *e);
     /* After evaluate: traces[n x probes], v.J^T v for probe p of configuration number c: v = numbers of (key, stream
      * c, step p), normal or signs. probes = 0: traces[n], the exact trace of J. (An integrator does that by itself.) */
-    enum status (*traces)(struct backend_network *network, size_t n, struct random_key key, const uint64_t *configuration,
-                          size_t probes, bool signs, double *traces, struct error *e);
+    enum status (*traces)(struct backend_network *network, size_t n, struct random_key key,
+                          const uint64_t *configuration, size_t probes, bool signs, double *traces, struct error *e);
 
     /* The slots of flow_slots.h, with vectors (runge_kutta.h) of V components and a quadrature a
      * probe, or one. On a device they need the network to themselves. */
@@ -132,13 +132,15 @@ struct backend {
 
     /* Starts with the model's weights as weights and average and with zero moments. */
     enum status (*training_new)(struct backend *b, const struct score_model *model, const float *fields, size_t count,
-                                size_t batch, size_t steps_an_epoch, struct backend_training **training, struct error *e);
+                                size_t batch, size_t steps_an_epoch, struct backend_training **training,
+                                struct error *e);
     void (*training_free)(struct backend_training *training);
     /* `count` optimisation steps on examples[count x batch] with their frames. Noise of example i: (noise, first + i,
      * epoch). loss[count x batch]: |s score + z|^2; of an empty place anything. */
-    enum status (*training_steps)(struct backend_training *training, size_t count, const struct backend_example *examples,
-                                  const struct score_frame *frames, const struct backend_step *steps,
-                                  struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e);
+    enum status (*training_steps)(struct backend_training *training, size_t count,
+                                  const struct backend_example *examples, const struct score_frame *frames,
+                                  const struct backend_step *steps, struct random_key noise, uint64_t first,
+                                  uint64_t epoch, double *loss, struct error *e);
     /* Vectors as in unet.h; NULL: not wanted, left alone. */
     enum status (*training_read)(struct backend_training *training, float *weights, float *first_moment,
                                  float *second_moment, float *average, struct error *e);

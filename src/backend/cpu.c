@@ -29,8 +29,9 @@ enum status cpu_network_new(struct backend *b, const struct score_model *m, stru
                             struct error *e) {
     *network = NULL;
     struct backend_network *n = calloc(1, sizeof *n);
-    if (!n)
+    if (!n) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     n->model = m;
     n->threads = ((const struct backend_cpu *)b)->threads;
     n->batch = score_batch(m);
@@ -44,22 +45,26 @@ enum status cpu_network_new(struct backend *b, const struct score_model *m, stru
 }
 
 void cpu_network_free(struct backend_network *n) {
-    if (!n)
+    if (!n) {
         return;
-    for (int i = 0; n->workers && i < n->threads; i++)
+    }
+    for (int i = 0; n->workers && i < n->threads; i++) {
         score_worker_free(n->workers[i]);
+    }
     free(n->workers);
     score_free(n->score);
     free(n);
 }
 
 enum status cpu_network_workers(struct backend_network *n, struct error *e) {
-    if (n->workers)
+    if (n->workers) {
         return STATUS_OK;
+    }
     n->workers = calloc((size_t)n->threads, sizeof *n->workers);
     enum status status = n->workers ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for the score model");
-    for (int i = 0; i < n->threads && status == STATUS_OK; i++)
+    for (int i = 0; i < n->threads && status == STATUS_OK; i++) {
         status = score_worker_new(n->score, &n->workers[i], e);
+    }
     return status;
 }
 
@@ -74,19 +79,22 @@ static enum status evaluate(struct backend_network *w, size_t n, const float *ph
     const size_t V = w->model->volume;
     enum status status = cpu_network_workers(w, e);
     double *t = malloc(n * sizeof *t);
-    if (!t && status == STATUS_OK)
+    if (!t && status == STATUS_OK) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
+    }
     if (status != STATUS_OK) {
         free(t);
         return status;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         t[i] = frames[i].t;
+    }
 #pragma omp parallel for num_threads(w->threads) schedule(dynamic, 1)
     for (size_t at = 0; at < n; at += w->batch) {
         struct error own;
         const int part = (int)(n - at < w->batch ? n - at : w->batch);
-        const enum status mine = score_evaluate(w->workers[omp_get_thread_num()], part, phi + at * V, t + at, out + at * V, &own);
+        const enum status mine =
+            score_evaluate(w->workers[omp_get_thread_num()], part, phi + at * V, t + at, out + at * V, &own);
         if (mine != STATUS_OK)
 #pragma omp critical(cpu_error)
         {
@@ -102,17 +110,19 @@ static enum status evaluate(struct backend_network *w, size_t n, const float *ph
 
 void *cpu_memory(size_t count, size_t size, bool *complete) {
     void *p = aligned_alloc(64, (count * size + 127) / 64 * 64);
-    if (p)
+    if (p) {
         memset(p, 0, count * size);
-    else
+    } else {
         *complete = false;
+    }
     return p;
 }
 
 struct backend *backend_of(const struct score_model *m, int threads, struct backend_cpu *room) {
     struct backend *device = score_model_device(m);
-    if (device)
+    if (device) {
         return device;
+    }
     /* a step of a small model takes less time than waking a thread */
     *room = (struct backend_cpu){.base = {.name = "cpu",
                                           .arithmetic = convolution_instruction_set(),
@@ -138,9 +148,11 @@ struct backend *score_model_device(const struct score_model *m) {
 }
 
 enum status backend_attach(struct backend *b, struct score_model *m, struct error *e) {
-    if (b && m->kind->cpu_only)
-        return error_set(e, STATUS_BAD_INPUT, "model of kind %s found with backend %s, expected cpu: no device computes it",
-                         m->kind->name, b->name);
+    if (b && m->kind->cpu_only) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "model of kind %s found with backend %s, expected cpu: no device computes it", m->kind->name,
+                         b->name);
+    }
     m->backend = b;
     return STATUS_OK;
 }

@@ -35,16 +35,19 @@ static enum status estimate_traces(struct backend_integrator *p, size_t n, const
     const size_t V = p->volume, q = p->quadratures;
     enum status status = STATUS_OK;
     for (size_t k = 0; k < q && status == STATUS_OK; k++) {
-        for (size_t b = 0; b < n; b++)
+        for (size_t b = 0; b < n; b++) {
             memcpy(p->probe + b * V, p->slots[evaluations[b].slot].probes + k * V, V * sizeof *p->probe);
+        }
         status = score_vjp(p->score, (int)n, p->probe, p->product, e);
         for (size_t b = 0; b < n; b++) {
-            for (size_t i = 0; i < V; i++)
+            for (size_t i = 0; i < V; i++) {
                 p->terms[i] = (double)p->probe[b * V + i] * (double)p->product[b * V + i];
+            }
             p->traces[b * q + k] = sum_tree(p->terms, V);
-            if (p->divergence.control)
+            if (p->divergence.control) {
                 p->traces[b * q + k] += wiener_control(p->model, evaluations[b].frame.noise,
                                                        p->slots[evaluations[b].slot].power + k * V, p->terms);
+            }
         }
     }
     return status;
@@ -56,8 +59,9 @@ static enum status exact_traces(struct backend_integrator *p, size_t n, struct e
     memset(p->traces, 0, n * sizeof *p->traces);
     memset(p->probe, 0, n * V * sizeof *p->probe);
     for (size_t x = 0; x < V && status == STATUS_OK && !*p->divergence.interrupted; x++) {
-        for (size_t b = 0; b < n; b++)
+        for (size_t b = 0; b < n; b++) {
             p->probe[b * V + x] = 1;
+        }
         status = score_vjp(p->score, (int)n, p->probe, p->product, e);
         for (size_t b = 0; b < n; b++) {
             p->probe[b * V + x] = 0;
@@ -70,26 +74,30 @@ static enum status exact_traces(struct backend_integrator *p, size_t n, struct e
 /* traces[b x quadratures] of what was just evaluated. */
 static enum status find_traces(struct backend_integrator *p, size_t n, const struct backend_evaluation *evaluations,
                                struct error *e) {
-    if (p->divergence.probes)
+    if (p->divergence.probes) {
         return estimate_traces(p, n, evaluations, e);
+    }
     return p->divergence.closed ? score_divergence(p->score, (int)n, p->traces, e) : exact_traces(p, n, e);
 }
 
 /* --- integrating ------------------------------------------------------------------------------------ */
 
-static enum status start(struct backend_integrator *p, size_t slot, const double *phi, const double *power, struct error *e) {
+static enum status start(struct backend_integrator *p, size_t slot, const double *phi, const double *power,
+                         struct error *e) {
     struct slot *s = &p->slots[slot];
     (void)e;
-    if (p->divergence.control)
+    if (p->divergence.control) {
         memcpy(s->power, power, p->quadratures * p->volume * sizeof *power);
+    }
     runge_kutta_vectors_start(s->vectors, phi);
     return STATUS_OK;
 }
 
 static void draw_probes(struct backend_integrator *p, const struct backend_evaluation *v) {
     struct slot *s = &p->slots[v->slot];
-    if (s->drawn && s->stream == v->stream)
+    if (s->drawn && s->stream == v->stream) {
         return;
+    }
     probes_draw(p->divergence.key, v->stream, p->divergence.probes, p->divergence.signs, p->volume, s->probes);
     s->drawn = true;
     s->stream = v->stream;
@@ -102,19 +110,23 @@ static enum status advance(struct backend_integrator *p, size_t n, const struct 
         const struct backend_evaluation *v = &evaluations[b];
         const double *y = runge_kutta_vectors_combine(p->slots[v->slot].vectors, &v->order);
         p->t[b] = v->frame.t;
-        if (p->divergence.probes)
+        if (p->divergence.probes) {
             draw_probes(p, v);
-        for (size_t i = 0; i < V; i++)
+        }
+        for (size_t i = 0; i < V; i++) {
             p->phi[b * V + i] = (float)y[i];
+        }
     }
     enum status status = score_evaluate(p->score, (int)n, p->phi, p->t, p->out, e);
     THEN(status, find_traces(p, n, evaluations, e));
     for (size_t b = 0; b < n && status == STATUS_OK && !*p->divergence.interrupted; b++) {
         const struct backend_evaluation *v = &evaluations[b];
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             p->derivative[i] = v->factor * (double)p->out[b * V + i];
-        for (size_t k = 0; k < q; k++)
+        }
+        for (size_t k = 0; k < q; k++) {
             p->derivative[V + k] = v->factor * p->traces[b * q + k];
+        }
         runge_kutta_vectors_take(p->slots[v->slot].vectors, &v->order, p->derivative, &sums[b]);
     }
     return status;
@@ -130,14 +142,17 @@ static enum status finish(struct backend_integrator *p, size_t slot, const struc
 /* --- making one -------------------------------------------------------------------------------------- */
 
 static void release(struct backend_integrator *p) {
-    if (!p)
+    if (!p) {
         return;
+    }
     score_worker_free(p->score);
-    for (size_t b = 0; p->slots && b < p->capacity; b++)
+    for (size_t b = 0; p->slots && b < p->capacity; b++) {
         runge_kutta_vectors_free(p->slots[b].vectors);
+    }
     void *const memory[] = {p->slots, p->phi, p->t, p->terms, p->draws, p->power};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
+    }
     free(p);
 }
 
@@ -150,8 +165,9 @@ static bool make(struct backend_integrator *p) {
     p->terms = malloc((V > q ? V : q) * sizeof *p->terms);
     p->draws = malloc((draws + 1) * sizeof *p->draws);
     p->power = malloc((power + 1) * sizeof *p->power);
-    if (!p->slots || !p->phi || !p->t || !p->terms || !p->draws || !p->power)
+    if (!p->slots || !p->phi || !p->t || !p->terms || !p->draws || !p->power) {
         return false;
+    }
     p->out = p->phi + room;
     p->probe = p->phi + 2 * room;
     p->product = p->phi + 3 * room;
@@ -159,8 +175,9 @@ static bool make(struct backend_integrator *p) {
     p->derivative = p->traces + capacity * q;
     for (size_t b = 0; b < capacity; b++) {
         p->slots[b].vectors = runge_kutta_vectors_new(V, q);
-        if (!p->slots[b].vectors)
+        if (!p->slots[b].vectors) {
             return false;
+        }
         p->slots[b].probes = draws ? p->draws + b * q * V : NULL;
         p->slots[b].power = power ? p->power + b * q * V : NULL;
     }
@@ -171,8 +188,9 @@ static enum status create(struct backend_network *network, const struct backend_
                           struct backend_integrator **integrator, struct error *e) {
     *integrator = NULL;
     struct backend_integrator *p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
+    }
     p->model = network->model;
     p->divergence = *divergence;
     p->capacity = network->batch;

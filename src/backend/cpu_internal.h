@@ -12,7 +12,8 @@ struct backend_network {
     struct score_worker **workers; /* threads; NULL before network_workers */
 };
 
-enum status cpu_network_new(struct backend *b, const struct score_model *m, struct backend_network **network, struct error *e);
+enum status cpu_network_new(struct backend *b, const struct score_model *m, struct backend_network **network,
+                            struct error *e);
 void cpu_network_free(struct backend_network *network);
 /* A worker for every thread, for those who compute with all of them. */
 enum status cpu_network_workers(struct backend_network *network, struct error *e);

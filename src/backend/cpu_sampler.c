@@ -28,13 +28,15 @@ struct backend_sampler {
 };
 
 static void sampler_free(struct backend_sampler *s) {
-    if (!s)
+    if (!s) {
         return;
+    }
     for (int i = 0; s->rooms && i < s->network->threads; i++) {
-        void *const owned[] = {s->rooms[i].out, s->rooms[i].z, s->rooms[i].t, s->rooms[i].gain, s->rooms[i].fine,
-                               s->rooms[i].workspace};
-        for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++)
+        void *const owned[] = {s->rooms[i].out,  s->rooms[i].z,    s->rooms[i].t,
+                               s->rooms[i].gain, s->rooms[i].fine, s->rooms[i].workspace};
+        for (size_t k = 0; k < sizeof owned / sizeof owned[0]; k++) {
             free(owned[k]);
+        }
     }
     cpu_network_free(s->network);
     fourier_free(s->fourier);
@@ -50,8 +52,9 @@ static bool make_room(const struct backend_sampler *s, struct room *r) {
     r->out = malloc(s->network->batch * V * sizeof *r->out);
     r->z = malloc(V * sizeof *r->z);
     r->t = malloc(s->network->batch * sizeof *r->t);
-    if (!s->fourier)
+    if (!s->fourier) {
         return r->out && r->z && r->t;
+    }
     r->gain = malloc(V * sizeof *r->gain);
     r->fine = malloc(V * sizeof *r->fine);
     r->workspace = malloc(fourier_workspace(s->fourier) * sizeof *r->workspace);
@@ -66,25 +69,30 @@ static void *copy(const void *from, size_t size) {
 static enum status build(struct backend_sampler *s, struct backend *b, const struct score_model *m, struct error *e) {
     enum status status = cpu_network_new(b, m, &s->network, e);
     THEN(status, cpu_network_workers(s->network, e));
-    if (status == STATUS_OK && s->moves && s->moves[0].coloured)
+    if (status == STATUS_OK && s->moves && s->moves[0].coloured) {
         status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     s->phi = malloc(b->capacity(b, m) * m->volume * sizeof *s->phi);
     s->rooms = calloc((size_t)s->network->threads, sizeof *s->rooms);
     bool complete = s->phi && s->rooms && s->frames && s->moves;
-    for (int i = 0; complete && i < s->network->threads; i++)
+    for (int i = 0; complete && i < s->network->threads; i++) {
         complete = make_room(s, &s->rooms[i]);
+    }
     return complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for a sampler");
 }
 
 static enum status sampler_new(struct backend *b, const struct score_model *model, const struct score_frame *frames,
                                const struct backend_move *moves, size_t steps, struct random_key prior,
-                               struct random_key noise, float start, struct backend_sampler **sampler, struct error *e) {
+                               struct random_key noise, float start, struct backend_sampler **sampler,
+                               struct error *e) {
     *sampler = NULL;
     struct backend_sampler *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for a sampler");
+    }
     s->frames = copy(frames, steps * sizeof *frames);
     s->moves = copy(moves, steps * sizeof *moves);
     s->steps = steps;
@@ -110,8 +118,9 @@ static enum status sampler_start(struct backend_sampler *s, uint64_t first, size
     for (size_t i = 0; i < n; i++) {
         float *phi = s->phi + i * V;
         random_normal_float(s->prior, first + i, 0, phi, V);
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             phi[x] *= s->start;
+        }
     }
     return STATUS_OK;
 }
@@ -120,8 +129,9 @@ static enum status sampler_start(struct backend_sampler *s, uint64_t first, size
 static void move(size_t n, const struct backend_move *m, const float *restrict score, const float *restrict z,
                  float *restrict phi) {
     const float drift = m->drift, amplitude = m->amplitude;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         phi[i] = (phi[i] + drift * score[i]) + amplitude * z[i];
+    }
 }
 
 /* White noise z to covariance D (G + next^2)/(G + s^2). */
@@ -134,26 +144,30 @@ static void colour(const struct backend_sampler *s, struct room *r, double noise
         r->fine[i] = (double)r->z[i];
     }
     fourier_filter(s->fourier, r->gain, r->fine, r->fine, r->workspace);
-    for (size_t i = 0; i < m->volume; i++)
+    for (size_t i = 0; i < m->volume; i++) {
         r->z[i] = (float)r->fine[i];
+    }
 }
 
 /* Step k of n configurations from `at` on. */
-static enum status step(struct backend_sampler *s, struct score_worker *worker, struct room *r, size_t k, size_t at, int n,
-                        struct error *e) {
+static enum status step(struct backend_sampler *s, struct score_worker *worker, struct room *r, size_t k, size_t at,
+                        int n, struct error *e) {
     const size_t V = s->network->model->volume;
     const struct backend_move *m = &s->moves[k];
     float *phi = s->phi + at * V;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         r->t[b] = s->frames[k].t;
+    }
     const enum status status = score_evaluate(worker, n, phi, r->t, r->out, e);
     for (size_t b = 0; b < (size_t)n && status == STATUS_OK; b++) {
-        if (m->amplitude != 0)
+        if (m->amplitude != 0) {
             random_normal_float(s->noise, s->first + at + b, k, r->z, V);
-        else
+        } else {
             memset(r->z, 0, V * sizeof *r->z);
-        if (m->coloured)
+        }
+        if (m->coloured) {
             colour(s, r, s->frames[k].noise, m->next);
+        }
         move(V, m, r->out + b * V, r->z, phi + b * V);
     }
     return status;
@@ -167,8 +181,9 @@ static enum status sampler_steps(struct backend_sampler *s, size_t count, struct
         const int thread = omp_get_thread_num(), n = (int)(s->n - at < batch ? s->n - at : batch);
         struct error own;
         enum status mine = STATUS_OK;
-        for (size_t k = s->done; k < s->done + count && mine == STATUS_OK; k++)
+        for (size_t k = s->done; k < s->done + count && mine == STATUS_OK; k++) {
             mine = step(s, s->network->workers[thread], &s->rooms[thread], k, at, n, &own);
+        }
         if (mine != STATUS_OK)
 #pragma omp critical(cpu_error)
         {

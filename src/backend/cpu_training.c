@@ -1,5 +1,5 @@
-/* Training on the CPU: a step is micro-batches of SCORE_BATCH configurations, each computed by one thread, whose gradients
- * are added in a fixed tree: bits do not depend on threads. */
+/* Training on the CPU: a step is micro-batches of SCORE_BATCH configurations, each computed by one thread, whose
+ * gradients are added in a fixed tree: bits do not depend on threads. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +17,17 @@ struct backend_training {
 };
 
 static void release(struct backend_training *t) {
-    if (!t)
+    if (!t) {
         return;
-    for (size_t i = 0; t->packed && i < t->micro_batches; i++)
+    }
+    for (size_t i = 0; t->packed && i < t->micro_batches; i++) {
         free(t->packed[i]);
+    }
     cpu_network_free(t->network);
     void *const owned[] = {t->weights, t->first_moment, t->second_moment, t->average, t->gradient, t->packed, t->room};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
         free(owned[i]);
+    }
     free(t);
 }
 
@@ -32,20 +35,25 @@ static enum status build(struct backend_training *t, struct backend *b, const st
                          struct error *e) {
     enum status status = cpu_network_new(b, m, &t->network, e);
     THEN(status, cpu_network_workers(t->network, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    const size_t weights = m->weight_count, largest = t->batch < count ? t->batch : count; /* of the batches that there will be */
+    }
+    /* of the batches that there will be */
+    const size_t weights = m->weight_count, largest = t->batch < count ? t->batch : count;
     bool complete = true;
     float **const vectors[] = {&t->weights, &t->first_moment, &t->second_moment, &t->average, &t->gradient};
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         *vectors[i] = cpu_memory(weights, sizeof(float), &complete);
+    }
     t->micro_batches = (largest + SCORE_BATCH - 1) / SCORE_BATCH;
     t->packed = cpu_memory(t->micro_batches, sizeof *t->packed, &complete);
     t->room = cpu_memory((size_t)t->network->threads * 3 * SCORE_BATCH * t->volume, sizeof *t->room, &complete);
-    for (size_t i = 0; complete && i < t->micro_batches; i++)
+    for (size_t i = 0; complete && i < t->micro_batches; i++) {
         t->packed[i] = cpu_memory(score_gradient_size(t->network->score), sizeof *t->packed[i], &complete);
-    if (!complete)
+    }
+    if (!complete) {
         return error_set(e, STATUS_FAILED, "out of memory for training");
+    }
     memcpy(t->weights, m->weights, weights * sizeof *t->weights);
     memcpy(t->average, m->weights, weights * sizeof *t->average);
     return STATUS_OK;
@@ -56,8 +64,9 @@ static enum status create(struct backend *b, const struct score_model *model, co
     *training = NULL;
     struct backend_training *t = calloc(1, sizeof *t);
     (void)steps_an_epoch;
-    if (!t)
+    if (!t) {
         return error_set(e, STATUS_FAILED, "out of memory for training");
+    }
     t->fields = fields;
     t->volume = model->volume;
     t->batch = batch;
@@ -97,8 +106,9 @@ static enum status micro_batch(struct backend_training *t, const struct step *s,
         float *zb = z + b * V, *phib = phi + b * V;
         time[b] = s->frames[at + b].t;
         random_normal_float(s->noise, s->first + at + b, s->epoch, zb, V);
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             phib[x] = sign * phi0[x] + noise * zb[x];
+        }
     }
     enum status status = score_evaluate(worker, n, phi, time, out, e);
     for (size_t b = 0; b < (size_t)n; b++) {
@@ -121,8 +131,9 @@ static enum status micro_batch(struct backend_training *t, const struct step *s,
 enum { PIECE = 256, HEIGHTS = 32 };
 
 static void add_vectors(size_t n, float *restrict to, const float *restrict from) {
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
         to[k] += from[k];
+    }
 }
 
 static void add_piece(struct backend_training *t, size_t count, size_t first, size_t n) {
@@ -141,10 +152,12 @@ static void add_piece(struct backend_training *t, size_t count, size_t first, si
     /* where their number is no power of two the last sums go to the ones before them */
     float *sum = NULL;
     for (size_t h = 0; h < HEIGHTS; h++) {
-        if (!(held >> h & 1))
+        if (!(held >> h & 1)) {
             continue;
-        if (sum)
+        }
+        if (sum) {
             add_vectors(n, partial[h], sum);
+        }
         sum = partial[h];
     }
     memcpy(t->packed[0] + first, sum, n * sizeof *sum);
@@ -153,8 +166,9 @@ static void add_piece(struct backend_training *t, size_t count, size_t first, si
 static void add_gradients(struct backend_training *t, size_t count) {
     const size_t size = score_gradient_size(t->network->score);
 #pragma omp parallel for num_threads(t->network->threads) schedule(static)
-    for (size_t first = 0; first < size; first += PIECE)
+    for (size_t first = 0; first < size; first += PIECE) {
         add_piece(t, count, first, size - first < PIECE ? size - first : PIECE);
+    }
 }
 
 static void update(struct backend_training *t, const struct backend_step *step) {
@@ -162,13 +176,16 @@ static void update(struct backend_training *t, const struct backend_step *step) 
 #pragma omp parallel for num_threads(t->network->threads) schedule(static)
     for (size_t first = 0; first < size; first += block) {
         const size_t n = first + block < size ? block : size - first;
-        adam_step(t->weights + first, t->gradient + first, t->first_moment + first, t->second_moment + first, n, &step->adam);
-        if (step->average != 0)
+        adam_step(t->weights + first, t->gradient + first, t->first_moment + first, t->second_moment + first, n,
+                  &step->adam);
+        if (step->average != 0) {
             adam_average(t->average + first, t->weights + first, n, step->average);
+        }
     }
 }
 
-static enum status run_step(struct backend_training *t, const struct step *s, const struct backend_step *step, struct error *e) {
+static enum status run_step(struct backend_training *t, const struct step *s, const struct backend_step *step,
+                            struct error *e) {
     const size_t micro_batches = (s->count + SCORE_BATCH - 1) / SCORE_BATCH;
     enum status status = STATUS_OK;
 #pragma omp parallel for num_threads(t->network->threads) schedule(dynamic, 1)
@@ -182,8 +199,9 @@ static enum status run_step(struct backend_training *t, const struct step *s, co
             status = mine;
         }
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     add_gradients(t, micro_batches);
     score_unpack_gradient(t->network->score, t->packed[0], t->gradient);
     update(t, step);
@@ -193,14 +211,15 @@ static enum status run_step(struct backend_training *t, const struct step *s, co
 
 /* Empty places are the last ones of a step, and have no loss. */
 static enum status run_steps(struct backend_training *t, size_t count, const struct backend_example *examples,
-                             const struct score_frame *frames, const struct backend_step *steps, struct random_key noise,
-                             uint64_t first, uint64_t epoch, double *loss, struct error *e) {
+                             const struct score_frame *frames, const struct backend_step *steps,
+                             struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e) {
     enum status status = STATUS_OK;
     for (size_t k = 0; k < count && status == STATUS_OK; k++) {
         const size_t at = k * t->batch;
         struct step s = {0, examples + at, frames + at, noise, first + at, epoch, loss + at};
-        while (s.count < t->batch && s.examples[s.count].weight != 0)
+        while (s.count < t->batch && s.examples[s.count].weight != 0) {
             s.count++;
+        }
         status = run_step(t, &s, &steps[k], e);
     }
     return status;
@@ -213,9 +232,11 @@ static enum status read_state(struct backend_training *t, float *weights, float 
     const float *const from[] = {t->weights, t->first_moment, t->second_moment, t->average};
     float *const to[] = {weights, first_moment, second_moment, average};
     (void)e;
-    for (int i = 0; i < 4; i++)
-        if (to[i])
+    for (int i = 0; i < 4; i++) {
+        if (to[i]) {
             memcpy(to[i], from[i], t->weight_count * sizeof *to[i]);
+        }
+    }
     return STATUS_OK;
 }
 
@@ -224,9 +245,11 @@ static enum status write_state(struct backend_training *t, const float *weights,
     (void)e;
     float *const to[] = {t->weights, t->first_moment, t->second_moment, t->average};
     const float *const from[] = {weights, first_moment, second_moment, average};
-    for (int i = 0; i < 4; i++)
-        if (from[i])
+    for (int i = 0; i < 4; i++) {
+        if (from[i]) {
             memcpy(to[i], from[i], t->weight_count * sizeof *to[i]);
+        }
+    }
     score_set_weights(t->network->score, t->weights);
     return STATUS_OK;
 }

@@ -8,8 +8,9 @@ void probes_draw(struct random_key key, uint64_t stream, size_t probes, bool sig
         }
         uint32_t words[4] = {0};
         for (size_t i = 0; i < V; i++) {
-            if (i % 128 == 0)
+            if (i % 128 == 0) {
                 random_block(key, stream, k, (uint32_t)(i / 128), words);
+            }
             out[i] = words[i / 32 % 4] >> (i % 32) & 1 ? 1.0f : -1.0f;
         }
     }

@@ -8,7 +8,8 @@
  *
  *     TRY(file_read(path, &data, &size, e));
  *
- * Where there is, a chain of THEN skips the calls after one that failed, and the function ends by freeing and returning:
+ * Where there is, a chain of THEN skips the calls after one that failed, and the function ends by freeing and
+ * returning:
  *
  *     enum status status = npz_create(path, &writer, e);
  *     THEN(status, npz_add_real(writer, "kappa", kappa, e));
@@ -53,8 +54,7 @@ enum status error_set(struct error *e, enum status status, const char *format, .
     __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " before the message already in `e` and returns its status. */
-enum status error_prefix(struct error *e, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+enum status error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Turns the control characters of a text, but for line ends and tabs, into '?'. */
 void error_plain_text(char *text);

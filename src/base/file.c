@@ -33,8 +33,8 @@ void file_sweep(const char *folder) {
         const char *ending = strstr(entry->d_name, ".tmp-");
         struct owner owner;
         struct stat info;
-        if (ending == NULL || !owner_read(ending + 5, &owner) || fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-            S_ISDIR(info.st_mode)) {
+        if (ending == NULL || !owner_read(ending + 5, &owner) ||
+            fstatat(dirfd(list), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(info.st_mode)) {
             continue;
         }
         const double age = difftime(time(NULL), info.st_mtime);
@@ -120,8 +120,8 @@ static enum status sync_file(const char *name, const char *path, struct error *e
     return status;
 }
 
-/* Not all file systems can do this (FAT, CIFS, some FUSE ones), and say so in different words; only what speaks of the disk
- * itself is an error. */
+/* Not all file systems can do this (FAT, CIFS, some FUSE ones), and say so in different words; only what speaks of the
+ * disk itself is an error. */
 static enum status sync_folder(const char *name, const char *path, struct error *e) {
     int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool broken = file >= 0 && fsync(file) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
@@ -157,8 +157,7 @@ enum status file_replace(const char *temporary, const char *path, struct error *
 enum status file_read(const char *path, char **data, size_t *size, struct error *e) {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-        error_set(e, errno == ENOENT ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: cannot open: %s", path,
-                  strerror(errno));
+        error_set(e, errno == ENOENT ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: cannot open: %s", path, strerror(errno));
         return e->status;
     }
     /* The size from fstat is only a first guess: /proc files say zero, and a file may grow. */
@@ -249,7 +248,8 @@ enum status file_copy(const char *source, const char *path, struct error *e) {
     int from = open(source, O_RDONLY | O_CLOEXEC), to;
     char *temporary, *data = malloc(CHUNK);
     if (from < 0 || data == NULL) {
-        enum status status = from < 0 ? failed(e, "open", source) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        enum status status =
+            from < 0 ? failed(e, "open", source) : error_set(e, STATUS_FAILED, "%s: out of memory", path);
         if (from >= 0) {
             close(from);
         }
@@ -283,7 +283,8 @@ enum status file_copy(const char *source, const char *path, struct error *e) {
 
 enum status file_make_folder(const char *path, struct error *e) {
     if (path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the shell left the ~ as it is; expected the home folder's name", path);
+        return error_set(e, STATUS_BAD_INPUT, "%s: the shell left the ~ as it is; expected the home folder's name",
+                         path);
     }
     char *partial = strdup(path);
     if (partial == NULL) {

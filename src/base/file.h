@@ -9,14 +9,14 @@
 
 #include "base/error.h"
 
-/* Programs call this first: what a limit of the size of files forbids is then an error of the write, as a full disk is, and
- * not a signal that ends the program. */
+/* Programs call this first: what a limit of the size of files forbids is then an error of the write, as a full disk is,
+ * and not a signal that ends the program. */
 void file_limits_are_errors(void);
 /* Writes size bytes to path atomically. */
 enum status file_write(const char *path, const void *data, size_t size, struct error *e);
-/* Temporary files are named PATH.tmp-OWNER (base/owner.h), with anything behind it. Removes those of a folder (not below it) that
- * were left by a process that was killed: their owner is gone from this host and they are ten minutes old, or, as they may be
- * another host's, a day. What cannot be removed stays. */
+/* Temporary files are named PATH.tmp-OWNER (base/owner.h), with anything behind it. Removes those of a folder (not
+ * below it) that were left by a process that was killed: their owner is gone from this host and they are ten minutes
+ * old, or, as they may be another host's, a day. What cannot be removed stays. */
 void file_sweep(const char *folder);
 /* Makes an already closed temporary file the final one: fsync, rename, fsync of the folder. */
 enum status file_replace(const char *temporary, const char *path, struct error *e);

@@ -52,11 +52,10 @@ static inline double function_exp(double x) {
     const double low = n * 1.90821492927058770002e-10;
     const double r = high - low;
     const double t = r * r;
-    const double c =
-        r - t * (1.66666666666666019037e-01 +
-                 t * (-2.77777777770155933842e-03 +
-                      t * (6.61375632143793436117e-05 +
-                           t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08))));
+    const double c = r - t * (1.66666666666666019037e-01 +
+                              t * (-2.77777777770155933842e-03 +
+                                   t * (6.61375632143793436117e-05 +
+                                        t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08))));
     const double y = 1.0 + ((r * c / (2.0 - c) - low) + high);
     /* 2^n as a number: |n| <= 1022 */
     const uint64_t scale = (function_to_bits(shifted) - function_to_bits(magic) + 1023u) << 52;
@@ -100,11 +99,10 @@ static inline double function_log(double x) {
     const double s = f / (2.0 + f);
     const double z = s * s;
     const double w = z * z;
-    const double t1 = w * (3.999999999940941908e-01 +
-                           w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-    const double t2 = z * (6.666666666666735130e-01 +
-                           w * (2.857142874366239149e-01 +
-                                w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+    const double t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+    const double t2 =
+        z * (6.666666666666735130e-01 +
+             w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
     const double half_square = 0.5 * f * f;
     return s * (half_square + (t1 + t2)) + k * 1.90821492927058770002e-10 - half_square + f +
            k * 6.93147180369123816490e-01;
@@ -145,14 +143,12 @@ static inline void function_sincos_turns(double u, double *sine, double *cosine)
                               z * (8.33333333332248946124e-03 +
                                    z * (-1.98412698298579493134e-04 +
                                         z * (2.75573137070700676789e-06 +
-                                             z * (-2.50507602534068634195e-08 +
-                                                  z * 1.58969099521155010221e-10)))));
+                                             z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
     const double r = z * (4.16666666666666019037e-02 +
                           z * (-1.38888888888741095749e-03 +
                                z * (2.48015872894767294178e-05 +
                                     z * (-2.75573143513906633035e-07 +
-                                         z * (2.08757232129817482790e-09 +
-                                              z * -1.13596475577881948265e-11)))));
+                                         z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)))));
     const double half_square = 0.5 * z;
     const double one_minus = 1.0 - half_square;
     const double c = one_minus + (((1.0 - one_minus) - half_square) + z * r);
@@ -171,11 +167,9 @@ static inline void function_sincos_turns_float(float u, float *sine, float *cosi
     const uint32_t quadrant = function_to_bits_float(shifted);
     const float x = (u - 0.25f * (shifted - magic)) * 6.28318530717958647693f;
     const float z = x * x;
-    const float s =
-        x + x * z * (-1.6666654611e-1f + z * (8.3321608736e-3f + z * -1.9515295891e-4f));
+    const float s = x + x * z * (-1.6666654611e-1f + z * (8.3321608736e-3f + z * -1.9515295891e-4f));
     const float c =
-        (1.0f - 0.5f * z) +
-        z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
+        (1.0f - 0.5f * z) + z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
     const uint32_t swap = (uint32_t)0 - (quadrant & 1u);
     const uint32_t s_bits = function_to_bits_float(s);
     const uint32_t c_bits = function_to_bits_float(c);

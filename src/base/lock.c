@@ -48,7 +48,9 @@ enum status lock_take(const char *path, enum lock_kind kind, const struct lock_w
     double waited = 0;
     while (flock(lock->file, (kind == LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (is_missing(errno)) {
-            say(wait, "%s: the file system has no locks (%s): works without one, and finds others at the same work by their run records",
+            say(wait,
+                "%s: the file system has no locks (%s): works without one, and finds others at the same work by their "
+                "run records",
                 path, strerror(errno));
             return STATUS_OK;
         }
@@ -79,7 +81,9 @@ enum lock_state lock_state(const char *path) {
     if (file < 0) {
         return LOCK_NO_FILE;
     }
-    enum lock_state state = flock(file, LOCK_SH | LOCK_NB) == 0 ? LOCK_FREE : errno == EWOULDBLOCK ? LOCK_HELD : LOCK_UNKNOWN;
+    enum lock_state state = flock(file, LOCK_SH | LOCK_NB) == 0 ? LOCK_FREE
+                            : errno == EWOULDBLOCK              ? LOCK_HELD
+                                                                : LOCK_UNKNOWN;
     close(file);
     return state;
 }

@@ -17,8 +17,9 @@ struct lock {
 
 /* How to wait. All members may be 0. */
 struct lock_wait {
-    void (*say)(const void *context, const char *text); /* what is waited for, once, after two seconds; and that there are no locks */
-    bool (*stop)(const void *context);               /* asked again and again; true ends the wait */
+    void (*say)(const void *context, const char *text); /* what is waited for, once, after two seconds; and that there
+                                                           are no locks */
+    bool (*stop)(const void *context);                  /* asked again and again; true ends the wait */
     const void *context;
     const char *what; /* of the sentence "waits for WHAT"; NULL: "another process that holds FILE" */
     double seconds;   /* longest wait; 0: without limit */
@@ -37,8 +38,8 @@ enum lock_state lock_state(const char *path);
 /* Whether the locks of parts of a file (fcntl), which SQLite uses, are missing for this file, which must be there. */
 bool lock_of_ranges_missing(const char *path);
 
-/* For a wait of another kind: pauses, and says after two seconds that it waits for `what`. `waited` counts the seconds from 0.
- * False when the wait is over: stopped, or longer than wait->seconds. */
+/* For a wait of another kind: pauses, and says after two seconds that it waits for `what`. `waited` counts the seconds
+ * from 0. False when the wait is over: stopped, or longer than wait->seconds. */
 bool lock_pause(const struct lock_wait *wait, const char *what, double *waited);
 
 #endif

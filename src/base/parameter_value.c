@@ -26,7 +26,7 @@ static bool limited(const struct parameter *t) {
 }
 
 void parameter_describe(const struct parameter *t, char *text, size_t size) {
-    static const char *const kind[] = {"an integer", "a real number", "one of ", "yes or no", "a text",
+    static const char *const kind[] = {"an integer",         "a real number",          "one of ", "yes or no", "a text",
                                        "a list of integers", "a list of real numbers", "a file"};
     int n = snprintf(text, size, "%s", kind[t->type]);
     if (n < 0 || (size_t)n >= size) {
@@ -220,7 +220,8 @@ static enum status parse_choice(const struct parameter *t, const char *text, con
     }
     char hint[NEAREST_HINT];
     nearest_hint(text, candidates, n, "", hint);
-    return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%.200s': expected one of %s%s", where, t->name, text, t->choices, hint);
+    return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%.200s': expected one of %s%s", where, t->name, text, t->choices,
+                     hint);
 }
 
 static enum status parse_file(const char *text, const char *where, struct parameter_value *v, struct error *e) {
@@ -260,8 +261,8 @@ static enum status parse_value(const struct parameter *t, const char *text, cons
     for (const char *at = text; *at != '\0'; at++) {
         if (iscntrl((unsigned char)*at)) { /* a recipe has one line a parameter */
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: %s: found a control character (code %d), expected one line of text", where,
-                             t->name, (unsigned char)*at);
+                             "%s: %s: found a control character (code %d), expected one line of text", where, t->name,
+                             (unsigned char)*at);
         }
     }
     v->text = strdup(text);

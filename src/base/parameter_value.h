@@ -9,9 +9,9 @@ struct parameter_value {
     int64_t *integers; /* INTEGER (one), INTEGERS; FLAG as 0 or 1 */
     double *reals;     /* REAL (one), REALS */
     size_t count;
-    char *text;        /* TEXT, CHOICE, and the path of a FILE */
-    char *canonical;   /* see parameters.h */
-    char *origin;      /* where it was set; NULL: it is the default */
+    char *text;      /* TEXT, CHOICE, and the path of a FILE */
+    char *canonical; /* see parameters.h */
+    char *origin;    /* where it was set; NULL: it is the default */
 };
 
 /* Parses text, whose surrounding blanks do not count, into *value, which need not be initialised and is zero after

@@ -22,8 +22,7 @@ static enum status no_memory(const char *where, struct error *e) {
 
 /* --- life ------------------------------------------------------------------------------------------ */
 
-static enum status set_entry(struct parameters *p, size_t i, const char *text, const char *where,
-                             struct error *e) {
+static enum status set_entry(struct parameters *p, size_t i, const char *text, const char *where, struct error *e) {
     struct parameter_value v;
     enum status status = parameter_value_parse(&p->table[i], text, where, &v, e);
     if (status == STATUS_OK) {
@@ -127,8 +126,7 @@ enum status parameters_complete(const struct parameters *p, const char *where, s
         }
         char expected[512];
         parameter_describe(t, expected, sizeof expected);
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter '%s' is missing: expected %s", where, t->name,
-                         expected);
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter '%s' is missing: expected %s", where, t->name, expected);
     }
     return STATUS_OK;
 }
@@ -157,7 +155,7 @@ enum status parameters_unchanged(const struct parameters *p, struct error *e) {
 /* --- access ---------------------------------------------------------------------------------------- */
 
 static const struct parameter_value *get(const struct parameters *p, const char *name, enum parameter_type first,
-                               enum parameter_type second, enum parameter_type third) {
+                                         enum parameter_type second, enum parameter_type third) {
     for (size_t i = 0; i < p->count; i++) {
         if (strcmp(p->table[i].name, name) != 0) {
             continue;
@@ -225,8 +223,8 @@ const struct parameter *parameters_entry(const struct parameters *p, size_t i) {
 }
 
 bool parameters_differs(const struct parameters *p, size_t i) {
-    return p->values[i].set && (p->default_canonical[i] == NULL ||
-                                strcmp(p->values[i].canonical, p->default_canonical[i]) != 0);
+    return p->values[i].set &&
+           (p->default_canonical[i] == NULL || strcmp(p->values[i].canonical, p->default_canonical[i]) != 0);
 }
 
 bool parameters_in_recipe(const struct parameters *p, size_t i) {
@@ -253,7 +251,7 @@ const char *parameters_argument(const struct parameters *p, size_t i) {
 enum { INDENT = 8, COLUMNS = 100 };
 
 void parameters_paragraph(const char *text, FILE *out) {
-    for (size_t column = 0; *text; ) {
+    for (size_t column = 0; *text;) {
         const size_t word = strcspn(text, " ");
         if (column > 0 && column + 1 + word > COLUMNS) {
             fputc('\n', out);

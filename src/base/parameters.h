@@ -85,7 +85,8 @@ bool parameters_in_recipe(const struct parameters *p, size_t i);
 
 /* Canonical text of entry i; belongs to `p`, valid until the next set. FILE: "sha256:..." */
 const char *parameters_canonical(const struct parameters *p, size_t i);
-/* Where entry i got its value from, the `where` of parameters_set; "default" when it was not set. Valid until the next set. */
+/* Where entry i got its value from, the `where` of parameters_set; "default" when it was not set. Valid until the next
+ * set. */
 const char *parameters_origin(const struct parameters *p, size_t i);
 /* The text to hand to a command line so that it parses to the same value (FILE: the path). */
 const char *parameters_argument(const struct parameters *p, size_t i);

@@ -95,8 +95,8 @@ PLAIN_CODE __attribute__((constructor)) static void check_processor(void) {
 
 /* --- threads ------------------------------------------------------------------------------------- */
 
-/* CPUs that the file of a group allows, 0: no limit. In version 2 it holds "QUOTA PERIOD"; in version 1 there is a file of
- * each. */
+/* CPUs that the file of a group allows, 0: no limit. In version 2 it holds "QUOTA PERIOD"; in version 1 there is a file
+ * of each. */
 static int quota_of(const char *mount, const char *group, bool second) {
     char path[4096];
     double quota = 0, period = 0;
@@ -148,7 +148,8 @@ int processor_quota(const char *mount, const char *self) {
         if (!cpu || snprintf(root, sizeof root, "%s%s%s", mount, second ? "" : "/", controllers) >= (int)sizeof root) {
             continue;
         }
-        for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) { /* the group and those above it */
+        /* the group and those above it */
+        for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) {
             *end = '\0';
             limit = smaller(limit, quota_of(root, group, second));
         }

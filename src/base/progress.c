@@ -42,8 +42,7 @@ static void write_duration(double seconds, char text[32]) {
     } else if (seconds < 3600) {
         snprintf(text, 32, "%.0f min %02.0f s", (double)(long)(seconds / 60), (double)((long)seconds % 60));
     } else {
-        snprintf(text, 32, "%.0f h %02.0f min", (double)(long)(seconds / 3600),
-                 (double)((long)seconds % 3600 / 60));
+        snprintf(text, 32, "%.0f h %02.0f min", (double)(long)(seconds / 3600), (double)((long)seconds % 3600 / 60));
     }
 }
 
@@ -75,9 +74,9 @@ void progress_update(struct progress *p, uint64_t done, const char *note) {
             double remaining = p->done < p->total ? (double)(p->total - p->done) : 0;
             write_duration(remaining / per_second, left);
         }
-        snprintf(text, sizeof text, "%s: %llu/%llu %s, %.3g/s, %s left%s%.120s", p->what,
-                 (unsigned long long)p->done, (unsigned long long)p->total, p->unit, per_second, left,
-                 note != NULL ? ", " : "", note != NULL ? note : "");
+        snprintf(text, sizeof text, "%s: %llu/%llu %s, %.3g/s, %s left%s%.120s", p->what, (unsigned long long)p->done,
+                 (unsigned long long)p->total, p->unit, per_second, left, note != NULL ? ", " : "",
+                 note != NULL ? note : "");
         print_line(p, text, false);
     }
     pthread_mutex_unlock(&p->lock);

@@ -81,8 +81,8 @@ static inline void blocks_of(struct random_key key, words w0, words w1, words w2
     out[3] = w3;
 }
 
-/* n <= CHUNK blocks of every lane, out[word][block][lane]: blocks first .. first + n - 1 of streams `stream` + lane; or,
- * for one stream, the blocks first + block LANES + lane. */
+/* n <= CHUNK blocks of every lane, out[word][block][lane]: blocks first .. first + n - 1 of streams `stream` + lane;
+ * or, for one stream, the blocks first + block LANES + lane. */
 static void chunk_of(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, size_t n, bool one_stream,
                      uint32_t out[4][CHUNK][LANES]) {
     const words zero = {0};
@@ -136,8 +136,9 @@ static inline void normals_float_of(uint32_t radius_word, uint32_t angle_word, f
     *second = radius * sine;
 }
 
-/* What a chunk of n blocks gives, z[number][lane]. Loops of their own behind that of the blocks: the chains of dependent
- * operations are long, and the shorter a turn of a loop is, the more of its turns a processor works on at once. */
+/* What a chunk of n blocks gives, z[number][lane]. Loops of their own behind that of the blocks: the chains of
+ * dependent operations are long, and the shorter a turn of a loop is, the more of its turns a processor works on at
+ * once. */
 
 static void chunk_uniform(size_t n, uint32_t b[4][CHUNK][LANES], double *z) {
     for (size_t i = 0; i < n; i++) {
@@ -180,54 +181,55 @@ static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) 
 }
 
 /* random_KIND_lanes and random_KIND, made of chunk_KIND, which gives PER numbers a block. */
-#define DEFINE_RANDOM(KIND, TYPE, PER)                                                                                 \
-    static void KIND##_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, TYPE *z,      \
-                                  size_t n) {                                                                          \
-        uint32_t b[4][CHUNK][LANES];                                                                                   \
-        for (size_t i = 0; i < n; i += PER * CHUNK) {                                                                  \
-            const size_t left = n - i, blocks = left < PER * CHUNK ? (left + PER - 1) / PER : CHUNK;                   \
-            chunk_of(key, stream, step, (first + i) / PER, blocks, false, b);                                          \
-            if (left >= PER * blocks) {                                                                                \
-                chunk_##KIND(blocks, b, z + i * LANES);                                                                \
-            } else {                                                                                                   \
-                TYPE more[PER * CHUNK * LANES];                                                                        \
-                chunk_##KIND(blocks, b, more);                                                                         \
-                memcpy(z + i * LANES, more, left * LANES * sizeof *z);                                                 \
-            }                                                                                                          \
-        }                                                                                                              \
-    }                                                                                                                  \
-    void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {             \
-        KIND##_lanes_from(key, stream, step, 0, z, n);                                                                 \
-    }                                                                                                                  \
-    void random_##KIND(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) {                     \
-        enum { OF_ROW = PER * LANES };                                                                                 \
-        uint32_t b[4][CHUNK][LANES];                                                                                   \
-        TYPE lanes[CHUNK][PER][LANES];                                                                                 \
-        for (size_t i = 0; i < n; i += OF_ROW * CHUNK) {                                                               \
-            const size_t left = n - i, rows = left < OF_ROW * CHUNK ? (left + OF_ROW - 1) / OF_ROW : CHUNK;            \
-            chunk_of(key, stream, step, i / PER, rows, true, b);                                                       \
-            chunk_##KIND(rows, b, lanes[0][0]);                                                                        \
-            for (size_t row = 0; row < rows; row++) {                                                                  \
-                TYPE ordered[LANES][PER];                                                                              \
-                for (size_t l = 0; l < LANES; l++) {                                                                   \
-                    for (size_t k = 0; k < PER; k++) {                                                                 \
-                        ordered[l][k] = lanes[row][k][l];                                                              \
-                    }                                                                                                  \
-                }                                                                                                      \
-                if (left - row * OF_ROW >= OF_ROW) {                                                                   \
-                    memcpy(z + i + row * OF_ROW, ordered, sizeof ordered);                                             \
-                } else {                                                                                               \
-                    memcpy(z + i + row * OF_ROW, ordered, (left - row * OF_ROW) * sizeof *z);                          \
-                }                                                                                                      \
-            }                                                                                                          \
-        }                                                                                                              \
+#define DEFINE_RANDOM(KIND, TYPE, PER) \
+    static void KIND##_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, TYPE *z, \
+                                  size_t n) { \
+        uint32_t b[4][CHUNK][LANES]; \
+        for (size_t i = 0; i < n; i += PER * CHUNK) { \
+            const size_t left = n - i, blocks = left < PER * CHUNK ? (left + PER - 1) / PER : CHUNK; \
+            chunk_of(key, stream, step, (first + i) / PER, blocks, false, b); \
+            if (left >= PER * blocks) { \
+                chunk_##KIND(blocks, b, z + i * LANES); \
+            } else { \
+                TYPE more[PER * CHUNK * LANES]; \
+                chunk_##KIND(blocks, b, more); \
+                memcpy(z + i * LANES, more, left * LANES * sizeof *z); \
+            } \
+        } \
+    } \
+    void random_##KIND##_lanes(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) { \
+        KIND##_lanes_from(key, stream, step, 0, z, n); \
+    } \
+    void random_##KIND(struct random_key key, uint64_t stream, uint64_t step, TYPE *z, size_t n) { \
+        enum { OF_ROW = PER * LANES }; \
+        uint32_t b[4][CHUNK][LANES]; \
+        TYPE lanes[CHUNK][PER][LANES]; \
+        for (size_t i = 0; i < n; i += OF_ROW * CHUNK) { \
+            const size_t left = n - i, rows = left < OF_ROW * CHUNK ? (left + OF_ROW - 1) / OF_ROW : CHUNK; \
+            chunk_of(key, stream, step, i / PER, rows, true, b); \
+            chunk_##KIND(rows, b, lanes[0][0]); \
+            for (size_t row = 0; row < rows; row++) { \
+                TYPE ordered[LANES][PER]; \
+                for (size_t l = 0; l < LANES; l++) { \
+                    for (size_t k = 0; k < PER; k++) { \
+                        ordered[l][k] = lanes[row][k][l]; \
+                    } \
+                } \
+                if (left - row * OF_ROW >= OF_ROW) { \
+                    memcpy(z + i + row * OF_ROW, ordered, sizeof ordered); \
+                } else { \
+                    memcpy(z + i + row * OF_ROW, ordered, (left - row * OF_ROW) * sizeof *z); \
+                } \
+            } \
+        } \
     }
 
 DEFINE_RANDOM(uniform, double, 2)
 DEFINE_RANDOM(normal, double, 2)
 DEFINE_RANDOM(normal_float, float, 4)
 
-void random_uniform_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, double *u, size_t n) {
+void random_uniform_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, double *u,
+                               size_t n) {
     uniform_lanes_from(key, stream, step, first, u, n);
 }
 

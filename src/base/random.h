@@ -38,7 +38,8 @@ void random_normal_float(struct random_key key, uint64_t stream, uint64_t step, 
 #define RANDOM_LANES 8
 void random_uniform_lanes(struct random_key key, uint64_t stream, uint64_t step, double *u, size_t n);
 /* Numbers first, first + 1, ... of them; first is even. */
-void random_uniform_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, double *u, size_t n);
+void random_uniform_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, double *u,
+                               size_t n);
 void random_normal_lanes(struct random_key key, uint64_t stream, uint64_t step, double *z, size_t n);
 void random_normal_float_lanes(struct random_key key, uint64_t stream, uint64_t step, float *z, size_t n);
 

@@ -32,14 +32,16 @@ static const struct tableau tableaus[] = {
 };
 
 /* The fifth-order step minus the fourth-order one, per h. */
-static const double dopri5_error[RUNGE_KUTTA_STAGES] = {-71.0 / 57600,      0,           71.0 / 16695, -71.0 / 1920,
-                                            17253.0 / 339200,   -22.0 / 525, 1.0 / 40};
+static const double dopri5_error[RUNGE_KUTTA_STAGES] = {-71.0 / 57600,    0,           71.0 / 16695, -71.0 / 1920,
+                                                        17253.0 / 339200, -22.0 / 525, 1.0 / 40};
 
 double runge_kutta_point(const struct runge_kutta *r) {
-    if (r->phase == RUNGE_KUTTA_FIRST)
+    if (r->phase == RUNGE_KUTTA_FIRST) {
         return r->x;
-    if (r->phase == RUNGE_KUTTA_TRIAL)
+    }
+    if (r->phase == RUNGE_KUTTA_TRIAL) {
         return r->x + r->h;
+    }
     const double c = tableaus[r->method].c[r->stage];
     return r->last && c == 1 ? r->to : r->x + c * r->h;
 }
@@ -54,8 +56,9 @@ int64_t runge_kutta_evaluations(const struct runge_kutta *r) {
 static struct runge_kutta_order *order_new(struct runge_kutta *r, int slot, enum runge_kutta_measure measure) {
     struct runge_kutta_order *o = &r->order;
     *o = (struct runge_kutta_order){.slot = slot, .measure = measure, .h = r->h, .tolerance = o->tolerance};
-    if (measure == RUNGE_KUTTA_ERROR)
+    if (measure == RUNGE_KUTTA_ERROR) {
         memcpy(o->error, dopri5_error, sizeof o->error);
+    }
     return o;
 }
 
@@ -63,8 +66,9 @@ static struct runge_kutta_order *order_new(struct runge_kutta *r, int slot, enum
 static struct runge_kutta_order *order_row(struct runge_kutta *r, int row, int slot) {
     const bool judged = r->method == RUNGE_KUTTA_DOPRI5 && row == RUNGE_KUTTA_STAGES - 1;
     struct runge_kutta_order *o = order_new(r, slot, judged ? RUNGE_KUTTA_ERROR : RUNGE_KUTTA_NOTHING);
-    for (int j = 0; j < row; j++)
+    for (int j = 0; j < row; j++) {
         o->factor[j] = r->h * tableaus[r->method].a[row][j];
+    }
     return o;
 }
 
@@ -99,8 +103,9 @@ static void begin_step(struct runge_kutta *r, double h) {
     r->phase = RUNGE_KUTTA_STEP;
     r->h = h;
     r->last = fabs(h) >= fabs(r->to - r->x);
-    if (r->last)
+    if (r->last) {
         r->h = r->to - r->x;
+    }
 }
 
 /* Its second stage is the first to be evaluated. */
@@ -119,13 +124,20 @@ static void begin_fixed_step(struct runge_kutta *r) {
 
 void runge_kutta_start(struct runge_kutta *r, enum runge_kutta_method method, size_t components, size_t quadratures,
                        double from, double to, int64_t steps, double tolerance) {
-    *r = (struct runge_kutta){.method = method, .phase = RUNGE_KUTTA_FIRST, .components = components,
-                              .quadratures = quadratures, .from = from, .to = to, .x = from, .steps = steps};
+    *r = (struct runge_kutta){.method = method,
+                              .phase = RUNGE_KUTTA_FIRST,
+                              .components = components,
+                              .quadratures = quadratures,
+                              .from = from,
+                              .to = to,
+                              .x = from,
+                              .steps = steps};
     r->order.tolerance = tolerance;
     const bool adaptive = method == RUNGE_KUTTA_DOPRI5;
     order_new(r, 0, adaptive ? RUNGE_KUTTA_START : RUNGE_KUTTA_NOTHING);
-    if (!adaptive)
+    if (!adaptive) {
         begin_fixed_step(r);
+    }
 }
 
 /* Hairer, Norsett, Wanner I, II.4, steps (a) and (b): an explicit Euler step whose increase is a hundredth of y. */
@@ -147,8 +159,9 @@ static void begin_first_step(struct runge_kutta *r, const struct runge_kutta_sum
 /* All derivatives of an adaptive step are there, the one at its end in k_6. */
 static enum runge_kutta_state judge(struct runge_kutta *r, const struct runge_kutta_sums *sums) {
     const double rms = norm_of(r, &sums->norm[0]);
-    if (!isfinite(rms))
+    if (!isfinite(rms)) {
         return RUNGE_KUTTA_NOT_FINITE;
+    }
     const double wish = rms < 1e-10 ? 10 : fmin(10, 0.9 * power(rms, -0.2));
     const bool accepted = rms < 1;
     double length = fabs(r->h);
@@ -160,24 +173,26 @@ static enum runge_kutta_state judge(struct runge_kutta *r, const struct runge_ku
             return RUNGE_KUTTA_DONE;
         }
         length *= r->rejected ? fmin(1, wish) : wish;
-    } else
+    } else {
         length *= fmax(0.2, fmin(1, wish));
+    }
     r->rejected = !accepted;
-    if (length < 10 * (nextafter(fabs(r->x), INFINITY) - fabs(r->x)))
+    if (length < 10 * (nextafter(fabs(r->x), INFINITY) - fabs(r->x))) {
         return RUNGE_KUTTA_STUCK;
+    }
     struct runge_kutta_order *o = begin_adaptive_step(r, directed(r, length));
     o->accept = o->first_same_as_last = accepted;
     return RUNGE_KUTTA_MORE;
 }
 
 static enum runge_kutta_state advance_adaptive(struct runge_kutta *r, const struct runge_kutta_sums *sums) {
-    if (r->phase == RUNGE_KUTTA_FIRST)
+    if (r->phase == RUNGE_KUTTA_FIRST) {
         begin_trial(r, sums);
-    else if (r->phase == RUNGE_KUTTA_TRIAL)
+    } else if (r->phase == RUNGE_KUTTA_TRIAL) {
         begin_first_step(r, sums);
-    else if (r->stage == RUNGE_KUTTA_STAGES - 1)
+    } else if (r->stage == RUNGE_KUTTA_STAGES - 1) {
         return judge(r, sums);
-    else {
+    } else {
         r->stage++;
         order_row(r, r->stage, r->stage);
     }
@@ -193,17 +208,20 @@ static enum runge_kutta_state advance_fixed(struct runge_kutta *r) {
         return RUNGE_KUTTA_MORE;
     }
     order_row(r, stages, 0);
-    if (++r->done == r->steps)
+    if (++r->done == r->steps) {
         return RUNGE_KUTTA_DONE;
+    }
     begin_fixed_step(r);
     return RUNGE_KUTTA_MORE;
 }
 
 enum runge_kutta_state runge_kutta_advance(struct runge_kutta *r, const struct runge_kutta_sums *sums) {
     const bool adaptive = r->method == RUNGE_KUTTA_DOPRI5;
-    if (!sums->finite)
+    if (!sums->finite) {
         return RUNGE_KUTTA_NOT_FINITE;
-    if (++r->evaluations > EVALUATIONS_MAX && adaptive)
+    }
+    if (++r->evaluations > EVALUATIONS_MAX && adaptive) {
         return RUNGE_KUTTA_STUCK;
+    }
     return adaptive ? advance_adaptive(r, sums) : advance_fixed(r);
 }

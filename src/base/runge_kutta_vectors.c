@@ -27,14 +27,16 @@ struct runge_kutta_vectors *runge_kutta_vectors_new(size_t components, size_t qu
     v->next = memory + length;
     v->measured = memory + 2 * length;
     v->terms = memory + 3 * length;
-    for (size_t i = 0; i < RUNGE_KUTTA_STAGES; i++)
+    for (size_t i = 0; i < RUNGE_KUTTA_STAGES; i++) {
         v->k[i] = memory + (4 + i) * length;
+    }
     return v;
 }
 
 void runge_kutta_vectors_free(struct runge_kutta_vectors *v) {
-    if (v)
+    if (v) {
         free(v->memory);
+    }
     free(v);
 }
 
@@ -51,21 +53,24 @@ static void exchange(double **a, double **b) {
 }
 
 const double *runge_kutta_vectors_combine(struct runge_kutta_vectors *v, const struct runge_kutta_order *order) {
-    if (order->accept)
+    if (order->accept) {
         exchange(&v->y, &v->next);
-    if (order->first_same_as_last)
+    }
+    if (order->first_same_as_last) {
         exchange(&v->k[0], &v->k[RUNGE_KUTTA_STAGES - 1]);
+    }
     memcpy(v->next, v->y, v->length * sizeof *v->next);
     for (int j = 0; j < RUNGE_KUTTA_STAGES - 1; j++) {
         const double factor = order->factor[j], *k = v->k[j];
-        for (size_t i = 0; factor != 0 && i < v->length; i++)
+        for (size_t i = 0; factor != 0 && i < v->length; i++) {
             v->next[i] += factor * k[i];
+        }
     }
     return v->next;
 }
 
-static struct runge_kutta_norm norm_of(struct runge_kutta_vectors *v, double tolerance, const double *x, const double *a,
-                                       const double *b) {
+static struct runge_kutta_norm norm_of(struct runge_kutta_vectors *v, double tolerance, const double *x,
+                                       const double *a, const double *b) {
     const size_t n = v->components, q = v->quadratures;
     for (size_t i = 0; i < n; i++) {
         const double own = x[i] / (tolerance * (1 + fmax(fabs(a[i]), fabs(b[i]))));
@@ -75,9 +80,11 @@ static struct runge_kutta_norm norm_of(struct runge_kutta_vectors *v, double tol
 }
 
 static bool all_finite(const double *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x[i])) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -90,15 +97,18 @@ void runge_kutta_vectors_take(struct runge_kutta_vectors *v, const struct runge_
         sums->norm[0] = norm_of(v, tolerance, v->y, v->y, v->y);
         sums->norm[1] = norm_of(v, tolerance, v->k[0], v->y, v->y);
     } else if (order->measure == RUNGE_KUTTA_CHANGE) {
-        for (size_t i = 0; i < v->length; i++)
+        for (size_t i = 0; i < v->length; i++) {
             v->measured[i] = v->k[1][i] - v->k[0][i];
+        }
         sums->norm[0] = norm_of(v, tolerance, v->measured, v->y, v->y);
     } else if (order->measure == RUNGE_KUTTA_ERROR) {
         for (size_t i = 0; i < v->length; i++) {
             double sum = 0;
-            for (int j = 0; j < RUNGE_KUTTA_STAGES; j++)
-                if (order->error[j] != 0)
+            for (int j = 0; j < RUNGE_KUTTA_STAGES; j++) {
+                if (order->error[j] != 0) {
                     sum += order->error[j] * v->k[j][i];
+                }
+            }
             v->measured[i] = order->h * sum;
         }
         sums->norm[0] = norm_of(v, tolerance, v->measured, v->y, v->next);

@@ -14,8 +14,9 @@ typedef int32_t wide_integer __attribute__((vector_size(4 * WIDE_LANES)));
 
 /* sum[l] += x[l] in double precision. */
 static inline void wide_accumulate(double sum[WIDE_LANES], const wide *x) {
-    for (int l = 0; l < WIDE_LANES; l++)
+    for (int l = 0; l < WIDE_LANES; l++) {
         sum[l] += (double)(*x)[l];
+    }
 }
 
 /* tanh x, of an absolute error below 2e-7; NaN for NaN. From e^(-2|x|) as function_exp_float (base/functions.h) has

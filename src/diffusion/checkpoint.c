@@ -30,12 +30,16 @@ enum status checkpoint_read(const char *path, const char *key, const struct back
         return status;
     }
     status = npz_text(*npz, "key", &recipe, e);
-    if (status == STATUS_OK && strcmp(recipe, key) != 0)
+    if (status == STATUS_OK && strcmp(recipe, key) != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, recipe, key);
+    }
     THEN(status, npz_text(*npz, "arithmetic", &begun, e));
-    if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: begun with %.200s, found %s here, which gives other bits (ISA pins an "
-                           "instruction set)", path, begun, arithmetic(device));
+    if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0) {
+        status = error_set(e, STATUS_BAD_INPUT,
+                           "%s: begun with %.200s, found %s here, which gives other bits (ISA pins an "
+                           "instruction set)",
+                           path, begun, arithmetic(device));
+    }
     free(recipe);
     free(begun);
     if (status != STATUS_OK) {

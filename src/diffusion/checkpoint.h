@@ -6,8 +6,8 @@
 #include "backend/backend.h"
 #include "store/npz.h"
 
-/* A file with the members `key`, of the recipe, and `arithmetic`, of `device` (score_model_device; NULL: the CPU, whose bits depend on the
- * instruction set that oneDNN uses), for the caller to add to and commit. */
+/* A file with the members `key`, of the recipe, and `arithmetic`, of `device` (score_model_device; NULL: the CPU, whose
+ * bits depend on the instruction set that oneDNN uses), for the caller to add to and commit. */
 enum status checkpoint_create(const char *path, const char *key, const struct backend *device,
                               struct npz_writer **writer, struct error *e);
 /* Reads such a file, which the caller frees. A damaged one, another recipe, or another arithmetic: STATUS_BAD_INPUT. */

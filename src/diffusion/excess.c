@@ -24,8 +24,9 @@ static enum status side_new(struct side *s, const struct score_model *m, int thr
 }
 
 static void side_release(struct side *s) {
-    if (s->network)
+    if (s->network) {
         s->backend->network_free(s->network);
+    }
 }
 
 /* Configurations of one call of the model, at one noise level. */
@@ -44,8 +45,9 @@ static enum status losses(const struct side *s, const struct batch *x, size_t fi
     }
     for (size_t b = 0; b < n; b++) {
         double sum = 0;
-        for (size_t i = b * V; i < (b + 1) * V; i++)
+        for (size_t i = b * V; i < (b + 1) * V; i++) {
             sum += ((double)x->out[i] + (double)x->z[i]) * ((double)x->out[i] + (double)x->z[i]);
+        }
         loss[first + b] = sum;
     }
     return status;
@@ -57,8 +59,9 @@ static void perturb(const struct batch *x, const float *fields, size_t first, si
     for (size_t b = 0; b < n; b++) {
         float *z = x->z + b * V;
         random_normal_float(key, first + b, level, z, V);
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             x->phi[b * V + i] = fields[(first + b) * V + i] + (float)s * z[i];
+        }
     }
 }
 
@@ -66,18 +69,20 @@ static void summarise(struct excess *x, size_t k, double *model, double *wiener,
     const double n = (double)count;
     x->loss[k] = sum_tree(model, count) / n;
     x->wiener[k] = sum_tree(wiener, count) / n;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         model[i] -= wiener[i];
+    }
     x->excess[k] = sum_tree(model, count) / n;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         model[i] = (model[i] - x->excess[k]) * (model[i] - x->excess[k]);
+    }
     x->error[k] = count > 1 ? sqrt(sum_tree(model, count) / (n * (n - 1))) : NAN;
 }
 
 /* series: room for the losses of both on all configurations. */
 static enum status measure(const struct side *model, const struct side *wiener, const struct batch *batch,
-                           const struct score_model *m, const float *fields, size_t count, double t_min, uint64_t seed, int threads,
-                           double *series, struct excess *x, struct error *e) {
+                           const struct score_model *m, const float *fields, size_t count, double t_min, uint64_t seed,
+                           int threads, double *series, struct excess *x, struct error *e) {
     const double low = function_log(schedule_noise(m->sigma, t_min)), high = function_log(schedule_noise(m->sigma, 1));
     const struct random_key key = random_key(seed, "train", "excess");
     const size_t V = m->volume;
@@ -87,16 +92,18 @@ static enum status measure(const struct side *model, const struct side *wiener, 
         const double time = schedule_time(m->sigma, s);
         const struct score_frame frame = score_frame(m, time);
         x->sigma[k] = s;
-        for (size_t i = 0; i < model->capacity; i++)
+        for (size_t i = 0; i < model->capacity; i++) {
             batch->frames[i] = frame;
+        }
         for (size_t first = 0; first < count && status == STATUS_OK; first += model->capacity) {
             const size_t n = count - first < model->capacity ? count - first : model->capacity;
             perturb(batch, fields, first, n, V, s, key, k, threads);
             status = losses(model, batch, first, n, V, series, e);
             THEN(status, losses(wiener, batch, first, n, V, series + count, e));
         }
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             summarise(x, k, series, series + count, count);
+        }
     }
     return status;
 }
@@ -105,11 +112,12 @@ enum status excess_measure(const struct score_model *model, const float *fields,
                            double t_min, uint64_t seed, int threads, struct excess *x, struct error *e) {
     *x = (struct excess){.levels = levels};
     double **const arrays[] = {&x->sigma, &x->loss, &x->wiener, &x->excess, &x->error};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         if (!(*arrays[i] = calloc(levels, sizeof **arrays[i]))) {
             excess_release(x);
             return error_set(e, STATUS_FAILED, "out of memory for the excess loss");
         }
+    }
     const struct score_model linear = score_model_gaussian(model);
     struct side own = {0}, wiener = {0};
     struct batch batch = {0};
@@ -118,8 +126,9 @@ enum status excess_measure(const struct score_model *model, const float *fields,
     double *series = calloc(2 * count, sizeof *series);
     batch.frames = calloc(own.capacity, sizeof *batch.frames);
     batch.phi = malloc(3 * own.capacity * model->volume * sizeof *batch.phi);
-    if (status == STATUS_OK && (!series || !batch.frames || !batch.phi))
+    if (status == STATUS_OK && (!series || !batch.frames || !batch.phi)) {
         status = error_set(e, STATUS_FAILED, "out of memory for the excess loss");
+    }
     if (status == STATUS_OK) {
         batch.z = batch.phi + own.capacity * model->volume;
         batch.out = batch.z + own.capacity * model->volume;
@@ -130,14 +139,16 @@ enum status excess_measure(const struct score_model *model, const float *fields,
     free(batch.phi);
     side_release(&own);
     side_release(&wiener);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         excess_release(x);
+    }
     return status;
 }
 
 void excess_release(struct excess *x) {
     double *const owned[] = {x->sigma, x->loss, x->wiener, x->excess, x->error};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         free(owned[i]);
+    }
     *x = (struct excess){0};
 }

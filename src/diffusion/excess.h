@@ -11,9 +11,9 @@
 
 struct excess {
     size_t levels;
-    double *sigma;  /* noise level s, ascending, uniform in log s */
-    double *loss;   /* model: mean over configurations of the sum over sites */
-    double *wiener; /* Wiener filter with the model's propagator on the same noise */
+    double *sigma;          /* noise level s, ascending, uniform in log s */
+    double *loss;           /* model: mean over configurations of the sum over sites */
+    double *wiener;         /* Wiener filter with the model's propagator on the same noise */
     double *excess, *error; /* mean difference and its standard error over configurations */
 };
 

@@ -18,18 +18,18 @@
 struct job {
     const struct score_model *model;
     const struct flow_settings *settings;
-    bool draw;               /* from the prior down, else from the data up */
-    double from, to;         /* t, or log s */
+    bool draw;       /* from the prior down, else from the data up */
+    double from, to; /* t, or log s */
     size_t first, count, quadratures;
-    double *phi, *latent;    /* either may be an input or an output; latent may be NULL */
-    const double *fields;    /* input of log_density */
+    double *phi, *latent; /* either may be an input or an output; latent may be NULL */
+    const double *fields; /* input of log_density */
     struct flow_result *result;
     struct random_key draws, probe;
     struct flow_prior *prior;
     struct fourier *fourier; /* control variate only */
     const volatile sig_atomic_t *interrupted;
     struct progress *progress;
-    size_t next, failed;     /* next configuration; the first that failed, else count */
+    size_t next, failed; /* next configuration; the first that failed, else count */
     int stop;
 };
 
@@ -53,8 +53,8 @@ struct worker {
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
     return settings->modes                       ? 0
            : settings->divergence == FLOW_PROBES ? settings->probes
-           : settings->divergence == FLOW_EXACT ? model->volume
-                                                : 0;
+           : settings->divergence == FLOW_EXACT  ? model->volume
+                                                 : 0;
 }
 
 /* --- one configuration --------------------------------------------------------------------------- */
@@ -67,13 +67,15 @@ static enum status admit(const struct job *j, struct worker *w, size_t at, size_
     if (j->draw) {
         random_normal(j->draws, j->first + item, 0, start, V);
         flow_prior_draw(j->prior, start, w->prior);
-        if (j->latent)
+        if (j->latent) {
             memcpy(j->latent + item * V, start, V * sizeof *start);
+        }
     } else {
         for (size_t i = 0; i < V; i++) {
             start[i] = (j->fields[item * V + i] - m->offset) * m->factor;
-            if (!isfinite(start[i]))
+            if (!isfinite(start[i])) {
                 return error_set(e, STATUS_BAD_INPUT, "configuration %zu is not finite", j->first + item);
+            }
         }
     }
     const uint64_t probes_of = j->settings->sharing == FLOW_SHARED ? 0 : j->first + item;
@@ -95,18 +97,22 @@ static enum status retire(struct job *j, struct worker *w, size_t at, struct err
     struct flow_result *r = j->result;
     double square = slot->square;
     if (j->draw) {
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             j->phi[item * V + i] = y[i] / m->factor + m->offset;
+        }
     } else {
         square = flow_prior_square(j->prior, y, w->prior);
-        if (j->latent)
+        if (j->latent) {
             memcpy(j->latent + item * V, y, V * sizeof *y);
+        }
     }
     /* int div(dphi/dt) dt up to t = 1; downwards it comes with the other sign */
     const double mean = sum_tree(integral, q) / (double)q;
-    r->log_q[item] = flow_prior_log_density(j->prior, square) + (j->draw ? -mean : mean) + (double)V * function_log(fabs(m->factor));
-    for (size_t p = 0; p < q; p++)
+    r->log_q[item] =
+        flow_prior_log_density(j->prior, square) + (j->draw ? -mean : mean) + (double)V * function_log(fabs(m->factor));
+    for (size_t p = 0; p < q; p++) {
         w->terms[p] = (integral[p] - mean) * (integral[p] - mean);
+    }
     r->log_q_error[item] = q > 1 ? sqrt(sum_tree(w->terms, q) / (double)(q * (q - 1))) : NAN;
     r->evaluations[item] = runge_kutta_evaluations(&slot->solver);
     slot->busy = false;
@@ -114,8 +120,9 @@ static enum status retire(struct job *j, struct worker *w, size_t at, struct err
     {
         r->done[item] = 1;
         r->finished++;
-        if (j->progress)
+        if (j->progress) {
             progress_update(j->progress, r->finished, NULL);
+        }
     }
     return STATUS_OK;
 }
@@ -126,13 +133,15 @@ static enum status explain(const struct job *j, const struct slot *slot, enum ru
                            struct error *e) {
     const double x = runge_kutta_point(&slot->solver);
     const double t = j->settings->method == RUNGE_KUTTA_DOPRI5 ? x : schedule_time(j->model->sigma, function_exp(x));
-    if (state == RUNGE_KUTTA_NOT_FINITE)
-        return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g",
-                         j->first + slot->item, t);
+    if (state == RUNGE_KUTTA_NOT_FINITE) {
+        return error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite at t = %g", j->first + slot->item,
+                         t);
+    }
     return error_set(e, STATUS_FAILED,
                      "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations; expected a "
-                     "tolerance above %g", j->first + slot->item, t,
-                     (long long)runge_kutta_evaluations(&slot->solver), j->settings->tolerance);
+                     "tolerance above %g",
+                     j->first + slot->item, t, (long long)runge_kutta_evaluations(&slot->solver),
+                     j->settings->tolerance);
 }
 
 /* One evaluation of n slots. *at: the configuration an error is about. */
@@ -155,10 +164,11 @@ static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at
         struct slot *slot = &w->slots[v->slot];
         const enum runge_kutta_state state = runge_kutta_advance(&slot->solver, &v->sums);
         *at = slot->item;
-        if (state == RUNGE_KUTTA_DONE)
+        if (state == RUNGE_KUTTA_DONE) {
             status = retire(j, w, v->slot, e);
-        else if (state != RUNGE_KUTTA_MORE)
+        } else if (state != RUNGE_KUTTA_MORE) {
             status = explain(j, slot, state, e);
+        }
     }
     return status;
 }
@@ -186,13 +196,15 @@ static enum status work(struct job *j, struct worker *w, size_t *at, struct erro
                     status = admit(j, w, b, item, e);
                 }
             }
-            if (w->slots[b].busy)
+            if (w->slots[b].busy) {
                 w->evaluations[n++].slot = b;
+            }
         }
 #pragma omp atomic read
         stop = j->stop;
-        if (status != STATUS_OK || n == 0 || stop || *j->interrupted)
+        if (status != STATUS_OK || n == 0 || stop || *j->interrupted) {
             return status;
+        }
         status = advance(j, w, n, at, e);
     }
 }
@@ -205,16 +217,17 @@ static void worker_release(struct worker *w) {
     free(w->prior);
 }
 
-static enum status worker_prepare(const struct job *j, struct backend *b, struct backend_network *network, struct worker *w,
-                                  struct error *e) {
+static enum status worker_prepare(const struct job *j, struct backend *b, struct backend_network *network,
+                                  struct worker *w, struct error *e) {
     const size_t length = j->model->volume + j->quadratures;
     w->capacity = b->slots(b, j->model);
     w->slots = calloc(w->capacity, sizeof *w->slots);
     w->evaluations = calloc(w->capacity, sizeof *w->evaluations);
     w->state = malloc(2 * length * sizeof *w->state);
     w->prior = malloc(flow_prior_workspace(j->prior) * sizeof *w->prior);
-    if (!w->slots || !w->evaluations || !w->state || !w->prior)
+    if (!w->slots || !w->evaluations || !w->state || !w->prior) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
+    }
     w->terms = w->state + length;
     return flow_slots_new(b, network, j->model, j->settings, j->probe, j->fourier, j->interrupted, &w->batch, e);
 }
@@ -223,10 +236,12 @@ static enum status run(struct job *j, struct backend *b, struct backend_network 
                        struct error *e) {
     const int threads = b->integrators;
     enum status status = STATUS_OK;
-    for (int i = 0; i < threads && status == STATUS_OK; i++)
+    for (int i = 0; i < threads && status == STATUS_OK; i++) {
         status = worker_prepare(j, b, network, &workers[i], e);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
 #pragma omp parallel num_threads(threads)
     {
         struct error own;
@@ -243,25 +258,34 @@ static enum status run(struct job *j, struct backend *b, struct backend_network 
             }
         }
     }
-    if (status == STATUS_OK && *j->interrupted)
+    if (status == STATUS_OK && *j->interrupted) {
         status = error_set(e, STATUS_FAILED, "interrupted while following the probability flow");
+    }
     return status;
 }
 
 static enum status check(const struct score_model *m, const struct flow_settings *s, struct error *e) {
-    if (s->divergence == FLOW_CLOSED && !score_model_closed(m))
-        return error_set(e, STATUS_BAD_INPUT, "divergence closed needs a model that knows its divergence, such as gaussian, "
-                         "found a %s", score_model_kind(m));
-    if (s->divergence == FLOW_PROBES && s->probes < 1)
+    if (s->divergence == FLOW_CLOSED && !score_model_closed(m)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "divergence closed needs a model that knows its divergence, such as gaussian, "
+                         "found a %s",
+                         score_model_kind(m));
+    }
+    if (s->divergence == FLOW_PROBES && s->probes < 1) {
         return error_set(e, STATUS_BAD_INPUT, "0 probes found, at least 1 expected");
-    if (s->sharing == FLOW_FRESH && s->control)
-        return error_set(e, STATUS_BAD_INPUT, "a control variate found, expected none with probes that are new at each "
+    }
+    if (s->sharing == FLOW_FRESH && s->control) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "a control variate found, expected none with probes that are new at each "
                          "evaluation");
-    if (!(s->t_start > 0 && s->t_start < 1))
+    }
+    if (!(s->t_start > 0 && s->t_start < 1)) {
         return error_set(e, STATUS_BAD_INPUT, "t-start is %g, expected a time above 0 and below 1", s->t_start);
-    if (s->method == RUNGE_KUTTA_DOPRI5 ? !(s->tolerance > 0) : s->steps < 1)
+    }
+    if (s->method == RUNGE_KUTTA_DOPRI5 ? !(s->tolerance > 0) : s->steps < 1) {
         return error_set(e, STATUS_BAD_INPUT, "tolerance %g and %lld steps found, expected positive numbers",
                          s->tolerance, (long long)s->steps);
+    }
     return STATUS_OK;
 }
 
@@ -270,8 +294,9 @@ static enum status check(const struct score_model *m, const struct flow_settings
 /* A finished draw that is NaN is rejected: 0 at all sites, of no density. */
 static void reject(size_t V, double *phi, double *log_q) {
     *log_q = INFINITY;
-    for (size_t x = 0; x < V; x++)
+    for (size_t x = 0; x < V; x++) {
         phi[x] = 0;
+    }
 }
 
 static enum status flow_modes(struct job *j, int threads, struct error *e) {
@@ -279,21 +304,32 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
     const struct random_key key = random_key(j->settings->seed, "flow", "modes");
     struct flow_result *r = j->result;
     float *phi = malloc(n * V * sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
-    for (size_t i = 0; !j->draw && i < n * V; i++)
+    }
+    for (size_t i = 0; !j->draw && i < n * V; i++) {
         phi[i] = (float)j->fields[i];
-    const struct score_modes work = {.steps = (size_t)j->settings->steps, .stretch = j->settings->stretch, .key = j->draw ? &key : NULL,
-                                     .first = j->first, .count = n, .threads = threads, .phi = phi, .log_q = r->log_q,
-                                     .interrupted = j->interrupted, .progress = j->progress};
+    }
+    const struct score_modes work = {.steps = (size_t)j->settings->steps,
+                                     .stretch = j->settings->stretch,
+                                     .key = j->draw ? &key : NULL,
+                                     .first = j->first,
+                                     .count = n,
+                                     .threads = threads,
+                                     .phi = phi,
+                                     .log_q = r->log_q,
+                                     .interrupted = j->interrupted,
+                                     .progress = j->progress};
     enum status status = score_model_modes(j->model, &work, e);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-        for (size_t x = 0; j->draw && x < V; x++)
+        for (size_t x = 0; j->draw && x < V; x++) {
             j->phi[i * V + x] = (double)phi[i * V + x];
-        if (j->draw && isnan(r->log_q[i]))
+        }
+        if (j->draw && isnan(r->log_q[i])) {
             reject(V, j->phi + i * V, &r->log_q[i]);
-        else if (isnan(r->log_q[i]))
+        } else if (isnan(r->log_q[i])) {
             status = error_set(e, STATUS_FAILED, "configuration %zu: the flow does not stay finite", j->first + i);
+        }
         r->log_q_error[i] = NAN;
         r->evaluations[i] = 4 * j->settings->steps;
         r->finished += !r->done[i];
@@ -307,12 +343,16 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
 static enum status flow(struct job *j, int threads, struct error *e) {
     const struct score_model *m = j->model;
     const struct flow_settings *s = j->settings;
-    if (s->modes)
+    if (s->modes) {
         return flow_modes(j, threads, e);
+    }
     TRY(check(m, s, e));
-    if (s->sharing == FLOW_FRESH && j->first + j->count > FLOW_FRESH_MAX)
-        return error_set(e, STATUS_BAD_INPUT, "configurations up to %zu found, expected at most %zu with probes that are new at "
-                         "each evaluation", j->first + j->count, FLOW_FRESH_MAX);
+    if (s->sharing == FLOW_FRESH && j->first + j->count > FLOW_FRESH_MAX) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "configurations up to %zu found, expected at most %zu with probes that are new at "
+                         "each evaluation",
+                         j->first + j->count, FLOW_FRESH_MAX);
+    }
     double low = s->t_start, high = 1;
     if (s->method != RUNGE_KUTTA_DOPRI5) {
         low = function_log(schedule_noise(m->sigma, low));
@@ -327,16 +367,19 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     struct backend_cpu cpu;
     struct backend *b = backend_of(m, threads, &cpu);
     struct worker *workers = calloc((size_t)b->integrators, sizeof *workers);
-    if (!workers)
+    if (!workers) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
+    }
     struct backend_network *network = NULL;
     enum status status = b->network_new(b, m, &network, e);
     THEN(status, flow_prior_new(m, s->gaussian_prior, &j->prior, e));
-    if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control)
+    if (status == STATUS_OK && s->divergence == FLOW_PROBES && s->control) {
         status = fourier_new(m->extents, m->dimensions, &j->fourier, e);
+    }
     THEN(status, run(j, b, network, workers, e));
-    for (int i = 0; i < b->integrators; i++)
+    for (int i = 0; i < b->integrators; i++) {
         worker_release(&workers[i]);
+    }
     free(workers);
     fourier_free(j->fourier);
     flow_prior_free(j->prior);
@@ -347,22 +390,43 @@ static enum status flow(struct job *j, int threads, struct error *e) {
 enum status flow_log_density(const struct score_model *model, const struct flow_settings *settings, size_t first,
                              size_t count, int threads, const double *phi, double *latent, struct flow_result *result,
                              const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
-    struct job j = {.model = model, .settings = settings, .first = first, .count = count, .fields = phi,
-                    .latent = latent, .result = result, .interrupted = interrupted, .progress = progress};
+    struct job j = {.model = model,
+                    .settings = settings,
+                    .first = first,
+                    .count = count,
+                    .fields = phi,
+                    .latent = latent,
+                    .result = result,
+                    .interrupted = interrupted,
+                    .progress = progress};
     return flow(&j, threads, e);
 }
 
 enum status flow_sample(const struct score_model *model, const struct flow_settings *settings, size_t first,
                         size_t count, int threads, double *phi, double *latent, struct flow_result *result,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e) {
-    struct job j = {.model = model, .settings = settings, .draw = true, .first = first, .count = count, .phi = phi,
-                    .latent = latent, .result = result, .interrupted = interrupted, .progress = progress};
+    struct job j = {.model = model,
+                    .settings = settings,
+                    .draw = true,
+                    .first = first,
+                    .count = count,
+                    .phi = phi,
+                    .latent = latent,
+                    .result = result,
+                    .interrupted = interrupted,
+                    .progress = progress};
     return flow(&j, threads, e);
 }
 
 size_t flow_part(const struct score_model *model, const struct flow_settings *settings) {
-    enum { PART = 256, ROUNDS = 4, SITES = 1 << 24 }; /* a device's set-up, and slots that stay empty at the end, are paid once a part */
-    if (settings->modes) { /* the tables of its levels are made once a part; whole parts: packs of fields begin where they did */
+    enum {
+        PART = 256,
+        ROUNDS = 4,
+        SITES = 1 << 24
+    };                     /* a device's set-up, and slots that stay empty at the end, are
+                                                         paid once a part */
+    if (settings->modes) { /* the tables of its levels are made once a part; whole parts: packs of fields begin where
+                              they did */
         const size_t parts = SITES / model->volume / PART;
         return parts > 0 ? parts * PART : PART;
     }

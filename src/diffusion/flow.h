@@ -3,10 +3,11 @@
  *   dphi/dt = -1/2 g(t)^2 score(phi, t),    log q(phi_0) = log p_T(phi_T) - 1/2 int g^2 div score dt,
  *
  * with the factors 1/2 that A 3.14 and A B.2 lack (the authors' code has them), p_T = N(0, s^2(1)) as published, or the
- * Gaussian field of the noisy data (flow_prior.h), and t from t_start to 1. At t_start, by default 1e-5 as in the authors' code, the flow ends: phi(t_start) is taken for phi_0, and q is the density of phi(t_start), that
- * is of the data with the noise s(t_start) = sqrt(t_start) in scaled units. The density is one of the field in its
- * own units: the Jacobian factor^V of the scaling is in it. q is exactly the density of what flow_sample draws, up to
- * the integrator's error and that of the divergence.
+ * Gaussian field of the noisy data (flow_prior.h), and t from t_start to 1. At t_start, by default 1e-5 as in the
+ * authors' code, the flow ends: phi(t_start) is taken for phi_0, and q is the density of phi(t_start), that is of the
+ * data with the noise s(t_start) = sqrt(t_start) in scaled units. The density is one of the field in its own units: the
+ * Jacobian factor^V of the scaling is in it. q is exactly the density of what flow_sample draws, up to the integrator's
+ * error and that of the divergence.
  *
  *   dopri5     in t, adaptive, tolerance as absolute and relative tolerance, on scaled field and log-density
  *              (base/runge_kutta.h). Every configuration has its own steps.
@@ -41,25 +42,25 @@
 enum flow_divergence { FLOW_PROBES, FLOW_EXACT, FLOW_CLOSED };
 enum flow_sharing {
     FLOW_OWN,    /* probes are a configuration's own */
-    FLOW_SHARED, /* all configurations have the probes of number 0: what their errors have in common is then one constant
-                    in log q, but no density is normalised so */
+    FLOW_SHARED, /* all configurations have the probes of number 0: what their errors have in common is then one
+                    constant in log q, but no density is normalised so */
     FLOW_FRESH,  /* own ones, new at each evaluation; of configurations below FLOW_FRESH_MAX, without control variate */
 };
 
 struct flow_settings {
-    bool modes;       /* in normalised modes; else by `method` */
+    bool modes; /* in normalised modes; else by `method` */
     enum runge_kutta_method method;
     int64_t steps;    /* modes, heun, rk4 */
     double stretch;   /* modes: the last step's length in ln s over the first one's, about; 0: 1 */
     double tolerance; /* dopri5 */
     enum flow_divergence divergence;
-    size_t probes;    /* >= 1, with FLOW_PROBES */
-    bool signs;       /* probes are signs instead of normals */
+    size_t probes; /* >= 1, with FLOW_PROBES */
+    bool signs;    /* probes are signs instead of normals */
     enum flow_sharing sharing;
-    bool control;     /* with FLOW_PROBES: the Wiener filter as control variate */
-    double t_start;   /* in (0, 1) */
+    bool control;        /* with FLOW_PROBES: the Wiener filter as control variate */
+    double t_start;      /* in (0, 1) */
     bool gaussian_prior; /* p_T is the Gaussian field of the noisy data; of `modes` it is in any case */
-    uint64_t seed;    /* of probes and, drawing, of the prior */
+    uint64_t seed;       /* of probes and, drawing, of the prior */
 };
 
 #define FLOW_FRESH_MAX ((size_t)1 << 24)
@@ -86,7 +87,8 @@ enum status flow_log_density(const struct score_model *model, const struct flow_
                              size_t count, int threads, const double *phi, double *latent, struct flow_result *result,
                              const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
-/* Draws configurations first .. first+count-1, phi[count x V] in own units, from the flow of p_T down to t_start, with their log q. Otherwise as above; latent gets the draws from the prior. */
+/* Draws configurations first .. first+count-1, phi[count x V] in own units, from the flow of p_T down to t_start, with
+ * their log q. Otherwise as above; latent gets the draws from the prior. */
 enum status flow_sample(const struct score_model *model, const struct flow_settings *settings, size_t first,
                         size_t count, int threads, double *phi, double *latent, struct flow_result *result,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);

@@ -21,13 +21,15 @@ static enum status make_modes(const struct score_model *m, struct flow_prior *p,
     const size_t V = m->volume;
     double *terms = calloc(3 * V, sizeof *terms);
     p->gain = terms;
-    if (!terms)
+    if (!terms) {
         return error_set(e, STATUS_FAILED, "out of memory for the prior");
+    }
     p->inverse = terms + V;
     terms += 2 * V;
     enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         terms[i] = m->propagator[i] + p->variance;
+    }
     THEN(status, fourier_gaussian_gain(p->fourier, terms, p->gain, e));
     for (size_t i = 0; i < V && status == STATUS_OK; i++) {
         const double variance = p->gain[i] * p->gain[i];
@@ -41,22 +43,25 @@ static enum status make_modes(const struct score_model *m, struct flow_prior *p,
 enum status flow_prior_new(const struct score_model *m, bool gaussian, struct flow_prior **prior, struct error *e) {
     struct flow_prior *p = calloc(1, sizeof *p);
     *prior = NULL;
-    if (!p)
+    if (!p) {
         return error_set(e, STATUS_FAILED, "out of memory for the prior");
+    }
     p->volume = m->volume;
     p->variance = schedule_variance(m->sigma, 1);
     p->logs = (double)m->volume * function_log(6.283185307179586477 * p->variance);
     const enum status status = gaussian ? make_modes(m, p, e) : STATUS_OK;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *prior = p;
-    else
+    } else {
         flow_prior_free(p);
+    }
     return status;
 }
 
 void flow_prior_free(struct flow_prior *p) {
-    if (!p)
+    if (!p) {
         return;
+    }
     fourier_free(p->fourier);
     free(p->gain);
     free(p);
@@ -72,8 +77,9 @@ void flow_prior_draw(const struct flow_prior *p, double *phi, double *workspace)
         return;
     }
     const double s = sqrt(p->variance);
-    for (size_t i = 0; i < p->volume; i++)
+    for (size_t i = 0; i < p->volume; i++) {
         phi[i] *= s;
+    }
 }
 
 double flow_prior_square(const struct flow_prior *p, const double *phi, double *workspace) {
@@ -81,8 +87,9 @@ double flow_prior_square(const struct flow_prior *p, const double *phi, double *
         fourier_power(p->fourier, phi, workspace, workspace + p->volume);
         return dot_tree(workspace, p->inverse, p->volume);
     }
-    for (size_t i = 0; i < p->volume; i++)
+    for (size_t i = 0; i < p->volume; i++) {
         workspace[i] = phi[i] * phi[i];
+    }
     return sum_tree(workspace, p->volume) / p->variance;
 }
 

@@ -1,9 +1,9 @@
 /* Where the probability flow ends at t = 1, as a density of the scaled field:
  *
- *   white      N(0, s^2(1)), as published: good for s^2(1) far above the propagator, and too narrow for modes of which it
- *              is not, by the factor 1 + G(p)/s^2(1) in their variance
- *   gaussian   the Gaussian field of the noisy data, of variance G(p) + s^2(1) a mode, G the model's propagator: the same
- *              two-point function as the data at any coupling */
+ *   white      N(0, s^2(1)), as published: good for s^2(1) far above the propagator, and too narrow for modes of which
+ *              it is not, by the factor 1 + G(p)/s^2(1) in their variance
+ *   gaussian   the Gaussian field of the noisy data, of variance G(p) + s^2(1) a mode, G the model's propagator: the
+ *              same two-point function as the data at any coupling */
 #ifndef DMSQ_DIFFUSION_FLOW_PRIOR_H
 #define DMSQ_DIFFUSION_FLOW_PRIOR_H
 

@@ -40,16 +40,18 @@ static void find_power(struct flow_slots *s, uint64_t number) {
     const size_t V = s->volume, probes = s->settings->probes;
     probes_draw(s->key, number, probes, s->settings->signs, V, s->probes);
     for (size_t k = 0; k < probes; k++) {
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             s->field[i] = (double)s->probes[k * V + i];
+        }
         fourier_power(s->fourier, s->field, s->power + k * V, s->transform);
     }
 }
 
 enum status flow_slots_start(struct flow_slots *s, size_t slot, uint64_t number, const double *phi, struct error *e) {
     s->occupants[slot] = (struct occupant){number, 0};
-    if (s->fourier)
+    if (s->fourier) {
         find_power(s, number);
+    }
     return s->backend->integrator_start(s->integrator, slot, phi, s->power, e);
 }
 
@@ -73,13 +75,16 @@ enum status flow_slots_finish(struct flow_slots *s, size_t slot, const struct ru
 }
 
 void flow_slots_free(struct flow_slots *s) {
-    if (!s)
+    if (!s) {
         return;
-    if (s->integrator)
+    }
+    if (s->integrator) {
         s->backend->integrator_free(s->integrator);
+    }
     void *const memory[] = {s->occupants, s->evaluations, s->sums, s->probes, s->power, s->field, s->transform};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
+    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         free(memory[i]);
+    }
     free(s);
 }
 
@@ -88,8 +93,9 @@ static bool make(struct flow_slots *s) {
     s->occupants = calloc(slots, sizeof *s->occupants);
     s->evaluations = calloc(slots, sizeof *s->evaluations);
     s->sums = calloc(slots, sizeof *s->sums);
-    if (!s->fourier)
+    if (!s->fourier) {
         return s->occupants && s->evaluations && s->sums;
+    }
     s->probes = malloc(probes * V * sizeof *s->probes);
     s->power = malloc(probes * V * sizeof *s->power);
     s->field = malloc(V * sizeof *s->field);
@@ -102,10 +108,15 @@ enum status flow_slots_new(struct backend *backend, struct backend_network *netw
                            const volatile sig_atomic_t *interrupted, struct flow_slots **slots, struct error *e) {
     *slots = NULL;
     struct flow_slots *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for the probability flow");
-    *s = (struct flow_slots){.model = model, .settings = settings, .key = probe, .volume = model->volume,
-                             .backend = backend, .fourier = fourier};
+    }
+    *s = (struct flow_slots){.model = model,
+                             .settings = settings,
+                             .key = probe,
+                             .volume = model->volume,
+                             .backend = backend,
+                             .fourier = fourier};
     const struct backend_divergence divergence = {.key = probe,
                                                   .probes = settings->divergence == FLOW_PROBES ? settings->probes : 0,
                                                   .signs = settings->signs,

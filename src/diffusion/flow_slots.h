@@ -1,6 +1,6 @@
-/* The slots of a batch: the integrations of the probability flow that share evaluations of the score. Everything in them
- * that is arithmetic on fields is the backend's (backend/backend.h): vectors of the integrator, score, divergence; only the
- * sums by which steps are judged come back. */
+/* The slots of a batch: the integrations of the probability flow that share evaluations of the score. Everything in
+ * them that is arithmetic on fields is the backend's (backend/backend.h): vectors of the integrator, score, divergence;
+ * only the sums by which steps are judged come back. */
 #ifndef DMSQ_DIFFUSION_FLOW_SLOTS_H
 #define DMSQ_DIFFUSION_FLOW_SLOTS_H
 
@@ -21,8 +21,9 @@ struct flow_evaluation {
 /* Estimates of the divergence that are integrated side by side. */
 size_t flow_quadratures(const struct flow_settings *settings);
 
-/* As many slots as an integrator of `backend` has for this model, whose network this is. probe: key of the probes; fourier:
- * for the control variate, NULL without. Where *interrupted becomes nonzero within an evaluation, that has no sums. */
+/* As many slots as an integrator of `backend` has for this model, whose network this is. probe: key of the probes;
+ * fourier: for the control variate, NULL without. Where *interrupted becomes nonzero within an evaluation, that has no
+ * sums. */
 enum status flow_slots_new(struct backend *backend, struct backend_network *network, const struct score_model *model,
                            const struct flow_settings *settings, struct random_key probe, const struct fourier *fourier,
                            const volatile sig_atomic_t *interrupted, struct flow_slots **slots, struct error *e);

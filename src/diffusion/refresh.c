@@ -46,8 +46,9 @@ static enum status allocate(struct refresh *r, struct error *e) {
         r->rooms[i] = r->kind->room(r->own);
         all = r->rooms[i];
     }
-    if (!all)
+    if (!all) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu chains of %zu sites", C, V);
+    }
     r->chains.rejected = r->chains.accepted + C;
     r->chains.stay = r->chains.rejected + C;
     r->chains.longest_stay = r->chains.stay + C;
@@ -60,31 +61,42 @@ static enum status allocate(struct refresh *r, struct error *e) {
 enum status refresh_new(const struct score_model *m, const struct score_refresh_settings *settings, uint64_t seed,
                         size_t chains, int threads, struct refresh **out, struct error *e) {
     *out = NULL;
-    if (!score_model_refresh(m))
-        return error_set(e, STATUS_BAD_INPUT, "a model with partial refresh expected, such as effective-action, found a %s",
+    if (!score_model_refresh(m)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "a model with partial refresh expected, such as effective-action, found a %s",
                          score_model_kind(m));
+    }
     struct refresh *r = calloc(1, sizeof *r);
-    if (!r)
+    if (!r) {
         return error_set(e, STATUS_FAILED, "out of memory for chains");
-    *r = (struct refresh){.model = m, .kind = score_model_refresh(m), .settings = *settings, .threads = threads > 0 ? threads : 1,
-                          .theory = m->theory, .chains.count = chains,
-                          .noise = random_key(seed, "refresh", "noise"), .accept = random_key(seed, "refresh", "accept"),
+    }
+    *r = (struct refresh){.model = m,
+                          .kind = score_model_refresh(m),
+                          .settings = *settings,
+                          .threads = threads > 0 ? threads : 1,
+                          .theory = m->theory,
+                          .chains.count = chains,
+                          .noise = random_key(seed, "refresh", "noise"),
+                          .accept = random_key(seed, "refresh", "accept"),
                           .sign = random_key(seed, "refresh", "sign")};
     enum status status = geometry_new(m->extents, m->dimensions, &r->geometry, e);
     THEN(status, r->kind->make(m, settings, r->threads, &r->own, e));
     THEN(status, allocate(r, e));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *out = r;
-    else
+    } else {
         refresh_free(r);
+    }
     return status;
 }
 
 void refresh_free(struct refresh *r) {
-    if (!r)
+    if (!r) {
         return;
-    for (int i = 0; r->rooms && i < r->threads; i++)
+    }
+    for (int i = 0; r->rooms && i < r->threads; i++) {
         free(r->rooms[i]);
+    }
     free(r->rooms);
     free(r->fields);
     free(r->chains.state);
@@ -115,15 +127,17 @@ static size_t packs(const struct refresh *r) {
 
 static double action_of(const struct refresh *r, const float *phi) {
     double *field = r->fields + (size_t)omp_get_thread_num() * r->model->volume;
-    for (size_t x = 0; x < r->model->volume; x++)
+    for (size_t x = 0; x < r->model->volume; x++) {
         field[x] = (double)phi[x];
+    }
     return action(r->geometry, &r->theory, field);
 }
 
 void refresh_resume(struct refresh *r) {
 #pragma omp parallel for num_threads(r->threads) schedule(static)
-    for (size_t i = 0; i < r->chains.count; i++)
+    for (size_t i = 0; i < r->chains.count; i++) {
         r->action[i] = action_of(r, r->chains.phi + i * r->model->volume);
+    }
 }
 
 enum status refresh_begin(struct refresh *r, const float *phi, struct error *e) {
@@ -138,10 +152,14 @@ enum status refresh_begin(struct refresh *r, const float *phi, struct error *e) 
         r->kind->land(r->own, n, c->state + at * V, c->phi + at * V, c->log_q + at, room);
     }
     refresh_resume(r);
-    for (size_t i = 0; i < c->count; i++)
-        if (!isfinite(c->log_q[i]) || !isfinite(r->action[i]))
-            return error_set(e, STATUS_BAD_INPUT, "configuration %zu of the start: the model's flow leaves the finite numbers "
-                             "there, or the model's phase", i);
+    for (size_t i = 0; i < c->count; i++) {
+        if (!isfinite(c->log_q[i]) || !isfinite(r->action[i])) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "configuration %zu of the start: the model's flow leaves the finite numbers "
+                             "there, or the model's phase",
+                             i);
+        }
+    }
     return STATUS_OK;
 }
 
@@ -182,8 +200,9 @@ void refresh_step(struct refresh *r) {
                                                 .new_log_q = r->new_log_q + at,
                                                 .log_ratio = r->log_ratio + at};
         r->kind->propose(r->own, &step, r->rooms[omp_get_thread_num()]);
-        for (size_t i = at; i < at + n; i++)
+        for (size_t i = at; i < at + n; i++) {
             decide(r, i);
+        }
     }
     r->chains.steps++;
 }
@@ -191,10 +210,12 @@ void refresh_step(struct refresh *r) {
 void refresh_field(const struct refresh *r, size_t i, float *phi) {
     const size_t V = r->model->volume;
     double u = 1;
-    if (r->model->one_phase)
+    if (r->model->one_phase) {
         random_uniform(r->sign, i, (uint64_t)r->chains.steps, &u, 1);
-    for (size_t x = 0; x < V; x++)
+    }
+    for (size_t x = 0; x < V; x++) {
         phi[x] = u < 0.5 ? -r->chains.phi[i * V + x] : r->chains.phi[i * V + x];
+    }
 }
 
 double refresh_action(const struct refresh *r, size_t i) {
@@ -208,8 +229,9 @@ size_t refresh_evaluations(const struct refresh *r) {
 enum status refresh_step_error(const struct refresh *r, double *error, struct error *e) {
     const size_t C = r->chains.count, V = r->model->volume;
     *error = 0;
-    if (r->settings.method == SCORE_REFRESH_PATHS)
+    if (r->settings.method == SCORE_REFRESH_PATHS) {
         return STATUS_OK;
+    }
     struct score_refresh_settings finer = r->settings;
     finer.steps *= 2;
     void *twice;
@@ -221,13 +243,16 @@ enum status refresh_step_error(const struct refresh *r, double *error, struct er
         for (size_t pack = 0; pack < packs(r); pack++) {
             size_t at;
             const size_t n = pack_of(r, pack, &at);
-            r->kind->land(twice, n, r->chains.state + at * V, r->new_phi + at * V, log_q + at, r->rooms[omp_get_thread_num()]);
-            for (size_t i = at; i < at + n; i++)
+            r->kind->land(twice, n, r->chains.state + at * V, r->new_phi + at * V, log_q + at,
+                          r->rooms[omp_get_thread_num()]);
+            for (size_t i = at; i < at + n; i++) {
                 change[i] = r->action[i] + r->chains.log_q[i] - action_of(r, r->new_phi + i * V) - log_q[i];
+            }
         }
         const double mean = sum_tree(change, C) / (double)C;
-        for (size_t i = 0; i < C; i++)
+        for (size_t i = 0; i < C; i++) {
             change[i] = (change[i] - mean) * (change[i] - mean);
+        }
         *error = sqrt(sum_tree(change, C) / (double)C);
         r->kind->release(twice);
     }

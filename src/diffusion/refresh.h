@@ -1,6 +1,6 @@
-/* Markov chains of partial refreshes (score/refresh.h): each step proposes a change of the field by the model, and accepts
- * it with min(1, exp(S - S' + log_ratio)). The chains sample exp(-S)/Z of the model's couplings however wrong the model
- * is. A model of one phase keeps its chain in that phase; fields that are kept get a random sign.
+/* Markov chains of partial refreshes (score/refresh.h): each step proposes a change of the field by the model, and
+ * accepts it with min(1, exp(S - S' + log_ratio)). The chains sample exp(-S)/Z of the model's couplings however wrong
+ * the model is. A model of one phase keeps its chain in that phase; fields that are kept get a random sign.
  *
  * The chains are a function of (model, settings, seed, starts): the same bits for any threads, and for a run that was
  * ended and resumed. */
@@ -46,8 +46,8 @@ double refresh_action(const struct refresh *r, size_t i);
 /* Evaluations of the score a step. */
 size_t refresh_evaluations(const struct refresh *r);
 
-/* By the flow: how far twice the integrator's steps move log w of the fields where the chains are, root mean square less
- * the mean; 0 by paths, which have no such error. */
+/* By the flow: how far twice the integrator's steps move log w of the fields where the chains are, root mean square
+ * less the mean; 0 by paths, which have no such error. */
 enum status refresh_step_error(const struct refresh *r, double *error, struct error *e);
 
 #endif

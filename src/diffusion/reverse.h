@@ -11,9 +11,9 @@
  *                   goes from s_end to 0 the same way. Grid uniform in log s only.
  *   modes           the probability flow in normalised modes (score_model_modes): no noise on the way, `steps` steps of
  *                   Runge-Kutta. Models that know it, no snapshots; t_end and the grid do not matter.
- *   modes-noisy     the reverse process in normalised modes, exact for a Gaussian field at any number of steps, likewise.
- *                   A draw of either that left the finite numbers or the phase of its model is drawn again, by the next
- *                   of the numbers that it has for that, and counted.
+ *   modes-noisy     the reverse process in normalised modes, exact for a Gaussian field at any number of steps,
+ *                   likewise. A draw of either that left the finite numbers or the phase of its model is drawn again,
+ *                   by the next of the numbers that it has for that, and counted.
  *   direct          no process, and no snapshots: models that are drawn without one (score/score.h).
  *
  * Configuration i is a function of (seed, i): any split over threads and processes gives the same bits.
@@ -32,15 +32,15 @@ enum reverse_method { REVERSE_EULER_MARUYAMA, REVERSE_ANCESTRAL, REVERSE_MODES, 
 
 struct reverse_settings {
     enum reverse_method method;
-    bool log_grid;     /* uniform in log s instead of in t */
-    int64_t steps;     /* evaluations of the score, >= 2 */
-    double t_end;      /* last time of the grid */
+    bool log_grid; /* uniform in log s instead of in t */
+    int64_t steps; /* evaluations of the score, >= 2 */
+    double t_end;  /* last time of the grid */
     uint64_t seed;
     /* Snapshots of the field at the points of the grid nearest to these values of tau = 1 - t, of the first
      * snapshot_configurations configurations; tau = 1 is the result. */
     const double *snapshot_times;
     size_t snapshot_count, snapshot_configurations;
-    size_t *redrawn;   /* raised by the draws of modes and modes-noisy that were rejected; NULL: not counted */
+    size_t *redrawn; /* raised by the draws of modes and modes-noisy that were rejected; NULL: not counted */
 };
 
 /* The grid: steps times, descending from 1 to t_end. */
@@ -57,8 +57,8 @@ enum status reverse_run(const struct score_model *model, const struct reverse_se
                         size_t count, int threads, float *phi, float *snapshots,
                         const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
-/* Configurations to save at a time; what the first one of a call should be a multiple of; and how many a call should have at least,
- * so that all threads have work (0: those of a part). */
+/* Configurations to save at a time; what the first one of a call should be a multiple of; and how many a call should
+ * have at least, so that all threads have work (0: those of a part). */
 size_t reverse_part(const struct score_model *model, enum reverse_method method);
 size_t reverse_grain(const struct score_model *model, enum reverse_method method);
 size_t reverse_at_once(const struct score_model *model, enum reverse_method method, int threads);

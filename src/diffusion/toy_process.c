@@ -18,10 +18,12 @@ struct table {
 };
 
 double toy_process_time(const struct toy_process_settings *s, size_t step) {
-    if (s->process == TOY_LANGEVIN)
+    if (s->process == TOY_LANGEVIN) {
         return s->duration * (double)step / (double)s->steps;
-    if (s->process == TOY_FORWARD)
+    }
+    if (s->process == TOY_FORWARD) {
         return (double)step / (double)s->steps;
+    }
     return step < s->steps ? (1 - s->t_end) * (double)step / (double)(s->steps - 1) : 1;
 }
 
@@ -40,8 +42,9 @@ static double table_read(const struct table *t, double phi) {
     const double place = (phi + t->reach) / t->step;
     int i = place < 1 ? 1 : place > TABLE - 3 ? TABLE - 3 : (int)place;
     const double *y = t->score + i, x = place - i;
-    if (x < -1 || x > 2) /* outside */
+    if (x < -1 || x > 2) { /* outside */
         return x < 0 ? y[-1] + (x + 1) * (y[0] - y[-1]) : y[2] + (x - 2) * (y[2] - y[1]);
+    }
     return y[-1] * (-x * (x - 1) * (x - 2) / 6) + y[0] * ((x + 1) * (x - 1) * (x - 2) / 2) +
            y[1] * (-(x + 1) * x * (x - 2) / 2) + y[2] * ((x + 1) * x * (x - 1) / 6);
 }
@@ -58,11 +61,14 @@ static double start(const struct toy *toy, const struct toy_process_settings *s,
 
 static void keep(const struct toy_process_settings *s, size_t step, size_t count, const double *phi, double *paths,
                  double *snapshot) {
-    for (size_t i = 0; i < s->kept; i++)
+    for (size_t i = 0; i < s->kept; i++) {
         paths[i * (s->steps + 1) + step] = phi[i];
-    for (size_t k = 0; k < s->snapshots; k++)
-        if (s->snapshot_steps[k] == step)
+    }
+    for (size_t k = 0; k < s->snapshots; k++) {
+        if (s->snapshot_steps[k] == step) {
             memcpy(snapshot + k * count, phi, count * sizeof *phi);
+        }
+    }
 }
 
 /* drift: of langevin dtau, of reverse D = g^2 dt, times force or score; noise: standard deviation. */
@@ -73,14 +79,16 @@ static void advance(const struct toy *toy, const struct toy_process_settings *s,
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (size_t at = 0; at < count; at += RANDOM_LANES) {
         double z[RANDOM_LANES] = {0};
-        if (noise > 0)
+        if (noise > 0) {
             random_normal_lanes(key, at, step, z, 1);
+        }
         for (size_t i = at; i < count && i < at + RANDOM_LANES; i++) {
             double force = 0;
-            if (s->process == TOY_LANGEVIN)
+            if (s->process == TOY_LANGEVIN) {
                 force = toy_force(theory, phi[i]);
-            else if (s->process == TOY_REVERSE)
+            } else if (s->process == TOY_REVERSE) {
                 force = table_read(table, phi[i]);
+            }
             phi[i] = phi[i] + drift * force + noise * z[i - at];
         }
     }
@@ -95,8 +103,9 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
         free(phi);
         return error_set(e, STATUS_FAILED, "out of memory for %zu trajectories", count);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         phi[i] = start(toy, s, i);
+    }
     keep(s, 0, count, phi, paths, snapshot);
     bool interrupted = false;
     for (size_t step = 0; step < s->steps && !interrupted; step++) {
@@ -106,9 +115,9 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
         if (s->process == TOY_LANGEVIN) {
             drift = next - time;
             noise = sqrt(2 * drift);
-        } else if (s->process == TOY_FORWARD)
+        } else if (s->process == TOY_FORWARD) {
             noise = sqrt(schedule_variance(s->sigma, next) - schedule_variance(s->sigma, time));
-        else {
+        } else {
             table_fill(table, toy, schedule_variance(s->sigma, 1 - time), threads);
             drift = schedule_g2(s->sigma, 1 - time) * (1 - s->t_end) / (double)(s->steps - 1);
             noise = step + 1 < s->steps ? sqrt(drift) : 0;
@@ -117,9 +126,11 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
         keep(s, step + 1, count, phi, paths, snapshot);
     }
     enum status status = interrupted ? error_set(e, STATUS_FAILED, "interrupted") : STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        if (!isfinite(phi[i]))
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!isfinite(phi[i])) {
             status = error_set(e, STATUS_FAILED, "trajectory %zu is not finite: too few steps", i);
+        }
+    }
     free(table);
     free(phi);
     return status;
@@ -132,8 +143,9 @@ static enum status langevin_density(const struct toy *toy, const struct toy_proc
     /* not much farther than anything goes: the rates grow with the action's slope */
     const double range = fmax(toy_reach(toy), 6 * s->width), h = 2 * range / (POINTS - 1);
     double *p = malloc(POINTS * sizeof *p);
-    if (!p)
+    if (!p) {
         return error_set(e, STATUS_FAILED, "out of memory for a density");
+    }
     for (int i = 0; i < POINTS; i++) {
         const double x = (-range + i * h) / s->width;
         p[i] = function_exp(-0.5 * x * x) / (2.50662827463100050 * s->width);
@@ -151,8 +163,9 @@ static enum status langevin_density(const struct toy *toy, const struct toy_proc
 enum status toy_process_density(const struct toy *toy, const struct toy_process_settings *s, size_t step, size_t n,
                                 const double *phi, double *density, struct error *e) {
     const double time = toy_process_time(s, step);
-    if (s->process == TOY_LANGEVIN)
+    if (s->process == TOY_LANGEVIN) {
         return langevin_density(toy, s, time, n, phi, density, e);
+    }
     const double variance = schedule_variance(s->sigma, s->process == TOY_FORWARD ? time : 1 - time);
     for (size_t k = 0; k < n; k++) {
         toy_smeared(toy, variance, phi[k], &density[k], NULL);

@@ -22,13 +22,13 @@ enum toy_process { TOY_LANGEVIN, TOY_FORWARD, TOY_REVERSE };
 
 struct toy_process_settings {
     enum toy_process process;
-    double duration;  /* langevin: Langevin time; the others take 1 */
-    double width;     /* langevin: standard deviation of the prior */
-    double sigma;     /* of the schedule; forward and reverse */
-    double t_end;     /* reverse */
-    size_t steps;     /* >= 2 */
+    double duration; /* langevin: Langevin time; the others take 1 */
+    double width;    /* langevin: standard deviation of the prior */
+    double sigma;    /* of the schedule; forward and reverse */
+    double t_end;    /* reverse */
+    size_t steps;    /* >= 2 */
     uint64_t seed;
-    size_t kept;      /* trajectories that are kept whole, the first ones, at most all */
+    size_t kept;                  /* trajectories that are kept whole, the first ones, at most all */
     const size_t *snapshot_steps; /* after so many steps (0 ... steps) all trajectories are kept */
     size_t snapshots;
     const volatile sig_atomic_t *interrupted; /* NULL: never; else STATUS_FAILED once it is not 0 */
@@ -42,8 +42,8 @@ double toy_process_time(const struct toy_process_settings *s, size_t step);
 enum status toy_process_run(const struct toy *toy, const struct toy_process_settings *s, size_t count, int threads,
                             double *paths, double *snapshot, struct error *e);
 
-/* Density at phi[n] of the process after `step` steps, in the limit of small steps: Fokker-Planck for langevin, p_t for the
- * others. */
+/* Density at phi[n] of the process after `step` steps, in the limit of small steps: Fokker-Planck for langevin, p_t for
+ * the others. */
 enum status toy_process_density(const struct toy *toy, const struct toy_process_settings *s, size_t step, size_t n,
                                 const double *phi, double *density, struct error *e);
 

@@ -14,8 +14,9 @@
 
 static void *need(size_t count, size_t size, bool *complete) {
     void *p = calloc(count + 1, size);
-    if (!p)
+    if (!p) {
         *complete = false;
+    }
     return p;
 }
 
@@ -28,8 +29,9 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
                          struct error *e) {
     *training = NULL;
     struct training *t = calloc(1, sizeof *t);
-    if (!t)
+    if (!t) {
         return error_set(e, STATUS_FAILED, "out of memory for training");
+    }
     t->model = model;
     t->count = count;
     t->settings = *settings;
@@ -66,14 +68,17 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
 }
 
 void training_free(struct training *t) {
-    if (!t)
+    if (!t) {
         return;
-    if (t->work)
+    }
+    if (t->work) {
         t->backend->training_free(t->work);
-    void *const owned[] = {t->weights, t->first_moment, t->second_moment, t->average, t->loss,   t->took,
-                           t->kept,    t->order,        t->epoch_loss,    t->examples, t->frames, t->losses, t->steps};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+    }
+    void *const owned[] = {t->weights, t->first_moment, t->second_moment, t->average, t->loss,   t->took, t->kept,
+                           t->order,   t->epoch_loss,   t->examples,      t->frames,  t->losses, t->steps};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
         free(owned[i]);
+    }
     free(t);
 }
 
@@ -81,8 +86,9 @@ static double draw_time(const struct training *t, size_t place) {
     double u;
     random_uniform(t->time, place, (uint64_t)t->epoch, &u, 1);
     const double t_min = t->settings.t_min;
-    if (!t->settings.log_noise)
+    if (!t->settings.log_noise) {
         return t_min + u * (1.0 - t_min);
+    }
     const double sigma = t->model->sigma, low = function_log(schedule_noise(sigma, t_min)),
                  high = function_log(schedule_noise(sigma, 1.0));
     return schedule_time(sigma, function_exp(low + u * (high - low)));
@@ -90,16 +96,18 @@ static double draw_time(const struct training *t, size_t place) {
 
 /* Z2 augmentation: the sign of the configuration at this place of the epoch. */
 static float draw_sign(const struct training *t, size_t place) {
-    if (!t->settings.flip)
+    if (!t->settings.flip) {
         return 1;
+    }
     uint32_t word[4];
     random_block(t->sign, place, (uint64_t)t->epoch, 0, word);
     return word[0] & 1 ? -1.0f : 1.0f;
 }
 
 static double rate(const struct training *t) {
-    if (!t->settings.cosine)
+    if (!t->settings.cosine) {
         return t->settings.learning_rate;
+    }
     const double total = (double)(t->settings.epochs * (int64_t)batches(t));
     double sine, cosine;
     function_sincos_turns(0.5 * (double)t->step / total, &sine, &cosine);
@@ -112,8 +120,8 @@ static double decay(const struct training *t) {
     return early < t->settings.ema ? early : t->settings.ema;
 }
 
-/* `count` steps from the batch at `first` of the epoch's order on; loss[count]: means over their batches. Where the last batch
- * is smaller its places are filled up with empty ones. */
+/* `count` steps from the batch at `first` of the epoch's order on; loss[count]: means over their batches. Where the
+ * last batch is smaller its places are filled up with empty ones. */
 static enum status take_steps(struct training *t, size_t first, size_t count, double *loss, struct error *e) {
     const size_t batch = (size_t)t->settings.batch;
     for (size_t k = 0; k < count; k++) {
@@ -136,9 +144,11 @@ static enum status take_steps(struct training *t, size_t first, size_t count, do
     for (size_t k = 0; k < count && status == STATUS_OK; k++) {
         const size_t at = first + k * batch, n = at + batch > t->count ? t->count - at : batch;
         loss[k] = sum_tree(t->losses + k * batch, n) / (double)n;
-        if (!isfinite(loss[k]))
-            status = error_set(e, STATUS_FAILED, "the loss is not finite in epoch %" PRId64 ", batch %zu: training diverged",
-                               t->epoch + 1, at / batch + 1);
+        if (!isfinite(loss[k])) {
+            status =
+                error_set(e, STATUS_FAILED, "the loss is not finite in epoch %" PRId64 ", batch %zu: training diverged",
+                          t->epoch + 1, at / batch + 1);
+        }
     }
     return status;
 }
@@ -157,9 +167,10 @@ static enum status run_epoch(struct training *t, const volatile sig_atomic_t *in
     for (size_t b = 0, n; b < count && status == STATUS_OK; b += n) {
         n = count - b < stretch ? count - b : stretch;
         status = take_steps(t, b * (size_t)t->settings.batch, n, t->epoch_loss + b, e);
-        if (status == STATUS_OK && *interrupted)
+        if (status == STATUS_OK && *interrupted) {
             status = error_set(e, STATUS_FAILED, "interrupted in epoch %" PRId64 " of %" PRId64, t->epoch + 1,
                                t->settings.epochs);
+        }
     }
     return status;
 }
@@ -170,8 +181,9 @@ static const float *result(const struct training *t) {
 
 static enum status keep(struct training *t, struct error *e) {
     for (size_t i = 0; i < t->settings.keep_count; i++) {
-        if (t->settings.keep[i] != t->epoch)
+        if (t->settings.keep[i] != t->epoch) {
             continue;
+        }
         TRY(training_pull(t, e));
         memcpy(t->kept + i * t->model->weight_count, result(t), t->model->weight_count * sizeof *t->kept);
     }
@@ -188,10 +200,12 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         const double begun = clock_seconds();
         TRY(run_epoch(t, interrupted, e));
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
-        if (keep(t, e) != STATUS_OK)
+        if (keep(t, e) != STATUS_OK) {
             return e->status;
-        if (t->timed < (size_t)epochs) /* one that was set back may do more */
+        }
+        if (t->timed < (size_t)epochs) { /* one that was set back may do more */
             t->took[t->timed++] = clock_seconds() - begun;
+        }
         char note[48];
         snprintf(note, sizeof note, "loss %.3f", t->loss[t->epoch - 1]);
         progress_update(progress, (uint64_t)t->epoch, note);
@@ -219,8 +233,9 @@ static int by_size(const void *a, const void *b) {
 }
 
 double training_epoch_seconds(const struct training *t) {
-    if (t->timed == 0)
+    if (t->timed == 0) {
         return 0;
+    }
     qsort(t->took, t->timed, sizeof *t->took, by_size); /* their order is of no use */
     return (t->took[(t->timed - 1) / 2] + t->took[t->timed / 2]) / 2;
 }

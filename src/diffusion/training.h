@@ -19,14 +19,14 @@ struct training_settings {
     uint64_t seed;
     int64_t epochs, batch; /* the last batch of an epoch may be smaller */
     double learning_rate;
-    bool cosine;           /* rate falls from learning_rate to 1/100 of it along half a cosine over the run */
-    double ema;            /* decay of the running average of weights, at step n at most (1+n)/(10+n); 0: none;
+    bool cosine;         /* rate falls from learning_rate to 1/100 of it along half a cosine over the run */
+    double ema;          /* decay of the running average of weights, at step n at most (1+n)/(10+n); 0: none;
                               the average is the result */
-    bool log_noise;        /* noise levels uniform in log s(t) instead of uniform in t */
-    double t_min;          /* times lie in [t_min, 1] */
-    const int64_t *keep;   /* epochs, ascending, after which the weights are kept as well */
+    bool log_noise;      /* noise levels uniform in log s(t) instead of uniform in t */
+    double t_min;        /* times lie in [t_min, 1] */
+    const int64_t *keep; /* epochs, ascending, after which the weights are kept as well */
     size_t keep_count;
-    bool flip;             /* Z2 augmentation: every configuration's sign is drawn anew in every epoch */
+    bool flip; /* Z2 augmentation: every configuration's sign is drawn anew in every epoch */
 };
 
 struct training;
@@ -50,8 +50,9 @@ enum status training_restore(struct training *t, const char *path, const char *k
 enum status training_run(struct training *t, const char *checkpoint, const char *key,
                          const volatile sig_atomic_t *interrupted, struct progress *progress, struct error *e);
 
-int64_t training_epoch(const struct training *t);        /* epochs done */
-const double *training_loss(const struct training *t);   /* of each epoch, mean over its batches of the mean over theirs */
+int64_t training_epoch(const struct training *t);      /* epochs done */
+const double *training_loss(const struct training *t); /* of each epoch, mean over its batches of the mean over theirs
+                                                            */
 /* Median seconds an epoch of those that training_run() has done, without checkpoints; 0 for none. */
 double training_epoch_seconds(const struct training *t);
 /* The weights that would have been the result after the epochs of settings.keep, one after the other (floats,

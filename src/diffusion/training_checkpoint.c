@@ -10,8 +10,9 @@ enum status training_save(const struct training *t, const char *path, const char
     struct npz_writer *writer;
     enum status status = training_pull(t, e);
     THEN(status, checkpoint_create(path, key, score_model_device(t->model), &writer, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     const size_t n = t->model->weight_count;
     status = npz_add_integer(writer, "step", t->step, e);
     THEN(status, npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e));
@@ -22,11 +23,13 @@ enum status training_save(const struct training *t, const char *path, const char
                    {"first_moment", t->first_moment},
                    {"second_moment", t->second_moment},
                    {"average", t->average}};
-    for (size_t i = 0; i < 4 && status == STATUS_OK; i++)
+    for (size_t i = 0; i < 4 && status == STATUS_OK; i++) {
         status = npz_add(writer, vectors[i].name, NPZ_FLOAT32, 1, &n, vectors[i].data, e);
+    }
     const size_t kept = t->settings.keep_count * n;
-    if (status == STATUS_OK && kept > 0)
+    if (status == STATUS_OK && kept > 0) {
         status = npz_add(writer, "kept", NPZ_FLOAT32, 1, &kept, t->kept, e);
+    }
     if (status != STATUS_OK) {
         npz_abandon(writer);
         return status;
@@ -44,23 +47,30 @@ enum status training_restore(struct training *t, const char *path, const char *k
     THEN(status, npz_require(npz, "loss", NPZ_FLOAT64, 1, &loss, e));
     for (int i = 0; i < 4 && status == STATUS_OK; i++) {
         status = npz_require(npz, names[i], NPZ_FLOAT32, 1, &vectors[i], e);
-        if (status == STATUS_OK && vectors[i]->count != t->model->weight_count)
+        if (status == STATUS_OK && vectors[i]->count != t->model->weight_count) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", path, names[i],
                                vectors[i]->count, t->model->weight_count);
+        }
     }
     const size_t kept_count = t->settings.keep_count * t->model->weight_count;
-    if (status == STATUS_OK && kept_count > 0)
+    if (status == STATUS_OK && kept_count > 0) {
         status = npz_require(npz, "kept", NPZ_FLOAT32, 1, &kept, e);
-    if (status == STATUS_OK && kept && kept->count != kept_count)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: kept has %zu elements, expected %zu", path, kept->count, kept_count);
-    if (status == STATUS_OK && loss->count > (size_t)t->settings.epochs)
+    }
+    if (status == STATUS_OK && kept && kept->count != kept_count) {
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: kept has %zu elements, expected %zu", path, kept->count, kept_count);
+    }
+    if (status == STATUS_OK && loss->count > (size_t)t->settings.epochs) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: %zu epochs done, expected at most %" PRId64, path, loss->count,
                            t->settings.epochs);
+    }
     if (status == STATUS_OK) {
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
             memcpy(targets[i], vectors[i]->data, t->model->weight_count * sizeof(float));
-        if (kept)
+        }
+        if (kept) {
             memcpy(t->kept, kept->data, kept_count * sizeof *t->kept);
+        }
         memcpy(t->loss, loss->data, loss->count * sizeof *t->loss);
         t->epoch = (int64_t)loss->count;
         t->step = *(const int64_t *)step->data;

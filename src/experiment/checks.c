@@ -9,8 +9,8 @@
 
 /* --- texts that name parameters ------------------------------------------------------------------ */
 
-/* The value of PARAMETER of NODE in "{NODE.PARAMETER}", of the one with the coordinates of the node whose text it is, or
- * of the first where that is NULL; NULL: there is none. */
+/* The value of PARAMETER of NODE in "{NODE.PARAMETER}", of the one with the coordinates of the node whose text it is,
+ * or of the first where that is NULL; NULL: there is none. */
 static const char *value_of(struct pool *pool, const struct experiment *x, const struct node *node, const char *name,
                             size_t length) {
     const char *dot = memchr(name, '.', length);
@@ -19,7 +19,9 @@ static const char *value_of(struct pool *pool, const struct experiment *x, const
     const struct family *family = first && second ? find_family(x, first) : NULL;
     for (size_t i = 0; family && i < family->node_count; i++) {
         const struct node *other = family->nodes[i];
-        for (size_t j = 0; (!node || nodes_agree(other, node->family, node->coordinates)) && j < parameters_count(other->parameters); j++) {
+        for (size_t j = 0;
+             (!node || nodes_agree(other, node->family, node->coordinates)) && j < parameters_count(other->parameters);
+             j++) {
             if (!strcmp(parameters_entry(other->parameters, j)->name, second)) {
                 const char *value = parameters_argument(other->parameters, j);
                 char *copy = pool_copy(pool, value, strlen(value));
@@ -112,8 +114,10 @@ static bool share_random_numbers(const struct node *a, const struct node *b) {
     return true;
 }
 
-/* Whether something is made of both: only there they are taken as independent. Marks nodes, which come after their inputs. */
-static const struct node *find_meeting(const struct experiment *x, const struct node *a, const struct node *b, unsigned char *marks) {
+/* Whether something is made of both: only there they are taken as independent. Marks nodes, which come after their
+ * inputs. */
+static const struct node *find_meeting(const struct experiment *x, const struct node *a, const struct node *b,
+                                       unsigned char *marks) {
     for (size_t i = 0; i < x->node_count; i++) {
         const struct node *node = x->nodes[i];
         marks[i] = (unsigned char)((node == a) | (node == b) << 1);
@@ -142,11 +146,14 @@ enum status check_shared_random_numbers(struct pool *pool, const struct experime
             if (meeting) {
                 const char *seed = "";
                 for (size_t k = 0; k < parameters_count(a->parameters); k++) {
-                    seed = strcmp(parameters_entry(a->parameters, k)->name, "seed") ? seed : parameters_canonical(a->parameters, k);
+                    seed = strcmp(parameters_entry(a->parameters, k)->name, "seed")
+                               ? seed
+                               : parameters_canonical(a->parameters, k);
                 }
-                return error_set(e, STATUS_BAD_INPUT, "%s: %s and %s are made of the same random numbers (seed = %s): one is the other "
-                                 "or part of it, and %s is made of both; expected different seeds", b->family->section->where,
-                                 a->name, b->name, seed, meeting->name);
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: %s and %s are made of the same random numbers (seed = %s): one is the other "
+                                 "or part of it, and %s is made of both; expected different seeds",
+                                 b->family->section->where, a->name, b->name, seed, meeting->name);
             }
         }
     }

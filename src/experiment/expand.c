@@ -35,8 +35,7 @@ static enum status meet_axis(const struct family *family, const struct sweep *ax
     return STATUS_OK;
 }
 
-static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis,
-                            struct error *e) {
+static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis, struct error *e) {
     bool met;
     const enum status status = meet_axis(family, axis, &met, e);
     if (status != STATUS_OK || met) {
@@ -115,23 +114,22 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
     enum status status = STATUS_OK;
     for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
         const struct override *o = &overrides->list[i];
-        const char *swept =
-            o->name && o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
+        const char *swept = o->name && o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
         if (!swept || !override_applies(o, x, family)) {
             continue;
         }
         status = find_sweep(family, swept)
                      ? family_sweep(pool, family, swept, o->value, o->where, e)
-                     : error_set(e, STATUS_BAD_INPUT, "%s: [%s] has no sweep of '%s' that this could replace",
-                                 o->where, family->name, swept);
+                     : error_set(e, STATUS_BAD_INPUT, "%s: [%s] has no sweep of '%s' that this could replace", o->where,
+                                 family->name, swept);
     }
     for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
         const struct override *o = &overrides->list[i];
         bool of_node = o->name && (o->level == OVERRIDE_PROFILE_NODE || o->level == OVERRIDE_SET_NODE);
         if (of_node && override_applies(o, x, family) && find_sweep(family, o->name)) {
-            status = error_set(e, STATUS_BAD_INPUT,
-                               "%s: '%s' is swept in [%s], at %s; expected a parameter with one value",
-                               o->where, o->name, family->name, find_sweep(family, o->name)->where);
+            status =
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is swept in [%s], at %s; expected a parameter with one value",
+                          o->where, o->name, family->name, find_sweep(family, o->name)->where);
         }
     }
     return status;
@@ -139,15 +137,14 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
 
 /* All values of a node, from weak to the strongest that counts. */
 static enum status resolve(const struct experiment *x, const struct family *family, struct node *node,
-                          const struct overrides *overrides, int strongest, struct error *e) {
+                           const struct overrides *overrides, int strongest, struct error *e) {
     const struct stage *stage = family->stage;
     const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
     enum status status = STATUS_OK;
     for (size_t l = 0; l < 2; l++) {
         for (size_t i = 0; levels[l] && i < levels[l]->count && status == STATUS_OK; i++) {
             const struct setting *s = &levels[l]->settings[i];
-            if (l == 0 ||
-                (strcmp(s->name, "stage") && !after_prefix(s->name, "sweep.") && !is_input(stage, s->name))) {
+            if (l == 0 || (strcmp(s->name, "stage") && !after_prefix(s->name, "sweep.") && !is_input(stage, s->name))) {
                 status = parameters_set(node->parameters, s->name, s->value, s->where, e);
             }
         }
@@ -175,8 +172,7 @@ static enum status resolve(const struct experiment *x, const struct family *fami
     return status;
 }
 
-static enum status collect_inputs(struct pool *pool, const struct family *family, struct node *node,
-                                  struct error *e) {
+static enum status collect_inputs(struct pool *pool, const struct family *family, struct node *node, struct error *e) {
     node->inputs = pool_take(pool, (family->stage->input_count + 1) * sizeof *node->inputs);
     if (!node->inputs) {
         return pool_exhausted(e);
@@ -226,9 +222,10 @@ static enum status make_recipe(struct pool *pool, struct node *node, const char 
     return STATUS_OK;
 }
 
-/* Parameters from weak to the strongest that counts, with the texts that speak of other nodes; after collect_inputs(). */
+/* Parameters from weak to the strongest that counts, with the texts that speak of other nodes; after
+ * collect_inputs(). */
 static enum status resolve_all(struct pool *pool, const struct experiment *x, struct node *node,
-                              const struct overrides *overrides, int strongest, struct error *e) {
+                               const struct overrides *overrides, int strongest, struct error *e) {
     enum status status = resolve(x, node->family, node, overrides, strongest, e);
     THEN(status, fill_in_texts(pool, x, node, e));
     THEN(status, name_altered_inputs(pool, node, e));
@@ -237,7 +234,8 @@ static enum status resolve_all(struct pool *pool, const struct experiment *x, st
 
 /* Whether the node has another recipe than with nothing stronger than `strongest`, what feeds it being the same. */
 static enum status differs(struct pool *pool, const struct experiment *x, const struct node *node,
-                           const struct overrides *overrides, int strongest, const char *backend, bool *result, struct error *e) {
+                           const struct overrides *overrides, int strongest, const char *backend, bool *result,
+                           struct error *e) {
     struct node plain = *node;
     struct error ignored;
     plain.recipe = NULL;
@@ -265,7 +263,8 @@ static enum status find_change(struct pool *pool, const struct experiment *x, st
         }
     }
     enum status status = overrides->count && !changed
-                             ? differs(pool, x, node, overrides, OVERRIDE_PROFILE_NODE, backend, &changed, e) : STATUS_OK;
+                             ? differs(pool, x, node, overrides, OVERRIDE_PROFILE_NODE, backend, &changed, e)
+                             : STATUS_OK;
     if (status == STATUS_OK && overrides->count && !altered) {
         status = differs(pool, x, node, overrides, OVERRIDE_NONE, backend, &altered, e);
     }
@@ -308,9 +307,9 @@ static enum status say_what_is_set(struct pool *pool, const struct experiment *x
     return status;
 }
 
-/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that of
- * a file, too, and stands in commands: other characters become '_', of a long value the beginning counts, and a value
- * that then looks like an earlier one gets a number, as in "plot@title=a_b~2". */
+/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that
+ * of a file, too, and stands in commands: other characters become '_', of a long value the beginning counts, and a
+ * value that then looks like an earlier one gets a number, as in "plot@title=a_b~2". */
 static const char *node_name(struct pool *pool, const struct family *family, const char *const *coordinates) {
     enum { LONGEST = 40 };
     const char *name = family->name;
@@ -320,8 +319,7 @@ static const char *node_name(struct pool *pool, const struct family *family, con
         for (char *c = value; c && *c; c++) {
             *c = strchr(", /", *c) ? 'x' : isalnum((unsigned char)*c) || strchr(".+-=:@", *c) ? *c : '_';
         }
-        name =
-            value ? pool_print(pool, "%s%c%s=%s", name, i ? ',' : '@', family->axes[i].parameter, value) : NULL;
+        name = value ? pool_print(pool, "%s%c%s=%s", name, i ? ',' : '@', family->axes[i].parameter, value) : NULL;
     }
     const char *plain = name;
     size_t number = 1;

@@ -43,20 +43,20 @@ static enum status unknown_setting(struct pool *pool, const struct setting *s, c
     }
     const char *near = suggestion(pool, word, names, n);
     return error_set(e, STATUS_BAD_INPUT, "%s: unknown '%.100s' in [%s]; expected a parameter%s of %s%s%s%s%s",
-                     s->where, s->name, section->name, inputs ? " or input" : "", stage->name, near,
-                     *near ? "" : " (", *near ? "" : known, *near ? "" : ")");
+                     s->where, s->name, section->name, inputs ? " or input" : "", stage->name, near, *near ? "" : " (",
+                     *near ? "" : known, *near ? "" : ")");
 }
 
 /* The values of "sweep.NAME = a, b", each in canonical form. */
-static enum status read_sweep(struct pool *pool, const struct stage *stage, const char *parameter,
-                              const char *text, const char *where, struct sweep *sweep, struct error *e) {
+static enum status read_sweep(struct pool *pool, const struct stage *stage, const char *parameter, const char *text,
+                              const char *where, struct sweep *sweep, struct error *e) {
     const char *const *parts;
     size_t count;
     TRY(split_list(pool, text, &parts, &count, e));
     enum status status = STATUS_OK;
     if (!count) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: sweep.%s is empty; expected values separated by commas",
-                         where, parameter);
+        return error_set(e, STATUS_BAD_INPUT, "%s: sweep.%s is empty; expected values separated by commas", where,
+                         parameter);
     }
     struct parameters *p = parameters_new(stage->parameters, stage->parameter_count);
     const char **values = pool_take(pool, count * sizeof *values);
@@ -77,8 +77,8 @@ static enum status read_sweep(struct pool *pool, const struct stage *stage, cons
         }
         for (size_t j = 0; status == STATUS_OK && j < i; j++) {
             if (!strcmp(values[i], values[j])) {
-                status = error_set(e, STATUS_BAD_INPUT, "%s: sweep.%s lists %s twice; expected distinct values",
-                                   where, parameter, parts[i]);
+                status = error_set(e, STATUS_BAD_INPUT, "%s: sweep.%s lists %s twice; expected distinct values", where,
+                                   parameter, parts[i]);
             }
         }
     }
@@ -106,8 +106,8 @@ enum status family_sweep(struct pool *pool, struct family *family, const char *p
 }
 
 /* The nodes named by an input: known, of a stage that fits, and one only unless the stage takes many. */
-static enum status read_input(struct pool *pool, const struct experiment *x, struct family *family,
-                              size_t index, const struct setting *s, struct error *e) {
+static enum status read_input(struct pool *pool, const struct experiment *x, struct family *family, size_t index,
+                              const struct setting *s, struct error *e) {
     const struct stage_input *input = &family->stage->inputs[index];
     const char *const *names;
     size_t count;
@@ -127,14 +127,14 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
             }
         }
         if (!families[i]) {
-            return error_set(e, STATUS_BAD_INPUT,
-                             "%s: %s: unknown node '%.100s'; expected a node of %s%s%s", s->where, s->name,
-                             names[i], input->stages ? "stage " : "any stage", input->stages ? input->stages : "", suggest_family(pool, x, names[i]));
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s: unknown node '%.100s'; expected a node of %s%s%s", s->where,
+                             s->name, names[i], input->stages ? "stage " : "any stage",
+                             input->stages ? input->stages : "", suggest_family(pool, x, names[i]));
         }
         const char *stage = families[i]->stage->name;
         if (input->stages && !words_among(input->stages, stage)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: %s = %s: this node is of stage %s; expected stage %s",
-                             s->where, s->name, names[i], stage, input->stages);
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s = %s: this node is of stage %s; expected stage %s", s->where,
+                             s->name, names[i], stage, input->stages);
         }
         for (size_t j = 0; j < i; j++) {
             if (families[j] == families[i]) {
@@ -147,8 +147,7 @@ static enum status read_input(struct pool *pool, const struct experiment *x, str
     return STATUS_OK;
 }
 
-static enum status read_node(struct pool *pool, const struct experiment *x, struct family *family,
-                             struct error *e) {
+static enum status read_node(struct pool *pool, const struct experiment *x, struct family *family, struct error *e) {
     const struct section *section = family->section;
     const struct stage *stage = family->stage;
     enum status status = STATUS_OK;
@@ -166,18 +165,16 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
         } else if (!has_parameter(stage, swept ? swept : s->name)) {
             status = unknown_setting(pool, s, swept ? swept : s->name, section, stage, !swept, e);
         } else if (swept && section_find(section, swept)) {
-            status = error_set(e, STATUS_BAD_INPUT,
-                               "%s: '%s' is given a value, at %s, and swept; expected one of both", s->where,
-                               swept, section_find(section, swept)->where);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: '%s' is given a value, at %s, and swept; expected one of both",
+                               s->where, swept, section_find(section, swept)->where);
         } else if (swept) {
             status = family_sweep(pool, family, swept, s->value, s->where, e);
         }
     }
     for (size_t i = 0; i < stage->input_count && status == STATUS_OK; i++) {
         if (stage->inputs[i].required && !family->inputs[i].count) {
-            status =
-                error_set(e, STATUS_BAD_INPUT, "%s: [%s] lacks the input '%s'; expected a node of stage %s",
-                          section->where, section->name, stage->inputs[i].name, stage->inputs[i].stages);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: [%s] lacks the input '%s'; expected a node of stage %s",
+                               section->where, section->name, stage->inputs[i].name, stage->inputs[i].stages);
         }
     }
     return status;
@@ -201,8 +198,7 @@ static enum status visit(struct family *family, struct family **path, size_t dep
             start++;
         }
         for (size_t i = start; i <= depth && used < sizeof cycle; i++) {
-            used += (size_t)snprintf(cycle + used, sizeof cycle - used, "%s%s", i > start ? " <- " : "",
-                                     path[i]->name);
+            used += (size_t)snprintf(cycle + used, sizeof cycle - used, "%s%s", i > start ? " <- " : "", path[i]->name);
         }
         return error_set(e, STATUS_BAD_INPUT, "%s: nodes feed each other in a cycle: %s; expected none",
                          family->section->where, cycle);
@@ -239,13 +235,12 @@ static enum status add_export(struct pool *pool, struct experiment *x, bool is_f
     const struct family *family = find_family(x, s->value);
     if (!is_name(name)) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: '%.100s': expected a name of lower case letters, digits and '-' after the dot",
-                         s->where, s->name);
+                         "%s: '%.100s': expected a name of lower case letters, digits and '-' after the dot", s->where,
+                         s->name);
     }
     if (!family) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: %s: unknown node '%.100s'; expected the node that makes it%s", s->where, s->name,
-                         s->value, suggest_family(pool, x, s->value));
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s: unknown node '%.100s'; expected the node that makes it%s",
+                         s->where, s->name, s->value, suggest_family(pool, x, s->value));
     }
     const char *const *outputs = family->stage->outputs;
     bool fits = false;
@@ -281,8 +276,9 @@ static enum status read_head(struct pool *pool, struct experiment *x, struct err
             x->differs = s->value;
         } else if (!strcmp(s->name, "tool")) {
             if (!is_name(s->value)) {
-                return error_set(e, STATUS_BAD_INPUT, "%s: tool = '%.100s': expected the name of a program of build/bin",
-                                 s->where, s->value);
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "%s: tool = '%.100s': expected the name of a program of build/bin", s->where,
+                                 s->value);
             }
             x->tool = s->value;
         } else if (!strcmp(s->name, "table")) {
@@ -308,8 +304,8 @@ static enum status read_head(struct pool *pool, struct experiment *x, struct err
             }
         }
         if (name && !found) {
-            status = error_set(e, STATUS_BAD_INPUT, "%s: %s: there is no figure.%s or table.%s", s->where,
-                               s->name, name, name);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: %s: there is no figure.%s or table.%s", s->where, s->name,
+                               name, name);
         }
     }
     return status;
@@ -323,18 +319,16 @@ static enum status add_section(struct pool *pool, const struct stage *const *sta
     const struct stage *shared = find_stage(stages, section->name);
     const struct setting *key = section_find(section, "stage");
     if (shared && key) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: [%s] is the name of a stage; expected another name for a node", section->where,
-                         section->name);
+        return error_set(e, STATUS_BAD_INPUT, "%s: [%s] is the name of a stage; expected another name for a node",
+                         section->where, section->name);
     }
     if (shared) {
         struct parameters *p = parameters_new(shared->parameters, shared->parameter_count);
         enum status status = p ? STATUS_OK : pool_exhausted(e);
         for (size_t i = 0; i < section->count && status == STATUS_OK; i++) {
             const struct setting *s = &section->settings[i];
-            status = has_parameter(shared, s->name)
-                         ? parameters_set(p, s->name, s->value, s->where, e)
-                         : unknown_setting(pool, s, s->name, section, shared, false, e);
+            status = has_parameter(shared, s->name) ? parameters_set(p, s->name, s->value, s->where, e)
+                                                    : unknown_setting(pool, s, s->name, section, shared, false, e);
         }
         parameters_free(p);
         return status;
@@ -375,8 +369,7 @@ enum status experiment_read(struct pool *pool, const char *path, const struct st
         return pool_exhausted(e);
     }
     if (!is_name(x->name)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: expected a file name of lower case letters, digits and '-'",
-                         path);
+        return error_set(e, STATUS_BAD_INPUT, "%s: expected a file name of lower case letters, digits and '-'", path);
     }
     enum status status = settings_read(pool, path, &x->settings, e);
     for (size_t i = 0; i < x->settings.count && status == STATUS_OK; i++) {
@@ -388,8 +381,8 @@ enum status experiment_read(struct pool *pool, const char *path, const struct st
         status = read_node(pool, x, x->families[i], e);
     }
     if (status == STATUS_OK && !x->family_count) {
-        status = error_set(e, STATUS_BAD_INPUT,
-                           "%s: found no node; expected at least one section with 'stage = ...'", path);
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: found no node; expected at least one section with 'stage = ...'", path);
     }
     THEN(status, sort_families(pool, x, e));
     THEN(status, read_head(pool, x, e));

@@ -63,7 +63,7 @@ struct node_inputs {
 /* One step of the computation: a stage with all its parameters and inputs, hence with a recipe. */
 struct node {
     struct stage_node as_stage; /* first, for its function that finds inputs */
-    const char *name; /* "generated", or "generated@steps=100" where it is swept */
+    const char *name;           /* "generated", or "generated@steps=100" where it is swept */
     const struct family *family;
     const struct stage *stage;
     struct parameters *parameters;
@@ -84,7 +84,7 @@ struct family {
     struct family_inputs {
         struct family **families;
         size_t count;
-    } * inputs;           /* in the order of stage->inputs */
+    } *inputs;            /* in the order of stage->inputs */
     struct sweep *sweeps; /* own */
     size_t sweep_count;
     struct sweep *axes; /* own and those that come in through single inputs */
@@ -107,7 +107,7 @@ struct experiment {
     const char *name; /* "table1" */
     struct settings settings;
     const char *title, *summary, *cost, *differs, *tool; /* "" when not given */
-    struct family **families;           /* inputs first */
+    struct family **families;                            /* inputs first */
     size_t family_count;
     struct node **nodes; /* inputs first */
     size_t node_count;
@@ -126,8 +126,8 @@ struct overrides;
 
 /* Makes the nodes, with their parameters, recipes and keys. `overrides` holds profile and SET.
  * After this experiment_release() has to be called, also on failure. */
-enum status experiment_expand(struct pool *pool, struct experiment *experiment,
-                              const struct overrides *overrides, const char *backend, struct error *e);
+enum status experiment_expand(struct pool *pool, struct experiment *experiment, const struct overrides *overrides,
+                              const char *backend, struct error *e);
 void experiment_release(struct experiment *experiment);
 
 /* Sets the values of the family's own sweep of a parameter (canonical, distinct), from "a, b, c". */

@@ -45,19 +45,22 @@ static double volume_of(const struct node *node) {
 }
 
 static double fields_of(const struct node *node) {
-    return has(node, "configurations") ? (double)parameters_integer(node->parameters, "configurations") * volume_of(node) : 0;
+    return has(node, "configurations")
+               ? (double)parameters_integer(node->parameters, "configurations") * volume_of(node)
+               : 0;
 }
 
 static int cores_of(const struct node *node, const struct jobs_request *request) {
     return node->stage->items || node->stage->uses_backend ? request->cores : 1;
 }
 
-/* In MB: the fields that are read and made, in floats with copies, and what a network holds for each thread and site, which was
- * measured to be below 40 kB (peak_memory_bytes of the run records). */
+/* In MB: the fields that are read and made, in floats with copies, and what a network holds for each thread and site,
+ * which was measured to be below 40 kB (peak_memory_bytes of the run records). */
 static unsigned long memory_of(const struct node *node, const struct jobs_request *request) {
     enum { PROGRAM = 256 };
     static const double field = 4 * sizeof(float), network = 48e3;
-    double bytes = fields_of(node) * field + (node->stage->uses_backend ? cores_of(node, request) * volume_of(node) * network : 0);
+    double bytes =
+        fields_of(node) * field + (node->stage->uses_backend ? cores_of(node, request) * volume_of(node) * network : 0);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             bytes += fields_of(node->inputs[i].nodes[j]) * field;
@@ -103,10 +106,12 @@ static enum status write_script(const struct plan *plan, const struct experiment
     }
     const size_t parts = parts_of(node, r);
     const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
-    fprintf(out, "#!/bin/sh\n# %s of %s: %s, in %zu parts. Written by make slurm.\n", node->name, x->name, node->stage->name, parts);
-    fprintf(out, "#SBATCH --job-name=%s/%s\n#SBATCH --output=%s/%s-%%A_%%a.log\n#SBATCH --open-mode=append\n", x->name, node->name,
-            r->folder, node->name);
-    fprintf(out, "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=%d\n#SBATCH --mem=%luM\n", cores_of(node, r), memory_of(node, r));
+    fprintf(out, "#!/bin/sh\n# %s of %s: %s, in %zu parts. Written by make slurm.\n", node->name, x->name,
+            node->stage->name, parts);
+    fprintf(out, "#SBATCH --job-name=%s/%s\n#SBATCH --output=%s/%s-%%A_%%a.log\n#SBATCH --open-mode=append\n", x->name,
+            node->name, r->folder, node->name);
+    fprintf(out, "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=%d\n#SBATCH --mem=%luM\n", cores_of(node, r),
+            memory_of(node, r));
     fputs("#SBATCH --requeue\n#SBATCH --signal=B:USR1@60\n", out);
     option(out, "partition", r->partition);
     option(out, "account", r->account);
@@ -115,8 +120,12 @@ static enum status write_script(const struct plan *plan, const struct experiment
         fprintf(out, "export ONEDNN_MAX_CPU_ISA=%s\n", limit);
     }
     fputs("export OMP_WAIT_POLICY=passive\n", out);
-    fprintf(out, "case $1 in\npart) set -- \"--part=$SLURM_ARRAY_TASK_ID/%zu\" ;;\nfinish) set -- --finish ;;\n*) set -- ;;\nesac\n", parts);
-    fputs("# Before the time limit, and where Slurm takes the node back, the stage ends as after an interruption: what it has\n"
+    fprintf(out,
+            "case $1 in\npart) set -- \"--part=$SLURM_ARRAY_TASK_ID/%zu\" ;;\nfinish) set -- --finish ;;\n*) set -- "
+            ";;\nesac\n",
+            parts);
+    fputs("# Before the time limit, and where Slurm takes the node back, the stage ends as after an interruption: what "
+          "it has\n"
           "# finished is saved, and the job that is queued again resumes from there.\n"
           "limit=\n"
           "trap 'limit=1; echo \"time limit is near, on $(hostname)\"; kill -TERM $stage' USR1\n"
@@ -162,7 +171,8 @@ static bool list_node(const struct node *node, size_t parts, const char *script,
     return fputc('\n', out) != EOF;
 }
 
-enum status jobs_write(const struct plan *plan, const struct experiment *x, const struct jobs_request *r, struct error *e) {
+enum status jobs_write(const struct plan *plan, const struct experiment *x, const struct jobs_request *r,
+                       struct error *e) {
     char *text = NULL;
     size_t size = 0;
     FILE *list = open_memstream(&text, &size);

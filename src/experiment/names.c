@@ -41,8 +41,7 @@ const char *suggest_stage(struct pool *pool, const char *word, const struct stag
     return suggestion(pool, word, names, count);
 }
 
-enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count,
-                       struct error *e) {
+enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count, struct error *e) {
     const char **list = NULL;
     size_t n = 0;
     for (const char *at = text; *text && at;) {

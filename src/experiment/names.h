@@ -13,8 +13,7 @@ struct family;
 struct stage;
 
 /* Splits "a, b, c" at commas, without blanks around; an empty text has no part. */
-enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count,
-                       struct error *e);
+enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count, struct error *e);
 /* NULL when there is no such stage. */
 const struct stage *find_stage(const struct stage *const *stages, const char *name);
 bool has_parameter(const struct stage *stage, const char *name);

@@ -30,8 +30,8 @@ enum status overrides_profile(struct pool *pool, struct overrides *overrides, co
                 return pool_exhausted(e);
             }
         } else if (!find_stage(stages, section->name)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected a stage or EXPERIMENT.NODE%s",
-                             section->where, section->name, suggest_stage(pool, section->name, stages));
+            return error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected a stage or EXPERIMENT.NODE%s", section->where,
+                             section->name, suggest_stage(pool, section->name, stages));
         }
         for (size_t j = 0; j < section->count && status == STATUS_OK; j++) {
             o.name = section->settings[j].name;
@@ -92,9 +92,8 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
         }
         for (size_t i = 0; i < overrides->count; i++) {
             const struct override *other = &overrides->list[i];
-            bool same_place =
-                other->level == o.level && !strcmp(other->target, o.target) &&
-                !strcmp(other->experiment ? other->experiment : "", o.experiment ? o.experiment : "");
+            bool same_place = other->level == o.level && !strcmp(other->target, o.target) &&
+                              !strcmp(other->experiment ? other->experiment : "", o.experiment ? o.experiment : "");
             if (same_place && !strcmp(other->name, o.name)) {
                 return error_set(e, STATUS_BAD_INPUT, "SET: %s.%s is given twice", o.target, o.name);
             }
@@ -109,8 +108,7 @@ static bool is_meant(const struct override *o, const struct experiment *experime
     return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);
 }
 
-bool override_applies(const struct override *o, const struct experiment *experiment,
-                      const struct family *family) {
+bool override_applies(const struct override *o, const struct experiment *experiment, const struct family *family) {
     if (o->level == OVERRIDE_PROFILE_STAGE || o->level == OVERRIDE_SET_STAGE) {
         return !strcmp(o->target, family->stage->name);
     }
@@ -118,9 +116,8 @@ bool override_applies(const struct override *o, const struct experiment *experim
 }
 
 /* Says that nothing bears the name, with the nearest that does. */
-static enum status unknown_target(struct pool *pool, const struct override *o,
-                                  const struct experiment *experiments, size_t count,
-                                  const struct stage *const *stages, struct error *e) {
+static enum status unknown_target(struct pool *pool, const struct override *o, const struct experiment *experiments,
+                                  size_t count, const struct stage *const *stages, struct error *e) {
     size_t n = 0;
     bool experiment_known = !o->experiment;
     const char **names = NULL;
@@ -164,9 +161,8 @@ static enum status try_value(const struct override *o, const struct stage *stage
     return status;
 }
 
-enum status overrides_check(struct pool *pool, const struct overrides *overrides,
-                            const struct experiment *experiments, size_t count,
-                            const struct stage *const *stages, struct error *e) {
+enum status overrides_check(struct pool *pool, const struct overrides *overrides, const struct experiment *experiments,
+                            size_t count, const struct stage *const *stages, struct error *e) {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < overrides->count && status == STATUS_OK; i++) {
         const struct override *o = &overrides->list[i];
@@ -177,7 +173,8 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
         const struct family *meant = NULL;
         bool applies = false, may_apply = false; /* to a node of an experiment that is left out */
         for (size_t j = 0; j < count && status == STATUS_OK; j++) {
-            may_apply = may_apply || (experiments[j].broken && (!o->experiment || !strcmp(o->experiment, experiments[j].name)));
+            may_apply =
+                may_apply || (experiments[j].broken && (!o->experiment || !strcmp(o->experiment, experiments[j].name)));
             const struct family *family = find_family(&experiments[j], o->target);
             if (!family || !is_meant(o, &experiments[j], family)) {
                 continue;
@@ -188,7 +185,8 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
                 status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
-        if (status == STATUS_OK && !applies && (meant || !may_apply)) { /* of several nodes of that name none has such a parameter */
+        /* of several nodes of that name none has such a parameter */
+        if (status == STATUS_OK && !applies && (meant || !may_apply)) {
             status = meant ? try_value(o, meant->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
         }
     }

@@ -10,7 +10,13 @@
 #include "experiment/experiment.h"
 
 /* From weak to strong. */
-enum override_level { OVERRIDE_NONE = -1, OVERRIDE_PROFILE_STAGE, OVERRIDE_PROFILE_NODE, OVERRIDE_SET_STAGE, OVERRIDE_SET_NODE };
+enum override_level {
+    OVERRIDE_NONE = -1,
+    OVERRIDE_PROFILE_STAGE,
+    OVERRIDE_PROFILE_NODE,
+    OVERRIDE_SET_STAGE,
+    OVERRIDE_SET_NODE
+};
 
 struct override {
     enum override_level level;
@@ -33,12 +39,10 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
                           const struct stage *const *stages, struct error *e);
 /* Checks that what each override names is there (a node in at least one experiment) and has a parameter
  * of that name, and that the values for stages are valid even where no node uses them. */
-enum status overrides_check(struct pool *pool, const struct overrides *overrides,
-                            const struct experiment *experiments, size_t count,
-                            const struct stage *const *stages, struct error *e);
+enum status overrides_check(struct pool *pool, const struct overrides *overrides, const struct experiment *experiments,
+                            size_t count, const struct stage *const *stages, struct error *e);
 /* Whether the override speaks of this node: of nodes of one name in several experiments, of those that have the
  * parameter. */
-bool override_applies(const struct override *o, const struct experiment *experiment,
-                      const struct family *family);
+bool override_applies(const struct override *o, const struct experiment *experiment, const struct family *family);
 
 #endif

@@ -11,10 +11,10 @@
 #include "experiment/overrides.h"
 
 /* Names that make uses for itself. */
-static const char *const reserved[] = {"all",   "bench",  "check-slow",     "clean",
-                                       "help",  "ledger", "ledger-rebuild", "paper",
-                                       "setup", "test",   "profiles",       "report",
-                                       "gallery", "documents", "check-gpu", "export", "why", "verify", "archive", "diff"};
+static const char *const reserved[] = {
+    "all",       "bench",  "check-slow", "clean",    "help",    "ledger",  "ledger-rebuild",
+    "paper",     "setup",  "test",       "profiles", "report",  "gallery", "documents",
+    "check-gpu", "export", "why",        "verify",   "archive", "diff"};
 
 /* fig9 before fig10 */
 static int by_name(const void *a, const void *b) {
@@ -29,8 +29,7 @@ static enum status list_folder(struct pool *pool, const char *folder, const char
     *count = 0;
     DIR *d = opendir(folder);
     if (!d) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s; expected a folder with experiments", folder,
-                         strerror(errno));
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s; expected a folder with experiments", folder, strerror(errno));
     }
     enum status status = STATUS_OK;
     for (struct dirent *entry; status == STATUS_OK && (entry = readdir(d));) {
@@ -63,14 +62,12 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     size_t length = strlen(r->profile);
     bool is_path = length > 4 && !strcmp(r->profile + length - 4, ".ini");
     const char *folder = pool_print(plan->pool, "%s/profiles", r->experiments);
-    const char *path =
-        is_path ? r->profile : pool_print(plan->pool, "%s/%s.ini", folder ? folder : "", r->profile);
+    const char *path = is_path ? r->profile : pool_print(plan->pool, "%s/%s.ini", folder ? folder : "", r->profile);
     if (!folder || !path) {
         return pool_exhausted(e);
     }
     if (strchr(r->profile, '/') && !is_path) {
-        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: expected a name, or a path that ends in .ini",
-                         r->profile);
+        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: expected a name, or a path that ends in .ini", r->profile);
     }
     if (access(path, R_OK)) {
         const char **names;
@@ -83,9 +80,8 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
         for (size_t i = 0; i < count; i++) {
             known = known ? pool_print(plan->pool, "%s, %s", known, names[i]) : NULL;
         }
-        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: cannot read %s; expected one of %s%s", r->profile,
-                         path, known ? known : "paper",
-                         count ? suggestion(plan->pool, r->profile, names, count) : "");
+        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: cannot read %s; expected one of %s%s", r->profile, path,
+                         known ? known : "paper", count ? suggestion(plan->pool, r->profile, names, count) : "");
     }
     const char *slash = strrchr(r->profile, '/'), *base = slash ? slash + 1 : r->profile;
     size_t base_length = strlen(base) - (is_path ? 4 : 0);
@@ -96,8 +92,10 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     if (strspn(plan->profile, letters) != base_length || !base_length || *plan->profile == '.' ||
         !strcmp(plan->profile, "artifacts") || !strcmp(plan->profile, "reference") || !strcmp(plan->profile, "paper")) {
-        return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: its results get a folder of that name: expected one of letters, digits, "
-                         "'-', '_' and '.', other than artifacts, reference and paper", r->profile);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "PROFILE=%s: its results get a folder of that name: expected one of letters, digits, "
+                         "'-', '_' and '.', other than artifacts, reference and paper",
+                         r->profile);
     }
     plan->root = pool_print(plan->pool, "%s/%.*s", r->results, (int)base_length, base);
     plan->figures = pool_print(plan->pool, "%s/%.*s", r->figures, (int)base_length, base);
@@ -107,7 +105,8 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     return overrides_profile(plan->pool, overrides, path, r->stages, e);
 }
 
-/* Leaves an experiment out that is wrong, for the reason in e, unless that is no matter of input or no other one is left. */
+/* Leaves an experiment out that is wrong, for the reason in e, unless that is no matter of input or no other one is
+ * left. */
 static enum status refuse(struct plan *plan, struct experiment *x, bool broken, struct error *e) {
     bool others = false;
     for (size_t i = 0; i < plan->count; i++) {
@@ -132,8 +131,8 @@ struct target {
     struct experiment *owner;
 };
 
-/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. The later experiment is
- * left out. */
+/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. The later experiment
+ * is left out. */
 static enum status check_targets(struct plan *plan, struct error *e) {
     struct target *targets = NULL;
     size_t count = 0;
@@ -146,7 +145,8 @@ static enum status check_targets(struct plan *plan, struct error *e) {
                     target = (struct target){x->exports[j].name, x->exports[j].where, x};
                     bool is_main = !strcmp(target.name, x->name);
                     for (size_t k = 0; k < j; k++) {
-                        if (!strcmp(x->exports[k].name, target.name) && x->exports[k].is_figure == x->exports[j].is_figure) {
+                        if (!strcmp(x->exports[k].name, target.name) &&
+                            x->exports[k].is_figure == x->exports[j].is_figure) {
                             is_main = false;
                         }
                     }
@@ -163,8 +163,10 @@ static enum status check_targets(struct plan *plan, struct error *e) {
     }
     for (size_t i = 0; i < plan->count && plan->profile; i++) {
         if (!strcmp(plan->experiments[i].name, plan->profile)) {
-            return error_set(e, STATUS_BAD_INPUT, "PROFILE=%s: the folder of its results would be that of the experiment %s; "
-                             "expected another name", plan->profile, plan->experiments[i].settings.path);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "PROFILE=%s: the folder of its results would be that of the experiment %s; "
+                             "expected another name",
+                             plan->profile, plan->experiments[i].settings.path);
         }
     }
     enum status status = STATUS_OK;
@@ -181,8 +183,8 @@ static enum status check_targets(struct plan *plan, struct error *e) {
         for (size_t j = 0; j < i && !clash; j++) {
             clash = !targets[j].owner->refusal && !strcmp(t->name, targets[j].name);
             if (clash) {
-                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is a target already, of %s; expected another name", t->where, t->name,
-                          targets[j].where);
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is a target already, of %s; expected another name", t->where,
+                          t->name, targets[j].where);
             }
         }
         if (clash && !t->owner->refusal) {
@@ -207,12 +209,14 @@ static enum status expand_all(struct plan *plan, const struct overrides *overrid
 void plan_warn(const struct plan *plan, FILE *out) {
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->experiments[i].broken) {
-            fprintf(out, "warning: %s; experiment %s is left out\n", plan->experiments[i].refusal, plan->experiments[i].name);
+            fprintf(out, "warning: %s; experiment %s is left out\n", plan->experiments[i].refusal,
+                    plan->experiments[i].name);
         }
     }
 }
 
-/* All experiments; of files that are wrong only what stands in their place. A name that could be no target is refused. */
+/* All experiments; of files that are wrong only what stands in their place. A name that could be no target is
+ * refused. */
 static enum status read_experiments(struct plan *plan, const char *folder, const char *const *names, size_t count,
                                     struct error *e) {
     enum status status = STATUS_OK;
@@ -246,8 +250,7 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     struct overrides overrides = {0};
     const char **names;
     size_t count;
-    *plan =
-        (struct plan){.pool = pool_new(), .stages = r->stages, .programs = r->programs, .backend = r->backend};
+    *plan = (struct plan){.pool = pool_new(), .stages = r->stages, .programs = r->programs, .backend = r->backend};
     if (!plan->pool) {
         return pool_exhausted(e);
     }
@@ -263,12 +266,10 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
         *c = *c == '\\' || (unsigned char)*c < ' ' ? ' ' : *c; /* it ends in a comment line of the rules */
     }
     plan->title = title;
-    enum status status =
-        plan->title ? list_folder(plan->pool, r->experiments, &names, &count, e) : pool_exhausted(e);
+    enum status status = plan->title ? list_folder(plan->pool, r->experiments, &names, &count, e) : pool_exhausted(e);
     THEN(status, read_profile(r, plan, &overrides, e));
     THEN(status, overrides_set(plan->pool, &overrides, r->set, r->stages, e));
-    if (status == STATUS_OK &&
-        !(plan->experiments = pool_take(plan->pool, (count + 1) * sizeof *plan->experiments))) {
+    if (status == STATUS_OK && !(plan->experiments = pool_take(plan->pool, (count + 1) * sizeof *plan->experiments))) {
         status = pool_exhausted(e);
     }
     THEN(status, read_experiments(plan, r->experiments, names, count, e));
@@ -309,8 +310,8 @@ void plan_help(const struct plan *plan, FILE *out) {
         for (size_t j = 0; j < x->export_count; j++) {
             const struct exported *export = &x->exports[j];
             if (strcmp(export->name, x->name)) {
-                fprintf(out, "  make %-16s %s%s(of %s)\n", export->name, export->summary,
-                        *export->summary ? " " : "", x->name);
+                fprintf(out, "  make %-16s %s%s(of %s)\n", export->name, export->summary, *export->summary ? " " : "",
+                        x->name);
             }
         }
     }

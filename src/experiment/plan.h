@@ -32,13 +32,14 @@ struct plan {
     const char *programs;
     const char *backend;
     const char *title; /* "PROFILE=quick SET=... BACKEND=cpu" */
-    /* Why a node would be computed, in one line for its rule, or NULL; belongs to the pool. NULL: rules give no reasons. */
+    /* Why a node would be computed, in one line for its rule, or NULL; belongs to the pool. NULL: rules give no
+     * reasons. */
     const char *(*reason)(const struct plan *plan, const struct experiment *experiment, const struct node *node);
     void *reason_context; /* for that function */
 };
 
-/* Reads everything; plan_free() also after a failure. An experiment whose file is wrong is left out, with a refusal, unless
- * none is right. */
+/* Reads everything; plan_free() also after a failure. An experiment whose file is wrong is left out, with a refusal,
+ * unless none is right. */
 enum status plan_read(const struct plan_request *request, struct plan *plan, struct error *e);
 void plan_free(struct plan *plan);
 
@@ -47,25 +48,26 @@ void plan_free(struct plan *plan);
 const char *plan_folder(const struct plan *plan, const struct node *node);
 const char *plan_artifact(const struct plan *plan, const struct node *node);
 
-/* The command that computes a node, without what is up to who runs it (--ledger, --threads, --part), as words of the shell, or of a
- * make rule. false: out of memory. */
-bool plan_command(const struct plan *plan, const struct experiment *experiment, const struct node *node, bool rule, FILE *out);
+/* The command that computes a node, without what is up to who runs it (--ledger, --threads, --part), as words of the
+ * shell, or of a make rule. false: out of memory. */
+bool plan_command(const struct plan *plan, const struct experiment *experiment, const struct node *node, bool rule,
+                  FILE *out);
 
 /* The make rules: one for each distinct key, whose prerequisites are order-only (whether a result is there
  * decides, never its time), one target for each experiment and each exported figure and table, and
  * `paper` for all experiments and the report. The caller frees. Uses the make variables PLAN (command of the
- * planner, with its options), PLAN_OPTIONS (these alone, for the tools), STAGE_OPTIONS, and LAUNCH, which starts stages on other
- * hosts. */
+ * planner, with its options), PLAN_OPTIONS (these alone, for the tools), STAGE_OPTIONS, and LAUNCH, which starts stages
+ * on other hosts. */
 enum status plan_rules(const struct plan *plan, char **text, struct error *e);
 
 /* Makes the links ROOT/EXPERIMENT/NODE.npz, beside them those to tables and to the numbers of figures (.tsv;
  * NAME-figure.tsv where a table is called NAME), and the figures, each atomically and only where something
  * differs: where nothing does, nothing is written, and results may be read only. Copies where the file system has no
- * links. Removes links of nodes that are no more; prints the tables to `out`, and where things lie. What differs from its
- * run record is STATUS_BAD_INPUT. `only`: just the export of that name (NULL: everything). `wait`: for another that
+ * links. Removes links of nodes that are no more; prints the tables to `out`, and where things lie. What differs from
+ * its run record is STATUS_BAD_INPUT. `only`: just the export of that name (NULL: everything). `wait`: for another that
  * publishes (NULL: in silence). */
-enum status plan_publish(const struct plan *plan, const char *experiment, const char *only, const struct lock_wait *wait,
-                         FILE *out, struct error *e);
+enum status plan_publish(const struct plan *plan, const char *experiment, const char *only,
+                         const struct lock_wait *wait, FILE *out, struct error *e);
 
 /* A line for each experiment that is left out because its file is wrong. */
 void plan_warn(const struct plan *plan, FILE *out);

@@ -64,9 +64,10 @@ static enum status make_copy(struct publishing *p, const char *source, const cha
     return p->act ? file_copy(source, path, e) : STATUS_OK;
 }
 
-/* Makes ROOT/EXPERIMENT/NAME a link to `target`, which is the file `source`, unless it is one, in one step that others see
- * whole; or a copy, on file systems without links. */
-static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name, struct error *e) {
+/* Makes ROOT/EXPERIMENT/NAME a link to `target`, which is the file `source`, unless it is one, in one step that others
+ * see whole; or a copy, on file systems without links. */
+static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name,
+                             struct error *e) {
     const char *path = pool_print(p->plan->pool, "%s/%s", p->folder, name);
     char owner[OWNER_NAME];
     const char *temporary = path ? pool_print(p->plan->pool, "%s.tmp-%s", path, owner_name(owner)) : NULL;
@@ -89,15 +90,16 @@ static enum status make_link(struct publishing *p, const char *target, const cha
     const int cause = errno;
     const bool has_links = access(temporary, F_OK) == 0;
     unlink(temporary);
-    if (!has_links && (cause == EPERM || cause == ENOSYS || cause == EOPNOTSUPP || cause == EINVAL || cause == EACCES)) {
+    if (!has_links &&
+        (cause == EPERM || cause == ENOSYS || cause == EOPNOTSUPP || cause == EINVAL || cause == EACCES)) {
         TRY(make_copy(p, source, path, e));
         return add_name(p->plan, &p->copied, name, e);
     }
     return error_set(e, STATUS_FAILED, "%s: cannot make a link to %s: %s", path, target, strerror(cause));
 }
 
-/* Compares an output with its run record: all of a table or a picture, of numbers, which are checked as they are read and
- * may be large, only the size. */
+/* Compares an output with its run record: all of a table or a picture, of numbers, which are checked as they are read
+ * and may be large, only the size. */
 static enum status check_output(const struct publishing *p, const char *path, struct error *e) {
     if (p->act) {
         return STATUS_OK; /* it was looked at before */
@@ -161,7 +163,8 @@ static enum status publish_file(struct publishing *p, const struct exported *exp
     const int part = (int)(extension++ - behind);
     bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
     const char *kind = export->is_figure && !copied && has_table(p->experiment, export->name) ? "-figure" : "";
-    const char *name = pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
+    const char *name =
+        pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
     const char *folder = plan_folder(plan, node);
     const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, output) : NULL;
     const char *path = source ? pool_print(plan->pool, "%s/%s", copied ? plan->figures : p->folder, name) : NULL;
@@ -227,12 +230,13 @@ static enum status write_copies(struct publishing *p, struct error *e) {
     return text ? file_write(p->copies, text, strlen(text), e) : pool_exhausted(e);
 }
 
-/* Removes links into the artifacts that no node accounts for, and copies in the place of such: nodes that were renamed or
- * left out. */
+/* Removes links into the artifacts that no node accounts for, and copies in the place of such: nodes that were renamed
+ * or left out. */
 static void remove_stale(struct publishing *p) {
     DIR *d = opendir(p->folder);
     for (struct dirent *entry; d && (entry = readdir(d));) {
-        const char *path = has_name(&p->kept, entry->d_name) ? NULL : pool_print(p->plan->pool, "%s/%s", p->folder, entry->d_name);
+        const char *path =
+            has_name(&p->kept, entry->d_name) ? NULL : pool_print(p->plan->pool, "%s/%s", p->folder, entry->d_name);
         char target[512];
         ssize_t length = path ? readlink(path, target, sizeof target - 1) : -1;
         target[length > 0 ? length : 0] = '\0';
@@ -283,7 +287,8 @@ static enum status publish(struct publishing *p, const char *only, struct error 
     }
     for (size_t i = 0; i < p->copied_before.count && status == STATUS_OK && only; i++) { /* of what was not looked at */
         const char *name = p->copied_before.item[i];
-        status = has_name(&p->kept, name) || has_name(&p->copied, name) ? STATUS_OK : add_name(p->plan, &p->copied, name, e);
+        status =
+            has_name(&p->kept, name) || has_name(&p->copied, name) ? STATUS_OK : add_name(p->plan, &p->copied, name, e);
     }
     if (status == STATUS_OK && !only) {
         remove_stale(p);
@@ -291,8 +296,8 @@ static enum status publish(struct publishing *p, const char *only, struct error 
     return status == STATUS_OK && p->act ? write_copies(p, e) : status;
 }
 
-enum status plan_publish(const struct plan *plan, const char *name, const char *only, const struct lock_wait *wait, FILE *out,
-                         struct error *e) {
+enum status plan_publish(const struct plan *plan, const char *name, const char *only, const struct lock_wait *wait,
+                         FILE *out, struct error *e) {
     struct publishing p = {.plan = plan};
     for (size_t i = 0; i < plan->count; i++) {
         if (!strcmp(plan->experiments[i].name, name)) {

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes a word of a command so that the shell, and make where it is in a rule, leave it as it is. It has no line ends. */
+/* Writes a word of a command so that the shell, and make where it is in a rule, leave it as it is. It has no line
+ * ends. */
 static void write_shell_word(FILE *out, const char *text, bool rule) {
     bool plain = *text;
     for (const char *c = text; *c && plain; c++) {
@@ -45,7 +46,8 @@ static bool write_option(const struct plan *plan, FILE *out, bool rule, const ch
     return true;
 }
 
-/* All nodes with this key, "fig7/training, table1/training"; NULL: out of memory. Is equal to the label where there is one. */
+/* All nodes with this key, "fig7/training, table1/training"; NULL: out of memory. Is equal to the label where there is
+ * one. */
 static const char *users_of(const struct plan *plan, const char *key) {
     const char *users = "";
     for (size_t i = 0; i < plan->count; i++) {
@@ -68,7 +70,8 @@ bool plan_command(const struct plan *plan, const struct experiment *x, const str
     fprintf(out, "%s/%s", plan->programs, node->stage->name);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
-            if (!write_option(plan, out, rule, node->stage->inputs[i].name, plan_artifact(plan, node->inputs[i].nodes[j]))) {
+            if (!write_option(plan, out, rule, node->stage->inputs[i].name,
+                              plan_artifact(plan, node->inputs[i].nodes[j]))) {
                 return false;
             }
         }
@@ -82,12 +85,12 @@ bool plan_command(const struct plan *plan, const struct experiment *x, const str
     }
     const char *backend = stage_backend(node->stage, plan->backend);
     return write_option(plan, out, rule, "output", folder) && write_option(plan, out, rule, "key", node->key) &&
-           write_option(plan, out, rule, "label", label) && (!strcmp(users, label) || write_option(plan, out, rule, "users", users)) &&
+           write_option(plan, out, rule, "label", label) &&
+           (!strcmp(users, label) || write_option(plan, out, rule, "users", users)) &&
            (!backend || !strcmp(backend, "cpu") || write_option(plan, out, rule, "backend", backend));
 }
 
-static bool write_rule(const struct plan *plan, const struct experiment *x, const struct node *node,
-                       FILE *out) {
+static bool write_rule(const struct plan *plan, const struct experiment *x, const struct node *node, FILE *out) {
     const char *target = plan_artifact(plan, node);
     const char *label = pool_print(plan->pool, "%s/%s", x->name, node->name);
     if (!target || !label) {
@@ -95,8 +98,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     }
     /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
      * after that, it is called again to complete its record, and does nothing else. */
-    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard $(PLAN_ROOT)/artifacts/%s/pending-run.json),FORCE) |", label,
-            target, target, node->key);
+    fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard $(PLAN_ROOT)/artifacts/%s/pending-run.json),FORCE) |",
+            label, target, target, node->key);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
             const char *input = plan_artifact(plan, node->inputs[i].nodes[j]);
@@ -189,8 +192,8 @@ static bool write_target(const struct plan *plan, const struct experiment *x, co
     return true;
 }
 
-/* The ledger is for processes of one machine: where stages run on other hosts, or there are no locks, make enters their records in
- * the end. */
+/* The ledger is for processes of one machine: where stages run on other hosts, or there are no locks, make enters their
+ * records in the end. */
 static bool write_ledger(const struct plan *plan, FILE *out) {
     const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
     fputs("PLAN_LEDGER :=", out);
@@ -211,7 +214,8 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     fputs("# Written by plan from the experiments, for ", out);
     fputs(plan->title, out);
     fputs("\n# A result that is there stays; its name is the hash of everything it depends on.\n", out);
-    fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* which may have brackets, that calls of make's functions take amiss */
+    fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* which may have brackets, that calls of make's functions take amiss
+                                                      */
     bool fine = write_ledger(plan, out);
     for (size_t i = 0; i < plan->count && fine; i++) {
         const struct experiment *x = &plan->experiments[i];
@@ -230,8 +234,8 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
         for (size_t j = 0; j < x->export_count && fine; j++) {
             const struct exported *export = &x->exports[j];
             if (strcmp(export->name, x->name)) {
-                fine = write_target(plan, x, export->name, out, export->family->nodes,
-                                    export->family->node_count, true);
+                fine =
+                    write_target(plan, x, export->name, out, export->family->nodes, export->family->node_count, true);
             }
         }
     }

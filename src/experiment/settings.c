@@ -56,8 +56,7 @@ static void open_section(struct reader *r, const char *line, const char *end) {
     }
     size_t length = (size_t)(close - line - 1);
     if (length == 0 || length > LONGEST_SECTION) {
-        fail(r, length ? "the name of a section may have at most 49 bytes"
-                       : "expected a name between '[' and ']'");
+        fail(r, length ? "the name of a section may have at most 49 bytes" : "expected a name between '[' and ']'");
         return;
     }
     struct settings *s = r->settings;
@@ -71,8 +70,7 @@ static void open_section(struct reader *r, const char *line, const char *end) {
     s->sections = sections;
     const struct section *other = settings_find(s, name);
     if (other) {
-        error_set(r->e, STATUS_BAD_INPUT, "%s: section [%s] is there already, at %s", place, name,
-                  other->where);
+        error_set(r->e, STATUS_BAD_INPUT, "%s: section [%s] is there already, at %s", place, name, other->where);
         r->failed = true;
         return;
     }
@@ -117,8 +115,9 @@ static char *next_line(char *line, int size, void *state) {
     while (text < stop && isspace((unsigned char)*text)) {
         text++;
     }
-    if (text == stop || *text == ';' || *text == '#') /* blank or comment */
+    if (text == stop || *text == ';' || *text == '#') { /* blank or comment */
         return line;
+    }
     r->indented = text > line;
     if (r->indented && looks_like_setting(text, stop)) {
         fail(r, "expected a section or a setting to begin in the first column (an indented line continues "
@@ -163,14 +162,12 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
     }
     const struct setting *other = section_find(section, name);
     if (other) {
-        error_set(r->e, STATUS_BAD_INPUT, "%s:%zu: '%s' is set already, at %s", s->path, r->line, name,
-                  other->where);
+        error_set(r->e, STATUS_BAD_INPUT, "%s:%zu: '%s' is set already, at %s", s->path, r->line, name, other->where);
         r->failed = true;
         return false;
     }
     struct setting *settings = pool_extend(r->pool, section->settings, section->count, sizeof *settings);
-    struct setting added = {pool_copy(r->pool, name, strlen(name)), pool_copy(r->pool, value, strlen(value)),
-                            where(r)};
+    struct setting added = {pool_copy(r->pool, name, strlen(name)), pool_copy(r->pool, value, strlen(value)), where(r)};
     if (!settings || !added.name || !added.value || !added.where) {
         fail_memory(r);
         return false;
@@ -223,16 +220,18 @@ enum status settings_read(struct pool *pool, const char *path, struct settings *
 
 const struct section *settings_find(const struct settings *settings, const char *section) {
     for (size_t i = 0; i < settings->count; i++) {
-        if (!strcmp(settings->sections[i].name, section))
+        if (!strcmp(settings->sections[i].name, section)) {
             return &settings->sections[i];
+        }
     }
     return NULL;
 }
 
 const struct setting *section_find(const struct section *section, const char *name) {
     for (size_t i = 0; i < section->count; i++) {
-        if (!strcmp(section->settings[i].name, name))
+        if (!strcmp(section->settings[i].name, name)) {
             return &section->settings[i];
+        }
     }
     return NULL;
 }

@@ -1,6 +1,7 @@
-/* Swendsen-Wang sweeps of the signs (cluster.h). The bonds of all lanes are drawn at once, in vectors; the sets are found
- * lane by lane, from bits: a lane's bonds of 64 sites of a row are a word. Sites of a row held together by its own bonds
- * are a run, and only runs are joined: what costs is their number, and that of the bonds between different ones. */
+/* Swendsen-Wang sweeps of the signs (cluster.h). The bonds of all lanes are drawn at once, in vectors; the sets are
+ * found lane by lane, from bits: a lane's bonds of 64 sites of a row are a word. Sites of a row held together by its
+ * own bonds are a run, and only runs are joined: what costs is their number, and that of the bonds between different
+ * ones. */
 #include "lattice/cluster.h"
 
 #include <stdlib.h>
@@ -58,8 +59,8 @@ void cluster_flips_free(struct cluster_flips *c) {
 }
 
 /* n uniforms of every lane, number `from` on. */
-static const double *uniforms(struct cluster_flips *c, struct random_key key, uint64_t first, uint64_t step, uint64_t from,
-                              size_t n) {
+static const double *uniforms(struct cluster_flips *c, struct random_key key, uint64_t first, uint64_t step,
+                              uint64_t from, size_t n) {
     const size_t odd = from % 2;
     random_uniform_lanes_from(key, first, step, from - odd, c->uniform, n + odd);
     return c->uniform + odd * LANES;
@@ -78,8 +79,8 @@ static inline void set_where_less(uint64_t word[LANES], size_t i, const double *
 
 /* The bonds of all lanes, and which clusters would be flipped. An antiparallel pair has exp(...) >= 1, which no uniform
  * exceeds. */
-static void draw(struct cluster_flips *c, double kappa, struct random_key bonds, struct random_key flips, uint64_t first,
-                 uint64_t step, const double *phi) {
+static void draw(struct cluster_flips *c, double kappa, struct random_key bonds, struct random_key flips,
+                 uint64_t first, uint64_t step, const double *phi) {
     const struct geometry *g = c->geometry;
     const size_t d = g->dimensions, all = g->rows * c->words;
     double half[LANES];
@@ -165,8 +166,8 @@ static void join_runs(struct cluster_flips *c, size_t lane) {
     }
 }
 
-/* Replaces the coins of a lane by the sites that are flipped: a run by the coin of the first site of its root. Roots come
- * first, and a run's parent is replaced by whether it is flipped once that is known. */
+/* Replaces the coins of a lane by the sites that are flipped: a run by the coin of the first site of its root. Roots
+ * come first, and a run's parent is replaced by whether it is flipped once that is known. */
 static void flip_runs(struct cluster_flips *c, size_t lane) {
     uint32_t run = 0, flipped = 0;
     for (size_t word = 0; word < c->geometry->rows * c->words; word++) {

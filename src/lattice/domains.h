@@ -20,7 +20,7 @@
 #include "lattice/geometry.h"
 
 struct domain_walls {
-    double bonds; /* fraction of the d V bonds whose ends have opposite signs */
+    double bonds;  /* fraction of the d V bonds whose ends have opposite signs */
     bool winds[2]; /* whether a cluster winds around the lattice: of negative, of positive sites */
 };
 

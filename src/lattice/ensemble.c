@@ -17,7 +17,7 @@ struct work {
     ensemble_report *report;
     void *context;
     _Atomic uint64_t steps;
-    _Atomic int outcome;       /* the first one that is not RUNNING ends all threads */
+    _Atomic int outcome;        /* the first one that is not RUNNING ends all threads */
     _Atomic uint64_t bad_chain; /* of NOT_FINITE */
 };
 
@@ -93,8 +93,8 @@ static void run_group(struct work *w, struct sampler *sampler, uint64_t c, doubl
     }
 }
 
-enum status ensemble_generate(const struct geometry *g, const struct ensemble_plan *plan,
-                              const struct ensemble *out, ensemble_report *report, void *context, struct error *e) {
+enum status ensemble_generate(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *out,
+                              ensemble_report *report, void *context, struct error *e) {
     struct work w = {.geometry = g, .plan = plan, .out = out, .report = report, .context = context};
     atomic_init(&w.steps, 0);
     atomic_init(&w.outcome, RUNNING);

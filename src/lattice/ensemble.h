@@ -34,7 +34,7 @@ typedef bool ensemble_report(void *context, uint64_t steps);
 
 /* Fills the arrays. report may be NULL. STATUS_FAILED: out of memory, a field that is no longer finite
  * (Langevin with too large a step), or stopped by report ("interrupted"). */
-enum status ensemble_generate(const struct geometry *g, const struct ensemble_plan *plan,
-                              const struct ensemble *out, ensemble_report *report, void *context, struct error *e);
+enum status ensemble_generate(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *out,
+                              ensemble_report *report, void *context, struct error *e);
 
 #endif

@@ -13,19 +13,22 @@ static void solve(size_t n, const double *a, const double *b, const double *c, d
         pivot = b[i] - a[i] * room[i];
         x[i] = (x[i] - a[i] * x[i - 1]) / pivot;
     }
-    for (size_t i = n - 1; i-- > 0;)
+    for (size_t i = n - 1; i-- > 0;) {
         x[i] -= room[i + 1] * x[i + 1];
+    }
 }
 
 enum status fokker_planck(const struct toy_theory *theory, double range, size_t points, double duration, size_t steps,
                           double *p, struct error *e) {
-    if (!(duration > 0))
+    if (!(duration > 0)) {
         return STATUS_OK;
+    }
     double *memory = calloc(7 * points, sizeof *memory);
-    if (!memory)
+    if (!memory) {
         return error_set(e, STATUS_FAILED, "out of memory for the Fokker-Planck equation");
-    double *up = memory, *down = up + points, *a = down + points, *b = a + points, *c = b + points,
-           *x = c + points, *room = x + points;
+    }
+    double *up = memory, *down = up + points, *a = down + points, *b = a + points, *c = b + points, *x = c + points,
+           *room = x + points;
     const double h = 2 * range / (double)(points - 1), half = 0.5 * duration / (double)steps;
     /* half a step times the rate from i to i + 1, and back */
     for (size_t i = 0; i + 1 < points; i++) {
@@ -39,11 +42,13 @@ enum status fokker_planck(const struct toy_theory *theory, double range, size_t 
         c[i] = -down[i];
     }
     for (size_t step = 0; step < steps; step++) {
-        for (size_t i = 0; i < points; i++)
+        for (size_t i = 0; i < points; i++) {
             x[i] = (2 - b[i]) * p[i] - (i > 0 ? a[i] * p[i - 1] : 0) - (i + 1 < points ? c[i] * p[i + 1] : 0);
+        }
         solve(points, a, b, c, x, room);
-        for (size_t i = 0; i < points; i++)
+        for (size_t i = 0; i < points; i++) {
             p[i] = x[i];
+        }
     }
     free(memory);
     return STATUS_OK;

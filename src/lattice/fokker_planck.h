@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "lattice/toy.h"
 
-/* p[points] on a grid from -range to range, both ends included, where nothing flows out: to be replaced by the density a
- * time `duration` >= 0 later, in `steps` steps. points >= 2. */
+/* p[points] on a grid from -range to range, both ends included, where nothing flows out: to be replaced by the density
+ * a time `duration` >= 0 later, in `steps` steps. points >= 2. */
 enum status fokker_planck(const struct toy_theory *theory, double range, size_t points, double duration, size_t steps,
                           double *p, struct error *e);
 

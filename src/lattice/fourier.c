@@ -104,8 +104,8 @@ enum status fourier_new(const size_t *extents, size_t dimensions, struct fourier
         const size_t L = extents[mu];
         if (L == 0 || L > 4096 || f->volume > SIZE_MAX / 64 / L) {
             fourier_free(f);
-            return error_set(e, STATUS_BAD_INPUT,
-                             "Fourier transform: extent %zu of direction %zu, expected 1 to 4096", L, mu + 1);
+            return error_set(e, STATUS_BAD_INPUT, "Fourier transform: extent %zu of direction %zu, expected 1 to 4096",
+                             L, mu + 1);
         }
         f->volume *= L;
         f->longest = L > f->longest ? L : f->longest;
@@ -232,8 +232,7 @@ static void pass(const struct axis *axis, size_t inner, double sign, const doubl
 
 /* Transforms re, im (im NULL: real) along all axes. The passes go to and fro between the halves of the
  * workspace, of which the input may be one; returns the half with the result, im after re. */
-static double *transform(const struct fourier *f, double sign, const double *re, const double *im,
-                         double *workspace) {
+static double *transform(const struct fourier *f, double sign, const double *re, const double *im, double *workspace) {
     const size_t V = f->volume;
     double *lanes = workspace + 4 * V, *to = workspace;
     for (size_t mu = 0; mu < f->dimensions; mu++) {
@@ -251,8 +250,7 @@ void fourier_forward(const struct fourier *f, const double *phi, double *re, dou
     memcpy(im, modes + f->volume, f->volume * sizeof(double));
 }
 
-void fourier_inverse(const struct fourier *f, const double *re, const double *im, double *phi,
-                     double *workspace) {
+void fourier_inverse(const struct fourier *f, const double *re, const double *im, double *phi, double *workspace) {
     const double *field = transform(f, 1.0, re, im, workspace);
     for (size_t x = 0; x < f->volume; x++) {
         phi[x] = field[x] / (double)f->volume;
@@ -267,8 +265,7 @@ void fourier_power(const struct fourier *f, const double *phi, double *power, do
     }
 }
 
-void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out,
-                    double *workspace) {
+void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out, double *workspace) {
     const size_t V = f->volume;
     double *re = transform(f, -1.0, in, NULL, workspace), *im = re + V;
     for (size_t p = 0; p < V; p++) {
@@ -278,8 +275,7 @@ void fourier_filter(const struct fourier *f, const double *gain, const double *i
     fourier_inverse(f, re, im, out, workspace);
 }
 
-enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain,
-                                  struct error *e) {
+enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e) {
     size_t *k = malloc(f->dimensions * sizeof *k);
     if (!k) {
         return error_set(e, STATUS_FAILED, "Gaussian field: out of memory");

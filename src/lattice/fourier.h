@@ -41,13 +41,11 @@ void fourier_power(const struct fourier *f, const double *phi, double *power, do
  * gain(p) = gain(-p), so that the result is real. `out` may be `in`.
  * White noise `in` (V standard normals) and gain = sqrt(G) gives a Gaussian field with
  * <|phi(p)|^2>/V = G(p). */
-void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out,
-                    double *workspace);
+void fourier_filter(const struct fourier *f, const double *gain, const double *in, double *out, double *workspace);
 
 /* The gain sqrt(G(p)) of a Gaussian field with propagator G: symmetrises G under p -> -p (otherwise
  * filtering would not give a real field of that G). STATUS_BAD_INPUT: a mode that is negative or not finite. */
-enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain,
-                                  struct error *e);
+enum status fourier_gaussian_gain(const struct fourier *f, const double *propagator, double *gain, struct error *e);
 
 /* The symmetries of the lattice, p_mu -> -p_mu and exchange of directions of equal extent, sort the modes
  * into orbits, numbered 0 .. orbits-1 in the order of their first modes (orbit 0 is p = 0). */
@@ -67,7 +65,8 @@ size_t fourier_first_mode(const struct fourier *f, size_t direction);
  * the symmetric phase (no subtraction of <M>^2). NaN when G(0) < G(1), and when G(1) is
  * nothing but rounding (less than 1e-24 G(0)), as of constant fields. Directions of extent 1 do not count. */
 double fourier_correlation_length(const struct fourier *f, double zero, const double *first);
-/* Its derivatives with respect to G(0), and to each G(1_mu) (by_first[dimensions]); NaN, or infinite, where it is no number, or 0. */
+/* Its derivatives with respect to G(0), and to each G(1_mu) (by_first[dimensions]); NaN, or infinite, where it is no
+ * number, or 0. */
 void fourier_correlation_length_gradient(const struct fourier *f, double zero, const double *first, double *by_zero,
                                          double *by_first);
 

@@ -7,10 +7,10 @@
  *
  *   leapfrog   1/2 kick, drift, 1/2 kick a step: one force a step (A section 4.1)
  *   Omelyan    kicks of xi, 1 - 2 xi and xi with half drifts between them a step: two forces a step, with an error less
- *              than a tenth of leapfrog's at that step (Omelyan, Mryglod and Folk 2003, minimum norm of second order; in
- *              lattice theory Takaishi and de Forcrand 2006). Of the papers' unit trajectories at 32x32, kappa = 0.21, two
- *              such steps have 97 per cent accepted, ten of leapfrog 93; near the limit of stability a hot start may need
- *              smaller steps first. */
+ *              than a tenth of leapfrog's at that step (Omelyan, Mryglod and Folk 2003, minimum norm of second order;
+ *              in lattice theory Takaishi and de Forcrand 2006). Of the papers' unit trajectories at 32x32, kappa =
+ *              0.21, two such steps have 97 per cent accepted, ten of leapfrog 93; near the limit of stability a hot
+ *              start may need smaller steps first. */
 #ifndef DMSQ_LATTICE_INTEGRATOR_H
 #define DMSQ_LATTICE_INTEGRATOR_H
 

@@ -55,8 +55,9 @@ static inline __m512 between(__m512 a, __m512 b) {
 /* Kicks a row between the rows up and down, and moves the row down, which the kick had to see unmoved, unless `drift`
  * is NULL. */
 static inline __attribute__((always_inline)) void wide_row(size_t pairs, struct coefficients_float c, float kick,
-                                                           const float *drift, const pair *phi, const pair *up, pair *down,
-                                                           pair *restrict momentum, const pair *restrict momentum_down) {
+                                                           const float *drift, const pair *phi, const pair *up,
+                                                           pair *down, pair *restrict momentum,
+                                                           const pair *restrict momentum_down) {
     const __m512 first = phi[0];
     __m512 here = first, left = between(phi[pairs - 1], here);
     for (size_t x = 0; x < pairs; x++) {
@@ -72,8 +73,8 @@ static inline __attribute__((always_inline)) void wide_row(size_t pairs, struct 
     }
 }
 
-static bool wide_plane(const struct geometry *g, struct coefficients_float c, float kick, float drift,
-                       float *phi, float *momentum) {
+static bool wide_plane(const struct geometry *g, struct coefficients_float c, float kick, float drift, float *phi,
+                       float *momentum) {
     if (g->row % 2 != 0) {
         return false;
     }
@@ -82,8 +83,7 @@ static bool wide_plane(const struct geometry *g, struct coefficients_float c, fl
     for (size_t r = 0; r < g->rows; r++) {
         pair *up = field + g->neighbour_rows[2 * r] * pairs, *down = field + g->neighbour_rows[2 * r + 1] * pairs;
         if (r >= 2) {
-            wide_row(pairs, c, kick, &drift, field + r * pairs, up, down, p + r * pairs,
-                     p + (r - 1) * pairs);
+            wide_row(pairs, c, kick, &drift, field + r * pairs, up, down, p + r * pairs, p + (r - 1) * pairs);
         } else {
             wide_row(pairs, c, kick, NULL, field + r * pairs, up, down, p + r * pairs, NULL);
         }

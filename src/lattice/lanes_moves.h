@@ -75,8 +75,8 @@ static void NAME(drift_row)(size_t n, REAL step, const REAL *momentum, REAL *res
     }
 }
 
-void NAME(lanes_kick)(const struct geometry *g, const struct theory *theory, double step, const REAL *phi, REAL *momentum,
-                      REAL *workspace) {
+void NAME(lanes_kick)(const struct geometry *g, const struct theory *theory, double step, const REAL *phi,
+                      REAL *momentum, REAL *workspace) {
     const struct NAME(coefficients) c = NAME(coefficients_of)(theory);
     for (size_t r = 0; r < g->rows; r++) {
         if (g->dimensions == 2) {

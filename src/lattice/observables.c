@@ -62,9 +62,14 @@ size_t observables_primaries(const struct observables *o) {
 
 void observables_primary_name(size_t primary, char name[16]) {
     static const char *const names[PRIMARY_FIRST_MODE] = {
-        [PRIMARY_M] = "M",         [PRIMARY_M2] = "M2",           [PRIMARY_M4] = "M4",
-        [PRIMARY_ABS_M] = "abs_M", [PRIMARY_MEAN_ABS_PHI] = "mean_abs_phi", [PRIMARY_PHI2] = "phi2",
-        [PRIMARY_ACTION] = "action", [PRIMARY_VIRIAL] = "virial",
+        [PRIMARY_M] = "M",
+        [PRIMARY_M2] = "M2",
+        [PRIMARY_M4] = "M4",
+        [PRIMARY_ABS_M] = "abs_M",
+        [PRIMARY_MEAN_ABS_PHI] = "mean_abs_phi",
+        [PRIMARY_PHI2] = "phi2",
+        [PRIMARY_ACTION] = "action",
+        [PRIMARY_VIRIAL] = "virial",
     };
     if (primary < PRIMARY_FIRST_MODE) {
         snprintf(name, 16, "%s", names[primary]);

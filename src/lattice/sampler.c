@@ -64,8 +64,8 @@ struct sampler *sampler_new(const struct geometry *g, const struct sampler_setti
     s->geometry = g;
     s->settings = *settings;
     static const char *const move[] = {
-        [SAMPLER_HMC] = "momentum",    [SAMPLER_METROPOLIS] = "metropolis",     [SAMPLER_LANGEVIN] = "langevin",
-        [SAMPLER_CLUSTER] = "cluster", [SAMPLER_METROPOLIS_GLOBAL] = "global",  [SAMPLER_RANDOM_WALK] = "global",
+        [SAMPLER_HMC] = "momentum",    [SAMPLER_METROPOLIS] = "metropolis",    [SAMPLER_LANGEVIN] = "langevin",
+        [SAMPLER_CLUSTER] = "cluster", [SAMPLER_METROPOLIS_GLOBAL] = "global", [SAMPLER_RANDOM_WALK] = "global",
     };
     const int local = proposes_locally(settings->algorithm), whole = proposes_whole(settings->algorithm);
     s->start_key = random_key(settings->seed, "ensemble", "start");

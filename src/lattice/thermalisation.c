@@ -7,9 +7,9 @@
 enum { ACTION, SQUARE, MAGNITUDE, SQUARED_MEAN, QUANTITIES, FEWEST = 16 };
 enum { VIRIAL = 0, START = 1, SPLIT = START + QUANTITIES };
 
-const char *const thermalisation_name[THERMALISATION_TESTS] = {
-    "virial",      "start.action", "start.phi2",  "start.abs_M", "start.M2",
-    "split.action", "split.phi2",   "split.abs_M", "split.M2"};
+const char *const thermalisation_name[THERMALISATION_TESTS] = {"virial",      "start.action", "start.phi2",
+                                                               "start.abs_M", "start.M2",     "split.action",
+                                                               "split.phi2",  "split.abs_M",  "split.M2"};
 
 static double quantity(const struct configuration_means *m, int q) {
     switch (q) {
@@ -80,8 +80,8 @@ static enum status run(const struct geometry *g, const struct ensemble_plan *pla
                                  .acceptance = numbers + 2 * n,
                                  .exp_minus_dH = numbers + 3 * n};
     enum status status = numbers != NULL && out.phi != NULL
-                        ? ensemble_generate(g, plan, &out, report, context, e)
-                        : error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu further chains", n);
+                             ? ensemble_generate(g, plan, &out, report, context, e)
+                             : error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu further chains", n);
     if (status == STATUS_OK) {
         measure(g, &plan->sampler.theory, out.phi, n, x);
         chain_means(out.acceptance, 1, n, n, acceptance);
@@ -102,9 +102,10 @@ struct work {
 static void compare_starts(const struct work *w, size_t further, double *sigmas) {
     for (int q = 0; q < QUANTITIES; q++) {
         chain_means(w->x + (size_t)q * w->count, w->chains, w->length, w->length, w->means);
-        const struct estimate a = estimate_of(w->means, w->chains), b = estimate_of(w->other + (size_t)q * further, further);
-        sigmas[START + q] = apart(a.mean - b.mean, a.variance + b.variance, a.mean,
-                                  w->chains < further ? w->chains : further);
+        const struct estimate a = estimate_of(w->means, w->chains),
+                              b = estimate_of(w->other + (size_t)q * further, further);
+        sigmas[START + q] =
+            apart(a.mean - b.mean, a.variance + b.variance, a.mean, w->chains < further ? w->chains : further);
     }
 }
 
@@ -175,8 +176,8 @@ static enum status tests(const struct geometry *g, const struct work *w, const s
 }
 
 enum status thermalisation_test(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *made,
-                                uint64_t chains, ensemble_report *report, void *context,
-                                struct thermalisation *result, struct error *e) {
+                                uint64_t chains, ensemble_report *report, void *context, struct thermalisation *result,
+                                struct error *e) {
     struct work w = {.plan = plan, .chains = (size_t)plan->chains, .length = (size_t)plan->measurements};
     w.count = w.chains * w.length;
     w.x = malloc(QUANTITIES * w.count * sizeof *w.x);

@@ -62,8 +62,9 @@ static double between(const struct toy *toy, double a, double b) {
     static const double weight[] = {0.5688888888888888889, 0.4786286704993664680, 0.2369268850561890875};
     const double middle = 0.5 * (a + b), half = 0.5 * (b - a);
     double sum = weight[0] * density(toy, middle);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         sum += weight[i + 1] * (density(toy, middle - half * node[i]) + density(toy, middle + half * node[i]));
+    }
     return half * sum;
 }
 
@@ -74,12 +75,14 @@ static double step_for(const struct toy *toy, double variance) {
 
 enum status toy_new(const struct toy_theory *theory, struct toy **toy, struct error *e) {
     *toy = NULL;
-    if (!isfinite(theory->mu2) || !isfinite(theory->g) || theory->g < 0 || (theory->g == 0 && !(theory->mu2 > 0)))
+    if (!isfinite(theory->mu2) || !isfinite(theory->g) || theory->g < 0 || (theory->g == 0 && !(theory->mu2 > 0))) {
         return error_set(e, STATUS_BAD_INPUT, "toy model: mu2 %g, g %g found, expected g > 0, or g = 0 with mu2 > 0",
                          theory->mu2, theory->g);
+    }
     struct toy *t = calloc(1, sizeof *t);
-    if (t)
+    if (t) {
         t->cumulative = malloc((CELLS + 1) * sizeof *t->cumulative);
+    }
     if (!t || !t->cumulative) {
         toy_free(t);
         return error_set(e, STATUS_FAILED, "out of memory for the toy model");
@@ -97,20 +100,23 @@ enum status toy_new(const struct toy_theory *theory, struct toy **toy, struct er
     }
     double sum = 0;
     const double h = step_for(t, 0);
-    for (int k = -HALF; k <= HALF; k++)
+    for (int k = -HALF; k <= HALF; k++) {
         sum += function_exp(t->minimum - toy_action(theory, k * h));
+    }
     t->log_norm = function_log(h * sum);
     t->cumulative[0] = 0;
     const double cell = 2 * t->near / CELLS;
-    for (int i = 0; i < CELLS; i++)
+    for (int i = 0; i < CELLS; i++) {
         t->cumulative[i + 1] = t->cumulative[i] + between(t, -t->near + i * cell, -t->near + (i + 1) * cell);
+    }
     *toy = t;
     return STATUS_OK;
 }
 
 void toy_free(struct toy *toy) {
-    if (!toy)
+    if (!toy) {
         return;
+    }
     free(toy->cumulative);
     free(toy);
 }
@@ -128,8 +134,9 @@ double toy_moment(const struct toy *toy, int power) {
     double sum = 0;
     for (int k = -HALF; k <= HALF; k++) {
         double term = density(toy, k * h);
-        for (int i = 0; i < power; i++)
+        for (int i = 0; i < power; i++) {
             term *= k * h;
+        }
         sum += term;
     }
     return h * sum;
@@ -139,8 +146,9 @@ void toy_smeared(const struct toy *toy, double variance, double phi, double *log
     const struct toy_theory *theory = &toy->theory;
     if (!(variance > 0)) {
         *log_density = toy->minimum - toy_action(theory, phi) - toy->log_norm;
-        if (score)
+        if (score) {
             *score = toy_force(theory, phi);
+        }
         return;
     }
     /* exponent S(x) - minimum + (x - phi)^2/(2 variance), its smallest value taken out */
@@ -155,24 +163,28 @@ void toy_smeared(const struct toy *toy, double variance, double phi, double *log
     for (long k = -count; k <= count; k++) {
         const double x = (double)k * h, away = x - phi;
         const double exponent = toy_action(theory, x) + half * away * away - least;
-        if (exponent > NEAR)
+        if (exponent > NEAR) {
             continue;
+        }
         const double weight = function_exp(-exponent);
         sum += weight;
         force += weight * toy_force(theory, x);
     }
     *log_density = function_log(h * sum) - (least - toy->minimum) - toy->log_norm -
                    0.5 * function_log(6.283185307179586477 * variance);
-    if (score)
+    if (score) {
         *score = force / sum;
+    }
 }
 
 double toy_cumulative(const struct toy *toy, double x) {
     const double cell = 2 * toy->near / CELLS;
-    if (!(x > -toy->near))
+    if (!(x > -toy->near)) {
         return 0;
-    if (x >= toy->near)
+    }
+    if (x >= toy->near) {
         return 1;
+    }
     size_t i = (size_t)((x + toy->near) / cell);
     i = i < CELLS ? i : CELLS - 1;
     return toy->cumulative[i] + between(toy, -toy->near + (double)i * cell, x);
@@ -182,18 +194,20 @@ static double invert(const struct toy *toy, double u) {
     size_t low = 0, high = CELLS;
     while (high - low > 1) {
         const size_t middle = low + (high - low) / 2;
-        if (toy->cumulative[middle] <= u)
+        if (toy->cumulative[middle] <= u) {
             low = middle;
-        else
+        } else {
             high = middle;
+        }
     }
     const double cell = 2 * toy->near / CELLS, left = -toy->near + (double)low * cell, right = left + cell;
     const double rest = u - toy->cumulative[low], all = toy->cumulative[low + 1] - toy->cumulative[low];
     double x = all > 0 ? left + cell * (rest / all < 1 ? rest / all : 1) : left;
     for (int i = 0; i < 4; i++) { /* Newton: the density is all but constant in a cell */
         const double slope = density(toy, x);
-        if (slope > 0)
+        if (slope > 0) {
             x -= (between(toy, left, x) - rest) / slope;
+        }
         x = x < left ? left : x > right ? right : x;
     }
     return x;

@@ -40,13 +40,13 @@ double toy_reach(const struct toy *toy);
 /* <phi^power>, to rounding. */
 double toy_moment(const struct toy *toy, int power);
 
-/* p(phi) of the theory smeared by a Gaussian of this variance >= 0, p = p_0 * N(0, variance): its logarithm, normalised, and
- * the derivative of that, the score. Trapezoids, whose error falls exponentially here; the score is the mean of
- * the force at phi0 given phi, in which nothing cancels. score may be NULL. */
+/* p(phi) of the theory smeared by a Gaussian of this variance >= 0, p = p_0 * N(0, variance): its logarithm,
+ * normalised, and the derivative of that, the score. Trapezoids, whose error falls exponentially here; the score is the
+ * mean of the force at phi0 given phi, in which nothing cancels. score may be NULL. */
 void toy_smeared(const struct toy *toy, double variance, double phi, double *log_density, double *score);
 
-/* Draws number first .. first+count-1 of a seed's sequence by the inverse of the cumulative distribution: independent, and
- * exact to about 1e-12. The same for any split. `purpose` keeps the sequences of one seed apart. */
+/* Draws number first .. first+count-1 of a seed's sequence by the inverse of the cumulative distribution: independent,
+ * and exact to about 1e-12. The same for any split. `purpose` keeps the sequences of one seed apart. */
 void toy_draw(const struct toy *toy, uint64_t seed, const char *purpose, size_t first, size_t count, double *phi);
 
 /* Probability of phi < x. */

@@ -36,13 +36,19 @@ struct line {
 
 typedef struct transform_site complex_wide;
 
-static inline complex_wide plus(complex_wide a, complex_wide b) { return (complex_wide){a.re + b.re, a.im + b.im}; }
-static inline complex_wide minus(complex_wide a, complex_wide b) { return (complex_wide){a.re - b.re, a.im - b.im}; }
+static inline complex_wide plus(complex_wide a, complex_wide b) {
+    return (complex_wide){a.re + b.re, a.im + b.im};
+}
+static inline complex_wide minus(complex_wide a, complex_wide b) {
+    return (complex_wide){a.re - b.re, a.im - b.im};
+}
 /* -i a; i a in the inverse. */
 static inline complex_wide quarter(complex_wide a, bool inverse) {
     return inverse ? (complex_wide){-a.im, a.re} : (complex_wide){a.im, -a.re};
 }
-static inline complex_wide scaled(complex_wide a, float s) { return (complex_wide){a.re * s, a.im * s}; }
+static inline complex_wide scaled(complex_wide a, float s) {
+    return (complex_wide){a.re * s, a.im * s};
+}
 /* a (cosine - i sine); a (cosine + i sine) in the inverse. */
 static inline complex_wide turned(complex_wide a, float cosine, float sine, bool inverse) {
     sine = inverse ? -sine : sine;
@@ -69,17 +75,18 @@ static inline void store(const struct pass *p, bool inverse, size_t i, size_t j,
 }
 
 static ALWAYS_INLINE void pass_2(const struct pass *p, const bool inverse) {
-    for (size_t k = 0; k < p->blocks; k++)
+    for (size_t k = 0; k < p->blocks; k++) {
         for (size_t i = 0; i < p->columns; i++) {
             const complex_wide a = load(p, i, 0, k), b = load(p, i, 1, k);
             store(p, inverse, i, 0, k, plus(a, b));
             store(p, inverse, i, 1, k, minus(a, b));
         }
+    }
 }
 
 static ALWAYS_INLINE void pass_3(const struct pass *p, const bool inverse) {
     const float half = 0.5f, root = 0.866025403784438647f; /* cos and sin of 60 degrees */
-    for (size_t k = 0; k < p->blocks; k++)
+    for (size_t k = 0; k < p->blocks; k++) {
         for (size_t i = 0; i < p->columns; i++) {
             const complex_wide a = load(p, i, 0, k), b = load(p, i, 1, k), c = load(p, i, 2, k);
             const complex_wide sum = plus(b, c), turn = quarter(scaled(minus(b, c), root), inverse);
@@ -88,24 +95,27 @@ static ALWAYS_INLINE void pass_3(const struct pass *p, const bool inverse) {
             store(p, inverse, i, 1, k, plus(rest, turn));
             store(p, inverse, i, 2, k, minus(rest, turn));
         }
+    }
 }
 
 static ALWAYS_INLINE void pass_4(const struct pass *p, const bool inverse) {
-    for (size_t k = 0; k < p->blocks; k++)
+    for (size_t k = 0; k < p->blocks; k++) {
         for (size_t i = 0; i < p->columns; i++) {
             const complex_wide a = load(p, i, 0, k), b = load(p, i, 1, k), c = load(p, i, 2, k), d = load(p, i, 3, k);
-            const complex_wide even = plus(a, c), odd = plus(b, d), left = minus(a, c), right = quarter(minus(b, d), inverse);
+            const complex_wide even = plus(a, c), odd = plus(b, d), left = minus(a, c),
+                               right = quarter(minus(b, d), inverse);
             store(p, inverse, i, 0, k, plus(even, odd));
             store(p, inverse, i, 1, k, plus(left, right));
             store(p, inverse, i, 2, k, minus(even, odd));
             store(p, inverse, i, 3, k, minus(left, right));
         }
+    }
 }
 
 static ALWAYS_INLINE void pass_5(const struct pass *p, const bool inverse) {
     const float c1 = 0.309016994374947424f, c2 = -0.809016994374947424f; /* cos 72, cos 144 degrees */
     const float s1 = 0.951056516295153572f, s2 = 0.587785252292473129f;
-    for (size_t k = 0; k < p->blocks; k++)
+    for (size_t k = 0; k < p->blocks; k++) {
         for (size_t i = 0; i < p->columns; i++) {
             const complex_wide a = load(p, i, 0, k), b = load(p, i, 1, k), c = load(p, i, 2, k), d = load(p, i, 3, k),
                                f = load(p, i, 4, k);
@@ -121,13 +131,14 @@ static ALWAYS_INLINE void pass_5(const struct pass *p, const bool inverse) {
             store(p, inverse, i, 3, k, minus(y, v));
             store(p, inverse, i, 4, k, minus(x, u));
         }
+    }
 }
 
 /* By the definition of the sum. */
 static ALWAYS_INLINE void pass_any(const struct pass *p, const bool inverse) {
     const size_t n = p->axis->extent, step = n / p->radix;
-    for (size_t k = 0; k < p->blocks; k++)
-        for (size_t i = 0; i < p->columns; i++)
+    for (size_t k = 0; k < p->blocks; k++) {
+        for (size_t i = 0; i < p->columns; i++) {
             for (size_t j = 0; j < p->radix; j++) {
                 complex_wide sum = load(p, i, 0, k);
                 for (size_t m = 1; m < p->radix; m++) {
@@ -136,6 +147,8 @@ static ALWAYS_INLINE void pass_any(const struct pass *p, const bool inverse) {
                 }
                 store(p, inverse, i, j, k, sum);
             }
+        }
+    }
 }
 
 static ALWAYS_INLINE void transform_line(const struct axis *axis, bool inverse, struct line line, complex_wide *first,
@@ -147,30 +160,44 @@ static ALWAYS_INLINE void transform_line(const struct axis *axis, bool inverse, 
         /* A single pass would write over what it has yet to read: it goes through a buffer. */
         p.out = f + 1 < axis->factors || f == 0 ? (struct line){f % 2 == 0 ? first : second, 1} : line;
         switch (p.radix) {
-        case 2: pass_2(&p, inverse); break;
-        case 3: pass_3(&p, inverse); break;
-        case 4: pass_4(&p, inverse); break;
-        case 5: pass_5(&p, inverse); break;
-        default: pass_any(&p, inverse);
+        case 2:
+            pass_2(&p, inverse);
+            break;
+        case 3:
+            pass_3(&p, inverse);
+            break;
+        case 4:
+            pass_4(&p, inverse);
+            break;
+        case 5:
+            pass_5(&p, inverse);
+            break;
+        default:
+            pass_any(&p, inverse);
         }
         p.blocks *= p.radix;
         p.in = p.out;
     }
-    if (axis->factors == 1)
-        for (size_t i = 0; i < axis->extent; i++)
+    if (axis->factors == 1) {
+        for (size_t i = 0; i < axis->extent; i++) {
             line.site[i * line.stride] = first[i];
+        }
+    }
 }
 
 static ALWAYS_INLINE void transform_all(const struct transform *t, bool inverse, const struct transform_site *in,
                                         struct transform_site *out, struct transform_site *workspace) {
-    if (in != out)
+    if (in != out) {
         memcpy(out, in, t->volume * sizeof *out);
+    }
     for (size_t mu = 0; mu < t->dimensions; mu++) {
         const struct axis *axis = &t->axes[mu];
-        for (size_t start = 0; start < t->volume; start += axis->stride * axis->extent)
-            for (size_t i = 0; i < axis->stride; i++)
+        for (size_t start = 0; start < t->volume; start += axis->stride * axis->extent) {
+            for (size_t i = 0; i < axis->stride; i++) {
                 transform_line(axis, inverse, (struct line){out + start + i, axis->stride}, workspace,
                                workspace + t->longest);
+            }
+        }
     }
 }
 
@@ -191,8 +218,9 @@ static void factorise(struct axis *axis) {
         if (n % radix == 0) {
             axis->factor[axis->factors++] = radix;
             n /= radix;
-        } else
+        } else {
             radix = radix == 4 ? 2 : radix == 3 ? 5 : radix + 1; /* 4 was first */
+        }
     }
 }
 
@@ -201,8 +229,9 @@ static bool make_axis(struct axis *axis, size_t extent, size_t stride) {
     factorise(axis);
     axis->cosine = malloc(extent * sizeof *axis->cosine);
     axis->sine = malloc(extent * sizeof *axis->sine);
-    if (!axis->cosine || !axis->sine)
+    if (!axis->cosine || !axis->sine) {
         return false;
+    }
     for (size_t j = 0; j < extent; j++) {
         double sine, cosine;
         function_sincos_turns((double)j / (double)extent, &sine, &cosine);
@@ -214,8 +243,9 @@ static bool make_axis(struct axis *axis, size_t extent, size_t stride) {
 
 static bool find_opposites(struct transform *t) {
     t->opposite = malloc(t->volume * sizeof *t->opposite);
-    if (!t->opposite)
+    if (!t->opposite) {
         return false;
+    }
     for (size_t p = 0; p < t->volume; p++) {
         size_t opposite = 0;
         for (size_t mu = 0; mu < t->dimensions; mu++) {
@@ -232,13 +262,15 @@ enum status transform_new(const size_t *extents, size_t dimensions, struct trans
     *transform = NULL;
     size_t volume = 1;
     for (size_t mu = 0; mu < dimensions; mu++) {
-        if (extents[mu] == 0 || extents[mu] > 4096 || volume > SIZE_MAX / 4096 / extents[mu])
+        if (extents[mu] == 0 || extents[mu] > 4096 || volume > SIZE_MAX / 4096 / extents[mu]) {
             return error_set(e, STATUS_BAD_INPUT, "Fourier transform: extent %zu of direction %zu, expected 1 to 4096",
                              extents[mu], mu + 1);
+        }
         volume *= extents[mu];
     }
-    if (dimensions == 0)
+    if (dimensions == 0) {
         return error_set(e, STATUS_BAD_INPUT, "Fourier transform: no dimension, expected at least 1");
+    }
     struct transform *t = calloc(1, sizeof *t);
     bool whole = t && (t->axes = calloc(dimensions, sizeof *t->axes));
     if (whole) {
@@ -261,8 +293,9 @@ enum status transform_new(const size_t *extents, size_t dimensions, struct trans
 }
 
 void transform_free(struct transform *t) {
-    if (!t)
+    if (!t) {
         return;
+    }
     for (size_t mu = 0; t->axes && mu < t->dimensions; mu++) {
         free(t->axes[mu].cosine);
         free(t->axes[mu].sine);
@@ -272,9 +305,15 @@ void transform_free(struct transform *t) {
     free(t);
 }
 
-size_t transform_volume(const struct transform *t) { return t->volume; }
-size_t transform_workspace(const struct transform *t) { return 2 * t->longest; }
-const size_t *transform_opposite(const struct transform *t) { return t->opposite; }
+size_t transform_volume(const struct transform *t) {
+    return t->volume;
+}
+size_t transform_workspace(const struct transform *t) {
+    return 2 * t->longest;
+}
+const size_t *transform_opposite(const struct transform *t) {
+    return t->opposite;
+}
 
 double transform_flop(const struct transform *t) {
     return 5.0 * (double)t->volume * log2((double)t->volume) * WIDE_LANES;

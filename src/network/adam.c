@@ -19,15 +19,21 @@ static void step_piece(float *restrict w, const float *restrict g, float *restri
 /* By squaring, so that the bits are ours and not those of a machine's pow. */
 static double power(double base, int64_t exponent) {
     double result = 1;
-    for (; exponent > 0; exponent /= 2, base *= base)
-        if (exponent % 2)
+    for (; exponent > 0; exponent /= 2, base *= base) {
+        if (exponent % 2) {
             result *= base;
+        }
+    }
     return result;
 }
 
 struct adam_scalars adam_scalars(int64_t step, double rate, double beta1, double beta2, double epsilon) {
-    return (struct adam_scalars){(float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
-                                 (float)(rate / (1 - power(beta1, step))), (float)sqrt(1 - power(beta2, step)),
+    return (struct adam_scalars){(float)beta1,
+                                 (float)(1 - beta1),
+                                 (float)beta2,
+                                 (float)(1 - beta2),
+                                 (float)(rate / (1 - power(beta1, step))),
+                                 (float)sqrt(1 - power(beta2, step)),
                                  (float)epsilon};
 }
 
@@ -40,12 +46,14 @@ void adam_step(float *w, const float *g, float *m, float *v, size_t n, const str
 }
 
 static void average_piece(float *restrict average, const float *restrict w, size_t n, float weight) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         average[i] += weight * (w[i] - average[i]);
+    }
 }
 
 void adam_average(float *average, const float *w, size_t n, float weight) {
 #pragma omp parallel for schedule(static) if (n > 2 * PIECE)
-    for (size_t start = 0; start < n; start += PIECE)
+    for (size_t start = 0; start < n; start += PIECE) {
         average_piece(average + start, w + start, n - start < PIECE ? n - start : PIECE, weight);
+    }
 }

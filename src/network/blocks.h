@@ -7,16 +7,24 @@ enum { BLOCK = 32 };
 
 #define BLOCK_FUNCTION static inline __attribute__((always_inline)) void
 
-/* call(length) for every block of `channels`, whose number is 4, 8, 16 or a multiple of BLOCK; `first` is its first channel. */
-#define FOR_BLOCKS(channels, call)                                                                           \
-    do {                                                                                                     \
-        for (size_t first = 0; first < (channels); first += BLOCK)                                           \
-            switch ((channels)-first) {                                                                      \
-            case 4: call(4); break;                                                                          \
-            case 8: call(8); break;                                                                          \
-            case 16: call(16); break;                                                                        \
-            default: call(BLOCK);                                                                            \
-            }                                                                                                \
+/* call(length) for every block of `channels`, whose number is 4, 8, 16 or a multiple of BLOCK; `first` is its first
+ * channel. */
+#define FOR_BLOCKS(channels, call) \
+    do { \
+        for (size_t first = 0; first < (channels); first += BLOCK) \
+            switch ((channels)-first) { \
+            case 4: \
+                call(4); \
+                break; \
+            case 8: \
+                call(8); \
+                break; \
+            case 16: \
+                call(16); \
+                break; \
+            default: \
+                call(BLOCK); \
+            } \
     } while (0)
 
 #endif

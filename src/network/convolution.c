@@ -20,12 +20,12 @@ struct convolution {
     float *weights;              /* (narrow, 3, 3, wide) */
 };
 
-enum status convolution_new(const struct convolution_shape *shape, struct convolution **convolution,
-                            struct error *e) {
+enum status convolution_new(const struct convolution_shape *shape, struct convolution **convolution, struct error *e) {
     *convolution = NULL;
     struct convolution *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
         return error_set(e, STATUS_FAILED, "out of memory for a convolution");
+    }
     const size_t wide = (size_t)shape->wide_channels, stride = (size_t)shape->stride;
     c->shape = *shape;
     c->wide_row = (stride * (size_t)(shape->narrow_width - 1) + 3) * wide;
@@ -46,8 +46,9 @@ enum status convolution_new(const struct convolution_shape *shape, struct convol
 }
 
 void convolution_free(struct convolution *c) {
-    if (c)
+    if (c) {
         free(c->weights);
+    }
     free(c);
 }
 
@@ -61,21 +62,28 @@ size_t convolution_packed_size(const struct convolution *c) {
 
 void convolution_set_weights(struct convolution *c, const float *weights) {
     const size_t wide = (size_t)c->shape.wide_channels, narrow = (size_t)c->shape.narrow_channels;
-    for (size_t n = 0; n < narrow; n++)
-        for (size_t k = 0; k < TAPS; k++)
-            for (size_t i = 0; i < wide; i++)
+    for (size_t n = 0; n < narrow; n++) {
+        for (size_t k = 0; k < TAPS; k++) {
+            for (size_t i = 0; i < wide; i++) {
                 c->weights[n * c->depth + k * wide + i] = weights[(n * wide + i) * TAPS + k];
+            }
+        }
+    }
 }
 
 void convolution_unpack(const struct convolution *c, const float *packed, float *weights) {
     const size_t wide = (size_t)c->shape.wide_channels, narrow = (size_t)c->shape.narrow_channels;
-    for (size_t n = 0; n < narrow; n++)
-        for (size_t i = 0; i < wide; i++)
-            for (size_t k = 0; k < TAPS; k++)
+    for (size_t n = 0; n < narrow; n++) {
+        for (size_t i = 0; i < wide; i++) {
+            for (size_t k = 0; k < TAPS; k++) {
                 weights[(n * wide + i) * TAPS + k] = packed[n * c->depth + k * wide + i];
+            }
+        }
+    }
 }
 
-/* c (m, n) = a b + beta c, row after row, of a (m, k) and b (k, n) or, with 'T', of a stored as (k, m) or b as (n, k). */
+/* c (m, n) = a b + beta c, row after row, of a (m, k) and b (k, n) or, with 'T', of a stored as (k, m) or b as (n,
+ * k). */
 static enum status product(char transpose_a, char transpose_b, size_t m, size_t n, size_t k, const float *a,
                            const float *b, float beta, float *c, struct error *e) {
     /* the library takes as many threads as the caller might */
@@ -88,15 +96,17 @@ static enum status product(char transpose_a, char transpose_b, size_t m, size_t 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     const dnnl_dim_t rows = (dnnl_dim_t)m, columns = (dnnl_dim_t)n, depth = (dnnl_dim_t)k;
-    const dnnl_status_t status = dnnl_sgemm(transpose_a, transpose_b, rows, columns, depth, 1.0f, a,
-                                            transpose_a == 'T' ? rows : depth, b, transpose_b == 'T' ? depth : columns,
-                                            beta, c, columns);
+    const dnnl_status_t status =
+        dnnl_sgemm(transpose_a, transpose_b, rows, columns, depth, 1.0f, a, transpose_a == 'T' ? rows : depth, b,
+                   transpose_b == 'T' ? depth : columns, beta, c, columns);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     omp_set_num_threads(threads);
-    if (status == dnnl_success)
+    if (status == dnnl_success) {
         return STATUS_OK;
-    if (status == dnnl_out_of_memory)
+    }
+    if (status == dnnl_out_of_memory) {
         return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: out of memory");
+    }
     return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: status %d", (int)status);
 }
 
@@ -112,8 +122,9 @@ static void gather(const struct convolution *c, size_t first, size_t rows, const
     const size_t run = c->depth / 3;
     for (size_t site = first; site < first + rows; site++) {
         const float *from = wide + patch(c, site);
-        for (size_t k = 0; k < 3; k++, patches += run)
+        for (size_t k = 0; k < 3; k++, patches += run) {
             memcpy(patches, from + k * c->wide_row, run * sizeof *patches);
+        }
     }
 }
 
@@ -122,9 +133,11 @@ static void scatter(const struct convolution *c, size_t first, size_t rows, cons
     const size_t run = c->depth / 3;
     for (size_t site = first; site < first + rows; site++) {
         float *restrict to = wide + patch(c, site);
-        for (size_t k = 0; k < 3; k++, patches += run)
-            for (size_t i = 0; i < run; i++)
+        for (size_t k = 0; k < 3; k++, patches += run) {
+            for (size_t i = 0; i < run; i++) {
                 to[k * c->wide_row + i] += patches[i];
+            }
+        }
     }
 }
 
@@ -139,8 +152,8 @@ static void clear_rows(const struct convolution *c, size_t used, size_t columns,
 
 /* Scratch memory is P and behind it a block of narrow sites, for the last product, which has rows to spare. */
 
-enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide,
-                                float *narrow, struct error *e) {
+enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
+                                struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
     float *spare = scratch + c->rows * c->depth;
     enum status status = STATUS_OK;
@@ -149,15 +162,17 @@ enum status convolution_forward(const struct convolution *c, float *scratch, con
         float *out = narrow + first * channels;
         gather(c, first, sites, wide, scratch);
         clear_rows(c, sites, c->depth, scratch);
-        status = product('N', 'T', c->rows, channels, c->depth, scratch, c->weights, 0, sites < c->rows ? spare : out, e);
-        if (sites < c->rows)
+        status =
+            product('N', 'T', c->rows, channels, c->depth, scratch, c->weights, 0, sites < c->rows ? spare : out, e);
+        if (sites < c->rows) {
             memcpy(out, spare, sites * channels * sizeof *out);
+        }
     }
     return status;
 }
 
-enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow,
-                                float *wide, struct error *e) {
+enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
+                                struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
     float *spare = scratch + c->rows * c->depth;
     enum status status = STATUS_OK;
@@ -171,8 +186,9 @@ enum status convolution_adjoint(const struct convolution *c, float *scratch, con
             in = spare;
         }
         status = product('N', 'N', c->rows, c->depth, channels, in, c->weights, 0, scratch, e);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             scatter(c, first, sites, scratch, wide);
+        }
     }
     return status;
 }
@@ -184,7 +200,8 @@ enum status convolution_weight_gradient(const struct convolution *c, float *scra
     for (size_t first = 0; first < c->sites && status == STATUS_OK; first += c->rows) {
         const size_t sites = sites_at(c, first);
         gather(c, first, sites, wide, scratch);
-        status = product('T', 'N', channels, c->depth, sites, narrow + first * channels, scratch, first ? 1 : 0, packed, e);
+        status =
+            product('T', 'N', channels, c->depth, sites, narrow + first * channels, scratch, first ? 1 : 0, packed, e);
     }
     return status;
 }
@@ -196,22 +213,36 @@ double convolution_flop(const struct convolution *c) {
 
 const char *convolution_instruction_set(void) {
     switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41: return "SSE4.1";
-    case dnnl_cpu_isa_avx: return "AVX";
-    case dnnl_cpu_isa_avx2: return "AVX2";
-    case dnnl_cpu_isa_avx2_vnni: return "AVX2_VNNI";
-    case dnnl_cpu_isa_avx512_core: return "AVX512_CORE";
-    case dnnl_cpu_isa_avx512_core_vnni: return "AVX512_CORE_VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16: return "AVX512_CORE_BF16";
-    case dnnl_cpu_isa_avx512_core_amx: return "AVX512_CORE_AMX";
+    case dnnl_cpu_isa_sse41:
+        return "SSE4.1";
+    case dnnl_cpu_isa_avx:
+        return "AVX";
+    case dnnl_cpu_isa_avx2:
+        return "AVX2";
+    case dnnl_cpu_isa_avx2_vnni:
+        return "AVX2_VNNI";
+    case dnnl_cpu_isa_avx512_core:
+        return "AVX512_CORE";
+    case dnnl_cpu_isa_avx512_core_vnni:
+        return "AVX512_CORE_VNNI";
+    case dnnl_cpu_isa_avx512_core_bf16:
+        return "AVX512_CORE_BF16";
+    case dnnl_cpu_isa_avx512_core_amx:
+        return "AVX512_CORE_AMX";
 #if DNNL_VERSION_MAJOR >= 3
-    case dnnl_cpu_isa_avx2_vnni_2: return "AVX2_VNNI_2";
-    case dnnl_cpu_isa_avx512_core_fp16: return "AVX512_CORE_FP16";
-    case dnnl_cpu_isa_avx512_core_amx_fp16: return "AVX512_CORE_AMX_FP16";
+    case dnnl_cpu_isa_avx2_vnni_2:
+        return "AVX2_VNNI_2";
+    case dnnl_cpu_isa_avx512_core_fp16:
+        return "AVX512_CORE_FP16";
+    case dnnl_cpu_isa_avx512_core_amx_fp16:
+        return "AVX512_CORE_AMX_FP16";
 #else
-    case dnnl_cpu_isa_avx512_mic: return "AVX512_MIC";
-    case dnnl_cpu_isa_avx512_mic_4ops: return "AVX512_MIC_4OPS";
+    case dnnl_cpu_isa_avx512_mic:
+        return "AVX512_MIC";
+    case dnnl_cpu_isa_avx512_mic_4ops:
+        return "AVX512_MIC_4OPS";
 #endif
-    default: return "unknown";
+    default:
+        return "unknown";
     }
 }

@@ -12,8 +12,8 @@
  *
  * A row of the matrix P ("patches") holds the 9 x wide numbers that one narrow site sees, so with the weights W
  * as (narrow, 9 x wide) the three are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and
- * used in blocks of rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions, which make bench sets the
- * whole network against.
+ * used in blocks of rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions, which make
+ * bench sets the whole network against.
  *
  * Every call works in the calling thread alone; calls may run side by side on different data. Bits depend on
  * the instruction set in use (ONEDNN_MAX_CPU_ISA pins it) and on nothing else.
@@ -43,10 +43,10 @@ void convolution_set_weights(struct convolution *c, const float *weights);
 size_t convolution_scratch(const struct convolution *c);
 
 /* Failing means that oneDNN did. */
-enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide,
-                                float *narrow, struct error *e);
-enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow,
-                                float *wide, struct error *e);
+enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
+                                struct error *e);
+enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
+                                struct error *e);
 /* `packed` is (narrow, 3, 3, wide): convolution_packed_size floats, whose sum over configurations convolution_unpack
  * takes to (narrow, wide, 3, 3). */
 enum status convolution_weight_gradient(const struct convolution *c, float *scratch, const float *wide,

@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 struct embedding {
-    size_t length;         /* of the embedding */
-    size_t total;          /* rows of all dense layers together */
-    float *frequencies;    /* length / 2 */
-    float *embed;          /* transposed: (in, out) */
+    size_t length;      /* of the embedding */
+    size_t total;       /* rows of all dense layers together */
+    float *frequencies; /* length / 2 */
+    float *embed;       /* transposed: (in, out) */
     float *embed_bias;
-    float *dense;          /* (total, length) */
+    float *dense;            /* (total, length) */
     float *dense_transposed; /* (length, total) */
     float *dense_bias;
 };
@@ -27,8 +27,8 @@ void embedding_forward(const struct embedding *e, size_t n, const float *t, cons
 
 /* d_gradient: n x total. Adds to the gradients of embed (out, in), its bias, dense (total, length) and its
  * bias. workspace: n x length floats. */
-void embedding_backward(const struct embedding *e, size_t n, const struct embedding_state *s,
-                        const float *d_gradient, float *embed_gradient, float *embed_bias_gradient,
-                        float *dense_gradient, float *dense_bias_gradient, float *workspace);
+void embedding_backward(const struct embedding *e, size_t n, const struct embedding_state *s, const float *d_gradient,
+                        float *embed_gradient, float *embed_bias_gradient, float *dense_gradient,
+                        float *dense_bias_gradient, float *workspace);
 
 #endif

@@ -14,8 +14,12 @@ struct halo {
 };
 
 /* Extents with halo. */
-static inline size_t halo_height(const struct halo *h) { return h->height + (h->both_sides ? 2 : 1); }
-static inline size_t halo_width(const struct halo *h) { return h->width + (h->both_sides ? 2 : 1); }
+static inline size_t halo_height(const struct halo *h) {
+    return h->height + (h->both_sides ? 2 : 1);
+}
+static inline size_t halo_width(const struct halo *h) {
+    return h->width + (h->both_sides ? 2 : 1);
+}
 
 /* Fills the halo of one configuration from its inside (site (0,0) lies at row 1, column 1). */
 void halo_fill(const struct halo *h, float *field);

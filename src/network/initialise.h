@@ -14,7 +14,7 @@
 enum status initialise_weights(const struct unet_shape *shape, uint64_t seed, float *weights, struct error *e);
 
 /* embedding/2 fixed Fourier frequencies, N(0, scale^2); scale = 30 in the papers' code. */
-enum status initialise_frequencies(const struct unet_shape *shape, uint64_t seed, double scale,
-                                   float *frequencies, struct error *e);
+enum status initialise_frequencies(const struct unet_shape *shape, uint64_t seed, double scale, float *frequencies,
+                                   struct error *e);
 
 #endif

@@ -23,9 +23,9 @@ struct mlp_shape {
 };
 
 struct mlp_tensor {
-    const char *name;   /* "embed.weight", "dense1.bias", "layer2.weight", "output.weight", ... */
+    const char *name;            /* "embed.weight", "dense1.bias", "layer2.weight", "output.weight", ... */
     size_t dimensions, shape[2]; /* weights are (out, in) */
-    size_t offset, count; /* place in the flat weight vector, in elements */
+    size_t offset, count;        /* place in the flat weight vector, in elements */
 };
 
 /* STATUS_BAD_INPUT for a shape that is none. */
@@ -54,7 +54,8 @@ void mlp_workspace_free(struct mlp_workspace *ws);
 void mlp_forward(struct mlp_workspace *ws, int n, const float *x, const float *t, float *output);
 /* After forward with the same n: input_gradient[n] = dF/dx times output_gradient[n], NULL to skip; gradient of
  * sum(output * output_gradient) with respect to the weights (flat vector), NULL to skip. Repeatable. */
-void mlp_backward(struct mlp_workspace *ws, int n, const float *output_gradient, float *input_gradient, float *gradient);
+void mlp_backward(struct mlp_workspace *ws, int n, const float *output_gradient, float *input_gradient,
+                  float *gradient);
 
 /* Floating-point operations of one forward pass of max_batch numbers. */
 double mlp_flop(const struct mlp *network);

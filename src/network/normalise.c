@@ -16,7 +16,7 @@ BLOCK_FUNCTION block_moments(size_t n, const struct normalise *s, const float *r
         start[k] = y[k];
         one[k] = two[k] = 0;
     }
-    for (size_t i = 0; i < s->height; i++)
+    for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
             for (size_t k = 0; k < n; k++) {
@@ -25,6 +25,7 @@ BLOCK_FUNCTION block_moments(size_t n, const struct normalise *s, const float *r
                 two[k] += x * x;
             }
         }
+    }
     memcpy(sum, one, n * sizeof *sum);
     memcpy(square, two, n * sizeof *square);
 }
@@ -41,8 +42,9 @@ static void group_statistics(const struct normalise *s, const float *y, const fl
     const double sites = (double)(s->height * s->width);
     for (size_t g = 0; g < s->groups; g++) {
         double total = 0, spread = 0;
-        for (size_t k = g * size; k < (g + 1) * size; k++)
+        for (size_t k = g * size; k < (g + 1) * size; k++) {
             total += (double)sum[k] / sites + (double)y[k] + (double)d[k];
+        }
         const double mu = total / (double)size;
         for (size_t k = g * size; k < (g + 1) * size; k++) {
             const double own = (double)sum[k] / sites, off = own + (double)y[k] + (double)d[k] - mu;
@@ -57,12 +59,12 @@ static void group_statistics(const struct normalise *s, const float *y, const fl
 }
 
 BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
-                              const float *scale, const float *shift, const struct view *out,
-                              const struct view *second, size_t first) {
+                              const float *scale, const float *shift, const struct view *out, const struct view *second,
+                              size_t first) {
     float by[BLOCK], plus[BLOCK];
     memcpy(by, scale, n * sizeof *by);
     memcpy(plus, shift, n * sizeof *plus);
-    for (size_t i = 0; i < s->height; i++)
+    for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
             float h[BLOCK], power[BLOCK];
@@ -70,12 +72,15 @@ BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *
                 h[k] = v[k] * by[k] + plus[k];
                 power[k] = function_exp_float(-h[k]);
             }
-            for (size_t k = 0; k < n; k++)
+            for (size_t k = 0; k < n; k++) {
                 h[k] = h[k] / (1.0f + power[k]);
+            }
             memcpy(out->at + i * out->row + j * out->site + first, h, n * sizeof *h);
-            if (second->at)
+            if (second->at) {
                 memcpy(second->at + i * second->row + j * second->site + first, h, n * sizeof *h);
+            }
         }
+    }
 }
 
 void normalise_forward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
@@ -115,31 +120,34 @@ BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normali
         beta[k] = q->beta[first + k];
         sum[k] = product[k] = 0;
     }
-    for (size_t i = 0; i < s->height; i++)
+    for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
             float dh[BLOCK];
             memcpy(dh, g->at + i * g->row + j * g->site + first, n * sizeof *dh);
             if (second->at) {
                 const float *restrict more = second->at + i * second->row + j * second->site + first;
-                for (size_t k = 0; k < n; k++)
+                for (size_t k = 0; k < n; k++) {
                     dh[k] += more[k];
+                }
             }
             float *at = slopes == FIND ? NULL : slope + (i * s->width + j) * s->channels + first;
             float power[BLOCK], along[BLOCK]; /* swish' */
-            if (slopes == KEPT)
+            if (slopes == KEPT) {
                 memcpy(along, at, n * sizeof *along);
-            else {
-                for (size_t k = 0; k < n; k++)
+            } else {
+                for (size_t k = 0; k < n; k++) {
                     power[k] = function_exp_float(-((v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k]));
+                }
                 for (size_t k = 0; k < n; k++) {
                     const float a = (v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k];
                     const float sigmoid = 1.0f / (1.0f + power[k]);
                     along[k] = sigmoid + a * sigmoid * (1.0f - sigmoid);
                 }
             }
-            if (slopes == KEEP)
+            if (slopes == KEEP) {
                 memcpy(at, along, n * sizeof *along);
+            }
             for (size_t k = 0; k < n; k++) {
                 const float xhat = v[k] * rstd[k] + offset[k];
                 const float da = dh[k] * along[k];
@@ -149,6 +157,7 @@ BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normali
             }
             memcpy(dy->at + i * dy->row + j * dy->site + first, dh, n * sizeof *dh);
         }
+    }
     memcpy(q->sum + first, sum, n * sizeof *sum);
     memcpy(q->product + first, product, n * sizeof *product);
 }
@@ -165,7 +174,7 @@ BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *re
         along[k] = q->along[first + k];
         total[k] = 0;
     }
-    for (size_t i = 0; i < s->height; i++)
+    for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
             float *restrict d = dy->at + i * dy->row + j * dy->site + first;
@@ -175,29 +184,42 @@ BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *re
                 total[k] += d[k];
             }
         }
+    }
     memcpy(q->total + first, total, n * sizeof *total);
 }
 
 void normalise_backward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
                         const float *beta, const float *mean, const float *rstd, const struct view *g,
-                        const struct view *second, const struct view *dy, float *slope, int known, float *gamma_gradient,
-                        float *beta_gradient, float *d_gradient, float *workspace) {
+                        const struct view *second, const struct view *dy, float *slope, int known,
+                        float *gamma_gradient, float *beta_gradient, float *d_gradient, float *workspace) {
     const size_t c = s->channels;
-    const struct gradient q = {rstd, gamma, beta, workspace, workspace + c, workspace + 2 * c, workspace + 3 * c,
-                               workspace + 4 * c, workspace + 5 * c, workspace + 6 * c};
-    for (size_t k = 0; k < c; k++)
+    const struct gradient q = {rstd,
+                               gamma,
+                               beta,
+                               workspace,
+                               workspace + c,
+                               workspace + 2 * c,
+                               workspace + 3 * c,
+                               workspace + 4 * c,
+                               workspace + 5 * c,
+                               workspace + 6 * c};
+    for (size_t k = 0; k < c; k++) {
         q.offset[k] = (d[k] - mean[k]) * rstd[k];
+    }
 #define CALL(n) block_backward(n, FIND, s, y + first, y_row, &q, g, second, dy, slope, first)
-    if (!slope)
+    if (!slope) {
         FOR_BLOCKS(c, CALL);
+    }
 #undef CALL
 #define CALL(n) block_backward(n, KEEP, s, y + first, y_row, &q, g, second, dy, slope, first)
-    if (slope && !known)
+    if (slope && !known) {
         FOR_BLOCKS(c, CALL);
+    }
 #undef CALL
 #define CALL(n) block_backward(n, KEPT, s, y + first, y_row, &q, g, second, dy, slope, first)
-    if (slope && known)
+    if (slope && known) {
         FOR_BLOCKS(c, CALL);
+    }
 #undef CALL
     const size_t size = c / s->groups;
     const float count = (float)(size * s->height * s->width);

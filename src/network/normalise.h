@@ -13,7 +13,9 @@ struct normalise {
 };
 
 /* Floats of workspace that one call needs. */
-static inline size_t normalise_workspace(const struct normalise *s) { return 7 * s->channels; }
+static inline size_t normalise_workspace(const struct normalise *s) {
+    return 7 * s->channels;
+}
 
 /* One configuration. y: field before the norm; d: channels; gamma, beta: channels. Writes h to `out` and,
  * where present, to `second`; mean and 1/sqrt(var + eps) of each channel's group to mean and rstd (channels). */
@@ -28,7 +30,7 @@ void normalise_forward(const struct normalise *s, const float *y, size_t y_row, 
  * each). */
 void normalise_backward(const struct normalise *s, const float *y, size_t y_row, const float *d, const float *gamma,
                         const float *beta, const float *mean, const float *rstd, const struct view *g,
-                        const struct view *second, const struct view *dy, float *slope, int known, float *gamma_gradient,
-                        float *beta_gradient, float *d_gradient, float *workspace);
+                        const struct view *second, const struct view *dy, float *slope, int known,
+                        float *gamma_gradient, float *beta_gradient, float *d_gradient, float *workspace);
 
 #endif

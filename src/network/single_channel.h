@@ -17,8 +17,7 @@ struct single_channel {
 void single_channel_spread(const struct single_channel *s, const float *one, const float *weights,
                            const struct view *many);
 /* one[p + k] += sum_c many[p][c] w[k][c], `one` cleared first (tconv1; conv1 backward). */
-void single_channel_gather(const struct single_channel *s, const struct view *many, const float *weights,
-                           float *one);
+void single_channel_gather(const struct single_channel *s, const struct view *many, const float *weights, float *one);
 /* gradient[k][c] += sum_p one[p + k] many[p][c]. */
 void single_channel_gradient(const struct single_channel *s, const float *one, const struct view *many,
                              float *gradient);

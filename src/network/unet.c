@@ -12,29 +12,35 @@
 const char *const unet_padding_name[] = {[UNET_ZEROS] = "zeros", [UNET_PERIODIC] = "periodic"};
 
 enum status unet_check(const struct unet_shape *shape, struct error *e) {
-    if (shape->stride != 1 && shape->stride != 2)
+    if (shape->stride != 1 && shape->stride != 2) {
         return error_set(e, STATUS_BAD_INPUT, "network: stride is %d, expected 1 or 2", shape->stride);
-    if (shape->padding != UNET_ZEROS && shape->padding != UNET_PERIODIC)
+    }
+    if (shape->padding != UNET_ZEROS && shape->padding != UNET_PERIODIC) {
         return error_set(e, STATUS_BAD_INPUT, "network: padding is %d, expected zeros or periodic",
                          (int)shape->padding);
+    }
     /* A group norm of min(32, channels) groups needs 2, 4 and 8 times the width, and the width itself
      * (tgnorm2), to be at most 32 or divisible by 32; gnorm1 needs a multiple of 4. */
     int w = shape->width;
-    if (w != 4 && w != 8 && w != 16 && (w < 32 || w % 32 != 0 || w > MAX_WIDTH))
+    if (w != 4 && w != 8 && w != 16 && (w < 32 || w % 32 != 0 || w > MAX_WIDTH)) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "network: width is %d, expected 4, 8, 16 or a multiple of 32 up to %d (group norm)",
-                         w, MAX_WIDTH);
-    if (shape->embedding < 2 || shape->embedding % 2 != 0 || shape->embedding > MAX_EMBEDDING)
-        return error_set(e, STATUS_BAD_INPUT,
-                         "network: embedding is %d, expected an even number from 2 to %d", shape->embedding, MAX_EMBEDDING);
+                         "network: width is %d, expected 4, 8, 16 or a multiple of 32 up to %d (group norm)", w,
+                         MAX_WIDTH);
+    }
+    if (shape->embedding < 2 || shape->embedding % 2 != 0 || shape->embedding > MAX_EMBEDDING) {
+        return error_set(e, STATUS_BAD_INPUT, "network: embedding is %d, expected an even number from 2 to %d",
+                         shape->embedding, MAX_EMBEDDING);
+    }
     int divisor = shape->stride * shape->stride * shape->stride;
     int extents[2] = {shape->height, shape->width_sites};
-    for (int i = 0; i < 2; i++)
-        if (extents[i] < 1 || extents[i] > MAX_EXTENT || extents[i] % divisor != 0)
+    for (int i = 0; i < 2; i++) {
+        if (extents[i] < 1 || extents[i] > MAX_EXTENT || extents[i] % divisor != 0) {
             return error_set(e, STATUS_BAD_INPUT,
                              "network: lattice is %d x %d, expected extents from 1 to %d divisible by "
                              "stride^3 = %d",
                              shape->height, shape->width_sites, MAX_EXTENT, divisor);
+        }
+    }
     return STATUS_OK;
 }
 
@@ -90,33 +96,38 @@ static const struct {
 _Static_assert(sizeof tensors / sizeof tensors[0] == UNET_TENSORS, "UNET_TENSORS is not the length of the list");
 
 static size_t extent(int code, const struct unet_shape *shape) {
-    if (code == E)
+    if (code == E) {
         return (size_t)shape->embedding;
+    }
     return code >= W ? (size_t)(code / W) * (size_t)shape->width : (size_t)code;
 }
 
 size_t unet_tensors(const struct unet_shape *shape, struct unet_tensor list[UNET_TENSORS], size_t *total) {
     size_t offset = 0;
     for (size_t i = 0; i < UNET_TENSORS; i++) {
-        struct unet_tensor tensor = {.name = tensors[i].name, .dimensions = tensors[i].dimensions,
-                                     .offset = offset, .count = 1};
+        struct unet_tensor tensor = {
+            .name = tensors[i].name, .dimensions = tensors[i].dimensions, .offset = offset, .count = 1};
         for (size_t d = 0; d < tensor.dimensions; d++) {
             tensor.shape[d] = extent(tensors[i].extent[d], shape);
             tensor.count *= tensor.shape[d];
         }
         offset += tensor.count;
-        if (list)
+        if (list) {
             list[i] = tensor;
+        }
     }
-    if (total)
+    if (total) {
         *total = offset;
+    }
     return UNET_TENSORS;
 }
 
 int unet_find(const struct unet_shape *shape, const char *name) {
     (void)shape; /* every shape has the same arrays */
-    for (int i = 0; i < UNET_TENSORS; i++)
-        if (strcmp(tensors[i].name, name) == 0)
+    for (int i = 0; i < UNET_TENSORS; i++) {
+        if (strcmp(tensors[i].name, name) == 0) {
             return i;
+        }
+    }
     return -1;
 }

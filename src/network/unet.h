@@ -41,7 +41,7 @@ enum status unet_check(const struct unet_shape *shape, struct error *e);
 #define UNET_TENSORS 39 /* embed 2, conv 4, tconv 4 + 1 bias, dense 7*2, gnorm 4*2, tgnorm 3*2 */
 
 struct unet_tensor {
-    const char *name;   /* as in reference/unet-*.npz: "conv1.weight", "tgnorm2.bias" */
+    const char *name; /* as in reference/unet-*.npz: "conv1.weight", "tgnorm2.bias" */
     size_t dimensions, shape[4];
     size_t offset, count; /* place in the flat weight vector, in elements */
 };

@@ -11,8 +11,9 @@ static size_t round_up(size_t floats) {
 
 float *unet_cpu_floats(size_t count) {
     float *p = aligned_alloc(64, round_up(count) * sizeof *p);
-    if (p)
+    if (p) {
         memset(p, 0, round_up(count) * sizeof *p);
+    }
     return p;
 }
 
@@ -21,8 +22,9 @@ static const struct unet_tensor *tensor(const struct unet_cpu *u, const char *la
     char name[32];
     snprintf(name, sizeof name, "%s.%s", layer, kind);
     const int i = unet_find(&u->shape, name);
-    if (i < 0)
+    if (i < 0) {
         abort();
+    }
     return &u->tensors[i];
 }
 
@@ -36,8 +38,9 @@ static void find_tensors(struct unet_cpu *u) {
         u->dense[l] = tensor(u, dense[l], "weight");
         u->dense_bias[l] = tensor(u, dense[l], "bias");
     }
-    for (int k = 0; k < CONVOLUTIONS; k++)
+    for (int k = 0; k < CONVOLUTIONS; k++) {
         u->kernel[k] = tensor(u, convolution[k], "weight");
+    }
     u->first_kernel = tensor(u, "conv1", "weight");
     u->last_kernel = tensor(u, "tconv1", "weight");
     u->last_bias = tensor(u, "tconv1", "bias");
@@ -63,8 +66,9 @@ static void lay_out(struct unet_cpu *u) {
         d += channels[l];
     }
     const bool periodic = u->shape.padding == UNET_PERIODIC;
-    for (int s = 0; s < 3; s++)
+    for (int s = 0; s < 3; s++) {
         u->halo[s] = (struct halo){height[s], width[s], channels[s], u->shape.stride == 1, periodic};
+    }
     u->outer = (struct halo){height[0], width[0], 1, true, periodic};
     u->first = (struct single_channel){height[0], width[0], w};
     u->last = (struct single_channel){height[0], width[0], 2 * w};
@@ -121,9 +125,10 @@ static enum status build(struct unet_cpu *u, const float *frequencies, struct er
     m->dense = unet_cpu_floats(total * length);
     m->dense_transposed = unet_cpu_floats(total * length);
     m->dense_bias = unet_cpu_floats(total);
-    if (!u->weights || !u->first_taps || !u->last_taps || !m->frequencies || !m->embed || !m->embed_bias ||
-        !m->dense || !m->dense_transposed || !m->dense_bias)
+    if (!u->weights || !u->first_taps || !u->last_taps || !m->frequencies || !m->embed || !m->embed_bias || !m->dense ||
+        !m->dense_transposed || !m->dense_bias) {
         return error_set(e, STATUS_FAILED, "out of memory for the network");
+    }
     memcpy(m->frequencies, frequencies, length / 2 * sizeof *frequencies);
     return STATUS_OK;
 }
@@ -133,8 +138,9 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
     *network = NULL;
     TRY(unet_check(shape, e));
     struct unet_cpu *u = calloc(1, sizeof *u);
-    if (!u)
+    if (!u) {
         return error_set(e, STATUS_FAILED, "out of memory for the network");
+    }
     u->shape = *shape;
     u->batch = max_batch;
     unet_tensors(shape, u->tensors, &u->weight_count);
@@ -149,23 +155,28 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
 }
 
 void unet_cpu_free(struct unet_cpu *u) {
-    if (!u)
+    if (!u) {
         return;
-    for (int k = 0; k < CONVOLUTIONS; k++)
+    }
+    for (int k = 0; k < CONVOLUTIONS; k++) {
         convolution_free(u->convolution[k]);
+    }
     struct embedding *m = &u->embedding;
-    float *owned[] = {u->weights, u->first_taps, u->last_taps, m->frequencies, m->embed, m->embed_bias,
-                      m->dense, m->dense_transposed, m->dense_bias};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+    float *owned[] = {u->weights,    u->first_taps, u->last_taps,        m->frequencies, m->embed,
+                      m->embed_bias, m->dense,      m->dense_transposed, m->dense_bias};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
         free(owned[i]);
+    }
     free(u);
 }
 
 /* out (columns, rows) = transpose of in (rows, columns) */
 static void transpose(size_t rows, size_t columns, const float *in, float *out) {
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
             out[j * rows + i] = in[i * columns + j];
+        }
+    }
 }
 
 /* The weights change hands once a training step, while nothing else runs: so in pieces that threads share. */
@@ -179,8 +190,7 @@ static void keep(struct unet_cpu *u, const float *weights, const struct unet_ten
 static void set_piece(struct unet_cpu *u, int piece, const float *weights) {
     struct embedding *m = &u->embedding;
     if (piece < CONVOLUTIONS) {
-        convolution_set_weights(u->convolution[piece],
-                                weights + u->kernel[piece]->offset);
+        convolution_set_weights(u->convolution[piece], weights + u->kernel[piece]->offset);
         return;
     }
     const int l = piece - CONVOLUTIONS;
@@ -188,18 +198,20 @@ static void set_piece(struct unet_cpu *u, int piece, const float *weights) {
         const size_t channels = u->level[l].channels, row = u->d_offset[l];
         const float *dense = weights + u->dense[l]->offset;
         memcpy(m->dense + row * m->length, dense, channels * m->length * sizeof *dense);
-        for (size_t i = 0; i < m->length; i++)
-            for (size_t j = 0; j < channels; j++)
+        for (size_t i = 0; i < m->length; i++) {
+            for (size_t j = 0; j < channels; j++) {
                 m->dense_transposed[i * m->total + row + j] = dense[j * m->length + i];
+            }
+        }
         memcpy(m->dense_bias + row, weights + u->dense_bias[l]->offset, channels * sizeof *weights);
         keep(u, weights, u->gamma[l]);
         keep(u, weights, u->beta[l]);
     } else if (l == LEVELS) {
         transpose(u->first.many, 9, weights + u->first_kernel->offset, u->first_taps);
         transpose(u->last.many, 9, weights + u->last_kernel->offset, u->last_taps);
-    } else if (l == LEVELS + 1)
+    } else if (l == LEVELS + 1) {
         transpose(m->length, m->length, weights + u->embed->offset, m->embed);
-    else {
+    } else {
         memcpy(m->embed_bias, weights + u->embed_bias->offset, m->length * sizeof *weights);
         keep(u, weights, u->last_bias);
     }
@@ -208,8 +220,7 @@ static void set_piece(struct unet_cpu *u, int piece, const float *weights) {
 static void unpack_piece(struct unet_cpu *u, int piece, const float *packed, float *out) {
     const size_t length = u->embedding.length;
     if (piece < CONVOLUTIONS) {
-        convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece],
-                           out + u->kernel[piece]->offset);
+        convolution_unpack(u->convolution[piece], packed + u->at_convolution[piece], out + u->kernel[piece]->offset);
         return;
     }
     const int l = piece - CONVOLUTIONS;
@@ -217,15 +228,14 @@ static void unpack_piece(struct unet_cpu *u, int piece, const float *packed, flo
         const size_t c = u->level[l].channels, row = u->d_offset[l];
         memcpy(out + u->gamma[l]->offset, packed + u->at_gamma[l], c * sizeof *out);
         memcpy(out + u->beta[l]->offset, packed + u->at_beta[l], c * sizeof *out);
-        memcpy(out + u->dense[l]->offset, packed + u->at_dense + row * length,
-               c * length * sizeof *out);
+        memcpy(out + u->dense[l]->offset, packed + u->at_dense + row * length, c * length * sizeof *out);
         memcpy(out + u->dense_bias[l]->offset, packed + u->at_dense_bias + row, c * sizeof *out);
     } else if (l == LEVELS) {
         transpose(9, u->first.many, packed + u->at_first, out + u->first_kernel->offset);
         transpose(9, u->last.many, packed + u->at_last, out + u->last_kernel->offset);
-    } else if (l == LEVELS + 1)
+    } else if (l == LEVELS + 1) {
         memcpy(out + u->embed->offset, packed + u->at_embed, length * length * sizeof *out);
-    else {
+    } else {
         out[u->last_bias->offset] = packed[u->at_bias];
         memcpy(out + u->embed_bias->offset, packed + u->at_embed_bias, length * sizeof *out);
     }
@@ -233,14 +243,16 @@ static void unpack_piece(struct unet_cpu *u, int piece, const float *packed, flo
 
 void unet_cpu_set_weights(struct unet_cpu *u, const float *weights) {
 #pragma omp parallel for schedule(dynamic, 1)
-    for (int piece = 0; piece < PIECES; piece++)
+    for (int piece = 0; piece < PIECES; piece++) {
         set_piece(u, piece, weights);
+    }
 }
 
 void unet_cpu_unpack_gradient(struct unet_cpu *u, const float *packed, float *flat) {
 #pragma omp parallel for schedule(dynamic, 1)
-    for (int piece = 0; piece < PIECES; piece++)
+    for (int piece = 0; piece < PIECES; piece++) {
         unpack_piece(u, piece, packed, flat);
+    }
 }
 
 size_t unet_cpu_gradient_size(const struct unet_cpu *u) {
@@ -249,7 +261,8 @@ size_t unet_cpu_gradient_size(const struct unet_cpu *u) {
 
 double unet_cpu_flop(const struct unet_cpu *u) {
     double flop = 18.0 * u->batch * (double)(u->sites * (u->first.many + u->last.many));
-    for (int k = 0; k < CONVOLUTIONS; k++)
+    for (int k = 0; k < CONVOLUTIONS; k++) {
         flop += convolution_flop(u->convolution[k]);
+    }
     return flop;
 }

@@ -21,13 +21,13 @@ enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_wor
 void unet_cpu_workspace_free(struct unet_cpu_workspace *ws);
 
 /* output[n x V] = F(x[n x V], t[n]), n <= max_batch. Keeps what backward needs. */
-enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *x, const float *t,
-                             float *output, struct error *e);
+enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *x, const float *t, float *output,
+                             struct error *e);
 /* After forward with the same n: input_gradient[n x V] = J^T output_gradient, NULL to skip;
  * weight gradients, summed over the micro-batch, into `gradient` in the packed layout of
  * unet_cpu_gradient_size floats, NULL to skip. May be called again after one forward (several probes). */
-enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient,
-                              float *input_gradient, float *gradient, struct error *e);
+enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient, float *input_gradient,
+                              float *gradient, struct error *e);
 
 /* Length of the packed gradient, and its conversion to the flat vector of unet.h. Packed gradients of
  * several micro-batches may be added element by element. */

@@ -31,9 +31,9 @@ struct unet_cpu {
     struct single_channel first, last;
     struct convolution *convolution[CONVOLUTIONS];
     struct embedding embedding;
-    float *weights;     /* the flat vector; group norms and the last bias are filled in, the rest lies below */
-    float *first_taps;  /* conv1 as (9, width) */
-    float *last_taps;   /* tconv1 as (9, 2 width) */
+    float *weights;    /* the flat vector; group norms and the last bias are filled in, the rest lies below */
+    float *first_taps; /* conv1 as (9, width) */
+    float *last_taps;  /* tconv1 as (9, 2 width) */
     size_t scratch;
     /* packed gradient: the convolutions, then the rest */
     size_t at_convolution[CONVOLUTIONS], at_first, at_last, at_bias, at_gamma[LEVELS], at_beta[LEVELS], at_embed,

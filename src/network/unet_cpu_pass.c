@@ -7,19 +7,19 @@
 struct unet_cpu_workspace {
     struct unet_cpu *network;
     float *scratch;
-    float *single;      /* batch x field with outer halo: the input */
-    float *output;      /* one field with outer halo */
-    float *y[LEVELS];   /* before the norm; levels 4-6 inside their halo */
-    float *wide[3];     /* h1-h3 with halo */
-    float *joined[3];   /* [u, h] at sizes 0-2 */
-    float *deepest;     /* h4 */
+    float *single;    /* batch x field with outer halo: the input */
+    float *output;    /* one field with outer halo */
+    float *y[LEVELS]; /* before the norm; levels 4-6 inside their halo */
+    float *wide[3];   /* h1-h3 with halo */
+    float *joined[3]; /* [u, h] at sizes 0-2 */
+    float *deepest;   /* h4 */
     float *mean[LEVELS], *rstd[LEVELS];
     float *slope[LEVELS]; /* swish' of each level, for backward passes that need no weight gradient */
     int slopes_known;     /* since the last forward pass */
     struct embedding_state state;
     /* gradients with respect to the same */
     float *d_single, *d_y[LEVELS], *d_wide[3], *d_joined[3], *d_deepest, *d_d;
-    float *vector;      /* workspace of normalise and embedding */
+    float *vector; /* workspace of normalise and embedding */
 };
 
 /* --- workspace --------------------------------------------------------------------------------- */
@@ -75,15 +75,17 @@ static size_t arrays(struct unet_cpu_workspace *ws, float **list[64], size_t cou
 enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_workspace **workspace, struct error *e) {
     *workspace = NULL;
     struct unet_cpu_workspace *ws = calloc(1, sizeof *ws);
-    if (!ws)
+    if (!ws) {
         return error_set(e, STATUS_FAILED, "out of memory for a workspace of the network");
+    }
     ws->network = network;
     ws->scratch = aligned_alloc(64, (network->scratch + 127) / 64 * 64);
     float **list[64];
     size_t counts[64], n = arrays(ws, list, counts);
     bool complete = ws->scratch != NULL;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         complete = (*list[i] = unet_cpu_floats(counts[i])) && complete;
+    }
     if (!complete) {
         unet_cpu_workspace_free(ws);
         return error_set(e, STATUS_FAILED, "out of memory for a workspace of the network");
@@ -93,12 +95,14 @@ enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_wor
 }
 
 void unet_cpu_workspace_free(struct unet_cpu_workspace *ws) {
-    if (!ws)
+    if (!ws) {
         return;
+    }
     float **list[64];
     size_t counts[64], n = arrays(ws, list, counts);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(*list[i]);
+    }
     free(ws->scratch);
     free(ws);
 }
@@ -131,8 +135,9 @@ static struct view level_view(const struct unet_cpu *u, int l, float *field, siz
 
 static void copy_in(const struct halo *outer, const float *x, float *field) {
     const size_t row = halo_width(outer);
-    for (size_t i = 0; i < outer->height; i++)
+    for (size_t i = 0; i < outer->height; i++) {
         memcpy(field + (i + 1) * row + 1, x + i * outer->width, outer->width * sizeof *x);
+    }
     halo_fill(outer, field);
 }
 
@@ -150,14 +155,16 @@ static void normalise_level(struct unet_cpu_workspace *ws, int l, size_t n) {
         if (l < 3) {
             out = inner(&u->halo[s], ws->wide[s], b);
             second = half(level, ws->joined[s], b, 1);
-        } else if (l == 3)
+        } else if (l == 3) {
             out = flat(level, ws->deepest, b);
-        else
+        } else {
             out = half(level, ws->joined[s], b, 0);
+        }
         normalise_forward(level, y.at, y.row, ws->state.d + b * u->embedding.total + u->d_offset[l], gamma, beta,
                           ws->mean[l] + b * c, ws->rstd[l] + b * c, &out, &second, ws->vector);
-        if (l < 3)
+        if (l < 3) {
             halo_fill(&u->halo[s], ws->wide[s] + b * padded(&u->halo[s]));
+        }
     }
 }
 
@@ -181,8 +188,9 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
         const int level = k + 1, size = unet_cpu_size[level];
         float *narrow = k == 3 ? ws->deepest : ws->joined[size + 1];
         TRY(convolution_adjoint(u->convolution[k], ws->scratch, narrow, ws->y[level], e));
-        for (size_t b = 0; b < count; b++)
+        for (size_t b = 0; b < count; b++) {
             halo_fold(&u->halo[size], ws->y[level] + b * padded(&u->halo[size]));
+        }
         normalise_level(ws, level, count);
     }
     const float bias = u->weights[u->last_bias->offset];
@@ -191,9 +199,11 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
         struct view joined = whole(&u->level[0], ws->joined[0], b);
         single_channel_gather(&u->last, &joined, u->last_taps, ws->output);
         halo_fold(&u->outer, ws->output);
-        for (size_t i = 0; i < u->outer.height; i++)
-            for (size_t j = 0; j < u->outer.width; j++)
+        for (size_t i = 0; i < u->outer.height; i++) {
+            for (size_t j = 0; j < u->outer.width; j++) {
                 output[b * u->sites + i * u->outer.width + j] = ws->output[(i + 1) * row + j + 1] + bias;
+            }
+        }
     }
     return STATUS_OK;
 }
@@ -213,17 +223,19 @@ static void normalise_level_backward(struct unet_cpu_workspace *ws, int l, size_
         if (l < 3) {
             g = inner(&u->halo[s], ws->d_wide[s], b);
             second = half(level, ws->d_joined[s], b, 1);
-        } else if (l == 3)
+        } else if (l == 3) {
             g = flat(level, ws->d_deepest, b);
-        else
+        } else {
             g = half(level, ws->d_joined[s], b, 0);
+        }
         const size_t d = b * u->embedding.total + u->d_offset[l];
         normalise_backward(level, y.at, y.row, ws->state.d + d, gamma, beta, ws->mean[l] + b * c, ws->rstd[l] + b * c,
                            &g, &second, &dy, gradient ? NULL : ws->slope[l] + b * inside(level), ws->slopes_known,
-                           gradient ? gradient + u->at_gamma[l] : NULL,
-                           gradient ? gradient + u->at_beta[l] : NULL, ws->d_d + d, ws->vector);
-        if (l > 3)
+                           gradient ? gradient + u->at_gamma[l] : NULL, gradient ? gradient + u->at_beta[l] : NULL,
+                           ws->d_d + d, ws->vector);
+        if (l > 3) {
             halo_fill(&u->halo[s], ws->d_y[l] + b * padded(&u->halo[s]));
+        }
     }
     /* configurations that are not there must not contribute to the weights' gradient */
     const size_t one = level_floats(u, l);
@@ -239,13 +251,15 @@ static void outer_backward(struct unet_cpu_workspace *ws, size_t n, const float 
         copy_in(&u->outer, g, field);
         struct view d_joined = whole(&u->level[0], ws->d_joined[0], b);
         single_channel_spread(&u->last, field, u->last_taps, &d_joined);
-        if (!gradient)
+        if (!gradient) {
             continue;
+        }
         struct view joined = whole(&u->level[0], ws->joined[0], b);
         single_channel_gradient(&u->last, field, &joined, gradient + u->at_last);
         float sum = 0;
-        for (size_t i = 0; i < u->sites; i++)
+        for (size_t i = 0; i < u->sites; i++) {
             sum += g[i];
+        }
         gradient[u->at_bias] += sum;
     }
 }
@@ -255,25 +269,30 @@ static void input_backward(struct unet_cpu_workspace *ws, size_t n, float *input
     const size_t single = padded(&u->outer), row = halo_width(&u->outer);
     for (size_t b = 0; b < n; b++) {
         struct view dy = flat(&u->level[0], ws->d_y[0], b);
-        if (gradient)
+        if (gradient) {
             single_channel_gradient(&u->first, ws->single + b * single, &dy, gradient + u->at_first);
-        if (!input_gradient)
+        }
+        if (!input_gradient) {
             continue;
+        }
         single_channel_gather(&u->first, &dy, u->first_taps, ws->output);
         halo_fold(&u->outer, ws->output);
-        for (size_t i = 0; i < u->outer.height; i++)
+        for (size_t i = 0; i < u->outer.height; i++) {
             memcpy(input_gradient + b * u->sites + i * u->outer.width, ws->output + (i + 1) * row + 1,
                    u->outer.width * sizeof *input_gradient);
+        }
     }
 }
 
-enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient,
-                              float *input_gradient, float *gradient, struct error *e) {
+enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient, float *input_gradient,
+                              float *gradient, struct error *e) {
     const struct unet_cpu *u = ws->network;
     const size_t count = (size_t)n;
     enum status status = STATUS_OK;
-    if (gradient)
-        memset(gradient + u->at_first, 0, (u->packed - u->at_first) * sizeof *gradient); /* the convolutions fill their part */
+    if (gradient) {
+        memset(gradient + u->at_first, 0,
+               (u->packed - u->at_first) * sizeof *gradient); /* the convolutions fill their part */
+    }
     outer_backward(ws, count, output_gradient, gradient);
     for (int k = CONVOLUTIONS - 1; k >= 3 && status == STATUS_OK; k--) {
         const int level = k + 1, size = unet_cpu_size[level];
@@ -281,27 +300,32 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
         float *narrow = k == 3 ? ws->deepest : ws->joined[size + 1];
         float *d_narrow = k == 3 ? ws->d_deepest : ws->d_joined[size + 1];
         status = convolution_forward(u->convolution[k], ws->scratch, ws->d_y[level], d_narrow, e);
-        if (status == STATUS_OK && gradient)
+        if (status == STATUS_OK && gradient) {
             status = convolution_weight_gradient(u->convolution[k], ws->scratch, ws->d_y[level], narrow,
                                                  gradient + u->at_convolution[k], e);
+        }
     }
     for (int k = 2; k >= 0 && status == STATUS_OK; k--) {
         normalise_level_backward(ws, k + 1, count, gradient);
         status = convolution_adjoint(u->convolution[k], ws->scratch, ws->d_y[k + 1], ws->d_wide[k], e);
-        for (size_t b = 0; b < count && status == STATUS_OK; b++)
+        for (size_t b = 0; b < count && status == STATUS_OK; b++) {
             halo_fold(&u->halo[k], ws->d_wide[k] + b * padded(&u->halo[k]));
-        if (status == STATUS_OK && gradient)
+        }
+        if (status == STATUS_OK && gradient) {
             status = convolution_weight_gradient(u->convolution[k], ws->scratch, ws->wide[k], ws->d_y[k + 1],
                                                  gradient + u->at_convolution[k], e);
+        }
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     normalise_level_backward(ws, 0, count, gradient);
     input_backward(ws, count, input_gradient, gradient);
     ws->slopes_known = ws->slopes_known || !gradient;
-    if (gradient)
+    if (gradient) {
         embedding_backward(&u->embedding, count, &ws->state, ws->d_d, gradient + u->at_embed,
                            gradient + u->at_embed_bias, gradient + u->at_dense, gradient + u->at_dense_bias,
                            ws->vector);
+    }
     return STATUS_OK;
 }

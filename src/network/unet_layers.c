@@ -11,14 +11,15 @@ static const struct {
     const char *convolution, *dense, *norm;
     int from, to;
 } levels[UNET_CONVOLUTIONS] = {
-    {"conv1", "dense1", "gnorm1", 0, 0},    {"conv2", "dense2", "gnorm2", 0, 1},   {"conv3", "dense3", "gnorm3", 1, 2},
-    {"conv4", "dense4", "gnorm4", 2, 3},    {"tconv4", "dense5", "tgnorm4", 3, 2}, {"tconv3", "dense6", "tgnorm3", 2, 1},
-    {"tconv2", "dense7", "tgnorm2", 1, 0},  {"tconv1", NULL, NULL, 0, 0},
+    {"conv1", "dense1", "gnorm1", 0, 0},   {"conv2", "dense2", "gnorm2", 0, 1},   {"conv3", "dense3", "gnorm3", 1, 2},
+    {"conv4", "dense4", "gnorm4", 2, 3},   {"tconv4", "dense5", "tgnorm4", 3, 2}, {"tconv3", "dense6", "tgnorm3", 2, 1},
+    {"tconv2", "dense7", "tgnorm2", 1, 0}, {"tconv1", NULL, NULL, 0, 0},
 };
 
 static size_t extent(int sites, int stride, int depth) {
-    while (depth-- > 0)
+    while (depth-- > 0) {
         sites /= stride;
+    }
     return (size_t)sites;
 }
 
@@ -29,8 +30,9 @@ static size_t count(const struct unet_tensor *tensors, const char *name, const s
     for (size_t i = 0; i < UNET_TENSORS; i++) {
         if (strncmp(tensors[i].name, name, length) == 0 && tensors[i].name[length] == '.') {
             numbers += tensors[i].count;
-            if (strcmp(tensors[i].name + length, ".weight") == 0)
+            if (strcmp(tensors[i].name + length, ".weight") == 0) {
                 *weight = &tensors[i];
+            }
         }
     }
     return numbers;
@@ -39,9 +41,15 @@ static size_t count(const struct unet_tensor *tensors, const char *name, const s
 static struct unet_layer dense(const struct unet_tensor *tensors, const char *name) {
     const struct unet_tensor *weight = NULL;
     const size_t parameters = count(tensors, name, &weight);
-    struct unet_layer layer = {.kind = UNET_DENSE, .in_channels = weight->shape[1], .in_height = 1, .in_width = 1,
-                               .out_channels = weight->shape[0], .out_height = 1, .out_width = 1,
-                               .parameters = parameters, .flop = 2.0 * (double)weight->count};
+    struct unet_layer layer = {.kind = UNET_DENSE,
+                               .in_channels = weight->shape[1],
+                               .in_height = 1,
+                               .in_width = 1,
+                               .out_channels = weight->shape[0],
+                               .out_height = 1,
+                               .out_width = 1,
+                               .parameters = parameters,
+                               .flop = 2.0 * (double)weight->count};
     snprintf(layer.name, sizeof layer.name, "%s", name);
     return layer;
 }
@@ -68,12 +76,17 @@ void unet_layers(const struct unet_shape *shape, struct unet_layer layers[UNET_L
         layer.flop = 2.0 * (double)weight->count * (double)sites;
         snprintf(layer.name, sizeof layer.name, "%s", levels[i].convolution);
         layers[n++] = layer;
-        if (levels[i].dense == NULL)
+        if (levels[i].dense == NULL) {
             continue;
+        }
         layers[n++] = dense(tensors, levels[i].dense);
-        struct unet_layer norm = {.kind = UNET_NORM, .in_channels = layer.out_channels, .in_height = layer.out_height,
-                                  .in_width = layer.out_width, .out_channels = layer.out_channels,
-                                  .out_height = layer.out_height, .out_width = layer.out_width};
+        struct unet_layer norm = {.kind = UNET_NORM,
+                                  .in_channels = layer.out_channels,
+                                  .in_height = layer.out_height,
+                                  .in_width = layer.out_width,
+                                  .out_channels = layer.out_channels,
+                                  .out_height = layer.out_height,
+                                  .out_width = layer.out_width};
         norm.parameters = count(tensors, levels[i].norm, &weight);
         snprintf(norm.name, sizeof norm.name, "%s", levels[i].norm);
         layers[n++] = norm;

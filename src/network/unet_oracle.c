@@ -13,12 +13,12 @@ enum { BLOCKS = 7 };
 struct block {
     const char *convolution_name, *dense_name, *norm_name;
     int transposed;
-    int level;     /* of its coarse side: 0 for conv1, 3 for conv4 and tconv4 */
-    int skip;      /* block whose output is joined to the previous one's output as input, or -1 */
+    int level; /* of its coarse side: 0 for conv1, 3 for conv4 and tconv4 */
+    int skip;  /* block whose output is joined to the previous one's output as input, or -1 */
     struct oracle_convolution convolution;
     struct oracle_norm norm;
-    size_t inputs;                             /* length of `input` */
-    double *input, *sum, *normed, *output;     /* sum: conv + dense, what the norm sees */
+    size_t inputs;                         /* length of `input` */
+    double *input, *sum, *normed, *output; /* sum: conv + dense, what the norm sees */
     double *input_gradient, *output_gradient;
 };
 
@@ -27,11 +27,23 @@ static const struct block blocks[BLOCKS] = {
     {.convolution_name = "conv2", .dense_name = "dense2", .norm_name = "gnorm2", .level = 1, .skip = -1},
     {.convolution_name = "conv3", .dense_name = "dense3", .norm_name = "gnorm3", .level = 2, .skip = -1},
     {.convolution_name = "conv4", .dense_name = "dense4", .norm_name = "gnorm4", .level = 3, .skip = -1},
-    {.convolution_name = "tconv4", .dense_name = "dense5", .norm_name = "tgnorm4", .level = 3, .skip = -1,
+    {.convolution_name = "tconv4",
+     .dense_name = "dense5",
+     .norm_name = "tgnorm4",
+     .level = 3,
+     .skip = -1,
      .transposed = 1},
-    {.convolution_name = "tconv3", .dense_name = "dense6", .norm_name = "tgnorm3", .level = 2, .skip = 2,
+    {.convolution_name = "tconv3",
+     .dense_name = "dense6",
+     .norm_name = "tgnorm3",
+     .level = 2,
+     .skip = 2,
      .transposed = 1},
-    {.convolution_name = "tconv2", .dense_name = "dense7", .norm_name = "tgnorm2", .level = 1, .skip = 1,
+    {.convolution_name = "tconv2",
+     .dense_name = "dense7",
+     .norm_name = "tgnorm2",
+     .level = 1,
+     .skip = 1,
      .transposed = 1},
 };
 
@@ -43,11 +55,11 @@ struct oracle {
     size_t embedding, sites;
     struct block block[BLOCKS];
     struct oracle_convolution last; /* tconv1 */
-    double *fourier, *embedded, *e;           /* embedded: before swish */
+    double *fourier, *embedded, *e; /* embedded: before swish */
     double *embedded_gradient, *e_gradient;
-    double *last_input, *last_gradient;       /* [u2, h1] */
-    double *channels;                         /* one number a channel: dense output, or its gradient */
-    double *scratch;                          /* gradients at `normed` and `sum` of one block */
+    double *last_input, *last_gradient; /* [u2, h1] */
+    double *channels;                   /* one number a channel: dense output, or its gradient */
+    double *scratch;                    /* gradients at `normed` and `sum` of one block */
 };
 
 static const struct unet_tensor *tensor(const struct oracle *o, const char *layer, const char *kind) {
@@ -76,8 +88,7 @@ static void set_shapes(struct oracle *o) {
         *b = blocks[i];
         struct oracle_convolution *c = &b->convolution;
         const struct unet_tensor *w = tensor(o, b->convolution_name, "weight");
-        *c = (struct oracle_convolution){w->shape[1], w->shape[0], height, width, b->level ? stride : 1,
-                                         s->padding};
+        *c = (struct oracle_convolution){w->shape[1], w->shape[0], height, width, b->level ? stride : 1, s->padding};
         for (int level = 1; level < b->level; level++) {
             c->height /= stride;
             c->width /= stride;
@@ -132,47 +143,52 @@ static size_t outputs_of(const struct block *b) {
 /* to = [first, second] */
 static void join(const struct block *first, const struct block *second, double *to) {
     memcpy(to, first->output, outputs_of(first) * sizeof *to);
-    if (second)
+    if (second) {
         memcpy(to + outputs_of(first), second->output, outputs_of(second) * sizeof *to);
+    }
 }
 
 static void block_forward(struct oracle *o, struct block *b) {
     const double *w = weight(o, b->convolution_name, "weight");
     (b->transposed ? oracle_convolve_transposed : oracle_convolve)(&b->convolution, w, b->input, b->sum);
-    oracle_dense(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"),
-                 weight(o, b->dense_name, "bias"), o->e, o->channels);
-    for (size_t i = 0; i < outputs_of(b); i++)
+    oracle_dense(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"), weight(o, b->dense_name, "bias"),
+                 o->e, o->channels);
+    for (size_t i = 0; i < outputs_of(b); i++) {
         b->sum[i] += o->channels[i / b->norm.sites];
-    oracle_norm(&b->norm, weight(o, b->norm_name, "weight"), weight(o, b->norm_name, "bias"), b->sum,
-                b->normed);
+    }
+    oracle_norm(&b->norm, weight(o, b->norm_name, "weight"), weight(o, b->norm_name, "bias"), b->sum, b->normed);
     oracle_swish(outputs_of(b), b->normed, b->output);
 }
 
 static void forward(struct oracle *o, const double *frequencies, const double *x, double t, double *output) {
     oracle_fourier(o->embedding / 2, frequencies, t, o->fourier);
-    oracle_dense(o->embedding, o->embedding, weight(o, "embed", "weight"), weight(o, "embed", "bias"),
-                 o->fourier, o->embedded);
+    oracle_dense(o->embedding, o->embedding, weight(o, "embed", "weight"), weight(o, "embed", "bias"), o->fourier,
+                 o->embedded);
     oracle_swish(o->embedding, o->embedded, o->e);
     for (int i = 0; i < BLOCKS; i++) {
         struct block *b = &o->block[i];
-        if (i == 0)
+        if (i == 0) {
             memcpy(b->input, x, o->sites * sizeof *x);
-        else
+        } else {
             join(b - 1, b->skip < 0 ? NULL : &o->block[b->skip], b->input);
+        }
         block_forward(o, b);
     }
     join(&o->block[BLOCKS - 1], &o->block[0], o->last_input);
     oracle_convolve_transposed(&o->last, weight(o, "tconv1", "weight"), o->last_input, output);
-    for (size_t i = 0; i < o->sites; i++)
+    for (size_t i = 0; i < o->sites; i++) {
         output[i] += weight(o, "tconv1", "bias")[0];
+    }
 }
 
 /* The reverse of join: adds the two halves of a gradient to those of the blocks they came from. */
 static void part(const double *from, struct block *first, struct block *second) {
-    for (size_t i = 0; i < outputs_of(first); i++)
+    for (size_t i = 0; i < outputs_of(first); i++) {
         first->output_gradient[i] += from[i];
-    for (size_t i = 0; second && i < outputs_of(second); i++)
+    }
+    for (size_t i = 0; second && i < outputs_of(second); i++) {
         second->output_gradient[i] += from[outputs_of(first) + i];
+    }
 }
 
 static void block_backward(struct oracle *o, struct block *b) {
@@ -183,70 +199,79 @@ static void block_backward(struct oracle *o, struct block *b) {
     oracle_norm_adjoint(&b->norm, weight(o, b->norm_name, "weight"), b->sum, normed_gradient, sum_gradient,
                         gradient(o, b->norm_name, "weight"), gradient(o, b->norm_name, "bias"));
     memset(o->channels, 0, b->norm.channels * sizeof *o->channels);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         o->channels[i / b->norm.sites] += sum_gradient[i];
-    oracle_dense_adjoint(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"), o->e,
-                         o->channels, o->e_gradient, gradient(o, b->dense_name, "weight"),
-                         gradient(o, b->dense_name, "bias"));
+    }
+    oracle_dense_adjoint(o->embedding, b->norm.channels, weight(o, b->dense_name, "weight"), o->e, o->channels,
+                         o->e_gradient, gradient(o, b->dense_name, "weight"), gradient(o, b->dense_name, "bias"));
     const double *w = weight(o, b->convolution_name, "weight");
-    if (b->transposed)
+    if (b->transposed) {
         oracle_convolve(&b->convolution, w, sum_gradient, b->input_gradient);
-    else
+    } else {
         oracle_convolve_transposed(&b->convolution, w, sum_gradient, b->input_gradient);
-    if (o->gradient)
+    }
+    if (o->gradient) {
         oracle_convolve_weights(&b->convolution, b->transposed ? sum_gradient : b->input,
-                                b->transposed ? b->input : sum_gradient,
-                                gradient(o, b->convolution_name, "weight"));
+                                b->transposed ? b->input : sum_gradient, gradient(o, b->convolution_name, "weight"));
+    }
 }
 
 /* After forward of the same configuration. */
 static void backward(struct oracle *o, const double *output_gradient, double *input_gradient) {
-    for (int i = 0; i < BLOCKS; i++)
+    for (int i = 0; i < BLOCKS; i++) {
         memset(o->block[i].output_gradient, 0, outputs_of(&o->block[i]) * sizeof(double));
+    }
     memset(o->e_gradient, 0, o->embedding * sizeof(double));
     memset(o->embedded_gradient, 0, o->embedding * sizeof(double));
 
     oracle_convolve(&o->last, weight(o, "tconv1", "weight"), output_gradient, o->last_gradient);
     if (o->gradient) {
         oracle_convolve_weights(&o->last, output_gradient, o->last_input, gradient(o, "tconv1", "weight"));
-        for (size_t i = 0; i < o->sites; i++)
+        for (size_t i = 0; i < o->sites; i++) {
             gradient(o, "tconv1", "bias")[0] += output_gradient[i];
+        }
     }
     part(o->last_gradient, &o->block[BLOCKS - 1], &o->block[0]);
     for (int i = BLOCKS - 1; i >= 0; i--) {
         struct block *b = &o->block[i];
         block_backward(o, b);
-        if (i > 0)
+        if (i > 0) {
             part(b->input_gradient, b - 1, b->skip < 0 ? NULL : &o->block[b->skip]);
+        }
     }
-    if (input_gradient)
+    if (input_gradient) {
         memcpy(input_gradient, o->block[0].input_gradient, o->sites * sizeof *input_gradient);
+    }
 
     oracle_swish_adjoint(o->embedding, o->embedded, o->e_gradient, o->embedded_gradient);
-    oracle_dense_adjoint(o->embedding, o->embedding, weight(o, "embed", "weight"), o->fourier,
-                         o->embedded_gradient, NULL, gradient(o, "embed", "weight"), gradient(o, "embed", "bias"));
+    oracle_dense_adjoint(o->embedding, o->embedding, weight(o, "embed", "weight"), o->fourier, o->embedded_gradient,
+                         NULL, gradient(o, "embed", "weight"), gradient(o, "embed", "bias"));
 }
 
-enum status unet_oracle(const struct unet_shape *shape, const double *weights, const double *frequencies,
-                        size_t n, const double *x, const double *t, double *output,
-                        const double *output_gradient, double *input_gradient, double *weight_gradient,
-                        struct error *e) {
-    struct oracle o = {.shape = shape, .weights = weights, .gradient = weight_gradient,
+enum status unet_oracle(const struct unet_shape *shape, const double *weights, const double *frequencies, size_t n,
+                        const double *x, const double *t, double *output, const double *output_gradient,
+                        double *input_gradient, double *weight_gradient, struct error *e) {
+    struct oracle o = {.shape = shape,
+                       .weights = weights,
+                       .gradient = weight_gradient,
                        .embedding = (size_t)shape->embedding,
                        .sites = (size_t)shape->height * (size_t)shape->width_sites};
     size_t total;
     unet_tensors(shape, o.tensors, &total);
     set_shapes(&o);
     double *memory = malloc(set_maps(&o, NULL) * sizeof *memory);
-    if (!memory)
+    if (!memory) {
         return error_set(e, STATUS_FAILED, "oracle network: out of memory");
+    }
     set_maps(&o, memory);
-    if (output_gradient && weight_gradient)
+    if (output_gradient && weight_gradient) {
         memset(weight_gradient, 0, total * sizeof *weight_gradient);
+    }
     for (size_t i = 0; i < n; i++) {
         forward(&o, frequencies, x + i * o.sites, t[i], output + i * o.sites);
-        if (output_gradient)
+        if (output_gradient) {
             backward(&o, output_gradient + i * o.sites, input_gradient ? input_gradient + i * o.sites : NULL);
+        }
     }
     free(memory);
     return STATUS_OK;

@@ -12,9 +12,8 @@
  * receives the vector-Jacobian product J^T output_gradient and weight_gradient (flat vector) the gradient
  * of sum(output * output_gradient), summed over configurations; either may be NULL.
  * Fails only when out of memory. */
-enum status unet_oracle(const struct unet_shape *shape, const double *weights, const double *frequencies,
-                        size_t n, const double *x, const double *t, double *output,
-                        const double *output_gradient, double *input_gradient, double *weight_gradient,
-                        struct error *e);
+enum status unet_oracle(const struct unet_shape *shape, const double *weights, const double *frequencies, size_t n,
+                        const double *x, const double *t, double *output, const double *output_gradient,
+                        double *input_gradient, double *weight_gradient, struct error *e);
 
 #endif

@@ -33,20 +33,17 @@ void oracle_convolve_weights(const struct oracle_convolution *c, const double *f
 
 /* y = W x + b, W: (outputs, inputs) */
 void oracle_dense(size_t inputs, size_t outputs, const double *w, const double *b, const double *x, double *y);
-void oracle_dense_adjoint(size_t inputs, size_t outputs, const double *w, const double *x,
-                          const double *y_gradient, double *x_gradient, double *w_gradient,
-                          double *b_gradient);
+void oracle_dense_adjoint(size_t inputs, size_t outputs, const double *w, const double *x, const double *y_gradient,
+                          double *x_gradient, double *w_gradient, double *b_gradient);
 
 /* Group norm (Wu & He 2018): the mean and the (biased) variance of each of `groups` equal blocks of
  * channels over channels and sites; y = scale_c (x - mean) / sqrt(variance + 1e-5) + shift_c. */
 struct oracle_norm {
     size_t channels, sites, groups;
 };
-void oracle_norm(const struct oracle_norm *n, const double *scale, const double *shift, const double *x,
-                 double *y);
-void oracle_norm_adjoint(const struct oracle_norm *n, const double *scale, const double *x,
-                         const double *y_gradient, double *x_gradient, double *scale_gradient,
-                         double *shift_gradient);
+void oracle_norm(const struct oracle_norm *n, const double *scale, const double *shift, const double *x, double *y);
+void oracle_norm_adjoint(const struct oracle_norm *n, const double *scale, const double *x, const double *y_gradient,
+                         double *x_gradient, double *scale_gradient, double *shift_gradient);
 
 /* y = x / (1 + exp(-x)) */
 void oracle_swish(size_t n, const double *x, double *y);

@@ -32,7 +32,8 @@ static void write_path(const char *path, FILE *out) {
 }
 
 /* A manifest of the files named, all below the folder. */
-static enum status write_manifest(const char *folder, const char *name, char *const *paths, size_t count, struct error *e) {
+static enum status write_manifest(const char *folder, const char *name, char *const *paths, size_t count,
+                                  struct error *e) {
     char *text = NULL, path[PATH_MAX], digest[65];
     size_t size;
     FILE *out = open_memstream(&text, &size);
@@ -52,8 +53,8 @@ static enum status write_manifest(const char *folder, const char *name, char *co
     return status;
 }
 
-static enum status write_info(const char *folder, const struct bag_field *info, size_t count, const struct tree *payload,
-                              long long seconds, struct error *e) {
+static enum status write_info(const char *folder, const struct bag_field *info, size_t count,
+                              const struct tree *payload, long long seconds, struct error *e) {
     char *text = NULL, path[PATH_MAX], date[16];
     size_t size;
     unsigned long long bytes = 0;
@@ -83,7 +84,8 @@ static enum status write_info(const char *folder, const struct bag_field *info, 
     return written;
 }
 
-enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds, struct error *e) {
+enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds,
+                      struct error *e) {
     static char *const tags[] = {"bag-info.txt", "bagit.txt", "manifest-sha256.txt"};
     char path[PATH_MAX];
     struct tree payload;
@@ -101,11 +103,12 @@ enum status bag_close(const char *folder, const struct bag_field *info, size_t c
 /* --- tar ----------------------------------------------------------------------------------------- */
 
 static enum status tar_failed(struct archive *a, const char *path, struct error *e) {
-    return error_set(e, STATUS_FAILED, "%s: %s", path, archive_error_string(a) ? archive_error_string(a) : "out of memory");
+    return error_set(e, STATUS_FAILED, "%s: %s", path,
+                     archive_error_string(a) ? archive_error_string(a) : "out of memory");
 }
 
-static enum status pack_file(struct archive *a, const char *source, const char *name, long long seconds, const char *path,
-                             struct error *e) {
+static enum status pack_file(struct archive *a, const char *source, const char *name, long long seconds,
+                             const char *path, struct error *e) {
     char *data = NULL;
     size_t size = 0;
     struct stat info;
@@ -139,7 +142,8 @@ enum status bag_pack(const char *folder, const char *name, const char *path, lon
     struct archive *a = archive_write_new();
     /* pax only where a name needs it; no time in the head of gzip's file. */
     if (status == STATUS_OK &&
-        (!a || archive_write_set_format_pax_restricted(a) != ARCHIVE_OK || archive_write_add_filter_gzip(a) != ARCHIVE_OK ||
+        (!a || archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+         archive_write_add_filter_gzip(a) != ARCHIVE_OK ||
          archive_write_set_options(a, "gzip:!timestamp,gzip:compression-level=6") != ARCHIVE_OK ||
          archive_write_open_filename(a, temporary) != ARCHIVE_OK)) {
         status = a ? tar_failed(a, path, e) : no_memory(e);

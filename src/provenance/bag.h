@@ -11,11 +11,13 @@ struct bag_field {
 };
 
 /* Makes a bag of a folder whose payload lies in FOLDER/data: writes bagit.txt, bag-info.txt (with Bagging-Date and
- * Payload-Oxum), manifest-sha256.txt and tagmanifest-sha256.txt, and gives all files and folders fixed modes and the time
- * `seconds`. */
-enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds, struct error *e);
+ * Payload-Oxum), manifest-sha256.txt and tagmanifest-sha256.txt, and gives all files and folders fixed modes and the
+ * time `seconds`. */
+enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds,
+                      struct error *e);
 
-/* Packs FOLDER/NAME with all that is in it into a gzip-compressed tar file, in the order of the names, owned by nobody. */
+/* Packs FOLDER/NAME with all that is in it into a gzip-compressed tar file, in the order of the names, owned by
+ * nobody. */
 enum status bag_pack(const char *folder, const char *name, const char *path, long long seconds, struct error *e);
 
 #endif

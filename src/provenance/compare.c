@@ -25,7 +25,8 @@ void compare_row(int depth, const char *name, const char *a, const char *b, FILE
     char first[32], second[32];
     const char *left = shown(a, first), *right = shown(b, second);
     if (strlen(left) > VALUE) { /* long texts below each other */
-        fprintf(out, "%*s%s\n%*sA  %s\n%*sB  %s\n", 2 * depth, "", name, 2 * depth + 2, "", left, 2 * depth + 2, "", right);
+        fprintf(out, "%*s%s\n%*sA  %s\n%*sB  %s\n", 2 * depth, "", name, 2 * depth + 2, "", left, 2 * depth + 2, "",
+                right);
     } else {
         fprintf(out, "%*s%-*s  %-*s  %s\n", 2 * depth, "", NAME - 2 * depth, name, VALUE, left, right);
     }
@@ -40,8 +41,8 @@ static void row_where_different(int depth, const char *name, const char *a, cons
 
 static void print_head(const char *letter, const struct record *r, FILE *out) {
     const double seconds = record_seconds(r);
-    fprintf(out, "%s  %s (%s), key %.12s, %s", letter, record_text(r, "label"), record_text(r, "stage"), record_text(r, "key"),
-            record_text(r, "start"));
+    fprintf(out, "%s  %s (%s), key %.12s, %s", letter, record_text(r, "label"), record_text(r, "stage"),
+            record_text(r, "key"), record_text(r, "start"));
     fprintf(out, isfinite(seconds) ? ", %.3g s\n" : "\n", seconds);
 }
 
@@ -106,7 +107,11 @@ static enum status recipes(const struct compared *a, const struct compared *b, i
         char name[160], first[16], second[16];
         snprintf(first, sizeof first, "%.12s", one->before ? one->before : "");
         snprintf(second, sizeof second, "%.12s", one->after ? one->after : "");
-        snprintf(name, sizeof name, input ? "input %s" : one->kind == DIFFERENCE_VERSION ? "%s of the stage" : "%s", one->name);
+        snprintf(name, sizeof name,
+                 input                             ? "input %s"
+                 : one->kind == DIFFERENCE_VERSION ? "%s of the stage"
+                                                   : "%s",
+                 one->name);
         own = own || !input;
         if (input) {
             compare_row(depth, name, first, second, out);

@@ -70,7 +70,8 @@ static void put_list(struct writer *w, json_t *object, const char *name, json_t 
 }
 
 /* A new entity of the graph; types as "File|SoftwareSourceCode". */
-static json_t *entity(struct writer *w, const char *types, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static json_t *entity(struct writer *w, const char *types, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static json_t *entity(struct writer *w, const char *types, const char *format, ...) {
     char id[ID];
@@ -166,7 +167,8 @@ static void write_people(struct writer *w) {
             put(w, person, "affiliation", reference(*p->ror ? "%s" : "#%s", where));
             bool said = false; /* by an author before */
             for (size_t j = 0; j < i; j++) {
-                said = said || (strcmp(c->people[j].affiliation, p->affiliation) == 0 && strcmp(c->people[j].ror, p->ror) == 0);
+                said = said ||
+                       (strcmp(c->people[j].affiliation, p->affiliation) == 0 && strcmp(c->people[j].ror, p->ror) == 0);
             }
             if (!said) {
                 put_text(w, entity(w, "Organization", *p->ror ? "%s" : "#%s", where), "name", p->affiliation);
@@ -201,7 +203,8 @@ static json_t *write_license(struct writer *w) {
         return reference("%s", license);
     }
     const bool url = strstr(license, "://") != NULL, spdx = *license && !url;
-    json_t *text = entity(w, "CreativeWork", spdx ? "https://spdx.org/licenses/%s" : "%s", url || spdx ? license : "#no-licence");
+    json_t *text =
+        entity(w, "CreativeWork", spdx ? "https://spdx.org/licenses/%s" : "%s", url || spdx ? license : "#no-licence");
     put_text(w, text, "name", *license ? license : "No licence was given: all rights are reserved");
     return reference("%s", json_string_value(json_object_get(text, "@id")));
 }
@@ -209,11 +212,20 @@ static json_t *write_license(struct writer *w) {
 static const char *format_of(const char *path) {
     static const struct {
         const char *ending, *type;
-    } formats[] = {{".npz", "application/zip"}, {".json", "application/json"}, {".tsv", "text/tab-separated-values"},
-                   {".md", "text/markdown"},    {".tex", "text/x-tex"},        {".svg", "image/svg+xml"},
-                   {".png", "image/png"},       {".pdf", "application/pdf"},   {".sqlite", "application/vnd.sqlite3"},
-                   {".cff", "application/yaml"}, {".c", "text/x-c"},           {".h", "text/x-c"},
-                   {".txt", "text/plain"},      {".ini", "text/plain"}};
+    } formats[] = {{".npz", "application/zip"},
+                   {".json", "application/json"},
+                   {".tsv", "text/tab-separated-values"},
+                   {".md", "text/markdown"},
+                   {".tex", "text/x-tex"},
+                   {".svg", "image/svg+xml"},
+                   {".png", "image/png"},
+                   {".pdf", "application/pdf"},
+                   {".sqlite", "application/vnd.sqlite3"},
+                   {".cff", "application/yaml"},
+                   {".c", "text/x-c"},
+                   {".h", "text/x-c"},
+                   {".txt", "text/plain"},
+                   {".ini", "text/plain"}};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof formats / sizeof *formats; i++) {
         if (strcmp(dot, formats[i].ending) == 0) {
@@ -298,7 +310,8 @@ static json_t *formal(struct writer *w, const char *type, const char *name, cons
 
 static void write_parameter(struct writer *w, const struct parameter *t, const char *id) {
     char help[1024];
-    snprintf(help, sizeof help, "%s%s%s", t->help ? t->help : "", t->choices ? " One of " : "", t->choices ? t->choices : "");
+    snprintf(help, sizeof help, "%s%s%s", t->help ? t->help : "", t->choices ? " One of " : "",
+             t->choices ? t->choices : "");
     json_t *p = formal(w, type_of(t->type), t->name, help, id);
     put(w, p, "valueRequired", t->default_value ? json_false() : json_true());
     put_text(w, p, "defaultValue", t->default_value ? t->default_value : "");
@@ -381,7 +394,8 @@ static const struct crate_stage *find_stage(const struct crate *c, const char *n
 /* The file of the crate that is this output of this artifact. */
 static const struct crate_file *find_output(const struct crate *c, const char *key, const char *name) {
     for (size_t i = 0; i < c->file_count; i++) {
-        if (is_output(&c->files[i]) && strcmp(c->files[i].key, key) == 0 && strcmp(file_name(c->files[i].path), name) == 0) {
+        if (is_output(&c->files[i]) && strcmp(c->files[i].key, key) == 0 &&
+            strcmp(file_name(c->files[i].path), name) == 0) {
             return &c->files[i];
         }
     }
@@ -447,7 +461,8 @@ static void write_attempt(struct writer *w, const struct crate_step *step, const
                           const struct record *r) {
     const struct crate *c = w->crate;
     const bool done = strcmp(record_text(r, "status"), "done") == 0;
-    json_t *action = entity(w, "CreateAction", "#run-%s", record_text(r, "id")), *objects = json_array(), *results = json_array();
+    json_t *action = entity(w, "CreateAction", "#run-%s", record_text(r, "id")), *objects = json_array(),
+           *results = json_array();
     char name[ID];
     snprintf(name, sizeof name, "%s: run of %s", step->name, stage->name);
     put_text(w, action, "name", name);
@@ -471,7 +486,8 @@ static void write_attempt(struct writer *w, const struct crate_step *step, const
     put_list(w, action, "result", results);
     put_times(w, action, start_of(r), end_of(r));
     put_list(w, action, "agent", people(w));
-    put(w, action, "actionStatus", reference("http://schema.org/%s", done ? "CompletedActionStatus" : "FailedActionStatus"));
+    put(w, action, "actionStatus",
+        reference("http://schema.org/%s", done ? "CompletedActionStatus" : "FailedActionStatus"));
     if (!done) {
         char error[ID];
         snprintf(error, sizeof error, "%s: %s", record_text(r, "status"), record_text(r, "message"));

@@ -1,7 +1,7 @@
-/* The metadata of an archive: an RO-Crate 1.1 (ro-crate-metadata.json) that fulfils the profiles Process Run Crate, Workflow
- * Run Crate and Provenance Run Crate, all 0.5. The experiment is the workflow, a HowToStep a node; a stage is a
- * SoftwareSourceCode with its inputs and parameters as FormalParameters; each attempt is a CreateAction from files and
- * values to files, controlled by its step. */
+/* The metadata of an archive: an RO-Crate 1.1 (ro-crate-metadata.json) that fulfils the profiles Process Run Crate,
+ * Workflow Run Crate and Provenance Run Crate, all 0.5. The experiment is the workflow, a HowToStep a node; a stage is
+ * a SoftwareSourceCode with its inputs and parameters as FormalParameters; each attempt is a CreateAction from files
+ * and values to files, controlled by its step. */
 #ifndef DMSQ_PROVENANCE_CRATE_H
 #define DMSQ_PROVENANCE_CRATE_H
 
@@ -45,8 +45,8 @@ struct crate_file {
 
 struct crate {
     const char *name, *title, *description, *version, *commit;
-    const char *workflow;      /* the experiment's file, below the crate's root */
-    const char *license;       /* an SPDX identifier, a URL, or a file of the crate; "" */
+    const char *workflow;       /* the experiment's file, below the crate's root */
+    const char *license;        /* an SPDX identifier, a URL, or a file of the crate; "" */
     const char *funder, *grant; /* "" */
     const struct crate_person *people;
     size_t people_count;

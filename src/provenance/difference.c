@@ -53,7 +53,8 @@ static bool add(struct differences *d, const char *line, char *before, char *aft
 static bool compare(const char *text, const char *other, bool first, struct differences *d) {
     for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
         char *name = strndup(at, strcspn(at, "=\n"));
-        char *here = name != NULL ? recipe_value(text, name) : NULL, *there = here != NULL ? recipe_value(other, name) : NULL;
+        char *here = name != NULL ? recipe_value(text, name) : NULL,
+             *there = here != NULL ? recipe_value(other, name) : NULL;
         const bool differs = there == NULL || (first && strcmp(here, there) != 0);
         bool fine = here != NULL;
         if (fine && differs) {

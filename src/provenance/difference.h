@@ -4,7 +4,13 @@
 
 #include <stddef.h>
 
-enum difference_kind { DIFFERENCE_STAGE, DIFFERENCE_VERSION, DIFFERENCE_BACKEND, DIFFERENCE_PARAMETER, DIFFERENCE_INPUT };
+enum difference_kind {
+    DIFFERENCE_STAGE,
+    DIFFERENCE_VERSION,
+    DIFFERENCE_BACKEND,
+    DIFFERENCE_PARAMETER,
+    DIFFERENCE_INPUT
+};
 
 struct difference {
     enum difference_kind kind;

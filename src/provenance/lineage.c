@@ -115,11 +115,12 @@ const struct record *lineage_find(const struct lineage *l, const char *key) {
     return NULL;
 }
 
-enum status lineage_find_prefix(const struct lineage *l, const char *prefix, const struct record **record, struct error *e) {
+enum status lineage_find_prefix(const struct lineage *l, const char *prefix, const struct record **record,
+                                struct error *e) {
     const size_t length = strlen(prefix);
     if (length < 4 || length > 64 || strspn(prefix, "0123456789abcdef") != length) {
-        return error_set(e, STATUS_BAD_INPUT, "'%.100s': expected the beginning of a key, 4 to 64 lower-case hexadecimal digits",
-                         prefix);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "'%.100s': expected the beginning of a key, 4 to 64 lower-case hexadecimal digits", prefix);
     }
     *record = NULL;
     for (size_t i = 0; i < l->count; i++) {
@@ -128,13 +129,16 @@ enum status lineage_find_prefix(const struct lineage *l, const char *prefix, con
             continue;
         }
         if (*record != NULL) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: begins the keys of several artifacts (%.12s, %.12s): expected more of its "
-                             "digits", prefix, record_text(*record, "key"), key);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: begins the keys of several artifacts (%.12s, %.12s): expected more of its "
+                             "digits",
+                             prefix, record_text(*record, "key"), key);
         }
         *record = l->records[i];
     }
-    return *record != NULL ? STATUS_OK
-                           : error_set(e, STATUS_BAD_INPUT, "%s: begins no key of an artifact under %s", prefix, l->root);
+    return *record != NULL
+               ? STATUS_OK
+               : error_set(e, STATUS_BAD_INPUT, "%s: begins no key of an artifact under %s", prefix, l->root);
 }
 
 const struct record *lineage_last(const struct lineage *l, const char *label) {
@@ -194,7 +198,8 @@ static int by_start(const void *a, const void *b) {
     return order != 0 ? order : strcmp(record_text(*x, "id"), record_text(*y, "id"));
 }
 
-enum status lineage_attempts(const char *root, const char *key, struct record ***records, size_t *count, struct error *e) {
+enum status lineage_attempts(const char *root, const char *key, struct record ***records, size_t *count,
+                             struct error *e) {
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%s/artifacts/%s/runs", root, key);
     *records = NULL;

@@ -11,4 +11,5 @@ fi
 for file in $files; do # one of the names that a merged /usr gives it is known to dpkg
     real=$(readlink -f "$file")
     dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "$real" 2>/dev/null || dpkg-query -S "${real#/usr}" 2>/dev/null
-done | sed 's/: .*//' | LC_ALL=C sort -u | xargs dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' | LC_ALL=C sort -u
+done | sed 's/: .*//' | LC_ALL=C sort -u | xargs dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' |
+    LC_ALL=C sort -u

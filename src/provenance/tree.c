@@ -109,7 +109,9 @@ enum status tree_copy(const char *source, const char *path, struct error *e) {
     if (status == STATUS_OK && (in < 0 || fstat(in, &info) != 0)) {
         status = failed(source, "read this file", e);
     }
-    const int out = status == STATUS_OK ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, info.st_mode & 0111 ? 0755 : 0644) : -1;
+    const int out = status == STATUS_OK
+                        ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, info.st_mode & 0111 ? 0755 : 0644)
+                        : -1;
     char *buffer = malloc(CHUNK);
     if (status == STATUS_OK && (out < 0 || !buffer)) {
         status = failed(path, "write this file", e);
@@ -145,12 +147,16 @@ static __thread struct timespec fixed_time[2];
 static int normalise_one(const char *path, const struct stat *info, int type, struct FTW *place) {
     (void)place;
     const bool folder = type == FTW_DP || type == FTW_D;
-    return chmod(path, folder || info->st_mode & 0111 ? 0755 : 0644) != 0 || utimensat(AT_FDCWD, path, fixed_time, 0) != 0 ? -1 : 0;
+    return chmod(path, folder || info->st_mode & 0111 ? 0755 : 0644) != 0 ||
+                   utimensat(AT_FDCWD, path, fixed_time, 0) != 0
+               ? -1
+               : 0;
 }
 
 enum status tree_normalise(const char *folder, long long seconds, struct error *e) {
     fixed_time[0] = fixed_time[1] = (struct timespec){.tv_sec = (time_t)seconds};
-    return nftw(folder, normalise_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK : failed(folder, "set modes and times", e);
+    return nftw(folder, normalise_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK
+                                                                      : failed(folder, "set modes and times", e);
 }
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place) {
@@ -164,5 +170,6 @@ enum status tree_remove(const char *folder, struct error *e) {
     if (access(folder, F_OK) != 0 && errno == ENOENT) {
         return STATUS_OK;
     }
-    return nftw(folder, remove_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK : failed(folder, "remove this folder", e);
+    return nftw(folder, remove_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK
+                                                                   : failed(folder, "remove this folder", e);
 }

@@ -127,7 +127,8 @@ static void report_finding(void *context, enum ledger_finding finding, const cha
 }
 
 /* All attempts of the artifact as JSON, added to the list. */
-static enum status add_attempts(const struct lineage *l, const char *key, char ***texts, size_t *count, struct error *e) {
+static enum status add_attempts(const struct lineage *l, const char *key, char ***texts, size_t *count,
+                                struct error *e) {
     struct record **attempts;
     size_t found;
     enum status status = lineage_attempts(lineage_root(l), key, &attempts, &found, e);
@@ -163,8 +164,11 @@ static enum status check_ledger(const struct lineage *l, char *const *texts, siz
     if (status == STATUS_OK && f.wrong + f.alone == 0) {
         fprintf(out, "%zu run records: the ledger has all of them\n", count);
     } else if (status == STATUS_OK) {
-        fprintf(out, "%zu run records: the ledger has %zu of them, and %zu without a record; make ledger-rebuild makes it anew "
-                "from the records\n", count, count - f.wrong, f.alone);
+        fprintf(
+            out,
+            "%zu run records: the ledger has %zu of them, and %zu without a record; make ledger-rebuild makes it anew "
+            "from the records\n",
+            count, count - f.wrong, f.alone);
     }
     *wrong += f.wrong + f.alone;
     return status;
@@ -222,7 +226,8 @@ struct machines {
 };
 
 static void note_machines(struct machines *m, const struct record *here, const struct record *there) {
-    const char *h = record_member(here, "environment", "instruction set"), *t = record_member(there, "environment", "instruction set");
+    const char *h = record_member(here, "environment", "instruction set"),
+               *t = record_member(there, "environment", "instruction set");
     m->several = m->several || (*m->here && (strcmp(m->here, h) != 0 || strcmp(m->there, t) != 0));
     snprintf(m->here, sizeof m->here, "%s", h);
     snprintf(m->there, sizeof m->there, "%s", t);

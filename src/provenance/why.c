@@ -25,7 +25,8 @@ static void print_value(const char *value, FILE *out) {
     }
 }
 
-/* The node with this key; of equal ones in several experiments that in the experiment of `near`. NULL: there is none. */
+/* The node with this key; of equal ones in several experiments that in the experiment of `near`. NULL: there is
+ * none. */
 static const struct why_node *find_wanted(const struct why *w, const char *key, size_t near, size_t *index) {
     const char *label = w->nodes[near].label;
     const size_t length = strcspn(label, "/") + 1;
@@ -96,10 +97,11 @@ static enum status read_unfinished(const struct why *w, const char *key, struct 
 static void print_unfinished(const struct record *last, FILE *out) {
     const char *state = record_text(last, "status"), *message = record_text(last, "message");
     fprintf(out, "its last run, of %s, %s%s%s", record_text(last, "start"),
-            strcmp(state, "running") == 0 ? "is still running or was killed"
+            strcmp(state, "running") == 0  ? "is still running or was killed"
             : strcmp(state, "failed") == 0 ? "failed"
             : strcmp(state, "part") == 0   ? "computed a part"
-                                           : "was interrupted", *message ? ": " : "", message);
+                                           : "was interrupted",
+            *message ? ": " : "", message);
 }
 
 /* What the node was last, to compare it with; NULL: nothing. Not the artifact of this very recipe. */
@@ -120,13 +122,15 @@ static enum status explain_differences(const struct why *w, size_t node, const c
         fprintf(out, "%*sbecause ", 2 * depth, "");
         print_difference(w, node, &d.list[i], out);
         size_t source;
-        const bool followed = d.list[i].kind == DIFFERENCE_INPUT && d.list[i].after && find_wanted(w, d.list[i].after, node, &source);
+        const bool followed =
+            d.list[i].kind == DIFFERENCE_INPUT && d.list[i].after && find_wanted(w, d.list[i].after, node, &source);
         const struct record *had = followed && d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
         if (followed && said[source]) {
             fputs(", see above\n", out);
         } else {
             fputc('\n', out);
-            status = followed ? explain(w, source, had ? record_text(had, "recipe") : NULL, depth + 1, said, out, e) : STATUS_OK;
+            status = followed ? explain(w, source, had ? record_text(had, "recipe") : NULL, depth + 1, said, out, e)
+                              : STATUS_OK;
         }
     }
     differences_free(&d);
@@ -252,7 +256,8 @@ static enum status line_of_differences(const struct why *w, size_t node, const c
         }
         own++; /* one input is reason enough; `make why` shows all */
         const struct record *had = d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
-        const bool followed = had && d.list[i].after && depth < DEEPEST && find_wanted(w, d.list[i].after, node, &source);
+        const bool followed =
+            had && d.list[i].after && depth < DEEPEST && find_wanted(w, d.list[i].after, node, &source);
         if (!followed) {
             print_difference(w, node, &d.list[i], out);
             continue;

@@ -15,14 +15,16 @@ static double round_up(double x) {
     return 10.0 * power;
 }
 
-enum status bins_choose(const double *const *x, const size_t *n, size_t sets, size_t wanted,
-                        struct bins *bins, struct error *e) {
+enum status bins_choose(const double *const *x, const size_t *n, size_t sets, size_t wanted, struct bins *bins,
+                        struct error *e) {
     double low = INFINITY, high = -INFINITY;
     for (size_t s = 0; s < sets; s++) {
         for (size_t i = 0; i < n[s]; i++) {
             if (!isfinite(x[s][i])) {
-                return error_set(e, STATUS_BAD_INPUT, "histogram: found %g in dataset %zu at %zu, expected finite "
-                                 "numbers", x[s][i], s + 1, i);
+                return error_set(e, STATUS_BAD_INPUT,
+                                 "histogram: found %g in dataset %zu at %zu, expected finite "
+                                 "numbers",
+                                 x[s][i], s + 1, i);
             }
             low = fmin(low, x[s][i]);
             high = fmax(high, x[s][i]);

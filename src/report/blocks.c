@@ -32,8 +32,7 @@ static bool number_at(const struct npz_array *a, size_t i, double *x) {
     return false;
 }
 
-enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count,
-                          struct error *e) {
+enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count, struct error *e) {
     const struct npz_array *a = npz_find(npz, member);
     if (a == NULL) {
         return error_set(e, STATUS_BAD_INPUT, "%s: found no member %s, expected a vector of numbers", npz_path(npz),
@@ -57,12 +56,11 @@ enum status block_numbers(const struct npz *npz, const char *member, double **x,
 
 static enum status allocate(struct block *block, size_t columns, size_t rows, struct error *e) {
     *block = (struct block){columns, rows, calloc(columns * rows + 1, sizeof(double))};
-    return block->x != NULL ? STATUS_OK
-                            : error_set(e, STATUS_FAILED, "figure: out of memory for %zu points", rows);
+    return block->x != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "figure: out of memory for %zu points", rows);
 }
 
-enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside,
-                            struct block *block, struct error *e) {
+enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside, struct block *block,
+                            struct error *e) {
     double *counts = malloc(bins->count * sizeof *counts);
     if (counts == NULL) {
         return error_set(e, STATUS_FAILED, "histogram: out of memory for %zu bins", bins->count);
@@ -103,7 +101,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
         status = block_numbers(npz, members->item[c], &column[c], &n, e);
         if (status == STATUS_OK && first != NULL && n != rows) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu as in %s",
-                          npz_path(npz), members->item[c], n, rows, first);
+                               npz_path(npz), members->item[c], n, rows, first);
         }
         if (status == STATUS_OK && first == NULL) {
             first = members->item[c];
@@ -111,7 +109,8 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
         }
     }
     if (status == STATUS_OK && first == NULL) {
-        status = error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
+        status =
+            error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
     }
     THEN(status, allocate(block, members->count, rows, e));
     for (size_t i = 0; status == STATUS_OK && i < rows; i++) {
@@ -165,8 +164,10 @@ static enum status find_number(const struct npz *npz, const char *member, double
     if (!last && find_observable(npz, member, x)) {
         return STATUS_OK;
     }
-    return error_set(e, STATUS_BAD_INPUT, "%s: found no number %s, expected a scalar member, an observable, or a vector "
-                     "as name[]", npz_path(npz), member);
+    return error_set(e, STATUS_BAD_INPUT,
+                     "%s: found no number %s, expected a scalar member, an observable, or a vector "
+                     "as name[]",
+                     npz_path(npz), member);
 }
 
 enum status block_points(const struct npz *const *npz, const double *x, size_t count, const struct report_list *members,
@@ -189,13 +190,14 @@ enum status block_snapshots(const struct npz *npz, const struct report_list *mem
     enum status status = npz_require(npz, members->item[0], NPZ_FLOAT32, 4, snapshots, e);
     THEN(status, block_numbers(npz, members->item[1], times, &count, e));
     if (status == STATUS_OK && count != (*snapshots)->shape[0]) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu numbers, expected %zu, one for each time of %s",
                       npz_path(npz), members->item[1], count, (*snapshots)->shape[0], members->item[0]);
     }
     for (size_t i = 0; i < (status == STATUS_OK ? (*snapshots)->count : 0) && status == STATUS_OK; i++) {
         if (!isfinite(((const float *)(*snapshots)->data)[i])) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: member %s: found a number that is not finite, expected fields",
-                          npz_path(npz), members->item[0]);
+                               npz_path(npz), members->item[0]);
         }
     }
     if (status != STATUS_OK) {

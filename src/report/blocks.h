@@ -18,13 +18,12 @@ struct block {
 };
 
 /* A vector of any number type as doubles, which the caller frees. */
-enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count,
-                          struct error *e);
+enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count, struct error *e);
 
 /* Columns: centre of the bin, count, Poisson error sqrt(count). Returns how many numbers fall into no bin in
  * *outside. */
-enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside,
-                            struct block *block, struct error *e);
+enum status block_histogram(const struct bins *bins, const double *x, size_t n, size_t *outside, struct block *block,
+                            struct error *e);
 
 /* A column a member, in the order given, all of one length; the member "index" or "#" stands for 1, 2, 3, ... */
 enum status block_columns(const struct npz *npz, const struct report_list *members, struct block *block,
@@ -57,7 +56,8 @@ void block_write_rows(const struct block *block, const char *label, FILE *out);
 enum block_kind { BLOCK_COLUMNS, BLOCK_HISTOGRAM, BLOCK_POINTS, BLOCK_IMAGES };
 
 /* The line above such rows: "curve", then for a histogram of members[0] that name (the bins' centres), "count"
- * and "error", for points "x" and the members, for images what block_image lists, else the members, with "index" for "#". */
+ * and "error", for points "x" and the members, for images what block_image lists, else the members, with "index" for
+ * "#". */
 void block_write_header(const struct report_list *members, enum block_kind kind, FILE *out);
 
 #endif

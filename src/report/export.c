@@ -99,8 +99,9 @@ enum status export_json(const struct export *x, char **text, struct error *e) {
         const struct export_value *v = &x->values[i];
         if (v->is_result) {
             json_object_set_new(results, v->name,
-                                json_pack("{s:o,s:o,s:o,s:o}", "value", number(v->value), "uncertainty", number(v->error != 0 ? v->error : NAN),
-                                          "tau_int", number(v->tau_int), "tau_int_uncertainty", number(v->tau_int_error)));
+                                json_pack("{s:o,s:o,s:o,s:o}", "value", number(v->value), "uncertainty",
+                                          number(v->error != 0 ? v->error : NAN), "tau_int", number(v->tau_int),
+                                          "tau_int_uncertainty", number(v->tau_int_error)));
         }
     }
     for (size_t a = 0; a < x->series_count; a++) {
@@ -140,8 +141,8 @@ static json_t *observable(const struct export *x, const struct export_value *v) 
     for (size_t i = 0; i < x->points; i++) {
         json_array_append_new(deltas, json_pack("[I,f]", (json_int_t)place(x, i), v->fluctuations[i]));
     }
-    return json_pack("{s:s,s:s,s:[f],s:[s],s:[{s:s,s:[{s:s,s:o}]}]}", "type", "Obs", "layout", "1", "value", v->value, "tag",
-                     v->name, "data", "id", x->node, "replica", "name", x->node, "deltas", deltas);
+    return json_pack("{s:s,s:s,s:[f],s:[s],s:[{s:s,s:[{s:s,s:o}]}]}", "type", "Obs", "layout", "1", "value", v->value,
+                     "tag", v->name, "data", "id", x->node, "replica", "name", x->node, "deltas", deltas);
 }
 
 enum status export_pyerrors(const struct export *x, char **text, struct error *e) {
@@ -159,8 +160,8 @@ enum status export_pyerrors(const struct export *x, char **text, struct error *e
     }
     json_t *described = about(x);
     json_object_set_new(described, "left_out", left_out);
-    return dump(json_pack("{s:s,s:s,s:{s:o,s:o},s:o}", "program", "dmsq", "version", "1.1", "description", "OBSDICT", names,
-                          "description", described, "obsdata", list),
+    return dump(json_pack("{s:s,s:s,s:{s:o,s:o},s:o}", "program", "dmsq", "version", "1.1", "description", "OBSDICT",
+                          names, "description", described, "obsdata", list),
                 text, e);
 }
 

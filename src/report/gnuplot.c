@@ -53,8 +53,8 @@ static void drain(int pipe, char *text, size_t size) {
 
 /* Runs a program in `folder`; `stream` (1 or 2) of it is kept in text. The environment is a fixed one, so that
  * neither the user's locale nor the user's fonts get into a figure. */
-static enum status spawn(const char *folder, char *const arguments[], const char *package, int stream, char *text, size_t size,
-                         int *wait_status, struct error *e) {
+static enum status spawn(const char *folder, char *const arguments[], const char *package, int stream, char *text,
+                         size_t size, int *wait_status, struct error *e) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return error_set(e, STATUS_FAILED, "gnuplot: cannot make a pipe: %s", strerror(errno));
@@ -132,8 +132,10 @@ enum status gnuplot_font(const char *folder, const char *family, struct error *e
     const size_t length = strlen(family);
     return strncmp(text, family, length) == 0 && (text[length] == '\0' || text[length] == ',')
                ? STATUS_OK
-               : error_set(e, STATUS_FAILED, "the font %s is missing: found '%s' in its place; expected what the Debian package "
-                           "fonts-dejavu-core holds (`make setup` installs it)", family, text);
+               : error_set(e, STATUS_FAILED,
+                           "the font %s is missing: found '%s' in its place; expected what the Debian package "
+                           "fonts-dejavu-core holds (`make setup` installs it)",
+                           family, text);
 }
 
 enum status gnuplot_run(const char *folder, const char *script, struct error *e) {
@@ -181,8 +183,10 @@ enum status gnuplot_complete(const char *path, struct error *e) {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(extension ? extension : "", formats[i].extension) == 0 &&
             memmem(data + size - tail, tail, formats[i].end, strlen(formats[i].end)) == NULL) {
-            status = error_set(e, STATUS_FAILED, "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
-                          "of files limited?)", path, size);
+            status = error_set(e, STATUS_FAILED,
+                               "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
+                               "of files limited?)",
+                               path, size);
         }
     }
     free(data);

@@ -25,15 +25,17 @@ void html_inline(const char *text, FILE *out);
  * the text for who does not see it. */
 void html_svg(const void *svg, size_t size, const char *alternative, FILE *out);
 
-/* The Markdown that table_write_markdown() makes: headings (as <h5>), tables (each in a box that scrolls; a line before it that
- * ends with ':' is its caption), lists, paragraphs. Names of observables above columns are printed as symbols. */
+/* The Markdown that table_write_markdown() makes: headings (as <h5>), tables (each in a box that scrolls; a line before
+ * it that ends with ':' is its caption), lists, paragraphs. Names of observables above columns are printed as
+ * symbols. */
 enum status html_markdown(const char *markdown, FILE *out, struct error *e);
 
 /* The symbol of an observable with its meaning as title; another text as html_inline(). */
 void html_observable(const char *name, FILE *out);
 
 /* A table of numbers: lines, columns separated by tabs, the first line being the names. Numbers are rounded to their
- * errors, in the column "..error" behind, or to five digits; at most `most` rows, and a line says how many there are when that is fewer. */
+ * errors, in the column "..error" behind, or to five digits; at most `most` rows, and a line says how many there are
+ * when that is fewer. */
 enum status html_tsv(const char *tsv, size_t most, FILE *out, struct error *e);
 
 #endif

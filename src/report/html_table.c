@@ -277,8 +277,8 @@ enum status html_tsv(const char *tsv, size_t most, FILE *out, struct error *e) {
     }
     fputs(rows > 0 ? "</tbody></table></div>\n" : "</thead></table></div>\n", out);
     if (rows > most + 1) {
-        fprintf(out, "<p class=\"soft small\">The first %zu of %zu rows; the file beside the figure has all.</p>\n", most,
-                rows - 1);
+        fprintf(out, "<p class=\"soft small\">The first %zu of %zu rows; the file beside the figure has all.</p>\n",
+                most, rows - 1);
     }
     free(copy);
     return STATUS_OK;

@@ -52,15 +52,20 @@ static enum status parse_line(const char *path, int line, char *text, struct pub
                          fields, COLUMNS);
     }
     struct published_value v = {
-        .experiment = field[0], .dataset = field[1], .observable = field[2], .source = field[5],
-        .error = (double)NAN, .decimals = decimals_of(field[3]), .line = line,
+        .experiment = field[0],
+        .dataset = field[1],
+        .observable = field[2],
+        .source = field[5],
+        .error = (double)NAN,
+        .decimals = decimals_of(field[3]),
+        .line = line,
     };
     enum status status = parse_number(path, line, "value", field[3], &v.value, e);
     if (status == STATUS_OK && field[4][0] != '\0') {
         status = parse_number(path, line, "error", field[4], &v.error, e);
         if (status == STATUS_OK && v.error < 0) {
             status = error_set(e, STATUS_BAD_INPUT, "%s:%d: column error: found %s, expected 0 or more", path, line,
-                          field[4]);
+                               field[4]);
         }
         if (decimals_of(field[4]) > v.decimals) {
             v.decimals = decimals_of(field[4]);
@@ -115,8 +120,10 @@ enum status published_read(const char *path, struct published **published, struc
         if (header_seen) {
             status = parse_line(path, line, text, p, e);
         } else if (strcmp(text, header) != 0) {
-            status = error_set(e, STATUS_BAD_INPUT, "%s:%d: found '%.80s', expected the column names 'experiment dataset "
-                          "observable value error source' separated by tabs", path, line, text);
+            status = error_set(e, STATUS_BAD_INPUT,
+                               "%s:%d: found '%.80s', expected the column names 'experiment dataset "
+                               "observable value error source' separated by tabs",
+                               path, line, text);
         }
         header_seen = 1;
     }

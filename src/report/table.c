@@ -13,8 +13,7 @@ static const struct {
     {"chi2", "\\chi_2", "two-point susceptibility, `V(<M^2> - <M>^2)`", "χ₂"},
     {"U_L", "U_L", "Binder cumulant, `1 - <M^4>/(3 <M^2>^2)`", "U_L"},
     {"abs_M", "\\langle|M|\\rangle", "magnitude of the mean field, `|mean phi|`", "⟨|M|⟩"},
-    {"mean_abs_phi", "\\langle|\\phi|\\rangle", "mean of `|phi|` over the sites (A 4.12 as printed)",
-     "⟨|φ|⟩"},
+    {"mean_abs_phi", "\\langle|\\phi|\\rangle", "mean of `|phi|` over the sites (A 4.12 as printed)", "⟨|φ|⟩"},
     {"phi2", "\\langle\\phi^2\\rangle", "mean of `phi^2`", "⟨φ²⟩"},
     {"action", "\\langle S\\rangle/V", "action per site", "⟨S⟩/V"},
     {"virial", "\\langle\\phi\\,\\partial S/\\partial\\phi\\rangle", "mean of `phi dS/dphi`, 1 in equilibrium",
@@ -22,29 +21,29 @@ static const struct {
     {"walls", "w", "fraction of the bonds whose ends have opposite signs", "walls"},
     {"walled", "\\mathrm{walled}", "fraction of the configurations with domain walls that wind around the lattice",
      "walled"},
-    {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p",
-     "ξ"},
+    {"xi", "\\xi", "second-moment correlation length in lattice units; nan where G(0) < G(p) at the smallest p", "ξ"},
     {"R2", "R^2", "share of the variance of S that S_eff = -log q explains (A 4.9)", "R²"},
     {"slope", "\\mathrm{slope}", "slope of S_eff against S by least squares", "slope"},
     {"var_log_w", "\\mathrm{Var}\\log w", "variance of the log-weights, `log w = -S - log q`", "Var log w"},
-    {"var_probes", "\\mathrm{Var}_v\\log q", "part of it that comes from the random probes of the divergence; nan: there are none",
-     "Var log q of the probes"},
-    {"step_error", "\\delta\\log w", "what twice the integrator's steps change in log w, root mean square", "change of log w with twice the steps"},
-    {"rejected", "n_\\mathrm{rejected}", "proposals that left the finite numbers or the phase; they count with weight 0", "rejected"},
-    {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`",
-     "ESS/N"},
+    {"var_probes", "\\mathrm{Var}_v\\log q",
+     "part of it that comes from the random probes of the divergence; nan: there are none", "Var log q of the probes"},
+    {"step_error", "\\delta\\log w", "what twice the integrator's steps change in log w, root mean square",
+     "change of log w with twice the steps"},
+    {"rejected", "n_\\mathrm{rejected}",
+     "proposals that left the finite numbers or the phase; they count with weight 0", "rejected"},
+    {"effective_sample_size", "\\mathrm{ESS}/N", "effective sample size, a fraction, `<w>^2/<w^2>`", "ESS/N"},
     {"acceptance", "p_\\mathrm{acc}", "acceptance rate of the chain, or expected from the weights where there is none",
      "acceptance"},
-    {"acceptance_expected", "p_\\mathrm{acc}(w)", "acceptance rate of the independence chain in equilibrium, from the weights",
-     "acceptance from the weights"},
+    {"acceptance_expected", "p_\\mathrm{acc}(w)",
+     "acceptance rate of the independence chain in equilibrium, from the weights", "acceptance from the weights"},
     {"acceptance_gaussian", "\\mathrm{erfc}", "what it is for Gaussian log-weights, `erfc(sqrt(var_log_w)/2)`",
      "acceptance of Gaussian weights"},
     {"tau_int_abs_M", "\\tau_{|M|}", "integrated autocorrelation time of `|mean phi|` as published (A 4.14)",
      "τ of |M|, as published"},
-    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}", "the same from a long run by the Gamma method; nan: longer than the run can tell",
-     "τ of |M|, Gamma method"},
-    {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}", "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published",
-     "τ of |φ|, as published"},
+    {"tau_right_abs_M", "\\tau_{|M|}^{\\Gamma}",
+     "the same from a long run by the Gamma method; nan: longer than the run can tell", "τ of |M|, Gamma method"},
+    {"tau_int_mean_abs_phi", "\\tau_{|\\phi|}",
+     "integrated autocorrelation time of the mean of `|phi|` (A 4.12) as published", "τ of |φ|, as published"},
     {"tau_right_mean_abs_phi", "\\tau_{|\\phi|}^{\\Gamma}", "the same from a long run by the Gamma method",
      "τ of |φ|, Gamma method"},
 };
@@ -89,8 +88,8 @@ static enum status require_reals(const struct npz *npz, const char *name, size_t
     return STATUS_OK;
 }
 
-enum status table_row_read(const struct npz *observables, const char *dataset, const char *label,
-                           struct table_row *row, struct error *e) {
+enum status table_row_read(const struct npz *observables, const char *dataset, const char *label, struct table_row *row,
+                           struct error *e) {
     *row = (struct table_row){.dataset = dataset, .label = label};
     const struct npz_array *names, *configurations;
     enum status status = npz_require(observables, "names", NPZ_BYTES, 1, &names, e);
@@ -115,7 +114,9 @@ enum status table_row_read(const struct npz *observables, const char *dataset, c
     const struct {
         const char *name;
         const double **data;
-    } arrays[] = {{"values", &row->value}, {"errors", &row->error}, {"tau_int", &row->tau_int},
+    } arrays[] = {{"values", &row->value},
+                  {"errors", &row->error},
+                  {"tau_int", &row->tau_int},
                   {"tau_int_error", &row->tau_int_error}};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == STATUS_OK; i++) {
         status = require_reals(observables, arrays[i].name, row->count, arrays[i].data, e);
@@ -159,9 +160,8 @@ static const struct published_value *find_published(const struct table_row *row,
 }
 
 /* The columns, those with a published value in any row first, otherwise in the order given. */
-static enum status choose_columns(struct table *table, const char *experiment,
-                                  const struct report_list *observables, const struct published *published,
-                                  struct error *e) {
+static enum status choose_columns(struct table *table, const char *experiment, const struct report_list *observables,
+                                  const struct published *published, struct error *e) {
     for (size_t i = 0; i < observables->count; i++) {
         const char *name = observables->item[i];
         bool found = false;
@@ -224,14 +224,13 @@ static void fill_cell(struct table *table, size_t r, size_t c, const char *exper
     }
     const struct table_row *equilibrium = find_row(table, "equilibrium");
     if (equilibrium != NULL && equilibrium != row && find_observable(equilibrium, table->observable[c], &k)) {
-        cell->pull_equilibrium =
-            report_pull(cell->value, cell->error, equilibrium->value[k], equilibrium->error[k]);
+        cell->pull_equilibrium = report_pull(cell->value, cell->error, equilibrium->value[k], equilibrium->error[k]);
     }
 }
 
-enum status table_new(const char *title, const char *notes, const char *experiment,
-                      const struct table_row *rows, size_t row_count, const struct report_list *observables,
-                      const struct published *published, struct table *table, struct error *e) {
+enum status table_new(const char *title, const char *notes, const char *experiment, const struct table_row *rows,
+                      size_t row_count, const struct report_list *observables, const struct published *published,
+                      struct table *table, struct error *e) {
     *table = (struct table){.title = title, .experiment = experiment, .rows = row_count, .row = rows};
     enum status status = report_split(notes, '|', &table->notes, e);
     table->observable = calloc(observables->count + 1, sizeof *table->observable);
@@ -241,7 +240,7 @@ enum status table_new(const char *title, const char *notes, const char *experime
     }
     if (status == STATUS_OK && (row_count == 0 || observables->count == 0)) {
         status = error_set(e, STATUS_BAD_INPUT, "a table needs a row and an observable: found %zu and %zu", row_count,
-                      observables->count);
+                           observables->count);
     }
     THEN(status, choose_columns(table, experiment, observables, published, e));
     if (status != STATUS_OK) {
@@ -292,7 +291,8 @@ void table_write_tsv(const struct table *table, FILE *out) {
                 }
                 fprintf(out, "%s\t%s", table->row[r].dataset, table->observable[c]);
                 write_number(cell->present, cell->value, out);
-                write_number(cell->present, cell->error != 0 ? cell->error : NAN, out); /* of what never changed: none */
+                /* of what never changed: none */
+                write_number(cell->present, cell->error != 0 ? cell->error : NAN, out);
                 write_number(p != NULL, p != NULL ? p->value : 0, out);
                 write_number(p != NULL && !isnan(p->error), p != NULL ? p->error : 0, out);
                 write_number(!isnan(cell->pull), cell->pull, out);

@@ -27,8 +27,8 @@ struct table_row {
 
 /* Takes the row out of an observables artifact, which must outlive it, after checking that its arrays fit
  * together. */
-enum status table_row_read(const struct npz *observables, const char *dataset, const char *label,
-                           struct table_row *row, struct error *e);
+enum status table_row_read(const struct npz *observables, const char *dataset, const char *label, struct table_row *row,
+                           struct error *e);
 void table_row_free(struct table_row *row);
 
 struct table_cell {
@@ -53,9 +53,9 @@ struct table {
 
 /* Puts the rows together; they and `published` (NULL: none) must outlive the table. `observables` are the
  * columns wanted; one that no row has is an error, one that only some rows have leaves empty cells. */
-enum status table_new(const char *title, const char *notes, const char *experiment,
-                      const struct table_row *rows, size_t row_count, const struct report_list *observables,
-                      const struct published *published, struct table *table, struct error *e);
+enum status table_new(const char *title, const char *notes, const char *experiment, const struct table_row *rows,
+                      size_t row_count, const struct report_list *observables, const struct published *published,
+                      struct table *table, struct error *e);
 void table_free(struct table *table);
 const struct table_cell *table_cell(const struct table *table, size_t row, size_t column);
 
@@ -64,14 +64,15 @@ const struct table_cell *table_cell(const struct table *table, size_t row, size_
 void table_write_tsv(const struct table *table, FILE *out);
 /* For terminals and pages: no line of a table is longer than about 100 characters. */
 enum status table_write_markdown(const struct table *table, FILE *out, struct error *e);
-/* A floating table for a document that loads booktabs and siunitx, `table` where it fits a column of 89 mm, else `table*`,
- * with caption and label tab:EXPERIMENT-OBSERVABLE (its first one); the tabulars alone, for another float; and a macro for
- * each number, \dmsqTableOneGeneratedChiTwo. */
+/* A floating table for a document that loads booktabs and siunitx, `table` where it fits a column of 89 mm, else
+ * `table*`, with caption and label tab:EXPERIMENT-OBSERVABLE (its first one); the tabulars alone, for another float;
+ * and a macro for each number, \dmsqTableOneGeneratedChiTwo. */
 void table_write_latex(const struct table *table, FILE *out);
 void table_write_tabular(const struct table *table, FILE *out);
 void table_write_macros(const struct table *table, FILE *out);
 
-/* What an observable is, in Markdown ("" if unknown to us), in TeX (NULL if unknown), and in print (its name if unknown). */
+/* What an observable is, in Markdown ("" if unknown to us), in TeX (NULL if unknown), and in print (its name if
+ * unknown). */
 const char *observable_meaning(const char *observable);
 const char *observable_print(const char *observable);
 const char *observable_tex(const char *observable);

@@ -1,5 +1,5 @@
-/* Tables for LaTeX, with booktabs and the alignment of siunitx: as a float of its own, as bare tabulars for the float of a
- * paper, and as a macro for every number. See table.h.
+/* Tables for LaTeX, with booktabs and the alignment of siunitx: as a float of its own, as bare tabulars for the float
+ * of a paper, and as a macro for every number. See table.h.
  *
  * What fits into one column of a journal, 89 mm, stands in `table`: labels on lines of their own, at most as many
  * observables as have room. The rest is a `table*` of 183 mm with labels before the numbers. Widths are those of
@@ -163,7 +163,8 @@ static void write_names(const struct table *table, size_t first, size_t last, FI
     fputs(" \\\\\n\\midrule\n", out);
 }
 
-static void write_numbers(const struct table *table, size_t row, size_t first, size_t last, enum content content, FILE *out) {
+static void write_numbers(const struct table *table, size_t row, size_t first, size_t last, enum content content,
+                          FILE *out) {
     for (size_t c = first; c < last; c++) {
         const struct tex_number n = number_of(table, row, c, content);
         fputs(" &", out);
@@ -176,7 +177,8 @@ static void write_numbers(const struct table *table, size_t row, size_t first, s
     fputs(" \\\\\n", out);
 }
 
-static void write_row(const struct table *table, const struct layout *l, size_t row, size_t first, size_t last, FILE *out) {
+static void write_row(const struct table *table, const struct layout *l, size_t row, size_t first, size_t last,
+                      FILE *out) {
     if (!l->wide) {
         fprintf(out, "\\multicolumn{%zu}{@{}l@{}}{", last - first + 1);
         tex_text(table->row[row].label, out);
@@ -215,7 +217,8 @@ static void write_needs(FILE *out) {
 }
 
 /* So that "+1.4" keeps its sign, and 0.0000(15) its zeros. */
-static const char settings[] = "\\par\\smallskip\n\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n\\sisetup{retain-explicit-plus}\n";
+static const char settings[] =
+    "\\par\\smallskip\n\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n\\sisetup{retain-explicit-plus}\n";
 
 void table_write_tabular(const struct table *table, FILE *out) {
     const struct layout l = lay_out(table);
@@ -236,8 +239,10 @@ void table_write_latex(const struct table *table, FILE *out) {
         fputs("; pull: the difference to the published value in units of the combined error", out);
     }
     if (table->equilibrium && table->rows > 1) {
-        fputs(table->published > 0 ? ", or to the run in equilibrium" : "; pull: the difference to the run in equilibrium in "
-                                                                       "units of the combined error", out);
+        fputs(table->published > 0 ? ", or to the run in equilibrium"
+                                   : "; pull: the difference to the run in equilibrium in "
+                                     "units of the combined error",
+              out);
     }
     fputs(".}\n\\label{tab:", out);
     for (const char *c = table->experiment; *c; c++) {
@@ -256,8 +261,10 @@ void table_write_latex(const struct table *table, FILE *out) {
 }
 
 void table_write_macros(const struct table *table, FILE *out) {
-    fputs("% A macro for every number: \\dmsq, then experiment, data set and observable; Published, Pull and PullEquilibrium\n"
-          "% behind it: the published value, and the differences to it and to the run in equilibrium in units of the combined error.\n",
+    fputs("% A macro for every number: \\dmsq, then experiment, data set and observable; Published, Pull and "
+          "PullEquilibrium\n"
+          "% behind it: the published value, and the differences to it and to the run in equilibrium in units of the "
+          "combined error.\n",
           out);
     for (size_t r = 0; r < table->rows; r++) {
         for (size_t c = 0; c < table->columns; c++) {

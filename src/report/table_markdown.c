@@ -19,8 +19,7 @@ struct line {
     const char *label;
 };
 
-static void cell_text(const struct table *table, const struct line *line, size_t column,
-                      char text[REPORT_NUMBER]) {
+static void cell_text(const struct table *table, const struct line *line, size_t column, char text[REPORT_NUMBER]) {
     const struct table_cell *cell = table_cell(table, line->row, column);
     text[0] = '\0';
     switch (line->content) {
@@ -93,8 +92,8 @@ static size_t column_width(const struct table *table, const struct line *lines, 
 }
 
 /* Tables of the given lines with the columns first ... last-1. */
-static void write_tables(const struct table *table, const struct line *lines, size_t count, size_t first,
-                         size_t last, FILE *out) {
+static void write_tables(const struct table *table, const struct line *lines, size_t count, size_t first, size_t last,
+                         FILE *out) {
     static const char corner[] = "data set";
     size_t label = label_width(lines, count, corner);
     while (first < last && count > 0) {
@@ -228,8 +227,9 @@ enum status table_write_markdown(const struct table *table, FILE *out, struct er
         fputs("\nIntegrated autocorrelation times of the chains, in units of stored configurations:\n", out);
         write_tables(table, lines, chains, 0, table->columns, out);
         if (any_open(table, lines, chains)) {
-            fputs("\nopen: the window of the Gamma method does not close, and the error is that of a jackknife over chains, or, "
-                  "with fewer than 16 of them, too small.\n", out);
+            fputs("\nopen: the window of the Gamma method does not close, and the error is that of a jackknife over "
+                  "chains, or, with fewer than 16 of them, too small.\n",
+                  out);
         }
     }
     fputc('\n', out);

@@ -64,11 +64,24 @@ struct tex_number tex_number(double value, double error, int max_decimals) {
 static const struct {
     const char *word, *tex;
 } words[] = {
-    {"kappa", "\\kappa"},     {"lambda", "\\lambda"},   {"phi", "\\phi"},         {"sigma", "\\sigma"},
-    {"tau", "\\tau"},         {"tau_int", "\\tau_\\mathrm{int}"},                 {"chi2", "\\chi_2"},
-    {"R2", "R^2"},            {"S_eff", "S_\\mathrm{eff}"},                       {"U_L", "U_L"},
-    {"xi", "\\xi"},           {"S/V", "S/V"},           {"Z", "Z"},               {"S", "S"},
-    {"M", "M"},               {"|M|", "|M|"},           {"|phi|", "|\\phi|"},     {"log", "\\log"},
+    {"kappa", "\\kappa"},
+    {"lambda", "\\lambda"},
+    {"phi", "\\phi"},
+    {"sigma", "\\sigma"},
+    {"tau", "\\tau"},
+    {"tau_int", "\\tau_\\mathrm{int}"},
+    {"chi2", "\\chi_2"},
+    {"R2", "R^2"},
+    {"S_eff", "S_\\mathrm{eff}"},
+    {"U_L", "U_L"},
+    {"xi", "\\xi"},
+    {"S/V", "S/V"},
+    {"Z", "Z"},
+    {"S", "S"},
+    {"M", "M"},
+    {"|M|", "|M|"},
+    {"|phi|", "|\\phi|"},
+    {"log", "\\log"},
     {"<M>", "\\langle M\\rangle"},
 };
 
@@ -116,7 +129,8 @@ void tex_text(const char *text, FILE *out) {
     for (bool start = true; *text != '\0';) {
         char power[8];
         size_t length = 0;
-        const char *tex = start ? find_word(text, &length, power) : NULL, *end = *text == '`' ? strchr(text + 1, '`') : NULL;
+        const char *tex = start ? find_word(text, &length, power) : NULL,
+                   *end = *text == '`' ? strchr(text + 1, '`') : NULL;
         const size_t lattice = start ? lattice_length(text) : 0, mark = strlen(REPORT_MARK);
         if (tex) {
             fprintf(out, "$%s%s$", tex, power);
@@ -145,7 +159,8 @@ void tex_text(const char *text, FILE *out) {
 }
 
 void tex_macro_name(const char *name, FILE *out) {
-    static const char *const digits[] = {"Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"};
+    static const char *const digits[] = {"Zero", "One", "Two",   "Three", "Four",
+                                         "Five", "Six", "Seven", "Eight", "Nine"};
     bool capital = true;
     for (; *name != '\0'; name++) {
         if (isdigit((unsigned char)*name)) {

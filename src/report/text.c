@@ -69,7 +69,7 @@ void report_value(double value, double error, int max_decimals, char text[REPORT
 double report_pull(double value, double error, double reference, double reference_error) {
     double both = hypot(error, reference_error);
     return isfinite(value) && isfinite(reference) && isfinite(both) && error > 0 ? (value - reference) / both
-                                                                                : (double)NAN;
+                                                                                 : (double)NAN;
 }
 
 void report_pull_text(double pull, char text[REPORT_NUMBER]) {
@@ -130,7 +130,13 @@ void report_list_free(struct report_list *list) {
 void report_tex(const char *text, FILE *out) {
     for (; *text != '\0'; text++) {
         switch (*text) {
-        case '&': case '%': case '$': case '#': case '_': case '{': case '}':
+        case '&':
+        case '%':
+        case '$':
+        case '#':
+        case '_':
+        case '{':
+        case '}':
             fprintf(out, "\\%c", *text);
             break;
         case '~':

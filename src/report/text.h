@@ -15,8 +15,8 @@
 /* value(error) with two significant digits of the error: 2.590(25), -0.020(10), 475.6(2.6), 23890(250),
  * 1.234(56)e+20. Never more than max_decimals digits behind the point (negative: no such limit), for
  * values that were printed with few: 0.0012(7).
- * Error infinite: "2.59(inf)"; NaN or negative, which mean unknown: the value alone, and so for zero, which is what numbers
- * get that never changed: their spread tells nothing. */
+ * Error infinite: "2.59(inf)"; NaN or negative, which mean unknown: the value alone, and so for zero, which is what
+ * numbers get that never changed: their spread tells nothing. */
 void report_value(double value, double error, int max_decimals, char text[REPORT_NUMBER]);
 
 /* (value - reference) / sqrt(error^2 + reference_error^2); NaN where that is not defined: an error that is

@@ -13,8 +13,9 @@
 /* The sign that a configuration is taken with. */
 static float phase(const struct score_model *m, const float *phi, size_t volume) {
     double sum = 0;
-    for (size_t i = 0; i < volume && m->one_phase; i++)
+    for (size_t i = 0; i < volume && m->one_phase; i++) {
         sum += (double)phi[i];
+    }
     return sum < 0 ? -1.0f : 1.0f;
 }
 
@@ -24,8 +25,9 @@ static enum status moments(const struct score_model *m, const struct npz_array *
                            struct error *e) {
     const size_t count = phi->shape[0], volume = phi->count / count;
     double *sums = malloc(2 * count * sizeof *sums);
-    if (!sums)
+    if (!sums) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", count);
+    }
     const float *data = phi->data;
     for (size_t i = 0; i < count; i++) {
         const float sign = phase(m, data + i * volume, volume);
@@ -50,11 +52,14 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
     enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e);
     THEN(status, header_read_theory(ensemble, &m->theory, e));
     THEN(status, header_read_thermalised(ensemble, &m->thermalised, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (phi->dimensions < 2 || phi->count == 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu dimensions and %zu elements, expected configurations x sites",
+    }
+    if (phi->dimensions < 2 || phi->count == 0) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: phi has %zu dimensions and %zu elements, expected configurations x sites",
                          npz_path(ensemble), phi->dimensions, phi->count);
+    }
     m->dimensions = phi->dimensions - 1;
     memcpy(m->extents, phi->shape + 1, m->dimensions * sizeof *m->extents);
     m->volume = phi->count / phi->shape[0];
@@ -77,9 +82,10 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
         m->offset = 0.5 * ((double)low + (double)high);
         m->factor = 2.0 / ((double)high - (double)low);
     }
-    if (status == STATUS_OK && !(isfinite(m->factor) && isfinite(m->offset)))
+    if (status == STATUS_OK && !(isfinite(m->factor) && isfinite(m->offset))) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi is constant or not finite, it cannot be scaled",
                          npz_path(ensemble));
+    }
     return status;
 }
 
@@ -88,21 +94,26 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
     *fields = NULL;
     const struct npz_array *phi;
     TRY(npz_require(ensemble, "phi", NPZ_FLOAT32, (int)m->dimensions + 1, &phi, e));
-    if (memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0)
+    if (memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", npz_path(ensemble));
+    }
     const float *data = phi->data;
-    for (size_t i = 0; i < phi->count; i++)
-        if (!isfinite(data[i]))
+    for (size_t i = 0; i < phi->count; i++) {
+        if (!isfinite(data[i])) {
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", npz_path(ensemble),
                              i / m->volume);
+        }
+    }
     *count = phi->shape[0];
     *fields = malloc(phi->count * sizeof **fields);
-    if (!*fields)
+    if (!*fields) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", *count);
+    }
     for (size_t i = 0; i < phi->count; i += m->volume) {
         const float sign = phase(m, data + i, m->volume);
-        for (size_t k = i; k < i + m->volume; k++)
+        for (size_t k = i; k < i + m->volume; k++) {
             (*fields)[k] = (float)(((double)(sign * data[k]) - m->offset) * m->factor);
+        }
     }
     return STATUS_OK;
 }
@@ -117,23 +128,27 @@ enum status dataset_propagator(const float *fields, size_t count, int threads, s
     const size_t room = fourier_workspace(fourier), each = room + 2 * volume;
     double *sums = calloc(blocks * volume, sizeof *sums), *work = malloc((size_t)threads * each * sizeof *work);
     m->propagator = calloc(volume, sizeof *m->propagator);
-    if (!sums || !work || !m->propagator)
+    if (!sums || !work || !m->propagator) {
         status = error_set(e, STATUS_FAILED, "out of memory for the propagator");
-    else {
+    } else {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
         for (size_t block = 0; block < blocks; block++) {
             double *own = work + (size_t)omp_get_thread_num() * each, *phi = own + room, *power = phi + volume;
             for (size_t i = block * BLOCK; i < count && i < (block + 1) * BLOCK; i++) {
-                for (size_t k = 0; k < volume; k++)
+                for (size_t k = 0; k < volume; k++) {
                     phi[k] = (double)fields[i * volume + k];
+                }
                 fourier_power(fourier, phi, power, own);
-                for (size_t k = 0; k < volume; k++)
+                for (size_t k = 0; k < volume; k++) {
                     sums[block * volume + k] += power[k];
+                }
             }
         }
-        for (size_t block = 0; block < blocks; block++)
-            for (size_t k = 0; k < volume; k++)
+        for (size_t block = 0; block < blocks; block++) {
+            for (size_t k = 0; k < volume; k++) {
                 m->propagator[k] += sums[block * volume + k] / (double)count;
+            }
+        }
         fourier_symmetrise(fourier, m->propagator, work);
         m->variance = sum_tree(m->propagator, volume) / (double)volume;
     }

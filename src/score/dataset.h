@@ -6,8 +6,8 @@
 
 enum dataset_scaling {
     DATASET_NONE,
-    DATASET_STD,    /* (phi - <phi>) / sqrt(<phi^2> - <phi>^2), means over configurations and sites */
-    DATASET_MINMAX, /* the smallest and largest value of the whole set to -1 and 1 (the authors' code) */
+    DATASET_STD,     /* (phi - <phi>) / sqrt(<phi^2> - <phi>^2), means over configurations and sites */
+    DATASET_MINMAX,  /* the smallest and largest value of the whole set to -1 and 1 (the authors' code) */
     DATASET_CENTRED, /* phi - <phi>; no choice of the stage, for kinds that want it (score/kind.h) */
 };
 

@@ -1,6 +1,6 @@
 /* The effective-action model behind the interface of score models (score/kind.h). Artifact: features by name, levels,
- * coefficients, gain a level, saturation, lowest and highest level as they are in log_s; propagator, offset (the mean of
- * one phase) and couplings are those of every model. */
+ * coefficients, gain a level, saturation, lowest and highest level as they are in log_s; propagator, offset (the mean
+ * of one phase) and couplings are those of every model. */
 #include "score/effective_action.h"
 
 #include <math.h>
@@ -22,15 +22,20 @@ struct own {
     struct effective_refine_result refined;
 };
 
-static struct effective_model *model_of(const struct score_model *m) { return &((struct own *)m->own)->model; }
+static struct effective_model *model_of(const struct score_model *m) {
+    return &((struct own *)m->own)->model;
+}
 
 /* Lattice, propagator and mean, which the score model has. */
-const struct effective_model *effective_action_model(const struct score_model *m) { return model_of(m); }
+const struct effective_model *effective_action_model(const struct score_model *m) {
+    return model_of(m);
+}
 
 static struct own *make(struct score_model *m) {
     struct own *own = calloc(1, sizeof *own);
-    if (!own)
+    if (!own) {
         return NULL;
+    }
     own->model.dimensions = m->dimensions;
     own->model.volume = m->volume;
     memcpy(own->model.extents, m->extents, sizeof own->model.extents);
@@ -42,8 +47,9 @@ static struct own *make(struct score_model *m) {
 }
 
 static void release(struct score_model *m) {
-    if (m->own)
+    if (m->own) {
         effective_model_release(model_of(m));
+    }
     free(m->own);
     m->own = NULL;
 }
@@ -68,9 +74,10 @@ static enum status check(const struct parameters *p, const char *where, struct e
     const struct effective_families families = families_of(p);
     struct effective_features features;
     const double lowest = parameters_real(p, "lowest-level"), highest = parameters_real(p, "highest-level");
-    if (highest > 0 && highest <= lowest)
-        return error_set(e, STATUS_BAD_INPUT, "%s: highest-level %g found, expected more than lowest-level %g", where, highest,
-                         lowest);
+    if (highest > 0 && highest <= lowest) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: highest-level %g found, expected more than lowest-level %g", where,
+                         highest, lowest);
+    }
     const enum status status = effective_features_make(&families, &features, e);
     return status == STATUS_OK ? status : error_prefix(e, "%s", where);
 }
@@ -78,17 +85,20 @@ static enum status check(const struct parameters *p, const char *where, struct e
 static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
     const struct effective_families families = families_of(p);
     struct own *own = make(m);
-    if (!own)
+    if (!own) {
         return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
+    }
     own->model.blocking = parameters_real(p, "blocking");
-    own->model.saturation = (struct effective_saturation){parameters_real(p, "saturation"), parameters_real(p, "zero-saturation")};
+    own->model.saturation =
+        (struct effective_saturation){parameters_real(p, "saturation"), parameters_real(p, "zero-saturation")};
     return effective_features_make(&families, &own->model.features, e);
 }
 
 static double highest_level(const struct score_model *m, const struct parameters *p) {
     double largest = 0;
-    for (size_t k = 0; k < m->volume; k++)
+    for (size_t k = 0; k < m->volume; k++) {
         largest = fmax(largest, m->propagator[k]);
+    }
     const double given = parameters_real(p, "highest-level");
     return given > 0 ? given : fmax(10, 2.5 * sqrt(largest));
 }
@@ -96,26 +106,33 @@ static double highest_level(const struct score_model *m, const struct parameters
 /* Whether coefficients of `other` have the same meaning here. */
 static enum status check_transfer(const struct score_model *m, const struct score_model *other, struct error *e) {
     const struct effective_model *own = model_of(m), *from = model_of(other);
-    if (other->theory.kappa != m->theory.kappa || other->theory.lambda != m->theory.lambda)
-        return error_set(e, STATUS_BAD_INPUT, "transfer: model of kappa %g, lambda %g found, %g and %g of the training set expected",
+    if (other->theory.kappa != m->theory.kappa || other->theory.lambda != m->theory.lambda) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "transfer: model of kappa %g, lambda %g found, %g and %g of the training set expected",
                          other->theory.kappa, other->theory.lambda, m->theory.kappa, m->theory.lambda);
-    if (from->dimensions != own->dimensions || from->one_phase != own->one_phase)
-        return error_set(e, STATUS_BAD_INPUT, "transfer: model of %zu dimensions%s found, %zu dimensions%s expected", from->dimensions,
-                         from->one_phase ? " and one phase" : "", own->dimensions, own->one_phase ? " and one phase" : "");
+    }
+    if (from->dimensions != own->dimensions || from->one_phase != own->one_phase) {
+        return error_set(e, STATUS_BAD_INPUT, "transfer: model of %zu dimensions%s found, %zu dimensions%s expected",
+                         from->dimensions, from->one_phase ? " and one phase" : "", own->dimensions,
+                         own->one_phase ? " and one phase" : "");
+    }
     bool same = from->features.count == own->features.count && from->saturation.local == own->saturation.local &&
                 from->saturation.zero == own->saturation.zero;
     for (size_t i = 0; i < own->features.count && same; i++) {
         const struct effective_feature *a = &own->features.list[i], *b = &from->features.list[i];
         same = a->kind == b->kind && a->kernel == b->kernel && a->power == b->power && a->inner == b->inner;
     }
-    return same ? STATUS_OK : error_set(e, STATUS_BAD_INPUT, "transfer: model of other features or saturation found, those of local, "
-                                        "pairs, kernels, linear-pairs, zero-mode, saturation and zero-saturation expected");
+    return same ? STATUS_OK
+                : error_set(e, STATUS_BAD_INPUT,
+                            "transfer: model of other features or saturation found, those of local, "
+                            "pairs, kernels, linear-pairs, zero-mode, saturation and zero-saturation expected");
 }
 
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
     const struct parameters *p = fit->parameters;
-    if (fit->transfer && check_transfer(m, fit->transfer, e) != STATUS_OK)
+    if (fit->transfer && check_transfer(m, fit->transfer, e) != STATUS_OK) {
         return STATUS_BAD_INPUT;
+    }
     struct own *own = m->own;
     const uint64_t seed = (uint64_t)parameters_integer(p, "seed");
     const struct effective_fit_settings settings = {.theory = m->theory,
@@ -132,8 +149,9 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
     enum status status = effective_fit(&settings, fit->fields, wanted && wanted < fit->count ? wanted : fit->count,
                                        fit->threads, &own->model, fit->interrupted, progress, e);
     progress_end(progress);
-    if (status != STATUS_OK || proposals == 0)
+    if (status != STATUS_OK || proposals == 0) {
         return status;
+    }
     const struct effective_refine_settings refine = {.theory = m->theory,
                                                      .proposals = proposals,
                                                      .rounds = (size_t)parameters_integer(p, "refine-rounds"),
@@ -167,8 +185,9 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
     THEN(status, npz_add_real(writer, "effective.refine_after", own->refined.after, e));
     THEN(status, npz_add_integer(writer, "effective.refine_rounds", (int64_t)own->refined.rounds, e));
     THEN(status, npz_add_integer(writer, "effective.refine_far", (int64_t)own->refined.far, e));
-    if (model->blocking > 0)
+    if (model->blocking > 0) {
         THEN(status, npz_add_real(writer, "effective.blocking", model->blocking, e));
+    }
     return status;
 }
 
@@ -176,15 +195,19 @@ static enum status read_features(const struct npz *npz, struct effective_feature
     const struct npz_array *names;
     TRY(npz_require(npz, "effective.features", NPZ_BYTES, 1, &names, e));
     f->count = names->count;
-    if (f->count < 1 || f->count > EFFECTIVE_FEATURES)
+    if (f->count < 1 || f->count > EFFECTIVE_FEATURES) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %zu features found, expected 1 to %d", npz_path(npz), f->count,
                          EFFECTIVE_FEATURES);
+    }
     for (size_t i = 0; i < f->count; i++) {
         char name[EFFECTIVE_NAME] = "";
-        if (names->item_size < EFFECTIVE_NAME)
+        if (names->item_size < EFFECTIVE_NAME) {
             memcpy(name, (const char *)names->data + i * names->item_size, names->item_size);
-        if (!effective_feature_parse(name, &f->list[i]))
-            return error_set(e, STATUS_BAD_INPUT, "%s: '%.40s' is no feature of an effective-action model", npz_path(npz), name);
+        }
+        if (!effective_feature_parse(name, &f->list[i])) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: '%.40s' is no feature of an effective-action model",
+                             npz_path(npz), name);
+        }
     }
     return STATUS_OK;
 }
@@ -195,39 +218,54 @@ static enum status read_reals(const struct npz *npz, const char *name, size_t ro
     const struct npz_array *a;
     const size_t count = columns ? rows * columns : rows;
     enum status status = npz_require(npz, name, NPZ_FLOAT64, columns ? 2 : 1, &a, e);
-    if (status == STATUS_OK && (a->count != count || a->shape[0] != rows))
-        status = columns ? error_set(e, STATUS_BAD_INPUT, "%s: %s has shape %zu x %zu, expected %zu levels x %zu features",
-                                     npz_path(npz), name, a->shape[0], a->shape[1], rows, columns)
-                         : error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name, a->count,
-                                     count);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK && (a->count != count || a->shape[0] != rows)) {
+        status = columns
+                     ? error_set(e, STATUS_BAD_INPUT, "%s: %s has shape %zu x %zu, expected %zu levels x %zu features",
+                                 npz_path(npz), name, a->shape[0], a->shape[1], rows, columns)
+                     : error_set(e, STATUS_BAD_INPUT, "%s: %s has %zu elements, expected %zu", npz_path(npz), name,
+                                 a->count, count);
+    }
+    if (status != STATUS_OK) {
         return status;
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(((const double *)a->data)[i]))
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(((const double *)a->data)[i])) {
             return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected finite numbers", npz_path(npz), name,
                              ((const double *)a->data)[i]);
+        }
+    }
     *values = malloc(count * sizeof **values);
-    if (!*values)
+    if (!*values) {
         return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
+    }
     memcpy(*values, a->data, count * sizeof **values);
     return STATUS_OK;
 }
 
 static enum status check_model(const struct npz *npz, const struct score_model *m, struct error *e) {
     const struct effective_model *model = model_of(m);
-    if (!(model->blocking >= 0 && model->blocking < 1))
-        return error_set(e, STATUS_BAD_INPUT, "%s: effective.blocking %g found, expected 0 to 1", npz_path(npz), model->blocking);
-    if (!(model->saturation.local > 0 && model->saturation.zero > 0))
+    if (!(model->blocking >= 0 && model->blocking < 1)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: effective.blocking %g found, expected 0 to 1", npz_path(npz),
+                         model->blocking);
+    }
+    if (!(model->saturation.local > 0 && model->saturation.zero > 0)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: saturations %g and %g found, expected more than 0", npz_path(npz),
                          model->saturation.local, model->saturation.zero);
-    for (size_t p = 0; p < m->volume; p++)
-        if (!(m->propagator[p] > 0 && isfinite(m->propagator[p])))
-            return error_set(e, STATUS_BAD_INPUT, "%s: the propagator of mode %zu is %g, expected more than 0, and finite",
-                             npz_path(npz), p, m->propagator[p]);
+    }
+    for (size_t p = 0; p < m->volume; p++) {
+        if (!(m->propagator[p] > 0 && isfinite(m->propagator[p]))) {
+            return error_set(e, STATUS_BAD_INPUT,
+                             "%s: the propagator of mode %zu is %g, expected more than 0, and finite", npz_path(npz), p,
+                             m->propagator[p]);
+        }
+    }
     const double h = (model->log_s[model->levels - 1] - model->log_s[0]) / (double)(model->levels - 1);
-    for (size_t k = 0; k < model->levels; k++)
-        if (!(h > 0) || fabs(model->log_s[k] - model->log_s[0] - h * (double)k) > 1e-9 * (1 + fabs(model->log_s[k])))
-            return error_set(e, STATUS_BAD_INPUT, "%s: effective.log_s ascends unevenly, expected equal distances", npz_path(npz));
+    for (size_t k = 0; k < model->levels; k++) {
+        if (!(h > 0) || fabs(model->log_s[k] - model->log_s[0] - h * (double)k) > 1e-9 * (1 + fabs(model->log_s[k]))) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: effective.log_s ascends unevenly, expected equal distances",
+                             npz_path(npz));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -236,14 +274,18 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     int64_t one_phase = 0;
     enum status status = npz_integer_or(npz, "effective.one_phase", 0, &one_phase, e);
     THEN(status, npz_require(npz, "effective.log_s", NPZ_FLOAT64, 1, &log_s, e));
-    if (status == STATUS_OK && log_s->count < 3)
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %zu levels found, expected at least 3", npz_path(npz), log_s->count);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK && log_s->count < 3) {
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: %zu levels found, expected at least 3", npz_path(npz), log_s->count);
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     m->one_phase = one_phase == 1;
     struct own *own = make(m);
-    if (!own)
+    if (!own) {
         return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
+    }
     struct effective_model *model = &own->model;
     int64_t rounds = 0, far = 0;
     model->levels = log_s->count;
@@ -252,14 +294,16 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     THEN(status, npz_real(npz, "effective.zero_saturation", &model->saturation.zero, e));
     THEN(status, npz_real(npz, "effective.refine_before", &own->refined.before, e));
     THEN(status, npz_real(npz, "effective.refine_after", &own->refined.after, e));
-    if (npz_find(npz, "effective.blocking"))
+    if (npz_find(npz, "effective.blocking")) {
         THEN(status, npz_real(npz, "effective.blocking", &model->blocking, e));
+    }
     THEN(status, npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e));
     THEN(status, npz_integer_or(npz, "effective.refine_far", 0, &far, e));
     own->refined.rounds = (size_t)rounds;
     own->refined.far = (size_t)far;
     THEN(status, read_reals(npz, "effective.log_s", model->levels, 0, &model->log_s, e));
-    THEN(status, read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e));
+    THEN(status,
+         read_reals(npz, "effective.coefficients", model->levels, model->features.count, &model->coefficients, e));
     THEN(status, read_reals(npz, "effective.gain", model->levels, 0, &model->gain, e));
     THEN(status, check_model(npz, m, e));
     return status;
@@ -286,16 +330,18 @@ static enum status shared_new(const struct score_model *m, void **shared, struct
     *shared = NULL;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     s->model = m;
     return effective_lattices_make(m->extents, m->dimensions, model_of(m)->blocking, &s->lattices, e);
 }
 
 static void shared_free(void *shared) {
     struct shared *s = shared;
-    if (!s)
+    if (!s) {
         return;
+    }
     effective_lattices_release(&s->lattices);
     free(s);
 }
@@ -303,8 +349,9 @@ static void shared_free(void *shared) {
 static enum status worker_new(void *shared, void **worker, struct error *e) {
     struct worker *w = calloc(1, sizeof *w);
     *worker = w;
-    if (!w)
+    if (!w) {
         return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    }
     w->shared = shared;
     w->t = NAN;
     return STATUS_OK;
@@ -312,8 +359,9 @@ static enum status worker_new(void *shared, void **worker, struct error *e) {
 
 static void worker_free(void *worker) {
     struct worker *w = worker;
-    if (!w)
+    if (!w) {
         return;
+    }
     effective_level_free(w->level);
     effective_filters_release(&w->filters);
     free(w->room);
@@ -329,19 +377,22 @@ static enum status set_level(struct worker *w, double t, struct error *e) {
     effective_filters_release(&w->filters);
     w->level = NULL;
     w->t = NAN;
-    enum status status = effective_filters_make(&s->lattices, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
+    enum status status =
+        effective_filters_make(&s->lattices, m->propagator, noise, effective_model_kernels(m), &w->filters, e);
     THEN(status, effective_model_coefficients(m, 1, &log_s, a, e));
     THEN(status, effective_level_new(&w->filters, &m->features, a, m->saturation, &w->level, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     w->t = t;
     const size_t need = 2 * m->volume + effective_levels_workspace(&s->lattices, 1, &w->level);
     if (need > w->room_sites) {
         free(w->room);
         w->room = transform_allocate(need);
         w->room_sites = w->room ? need : 0;
-        if (!w->room)
+        if (!w->room) {
             return error_set(e, STATUS_FAILED, "out of memory for a worker");
+        }
     }
     return STATUS_OK;
 }
@@ -358,9 +409,11 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
     struct transform_site *y = w->room, *drift = y + V, *room = y + 2 * V;
     double trace = 0, divergence[TRANSFORM_FIELDS];
     memset(y, 0, V * sizeof *y);
-    for (size_t i = 0; i < n; i++)
-        for (size_t x = 0; x < V; x++)
+    for (size_t i = 0; i < n; i++) {
+        for (size_t x = 0; x < V; x++) {
             *lane(&y[x], i) = phi[i * V + x];
+        }
+    }
     transform_forward(transform, y, y, room);
     for (size_t p = 0; p < V; p++) {
         const double root = sqrt(G[p] + s * s);
@@ -378,8 +431,9 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
     }
     transform_inverse(transform, drift, drift, room);
     for (size_t i = 0; i < n; i++) {
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             out[i * V + x] = *lane(&drift[x], i);
+        }
         traces[i] = -s * trace - divergence[i] / s;
     }
 }
@@ -388,8 +442,9 @@ static enum status evaluate(void *worker, int n, const float *phi, const double 
     struct worker *w = worker;
     const size_t V = w->shared->model->volume;
     for (int first = 0, last; first < n; first = last) {
-        for (last = first + 1; last < n && t[last] == t[first];)
+        for (last = first + 1; last < n && t[last] == t[first];) {
             last++;
+        }
         if (t[first] != w->t) {
             TRY(set_level(w, t[first], e));
         }
@@ -403,7 +458,8 @@ static enum status vjp(void *worker, int n, const float *probe, float *out, stru
     (void)n;
     (void)probe;
     (void)out;
-    return error_set(e, STATUS_BAD_INPUT, "an effective-action model knows its divergence: divergence = closed expected");
+    return error_set(e, STATUS_BAD_INPUT,
+                     "an effective-action model knows its divergence: divergence = closed expected");
 }
 
 static enum status divergence(void *worker, int n, double *traces, struct error *e) {
@@ -420,7 +476,7 @@ static enum status modes(const struct score_model *m, const struct score_modes *
     const double stretch = work->stretch > 0 ? work->stretch : 1;
     TRY(work->noisy ? effective_flow_noisy_new(model_of(m), work->steps, work->threads, &flow, e)
                     : effective_flow_new(model_of(m), work->steps, stretch, work->threads, &flow, e));
-    const struct effective_flow_work own = {work->key,  work->first, work->count,       work->threads,
+    const struct effective_flow_work own = {work->key, work->first, work->count,       work->threads,
                                             work->phi, work->log_q, work->interrupted, work->progress};
     enum status status = effective_flow_run(flow, &own, e);
     effective_flow_free(flow);

@@ -19,7 +19,9 @@ struct effective_basis {
 
 enum { TO_U, FILTER, KERNELS };
 
-static const float *gain_of(const struct effective_basis *b, size_t i) { return b->gains + i * b->filters->volume; }
+static const float *gain_of(const struct effective_basis *b, size_t i) {
+    return b->gains + i * b->filters->volume;
+}
 
 static int highest_power(const struct effective_features *f) {
     int most = 1;
@@ -32,7 +34,8 @@ static int highest_power(const struct effective_features *f) {
 }
 
 enum status effective_basis_new(const struct effective_filters *filters, const struct effective_features *features,
-                                struct effective_saturation saturation, struct effective_basis **basis, struct error *e) {
+                                struct effective_saturation saturation, struct effective_basis **basis,
+                                struct error *e) {
     const size_t V = filters->volume;
     struct effective_basis *b = calloc(1, sizeof *b);
     float *gains = malloc((KERNELS + 2 * filters->kernels) * V * sizeof *gains);
@@ -42,7 +45,8 @@ enum status effective_basis_new(const struct effective_filters *filters, const s
         free(gains);
         return error_set(e, STATUS_FAILED, "out of memory for the features of %zu modes", V);
     }
-    *b = (struct effective_basis){filters->lattice->transform, filters, features, saturation, highest_power(features), gains};
+    *b = (struct effective_basis){filters->lattice->transform, filters, features, saturation,
+                                  highest_power(features),     gains};
     for (size_t p = 0; p < V; p++) {
         gains[TO_U * V + p] = (float)(filters->W[p] / (filters->sigma_u * (double)V));
         gains[FILTER * V + p] = (float)(filters->lattice->unit * filters->W[p]);
@@ -55,8 +59,9 @@ enum status effective_basis_new(const struct effective_filters *filters, const s
 }
 
 void effective_basis_free(struct effective_basis *b) {
-    if (!b)
+    if (!b) {
         return;
+    }
     free(b->gains);
     free(b);
 }
@@ -73,9 +78,11 @@ struct room {
 
 static struct room divide(const struct effective_basis *b, struct transform_site *all) {
     const size_t V = b->filters->volume;
-    struct room r = {.u = all, .t = all + V, .convolution = all + 2 * V, .transform = all + (3 + (size_t)b->powers) * V};
-    for (int q = 1; q <= b->powers; q++)
+    struct room r = {
+        .u = all, .t = all + V, .convolution = all + 2 * V, .transform = all + (3 + (size_t)b->powers) * V};
+    for (int q = 1; q <= b->powers; q++) {
         r.power[q] = all + (2 + (size_t)q) * V;
+    }
     return r;
 }
 
@@ -94,16 +101,18 @@ static struct transform_site wide_power(struct transform_site x, int p) {
     struct transform_site product = {{0}, {0}};
     product.re += 1.0f;
     product.im += 1.0f;
-    for (; p > 0; p--)
+    for (; p > 0; p--) {
         product = times(product, x);
+    }
     return product;
 }
 
 /* d(t^p)/du = p t^(p-1) (1 - t^2/a^2) */
 static struct transform_site slope(double a, struct transform_site t, int p) {
     struct transform_site s = {{0}, {0}};
-    if (p == 0)
+    if (p == 0) {
         return s;
+    }
     const float inverse = (float)(1 / (a * a));
     s = wide_power(t, p - 1);
     s.re *= (float)p * (1.0f - t.re * t.re * inverse);
@@ -142,22 +151,27 @@ static void pairs(const struct effective_basis *b, const struct room *r, int n, 
     bool any = false;
     for (size_t i = 0; i < b->features->count; i++) {
         const struct effective_feature *f = &b->features->list[i];
-        if (f->kind != EFFECTIVE_PAIR || f->kernel != n || f->inner != q)
+        if (f->kind != EFFECTIVE_PAIR || f->kernel != n || f->inner != q) {
             continue;
+        }
         if (!any) {
             scale_modes(V, gain_of(b, kernel), r->power[q], r->convolution);
             transform_inverse(b->transform, r->convolution, r->convolution, r->transform);
             any = true;
         }
         struct transform_site *feature = out + i * V;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             feature[x] = times(wide_power(r->t[x], f->power), r->convolution[x]);
+        }
         transform_forward(b->transform, feature, feature, r->transform);
-        if (divergence)
-            sum_sites(b, r, f->power, true, r->convolution, filters->W2 / filters->sigma_u, divergence + i * TRANSFORM_FIELDS);
+        if (divergence) {
+            sum_sites(b, r, f->power, true, r->convolution, filters->W2 / filters->sigma_u,
+                      divergence + i * TRANSFORM_FIELDS);
+        }
     }
-    if (!any || !divergence)
+    if (!any || !divergence) {
         return;
+    }
     /* (K_n W2) * d(t^q)/du = (K_n W2) * q (t^(q-1) - t^(q+1)/a^2) */
     const float first = (float)q, second = (float)(-q / (b->saturation.local * b->saturation.local));
     const float *gain = gain_of(b, kernel + 1);
@@ -176,8 +190,9 @@ static void pairs(const struct effective_basis *b, const struct room *r, int n, 
     transform_inverse(b->transform, r->convolution, r->convolution, r->transform);
     for (size_t i = 0; i < b->features->count; i++) {
         const struct effective_feature *f = &b->features->list[i];
-        if (f->kind == EFFECTIVE_PAIR && f->kernel == n && f->inner == q)
+        if (f->kind == EFFECTIVE_PAIR && f->kernel == n && f->inner == q) {
             sum_sites(b, r, f->power, false, r->convolution, 1 / filters->sigma_u, divergence + i * TRANSFORM_FIELDS);
+        }
     }
 }
 
@@ -208,7 +223,9 @@ static void others(const struct effective_basis *b, const struct room *r, const 
         struct transform_site *feature = out + i * V;
         double *d = divergence ? divergence + i * TRANSFORM_FIELDS : NULL;
         const bool moved = f->kind == EFFECTIVE_ZERO_LOCAL;
-        const struct transform_site factor = wide_power(t0, f->kind == EFFECTIVE_ZERO ? f->power : moved ? f->inner : 0);
+        const struct transform_site factor = wide_power(t0, f->kind == EFFECTIVE_ZERO ? f->power
+                                                            : moved                   ? f->inner
+                                                                                      : 0);
         if (f->kind == EFFECTIVE_ZERO || (f->kind == EFFECTIVE_LOCAL && f->power == 0)) {
             memset(feature, 0, V * sizeof *feature);
             feature[0] = (struct transform_site){factor.re * (float)V, factor.im * (float)V};
@@ -218,37 +235,43 @@ static void others(const struct effective_basis *b, const struct room *r, const 
             }
         } else if (f->kind == EFFECTIVE_LOCAL || moved) {
             scale_fields(b, r->power[f->power], factor, feature);
-            if (!d)
+            if (!d) {
                 continue;
+            }
             double sum[TRANSFORM_FIELDS] = {0}, change[TRANSFORM_FIELDS] = {0};
             sum_sites(b, r, f->power, true, NULL, filters->W2 / filters->sigma_u, sum);
             if (moved) {
                 const struct transform_site s = times(slope(b->saturation.zero, t0, f->inner), r->power[f->power][0]);
                 accumulate(change, &s, filters->W0 * filters->W0 / (filters->sigma_m * (double)V));
             }
-            for (size_t l = 0; l < TRANSFORM_FIELDS; l++)
+            for (size_t l = 0; l < TRANSFORM_FIELDS; l++) {
                 d[l] = sum[l] * (double)(l < WIDE_LANES ? factor.re[l] : factor.im[l - WIDE_LANES]) + change[l];
+            }
         }
     }
 }
 
-void effective_basis_evaluate(const struct effective_basis *b, const struct transform_site *y, struct transform_site *out,
-                              double *divergence, struct transform_site *workspace) {
+void effective_basis_evaluate(const struct effective_basis *b, const struct transform_site *y,
+                              struct transform_site *out, double *divergence, struct transform_site *workspace) {
     const struct room r = divide(b, workspace);
     const struct effective_features *features = b->features;
     const size_t V = b->filters->volume;
     const float a = (float)b->saturation.local, inverse = 1.0f / a;
-    for (size_t i = 0; divergence && i < features->count * TRANSFORM_FIELDS; i++)
+    for (size_t i = 0; divergence && i < features->count * TRANSFORM_FIELDS; i++) {
         divergence[i] = 0;
+    }
     scale_modes(V, gain_of(b, TO_U), y, r.u);
     const struct transform_site mean_u = r.u[0];
-    for (size_t i = 0; i < features->count; i++)
+    for (size_t i = 0; i < features->count; i++) {
         if (features->list[i].kind == EFFECTIVE_LINEAR) {
-            for (size_t p = 0; p < V; p++)
+            for (size_t p = 0; p < V; p++) {
                 out[i * V + p] = (struct transform_site){r.u[p].re * (float)V, r.u[p].im * (float)V};
-            for (size_t l = 0; divergence && l < TRANSFORM_FIELDS; l++)
+            }
+            for (size_t l = 0; divergence && l < TRANSFORM_FIELDS; l++) {
                 divergence[i * TRANSFORM_FIELDS + l] = (double)V * b->filters->W2 / b->filters->sigma_u;
+            }
         }
+    }
     transform_inverse(b->transform, r.u, r.u, r.transform);
     for (size_t x = 0; x < V; x++) {
         r.t[x] = (struct transform_site){wide_tanh(r.u[x].re * inverse) * a, wide_tanh(r.u[x].im * inverse) * a};
@@ -258,14 +281,19 @@ void effective_basis_evaluate(const struct effective_basis *b, const struct tran
             power = times(power, r.t[x]);
         }
     }
-    for (int q = 1; q <= b->powers; q++)
+    for (int q = 1; q <= b->powers; q++) {
         transform_forward(b->transform, r.power[q], r.power[q], r.transform);
+    }
     others(b, &r, &mean_u, out, divergence);
-    for (int n = 1; n <= (int)b->filters->kernels; n++)
-        for (int q = 1; q < b->powers; q++)
+    for (int n = 1; n <= (int)b->filters->kernels; n++) {
+        for (int q = 1; q < b->powers; q++) {
             pairs(b, &r, n, q, out, divergence);
-    for (size_t i = 0; i < features->count; i++)
+        }
+    }
+    for (size_t i = 0; i < features->count; i++) {
         scale_modes(V, gain_of(b, FILTER), out + i * V, out + i * V);
-    for (size_t i = 0; divergence && i < features->count * TRANSFORM_FIELDS; i++)
+    }
+    for (size_t i = 0; divergence && i < features->count * TRANSFORM_FIELDS; i++) {
         divergence[i] *= b->filters->lattice->unit;
+    }
 }

@@ -22,16 +22,16 @@
 enum effective_kind { EFFECTIVE_LINEAR, EFFECTIVE_LOCAL, EFFECTIVE_PAIR, EFFECTIVE_ZERO, EFFECTIVE_ZERO_LOCAL };
 
 enum {
-    EFFECTIVE_POWERS = 16,  /* powers of t are below this */
-    EFFECTIVE_KERNELS = 8,  /* n of C^n is 1 to this */
+    EFFECTIVE_POWERS = 16, /* powers of t are below this */
+    EFFECTIVE_KERNELS = 8, /* n of C^n is 1 to this */
     EFFECTIVE_FEATURES = 128,
     EFFECTIVE_NAME = 32
 };
 
 struct effective_feature {
     enum effective_kind kind;
-    int kernel;        /* n; 0 where there is none */
-    int power, inner;  /* p, and q or b */
+    int kernel;       /* n; 0 where there is none */
+    int power, inner; /* p, and q or b */
 };
 
 struct effective_features {
@@ -41,12 +41,12 @@ struct effective_features {
 
 /* The families that make a list. */
 struct effective_families {
-    bool even;         /* even features too, for a field of one phase, in the place of the zero mode's */
-    int local;         /* highest power of the local potential */
-    int kernels;       /* kernels n = 1 ... of the pairs; 0: no pairs */
-    int pair;          /* highest p + q of a pair */
-    int linear_pairs;  /* kernels n = 1 ... of t^0 (C^n * t^1) */
-    int zero;          /* highest power of the zero mode, alone and with the potential; 0: none */
+    bool even;        /* even features too, for a field of one phase, in the place of the zero mode's */
+    int local;        /* highest power of the local potential */
+    int kernels;      /* kernels n = 1 ... of the pairs; 0: no pairs */
+    int pair;         /* highest p + q of a pair */
+    int linear_pairs; /* kernels n = 1 ... of t^0 (C^n * t^1) */
+    int zero;         /* highest power of the zero mode, alone and with the potential; 0: none */
 };
 
 /* STATUS_BAD_INPUT: more than EFFECTIVE_FEATURES. */

@@ -9,18 +9,21 @@
 /* C^n(x) = (C(x)/C(0))^n without x = 0, over the sum of its moduli, in place of its powers. */
 static void normalise_kernel(const double *power, size_t V, double *kernel) {
     double sum = 0;
-    for (size_t x = 1; x < V; x++)
+    for (size_t x = 1; x < V; x++) {
         sum += fabs(power[x]);
+    }
     kernel[0] = 0;
-    for (size_t x = 1; x < V; x++)
+    for (size_t x = 1; x < V; x++) {
         kernel[x] = sum > 0 ? power[x] / sum : 0;
+    }
 }
 
 static enum status make_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
     const size_t V = f->volume;
     double *C = malloc((5 * V + fourier_workspace(fourier)) * sizeof *C);
-    if (!C)
+    if (!C) {
         return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    }
     double *W2 = C + V, *power = W2 + V, *kernel = power + V, *imaginary = kernel + V, *workspace = imaginary + V;
     for (size_t p = 0; p < V; p++) {
         C[p] = f->W[p];
@@ -30,15 +33,18 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
     fourier_inverse(fourier, C, imaginary, C, workspace);
     fourier_inverse(fourier, W2, imaginary, W2, workspace);
     f->W2 = W2[0];
-    for (size_t x = 0; x < V; x++)
+    for (size_t x = 0; x < V; x++) {
         power[x] = 1;
+    }
     for (size_t n = 0; n < f->kernels; n++) {
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             power[x] *= C[x] / C[0];
+        }
         normalise_kernel(power, V, kernel);
         fourier_forward(fourier, kernel, f->kernel[n], imaginary, workspace); /* even in x: real */
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             kernel[x] *= W2[x];
+        }
         fourier_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
     }
     free(C);
@@ -49,32 +55,36 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
 static enum status square_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
     const size_t V = f->volume;
     double *W2 = malloc((3 * V + fourier_workspace(fourier)) * sizeof *W2);
-    if (!W2)
+    if (!W2) {
         return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    }
     double *kernel = W2 + V, *imaginary = kernel + V, *workspace = imaginary + V;
     memset(imaginary, 0, V * sizeof *imaginary);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         W2[p] = f->W[p] * f->W[p];
+    }
     fourier_inverse(fourier, W2, imaginary, W2, workspace);
     f->W2 = W2[0];
     for (size_t n = 0; n < f->kernels; n++) {
         memset(imaginary, 0, V * sizeof *imaginary);
         fourier_inverse(fourier, f->kernel[n], imaginary, kernel, workspace);
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             kernel[x] *= W2[x];
+        }
         fourier_forward(fourier, kernel, f->kernel_squared[n], imaginary, workspace);
     }
     free(W2);
     return STATUS_OK;
 }
 
-static enum status allocate(const struct effective_lattice *lattice, double s, size_t kernels, struct effective_filters *f,
-                            struct error *e) {
+static enum status allocate(const struct effective_lattice *lattice, double s, size_t kernels,
+                            struct effective_filters *f, struct error *e) {
     const size_t V = lattice->volume;
     *f = (struct effective_filters){.lattice = lattice, .volume = V, .s = s, .kernels = kernels};
     double *all = malloc((2 + 2 * kernels) * V * sizeof *all);
-    if (!all)
+    if (!all) {
         return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    }
     f->W = all;
     f->root = all + V;
     for (size_t n = 0; n < kernels; n++) {
@@ -96,8 +106,9 @@ static enum status make_whole(const struct effective_lattice *lattice, const dou
     f->W0 = f->W[0];
     f->sigma_m = sqrt(f->W[0] * G[0] / (double)V);
     const enum status status = make_kernels(lattice->fourier, f, e);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         effective_filters_release(f);
+    }
     return status;
 }
 
@@ -110,23 +121,26 @@ static enum status block(const struct effective_lattice *lattice, const struct e
         const size_t q = lattice->mode[p];
         f->W[p] = q < lattice->whole ? whole->W[q] : 0;
         f->root[p] = q < lattice->whole ? whole->root[q] : whole->s;
-        for (size_t n = 0; n < f->kernels; n++)
+        for (size_t n = 0; n < f->kernels; n++) {
             f->kernel[n][p] = q < lattice->whole ? whole->kernel[n][q] : 0;
+        }
     }
     f->W0 = whole->W0;
     f->sigma_u = whole->sigma_u * lattice->unit;
     f->sigma_m = whole->sigma_m * lattice->unit;
     const enum status status = square_kernels(lattice->fourier, f, e);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         effective_filters_release(f);
+    }
     return status;
 }
 
 enum status effective_filters_make(const struct effective_lattices *lattices, const double *G, double s, size_t kernels,
                                    struct effective_filters *f, struct error *e) {
     const struct effective_lattice *lattice = effective_lattices_choose(lattices, G, s);
-    if (lattice->factor == 1)
+    if (lattice->factor == 1) {
         return make_whole(lattice, G, s, kernels, f, e);
+    }
     struct effective_filters whole;
     TRY(make_whole(&lattices->lattice[0], G, s, kernels, &whole, e));
     const enum status status = block(lattice, &whole, f, e);

@@ -1,13 +1,13 @@
-/* What the effective-action model has in momentum space at one noise level, before any coefficient: the Wiener filter of the
- * Gaussian field, and the kernels of the bilocal features. */
+/* What the effective-action model has in momentum space at one noise level, before any coefficient: the Wiener filter
+ * of the Gaussian field, and the kernels of the bilocal features. */
 #ifndef DMSQ_SCORE_EFFECTIVE_FILTERS_H
 #define DMSQ_SCORE_EFFECTIVE_FILTERS_H
 
 #include "score/effective_features.h"
 #include "score/effective_lattices.h"
 
-/* In double precision, arrays [V] with V the volume of the level's lattice. A blocked lattice has the modes of the whole one,
- * and u as it is there; W = 0 and kernels 0 where it has a mode that is none of them. */
+/* In double precision, arrays [V] with V the volume of the level's lattice. A blocked lattice has the modes of the
+ * whole one, and u as it is there; W = 0 and kernels 0 where it has a mode that is none of them. */
 struct effective_filters {
     const struct effective_lattice *lattice;
     size_t volume;

@@ -29,7 +29,9 @@ struct level {
 
 enum gain { INVERSE, FORCE, NOISE, GAINS };
 
-static const float *gain_of(const struct level *l, size_t i) { return l->gain + i * l->model->volume; }
+static const float *gain_of(const struct level *l, size_t i) {
+    return l->gain + i * l->model->volume;
+}
 
 /* <S''> at mode p (theory.h). */
 static double curvature(const struct level *l, double square, size_t p) {
@@ -49,8 +51,9 @@ static enum status level_make(double s, struct level *l, struct error *e) {
     TRY(effective_filters_make(l->lattices, m->propagator, s, effective_model_kernels(m), &l->filters, e));
     TRY(effective_basis_new(&l->filters, &m->features, m->saturation, &l->basis, e));
     l->gain = malloc(GAINS * V * sizeof *l->gain);
-    if (!l->gain)
+    if (!l->gain) {
         return error_set(e, STATUS_FAILED, "out of memory for the filters of %zu modes", V);
+    }
     const double square = sum_tree(m->propagator, V) / (double)V + m->mean * m->mean;
     for (size_t p = 0; p < V; p++) {
         const double H = fmax(curvature(l, square, p), 0.01), c = l->settings->mixed ? 1 / (1 + s * s * H) : 0;
@@ -87,8 +90,9 @@ static void read_pack(const struct level *l, const float *fields, size_t first, 
     memset(r->target, 0, V * sizeof *r->target);
     for (size_t i = 0; i < count; i++) {
         const float *phi = fields + (first + i) * V;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             r->phi[x] = (double)phi[x] + m->mean;
+        }
         action_force(l->geometry, &l->settings->theory, r->phi, r->force);
         random_normal_float(l->key, first + i, l->number, r->normal, V);
         for (size_t x = 0; x < V; x++) {
@@ -123,37 +127,47 @@ static void tile(const struct transform_site *const *row, size_t rows, size_t i,
     wide sum[TILE][TILE] = {{{0}}};
     for (size_t p = first; p < last; p++) {
         struct transform_site a[TILE];
-        for (size_t k = 0; k < TILE; k++)
+        for (size_t k = 0; k < TILE; k++) {
             a[k] = row[i + k][p];
+        }
         for (size_t m = 0; m < TILE; m++) {
             const struct transform_site b = row[j + m][p];
-            for (size_t k = 0; k < TILE; k++)
+            for (size_t k = 0; k < TILE; k++) {
                 sum[k][m] += a[k].re * b.re + a[k].im * b.im;
+            }
         }
     }
-    for (size_t k = 0; k < TILE; k++)
-        for (size_t m = 0; m < TILE; m++)
+    for (size_t k = 0; k < TILE; k++) {
+        for (size_t m = 0; m < TILE; m++) {
             wide_accumulate(sums + ((i + k) * rows + j + m) * WIDE_LANES, &sum[k][m]);
+        }
+    }
 }
 
 /* normal[(F + 1) x (F + 1)]: sums over the pack of products of features, the last row with the target, per V. */
 static void products(const struct level *l, const struct room *r, size_t rows, double *normal) {
     const size_t F = l->model->features.count, V = l->model->volume;
     const struct transform_site *row[EFFECTIVE_FEATURES + 1 + TILE];
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++) {
         row[i] = i < F ? feature_at(l, r, i) : r->target; /* rows beyond the target fill the last tile */
+    }
     memset(r->sums, 0, rows * rows * WIDE_LANES * sizeof *r->sums);
-    for (size_t first = 0; first < V; first += SITES)
-        for (size_t i = 0; i < rows; i += TILE)
-            for (size_t j = 0; j <= i; j += TILE)
+    for (size_t first = 0; first < V; first += SITES) {
+        for (size_t i = 0; i < rows; i += TILE) {
+            for (size_t j = 0; j <= i; j += TILE) {
                 tile(row, rows, i, j, first, first + SITES < V ? first + SITES : V, r->sums);
-    for (size_t i = 0; i <= F; i++)
+            }
+        }
+    }
+    for (size_t i = 0; i <= F; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0;
-            for (size_t k = 0; k < WIDE_LANES; k++)
+            for (size_t k = 0; k < WIDE_LANES; k++) {
                 sum += r->sums[(i * rows + j) * WIDE_LANES + k];
+            }
             normal[i * (F + 1) + j] = normal[j * (F + 1) + i] = sum / (double)(V * TRANSFORM_FIELDS);
         }
+    }
 }
 
 /* --- the solution -------------------------------------------------------------------------------- */
@@ -171,19 +185,22 @@ static double noise_of(const struct level *l, const double *packs, size_t count,
     double sum = 0;
     size_t features = 0;
     for (size_t i = 0; i < F; i++) {
-        if (!is_free(l, i))
+        if (!is_free(l, i)) {
             continue;
+        }
         double first = 0, second = 0;
         for (size_t k = 0; k < count; k++) {
             const double *normal = packs + k * stride * stride;
             double rest = normal[F * stride + i];
-            for (size_t j = 0; j < F; j++)
+            for (size_t j = 0; j < F; j++) {
                 rest -= normal[i * stride + j] * a[j];
+            }
             first += rest / (double)count;
             second += rest * rest / (double)count;
         }
-        if (mean[i * stride + i] > 0)
+        if (mean[i * stride + i] > 0) {
             sum += (second - first * first) / (double)(count - 1) / mean[i * stride + i];
+        }
         features++;
     }
     return features ? sum / (double)features : 0;
@@ -197,28 +214,32 @@ static void reduce(const struct level *l, const double *mean, const double *star
         b[i] = mean[F * stride + i];
         for (size_t j = 0; j < F; j++) {
             b[i] -= mean[i * stride + j] * start[j];
-            if (!is_free(l, i) || !is_free(l, j))
+            if (!is_free(l, i) || !is_free(l, j)) {
                 A[i * stride + j] = 0;
+            }
         }
     }
 }
 
-/* Coefficients and gain s^2 (2 a.b - a.A a) from the packs' normal equations and their mean. a: where it starts, 0 or the
- * coefficients that are taken over. */
+/* Coefficients and gain s^2 (2 a.b - a.A a) from the packs' normal equations and their mean. a: where it starts, 0 or
+ * the coefficients that are taken over. */
 static enum status finish_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
                                 double *gain, struct error *e) {
     enum { ROUNDS = 20 };
     const size_t F = l->model->features.count, stride = F + 1;
-    double b[EFFECTIVE_FEATURES], scale[EFFECTIVE_FEATURES], start[EFFECTIVE_FEATURES], more[EFFECTIVE_FEATURES], ridge = 1e-2;
+    double b[EFFECTIVE_FEATURES], scale[EFFECTIVE_FEATURES], start[EFFECTIVE_FEATURES], more[EFFECTIVE_FEATURES],
+        ridge = 1e-2;
     double *A = malloc(stride * stride * sizeof *A);
-    if (!A)
+    if (!A) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu features", F);
+    }
     memcpy(start, a, F * sizeof *a);
     for (int round = 0; round < ROUNDS; round++) {
         reduce(l, mean, start, A, b);
         if (!effective_solve(A, F, stride, b, ridge, more, scale)) {
             free(A);
-            return error_set(e, STATUS_FAILED, "the features are linearly dependent at s = %g: a larger ridge than %g expected",
+            return error_set(e, STATUS_FAILED,
+                             "the features are linearly dependent at s = %g: a larger ridge than %g expected",
                              l->filters.s, ridge);
         }
         double size = 0, features = 0;
@@ -234,8 +255,9 @@ static enum status finish_level(const struct level *l, const double *packs, size
     *gain = 0;
     for (size_t i = 0; i < F; i++) {
         double image = 0;
-        for (size_t j = 0; j < F; j++)
+        for (size_t j = 0; j < F; j++) {
             image += mean[i * stride + j] * a[j];
+        }
         *gain += l->filters.s * l->filters.s * a[i] * (2 * mean[F * stride + i] - image);
     }
     return STATUS_OK;
@@ -243,15 +265,18 @@ static enum status finish_level(const struct level *l, const double *packs, size
 
 /* --- all levels ---------------------------------------------------------------------------------- */
 
-static size_t rows_of(const struct effective_model *m) { return (m->features.count + TILE) / TILE * TILE; }
+static size_t rows_of(const struct effective_model *m) {
+    return (m->features.count + TILE) / TILE * TILE;
+}
 
 static bool room_make(const struct level *l, struct room *r) {
     const size_t V = l->model->volume, F = l->model->features.count, rows = rows_of(l->model);
     struct transform_site *all = transform_allocate((3 + F) * V + effective_basis_workspace(l->basis));
     double *reals = malloc((3 * V + rows * rows * WIDE_LANES) * sizeof *reals);
     *r = (struct room){.target = all, .phi = reals};
-    if (!all || !reals)
+    if (!all || !reals) {
         return false;
+    }
     r->y = all + V;
     r->noise = all + 2 * V;
     r->feature = all + 3 * V;
@@ -283,8 +308,9 @@ static enum status fit_level(const struct level *l, const float *fields, size_t 
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
             const size_t first = i * CONFIGURATIONS, rest = count - first;
-            if (!whole || *interrupted)
+            if (!whole || *interrupted) {
                 continue;
+            }
             read_pack(l, fields, first, rest < CONFIGURATIONS ? rest : CONFIGURATIONS, &r);
             effective_basis_evaluate(l->basis, r.y, r.feature, NULL, r.basis);
             products(l, &r, rows_of(l->model), normal + i * size);
@@ -295,11 +321,14 @@ static enum status fit_level(const struct level *l, const float *fields, size_t 
                          : *interrupted ? error_set(e, STATUS_FAILED, "interrupted while fitting")
                                         : STATUS_OK;
     double *mean = calloc(size, sizeof *mean);
-    if (status == STATUS_OK && !mean)
+    if (status == STATUS_OK && !mean) {
         status = error_set(e, STATUS_FAILED, "out of memory for the fit of %zu features", F);
-    for (size_t i = 0; status == STATUS_OK && i < packs; i++)
-        for (size_t k = 0; k < size; k++)
+    }
+    for (size_t i = 0; status == STATUS_OK && i < packs; i++) {
+        for (size_t k = 0; k < size; k++) {
             mean[k] += normal[i * size + k] / (double)packs;
+        }
+    }
     THEN(status, finish_level(l, normal, packs, mean, a, gain, e));
     free(mean);
     free(normal);
@@ -318,13 +347,16 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     m->log_s = malloc(n * sizeof *m->log_s);
     m->coefficients = calloc(n * F, sizeof *m->coefficients);
     m->gain = calloc(n, sizeof *m->gain);
-    if (status == STATUS_OK && (!m->log_s || !m->coefficients || !m->gain))
+    if (status == STATUS_OK && (!m->log_s || !m->coefficients || !m->gain)) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu levels", n);
+    }
     const double low = function_log(settings->lowest), high = function_log(settings->highest);
-    for (size_t i = 0; i < n && status == STATUS_OK; i++)
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         m->log_s[i] = low + (high - low) * (double)i / (double)(n - 1);
-    if (settings->transfer && status == STATUS_OK)
+    }
+    if (settings->transfer && status == STATUS_OK) {
         status = effective_model_coefficients(settings->transfer, n, m->log_s, m->coefficients, e);
+    }
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         struct level l = {.model = m,
                           .settings = settings,
@@ -336,11 +368,13 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
         status = level_make(function_exp(m->log_s[i]), &l, e);
         THEN(status, fit_level(&l, fields, count, threads, m->coefficients + i * F, &m->gain[i], interrupted, e));
         level_release(&l);
-        if (progress)
+        if (progress) {
             progress_update(progress, i + 1, NULL);
+        }
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         effective_model_release(m);
+    }
     geometry_free(geometry);
     effective_lattices_release(&lattices);
     return status;

@@ -13,11 +13,12 @@ struct effective_flow {
     const struct effective_model *model;
     struct effective_lattices lattices;
     const struct transform *transform; /* of the whole lattice */
-    bool noisy;                     /* the reverse process */
+    bool noisy;                        /* the reverse process */
     size_t steps, points;
     double step;                    /* d ln s of a step, negative; of the mean one where they differ */
     double *log_s;                  /* [points]: of every level */
-    size_t *first;                  /* [steps] of the flow: index of the level at the start of step k; the next two are its */
+    size_t *first;                  /* [steps] of the flow: index of the level at the start of step k; the next two are
+                                       its */
     bool equal;                     /* steps of length `step` */
     struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
@@ -31,17 +32,19 @@ static double length_of(const struct effective_flow *flow, size_t k) {
 /* Levels of equally long steps, whatever lattices they have. */
 static void grid_equal(struct effective_flow *flow) {
     const double highest = flow->model->log_s[flow->model->levels - 1];
-    for (size_t k = 0; k < flow->steps && !flow->noisy; k++)
+    for (size_t k = 0; k < flow->steps && !flow->noisy; k++) {
         flow->first[k] = 2 * k;
-    for (size_t i = 0; i < flow->points; i++)
+    }
+    for (size_t i = 0; i < flow->points; i++) {
         flow->log_s[i] = highest + (flow->noisy ? flow->step : 0.5 * flow->step) * (double)i;
+    }
     flow->equal = true;
 }
 
 /* --- steps that keep to one lattice -------------------------------------------------------------- */
 
-/* Where the way down passes from one lattice to the next finer one: ln s just before and after, and the part of the steps
- * before it. */
+/* Where the way down passes from one lattice to the next finer one: ln s just before and after, and the part of the
+ * steps before it. */
 struct passage {
     double before, after, part;
 };
@@ -99,23 +102,27 @@ static void share_out(size_t steps, const double *size, size_t parts, size_t *sh
     }
 }
 
-/* Levels of steps that grow by `stretch` and of which none has two lattices: where the lattice changes there are two levels of
- * one noise, the end of a step and the start of the next. */
-static void grid_stretched(struct effective_flow *flow, double stretch, const struct passage *passage, size_t passages) {
+/* Levels of steps that grow by `stretch` and of which none has two lattices: where the lattice changes there are two
+ * levels of one noise, the end of a step and the start of the next. */
+static void grid_stretched(struct effective_flow *flow, double stretch, const struct passage *passage,
+                           size_t passages) {
     const double lowest = flow->model->log_s[0], highest = flow->model->log_s[flow->model->levels - 1];
     double size[EFFECTIVE_LATTICES];
     size_t share[EFFECTIVE_LATTICES], i = 0, k = 0;
-    for (size_t g = 0; g <= passages; g++)
+    for (size_t g = 0; g <= passages; g++) {
         size[g] = (g < passages ? passage[g].part : 1) - (g > 0 ? passage[g - 1].part : 0);
+    }
     share_out(flow->steps, size, passages + 1, share);
     for (size_t g = 0; g <= passages; g++) {
         const double start = g > 0 ? passage[g - 1].part : 0;
         for (size_t n = 0; n <= share[g]; n++) {
-            double log_s = highest - (highest - lowest) * way_at(stretch, start + size[g] * (double)n / (double)share[g]);
-            if (n == 0)
+            double log_s =
+                highest - (highest - lowest) * way_at(stretch, start + size[g] * (double)n / (double)share[g]);
+            if (n == 0) {
                 log_s = g > 0 ? passage[g - 1].after : highest;
-            else if (n == share[g])
+            } else if (n == share[g]) {
                 log_s = g < passages ? passage[g].before : lowest;
+            }
             if (n > 0) {
                 flow->log_s[i - 1] = 0.5 * (flow->log_s[i - 2] + log_s);
                 flow->first[k++] = i - 2;
@@ -130,20 +137,23 @@ static void grid_stretched(struct effective_flow *flow, double stretch, const st
 static enum status make_grid(struct effective_flow *flow, double stretch, struct error *e) {
     struct passage passage[EFFECTIVE_LATTICES];
     size_t passages = 0;
-    if (stretch > 0)
+    if (stretch > 0) {
         find_passages(flow, stretch, passage, &passages);
+    }
     const bool keeps = passages < flow->steps;
     passages = keeps ? passages : 0;
     flow->points = flow->noisy ? flow->steps : 2 * flow->steps + 1 + passages;
     flow->log_s = malloc(flow->points * sizeof *flow->log_s);
     flow->first = malloc(flow->steps * sizeof *flow->first);
     flow->level = calloc(flow->points, sizeof *flow->level);
-    if (!flow->log_s || !flow->first || !flow->level)
+    if (!flow->log_s || !flow->first || !flow->level) {
         return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
-    if (passages == 0 && !(stretch > 1))
+    }
+    if (passages == 0 && !(stretch > 1)) {
         grid_equal(flow);
-    else
+    } else {
         grid_stretched(flow, stretch, passage, passages);
+    }
     return STATUS_OK;
 }
 
@@ -151,8 +161,9 @@ static enum status make(const struct effective_model *m, size_t steps, double st
                         struct effective_flow **out, struct error *e) {
     struct effective_flow *flow = calloc(1, sizeof *flow);
     *out = NULL;
-    if (!flow)
+    if (!flow) {
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
+    }
     flow->model = m;
     flow->steps = steps;
     flow->noisy = noisy;
@@ -160,27 +171,30 @@ static enum status make(const struct effective_model *m, size_t steps, double st
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &flow->lattices, e);
     flow->transform = flow->lattices.lattice[0].transform;
     flow->gain = malloc(m->volume * sizeof *flow->gain);
-    if (status == STATUS_OK && !flow->gain)
+    if (status == STATUS_OK && !flow->gain) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
+    }
     if (status == STATUS_OK) {
         double *logs = malloc(m->volume * sizeof *logs);
         for (size_t p = 0; logs && p < m->volume; p++) {
             flow->gain[p] = (float)(sqrt(m->propagator[p]) / (double)m->volume);
             logs[p] = function_log(m->propagator[p]);
         }
-        if (logs)
+        if (logs) {
             flow->constant = -0.5 * (sum_tree(logs, m->volume) + (double)m->volume * 1.83787706640934548) -
                              (m->one_phase ? 0.69314718055994531 : 0);
-        else
+        } else {
             status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", m->volume);
+        }
         free(logs);
     }
     THEN(status, make_grid(flow, stretch, e));
     THEN(status, effective_levels_make(m, &flow->lattices, flow->points, flow->log_s, threads, flow->level, e));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *out = flow;
-    else
+    } else {
         effective_flow_free(flow);
+    }
     return status;
 }
 
@@ -189,16 +203,18 @@ enum status effective_flow_new(const struct effective_model *m, size_t steps, do
     return make(m, steps, stretch, false, threads, flow, e);
 }
 
-enum status effective_flow_noisy_new(const struct effective_model *m, size_t steps, int threads, struct effective_flow **flow,
-                                     struct error *e) {
+enum status effective_flow_noisy_new(const struct effective_model *m, size_t steps, int threads,
+                                     struct effective_flow **flow, struct error *e) {
     return make(m, steps, 0, true, threads, flow, e);
 }
 
 void effective_flow_free(struct effective_flow *flow) {
-    if (!flow)
+    if (!flow) {
         return;
-    for (size_t i = 0; flow->level && i < flow->points; i++)
+    }
+    for (size_t i = 0; flow->level && i < flow->points; i++) {
         effective_level_free(flow->level[i]);
+    }
     free(flow->level);
     free(flow->log_s);
     free(flow->first);
@@ -208,12 +224,15 @@ void effective_flow_free(struct effective_flow *flow) {
 }
 
 double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
-    if (flow->noisy)
+    if (flow->noisy) {
         return flow->log_s[k];
+    }
     return k < flow->steps ? flow->log_s[flow->first[k]] : flow->log_s[flow->points - 1];
 }
 
-size_t effective_flow_evaluations(const struct effective_flow *flow) { return (flow->noisy ? 1 : 4) * flow->steps; }
+size_t effective_flow_evaluations(const struct effective_flow *flow) {
+    return (flow->noisy ? 1 : 4) * flow->steps;
+}
 
 /* --- integration --------------------------------------------------------------------------------- */
 
@@ -244,8 +263,8 @@ static void advance(size_t V, const struct transform_site *base, float factor, c
     }
 }
 
-/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from); density += its part of
- * the integral of the divergence. */
+/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from); density += its part
+ * of the integral of the divergence. */
 static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
                  const struct room *r, double density[TRANSFORM_FIELDS]) {
     static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[4] = {0.5, 0.5, 1, 0};
@@ -253,11 +272,14 @@ static void step(const struct effective_flow *flow, const struct effective_level
     const size_t V = flow->model->volume;
     for (int stage = 0; stage < 4; stage++) {
         double divergence[TRANSFORM_FIELDS];
-        effective_level_evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence, r->evaluation);
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+        effective_level_evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence,
+                                 r->evaluation);
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             density[i] += h * weight[stage] * divergence[i];
-        if (stage < 3)
+        }
+        if (stage < 3) {
             advance(V, r->modes, (float)(h * reach[stage]), r->slope, r->at);
+        }
         advance(V, stage == 0 ? r->modes : r->sum, (float)(h * weight[stage]), r->slope, r->sum);
     }
     memcpy(r->modes, r->sum, V * sizeof *r->modes);
@@ -266,10 +288,13 @@ static void step(const struct effective_flow *flow, const struct effective_level
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,
                  double density[TRANSFORM_FIELDS]) {
     for (size_t k = 0; k <= flow->steps; k++) {
-        if (observer)
+        if (observer) {
             observer->see(observer->context, k, r->modes);
-        if (k < flow->steps)
-            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r, density);
+        }
+        if (k < flow->steps) {
+            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r,
+                 density);
+        }
     }
 }
 
@@ -305,16 +330,17 @@ static double spread_zero_mode(struct random_key key, size_t field, double sprea
 
 /* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its square. `number` tells the noises of a
  * field apart. With spread > 0 the zero mode of every other field is uniform within so many standard deviations. */
-static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number, double spread,
-                  const struct room *r, struct transform_site *modes, double square[TRANSFORM_FIELDS]) {
+static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number,
+                  double spread, const struct room *r, struct transform_site *modes, double square[TRANSFORM_FIELDS]) {
     const size_t V = flow->model->volume;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         random_normal_float(key, first + i, number, r->normal, V);
         double mean = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             mean += (double)r->normal[x] / (double)V;
-        const float more = spread > 0 && i % 2 == 1
-                               ? (float)(spread_zero_mode(key, first + i, spread) / sqrt((double)V) - mean) : 0;
+        }
+        const float more =
+            spread > 0 && i % 2 == 1 ? (float)(spread_zero_mode(key, first + i, spread) / sqrt((double)V) - mean) : 0;
         square[i] = 0;
         for (size_t x = 0; x < V; x++) {
             const float value = r->normal[x] + more;
@@ -326,7 +352,8 @@ static void white(const struct effective_flow *flow, struct random_key key, size
 }
 
 /* The reverse process. */
-static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first, const struct room *r) {
+static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first,
+                            const struct room *r) {
     const size_t V = flow->model->volume;
     for (size_t k = 0; k < flow->steps; k++) {
         const double s = function_exp(effective_flow_log_s(flow, k)),
@@ -363,8 +390,9 @@ static void land(const struct effective_flow *flow, const struct room *r, size_t
             phi[i * V + x] = (float)value;
             sum += value;
         }
-        if (!isfinite(log_q[i]) || !isfinite(sum) || (m->one_phase && !(sum > 0)))
+        if (!isfinite(log_q[i]) || !isfinite(sum) || (m->one_phase && !(sum > 0))) {
             log_q[i] = NAN;
+        }
     }
 }
 
@@ -375,33 +403,40 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
     const size_t V = flow->model->volume;
     double square[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
     white(flow, key, first, START, observer ? observer->spread : 0, &r, r.modes, square);
-    if (flow->noisy)
+    if (flow->noisy) {
         down_with_noise(flow, key, first, &r);
-    else
+    } else {
         down(flow, observer, &r, density);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - density[i];
+    }
     land(flow, &r, count, phi, log_q);
-    for (size_t i = 0; i < count; i++)
-        for (size_t x = 0; sign_of(flow, key, first + i) < 0 && x < V; x++)
+    for (size_t i = 0; i < count; i++) {
+        for (size_t x = 0; sign_of(flow, key, first + i) < 0 && x < V; x++) {
             phi[i * V + x] = -phi[i * V + x];
+        }
+    }
 }
 
-void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi, double *log_q,
-                           struct transform_site *workspace) {
+void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi,
+                           double *log_q, struct transform_site *workspace) {
     const struct room r = divide(flow, workspace);
     const size_t V = flow->model->volume;
     double density[TRANSFORM_FIELDS] = {0};
     memset(r.modes, 0, V * sizeof *r.modes);
-    for (size_t i = 0; i < count; i++)
-        for (size_t x = 0; x < V; x++)
+    for (size_t i = 0; i < count; i++) {
+        for (size_t x = 0; x < V; x++) {
             *field_of(&r.modes[x], i) = noise[i * V + x];
+        }
+    }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
     down(flow, NULL, &r, density);
     for (size_t i = 0; i < count; i++) {
         double square = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             square += (double)noise[i * V + x] * (double)noise[i * V + x];
+        }
         log_q[i] = flow->constant - 0.5 * square - density[i];
     }
     land(flow, &r, count, phi, log_q);
@@ -416,11 +451,13 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
     memset(r.modes, 0, V * sizeof *r.modes);
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             sum += (double)phi[i * V + x];
+        }
         const double sign = m->one_phase && sum < 0 ? -1 : 1;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             *field_of(&r.modes[x], i) = (float)(sign * (double)phi[i * V + x] - m->mean);
+        }
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
     scale_modes(V, flow->gain, true, r.modes);
@@ -432,15 +469,17 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
         for (size_t x = 0; x < V; x++) {
             const double value = scale * (double)*field_of(&r.modes[x], i);
             square += value * value;
-            if (noise)
+            if (noise) {
                 noise[i * V + x] = (float)value;
+            }
         }
         const double value = flow->constant - 0.5 * square + density[i];
         log_q[i] = isfinite(value) ? value : NAN;
     }
 }
 
-enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work, struct error *e) {
+enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work,
+                               struct error *e) {
     const size_t V = flow->model->volume, packs = (work->count + TRANSFORM_FIELDS - 1) / TRANSFORM_FIELDS;
     bool no_memory = false;
     size_t done = 0;
@@ -454,21 +493,26 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
         for (size_t i = 0; i < packs; i++) {
             const size_t at = i * TRANSFORM_FIELDS, rest = work->count - at,
                          count = rest < TRANSFORM_FIELDS ? rest : TRANSFORM_FIELDS;
-            if (!room || *work->interrupted)
+            if (!room || *work->interrupted) {
                 continue;
-            if (work->key)
-                effective_flow_draw(flow, *work->key, work->first + at, NULL, count, work->phi + at * V, work->log_q + at, room);
-            else
+            }
+            if (work->key) {
+                effective_flow_draw(flow, *work->key, work->first + at, NULL, count, work->phi + at * V,
+                                    work->log_q + at, room);
+            } else {
                 effective_flow_rise(flow, count, work->phi + at * V, NULL, work->log_q + at, room);
+            }
             size_t now;
 #pragma omp atomic capture
             now = done += count;
-            if (work->progress)
+            if (work->progress) {
                 progress_update(work->progress, work->first + now, NULL);
+            }
         }
         free(room);
     }
-    if (no_memory)
+    if (no_memory) {
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
+    }
     return *work->interrupted ? error_set(e, STATUS_FAILED, "interrupted while following the flow") : STATUS_OK;
 }

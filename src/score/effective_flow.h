@@ -1,23 +1,24 @@
-/* The probability flow of the effective-action model in normalised modes xi(p) = y(p)/sqrt(G + s^2), where its linear part
- * is exact:
+/* The probability flow of the effective-action model in normalised modes xi(p) = y(p)/sqrt(G + s^2), where its linear
+ * part is exact:
  *
- *   xi = white noise at the highest level;  d xi / d ln s = -s^2 W f / sqrt(G + s^2)  down to the lowest;  y = sqrt(G) xi,
+ *   xi = white noise at the highest level;  d xi / d ln s = -s^2 W f / sqrt(G + s^2)  down to the lowest;  y = sqrt(G)
+ *   xi,
  *   log q(y) = log N(xi at the highest) - 1/2 sum_p ln G + int (divergence of the right-hand side) d ln s,
  *
- * by the classical Runge-Kutta method with steps in ln s that are equal, or grow on the way down by the factor `stretch`:
- * the flow is least smooth at high noise, where blocked lattices (effective_lattices.h) make steps cheap. Up from a field the same flow gives its log q. q is
- * exactly the density of what is drawn, up to the integrator's error.
+ * by the classical Runge-Kutta method with steps in ln s that are equal, or grow on the way down by the factor
+ * `stretch`: the flow is least smooth at high noise, where blocked lattices (effective_lattices.h) make steps cheap. Up
+ * from a field the same flow gives its log q. q is exactly the density of what is drawn, up to the integrator's error.
  *
  * A model of one phase adds its mean and gives every field a random sign. It is the law of fields with a positive mean
- * (a draw with another one is rejected), so with either sign the density is half of that, up to a constant that no chain
- * needs: the probability of a positive mean.
+ * (a draw with another one is rejected), so with either sign the density is half of that, up to a constant that no
+ * chain needs: the probability of a positive mean.
  *
  * With noise (effective_flow_noisy_new) the reverse process takes the place of the flow: from level s to the next, s',
  *
  *   y' = y (G+s'^2)/(G+s^2) + (s^2-s'^2) W f + sqrt((s^2-s'^2)(G+s'^2)/(G+s^2)) z,       z white noise,
  *
- * the law of y' given y for a Gaussian field, exactly, with the mean that the whole score gives; in normalised modes, with
- * c = sqrt((G+s'^2)/(G+s^2)),
+ * the law of y' given y for a Gaussian field, exactly, with the mean that the whole score gives; in normalised modes,
+ * with c = sqrt((G+s'^2)/(G+s^2)),
  *
  *   xi' = c xi + sqrt(1-c^2) z - (1 - s'^2/s^2)/c d xi/d ln s,
  *
@@ -37,9 +38,10 @@
 
 struct effective_flow; /* the tables of all steps: immutable, shared by threads */
 
-/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps if it is 1. If
- * there are blocked lattices, steps are moved a little so that each keeps to one of them: the model is not smooth where the
- * lattice changes. stretch 0: equal steps even then. The model must outlive the flow. STATUS_FAILED: out of memory. */
+/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps if it is 1.
+ * If there are blocked lattices, steps are moved a little so that each keeps to one of them: the model is not smooth
+ * where the lattice changes. stretch 0: equal steps even then. The model must outlive the flow. STATUS_FAILED: out of
+ * memory. */
 enum status effective_flow_new(const struct effective_model *model, size_t steps, double stretch, int threads,
                                struct effective_flow **flow, struct error *e);
 /* The reverse process instead, steps >= 2; its log_q is 0, or NaN of a field that is rejected. It draws only. */
@@ -47,8 +49,8 @@ enum status effective_flow_noisy_new(const struct effective_model *model, size_t
                                      struct effective_flow **flow, struct error *e);
 void effective_flow_free(struct effective_flow *flow);
 
-/* Configurations first .. first+count-1: phi[count x V] drawn with key, or, key NULL, given; log_q[count]. *interrupted:
- * STATUS_FAILED. progress counts configurations, those before `first` as done; may be NULL. */
+/* Configurations first .. first+count-1: phi[count x V] drawn with key, or, key NULL, given; log_q[count].
+ * *interrupted: STATUS_FAILED. progress counts configurations, those before `first` as done; may be NULL. */
 struct effective_flow_work {
     const struct random_key *key;
     size_t first, count;
@@ -58,13 +60,14 @@ struct effective_flow_work {
     const volatile sig_atomic_t *interrupted;
     struct progress *progress;
 };
-enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work, struct error *e);
+enum status effective_flow_run(const struct effective_flow *flow, const struct effective_flow_work *work,
+                               struct error *e);
 
 /* --- a pack of at most TRANSFORM_FIELDS fields, for the partial refresh (effective_refresh.h) --------- */
 
 /* Down from white noise[count x V] in position space to phi[count x V], without a random sign, and its log q. */
-void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi, double *log_q,
-                           struct transform_site *workspace);
+void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi,
+                           double *log_q, struct transform_site *workspace);
 /* Up from phi to the noise, NULL where it is not wanted, and log q: the opposite up to the integrator's error. */
 void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
                          struct transform_site *workspace);
@@ -72,8 +75,8 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
 /* --- for the refinement (effective_refine.h) ------------------------------------------------------- */
 
 /* Who looks on while a pack goes down: see(context, k, modes) with xi at the start of step k = 0 .. steps. Every other
- * field starts with its zero mode uniform within `spread` standard deviations (0: none does): its log q is still that of
- * the model, but magnetizations are seen that draws of the model hardly ever have. */
+ * field starts with its zero mode uniform within `spread` standard deviations (0: none does): its log q is still that
+ * of the model, but magnetizations are seen that draws of the model hardly ever have. */
 struct effective_observer {
     void (*see)(void *context, size_t k, const struct transform_site *modes);
     void *context;

@@ -29,13 +29,16 @@ static bool find_modes(const size_t *extents, size_t dimensions, struct effectiv
 }
 
 static bool divides(const size_t *extents, size_t dimensions, size_t factor) {
-    for (size_t mu = 0; mu < dimensions; mu++)
-        if (extents[mu] % factor != 0 || extents[mu] / factor < SMALLEST)
+    for (size_t mu = 0; mu < dimensions; mu++) {
+        if (extents[mu] % factor != 0 || extents[mu] / factor < SMALLEST) {
             return false;
+        }
+    }
     return true;
 }
 
-static enum status make(const size_t *extents, size_t dimensions, size_t factor, struct effective_lattice *l, struct error *e) {
+static enum status make(const size_t *extents, size_t dimensions, size_t factor, struct effective_lattice *l,
+                        struct error *e) {
     size_t own[8];
     *l = (struct effective_lattice){.factor = factor, .volume = 1, .whole = 1};
     for (size_t mu = 0; mu < dimensions; mu++) {
@@ -46,22 +49,25 @@ static enum status make(const size_t *extents, size_t dimensions, size_t factor,
     l->unit = sqrt((double)l->whole / (double)l->volume);
     enum status status = fourier_new(own, dimensions, &l->fourier, e);
     THEN(status, transform_new(own, dimensions, &l->transform, e));
-    if (status == STATUS_OK && factor > 1 && !find_modes(extents, dimensions, l))
+    if (status == STATUS_OK && factor > 1 && !find_modes(extents, dimensions, l)) {
         status = error_set(e, STATUS_FAILED, "out of memory for %zu modes", l->volume);
+    }
     return status;
 }
 
-enum status effective_lattices_make(const size_t *extents, size_t dimensions, double blocking, struct effective_lattices *l,
-                                    struct error *e) {
+enum status effective_lattices_make(const size_t *extents, size_t dimensions, double blocking,
+                                    struct effective_lattices *l, struct error *e) {
     *l = (struct effective_lattices){.blocking = blocking};
     enum status status = STATUS_OK;
     for (size_t factor = 1; status == STATUS_OK && l->count < EFFECTIVE_LATTICES; factor *= 2) {
-        if (factor > 1 && (!(blocking > 0) || !divides(extents, dimensions, factor)))
+        if (factor > 1 && (!(blocking > 0) || !divides(extents, dimensions, factor))) {
             break;
+        }
         status = make(extents, dimensions, factor, &l->lattice[l->count++], e);
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         effective_lattices_release(l);
+    }
     return status;
 }
 
@@ -74,37 +80,44 @@ void effective_lattices_release(struct effective_lattices *l) {
     *l = (struct effective_lattices){0};
 }
 
-const struct effective_lattice *effective_lattices_choose(const struct effective_lattices *l, const double *propagator, double s) {
+const struct effective_lattice *effective_lattices_choose(const struct effective_lattices *l, const double *propagator,
+                                                          double s) {
     const struct effective_lattice *chosen = &l->lattice[0];
     double all = 0;
-    for (size_t p = 0; p < chosen->volume && l->count > 1; p++)
+    for (size_t p = 0; p < chosen->volume && l->count > 1; p++) {
         all += propagator[p] * propagator[p] / (propagator[p] + s * s);
+    }
     for (size_t i = 1; i < l->count; i++) {
         double kept = 0;
         for (size_t p = 0; p < l->lattice[i].volume; p++) {
             const size_t q = l->lattice[i].mode[p];
             kept += q < l->lattice[i].whole ? propagator[q] * propagator[q] / (propagator[q] + s * s) : 0;
         }
-        if (all - kept <= l->blocking * all)
+        if (all - kept <= l->blocking * all) {
             chosen = &l->lattice[i];
+        }
     }
     return chosen;
 }
 
-void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole, struct transform_site *own) {
+void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
+                              struct transform_site *own) {
     const float factor = (float)(1 / l->unit);
     for (size_t p = 0; p < l->volume; p++) {
         const size_t q = l->mode ? l->mode[p] : p;
-        own[p] = q < l->whole ? (struct transform_site){whole[q].re * factor, whole[q].im * factor} : (struct transform_site){{0}, {0}};
+        own[p] = q < l->whole ? (struct transform_site){whole[q].re * factor, whole[q].im * factor}
+                              : (struct transform_site){{0}, {0}};
     }
 }
 
-void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own, struct transform_site *whole) {
+void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,
+                               struct transform_site *whole) {
     const float factor = (float)l->unit;
     memset(whole, 0, l->whole * sizeof *whole);
     for (size_t p = 0; p < l->volume; p++) {
         const size_t q = l->mode ? l->mode[p] : p;
-        if (q < l->whole)
+        if (q < l->whole) {
             whole[q] = (struct transform_site){own[p].re * factor, own[p].im * factor};
+        }
     }
 }

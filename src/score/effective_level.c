@@ -22,18 +22,18 @@ struct effective_level {
     size_t volume, modes; /* of the lattice; modes: one of each p and -p */
     const struct transform *transform;
     const size_t *opposite;
-    size_t *half; /* modes: the first of each pair */
+    size_t *half;                     /* modes: the first of each pair */
     float saturation, inverse_square; /* a, 1/a^2 */
     double zero_saturation;
-    int powers;                       /* t^1 ... t^powers are transformed */
-    int local;                        /* highest power of t in position space */
+    int powers;                                 /* t^1 ... t^powers are transformed */
+    int local;                                  /* highest power of t in position space */
     double linear, potential[EFFECTIVE_POWERS]; /* coefficients of u and of t^p */
     double zero[EFFECTIVE_POWERS], zero_local[EFFECTIVE_POWERS][EFFECTIVE_POWERS]; /* of t0^p, of t0^b t^p */
     double W0, W2, sigma_u, sigma_m, s;
-    float *to_u;    /* W sqrt(G + s^2) / (sigma_u V): from modes to u */
+    float *to_u;     /* W sqrt(G + s^2) / (sigma_u V): from modes to u */
     float *to_drift; /* -s^2 W / sqrt(G + s^2) */
     /* sum_n a K_n(p) of t^p (K_n * t^q): row[0] of p = 0, which stays in momentum space; rows of the others / V */
-    size_t convolved;                 /* powers p >= 1 that have a convolution */
+    size_t convolved; /* powers p >= 1 that have a convolution */
     int convolved_power[EFFECTIVE_POWERS];
     size_t terms, term_end[EFFECTIVE_POWERS + 1]; /* of p = 0, and of the others in order */
     int term_power[PAIRS];                        /* q */
@@ -41,7 +41,7 @@ struct effective_level {
     /* M_pq of the divergence, p <= q, for modes of `half` */
     size_t meetings;
     struct meeting meeting[PAIRS];
-    float *weight; /* modes x meetings */
+    float *weight;                     /* modes x meetings */
     double constant[EFFECTIVE_POWERS]; /* M_0q at p = 0 */
 };
 
@@ -55,23 +55,28 @@ static void lay_out(const struct effective_features *features, struct effective_
     for (size_t i = 0; i < features->count; i++) {
         const struct effective_feature *f = &features->list[i];
         const bool at_sites = f->kind == EFFECTIVE_LOCAL || f->kind == EFFECTIVE_ZERO_LOCAL || is_pair(f, -1);
-        if (at_sites && f->power > l->local)
+        if (at_sites && f->power > l->local) {
             l->local = f->power;
+        }
         /* of a pair t^p, and the power that the slope of t^q brings; of t0^b t^p its sum over the sites */
         const int highest = f->kind == EFFECTIVE_PAIR && f->inner + 1 > f->power ? f->inner + 1 : f->power;
-        if ((f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) && highest > l->powers)
+        if ((f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) && highest > l->powers) {
             l->powers = highest;
-        if (f->kind == EFFECTIVE_PAIR)
+        }
+        if (f->kind == EFFECTIVE_PAIR) {
             pair[f->power][f->inner] = true;
+        }
     }
     for (int p = 0; p < EFFECTIVE_POWERS; p++) {
         const size_t before = l->terms;
-        for (int q = 0; q < EFFECTIVE_POWERS; q++)
-            if (pair[p][q])
+        for (int q = 0; q < EFFECTIVE_POWERS; q++) {
+            if (pair[p][q]) {
                 l->term_power[l->terms++] = q;
-        if (p == 0)
+            }
+        }
+        if (p == 0) {
             l->term_end[0] = l->terms;
-        else if (l->terms > before) {
+        } else if (l->terms > before) {
             l->convolved_power[l->convolved++] = p;
             l->term_end[l->convolved] = l->terms;
         }
@@ -83,16 +88,19 @@ static size_t term_of(const struct effective_level *l, int p, int q) {
     while (p > 0 && l->convolved_power[row++] != p) {
     }
     size_t i = row == 0 ? 0 : l->term_end[row - 1];
-    while (l->term_power[i] != q)
+    while (l->term_power[i] != q) {
         i++;
+    }
     return i;
 }
 
 static size_t meeting_of(struct effective_level *l, int p, int q) {
     const struct meeting wanted = p < q ? (struct meeting){p, q} : (struct meeting){q, p};
-    for (size_t i = 0; i < l->meetings; i++)
-        if (l->meeting[i].p == wanted.p && l->meeting[i].q == wanted.q)
+    for (size_t i = 0; i < l->meetings; i++) {
+        if (l->meeting[i].p == wanted.p && l->meeting[i].q == wanted.q) {
             return i;
+        }
+    }
     l->meeting[l->meetings] = wanted;
     return l->meetings++;
 }
@@ -110,37 +118,51 @@ static void add_pair(const struct effective_filters *filters, const struct effec
     const double *K = filters->kernel[f->kernel - 1], *K2 = filters->kernel_squared[f->kernel - 1];
     const size_t term = term_of(l, f->power, f->inner);
     const double scale = f->power == 0 ? 1.0 : 1.0 / (double)l->volume;
-    for (size_t p = 0; p < l->volume; p++)
+    for (size_t p = 0; p < l->volume; p++) {
         l->term[p * l->terms + term] += (float)(coefficient * scale * K[p]);
+    }
     int power[2];
     double factor[2];
     slope_of(l, f->inner, power, factor);
-    for (int i = 0; i < 2; i++)
-        if (f->power == 0 || power[i] == 0)
+    for (int i = 0; i < 2; i++) {
+        if (f->power == 0 || power[i] == 0) {
             l->constant[f->power + power[i]] += coefficient * factor[i] * K2[0];
-        else {
+        } else {
             const size_t meeting = meeting_of(l, f->power, power[i]);
-            for (size_t h = 0; h < l->modes; h++)
+            for (size_t h = 0; h < l->modes; h++) {
                 weight[h * PAIRS + meeting] += coefficient * factor[i] * K2[l->half[h]];
+            }
         }
+    }
 }
 
 static void set_coefficient(const struct effective_feature *f, double coefficient, struct effective_level *l) {
     switch (f->kind) {
-    case EFFECTIVE_LINEAR: l->linear += coefficient; break;
-    case EFFECTIVE_LOCAL: l->potential[f->power] += coefficient; break;
-    case EFFECTIVE_ZERO: l->zero[f->power] += coefficient; break;
-    case EFFECTIVE_ZERO_LOCAL: l->zero_local[f->inner][f->power] += coefficient; break;
-    case EFFECTIVE_PAIR: break;
+    case EFFECTIVE_LINEAR:
+        l->linear += coefficient;
+        break;
+    case EFFECTIVE_LOCAL:
+        l->potential[f->power] += coefficient;
+        break;
+    case EFFECTIVE_ZERO:
+        l->zero[f->power] += coefficient;
+        break;
+    case EFFECTIVE_ZERO_LOCAL:
+        l->zero_local[f->inner][f->power] += coefficient;
+        break;
+    case EFFECTIVE_PAIR:
+        break;
     }
 }
 
 /* Modes p that are not after -p. */
 static size_t find_half(const struct effective_level *l, size_t *half) {
     size_t modes = 0;
-    for (size_t p = 0; p < l->volume; p++)
-        if (p <= l->opposite[p])
+    for (size_t p = 0; p < l->volume; p++) {
+        if (p <= l->opposite[p]) {
             half[modes++] = p;
+        }
+    }
     return modes;
 }
 
@@ -151,12 +173,14 @@ static bool fill(const struct effective_filters *filters, const struct effective
     l->to_u = malloc(V * sizeof *l->to_u);
     l->to_drift = malloc(V * sizeof *l->to_drift);
     l->term = calloc(V * (l->terms ? l->terms : 1), sizeof *l->term);
-    if (!l->half || !l->to_u || !l->to_drift || !l->term)
+    if (!l->half || !l->to_u || !l->to_drift || !l->term) {
         return false;
+    }
     l->modes = find_half(l, l->half);
     double *weight = calloc(l->modes * PAIRS, sizeof *weight);
-    if (!weight)
+    if (!weight) {
         return false;
+    }
     for (size_t p = 0; p < V; p++) {
         l->to_u[p] = (float)(filters->W[p] * filters->root[p] / (filters->sigma_u * (double)V));
         l->to_drift[p] = (float)(-filters->s * filters->s * filters->W[p] / filters->root[p]);
@@ -164,15 +188,17 @@ static bool fill(const struct effective_filters *filters, const struct effective
     for (size_t i = 0; i < features->count; i++) {
         const double coefficient = filters->lattice->unit * coefficients[i];
         set_coefficient(&features->list[i], coefficient, l);
-        if (features->list[i].kind == EFFECTIVE_PAIR)
+        if (features->list[i].kind == EFFECTIVE_PAIR) {
             add_pair(filters, &features->list[i], coefficient, l, weight);
+        }
     }
     l->weight = malloc(l->modes * (l->meetings ? l->meetings : 1) * sizeof *l->weight);
     for (size_t h = 0; l->weight && h < l->modes; h++) {
         /* Transforms are taken apart as twice their value: a quarter, and p stands for -p, too. */
         const double share = (l->half[h] == l->opposite[l->half[h]] ? 0.25 : 0.5) / (double)V;
-        for (size_t i = 0; i < l->meetings; i++)
+        for (size_t i = 0; i < l->meetings; i++) {
             l->weight[h * l->meetings + i] = (float)(share * weight[h * PAIRS + i]);
+        }
     }
     free(weight);
     return l->weight != NULL;
@@ -198,16 +224,18 @@ enum status effective_level_new(const struct effective_filters *filters, const s
         l->s = filters->s;
         lay_out(features, l);
     }
-    if (l && fill(filters, features, coefficients, l))
+    if (l && fill(filters, features, coefficients, l)) {
         return STATUS_OK;
+    }
     effective_level_free(l);
     *level = NULL;
     return error_set(e, STATUS_FAILED, "out of memory for a noise level of %zu modes", filters->volume);
 }
 
 void effective_level_free(struct effective_level *l) {
-    if (!l)
+    if (!l) {
         return;
+    }
     free(l->half);
     free(l->to_u);
     free(l->to_drift);
@@ -236,10 +264,12 @@ struct room {
 static struct room divide(const struct effective_level *l, struct transform_site *workspace) {
     struct room r = {.t = workspace, .f = workspace + l->volume};
     struct transform_site *next = r.f + l->volume;
-    for (int q = 1; q <= l->powers; q++, next += l->volume)
+    for (int q = 1; q <= l->powers; q++, next += l->volume) {
         r.power[q] = next;
-    for (size_t c = 0; c < l->convolved; c++, next += l->volume)
+    }
+    for (size_t c = 0; c < l->convolved; c++, next += l->volume) {
         r.convolution[c] = next;
+    }
     r.transform = next;
     return r;
 }
@@ -302,8 +332,9 @@ static void zero_mode(const struct effective_level *l, const struct transform_si
         const double t0 = a * function_tanh(sum_u * l->sigma_u / l->sigma_m / a), dt0 = 1 - t0 * t0 / (a * a);
         double power[EFFECTIVE_POWERS + 1] = {1}, constant = 0;
         divergence[lane] = 0;
-        for (int p = 1; p < EFFECTIVE_POWERS; p++)
+        for (int p = 1; p < EFFECTIVE_POWERS; p++) {
             power[p] = power[p - 1] * t0;
+        }
         for (int p = 0; p <= l->local; p++) {
             double value = l->potential[p];
             slope[lane][p] = 0; /* d/dm of the coefficient of t^p */
@@ -311,19 +342,21 @@ static void zero_mode(const struct effective_level *l, const struct transform_si
                 value += l->zero_local[b][p] * power[b];
                 slope[lane][p] += l->zero_local[b][p] * b * power[b - 1] * dt0;
             }
-            if (lane < WIDE_LANES)
+            if (lane < WIDE_LANES) {
                 z->potential[p].re[w] = (float)value;
-            else
+            } else {
                 z->potential[p].im[w] = (float)value;
+            }
         }
         for (int p = 1; p < EFFECTIVE_POWERS; p++) {
             constant += l->zero[p] * power[p];
             divergence[lane] += l->W0 * l->W0 / l->sigma_m * l->zero[p] * p * power[p - 1] * dt0;
         }
-        if (lane < WIDE_LANES)
+        if (lane < WIDE_LANES) {
             z->constant.re[w] = (float)constant;
-        else
+        } else {
             z->constant.im[w] = (float)constant;
+        }
     }
 }
 
@@ -332,10 +365,12 @@ static void sites(const struct effective_level *l, const struct zero_mode *z, co
                   double divergence[TRANSFORM_FIELDS]) {
     enum { CHUNK = 64 };
     int convolution[EFFECTIVE_POWERS];
-    for (int p = 0; p <= l->local; p++)
+    for (int p = 0; p <= l->local; p++) {
         convolution[p] = -1;
-    for (size_t c = 0; c < l->convolved; c++)
+    }
+    for (size_t c = 0; c < l->convolved; c++) {
         convolution[l->convolved_power[c]] = (int)c;
+    }
     for (size_t start = 0; start < l->volume; start += CHUNK) {
         const size_t end = start + CHUNK < l->volume ? start + CHUNK : l->volume;
         struct transform_site sum = {{0}, {0}};
@@ -421,17 +456,19 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     const struct room r = divide(l, workspace);
     struct zero_mode z;
     double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], own[TRANSFORM_FIELDS], at_sites[TRANSFORM_FIELDS] = {0},
-                                                                            at_modes[TRANSFORM_FIELDS] = {0};
+                                                                             at_modes[TRANSFORM_FIELDS] = {0};
     scale_modes(l->volume, l->to_u, modes, r.f);
     const struct transform_site u0 = r.f[0]; /* mean of u */
     zero_mode(l, &u0, &z, slope, own);
     transform_inverse(l->transform, r.f, r.f, r.transform);
     saturate(l, &r);
-    for (int q = 1; q <= l->powers; q++)
+    for (int q = 1; q <= l->powers; q++) {
         transform_forward(l->transform, r.power[q], r.power[q], r.transform);
+    }
     convolve(l, &r);
-    for (size_t c = 0; c < l->convolved; c++)
+    for (size_t c = 0; c < l->convolved; c++) {
         transform_inverse(l->transform, r.convolution[c], r.convolution[c], r.transform);
+    }
     sites(l, &z, &r, at_sites);
     modes_meet(l, &r, at_modes);
     transform_forward(l->transform, r.f, r.f, r.transform);
@@ -439,10 +476,12 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     const double V = (double)l->volume;
     for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
         double sum = (l->W2 * (at_sites[lane] + l->linear * V) + at_modes[lane] + l->constant[0] * V) / l->sigma_u;
-        for (int q = 1; q <= l->powers; q++)
+        for (int q = 1; q <= l->powers; q++) {
             sum += l->constant[q] * power_sum(&r, q, lane) / l->sigma_u;
-        for (int p = 1; p <= l->local && p <= l->powers; p++) /* powers above have no zero mode */
+        }
+        for (int p = 1; p <= l->local && p <= l->powers; p++) { /* powers above have no zero mode */
             sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * power_sum(&r, p, lane);
+        }
         divergence[lane] = -l->s * l->s * (sum + own[lane]);
     }
 }

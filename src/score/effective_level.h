@@ -35,8 +35,8 @@ void effective_level_free(struct effective_level *level);
 /* Sites of scratch of an evaluation. */
 size_t effective_level_workspace(const struct effective_level *level);
 
-/* modes[V], of the whole lattice: xi(p) of a pack of fields. drift[V] = d xi / d ln s, divergence[TRANSFORM_FIELDS] that of the drift.
- * `drift` may not be `modes`. */
+/* modes[V], of the whole lattice: xi(p) of a pack of fields. drift[V] = d xi / d ln s, divergence[TRANSFORM_FIELDS]
+ * that of the drift. `drift` may not be `modes`. */
 void effective_level_evaluate(const struct effective_level *level, const struct transform_site *modes,
                               struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
                               struct transform_site *workspace);

@@ -9,15 +9,17 @@ enum status effective_levels_make(const struct effective_model *m, const struct 
                                   struct error *e) {
     const size_t F = m->features.count;
     double *coefficients = malloc((points * F + 1) * sizeof *coefficients);
-    if (!coefficients)
+    if (!coefficients) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu noise levels", points);
+    }
     enum status status = effective_model_coefficients(m, points, log_s, coefficients, e);
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < points; i++) {
         struct effective_filters filters;
         struct error own;
         enum status s = status;
-        THEN(s, effective_filters_make(lattices, m->propagator, function_exp(log_s[i]), effective_model_kernels(m), &filters, &own));
+        THEN(s, effective_filters_make(lattices, m->propagator, function_exp(log_s[i]), effective_model_kernels(m),
+                                       &filters, &own));
         if (s == STATUS_OK) {
             s = effective_level_new(&filters, &m->features, coefficients + i * F, m->saturation, &level[i], &own);
             effective_filters_release(&filters);
@@ -36,7 +38,8 @@ enum status effective_levels_make(const struct effective_model *m, const struct 
 size_t effective_levels_workspace(const struct effective_lattices *lattices, size_t points,
                                   struct effective_level *const *level) {
     size_t most = transform_workspace(lattices->lattice[0].transform);
-    for (size_t i = 0; i < points; i++)
+    for (size_t i = 0; i < points; i++) {
         most = effective_level_workspace(level[i]) > most ? effective_level_workspace(level[i]) : most;
+    }
     return most;
 }

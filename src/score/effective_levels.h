@@ -1,5 +1,5 @@
-/* The effective-action model at a list of noise levels: what the flow (effective_flow.h) and paths (effective_path.h) go
- * through. */
+/* The effective-action model at a list of noise levels: what the flow (effective_flow.h) and paths (effective_path.h)
+ * go through. */
 #ifndef DMSQ_SCORE_EFFECTIVE_LEVELS_H
 #define DMSQ_SCORE_EFFECTIVE_LEVELS_H
 

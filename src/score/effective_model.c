@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Second derivatives of the natural cubic spline through n equally spaced values (h apart), value[i * stride]. room: n. */
+/* Second derivatives of the natural cubic spline through n equally spaced values (h apart), value[i * stride]. room:
+ * n. */
 static void spline_curvatures(size_t n, double h, const double *value, size_t stride, double *curvature, double *room) {
     curvature[0] = curvature[(n - 1) * stride] = 0;
     room[0] = 0;
@@ -15,8 +16,9 @@ static void spline_curvatures(size_t n, double h, const double *value, size_t st
         room[i] = 1 / pivot;
         curvature[i * stride] = (right - curvature[(i - 1) * stride]) / pivot;
     }
-    for (size_t i = n - 1; i-- > 1;)
+    for (size_t i = n - 1; i-- > 1;) {
         curvature[i * stride] -= room[i] * curvature[(i + 1) * stride];
+    }
 }
 
 enum status effective_model_coefficients(const struct effective_model *m, size_t points, const double *log_s,
@@ -24,19 +26,22 @@ enum status effective_model_coefficients(const struct effective_model *m, size_t
     const size_t n = m->levels, F = m->features.count;
     const double h = n > 1 ? (m->log_s[n - 1] - m->log_s[0]) / (double)(n - 1) : 1;
     double *curvature = calloc(n * F + n, sizeof *curvature);
-    if (!curvature)
+    if (!curvature) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", n * F);
-    for (size_t f = 0; f < F && n > 2; f++)
+    }
+    for (size_t f = 0; f < F && n > 2; f++) {
         spline_curvatures(n, h, m->coefficients + f, F, curvature + f, curvature + n * F);
+    }
     for (size_t i = 0; i < points; i++) {
         const double place = fmin(fmax((log_s[i] - m->log_s[0]) / h, 0), (double)(n - 1));
         const size_t k = n < 2 ? 0 : (size_t)fmin(place, (double)(n - 2));
         const double b = place - (double)k, a = 1 - b;
         const double *v = m->coefficients + k * F, *c = curvature + k * F;
-        for (size_t f = 0; f < F; f++)
-            coefficients[i * F + f] = n < 2 ? v[f]
-                                            : a * v[f] + b * v[F + f] + h * h / 6 * ((a * a * a - a) * c[f] +
-                                                                                     (b * b * b - b) * c[F + f]);
+        for (size_t f = 0; f < F; f++) {
+            coefficients[i * F + f] =
+                n < 2 ? v[f]
+                      : a * v[f] + b * v[F + f] + h * h / 6 * ((a * a * a - a) * c[f] + (b * b * b - b) * c[F + f]);
+        }
     }
     free(curvature);
     return STATUS_OK;
@@ -44,15 +49,17 @@ enum status effective_model_coefficients(const struct effective_model *m, size_t
 
 size_t effective_model_kernels(const struct effective_model *m) {
     int most = 0;
-    for (size_t f = 0; f < m->features.count; f++)
+    for (size_t f = 0; f < m->features.count; f++) {
         most = m->features.list[f].kernel > most ? m->features.list[f].kernel : most;
+    }
     return (size_t)most;
 }
 
 double effective_model_gain(const struct effective_model *m) {
     double sum = 0;
-    for (size_t i = 0; i + 1 < m->levels; i++)
+    for (size_t i = 0; i + 1 < m->levels; i++) {
         sum += 0.5 * (m->gain[i] + m->gain[i + 1]) * (m->log_s[i + 1] - m->log_s[i]);
+    }
     return sum;
 }
 

@@ -15,7 +15,7 @@ struct effective_model {
     bool one_phase;
     double mean;
     struct effective_saturation saturation;
-    double blocking; /* effective_lattices.h */
+    double blocking;          /* effective_lattices.h */
     const double *propagator; /* [V], of the field less its mean */
     struct effective_features features;
     size_t levels;

@@ -34,16 +34,20 @@ static enum status allocate(struct effective_path *path, struct error *e) {
     path->move = malloc(N * V * sizeof *path->move);
     path->root = malloc(V * sizeof *path->root);
     path->square = malloc(V * sizeof *path->square);
-    if (!path->half || !path->level || !path->move || !path->root || !path->square)
+    if (!path->half || !path->level || !path->move || !path->root || !path->square) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu levels of %zu modes", N, V);
-    for (size_t p = 0; p < V; p++)
-        if (p <= path->opposite[p])
+    }
+    for (size_t p = 0; p < V; p++) {
+        if (p <= path->opposite[p]) {
             path->half[path->modes++] = p;
+        }
+    }
     path->weight = malloc(N * path->modes * sizeof *path->weight);
     return path->weight ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu levels of %zu modes", N, V);
 }
 
-/* Transforms are taken apart as twice their value, squares of modes are V times those of sites, and p stands for -p, too. */
+/* Transforms are taken apart as twice their value, squares of modes are V times those of sites, and p stands for -p,
+ * too. */
 static double share(const struct effective_path *path, size_t p) {
     return (p == path->opposite[p] ? 0.25 : 0.5) / (double)path->model->volume;
 }
@@ -51,16 +55,18 @@ static double share(const struct effective_path *path, size_t p) {
 static void fill(struct effective_path *path, const double *s) {
     const size_t V = path->model->volume;
     const double *G = path->model->propagator;
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         path->root[p] = (float)sqrt(G[p]);
-    for (size_t h = 0; h < path->modes; h++)
+    }
+    for (size_t h = 0; h < path->modes; h++) {
         path->square[h] = 0.5 * share(path, path->half[h]);
+    }
     for (size_t k = 0; k < path->steps; k++) {
         const double low = s[k] * s[k], high = s[k + 1] * s[k + 1];
         for (size_t p = 0; p < V; p++) {
             const double c = sqrt((G[p] + low) / (G[p] + high));
-            path->move[k * V + p] = (struct move){(float)c, (float)sqrt((high - low) / (G[p] + high)),
-                                                  (float)(-(1 - low / high) / c)};
+            path->move[k * V + p] =
+                (struct move){(float)c, (float)sqrt((high - low) / (G[p] + high)), (float)(-(1 - low / high) / c)};
         }
         for (size_t h = 0; h < path->modes; h++) {
             const size_t p = path->half[h];
@@ -73,8 +79,9 @@ static enum status make_levels(struct effective_path *path, double lowest, doubl
     const struct effective_model *m = path->model;
     const size_t N = path->steps;
     double *s = malloc((2 * N + 1) * sizeof *s), *log_s = s + N + 1;
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu levels", N);
+    }
     const double low = function_log(lowest), high = function_log(level);
     s[0] = 0;
     for (size_t k = 0; k < N; k++) {
@@ -90,12 +97,14 @@ static enum status make_levels(struct effective_path *path, double lowest, doubl
 enum status effective_path_new(const struct effective_model *m, double lowest, double level, size_t steps, int threads,
                                struct effective_path **out, struct error *e) {
     *out = NULL;
-    if (steps > 1 && !(level > lowest))
-        return error_set(e, STATUS_BAD_INPUT, "level %g found, one above the lowest level, %g, expected for %zu steps", level,
-                         lowest, steps);
+    if (steps > 1 && !(level > lowest)) {
+        return error_set(e, STATUS_BAD_INPUT, "level %g found, one above the lowest level, %g, expected for %zu steps",
+                         level, lowest, steps);
+    }
     struct effective_path *path = calloc(1, sizeof *path);
-    if (!path)
+    if (!path) {
         return error_set(e, STATUS_FAILED, "out of memory for a path");
+    }
     path->model = m;
     path->steps = steps;
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &path->lattices, e);
@@ -105,18 +114,21 @@ enum status effective_path_new(const struct effective_model *m, double lowest, d
     }
     THEN(status, allocate(path, e));
     THEN(status, make_levels(path, lowest, level, threads, e));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *out = path;
-    else
+    } else {
         effective_path_free(path);
+    }
     return status;
 }
 
 void effective_path_free(struct effective_path *path) {
-    if (!path)
+    if (!path) {
         return;
-    for (size_t k = 0; path->level && k < path->steps; k++)
+    }
+    for (size_t k = 0; path->level && k < path->steps; k++) {
         effective_level_free(path->level[k]);
+    }
     free(path->level);
     free(path->half);
     free(path->move);
@@ -173,12 +185,14 @@ static void accumulate(const struct effective_path *path, const double *weight, 
 }
 
 /* Modes of white noise of unit variance a site: noise `number` of a step. */
-static void white(const struct effective_path *path, struct random_key key, size_t first, uint64_t number, const struct room *r) {
+static void white(const struct effective_path *path, struct random_key key, size_t first, uint64_t number,
+                  const struct room *r) {
     const size_t V = path->model->volume;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         random_normal_float(key, first + i, number, r->normal, V);
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             *field_of(&r->noise[x], i) = r->normal[x];
+        }
     }
     transform_forward(path->transform, r->noise, r->noise, r->evaluation);
 }
@@ -192,7 +206,8 @@ static void to_shift(const struct effective_path *path, size_t k, struct transfo
     }
 }
 
-/* sum += <d, d/2 - (low - c high)/(1 - c^2)> of move k between xi_k = low and xi_{k+1} = high; `rest` is overwritten. */
+/* sum += <d, d/2 - (low - c high)/(1 - c^2)> of move k between xi_k = low and xi_{k+1} = high; `rest` is
+ * overwritten. */
 static void count_move(const struct effective_path *path, size_t k, const struct transform_site *low,
                        const struct transform_site *high, const struct transform_site *d, struct transform_site *rest,
                        double sum[TRANSFORM_FIELDS]) {
@@ -230,8 +245,8 @@ static void up(const struct effective_path *path, struct random_key key, size_t 
 }
 
 /* From xi_N, where r->drift is d of the last move, to xi_0. */
-static void down(const struct effective_path *path, struct random_key key, size_t first, uint64_t number, struct room *r,
-                 double sum[TRANSFORM_FIELDS]) {
+static void down(const struct effective_path *path, struct random_key key, size_t first, uint64_t number,
+                 struct room *r, double sum[TRANSFORM_FIELDS]) {
     const size_t V = path->model->volume;
     double unused[TRANSFORM_FIELDS];
     for (size_t k = path->steps; k-- > 0;) {
@@ -255,8 +270,9 @@ static void load(const struct effective_path *path, size_t count, const float *p
     const size_t V = m->volume;
     memset(r->modes, 0, V * sizeof *r->modes);
     for (size_t i = 0; i < count; i++) {
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             *field_of(&r->modes[x], i) = (float)((double)phi[i * V + x] - m->mean);
+        }
     }
     transform_forward(path->transform, r->modes, r->modes, r->evaluation);
     for (size_t p = 0; p < V; p++) {

@@ -33,12 +33,15 @@ struct plan {
     struct random_key key;
 };
 
-/* The flow is that of m. The score is that of the coefficients as fitted: those of an earlier round have the density that
- * is wanted at the end, but no longer the score of the densities on the way. */
+/* The flow is that of m. The score is that of the coefficients as fitted: those of an earlier round have the density
+ * that is wanted at the end, but no longer the score of the densities on the way. */
 static enum status plan_make(struct plan *p, const struct effective_refine_settings *settings, int threads,
                              const struct effective_model *m, const struct effective_model *fitted, struct error *e) {
     const size_t nodes = settings->steps + 1;
-    *p = (struct plan){.settings = settings, .model = m, .nodes = nodes, .unknowns = m->features.count * settings->knots,
+    *p = (struct plan){.settings = settings,
+                       .model = m,
+                       .nodes = nodes,
+                       .unknowns = m->features.count * settings->knots,
                        .key = random_key(settings->seed, "train", "refine")};
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &p->lattices, e);
     THEN(status, geometry_new(m->extents, m->dimensions, &p->geometry, e));
@@ -47,16 +50,17 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
     p->coefficients = malloc(nodes * m->features.count * sizeof *p->coefficients);
     p->filters = calloc(nodes, sizeof *p->filters);
     p->basis = calloc(nodes, sizeof *p->basis);
-    if (status == STATUS_OK && (!log_s || !p->coefficients || !p->filters || !p->basis))
+    if (status == STATUS_OK && (!log_s || !p->coefficients || !p->filters || !p->basis)) {
         status = error_set(e, STATUS_FAILED, "out of memory for the refinement");
-    for (size_t k = 0; k < nodes && status == STATUS_OK; k++)
+    }
+    for (size_t k = 0; k < nodes && status == STATUS_OK; k++) {
         log_s[k] = effective_flow_log_s(p->flow, k);
+    }
     THEN(status, effective_model_coefficients(fitted, nodes, log_s, p->coefficients, e));
     for (size_t k = 0; k < nodes && status == STATUS_OK; k++) {
         status = effective_filters_make(&p->lattices, m->propagator, function_exp(log_s[k]), effective_model_kernels(m),
                                         &p->filters[k], e);
-        THEN(status, effective_basis_new(&p->filters[k], &m->features, m->saturation,
-                                                       &p->basis[k], e));
+        THEN(status, effective_basis_new(&p->filters[k], &m->features, m->saturation, &p->basis[k], e));
     }
     free(log_s);
     return status;
@@ -64,10 +68,12 @@ static enum status plan_make(struct plan *p, const struct effective_refine_setti
 
 static void plan_release(struct plan *p) {
     for (size_t k = 0; k < p->nodes; k++) {
-        if (p->basis)
+        if (p->basis) {
             effective_basis_free(p->basis[k]);
-        if (p->filters)
+        }
+        if (p->filters) {
             effective_filters_release(&p->filters[k]);
+        }
     }
     free(p->basis);
     free(p->filters);
@@ -77,8 +83,8 @@ static void plan_release(struct plan *p) {
     effective_lattices_release(&p->lattices);
 }
 
-/* Cubic B-splines of the change over the levels, 0 at the highest and 1 at the lowest: the change at `place` is the sum of
- * weight[i] times coefficient j + i. They are smooth, so that the flow's integrator keeps its order. */
+/* Cubic B-splines of the change over the levels, 0 at the highest and 1 at the lowest: the change at `place` is the sum
+ * of weight[i] times coefficient j + i. They are smooth, so that the flow's integrator keeps its order. */
 enum { SPLINES = 4 };
 static size_t splines_at(size_t knots, double place, double weight[SPLINES]) {
     const double x = place * (double)(knots - 3);
@@ -109,12 +115,14 @@ struct watcher {
 static bool watcher_make(const struct plan *p, struct watcher *w) {
     const size_t V = p->model->volume, F = p->model->features.count;
     size_t room = effective_flow_workspace(p->flow);
-    for (size_t k = 0; k < p->nodes; k++)
+    for (size_t k = 0; k < p->nodes; k++) {
         room = effective_basis_workspace(p->basis[k]) > room ? effective_basis_workspace(p->basis[k]) : room;
+    }
     *w = (struct watcher){.plan = p, .y = transform_allocate((2 + F) * V + room)};
     w->divergence = malloc(F * TRANSFORM_FIELDS * sizeof *w->divergence);
-    if (!w->y || !w->divergence)
+    if (!w->y || !w->divergence) {
         return false;
+    }
     w->score = w->y + V;
     w->feature = w->y + 2 * V;
     w->room = w->feature + F * V;
@@ -153,12 +161,13 @@ static void score_at(const struct watcher *w, size_t k, const struct transform_s
 }
 
 /* Scalar product of feature and score of every field: both fields of a lane from the modes p and -p (transform.h). */
-static void product(const struct watcher *w, const struct effective_lattice *lattice, const struct transform_site *feature,
-                    double dot[TRANSFORM_FIELDS]) {
+static void product(const struct watcher *w, const struct effective_lattice *lattice,
+                    const struct transform_site *feature, double dot[TRANSFORM_FIELDS]) {
     enum { CHUNK = 64 };
     const size_t V = lattice->volume, *opposite = transform_opposite(lattice->transform);
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         dot[i] = 0;
+    }
     for (size_t first = 0; first < V; first += CHUNK) {
         struct transform_site sum = {{0}, {0}};
         for (size_t q = first; q < first + CHUNK && q < V; q++) {
@@ -169,8 +178,9 @@ static void product(const struct watcher *w, const struct effective_lattice *lat
         wide_accumulate(dot, &sum.re);
         wide_accumulate(dot + WIDE_LANES, &sum.im);
     }
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         dot[i] *= 0.5 / (double)V;
+    }
 }
 
 /* sum over fields of what two features add to the flow, multiplied: s^4 sum_p W F_i . W F_j / (G + s^2). */
@@ -182,12 +192,14 @@ static double gram_element(const struct watcher *w, size_t k, size_t i, size_t j
     double lanes[WIDE_LANES] = {0}, total = 0;
     for (size_t first = 0; first < V; first += CHUNK) {
         wide sum = {0};
-        for (size_t q = first; q < first + CHUNK && q < V; q++)
+        for (size_t q = first; q < first + CHUNK && q < V; q++) {
             sum += (a[q].re * b[q].re + a[q].im * b[q].im) * (float)(1 / (filters->root[q] * filters->root[q]));
+        }
         wide_accumulate(lanes, &sum);
     }
-    for (int l = 0; l < WIDE_LANES; l++)
+    for (int l = 0; l < WIDE_LANES; l++) {
         total += lanes[l];
+    }
     return total * filters->s * filters->s * filters->s * filters->s / (double)V;
 }
 
@@ -205,13 +217,16 @@ static void see(void *context, size_t k, const struct transform_site *modes) {
         for (size_t l = 0; l < TRANSFORM_FIELDS; l++) {
             const double change = weight * (w->divergence[i * TRANSFORM_FIELDS + l] + dot[l]);
             float *slope = w->slopes + l * p->unknowns + i * J + j;
-            for (size_t n = 0; n < SPLINES; n++)
+            for (size_t n = 0; n < SPLINES; n++) {
                 slope[n] += (float)(spline[n] * change);
+            }
         }
     }
-    for (size_t i = 0; w->gram && i < F; i++)
-        for (size_t n = 0; n <= i; n++)
+    for (size_t i = 0; w->gram && i < F; i++) {
+        for (size_t n = 0; n <= i; n++) {
             w->gram[(k * F + i) * F + n] = w->gram[(k * F + n) * F + i] = gram_element(w, k, i, n);
+        }
+    }
 }
 
 /* --- proposals ----------------------------------------------------------------------------------- */
@@ -235,8 +250,9 @@ static void proposals_release(struct proposals *r) {
 static void weigh(const struct plan *p, size_t count, const float *phi, double *own, double *log_w) {
     const size_t V = p->model->volume;
     for (size_t i = 0; i < count; i++) {
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             own[x] = (double)phi[i * V + x];
+        }
         log_w[i] = -action(p->geometry, &p->settings->theory, own) - log_w[i]; /* log q was there */
     }
 }
@@ -257,8 +273,9 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
             no_memory = true;
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
-            if (!whole || !phi || !own || !room || *interrupted)
+            if (!whole || !phi || !own || !room || *interrupted) {
                 continue;
+            }
             const struct effective_observer observer = {see, &w, SPREAD};
             if (r->slopes) {
                 w.slopes = r->slopes + i * TRANSFORM_FIELDS * p->unknowns;
@@ -274,8 +291,9 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
         free(own);
         free(room);
     }
-    if (no_memory)
+    if (no_memory) {
         return error_set(e, STATUS_FAILED, "out of memory for the refinement");
+    }
     return *interrupted ? error_set(e, STATUS_FAILED, "interrupted while refining") : STATUS_OK;
 }
 
@@ -284,16 +302,18 @@ static int compare(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Gives every proposal its weight, 1/(1 + (r/FAR)^2)^2 with r the distance of log w from the median in standard deviations by
- * the quartiles: of a proposal far out the change is not linear and the slopes are large, but its sign is right. Weights
- * add up to 1; what is not finite has none. *far: how many have less than a quarter of the greatest. False: nothing is
- * finite. */
+/* Gives every proposal its weight, 1/(1 + (r/FAR)^2)^2 with r the distance of log w from the median in standard
+ * deviations by the quartiles: of a proposal far out the change is not linear and the slopes are large, but its sign is
+ * right. Weights add up to 1; what is not finite has none. *far: how many have less than a quarter of the greatest.
+ * False: nothing is finite. */
 static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *far) {
     double *sorted = r->weight, sum = 0;
     size_t n = 0;
-    for (size_t i = 0; i < r->count; i++)
-        if (isfinite(r->log_w[i]))
+    for (size_t i = 0; i < r->count; i++) {
+        if (isfinite(r->log_w[i])) {
             sorted[n++] = r->log_w[i];
+        }
+    }
     qsort(sorted, n, sizeof *sorted, compare);
     const double median = n ? sorted[n / 2] : 0, width = n ? 0.7413 * (sorted[3 * n / 4] - sorted[n / 4]) : 0;
     *far = 0;
@@ -305,11 +325,13 @@ static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *f
     }
     for (size_t i = 0; i < r->count; i++) {
         r->weight[i] /= sum;
-        if (r->weight[i] > 0)
+        if (r->weight[i] > 0) {
             continue;
+        }
         r->log_w[i] = median; /* it has no weight, but must not make NaN of the sums */
-        if (r->slopes)
+        if (r->slopes) {
             memset(r->slopes + i * p->unknowns, 0, p->unknowns * sizeof *r->slopes);
+        }
     }
     return sum > 0;
 }
@@ -318,10 +340,12 @@ static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *f
 static double deviation(const struct proposals *r, double *mean) {
     double square = 0;
     *mean = 0;
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         *mean += r->weight[i] * r->log_w[i];
-    for (size_t i = 0; i < r->count; i++)
+    }
+    for (size_t i = 0; i < r->count; i++) {
         square += r->weight[i] * (r->log_w[i] - *mean) * (r->log_w[i] - *mean);
+    }
     return sqrt(square);
 }
 
@@ -336,44 +360,54 @@ static void normal_equations(const struct plan *p, const struct proposals *r, in
     for (size_t i = 0; i < D; i++) { /* centred: rows of A are sums over proposals in their order */
         double mean = 0;
         double *row = A + i * D;
-        for (size_t k = 0; k < n; k++)
+        for (size_t k = 0; k < n; k++) {
             mean += (double)r->slopes[k * D + i] * r->weight[k];
+        }
         for (size_t k = 0; k < n; k++) {
             const double slope = ((double)r->slopes[k * D + i] - mean) * r->weight[k];
             const float *other = r->slopes + k * D;
             b[i] -= slope * (r->log_w[k] - mean_w);
-            for (size_t j = 0; j <= i; j++)
+            for (size_t j = 0; j <= i; j++) {
                 row[j] += slope * (double)other[j];
+            }
         }
     }
     const double h = fabs(effective_flow_log_s(p->flow, 1) - effective_flow_log_s(p->flow, 0));
     for (size_t k = 0; k < p->nodes; k++) {
         double weight[SPLINES];
         const size_t j = splines_of_node(p, k, weight);
-        const double scale = p->settings->penalty * h * (k == 0 || k + 1 == p->nodes ? 0.5 : 1) /
-                             (double)(r->packs * TRANSFORM_FIELDS);
-        for (size_t i = 0; i < F; i++)
+        const double scale =
+            p->settings->penalty * h * (k == 0 || k + 1 == p->nodes ? 0.5 : 1) / (double)(r->packs * TRANSFORM_FIELDS);
+        for (size_t i = 0; i < F; i++) {
             for (size_t m = 0; m < F; m++) {
                 double gram = 0;
-                for (size_t q = 0; q < r->packs; q++)
+                for (size_t q = 0; q < r->packs; q++) {
                     gram += r->grams[((q * p->nodes + k) * F + i) * F + m];
-                for (size_t x = 0; x < SPLINES; x++)
-                    for (size_t y = 0; y < SPLINES; y++)
-                        if (m * J + j + y <= i * J + j + x)
+                }
+                for (size_t x = 0; x < SPLINES; x++) {
+                    for (size_t y = 0; y < SPLINES; y++) {
+                        if (m * J + j + y <= i * J + j + x) {
                             A[(i * J + j + x) * D + m * J + j + y] += scale * gram * weight[x] * weight[y];
+                        }
+                    }
+                }
             }
+        }
     }
-    for (size_t i = 0; i < D; i++)
-        for (size_t j = 0; j < i; j++)
+    for (size_t i = 0; i < D; i++) {
+        for (size_t j = 0; j < i; j++) {
             A[j * D + i] = A[i * D + j];
+        }
+    }
 }
 
 static enum status find_change(const struct plan *p, const struct proposals *r, int threads, double *change,
                                struct error *e) {
     const size_t D = p->unknowns;
     double *A = calloc(D * D + 2 * D, sizeof *A);
-    if (!A)
+    if (!A) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", D);
+    }
     normal_equations(p, r, threads, A, A + D * D);
     const bool solved = effective_solve(A, D, D, A + D * D, 1e-6, change, A + D * D + D);
     free(A);
@@ -386,9 +420,11 @@ static void apply(const struct effective_model *m, size_t knots, const double *c
     for (size_t k = 0; k < m->levels; k++) {
         double weight[SPLINES];
         const size_t j = splines_at(knots, (double)(m->levels - 1 - k) / (double)(m->levels - 1), weight);
-        for (size_t i = 0; i < F; i++)
-            for (size_t n = 0; n < SPLINES; n++)
+        for (size_t i = 0; i < F; i++) {
+            for (size_t n = 0; n < SPLINES; n++) {
                 m->coefficients[k * F + i] += weight[n] * change[i * knots + j + n];
+            }
+        }
     }
 }
 
@@ -402,8 +438,9 @@ static enum status make_room(const struct plan *p, bool slopes, size_t count, st
         r->slopes = calloc(count * p->unknowns, sizeof *r->slopes);
         r->grams = calloc(r->packs * p->nodes * F * F, sizeof *r->grams);
     }
-    if (!r->log_w || !r->weight || (slopes && (!r->slopes || !r->grams)))
+    if (!r->log_w || !r->weight || (slopes && (!r->slopes || !r->grams))) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu proposals", count);
+    }
     return STATUS_OK;
 }
 
@@ -418,40 +455,44 @@ static enum status spread(const struct effective_refine_settings *settings, size
     enum status status = plan_make(&p, settings, threads, m, m, e);
     THEN(status, make_room(&p, false, count, &r, e));
     THEN(status, propose(&p, first, threads, &r, interrupted, e));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *width = weigh_proposals(&p, &r, &far) ? deviation(&r, &mean) : INFINITY;
+    }
     proposals_release(&r);
     plan_release(&p);
     return status;
 }
 
 /* The change that `count` proposals from `first` on ask for; none where all of them leave the finite numbers. */
-static enum status propose_change(const struct effective_refine_settings *settings, size_t first, size_t count, int threads,
-                                  const struct effective_model *m, const struct effective_model *fitted, double *change,
-                                  size_t *far, const volatile sig_atomic_t *interrupted, struct error *e) {
+static enum status propose_change(const struct effective_refine_settings *settings, size_t first, size_t count,
+                                  int threads, const struct effective_model *m, const struct effective_model *fitted,
+                                  double *change, size_t *far, const volatile sig_atomic_t *interrupted,
+                                  struct error *e) {
     struct plan p;
     struct proposals r = {0};
     memset(change, 0, m->features.count * settings->knots * sizeof *change);
     enum status status = plan_make(&p, settings, threads, m, fitted, e);
     THEN(status, make_room(&p, true, count, &r, e));
     THEN(status, propose(&p, first, threads, &r, interrupted, e));
-    if (status == STATUS_OK && weigh_proposals(&p, &r, far))
+    if (status == STATUS_OK && weigh_proposals(&p, &r, far)) {
         status = find_change(&p, &r, threads, change, e);
+    }
     proposals_release(&r);
     plan_release(&p);
     return status;
 }
 
 /* A round with proposals from `first` on; *taken: whether it changed m. */
-static enum status refine_once(const struct effective_refine_settings *settings, size_t first, size_t count, size_t tested,
-                               int threads, struct effective_model *m, const struct effective_model *fitted,
-                               struct effective_refine_result *result, bool *taken,
-                               const volatile sig_atomic_t *interrupted, struct error *e) {
+static enum status refine_once(const struct effective_refine_settings *settings, size_t first, size_t count,
+                               size_t tested, int threads, struct effective_model *m,
+                               const struct effective_model *fitted, struct effective_refine_result *result,
+                               bool *taken, const volatile sig_atomic_t *interrupted, struct error *e) {
     const size_t F = m->features.count;
     double before = 0, after = 0;
     double *change = malloc(F * settings->knots * sizeof *change), *old = malloc(m->levels * F * sizeof *old);
-    enum status status = change && old ? STATUS_OK
-                                       : error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
+    enum status status = change && old
+                             ? STATUS_OK
+                             : error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
     THEN(status, propose_change(settings, first, count, threads, m, fitted, change, &result->far, interrupted, e));
     THEN(status, spread(settings, first + count, tested, threads, m, &before, interrupted, e));
     *taken = false;
@@ -460,8 +501,9 @@ static enum status refine_once(const struct effective_refine_settings *settings,
         apply(m, settings->knots, change);
         status = spread(settings, first + count, tested, threads, m, &after, interrupted, e);
         *taken = status == STATUS_OK && after < before;
-        if (!*taken)
+        if (!*taken) {
             memcpy(m->coefficients, old, m->levels * F * sizeof *old);
+        }
         result->before = result->rounds == 0 ? before : result->before;
         result->after = *taken ? after : before;
     }
@@ -481,12 +523,13 @@ enum status effective_refine(const struct effective_refine_settings *settings, i
     bool taken = true;
     *result = (struct effective_refine_result){0};
     fitted.coefficients = malloc(size);
-    if (!fitted.coefficients)
+    if (!fitted.coefficients) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu bytes of coefficients", size);
+    }
     memcpy(fitted.coefficients, m->coefficients, size);
     for (size_t round = 0; round < settings->rounds && taken && status == STATUS_OK; round++) {
-        status = refine_once(settings, round * (count + tested), count, tested, threads, m, &fitted, result, &taken, interrupted,
-                             e);
+        status = refine_once(settings, round * (count + tested), count, tested, threads, m, &fitted, result, &taken,
+                             interrupted, e);
         result->rounds += taken;
     }
     free(fitted.coefficients);

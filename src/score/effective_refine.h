@@ -12,11 +12,11 @@
  *   Var(log w + d log w) + penalty * mean over proposals of int |d xi'|^2 d ln s,
  *
  * where xi' = s^2 W F . da / sqrt(G + s^2) is what the change adds to the flow: flows differ by much that leaves the
- * density alone, and the penalty keeps away from that. Every other proposal starts with its zero mode uniform within five
- * standard deviations (effective_flow.h), since a chain of 10^6 steps meets larger magnetizations than some thousand
- * proposals. Variances are weighted: proposals with log weights far out count less. The result is
- * taken only where it lowers the variance for other proposals. Some rounds follow each other, each with proposals of its own.
- * Neither data nor probes are needed, and the chain is as exact as before: only what it proposes is better. */
+ * density alone, and the penalty keeps away from that. Every other proposal starts with its zero mode uniform within
+ * five standard deviations (effective_flow.h), since a chain of 10^6 steps meets larger magnetizations than some
+ * thousand proposals. Variances are weighted: proposals with log weights far out count less. The result is
+ * taken only where it lowers the variance for other proposals. Some rounds follow each other, each with proposals of
+ * its own. Neither data nor probes are needed, and the chain is as exact as before: only what it proposes is better. */
 #ifndef DMSQ_SCORE_EFFECTIVE_REFINE_H
 #define DMSQ_SCORE_EFFECTIVE_REFINE_H
 

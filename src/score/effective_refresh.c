@@ -18,8 +18,9 @@ struct refresh {
 
 static void release(void *own) {
     struct refresh *r = own;
-    if (!r)
+    if (!r) {
         return;
+    }
     effective_path_free(r->path);
     effective_flow_free(r->flow);
     transform_free(r->transform);
@@ -30,8 +31,9 @@ static void release(void *own) {
 static enum status make_mixture(struct refresh *r, double level, struct error *e) {
     const size_t V = r->model->volume;
     r->keep = malloc(2 * V * sizeof *r->keep);
-    if (!r->keep)
+    if (!r->keep) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu modes", V);
+    }
     r->draw = r->keep + V;
     for (size_t p = 0; p < V; p++) {
         const double c = 1 / (1 + level * level / r->model->propagator[p]);
@@ -41,12 +43,13 @@ static enum status make_mixture(struct refresh *r, double level, struct error *e
     return STATUS_OK;
 }
 
-static enum status make(const struct score_model *m, const struct score_refresh_settings *settings, int threads, void **own,
-                        struct error *e) {
+static enum status make(const struct score_model *m, const struct score_refresh_settings *settings, int threads,
+                        void **own, struct error *e) {
     struct refresh *r = calloc(1, sizeof *r);
     *own = NULL;
-    if (!r)
+    if (!r) {
         return error_set(e, STATUS_FAILED, "out of memory for a refresh");
+    }
     r->model = effective_action_model(m);
     enum status status = STATUS_OK;
     if (settings->method == SCORE_REFRESH_PATHS) {
@@ -56,18 +59,21 @@ static enum status make(const struct score_model *m, const struct score_refresh_
         THEN(status, transform_new(r->model->extents, r->model->dimensions, &r->transform, e));
         THEN(status, make_mixture(r, settings->level, e));
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *own = r;
-    else
+    } else {
         release(r);
+    }
     return status;
 }
 
 static void *room(const void *own) {
     const struct refresh *r = own;
-    if (r->path)
+    if (r->path) {
         return transform_allocate(effective_path_workspace(r->path));
-    const size_t flow = effective_flow_workspace(r->flow), mixing = 2 * r->model->volume + transform_workspace(r->transform);
+    }
+    const size_t flow = effective_flow_workspace(r->flow),
+                 mixing = 2 * r->model->volume + transform_workspace(r->transform);
     return transform_allocate(flow > mixing ? flow : mixing);
 }
 
@@ -81,11 +87,13 @@ static void begin(const void *own, size_t count, const float *phi, float *state,
     }
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             sum += (double)phi[i * V + x];
+        }
         const float sign = r->model->one_phase && sum < 0 ? -1 : 1;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             state[i * V + x] = sign * phi[i * V + x];
+        }
     }
 }
 
@@ -99,8 +107,9 @@ static void land(const void *own, size_t count, const float *state, float *phi, 
     memcpy(phi, state, count * V * sizeof *phi);
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             sum += (double)phi[i * V + x];
+        }
         log_q[i] = isfinite(sum) ? 0 : NAN;
     }
 }
@@ -129,9 +138,11 @@ static void mix(const struct refresh *r, const struct score_refresh_step *step, 
         old[p].im = old[p].im * r->keep[p] + fresh[p].im * r->draw[p];
     }
     transform_inverse(r->transform, old, old, rest);
-    for (size_t i = 0; i < step->count; i++)
-        for (size_t x = 0; x < V; x++)
+    for (size_t i = 0; i < step->count; i++) {
+        for (size_t x = 0; x < V; x++) {
             step->new_state[i * V + x] = *field_of(&old[x], i);
+        }
+    }
 }
 
 static void propose(const void *own, const struct score_refresh_step *step, void *workspace) {
@@ -145,8 +156,9 @@ static void propose(const void *own, const struct score_refresh_step *step, void
     }
     mix(r, step, workspace);
     effective_flow_follow(r->flow, step->count, step->new_state, step->phi, step->new_log_q, workspace);
-    for (size_t i = 0; i < step->count; i++)
+    for (size_t i = 0; i < step->count; i++) {
         step->log_ratio[i] = step->log_q[i] - step->new_log_q[i];
+    }
 }
 
 static size_t evaluations(const void *own) {

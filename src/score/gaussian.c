@@ -29,16 +29,18 @@ struct worker {
 static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     s->model = m;
     return fourier_new(m->extents, m->dimensions, &s->fourier, e);
 }
 
 static void shared_free(void *shared) {
     struct shared *s = shared;
-    if (s)
+    if (s) {
         fourier_free(s->fourier);
+    }
     free(s);
 }
 
@@ -56,8 +58,9 @@ static enum status worker_new(void *shared, void **worker, struct error *e) {
 
 static void worker_free(void *worker) {
     struct worker *w = worker;
-    if (!w)
+    if (!w) {
         return;
+    }
     wiener_free(w->wiener);
     free(w->terms);
     free(w);
@@ -67,16 +70,18 @@ static void worker_free(void *worker) {
 static enum status filter(struct worker *w, int n, const float *in, float *out) {
     const size_t volume = w->model->volume;
     memset(out, 0, (size_t)n * volume * sizeof *out);
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         wiener_add(w->wiener, w->noise[b], in + (size_t)b * volume, out + (size_t)b * volume);
+    }
     return STATUS_OK;
 }
 
 static enum status evaluate(void *worker, int n, const float *phi, const double *t, float *out, struct error *e) {
     struct worker *w = worker;
     (void)e;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         w->noise[b] = schedule_noise(w->model->sigma, t[b]);
+    }
     return filter(w, n, phi, out);
 }
 
@@ -88,8 +93,9 @@ static enum status vjp(void *worker, int n, const float *probe, float *out, stru
 static enum status divergence(void *worker, int n, double *traces, struct error *e) {
     struct worker *w = worker;
     (void)e;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         traces[b] = wiener_trace(w->model, w->noise[b], w->terms);
+    }
     return STATUS_OK;
 }
 
@@ -100,31 +106,35 @@ struct plan {
     const struct score_model *model;
     const struct score_draw *draw;
     struct fourier *fourier;
-    double *gain;   /* sqrt(G), volume */
-    double *weight; /* 1/(2 G), volume */
+    double *gain;    /* sqrt(G), volume */
+    double *weight;  /* 1/(2 G), volume */
     double constant; /* log q of the mean */
 };
 
-static enum status plan_make(struct plan *p, const struct score_model *m, const struct score_draw *draw, struct error *e) {
+static enum status plan_make(struct plan *p, const struct score_model *m, const struct score_draw *draw,
+                             struct error *e) {
     const size_t V = m->volume;
     *p = (struct plan){.model = m, .draw = draw};
     p->gain = malloc(3 * V * sizeof *p->gain);
-    if (!p->gain)
+    if (!p->gain) {
         return error_set(e, STATUS_FAILED, "out of memory for a Gaussian field");
+    }
     p->weight = p->gain + V;
     enum status status = fourier_new(m->extents, m->dimensions, &p->fourier, e);
     THEN(status, fourier_gaussian_gain(p->fourier, m->propagator, p->gain, e));
     double *terms = p->weight + V;
     for (size_t i = 0; i < V && status == STATUS_OK; i++) {
         const double G = p->gain[i] * p->gain[i];
-        if (!(G > 0 || (G == 0 && !draw->log_q)) || !isfinite(G))
+        if (!(G > 0 || (G == 0 && !draw->log_q)) || !isfinite(G)) {
             status = error_set(e, STATUS_BAD_INPUT, "the propagator of mode %zu is %g, expected %s, and finite", i, G,
                                draw->log_q ? "more than 0" : "0 or more");
+        }
         p->weight[i] = 0.5 / G;
         terms[i] = -0.5 * function_log(6.283185307179586477 * G);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         p->constant = sum_tree(terms, V) + (double)V * function_log(fabs(m->factor));
+    }
     return status;
 }
 
@@ -148,11 +158,13 @@ static void draw_field(const struct plan *p, uint64_t number, float *phi, double
     const size_t V = m->volume;
     double *x = scratch;
     random_normal_float(p->draw->key, number, 0, phi, V);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         x[i] = (double)phi[i];
+    }
     fourier_filter(p->fourier, p->gain, x, x, scratch + 2 * V);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         phi[i] = (float)((double)(float)x[i] / m->factor + m->offset);
+    }
 }
 
 static enum status draw_all(const struct plan *p, struct error *e) {
@@ -168,22 +180,26 @@ static enum status draw_all(const struct plan *p, struct error *e) {
             no_memory = true;
 #pragma omp for schedule(dynamic, 64)
         for (size_t i = 0; i < d->count; i++) {
-            if (!scratch || *d->interrupted)
+            if (!scratch || *d->interrupted) {
                 continue;
-            if (d->log_q)
+            }
+            if (d->log_q) {
                 draw_with_density(p, d->first + i, d->phi + i * V, &d->log_q[i], scratch);
-            else
+            } else {
                 draw_field(p, d->first + i, d->phi + i * V, scratch);
+            }
             size_t now;
 #pragma omp atomic capture
             now = ++done;
-            if (d->progress && (now % 256 == 0 || now == d->count))
+            if (d->progress && (now % 256 == 0 || now == d->count)) {
                 progress_update(d->progress, d->first + now, NULL);
+            }
         }
         free(scratch);
     }
-    if (no_memory)
+    if (no_memory) {
         return error_set(e, STATUS_FAILED, "out of memory for a Gaussian field");
+    }
     return *d->interrupted ? error_set(e, STATUS_FAILED, "interrupted while drawing") : STATUS_OK;
 }
 

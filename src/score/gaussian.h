@@ -1,5 +1,5 @@
-/* Kind `gaussian`: the exact score of a Gaussian field with propagator G, s(t) score(p) = -s phi(p)/(G(p) + s^2), the Wiener
- * filter. Nothing is learned but G.
+/* Kind `gaussian`: the exact score of a Gaussian field with propagator G, s(t) score(p) = -s phi(p)/(G(p) + s^2), the
+ * Wiener filter. Nothing is learned but G.
  *
  * It is drawn without a process, with its exact density: the proposal that needs no training.
  *

@@ -8,8 +8,9 @@ enum status header_read_theory(const struct npz *npz, struct theory *theory, str
         const char *name = theory_coupling_name[i];
         double *value = theory_coupling(theory, i);
         status = npz_real(npz, name, value, e);
-        if (status == STATUS_OK && !isfinite(*value))
+        if (status == STATUS_OK && !isfinite(*value)) {
             status = error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected a number", npz_path(npz), name, *value);
+        }
     }
     return status;
 }
@@ -17,16 +18,18 @@ enum status header_read_theory(const struct npz *npz, struct theory *theory, str
 enum status header_add_theory(struct npz_writer *writer, const struct theory *theory, struct error *e) {
     struct theory t = *theory;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < THEORY_COUPLINGS && status == STATUS_OK; i++)
+    for (size_t i = 0; i < THEORY_COUPLINGS && status == STATUS_OK; i++) {
         status = npz_add_real(writer, theory_coupling_name[i], *theory_coupling(&t, i), e);
+    }
     return status;
 }
 
 enum status header_read_thermalised(const struct npz *npz, int64_t *thermalised, struct error *e) {
     const enum status status = npz_integer_or(npz, "thermalised", 1, thermalised, e);
-    if (status == STATUS_OK && (*thermalised < -1 || *thermalised > 1))
+    if (status == STATUS_OK && (*thermalised < -1 || *thermalised > 1)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: thermalised is %lld, expected 1, 0 or -1", npz_path(npz),
                          (long long)*thermalised);
+    }
     return status;
 }
 
@@ -39,9 +42,10 @@ static enum status read_integer(const struct npz *npz, const char *name, int64_t
     const struct npz_array *array;
     TRY(npz_require(npz, name, NPZ_INT64, 0, &array, e));
     *value = *(const int64_t *)array->data;
-    if (*value < minimum || *value > maximum)
+    if (*value < minimum || *value > maximum) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %s is %lld, expected %lld to %lld", npz_path(npz), name,
                          (long long)*value, (long long)minimum, (long long)maximum);
+    }
     return STATUS_OK;
 }
 
@@ -51,9 +55,10 @@ enum status header_read(const struct npz *npz, size_t configurations, struct hea
     THEN(status, read_integer(npz, "chains", 1, (int64_t)configurations, &chains, e));
     THEN(status, read_integer(npz, "independent", 0, 1, &independent, e));
     THEN(status, header_read_thermalised(npz, &header->thermalised, e));
-    if (status == STATUS_OK && configurations % (size_t)chains != 0)
+    if (status == STATUS_OK && configurations % (size_t)chains != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: %lld chains, expected a divisor of the %zu configurations",
                            npz_path(npz), (long long)chains, configurations);
+    }
     header->chains = (size_t)chains;
     header->independent = independent == 1;
     return status;

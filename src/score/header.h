@@ -1,5 +1,5 @@
-/* What artifacts carry beside the field or the numbers made of it: the couplings of the theory, the chains, and whether these
- * were in equilibrium. Members kappa, lambda, chains, independent, thermalised. */
+/* What artifacts carry beside the field or the numbers made of it: the couplings of the theory, the chains, and whether
+ * these were in equilibrium. Members kappa, lambda, chains, independent, thermalised. */
 #ifndef DMSQ_SCORE_HEADER_H
 #define DMSQ_SCORE_HEADER_H
 
@@ -24,10 +24,12 @@ enum status header_add_theory(struct npz_writer *writer, const struct theory *th
 enum status header_read_thermalised(const struct npz *npz, int64_t *thermalised, struct error *e);
 enum status header_add_thermalised(struct npz_writer *writer, int64_t thermalised, struct error *e);
 
-/* All of it, of an artifact with this many configurations; STATUS_BAD_INPUT names the file and what is missing or wrong. */
+/* All of it, of an artifact with this many configurations; STATUS_BAD_INPUT names the file and what is missing or
+ * wrong. */
 enum status header_read(const struct npz *npz, size_t configurations, struct header *header, struct error *e);
 
-/* All of it, in the order of ensembles; header_add_layout() all but `thermalised`, which is there behind other members. */
+/* All of it, in the order of ensembles; header_add_layout() all but `thermalised`, which is there behind other
+ * members. */
 enum status header_add(struct npz_writer *writer, const struct header *header, struct error *e);
 enum status header_add_layout(struct npz_writer *writer, const struct header *header, struct error *e);
 /* All of it, in the order of samples of a model: a configuration a chain. */

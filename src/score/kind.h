@@ -2,8 +2,8 @@
  * kinds.h names. Members marked optional may be NULL; a group is there as a whole or not at all.
  *
  * A model is made in one of two ways (stage `train`): `prepare` and then `fit`, or `prepare` with starting weights and
- * then training by gradients (diffusion/training.h). Before that the stage has filled in the lattice, couplings, scaling
- * and propagator (score/dataset.h), of fields treated as `treatment` says.
+ * then training by gradients (diffusion/training.h). Before that the stage has filled in the lattice, couplings,
+ * scaling and propagator (score/dataset.h), of fields treated as `treatment` says.
  *
  * Whatever depends on configurations is independent from one to the next: the bits of a configuration are the same in
  * any company, in any worker, for any number of threads. */
@@ -22,17 +22,18 @@ struct score_fit {
     size_t count;
     int threads;
     const volatile sig_atomic_t *interrupted;
-    int quiet; /* no progress (base/progress.h) */
-    const struct score_model *transfer; /* a model of the kind, of another lattice, to take coefficients from; or NULL */
+    int quiet;                          /* no progress (base/progress.h) */
+    const struct score_model *transfer; /* a model of the kind, of another lattice, to take coefficients from; or NULL
+                                           */
 };
 
 struct score_kind {
-    const char *name;    /* in parameters and artifacts */
-    bool excess;         /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
-    bool transfers;      /* whether it takes coefficients over from another lattice */
-    bool smooth;         /* whether it wants a smoothed propagator (lattice/propagator.h) */
-    bool cpu_only;       /* refuses other backends; else those that do not support it leave it to the CPU */
-    size_t capacity;     /* configurations of one call; 0: SCORE_BATCH */
+    const char *name; /* in parameters and artifacts */
+    bool excess;      /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
+    bool transfers;   /* whether it takes coefficients over from another lattice */
+    bool smooth;      /* whether it wants a smoothed propagator (lattice/propagator.h) */
+    bool cpu_only;    /* refuses other backends; else those that do not support it leave it to the CPU */
+    size_t capacity;  /* configurations of one call; 0: SCORE_BATCH */
 
     /* --- making a model ------------------------------------------------------------------------- */
 
@@ -43,7 +44,8 @@ struct score_kind {
     /* Optional: what is done to fields before they are learned from (score/dataset.h): the scaling, which is what the
      * parameter of that name says unless this changes it, and whether they are turned to one phase. */
     void (*treatment)(const struct parameters *p, enum dataset_scaling *scaling, bool *one_phase);
-    /* Optional: what the kind has of its own, from the parameters of the stage `train`: m->own, m->weights to start from. */
+    /* Optional: what the kind has of its own, from the parameters of the stage `train`: m->own, m->weights to start
+     * from. */
     enum status (*prepare)(struct score_model *m, const struct parameters *p, struct error *e);
     /* Optional: fits the model, in a few minutes at most: there is no checkpoint on the way. STATUS_FAILED "interrupted
      * ..." where *fit->interrupted became nonzero. */

@@ -10,8 +10,8 @@ extern const struct score_kind score_unet, score_gaussian, score_toy, score_effe
 
 #define SCORE_KINDS &score_unet, &score_gaussian, &score_toy, &score_effective_action
 
-/* For the parameters of the stage `train`: the words of parameter `network`, what they mean, and the parameters that the
- * kinds have of their own. A parameter that is new is declared `later` (base/parameters.h). */
+/* For the parameters of the stage `train`: the words of parameter `network`, what they mean, and the parameters that
+ * the kinds have of their own. A parameter that is new is declared `later` (base/parameters.h). */
 #define SCORE_KIND_CHOICES "unet|gaussian|toy|effective-action"
 #define SCORE_KIND_HELP \
     "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on " \

@@ -29,7 +29,8 @@ enum status score_network_make(struct score_model *m, const struct score_network
         score_network(m)->frequencies = calloc((size_t)own->embedding / 2, sizeof *own->frequencies);
     }
     return m->weights && m->own && score_network(m)->frequencies
-               ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for the weights");
+               ? STATUS_OK
+               : error_set(e, STATUS_FAILED, "out of memory for the weights");
 }
 
 enum score_parameterisation score_network_parameterisation(const struct parameters *p) {
@@ -38,18 +39,20 @@ enum score_parameterisation score_network_parameterisation(const struct paramete
 
 enum status score_network_initialise(struct score_model *m, const struct parameters *p, struct error *e) {
     const struct unet_shape embedding = {.embedding = score_network(m)->embedding};
-    return initialise_frequencies(&embedding, (uint64_t)parameters_integer(p, "seed"), parameters_real(p, "fourier-scale"),
-                                  score_network(m)->frequencies, e);
+    return initialise_frequencies(&embedding, (uint64_t)parameters_integer(p, "seed"),
+                                  parameters_real(p, "fourier-scale"), score_network(m)->frequencies, e);
 }
 
 enum status score_network_check(const struct parameters *p, const char *where, struct error *e) {
     const int64_t width = parameters_integer(p, "width"), embedding = parameters_integer(p, "embedding");
-    if (embedding % 2 != 0)
+    if (embedding % 2 != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: embedding %lld found, an even number expected", where,
                          (long long)embedding);
-    if (width > 16 ? width % 32 != 0 : width != 4 && width != 8 && width != 16)
+    }
+    if (width > 16 ? width % 32 != 0 : width != 4 && width != 8 && width != 16) {
         return error_set(e, STATUS_BAD_INPUT, "%s: width %lld found, 4, 8, 16 or a multiple of 32 expected", where,
                          (long long)width);
+    }
     return STATUS_OK;
 }
 
@@ -70,9 +73,10 @@ enum status score_network_add(const struct score_model *m, struct npz_writer *wr
     struct score_tensor list[SCORE_TENSORS];
     const size_t count = own->type->tensors(own, list), frequencies = (size_t)own->embedding / 2;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = score_add_copy(writer, list[i].name, NPZ_FLOAT32, list[i].dimensions, list[i].shape,
                                 m->weights + list[i].offset, list[i].count * sizeof *m->weights, e);
+    }
     THEN(status, score_add_copy(writer, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, own->frequencies,
                                 frequencies * sizeof *own->frequencies, e));
     return status;
@@ -84,8 +88,9 @@ enum status score_network_read_head(const struct npz *npz, struct score_network 
     enum status status = score_read_word(npz, "model.parameterisation", score_parameterisation_name,
                                          SCORE_PARAMETERISATIONS, &parameterisation, e);
     THEN(status, npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     own->parameterisation = (enum score_parameterisation)parameterisation;
     own->embedding = (int)(2 * frequencies->count);
     return STATUS_OK;
@@ -97,9 +102,10 @@ static enum status read_tensor(const struct npz *npz, struct score_model *m, con
     const struct score_network *own = score_network(m);
     const struct npz_array *a;
     TRY(npz_require(npz, tensor->name, NPZ_FLOAT32, (int)tensor->dimensions, &a, e));
-    if (memcmp(a->shape, tensor->shape, tensor->dimensions * sizeof *a->shape) != 0)
+    if (memcmp(a->shape, tensor->shape, tensor->dimensions * sizeof *a->shape) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %s has another shape than a network of width %d should have",
                          npz_path(npz), tensor->name, own->type->width(own));
+    }
     memcpy(m->weights + tensor->offset, a->data, a->count * sizeof *m->weights);
     return STATUS_OK;
 }
@@ -108,10 +114,12 @@ enum status score_network_read(const struct npz *npz, struct score_model *m, str
     struct score_network *own = score_network(m);
     struct score_tensor list[SCORE_TENSORS];
     const size_t count = own->type->tensors(own, list);
-    memcpy(own->frequencies, npz_find(npz, "embed.fourier")->data, (size_t)own->embedding / 2 * sizeof *own->frequencies);
+    memcpy(own->frequencies, npz_find(npz, "embed.fourier")->data,
+           (size_t)own->embedding / 2 * sizeof *own->frequencies);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = read_tensor(npz, m, &list[i], e);
+    }
     return status;
 }
 
@@ -136,22 +144,26 @@ struct worker {
 enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e) {
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     const struct score_network *own = score_network(m);
     *s = (struct shared){.model = m, .type = own->type, .parameterisation = own->parameterisation};
     enum status status = s->type->network_new(own, &s->network, e);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         s->type->set_weights(s->network, m->weights);
-    if (status == STATUS_OK && s->parameterisation == SCORE_WIENER)
+    }
+    if (status == STATUS_OK && s->parameterisation == SCORE_WIENER) {
         status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
+    }
     return status;
 }
 
 void score_network_shared_free(void *shared) {
     struct shared *s = shared;
-    if (!s)
+    if (!s) {
         return;
+    }
     s->type->network_free(s->network);
     fourier_free(s->fourier);
     free(s);
@@ -165,8 +177,9 @@ void score_network_set_weights(void *shared, const float *weights) {
 enum status score_network_worker_new(void *shared, void **worker, struct error *e) {
     struct worker *w = calloc(1, sizeof *w);
     *worker = w;
-    if (!w)
+    if (!w) {
         return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    }
     struct shared *s = w->shared = shared;
     w->field = malloc(SCORE_BATCH * s->model->volume * sizeof *w->field);
     enum status status = w->field ? s->type->workspace_new(s->network, &w->workspace, e)
@@ -176,8 +189,9 @@ enum status score_network_worker_new(void *shared, void **worker, struct error *
 
 void score_network_worker_free(void *worker) {
     struct worker *w = worker;
-    if (!w)
+    if (!w) {
         return;
+    }
     w->shared->type->workspace_free(w->workspace);
     wiener_free(w->wiener);
     free(w->field);
@@ -203,22 +217,26 @@ void score_network_frame(const struct score_model *m, struct score_frame *frame)
 }
 
 static void scale(size_t n, float factor, const float *restrict in, float *restrict out) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out[i] = factor * in[i];
+    }
 }
 
 static void combine(size_t n, float factor, const float *restrict phi, float own, float *restrict out) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out[i] = factor * phi[i] + own * out[i];
+    }
 }
 
 static void add_wiener(struct worker *w, int n, const float *phi, float *out) {
     const size_t volume = w->shared->model->volume;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         wiener_add(w->wiener, w->frame[b].noise, phi + (size_t)b * volume, out + (size_t)b * volume);
+    }
 }
 
-enum status score_network_evaluate(void *worker, int n, const float *phi, const double *t, float *out, struct error *e) {
+enum status score_network_evaluate(void *worker, int n, const float *phi, const double *t, float *out,
+                                   struct error *e) {
     struct worker *w = worker;
     const struct shared *s = w->shared;
     const size_t volume = s->model->volume;
@@ -227,15 +245,19 @@ enum status score_network_evaluate(void *worker, int n, const float *phi, const 
         w->frame[b] = score_frame(s->model, t[b]);
         labels[b] = w->frame[b].label;
     }
-    if (s->parameterisation == SCORE_PUBLISHED)
+    if (s->parameterisation == SCORE_PUBLISHED) {
         return s->type->forward(w->workspace, n, phi, labels, out, e);
-    for (int b = 0; b < n; b++)
+    }
+    for (int b = 0; b < n; b++) {
         scale(volume, w->frame[b].input, phi + (size_t)b * volume, w->field + (size_t)b * volume);
+    }
     enum status status = s->type->forward(w->workspace, n, w->field, labels, out, e);
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         combine(volume, w->frame[b].skip, phi + (size_t)b * volume, w->frame[b].output, out + (size_t)b * volume);
-    if (s->parameterisation == SCORE_WIENER)
+    }
+    if (s->parameterisation == SCORE_WIENER) {
         add_wiener(w, n, phi, out);
+    }
     return status;
 }
 
@@ -243,21 +265,25 @@ enum status score_network_vjp(void *worker, int n, const float *probe, float *ou
     struct worker *w = worker;
     const struct shared *s = w->shared;
     const size_t volume = s->model->volume;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         scale(volume, w->frame[b].output, probe + (size_t)b * volume, w->field + (size_t)b * volume);
+    }
     enum status status = s->type->backward(w->workspace, n, w->field, out, NULL, e);
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         combine(volume, w->frame[b].skip, probe + (size_t)b * volume, w->frame[b].input, out + (size_t)b * volume);
-    if (s->parameterisation == SCORE_WIENER)
+    }
+    if (s->parameterisation == SCORE_WIENER) {
         add_wiener(w, n, probe, out);
+    }
     return status;
 }
 
 enum status score_network_weight_gradient(void *worker, int n, const float *g, float *packed, struct error *e) {
     struct worker *w = worker;
     const size_t volume = w->shared->model->volume;
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         scale(volume, w->frame[b].output, g + (size_t)b * volume, w->field + (size_t)b * volume);
+    }
     return w->shared->type->backward(w->workspace, n, w->field, NULL, packed, e);
 }
 

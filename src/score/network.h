@@ -6,8 +6,8 @@
  *                    without any learning.
  *   wiener:          the same with the field's propagator in the place of its variance,
  *                    s(t) s = -s phi(p)/(G(p) + s^2) + s sqrt(v)/(v + s^2) F(...): without any learning the score of a
- *                    Gaussian field, at every noise. The network learns the rest only, which vanishes at both ends of the
- *                    noise. It matters most for the zero mode, which the published network can hardly move: tgnorm2
+ *                    Gaussian field, at every noise. The network learns the rest only, which vanishes at both ends of
+ *                    the noise. It matters most for the zero mode, which the published network can hardly move: tgnorm2
  *                    normalises every channel by itself and so takes the mean out of all but the last skip connection.
  *
  * Kinds that are networks (unet.c, toy.c) bring a `struct score_network_type` and take all else from here. */
@@ -125,8 +125,7 @@ void score_network_unpack_gradient(void *shared, const float *packed, float *gra
 
 /* All of it, for a `struct score_kind`. */
 #define SCORE_NETWORK_MEMBERS \
-    .excess = true, .check = score_network_check, .release = score_network_release, \
-    .frame = score_network_frame, \
+    .excess = true, .check = score_network_check, .release = score_network_release, .frame = score_network_frame, \
     .shared_new = score_network_shared_new, .shared_free = score_network_shared_free, \
     .worker_new = score_network_worker_new, .worker_free = score_network_worker_free, \
     .evaluate = score_network_evaluate, .vjp = score_network_vjp, .flop = score_network_flop, \

@@ -1,8 +1,8 @@
-/* Partial refresh of a field by a score model, a step of a Markov chain (diffusion/refresh.h): what a kind of model that
- * can do it has to bring, in kind.h.
+/* Partial refresh of a field by a score model, a step of a Markov chain (diffusion/refresh.h): what a kind of model
+ * that can do it has to bring, in kind.h.
  *
- *   paths  the field is noised to a level s and comes back down by the model's reverse process; the weight is the ratio of
- *          the probabilities of both paths: effective_path.h
+ *   paths  the field is noised to a level s and comes back down by the model's reverse process; the weight is the ratio
+ *          of the probabilities of both paths: effective_path.h
  *   flow   the state of the chain is the white noise at the upper end of the flow, of which a part is drawn anew; the
  *          weight is the density that the flow has in closed form: effective_refresh.h
  *
@@ -28,10 +28,10 @@ struct score_refresh_settings {
 /* A step of the chains of one pack. What a chain is, is its state[V]: of paths the field, of the flow white noise. */
 struct score_refresh_step {
     struct random_key key;
-    size_t first, count; /* chains */
-    uint64_t step;       /* its number */
-    const float *state;  /* [count x V] */
-    const double *log_q; /* [count] of the state: what `land` or the step that was accepted gave */
+    size_t first, count;    /* chains */
+    uint64_t step;          /* its number */
+    const float *state;     /* [count x V] */
+    const double *log_q;    /* [count] of the state: what `land` or the step that was accepted gave */
     float *new_state, *phi; /* [count x V] the proposal's state and field */
     double *new_log_q;
     double *log_ratio; /* [count]: accepted with min(1, exp(S(field) - S(phi) + log_ratio)); NaN: to be rejected */
@@ -42,8 +42,8 @@ struct score_model;
 struct score_refresh {
     size_t pack; /* chains; the first of a pack is a multiple of it */
     /* STATUS_BAD_INPUT: settings that do not go together; STATUS_FAILED: out of memory. The model must outlive it. */
-    enum status (*make)(const struct score_model *m, const struct score_refresh_settings *settings, int threads, void **own,
-                        struct error *e);
+    enum status (*make)(const struct score_model *m, const struct score_refresh_settings *settings, int threads,
+                        void **own, struct error *e);
     void (*release)(void *own);
     /* Scratch of one thread, for free(); NULL: out of memory. */
     void *(*room)(const void *own);

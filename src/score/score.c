@@ -18,8 +18,9 @@ struct score_worker {
 enum status score_new(const struct score_model *model, struct score **score, struct error *e) {
     *score = NULL;
     struct score *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
         return error_set(e, STATUS_FAILED, "out of memory for the score model");
+    }
     s->model = model;
     s->kind = model->kind;
     const enum status status = s->kind->shared_new(model, &s->shared, e);
@@ -32,8 +33,9 @@ enum status score_new(const struct score_model *model, struct score **score, str
 }
 
 void score_free(struct score *s) {
-    if (!s)
+    if (!s) {
         return;
+    }
     s->kind->shared_free(s->shared);
     free(s);
 }
@@ -49,8 +51,9 @@ void score_set_weights(struct score *s, const float *weights) {
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e) {
     *worker = NULL;
     struct score_worker *w = calloc(1, sizeof *w);
-    if (!w)
+    if (!w) {
         return error_set(e, STATUS_FAILED, "out of memory for a worker");
+    }
     w->score = s;
     const enum status status = s->kind->worker_new(s->shared, &w->own, e);
     if (status != STATUS_OK) {
@@ -62,8 +65,9 @@ enum status score_worker_new(struct score *s, struct score_worker **worker, stru
 }
 
 void score_worker_free(struct score_worker *w) {
-    if (!w)
+    if (!w) {
         return;
+    }
     w->score->kind->worker_free(w->own);
     free(w);
 }

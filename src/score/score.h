@@ -1,5 +1,5 @@
-/* Score models s(phi, t) ~ grad log p_t(phi): what the samplers, the likelihood and the training see of them. What kinds
- * there are stands in kinds.h, what a kind has to bring in kind.h; nobody else asks which one a model is of.
+/* Score models s(phi, t) ~ grad log p_t(phi): what the samplers, the likelihood and the training see of them. What
+ * kinds there are stands in kinds.h, what a kind has to bring in kind.h; nobody else asks which one a model is of.
  *
  * Fields are in the model's scaled units: phi_scaled = (phi - offset) * factor. All functions work with s(t) times the
  * score, which is of order one at every noise level s(t) (schedule.h); J is its Jacobian.
@@ -37,10 +37,10 @@ struct score_model {
     int64_t thermalised;   /* likewise: 1, 0 or -1, see lattice/thermalisation.h and stages/ensemble.c */
     bool one_phase;        /* fitted to fields whose sign was changed where their mean was negative */
     size_t dimensions, extents[NPZ_MAX_DIMENSIONS], volume;
-    double *propagator;    /* G(p) of the scaled training set, volume */
-    float *weights;        /* what training changes, weight_count numbers; NULL, 0 for a kind that is not trained */
+    double *propagator; /* G(p) of the scaled training set, volume */
+    float *weights;     /* what training changes, weight_count numbers; NULL, 0 for a kind that is not trained */
     size_t weight_count;
-    void *own;             /* the rest, which its kind alone knows */
+    void *own;               /* the rest, which its kind alone knows */
     struct backend *backend; /* what computes the network; NULL: the CPU. Not the model's own, nor part of its files */
 };
 
@@ -57,8 +57,8 @@ bool score_model_trained(const struct score_model *m);
 bool score_model_drawn(const struct score_model *m);
 bool score_model_closed(const struct score_model *m);
 
-/* Fields drawn without a process: configurations first .. first+count-1 into phi[count x V], in own units. Configuration
- * i is a function of (model, key, i). log_q[count], NULL without: their log-density in own units. */
+/* Fields drawn without a process: configurations first .. first+count-1 into phi[count x V], in own units.
+ * Configuration i is a function of (model, key, i). log_q[count], NULL without: their log-density in own units. */
 struct score_draw {
     struct random_key key;
     size_t first, count;
@@ -73,18 +73,18 @@ struct score_draw {
  * *draw->interrupted became nonzero. */
 enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e);
 
-/* The probability flow in normalised modes xi(p) = y(p)/sqrt(G(p) + s^2), where the linear part of the score is exact and
- * the prior, the Gaussian field of the noisy data, too; `steps` of Runge-Kutta in ln s. Configurations first ..
+/* The probability flow in normalised modes xi(p) = y(p)/sqrt(G(p) + s^2), where the linear part of the score is exact
+ * and the prior, the Gaussian field of the noisy data, too; `steps` of Runge-Kutta in ln s. Configurations first ..
  * first+count-1 in own units: drawn with *key, or, key NULL, given; log_q[count]: their log-density, exact up to the
  * integrator's error. Configuration i is a function of (model, steps, *key, i), or of its field. NaN: a draw that is
  * rejected, because it left the finite numbers or the phase.
  *
- * noisy: the reverse process in the same modes instead, `steps` >= 2 noise levels equally far apart in ln s, exact for a
- * Gaussian field at any number of them. It draws only, and has no density: log_q is 0, or NaN as above. */
+ * noisy: the reverse process in the same modes instead, `steps` >= 2 noise levels equally far apart in ln s, exact for
+ * a Gaussian field at any number of them. It draws only, and has no density: log_q is 0, or NaN as above. */
 struct score_modes {
     size_t steps;
-    double stretch; /* 0 as 1: steps of equal lengths in ln s; above, they grow on the way down, the speed of the last over
-                       that of the first. Not of the noisy process */
+    double stretch; /* 0 as 1: steps of equal lengths in ln s; above, they grow on the way down, the speed of the last
+                       over that of the first. Not of the noisy process */
     bool noisy;
     const struct random_key *key;
     size_t first, count;
@@ -95,7 +95,8 @@ struct score_modes {
     struct progress *progress; /* counts configurations, those before `first` as done; may be NULL */
 };
 
-/* STATUS_BAD_INPUT: a model that has no such flow; STATUS_FAILED: out of memory, or *work->interrupted became nonzero. */
+/* STATUS_BAD_INPUT: a model that has no such flow; STATUS_FAILED: out of memory, or *work->interrupted became
+ * nonzero. */
 enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e);
 /* What a model has to know of a time; of a network what surrounds it (network.h):
  *   s(t) score = skip phi + output F(input phi, label) [wiener: - s phi(p)/(G(p) + s^2)] */

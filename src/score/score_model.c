@@ -1,6 +1,6 @@
 /* Score models as artifacts: the scalars model.kind, model.sigma, model.offset, model.factor, model.variance, kappa,
- * lambda, thermalised (1 where it is missing); propagator, which has the extents of the lattice; and what its kind has of
- * its own. What can be asked of a model whatever its kind. */
+ * lambda, thermalised (1 where it is missing); propagator, which has the extents of the lattice; and what its kind has
+ * of its own. What can be asked of a model whatever its kind. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,9 @@
 enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
                            const size_t *shape, const void *data, size_t size, struct error *e) {
     void *copy = malloc(size);
-    if (!copy)
+    if (!copy) {
         return error_set(e, STATUS_FAILED, "out of memory for %s", name);
+    }
     memcpy(copy, data, size);
     return npz_add_owned(writer, name, type, dimensions, shape, copy, e);
 }
@@ -25,9 +26,10 @@ enum status score_read_word(const struct npz *npz, const char *name, const char 
     TRY(npz_text(npz, name, &text, e));
     enum status status = STATUS_OK;
     *which = words_find(words, count, text);
-    if (*which < 0)
+    if (*which < 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: %s is '%.40s', expected one of '%s' ... '%s'", npz_path(npz), name,
                            text, words[0], words[count - 1]);
+    }
     free(text);
     return status;
 }
@@ -38,12 +40,15 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     const struct {
         const char *name;
         double value;
-    } reals[] = {{"model.sigma", m->sigma}, {"model.offset", m->offset}, {"model.factor", m->factor},
+    } reals[] = {{"model.sigma", m->sigma},
+                 {"model.offset", m->offset},
+                 {"model.factor", m->factor},
                  {"model.variance", m->variance}};
     enum status status = npz_add_text(writer, "model.kind", m->kind->name, e);
     THEN(status, header_add_theory(writer, &m->theory, e));
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++) {
         status = npz_add_real(writer, reals[i].name, reals[i].value, e);
+    }
     THEN(status, header_add_thermalised(writer, m->thermalised, e));
     THEN(status, score_add_copy(writer, "propagator", NPZ_FLOAT64, m->dimensions, m->extents, m->propagator,
                                 m->volume * sizeof *m->propagator, e));
@@ -60,10 +65,12 @@ static enum status check_reals(const struct npz *npz, const struct score_model *
                  {"model.offset", "a finite number", m->offset, true},
                  {"model.factor", "more than 0", m->factor, m->factor > 0},
                  {"model.variance", "0 or more", m->variance, m->variance >= 0}};
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
-        if (!isfinite(reals[i].value) || !reals[i].fits)
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+        if (!isfinite(reals[i].value) || !reals[i].fits) {
             return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected %s", npz_path(npz), reals[i].name,
                              reals[i].value, reals[i].expected);
+        }
+    }
     return STATUS_OK;
 }
 
@@ -87,41 +94,53 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     struct {
         const char *name;
         double *value;
-    } reals[] = {{"model.sigma", &m->sigma}, {"model.offset", &m->offset}, {"model.factor", &m->factor},
+    } reals[] = {{"model.sigma", &m->sigma},
+                 {"model.offset", &m->offset},
+                 {"model.factor", &m->factor},
                  {"model.variance", &m->variance}};
     THEN(status, header_read_theory(npz, &m->theory, e));
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++)
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++) {
         status = npz_real(npz, reals[i].name, reals[i].value, e);
+    }
     THEN(status, check_reals(npz, m, e));
     THEN(status, header_read_thermalised(npz, &m->thermalised, e));
     THEN(status, npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     /* fields have one dimension more, for the configuration */
-    if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS)
+    if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS) {
         return error_set(e, STATUS_BAD_INPUT, "%s: propagator has %zu dimensions, expected 1 to %d", npz_path(npz),
                          propagator->dimensions, NPZ_MAX_DIMENSIONS - 1);
+    }
     m->dimensions = propagator->dimensions;
     memcpy(m->extents, propagator->shape, sizeof propagator->shape);
     m->volume = propagator->count;
     m->propagator = malloc((m->volume + 1) * sizeof *m->propagator);
-    if (!m->propagator)
+    if (!m->propagator) {
         return error_set(e, STATUS_FAILED, "out of memory for %s", npz_path(npz));
+    }
     memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
-    for (size_t i = 0; i < m->volume && status == STATUS_OK; i++)
-        if (!(m->propagator[i] >= 0 && isfinite(m->propagator[i])))
-            status = error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number, 0 or more",
-                               npz_path(npz), i, m->propagator[i]);
-    if (status == STATUS_OK && m->kind->read)
+    for (size_t i = 0; i < m->volume && status == STATUS_OK; i++) {
+        if (!(m->propagator[i] >= 0 && isfinite(m->propagator[i]))) {
+            status =
+                error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number, 0 or more",
+                          npz_path(npz), i, m->propagator[i]);
+        }
+    }
+    if (status == STATUS_OK && m->kind->read) {
         status = m->kind->read(npz, m, e);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         score_model_release(m);
+    }
     return status;
 }
 
 void score_model_release(struct score_model *m) {
-    if (m->own && m->kind->release)
+    if (m->own && m->kind->release) {
         m->kind->release(m);
+    }
     free(m->propagator);
     free(m->weights);
     *m = (struct score_model){0};
@@ -146,16 +165,22 @@ bool score_model_closed(const struct score_model *m) {
 }
 
 enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
-    if (!m->kind->modes)
-        return error_set(e, STATUS_BAD_INPUT, "method modes needs a model that knows its flow in normalised modes, such as "
-                         "effective-action, found a %s", m->kind->name);
+    if (!m->kind->modes) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "method modes needs a model that knows its flow in normalised modes, such as "
+                         "effective-action, found a %s",
+                         m->kind->name);
+    }
     return m->kind->modes(m, work, e);
 }
 
 enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e) {
-    if (!m->kind->draw)
-        return error_set(e, STATUS_BAD_INPUT, "method direct needs a model that is drawn without a process, such as gaussian, "
-                         "found a %s", m->kind->name);
+    if (!m->kind->draw) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "method direct needs a model that is drawn without a process, such as gaussian, "
+                         "found a %s",
+                         m->kind->name);
+    }
     return m->kind->draw(m, draw, e);
 }
 
@@ -165,8 +190,9 @@ const struct score_refresh *score_model_refresh(const struct score_model *m) {
 
 struct score_frame score_frame(const struct score_model *m, double t) {
     struct score_frame frame = {.noise = schedule_noise(m->sigma, t), .t = t};
-    if (m->kind->frame)
+    if (m->kind->frame) {
         m->kind->frame(m, &frame);
+    }
     return frame;
 }
 

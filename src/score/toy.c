@@ -33,8 +33,9 @@ struct network {
 
 static void network_free(void *network) {
     struct network *n = network;
-    if (n)
+    if (n) {
         mlp_free(n->mlp);
+    }
     free(n);
 }
 
@@ -43,8 +44,9 @@ static enum status network_new(const struct score_network *own, void **network, 
     struct mlp_tensor list[MLP_TENSORS];
     struct network *n = calloc(1, sizeof *n);
     *network = n;
-    if (!n)
+    if (!n) {
         return error_set(e, STATUS_FAILED, "out of memory for the network");
+    }
     n->weights = mlp_tensors(shape, list);
     return mlp_new(shape, own->frequencies, SCORE_BATCH, &n->mlp, e);
 }
@@ -119,10 +121,12 @@ enum status score_toy_make(struct score_model *m, const struct mlp_shape *shape,
 static enum status suits(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e) {
     (void)p;
     size_t volume = 1;
-    for (size_t mu = 0; mu < dimensions; mu++)
+    for (size_t mu = 0; mu < dimensions; mu++) {
         volume *= extents[mu];
-    return volume == 1 ? STATUS_OK : error_set(e, STATUS_BAD_INPUT, "network toy is for fields of one site, the ensemble has %zu",
-                                               volume);
+    }
+    return volume == 1
+               ? STATUS_OK
+               : error_set(e, STATUS_BAD_INPUT, "network toy is for fields of one site, the ensemble has %zu", volume);
 }
 
 static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
@@ -144,14 +148,17 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     const struct npz_array *first;
     enum status status = score_network_read_head(npz, &head, e);
     THEN(status, npz_require(npz, "layer1.weight", NPZ_FLOAT32, 2, &first, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (m->volume != 1)
+    }
+    if (m->volume != 1) {
         return error_set(e, STATUS_BAD_INPUT, "%s: the toy network is for 1 site, propagator has %zu", npz_path(npz),
                          m->volume);
+    }
     const struct mlp_shape shape = {.width = (int)first->shape[0], .embedding = head.embedding};
-    if (mlp_check(&shape, e) != STATUS_OK)
+    if (mlp_check(&shape, e) != STATUS_OK) {
         return error_prefix(e, "%s", npz_path(npz));
+    }
     status = score_toy_make(m, &shape, head.parameterisation, e);
     THEN(status, score_network_read(npz, m, e));
     return status;

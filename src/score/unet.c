@@ -11,7 +11,6 @@ struct own {
     struct unet_shape shape;
 };
 
-
 /* --- the network ----------------------------------------------------------------------------------- */
 
 static size_t tensors(const struct score_network *own, struct score_tensor list[SCORE_TENSORS]) {
@@ -116,8 +115,9 @@ static struct unet_shape shape_of(const struct parameters *p, const size_t *exte
 }
 
 static enum status suits(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e) {
-    if (dimensions != 2)
+    if (dimensions != 2) {
         return error_set(e, STATUS_BAD_INPUT, "network unet is for 2 dimensions, the ensemble has %zu", dimensions);
+    }
     const struct unet_shape shape = shape_of(p, extents);
     return unet_check(&shape, e);
 }
@@ -127,8 +127,8 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
     enum status status = score_unet_make(m, &shape, score_network_parameterisation(p), e);
     THEN(status, initialise_weights(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e));
     if (status == STATUS_OK && score_network(m)->parameterisation == SCORE_WIENER) {
-        /* F = 0 to begin with: the filter is nearly right, and what is to be learned is much smaller than what a network
-         * of random weights puts out */
+        /* F = 0 to begin with: the filter is nearly right, and what is to be learned is much smaller than what a
+         * network of random weights puts out */
         struct unet_tensor list[UNET_TENSORS];
         unet_tensors(&shape, list, NULL);
         const struct unet_tensor *last = &list[unet_find(&shape, "tconv1.weight")],
@@ -159,19 +159,22 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     THEN(status, score_read_word(npz, "model.padding", unet_padding_name, 2, &padding, e));
     THEN(status, npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e));
     THEN(status, npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (m->dimensions != 2)
+    }
+    if (m->dimensions != 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: the network is for 2 dimensions, propagator has %zu", npz_path(npz),
                          m->dimensions);
+    }
     const struct unet_shape shape = {.height = (int)m->extents[0],
                                      .width_sites = (int)m->extents[1],
                                      .width = (int)first->shape[0],
                                      .embedding = head.embedding,
                                      .stride = (int)*(const int64_t *)stride->data,
                                      .padding = (enum unet_padding)padding};
-    if (unet_check(&shape, e) != STATUS_OK)
+    if (unet_check(&shape, e) != STATUS_OK) {
         return error_prefix(e, "%s", npz_path(npz));
+    }
     status = score_unet_make(m, &shape, head.parameterisation, e);
     THEN(status, score_network_read(npz, m, e));
     return status;

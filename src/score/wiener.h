@@ -1,5 +1,5 @@
-/* The Wiener filter of a field with propagator G at noise s, as a score: s(t) score(p) = -s phi(p)/(G(p) + s^2). Linear and
- * symmetric, so it is its own adjoint; its trace is -sum_p s/(G(p) + s^2). */
+/* The Wiener filter of a field with propagator G at noise s, as a score: s(t) score(p) = -s phi(p)/(G(p) + s^2). Linear
+ * and symmetric, so it is its own adjoint; its trace is -sum_p s/(G(p) + s^2). */
 #ifndef DMSQ_SCORE_WIENER_H
 #define DMSQ_SCORE_WIENER_H
 
@@ -9,7 +9,8 @@ struct fourier;
 struct wiener; /* room for one thread */
 
 /* The transform of the model's lattice belongs to the caller and may serve many threads. */
-enum status wiener_new(const struct score_model *m, const struct fourier *fourier, struct wiener **wiener, struct error *e);
+enum status wiener_new(const struct score_model *m, const struct fourier *fourier, struct wiener **wiener,
+                       struct error *e);
 void wiener_free(struct wiener *w);
 /* out[V] += the score of one configuration phi[V]. */
 void wiener_add(struct wiener *w, double s, const float *phi, float *out);

@@ -20,7 +20,7 @@ enum status autocorrelation_function(const double *x, size_t chains, size_t leng
  * rho[t] = C(t)/C(0) for t = 0 .. t_max, *tau = 1/2 + sum_{t=1..t_max} rho[t], whatever that leaves out. *error is 2
  * tau sqrt(|t_max + 1/2 - tau|/n) (hep-lat/0306017, 42), which knows of chance, not of what is left out.
  * STATUS_BAD_INPUT: n <= t_max + 1. */
-enum status autocorrelation_published(const double *x, size_t n, size_t t_max, double *rho, double *tau,
-                                      double *error, struct error *e);
+enum status autocorrelation_published(const double *x, size_t n, size_t t_max, double *rho, double *tau, double *error,
+                                      struct error *e);
 
 #endif

@@ -22,17 +22,15 @@ void estimator_evaluate(const struct estimator *f, const double *means, double *
 
 enum status series_check(const struct series *s, const struct estimator *f, struct error *e) {
     if (s->primaries == 0 || s->configurations == 0) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "series: %zu observables on %zu configurations, expected at least 1", s->primaries,
-                         s->configurations);
+        return error_set(e, STATUS_BAD_INPUT, "series: %zu observables on %zu configurations, expected at least 1",
+                         s->primaries, s->configurations);
     }
     if (s->chains == 0 || s->configurations % s->chains) {
         return error_set(e, STATUS_BAD_INPUT, "series: %zu chains do not divide %zu configurations", s->chains,
                          s->configurations);
     }
     if (!f->evaluate && f->values != s->primaries) {
-        return error_set(e, STATUS_BAD_INPUT, "series: %zu means asked for, there are %zu", f->values,
-                         s->primaries);
+        return error_set(e, STATUS_BAD_INPUT, "series: %zu means asked for, there are %zu", f->values, s->primaries);
     }
     for (size_t i = 0; i < s->primaries * s->configurations; i++) {
         if (!isfinite(s->data[i])) {

@@ -137,7 +137,8 @@ static void project(const struct series *s, const struct projection *p, size_t v
     }
 }
 
-enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e) {
+enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected,
+                                 struct error *e) {
     struct projection p;
     enum status status = series_check(s, f, e);
     THEN(status, projection_make(s, f, projected, &p, e));
@@ -150,8 +151,8 @@ enum status gamma_method_project(const struct series *s, const struct estimator 
     return status;
 }
 
-enum status gamma_method(const struct series *s, const struct estimator *f, double S,
-                         struct gamma_result *results, struct error *e) {
+enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
+                         struct error *e) {
     const enum status checked = series_check(s, f, e);
     if (checked) {
         return checked;
@@ -166,7 +167,8 @@ enum status gamma_method(const struct series *s, const struct estimator *f, doub
     }
     struct projection p;
     double *a = malloc(2 * N * sizeof *a), *scratch = a + N;
-    enum status status = a ? projection_make(s, f, a, &p, e) : error_set(e, STATUS_FAILED, "Gamma method: out of memory");
+    enum status status =
+        a ? projection_make(s, f, a, &p, e) : error_set(e, STATUS_FAILED, "Gamma method: out of memory");
     if (status == STATUS_OK) {
         for (size_t v = 0; v < f->values; v++) {
             project(s, &p, v, a);

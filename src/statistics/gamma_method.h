@@ -26,18 +26,19 @@ struct gamma_result {
     double value, error, error_of_error;
     double tau_int, tau_int_error; /* in units of the distance of two configurations */
     size_t window;                 /* W */
-    /* false: the sum went up to half of a chain, less 1, without fulfilling (52), so that tau_int and the error are too small;
-     * or the series is constant, which tells neither. */
+    /* false: the sum went up to half of a chain, less 1, without fulfilling (52), so that tau_int and the error are too
+     * small; or the series is constant, which tells neither. */
     bool closed;
 };
 
-/* results[f->values]. The gradient is the estimator's own, or taken by symmetric differences of one standard error of each
- * primary (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
+/* results[f->values]. The gradient is the estimator's own, or taken by symmetric differences of one standard error of
+ * each primary (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
  * shorter than 4. */
-enum status gamma_method(const struct series *s, const struct estimator *f, double S,
-                         struct gamma_result *results, struct error *e);
+enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
+                         struct error *e);
 
-/* projected (f->values, N): the series a_i that the error of each value is that of, around zero. Errors of a bad series. */
+/* projected (f->values, N): the series a_i that the error of each value is that of, around zero. Errors of a bad
+ * series. */
 enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e);
 
 #endif

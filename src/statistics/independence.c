@@ -7,8 +7,9 @@
 
 static enum status uniforms(struct random_key key, uint64_t stream, size_t n, double **u, struct error *e) {
     *u = malloc((n + 1) * sizeof **u);
-    if (!*u)
+    if (!*u) {
         return error_set(e, STATUS_FAILED, "out of memory for a chain of %zu steps", n);
+    }
     random_uniform(key, stream, 0, *u, n);
     return STATUS_OK;
 }
@@ -19,7 +20,8 @@ enum status independence_chain(const double *log_w, const size_t *proposal, size
     const enum status status = uniforms(accept, stream, n, &u, e);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         /* in front of the first proposal that is not rejected whatever the state, the chain has not begun */
-        accepted[i] = i == 0 || log_w[state[i - 1]] == -INFINITY || function_log(u[i]) < log_w[proposal[i]] - log_w[state[i - 1]];
+        accepted[i] =
+            i == 0 || log_w[state[i - 1]] == -INFINITY || function_log(u[i]) < log_w[proposal[i]] - log_w[state[i - 1]];
         state[i] = accepted[i] ? proposal[i] : state[i - 1];
     }
     free(u);
@@ -27,8 +29,9 @@ enum status independence_chain(const double *log_w, const size_t *proposal, size
 }
 
 void independence_fresh(size_t first, size_t n, size_t *proposal) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         proposal[i] = first + i;
+    }
 }
 
 enum status independence_pool(size_t pool, size_t n, struct random_key draw, uint64_t stream, size_t *proposal,

@@ -21,16 +21,16 @@ enum status jackknife_pseudo(const struct series *s, const struct estimator *f, 
     const size_t N = s->configurations;
     const size_t B = bins ? bins : N;
     if (B < 2 || B > N) {
-        return error_set(e, STATUS_BAD_INPUT, "jackknife: %zu bins of %zu configurations, expected 2 to %zu bins",
-                         B, N, N);
+        return error_set(e, STATUS_BAD_INPUT, "jackknife: %zu bins of %zu configurations, expected 2 to %zu bins", B, N,
+                         N);
     }
 
     double *memory = calloc(2 * s->primaries + 3 * f->values, sizeof *memory);
     if (!memory) {
         return error_set(e, STATUS_FAILED, "jackknife: out of memory");
     }
-    double *means = memory, *without = means + s->primaries, *value = without + s->primaries,
-           *sum = value + f->values, *squares = sum + f->values;
+    double *means = memory, *without = means + s->primaries, *value = without + s->primaries, *sum = value + f->values,
+           *squares = sum + f->values;
 
     series_means(s, means);
     estimator_evaluate(f, means, values);

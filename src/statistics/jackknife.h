@@ -14,8 +14,8 @@
 /* values[] and errors[] (f->values each). bins = 0: delete-one. If bins does not divide the number of
  * configurations, the bins' sizes differ by one. An estimator that is NaN without some bin has error NaN.
  * STATUS_BAD_INPUT: a bad series, fewer than 2 bins or more bins than configurations. */
-enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values,
-                      double *errors, struct error *e);
+enum status jackknife(const struct series *s, const struct estimator *f, size_t bins, double *values, double *errors,
+                      struct error *e);
 
 /* The same, with pseudo[bins * f->values] (values, bins): -(B - 1) (f_b - mean of f_b), numbers that, taken as
  * independent, have the jackknife's error; of a mean with one configuration a bin they are x_b - mean. */

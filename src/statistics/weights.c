@@ -7,8 +7,8 @@
 #include "base/functions.h"
 #include "base/sum.h"
 
-const char *const weights_name[WEIGHTS_STATISTICS] = {"R2", "slope", "var_log_w", "effective_sample_size", "acceptance",
-                                                      "acceptance_gaussian"};
+const char *const weights_name[WEIGHTS_STATISTICS] = {
+    "R2", "slope", "var_log_w", "effective_sample_size", "acceptance", "acceptance_gaussian"};
 
 /* One configuration: S and S_eff without their means, so that nothing large cancels, and the weight that its
  * law gives it in sums, w or 1/w, relative to the largest. */
@@ -20,21 +20,23 @@ struct point {
 
 static int by_weight(const void *a, const void *b) {
     const struct point *p = a, *q = b;
-    if (p->weight != q->weight)
+    if (p->weight != q->weight) {
         return p->weight < q->weight ? -1 : 1;
+    }
     return p->number < q->number ? -1 : p->number > q->number;
 }
 
-/* All but the configurations begin .. end-1. The points are sorted, so that min(w, w') of a pair is the weight of the one
- * that comes first. */
+/* All but the configurations begin .. end-1. The points are sorted, so that min(w, w') of a pair is the weight of the
+ * one that comes first. */
 static void evaluate(const struct point *points, size_t total, size_t begin, size_t end, enum weights_origin origin,
                      double *values) {
     const double n = (double)(total - (end - begin));
     double S = 0, E = 0, SS = 0, EE = 0, SE = 0, w = 0, ww = 0, inverse = 0, pairs = 0, before = 0, some = 0;
     for (size_t i = 0; i < total; i++) {
         const struct point *p = &points[i];
-        if (p->number >= begin && p->number < end)
+        if (p->number >= begin && p->number < end) {
             continue;
+        }
         some += !p->rejected;
         S += p->action;
         E += p->effective;
@@ -62,11 +64,13 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
     double S = 0, E = 0;
     size_t some = 0;
     double *sums = malloc(2 * n * sizeof *sums);
-    if (!sums)
+    if (!sums) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
+    }
     for (size_t i = 0; i < n; i++) {
-        if (origin == WEIGHTS_PROPOSALS && log_q[i] == INFINITY)
+        if (origin == WEIGHTS_PROPOSALS && log_q[i] == INFINITY) {
             continue;
+        }
         if (!isfinite(action[i]) || !isfinite(log_q[i])) {
             free(sums);
             return error_set(e, STATUS_BAD_INPUT, "configuration %zu has action %g and log q %g, expected numbers", i,
@@ -87,12 +91,14 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
             continue;
         }
         const double log_w = (-log_q[i] - E) - (action[i] - S);
-        points[i] = (struct point){action[i] - S, -log_q[i] - E, origin == WEIGHTS_PROPOSALS ? log_w : -log_w, i, false};
+        points[i] =
+            (struct point){action[i] - S, -log_q[i] - E, origin == WEIGHTS_PROPOSALS ? log_w : -log_w, i, false};
         largest = fmax(largest, points[i].weight);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         points[i].weight = points[i].rejected ? 0 /* a square of the others still is a number */
                                               : function_exp(fmax(points[i].weight - largest, -350));
+    }
     qsort(points, n, sizeof *points, by_weight);
     return STATUS_OK;
 }
@@ -104,11 +110,13 @@ size_t weights_bins(size_t n) {
 
 enum status weights_analyse(const double *action, const double *log_q, size_t n, enum weights_origin origin,
                             size_t bins, double *values, double *errors, struct error *e) {
-    if (bins < 2 || bins > n)
+    if (bins < 2 || bins > n) {
         return error_set(e, STATUS_BAD_INPUT, "%zu bins of %zu configurations, expected 2 to %zu bins", bins, n, n);
+    }
     struct point *points = malloc(n * sizeof *points);
-    if (!points)
+    if (!points) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
+    }
     enum status status = prepare(action, log_q, n, origin, points, e);
     if (status == STATUS_OK) {
         double sum[WEIGHTS_STATISTICS] = {0}, squares[WEIGHTS_STATISTICS] = {0}, without[WEIGHTS_STATISTICS];
@@ -125,8 +133,9 @@ enum status weights_analyse(const double *action, const double *log_q, size_t n,
         for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
             const double spread = squares[v] - sum[v] * sum[v] / B;
             errors[v] = isnan(spread) ? NAN : sqrt(fmax(0, spread) * (B - 1) / B);
-            if (isnan(values[v]))
+            if (isnan(values[v])) {
                 values[v] = NAN; /* of one sign everywhere */
+            }
         }
     }
     free(points);

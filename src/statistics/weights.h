@@ -41,8 +41,8 @@ enum weights_origin { WEIGHTS_PROPOSALS, WEIGHTS_TARGET };
 size_t weights_bins(size_t n);
 
 /* values[] and their jackknife errors[] (WEIGHTS_STATISTICS each) with `bins` consecutive bins of configurations,
- * O(n (bins + log n)). NaN where a number is not defined (a spread of one configuration). STATUS_BAD_INPUT: fewer than 2
- * bins, more than configurations, or a number that is not finite. */
+ * O(n (bins + log n)). NaN where a number is not defined (a spread of one configuration). STATUS_BAD_INPUT: fewer than
+ * 2 bins, more than configurations, or a number that is not finite. */
 enum status weights_analyse(const double *action, const double *log_q, size_t n, enum weights_origin origin,
                             size_t bins, double *values, double *errors, struct error *e);
 

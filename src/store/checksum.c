@@ -1,10 +1,11 @@
-/* CRC-32 (checksum.h) by folding: Gopal et al., Fast CRC computation for generic polynomials using PCLMULQDQ instruction,
- * Intel 2009.
+/* CRC-32 (checksum.h) by folding: Gopal et al., Fast CRC computation for generic polynomials using PCLMULQDQ
+ * instruction, Intel 2009.
  *
  * A message is a polynomial over GF(2), its CRC the remainder modulo P. Any part of it may be replaced by what is equal
- * modulo P: so 128 bits, multiplied by x^n mod P (two carry-less products of 64 bits), are added to the 128 bits that lie n
- * bits further on, four such at a time. The last 128 bits go to zlib, as the message that has the CRC of all. Bits are
- * reflected, as in zip: constants are those of the paper, x^(n+32) and x^(n-32) mod P, reflected and moved by one. */
+ * modulo P: so 128 bits, multiplied by x^n mod P (two carry-less products of 64 bits), are added to the 128 bits that
+ * lie n bits further on, four such at a time. The last 128 bits go to zlib, as the message that has the CRC of all.
+ * Bits are reflected, as in zip: constants are those of the paper, x^(n+32) and x^(n-32) mod P, reflected and moved by
+ * one. */
 #include "store/checksum.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@
 
 /* a times x^n, n given by its two constants, plus b. */
 static inline __m128i fold(__m128i a, __m128i constants, __m128i b) {
-    return _mm_xor_si128(b, _mm_xor_si128(_mm_clmulepi64_si128(a, constants, 0x00), _mm_clmulepi64_si128(a, constants, 0x11)));
+    return _mm_xor_si128(
+        b, _mm_xor_si128(_mm_clmulepi64_si128(a, constants, 0x00), _mm_clmulepi64_si128(a, constants, 0x11)));
 }
 
 static inline __m128i load(const unsigned char *at) {

@@ -11,7 +11,8 @@
 #include "store/npy.h"
 
 /* The whole of one member. */
-static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index, char **data, size_t *size, struct error *e) {
+static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index, char **data, size_t *size,
+                               struct error *e) {
     zip_stat_t info;
     zip_file_t *file = zip_stat_index(zip, index, 0, &info) == 0 ? zip_fopen_index(zip, index, 0) : NULL;
     if (file == NULL) {
@@ -34,7 +35,8 @@ static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index,
     }
     char beyond;
     if (status == STATUS_OK && zip_fread(file, &beyond, 1) != 0) { /* at the end, libzip compares the CRC-32 */
-        status = error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: its CRC-32 does not fit", path, info.name);
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: its CRC-32 does not fit", path, info.name);
     }
     zip_fclose(file);
     return status;
@@ -57,9 +59,9 @@ static enum status read_zip(const char *path, const char *member, char **data, s
             snprintf(names + used, sizeof names - used, "%s%.*s", used ? ", " : "", (int)length - 4, name);
         }
     }
-    const enum status status = found >= 0 ? read_member(path, zip, (zip_uint64_t)found, data, size, e)
-                               : error_set(e, STATUS_BAD_INPUT, "%s: no array '%.100s'; expected one of %s", path, member,
-                                           names);
+    const enum status status =
+        found >= 0 ? read_member(path, zip, (zip_uint64_t)found, data, size, e)
+                   : error_set(e, STATUS_BAD_INPUT, "%s: no array '%.100s'; expected one of %s", path, member, names);
     zip_discard(zip);
     return status;
 }
@@ -76,7 +78,8 @@ static enum status parse(const char *path, char *data, size_t size, struct forei
     struct npz_array parsed = {0};
     struct npy_layout layout;
     if (length > size - (NPY_START - already)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the .npy header claims %zu bytes of a file of %zu", path, length, size);
+        return error_set(e, STATUS_BAD_INPUT, "%s: the .npy header claims %zu bytes of a file of %zu", path, length,
+                         size);
     }
     const char first = text[length]; /* the parser wants a text */
     text[length] = '\0';
@@ -87,11 +90,15 @@ static enum status parse(const char *path, char *data, size_t size, struct forei
     }
     const size_t bytes = size - (size_t)(text + length - data);
     if (bytes != parsed.count * parsed.item_size) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: found %zu bytes of data, expected %zu for %zu numbers of %zu bytes", path,
-                         bytes, parsed.count * parsed.item_size, parsed.count, parsed.item_size);
+        return error_set(e, STATUS_BAD_INPUT, "%s: found %zu bytes of data, expected %zu for %zu numbers of %zu bytes",
+                         path, bytes, parsed.count * parsed.item_size, parsed.count, parsed.item_size);
     }
-    *array = (struct foreign){.dimensions = parsed.dimensions, .count = parsed.count, .item_size = parsed.item_size,
-                              .big_endian = layout.big_endian, .data = (const unsigned char *)text + length, .own = data};
+    *array = (struct foreign){.dimensions = parsed.dimensions,
+                              .count = parsed.count,
+                              .item_size = parsed.item_size,
+                              .big_endian = layout.big_endian,
+                              .data = (const unsigned char *)text + length,
+                              .own = data};
     memcpy(array->shape, parsed.shape, sizeof array->shape);
     for (size_t i = 0, stride = 1; i < parsed.dimensions; i++) {
         const size_t axis = layout.fortran ? i : parsed.dimensions - 1 - i;
@@ -111,7 +118,7 @@ enum status foreign_read(const char *path, const char *member, struct foreign *a
         data = NULL;
         status = read_zip(path, member, &data, &size, e);
     }
-    status = status != STATUS_OK ? status : parse(path, data, size, array, e);
+    THEN(status, parse(path, data, size, array, e));
     if (status != STATUS_OK) {
         free(data);
     }

@@ -1,5 +1,6 @@
-/* An array of floating-point numbers that another program wrote: a .npy file, or a member of an .npz file, in either byte
- * order, C or Fortran order of the axes, half to extended precision. (Our own artifacts are read by npz.h, strictly.) */
+/* An array of floating-point numbers that another program wrote: a .npy file, or a member of an .npz file, in either
+ * byte order, C or Fortran order of the axes, half to extended precision. (Our own artifacts are read by npz.h,
+ * strictly.) */
 #ifndef DMSQ_STORE_FOREIGN_H
 #define DMSQ_STORE_FOREIGN_H
 

@@ -113,8 +113,8 @@ static void bind_json(sqlite3_stmt *s, int at, const json_t *value) {
     }
 }
 
-/* Runs a prepared statement once with these values and is ready for the next; after a failure only to be finalized, which
- * keeps the message. */
+/* Runs a prepared statement once with these values and is ready for the next; after a failure only to be finalized,
+ * which keeps the message. */
 static bool step(sqlite3_stmt *s) {
     bool fine = sqlite3_step(s) == SQLITE_DONE;
     if (fine) {
@@ -125,9 +125,23 @@ static bool step(sqlite3_stmt *s) {
 }
 
 static bool insert_run(sqlite3 *db, const json_t *record) {
-    static const char *const columns[] = {"id", "stage", "version", "label", "key", "recipe", "folder", "seed",
-                                          "status", "message", "start", "wall_seconds", "cpu_user_seconds",
-                                          "cpu_system_seconds", "peak_memory_bytes", "threads", "git_commit",
+    static const char *const columns[] = {"id",
+                                          "stage",
+                                          "version",
+                                          "label",
+                                          "key",
+                                          "recipe",
+                                          "folder",
+                                          "seed",
+                                          "status",
+                                          "message",
+                                          "start",
+                                          "wall_seconds",
+                                          "cpu_user_seconds",
+                                          "cpu_system_seconds",
+                                          "peak_memory_bytes",
+                                          "threads",
+                                          "git_commit",
                                           "git_dirty"};
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(db, "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &s, NULL) !=
@@ -190,9 +204,9 @@ static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *l
 
 static bool forget(sqlite3 *db, const char *id) {
     static const char *const deletions[] = {
-        "DELETE FROM runs WHERE id = ?",        "DELETE FROM parameters WHERE run = ?",
-        "DELETE FROM inputs WHERE run = ?",     "DELETE FROM outputs WHERE run = ?",
-        "DELETE FROM notes WHERE run = ?",      "DELETE FROM environment WHERE run = ?",
+        "DELETE FROM runs WHERE id = ?",    "DELETE FROM parameters WHERE run = ?",
+        "DELETE FROM inputs WHERE run = ?", "DELETE FROM outputs WHERE run = ?",
+        "DELETE FROM notes WHERE run = ?",  "DELETE FROM environment WHERE run = ?",
     };
     bool fine = true;
     for (size_t i = 0; fine && i < sizeof deletions / sizeof *deletions; i++) {
@@ -215,14 +229,15 @@ enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struc
         json_decref(record);
         return error_set(e, STATUS_BAD_INPUT, "%s: ledger: what should be entered is not a run record", path);
     }
-    bool fine = forget(db, id) && insert_run(db, record) &&
-                insert_pairs(db, "INSERT INTO parameters VALUES (?,?,?)", id, json_object_get(record, "parameters")) &&
-                insert_pairs(db, "INSERT INTO notes VALUES (?,?,?)", id, json_object_get(record, "notes")) &&
-                insert_pairs(db, "INSERT INTO environment VALUES (?,?,?)", id, json_object_get(record, "environment")) &&
-                insert_files(db, "INSERT INTO inputs VALUES (?,?,?,?,?,?)", id, json_object_get(record, "inputs"),
-                             (const char *const[]){"name", "path", "key", "sha256", NULL}) &&
-                insert_files(db, "INSERT INTO outputs VALUES (?,?,?,?,?)", id, json_object_get(record, "outputs"),
-                             (const char *const[]){"name", "bytes", "sha256", NULL});
+    bool fine =
+        forget(db, id) && insert_run(db, record) &&
+        insert_pairs(db, "INSERT INTO parameters VALUES (?,?,?)", id, json_object_get(record, "parameters")) &&
+        insert_pairs(db, "INSERT INTO notes VALUES (?,?,?)", id, json_object_get(record, "notes")) &&
+        insert_pairs(db, "INSERT INTO environment VALUES (?,?,?)", id, json_object_get(record, "environment")) &&
+        insert_files(db, "INSERT INTO inputs VALUES (?,?,?,?,?,?)", id, json_object_get(record, "inputs"),
+                     (const char *const[]){"name", "path", "key", "sha256", NULL}) &&
+        insert_files(db, "INSERT INTO outputs VALUES (?,?,?,?,?)", id, json_object_get(record, "outputs"),
+                     (const char *const[]){"name", "bytes", "sha256", NULL});
     json_decref(record);
     return fine ? STATUS_OK : ledger_failed(db, path, e);
 }
@@ -262,9 +277,7 @@ enum status ledger_enter(const char *path, const char *json, const struct lock_w
     status = ledger_open(path, true, &wait, &db, e);
     if (status == STATUS_OK) {
         status = ledger_insert(db, path, json, e);
-        if (status == STATUS_OK) {
-            status = execute(db, "COMMIT", path, e);
-        }
+        THEN(status, execute(db, "COMMIT", path, e));
         sqlite3_close(db); /* rolls back what was not committed */
     }
     lock_release(&lock);
@@ -293,7 +306,8 @@ static enum status enter_record(const struct rebuilding *r, const char *file, st
         return STATUS_OK;
     }
     char *json = record_json(record);
-    status = json != NULL ? ledger_insert(r->db, r->path, json, e) : error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
+    status = json != NULL ? ledger_insert(r->db, r->path, json, e)
+                          : error_set(e, STATUS_FAILED, "%s: out of memory", r->path);
     free(json);
     record_free(record);
     return status;
@@ -350,17 +364,15 @@ enum status ledger_take_in(const char *path, const char *runs, const struct lock
     status = ledger_open(path, true, &wait, &r.db, e);
     if (status == STATUS_OK) {
         status = enter_folder(&r, runs, NULL, e);
-        if (status == STATUS_OK) {
-            status = execute(r.db, "COMMIT", path, e);
-        }
+        THEN(status, execute(r.db, "COMMIT", path, e));
         sqlite3_close(r.db);
     }
     lock_release(&lock);
     return status;
 }
 
-/* Puts the new database in place of the ledger. What a process left beside the old one that was killed in the middle of a
- * transaction (its journal, or a log where a viewer had switched to WAL) would be played back into the new one. */
+/* Puts the new database in place of the ledger. What a process left beside the old one that was killed in the middle of
+ * a transaction (its journal, or a log where a viewer had switched to WAL) would be played back into the new one. */
 static enum status replace(const char *temporary, const char *path, struct error *e) {
     static const char *const beside[] = {"-journal", "-wal", "-shm"};
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
@@ -394,17 +406,13 @@ enum status ledger_rebuild(const char *path, const char *root, const struct lock
     struct rebuilding r = {.path = path, .wait = how};
     struct lock lock = {.file = -1};
     enum status status = take_lock(path, LOCK_EXCLUSIVE, &wait, &lock, e);
-    if (status == STATUS_OK) {
-        status = ledger_open(temporary, true, &wait, &r.db, e);
-    }
+    THEN(status, ledger_open(temporary, true, &wait, &r.db, e));
     if (status == STATUS_OK) {
         status = enter_all(&r, root, e);
-        if (status == STATUS_OK) {
-            status = execute(r.db, "COMMIT", path, e);
-        }
+        THEN(status, execute(r.db, "COMMIT", path, e));
         sqlite3_close(r.db);
     }
-    status = status == STATUS_OK ? replace(temporary, path, e) : status;
+    THEN(status, replace(temporary, path, e));
     if (status != STATUS_OK) {
         unlink(temporary);
     }

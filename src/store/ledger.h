@@ -7,8 +7,9 @@
  * in the order of their primary keys, so equal content gives equal dumps.
  *
  * No WAL (network file systems); many processes may enter runs at once: each waits up to a minute for the others, as
- * `wait` says (base/lock.h; NULL: in silence). Where the file system has no locks, processes would spoil the database for each
- * other: there nothing is entered one by one, and ledger_rebuild(), by one process, takes in what the records say. */
+ * `wait` says (base/lock.h; NULL: in silence). Where the file system has no locks, processes would spoil the database
+ * for each other: there nothing is entered one by one, and ledger_rebuild(), by one process, takes in what the records
+ * say. */
 #ifndef DMSQ_STORE_LEDGER_H
 #define DMSQ_STORE_LEDGER_H
 
@@ -21,11 +22,12 @@
 /* Whether the file system of the ledger has the locks that entering runs one by one needs. */
 bool ledger_has_locks(const char *path);
 
-/* Enters a run record (JSON text), replacing an earlier state of the same run. Makes the ledger. Without locks: does nothing. */
+/* Enters a run record (JSON text), replacing an earlier state of the same run. Makes the ledger. Without locks: does
+ * nothing. */
 enum status ledger_enter(const char *path, const char *json, const struct lock_wait *wait, struct error *e);
 
-/* Enters all records of a folder RUNS (the readable ones; none is fine), each replacing an earlier state of its run: what
- * processes that were killed could not enter themselves. Without locks: does nothing. */
+/* Enters all records of a folder RUNS (the readable ones; none is fine), each replacing an earlier state of its run:
+ * what processes that were killed could not enter themselves. Without locks: does nothing. */
 enum status ledger_take_in(const char *path, const char *runs, const struct lock_wait *wait, struct error *e);
 
 /* Builds the ledger anew from ROOT/artifacts/<key>/runs/<name>.json and puts it in place of the old one, which

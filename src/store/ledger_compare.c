@@ -1,4 +1,5 @@
-/* Compares the ledger with run records: these are entered into a second ledger, in memory, and SQLite subtracts the tables. */
+/* Compares the ledger with run records: these are entered into a second ledger, in memory, and SQLite subtracts the
+ * tables. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 
 static const struct {
     const char *name, *run; /* table, and its column with the id of a run */
-} tables[] = {{"runs", "id"},    {"parameters", "run"}, {"inputs", "run"},
+} tables[] = {{"runs", "id"},     {"parameters", "run"}, {"inputs", "run"},
               {"outputs", "run"}, {"notes", "run"},      {"environment", "run"}};
 
 enum { TABLES = sizeof tables / sizeof *tables };
@@ -76,27 +77,22 @@ enum status ledger_compare(const char *path, const char *const *records, size_t 
                            void (*visit)(void *context, enum ledger_finding finding, const char *id), void *context,
                            struct error *e) {
     if (access(path, F_OK) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: there is no ledger; make ledger-rebuild makes it from the run records", path);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: there is no ledger; make ledger-rebuild makes it from the run records", path);
     }
     struct ledger_wait wait = ledger_wait_for(path, NULL);
     sqlite3 *db;
-    enum status status = ledger_open(":memory:", true, &wait, &db, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(ledger_open(":memory:", true, &wait, &db, e));
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         status = ledger_insert(db, path, records[i], e);
     }
-    status = status == STATUS_OK ? attach(db, path, e) : status;
-    if (status == STATUS_OK) {
-        status = visit_all(db, "SELECT id FROM main.runs WHERE id NOT IN (SELECT id FROM ledger.runs) ORDER BY id", path,
-                           LEDGER_LACKS, visit, context, e);
-    }
-    status = status == STATUS_OK ? visit_differing(db, path, visit, context, e) : status;
-    if (status == STATUS_OK) {
-        status = visit_all(db, "SELECT id FROM ledger.runs WHERE id NOT IN (SELECT id FROM main.runs) ORDER BY id", path,
-                           LEDGER_ALONE, visit, context, e);
-    }
+    THEN(status, attach(db, path, e));
+    THEN(status, visit_all(db, "SELECT id FROM main.runs WHERE id NOT IN (SELECT id FROM ledger.runs) ORDER BY id",
+                           path, LEDGER_LACKS, visit, context, e));
+    THEN(status, visit_differing(db, path, visit, context, e));
+    THEN(status, visit_all(db, "SELECT id FROM ledger.runs WHERE id NOT IN (SELECT id FROM main.runs) ORDER BY id",
+                           path, LEDGER_ALONE, visit, context, e));
     sqlite3_close(db);
     return status;
 }

@@ -24,7 +24,8 @@ struct ledger_wait ledger_wait_for(const char *path, const struct lock_wait *wai
 /* Opens the ledger in a transaction; to write, it makes what is missing. The caller commits and closes. */
 enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, sqlite3 **db, struct error *e);
 
-/* Enters a run record (JSON text) into an open ledger, in place of an earlier state of the same run. `path` is for the message. */
+/* Enters a run record (JSON text) into an open ledger, in place of an earlier state of the same run. `path` is for the
+ * message. */
 enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struct error *e);
 
 /* The last error of the database as a message. */

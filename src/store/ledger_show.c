@@ -39,10 +39,8 @@ enum status ledger_show(FILE *out, const char *path, const struct lock_wait *how
     sqlite3 *db;
     struct ledger_wait wait = ledger_wait_for(path, how);
     wait.unlocked = lock_of_ranges_missing(path);
-    enum status status = ledger_open(path, false, &wait, &db, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(ledger_open(path, false, &wait, &db, e));
+    enum status status = STATUS_OK;
     sqlite3_stmt *s;
     const char *sql = "SELECT start, status, stage, label, key, wall_seconds, cpu_user_seconds + cpu_system_seconds,"
                       " peak_memory_bytes, seed, git_commit, git_dirty, folder FROM runs ORDER BY start, id";
@@ -137,15 +135,14 @@ enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix
                              struct error *e) {
     size_t length = strlen(key_prefix);
     if (length < 4 || length > 64 || strspn(key_prefix, "0123456789abcdef") != length) {
-        return error_set(e, STATUS_BAD_INPUT, "key '%.80s': expected 4 to 64 hexadecimal digits (0-9, a-f)", key_prefix);
+        return error_set(e, STATUS_BAD_INPUT, "key '%.80s': expected 4 to 64 hexadecimal digits (0-9, a-f)",
+                         key_prefix);
     }
     sqlite3 *db;
     struct ledger_wait wait = ledger_wait_for(path, how);
     wait.unlocked = lock_of_ranges_missing(path);
-    enum status status = ledger_open(path, false, &wait, &db, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(ledger_open(path, false, &wait, &db, e));
+    enum status status = STATUS_OK;
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(db, "SELECT * FROM runs WHERE substr(key, 1, length(?1)) = ?1 ORDER BY start, id", -1, &s,
                            NULL) != SQLITE_OK) {

@@ -10,9 +10,8 @@ static const struct {
     const char *name, *descr;
     size_t size;
 } types[] = {
-    [NPZ_FLOAT32] = {"float32", "<f4", 4}, [NPZ_FLOAT64] = {"float64", "<f8", 8},
-    [NPZ_INT32] = {"int32", "<i4", 4},     [NPZ_INT64] = {"int64", "<i8", 8},
-    [NPZ_UINT8] = {"uint8", "|u1", 1},     [NPZ_BYTES] = {"bytes", "|S", 0},
+    [NPZ_FLOAT32] = {"float32", "<f4", 4}, [NPZ_FLOAT64] = {"float64", "<f8", 8}, [NPZ_INT32] = {"int32", "<i4", 4},
+    [NPZ_INT64] = {"int64", "<i8", 8},     [NPZ_UINT8] = {"uint8", "|u1", 1},     [NPZ_BYTES] = {"bytes", "|S", 0},
 };
 
 enum { PREFIX = 10, LONGEST_HEADER = 1 << 16 };
@@ -38,7 +37,9 @@ size_t npy_write_header(const struct npz_array *array, char header[NPY_HEADER]) 
     for (size_t i = 0; i < array->dimensions; i++) {
         bool more = i + 1 < array->dimensions;
         used += (size_t)snprintf(text + used, room - used, "%zu%s", array->shape[i],
-                                 more ? ", " : array->dimensions == 1 ? "," : "");
+                                 more                     ? ", "
+                                 : array->dimensions == 1 ? ","
+                                                          : "");
     }
     used += (size_t)snprintf(text + used, room - used, "), }");
     size_t total = (PREFIX + used + 1 + 63) / 64 * 64;
@@ -52,8 +53,7 @@ size_t npy_write_header(const struct npz_array *array, char header[NPY_HEADER]) 
 
 /* --- reading ------------------------------------------------------------------------------------- */
 
-enum status npy_header_length(const unsigned char start[NPY_START], size_t *length, size_t *already,
-                              struct error *e) {
+enum status npy_header_length(const unsigned char start[NPY_START], size_t *length, size_t *already, struct error *e) {
     if (memcmp(start, "\x93NUMPY", 6) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "is not a .npy array: wrong magic bytes");
     }
@@ -138,20 +138,23 @@ static enum status parse_descr(const char *descr, struct npz_array *array, struc
         }
     }
     const char *why = strchr(descr, 'O') ? "an array of Python objects" : descr[0] == '>' ? "big-endian" : "not known";
-    return error_set(e, STATUS_BAD_INPUT, "type '%s' is %s: expected one of <f4 <f8 <i4 <i8 |u1 |S<length>", descr, why);
+    return error_set(e, STATUS_BAD_INPUT, "type '%s' is %s: expected one of <f4 <f8 <i4 <i8 |u1 |S<length>", descr,
+                     why);
 }
 
 /* Floating-point numbers of any size that numpy has, in either byte order. */
-static enum status parse_floats(const char *descr, struct npz_array *array, struct npy_layout *layout, struct error *e) {
+static enum status parse_floats(const char *descr, struct npz_array *array, struct npy_layout *layout,
+                                struct error *e) {
     const char order = descr[0], *digits = descr + 2;
     size_t size = 0;
-    if (strlen(descr) < 3 || strchr("<>=", order) == NULL || descr[1] != 'f' || !number(&digits, &size) || *digits != '\0' ||
-        (size != 2 && size != 4 && size != 8 && size != 16)) {
-        return error_set(e, STATUS_BAD_INPUT, "type '%s': expected floating-point numbers, <f2 <f4 <f8 <f16 or >f2 >f4 >f8",
-                         descr);
+    if (strlen(descr) < 3 || strchr("<>=", order) == NULL || descr[1] != 'f' || !number(&digits, &size) ||
+        *digits != '\0' || (size != 2 && size != 4 && size != 8 && size != 16)) {
+        return error_set(e, STATUS_BAD_INPUT,
+                         "type '%s': expected floating-point numbers, <f2 <f4 <f8 <f16 or >f2 >f4 >f8", descr);
     }
     if (size == 16 && (order == '>' || sizeof(long double) != 16)) {
-        return error_set(e, STATUS_BAD_INPUT, "type '%s': this machine has no such numbers: expected up to 8 bytes", descr);
+        return error_set(e, STATUS_BAD_INPUT, "type '%s': this machine has no such numbers: expected up to 8 bytes",
+                         descr);
     }
     array->type = NPZ_FLOAT64; /* as which they are read */
     array->item_size = size;

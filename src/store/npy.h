@@ -16,8 +16,7 @@ const char *npy_type_name(enum npz_type type);
 size_t npy_type_size(enum npz_type type);
 
 /* From the first 12 bytes: the length of the dictionary, and how many of its bytes the 12 already hold. */
-enum status npy_header_length(const unsigned char start[NPY_START], size_t *length, size_t *already,
-                              struct error *e);
+enum status npy_header_length(const unsigned char start[NPY_START], size_t *length, size_t *already, struct error *e);
 
 /* Fills type, item_size, dimensions, shape and count from the dictionary (length bytes, then a zero). */
 enum status npy_parse(const char *header, size_t length, struct npz_array *array, struct error *e);

@@ -50,8 +50,8 @@ struct member {
     uint32_t crc;
 };
 
-/* Reads the data of a stored member, which begin at `start`, and checks its CRC-32, `crc` being that of what comes before:
- * libzip leaves that to us for a part of a member, and checksum.h is faster. *fine: whether it is right. */
+/* Reads the data of a stored member, which begin at `start`, and checks its CRC-32, `crc` being that of what comes
+ * before: libzip leaves that to us for a part of a member, and checksum.h is faster. *fine: whether it is right. */
 static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, void *data, size_t size, bool *fine) {
     zip_source_t *source = zip_source_zip(m->archive->zip, m->archive->zip, m->index, 0, start, (zip_int64_t)size);
     bool read = source != NULL && zip_source_open(source) == 0;
@@ -93,9 +93,10 @@ static enum status read_array(const char *path, const char *name, const struct m
     const uint64_t length = m->length;
     unsigned char start[NPY_START];
     if (length < sizeof start || !read_exactly(member, start, sizeof start)) {
-        return length < sizeof start ? error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is not a .npy array: "
-                                                 "found %llu bytes, expected at least %d", path, name,
-                                                 (unsigned long long)length, NPY_START)
+        return length < sizeof start ? error_set(e, STATUS_BAD_INPUT,
+                                                 "%s: member '%.100s' is not a .npy array: "
+                                                 "found %llu bytes, expected at least %d",
+                                                 path, name, (unsigned long long)length, NPY_START)
                                      : broken(path, name, member, e);
     }
     size_t header_length, already;
@@ -143,7 +144,8 @@ static enum status read_array(const char *path, const char *name, const struct m
         if (!read_stored(m, length - left, crc, data, size, &fine)) {
             return error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: it ends too early", path, name);
         }
-        return fine ? STATUS_OK : error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: CRC error", path, name);
+        return fine ? STATUS_OK
+                    : error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: CRC error", path, name);
     }
     if (!read_exactly(member, data, size) || zip_fread(member, &beyond, 1) != 0) {
         return broken(path, name, member, e);
@@ -159,7 +161,8 @@ static enum status read_member(struct npz *npz, struct npz_file *archive, size_t
     if (zip_stat_index(zip, i, 0, &info) != 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: member %zu is corrupt: %s", npz->path, i, zip_strerror(zip));
     }
-    const zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC | ZIP_STAT_COMP_METHOD;
+    const zip_uint64_t needed =
+        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC | ZIP_STAT_COMP_METHOD;
     if ((info.valid & needed) != needed) {
         return error_set(e, STATUS_BAD_INPUT, "%s: member %zu is corrupt: incomplete directory entry", npz->path, i);
     }
@@ -202,10 +205,8 @@ static enum status read_member(struct npz *npz, struct npz_file *archive, size_t
 /* sha256: NULL if it is not wanted. */
 static enum status read_file(const char *path, struct npz **result, char *sha256, struct error *e) {
     struct npz_file archive;
-    enum status status = npz_file_open(path, sha256 != NULL, &archive, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_file_open(path, sha256 != NULL, &archive, e));
+    enum status status = STATUS_OK;
     const zip_int64_t count = zip_get_num_entries(archive.zip, 0);
     struct npz *npz = calloc(1, sizeof *npz);
     if (npz == NULL || (npz->path = strdup(path)) == NULL ||
@@ -219,7 +220,7 @@ static enum status read_file(const char *path, struct npz **result, char *sha256
         status = read_member(npz, &archive, i, e);
     }
     const enum status closed = npz_file_close(&archive, status == STATUS_OK ? sha256 : NULL, e);
-    status = status == STATUS_OK ? closed : status;
+    THEN(status, closed);
     if (status != STATUS_OK) {
         npz_free(npz);
         return status;
@@ -318,10 +319,7 @@ enum status npz_integer_or(const struct npz *npz, const char *name, int64_t fall
 
 enum status npz_text(const struct npz *npz, const char *name, char **text, struct error *e) {
     const struct npz_array *array;
-    enum status status = npz_require(npz, name, NPZ_BYTES, 0, &array, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(npz, name, NPZ_BYTES, 0, &array, e));
     *text = strndup(array->data, array->item_size);
     return *text != NULL ? STATUS_OK : error_set(e, STATUS_FAILED, "%s: out of memory", npz->path);
 }

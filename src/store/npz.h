@@ -16,13 +16,13 @@ enum npz_type { NPZ_FLOAT32, NPZ_FLOAT64, NPZ_INT32, NPZ_INT64, NPZ_UINT8, NPZ_B
 #define NPZ_MAX_DIMENSIONS 8
 
 struct npz_array {
-    char name[96];                     /* without ".npy" */
+    char name[96]; /* without ".npy" */
     enum npz_type type;
-    size_t item_size;                  /* bytes an element; NPZ_BYTES: length of the longest string */
-    size_t dimensions;                 /* 0: a scalar */
+    size_t item_size;  /* bytes an element; NPZ_BYTES: length of the longest string */
+    size_t dimensions; /* 0: a scalar */
     size_t shape[NPZ_MAX_DIMENSIONS];
-    size_t count;                      /* elements, the product of shape */
-    const void *data;                  /* count * item_size bytes */
+    size_t count;     /* elements, the product of shape */
+    const void *data; /* count * item_size bytes */
 };
 
 /* --- reading ----------------------------------------------------------------------------------- */

@@ -42,11 +42,17 @@ static zip_int64_t serve(void *state, void *data, zip_uint64_t length, zip_sourc
     case ZIP_SOURCE_SUPPORTS:
         return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
                                               ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, -1);
-    case ZIP_SOURCE_OPEN: a->at = 0; return 0;
-    case ZIP_SOURCE_READ: return read_some(a, data, length);
-    case ZIP_SOURCE_STAT: return tell_size(a, data, length);
-    case ZIP_SOURCE_ERROR: return zip_error_to_data(&a->error, data, length);
-    case ZIP_SOURCE_TELL: return (zip_int64_t)a->at;
+    case ZIP_SOURCE_OPEN:
+        a->at = 0;
+        return 0;
+    case ZIP_SOURCE_READ:
+        return read_some(a, data, length);
+    case ZIP_SOURCE_STAT:
+        return tell_size(a, data, length);
+    case ZIP_SOURCE_ERROR:
+        return zip_error_to_data(&a->error, data, length);
+    case ZIP_SOURCE_TELL:
+        return (zip_int64_t)a->at;
     case ZIP_SOURCE_SEEK: {
         const zip_int64_t to = zip_source_seek_compute_offset(a->at, a->size, data, length, &a->error);
         if (to >= 0) {
@@ -55,8 +61,11 @@ static zip_int64_t serve(void *state, void *data, zip_uint64_t length, zip_sourc
         return to < 0 ? -1 : 0;
     }
     case ZIP_SOURCE_CLOSE:
-    case ZIP_SOURCE_FREE: return 0;
-    default: zip_error_set(&a->error, ZIP_ER_OPNOTSUPP, 0); return -1;
+    case ZIP_SOURCE_FREE:
+        return 0;
+    default:
+        zip_error_set(&a->error, ZIP_ER_OPNOTSUPP, 0);
+        return -1;
     }
 }
 
@@ -87,11 +96,11 @@ enum status npz_file_open(const char *path, bool with_digest, struct npz_file *a
     }
     a->size = (uint64_t)info.st_size;
     enum status status = S_ISREG(info.st_mode) ? STATUS_OK
-                                               : error_set(e, STATUS_BAD_INPUT, "%s: expected an .npz file, found something "
-                                                           "that is not a file", path);
-    if (status == STATUS_OK) {
-        status = open_zip(a, e);
-    }
+                                               : error_set(e, STATUS_BAD_INPUT,
+                                                           "%s: expected an .npz file, found something "
+                                                           "that is not a file",
+                                                           path);
+    THEN(status, open_zip(a, e));
     if (status == STATUS_OK && with_digest) {
         status = digest_begin(path, a->file, a->size, &a->digest, e);
     }

@@ -44,8 +44,8 @@ const struct npz_array *npz_writer_array(const struct npz_writer *writer, size_t
 }
 
 /* Takes `owned` (may be NULL) in any case. */
-static enum status add(struct npz_writer *w, const char *name, enum npz_type type, size_t item_size,
-                       size_t dimensions, const size_t *shape, const void *data, void *owned, struct error *e) {
+static enum status add(struct npz_writer *w, const char *name, enum npz_type type, size_t item_size, size_t dimensions,
+                       const size_t *shape, const void *data, void *owned, struct error *e) {
     struct member *m = calloc(1, sizeof *m);
     if (m != NULL && w->count == w->capacity) {
         size_t capacity = w->capacity * 2 + 16;
@@ -69,16 +69,18 @@ static enum status add(struct npz_writer *w, const char *name, enum npz_type typ
     m->array.count = 1;
     m->array.data = data;
     size_t length = strlen(name);
-    bool fine = length > 0 && length < sizeof m->array.name && strchr(name, '/') == NULL &&
-                dimensions <= NPZ_MAX_DIMENSIONS;
+    bool fine =
+        length > 0 && length < sizeof m->array.name && strchr(name, '/') == NULL && dimensions <= NPZ_MAX_DIMENSIONS;
     for (size_t i = 0; fine && i < w->count; i++) {
         fine = strcmp(w->members[i]->array.name, name) != 0;
     }
     if (!fine) {
         free(owned);
         free(m);
-        return error_set(e, STATUS_FAILED, "%s: cannot add array '%s' (%zu dimensions): name empty, too long or "
-                         "twice, or too many dimensions", w->path, name, dimensions);
+        return error_set(e, STATUS_FAILED,
+                         "%s: cannot add array '%s' (%zu dimensions): name empty, too long or "
+                         "twice, or too many dimensions",
+                         w->path, name, dimensions);
     }
     memcpy(m->array.name, name, length + 1);
     for (size_t i = 0; i < dimensions; i++) {
@@ -90,8 +92,8 @@ static enum status add(struct npz_writer *w, const char *name, enum npz_type typ
     return STATUS_OK;
 }
 
-enum status npz_add(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions,
-                    const size_t *shape, const void *data, struct error *e) {
+enum status npz_add(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions, const size_t *shape,
+                    const void *data, struct error *e) {
     if (type == NPZ_BYTES) {
         return error_set(e, STATUS_FAILED, "%s: array '%s': texts are added with npz_add_text", w->path, name);
     }
@@ -107,8 +109,8 @@ enum status npz_add_owned(struct npz_writer *w, const char *name, enum npz_type 
     return add(w, name, type, npy_type_size(type), dimensions, shape, data, data, e);
 }
 
-static enum status add_copy(struct npz_writer *w, const char *name, enum npz_type type, const void *value,
-                            size_t size, struct error *e) {
+static enum status add_copy(struct npz_writer *w, const char *name, enum npz_type type, const void *value, size_t size,
+                            struct error *e) {
     void *copy = malloc(size);
     if (copy == NULL) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", w->path);
@@ -143,8 +145,7 @@ enum status npz_add_real(struct npz_writer *w, const char *name, double value, s
     return npz_add_real_array(w, name, 0, NULL, &value, e);
 }
 
-enum status npz_add_reals(struct npz_writer *w, const char *name, const double *values, size_t count,
-                          struct error *e) {
+enum status npz_add_reals(struct npz_writer *w, const char *name, const double *values, size_t count, struct error *e) {
     return npz_add_real_array(w, name, 1, &count, values, e);
 }
 
@@ -245,9 +246,7 @@ enum status npz_commit(struct npz_writer *w, struct error *e) {
     } else {
         snprintf(temporary, size, "%s.tmp-%s", w->path, owner_name(owner));
         status = write_zip(w, temporary, e);
-        if (status == STATUS_OK) {
-            status = file_replace(temporary, w->path, e);
-        }
+        THEN(status, file_replace(temporary, w->path, e));
     }
     free(temporary);
     npz_abandon(w);

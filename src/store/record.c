@@ -59,8 +59,7 @@ static void add_environment(void *context, const char *name, const char *text) {
     record_environment(context, name, text);
 }
 
-struct record *record_new(const char *stage, int version, const char *key, const char *recipe,
-                          const char *folder) {
+struct record *record_new(const char *stage, int version, const char *key, const char *recipe, const char *folder) {
     struct record *r = calloc(1, sizeof *r);
     if (r == NULL || (r->root = json_object()) == NULL) {
         free(r);
@@ -109,10 +108,7 @@ void record_free(struct record *r) {
 enum status record_read(const char *path, struct record **result, struct error *e) {
     char *text;
     size_t size;
-    enum status status = file_read(path, &text, &size, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(file_read(path, &text, &size, e));
     json_error_t reason;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
     free(text);
@@ -130,8 +126,10 @@ enum status record_read(const char *path, struct record **result, struct error *
     struct record *r = missing == NULL ? calloc(1, sizeof *r) : NULL;
     if (r == NULL) {
         json_decref(root);
-        return missing != NULL ? error_set(e, STATUS_BAD_INPUT, "%s: is not a run record of format %d: '%s' is "
-                                           "missing or different", path, FORMAT, missing)
+        return missing != NULL ? error_set(e, STATUS_BAD_INPUT,
+                                           "%s: is not a run record of format %d: '%s' is "
+                                           "missing or different",
+                                           path, FORMAT, missing)
                                : error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     r->root = root;
@@ -292,8 +290,9 @@ enum status record_check_output(const char *path, const char *sha256, struct err
     struct stat info;
     if (sha256 == NULL && said != NULL && stat(path, &info) == 0 &&
         json_integer_value(json_object_get(said, "bytes")) != info.st_size) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: %lld bytes found, %lld expected by its run record: %s", path,
-                           (long long)info.st_size, (long long)json_integer_value(json_object_get(said, "bytes")), advice);
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: %lld bytes found, %lld expected by its run record: %s", path,
+                      (long long)info.st_size, (long long)json_integer_value(json_object_get(said, "bytes")), advice);
     } else if (sha256 != NULL && *expected != '\0' && strcmp(expected, sha256) != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: SHA-256 %.12s found, %.12s expected by its run record: %s", path,
                            sha256, expected, advice);

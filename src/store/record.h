@@ -22,14 +22,13 @@ struct record;
 
 /* A new record: status "running", start now, environment filled with what can be known here. `folder` is
  * the output folder. Returns NULL when out of memory. */
-struct record *record_new(const char *stage, int version, const char *key, const char *recipe,
-                          const char *folder);
+struct record *record_new(const char *stage, int version, const char *key, const char *recipe, const char *folder);
 /* Reads a record; anything that is not one is STATUS_BAD_INPUT. */
 enum status record_read(const char *path, struct record **record, struct error *e);
 void record_free(struct record *record);
 
-/* "20250131T235959Z-node17-0-1234": start, host, rank and process, the name of the file in runs/. Older ones have no host and
- * rank. */
+/* "20250131T235959Z-node17-0-1234": start, host, rank and process, the name of the file in runs/. Older ones have no
+ * host and rank. */
 const char *record_name(const struct record *record);
 /* Who made the run. */
 struct owner record_owner(const struct record *record);
@@ -53,8 +52,8 @@ struct record_file record_file_at(const struct record *record, const char *list,
 /* SHA-256 of the output of that name; "" when there is none. */
 const char *record_output_sha256(const struct record *record, const char *name);
 /* Compares a file with what the record of the run that made it, run.json beside it, says of it: its digest, or,
- * where `sha256` is NULL, its size. STATUS_BAD_INPUT: it is not what was made there, or the record cannot be read. A file without a
- * record is taken as it is. */
+ * where `sha256` is NULL, its size. STATUS_BAD_INPUT: it is not what was made there, or the record cannot be read. A
+ * file without a record is taken as it is. */
 enum status record_check_output(const char *path, const char *sha256, struct error *e);
 /* Calls `visit` for each text of a group, in the order of their names. */
 void record_visit(const struct record *record, const char *group,

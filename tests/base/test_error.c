@@ -32,11 +32,14 @@ static void long_messages_are_marked(void **state) {
     assert_string_equal(e.message + sizeof e.message - 4, "...");
 }
 
-/* What a file holds that is quoted: colours and titles of a terminal in two encodings, line ends, letters of any language. */
+/* What a file holds that is quoted: colours and titles of a terminal in two encodings, line ends, letters of any
+ * language. */
 static void no_control_characters(void **state) {
     (void)state;
     struct error e;
-    error_set(&e, STATUS_BAD_INPUT, "stage '%s'", "\x1b[31mred\x1b]0;title\a\b\x7f \xc2\x9b" "31m \n \t \xe2\x80\xa0 \xc3\xa9 \xcf\x86");
+    error_set(&e, STATUS_BAD_INPUT, "stage '%s'",
+              "\x1b[31mred\x1b]0;title\a\b\x7f \xc2\x9b"
+              "31m \n \t \xe2\x80\xa0 \xc3\xa9 \xcf\x86");
     assert_string_equal(e.message, "stage '?[31mred?]0;title??? ??31m     \xe2\x80\xa0 \xc3\xa9 \xcf\x86'");
     char text[] = "a\tb\nc\r\x01";
     error_plain_text(text);

@@ -147,10 +147,15 @@ static void sweeping(void **state) {
         pid_t owner;
         time_t age;
         bool stays;
-    } cases[] = {{"a.svg.tmp-%d", child, 3600, false},  {"a.npz.tmp-%d.q1w2", child, 3600, false}, {"b.tmp-%d-0", child, 60, true},
-                 {"c.tmp-%d-0", getpid(), 3600, true}, {"d.tmp-%d-0", getpid(), 200000, false},   {"e.tmp-x%d", child, 3600, true},
+    } cases[] = {{"a.svg.tmp-%d", child, 3600, false},
+                 {"a.npz.tmp-%d.q1w2", child, 3600, false},
+                 {"b.tmp-%d-0", child, 60, true},
+                 {"c.tmp-%d-0", getpid(), 3600, true},
+                 {"d.tmp-%d-0", getpid(), 200000, false},
+                 {"e.tmp-x%d", child, 3600, true},
                  {"f.tmp%d", child, 3600, true},
-                 {"g.tmp-%d@elsewhere+0-0", child, 3600, true}, {"h.tmp-%d@elsewhere+0-0", child, 200000, false}};
+                 {"g.tmp-%d@elsewhere+0-0", child, 3600, true},
+                 {"h.tmp-%d@elsewhere+0-0", child, 200000, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(gone, sizeof gone, cases[i].format, (int)cases[i].owner);
         make_old(gone, cases[i].age);

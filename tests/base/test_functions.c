@@ -119,8 +119,9 @@ static void hyperbolic_tangent(void **state) {
         assert_true(function_tanh(-x) == -function_tanh(x));
     }
     free(u);
-    if (!(worst < 3e-16))
+    if (!(worst < 3e-16)) {
         fail_msg("an error of %g, expected less than 3e-16", worst);
+    }
     assert_true(function_tanh(0.0) == 0.0 && function_tanh(INFINITY) == 1.0 && function_tanh(-INFINITY) == -1.0);
     assert_true(isnan(function_tanh((double)NAN)));
 }
@@ -186,9 +187,12 @@ static void digest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exponential), cmocka_unit_test(logarithm), cmocka_unit_test(sine_and_cosine),
+        cmocka_unit_test(exponential),
+        cmocka_unit_test(logarithm),
+        cmocka_unit_test(sine_and_cosine),
         cmocka_unit_test(hyperbolic_tangent),
-        cmocka_unit_test(loops_give_the_same_bits), cmocka_unit_test(digest),
+        cmocka_unit_test(loops_give_the_same_bits),
+        cmocka_unit_test(digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,18 +76,42 @@ static void canonical_forms(void **state) {
     assert_string_equal(parameters_canonical(p, entry("times")), "");
     assert_string_equal(parameters_canonical(p, entry("kappa")), "");
     static const char *const forms[][3] = {
-        {"kappa", "0.21", "0.21"}, {"kappa", "  .210 ", "0.21"}, {"kappa", "21e-2", "0.21"}, {"kappa", "1", "1"},
-        {"kappa", "1e-5", "1e-05"}, {"kappa", "0.1", "0.1"}, {"kappa", "0.30000000000000004", "0.30000000000000004"},
-        {"kappa", "0.3333333333333333", "0.3333333333333333"}, {"kappa", "-0", "0"},
-        {"mass", "25", "25"}, {"mass", "20", "20"}, {"mass", "100", "100"}, {"mass", "10000", "10000"},
-        {"mass", "1000000", "1e+06"}, {"mass", "-1.50", "-1.5"}, {"mass", "4.9406564584124654e-324", "5e-324"},
-        {"mass", "1.7976931348623157e308", "1.7976931348623157e+308"}, {"mass", "5120", "5120"},
-        {"chains", "+007", "7"}, {"chains", "250", "250"}, {"seed", "9007199254740993", "9007199254740993"},
-        {"lattice", "8", "8"}, {"lattice", "8 16", "8,16"}, {"lattice", "8, 16,32", "8,16,32"},
-        {"lattice", "8x8x8x8", "8,8,8,8"}, {"lattice", "8 x 8", "8,8"},
-        {"times", "1, 0.5 0", "1,0.5,0"}, {"times", "", ""}, {"times", "0.50", "0.5"},
-        {"ema", "yes", "yes"}, {"ema", "True", "yes"}, {"ema", "off", "no"}, {"ema", "0", "no"},
-        {"algorithm", " langevin ", "langevin"}, {"title", " \t a = b ", "a = b"}, {"title", "", ""},
+        {"kappa", "0.21", "0.21"},
+        {"kappa", "  .210 ", "0.21"},
+        {"kappa", "21e-2", "0.21"},
+        {"kappa", "1", "1"},
+        {"kappa", "1e-5", "1e-05"},
+        {"kappa", "0.1", "0.1"},
+        {"kappa", "0.30000000000000004", "0.30000000000000004"},
+        {"kappa", "0.3333333333333333", "0.3333333333333333"},
+        {"kappa", "-0", "0"},
+        {"mass", "25", "25"},
+        {"mass", "20", "20"},
+        {"mass", "100", "100"},
+        {"mass", "10000", "10000"},
+        {"mass", "1000000", "1e+06"},
+        {"mass", "-1.50", "-1.5"},
+        {"mass", "4.9406564584124654e-324", "5e-324"},
+        {"mass", "1.7976931348623157e308", "1.7976931348623157e+308"},
+        {"mass", "5120", "5120"},
+        {"chains", "+007", "7"},
+        {"chains", "250", "250"},
+        {"seed", "9007199254740993", "9007199254740993"},
+        {"lattice", "8", "8"},
+        {"lattice", "8 16", "8,16"},
+        {"lattice", "8, 16,32", "8,16,32"},
+        {"lattice", "8x8x8x8", "8,8,8,8"},
+        {"lattice", "8 x 8", "8,8"},
+        {"times", "1, 0.5 0", "1,0.5,0"},
+        {"times", "", ""},
+        {"times", "0.50", "0.5"},
+        {"ema", "yes", "yes"},
+        {"ema", "True", "yes"},
+        {"ema", "off", "no"},
+        {"ema", "0", "no"},
+        {"algorithm", " langevin ", "langevin"},
+        {"title", " \t a = b ", "a = b"},
+        {"title", "", ""},
     };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         assert_canonical(p, forms[i][0], forms[i][1], forms[i][2]);
@@ -162,8 +186,9 @@ static void rejected(void **state) {
         {"mass", "0x10", "a.ini:7: mass = '0x10': expected a real number"},
         {"chains", "2.5", "a.ini:7: chains = '2.5': expected an integer in [1, 1000000000]"},
         {"chains", "0", "a.ini:7: chains = '0': expected an integer in [1, 1000000000]"},
-        {"chains", "99999999999999999999", "a.ini:7: chains = '99999999999999999999': expected an integer in [1, "
-                                           "1000000000]"},
+        {"chains", "99999999999999999999",
+         "a.ini:7: chains = '99999999999999999999': expected an integer in [1, "
+         "1000000000]"},
         {"lattice", "32x1", "a.ini:7: lattice = '32x1': expected a list of integers in [2, 4096]"},
         {"lattice", "32,,32", "a.ini:7: lattice = '32,,32': expected a list of integers in [2, 4096]"},
         {"lattice", "32x", "a.ini:7: lattice = '32x': expected a list of integers in [2, 4096]"},
@@ -234,9 +259,12 @@ static void help_names_everything(void **state) {
 
 static void help_is_wrapped(void **state) {
     (void)state;
-    static const struct parameter one = {.name = "x", .type = PARAMETER_TEXT, .default_value = "",
-                                         .help = "Forty letters and more, forty letters and more, forty letters and more, "
-                                                 "forty letters and more, forty letters and more."};
+    static const struct parameter one = {.name = "x",
+                                         .type = PARAMETER_TEXT,
+                                         .default_value = "",
+                                         .help =
+                                             "Forty letters and more, forty letters and more, forty letters and more, "
+                                             "forty letters and more, forty letters and more."};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -266,9 +294,12 @@ static void nearest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(canonical_forms), cmocka_unit_test(reals_read_back),
-        cmocka_unit_test(values),          cmocka_unit_test(rejected),
-        cmocka_unit_test(completeness_and_files), cmocka_unit_test(help_names_everything),
+        cmocka_unit_test(canonical_forms),
+        cmocka_unit_test(reals_read_back),
+        cmocka_unit_test(values),
+        cmocka_unit_test(rejected),
+        cmocka_unit_test(completeness_and_files),
+        cmocka_unit_test(help_names_everything),
         cmocka_unit_test(help_is_wrapped),
         cmocka_unit_test(nearest),
     };

@@ -87,6 +87,7 @@ static void threads(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(extensions), cmocka_unit_test(quotas), cmocka_unit_test(threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(extensions), cmocka_unit_test(quotas),
+                                       cmocka_unit_test(threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

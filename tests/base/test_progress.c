@@ -128,8 +128,10 @@ static void long_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_line_in_ten_seconds), cmocka_unit_test(what_was_done_before_does_not_count),
-        cmocka_unit_test(nothing_done_yet),        cmocka_unit_test(quiet),
+        cmocka_unit_test(one_line_in_ten_seconds),
+        cmocka_unit_test(what_was_done_before_does_not_count),
+        cmocka_unit_test(nothing_done_yet),
+        cmocka_unit_test(quiet),
         cmocka_unit_test(long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

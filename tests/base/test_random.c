@@ -22,9 +22,15 @@ static void known_answers(void **state) {
         uint32_t index, key[2], expected[4];
     } vectors[] = {
         {0, 0, 0, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {0xffffffffffff, 0xffffffffffff, 0xffffffff, {0xffffffff, 0xffffffff},
+        {0xffffffffffff,
+         0xffffffffffff,
+         0xffffffff,
+         {0xffffffff, 0xffffffff},
          {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {0x734413198a2e, 0x037085a308d3, 0x243f6a88, {0xa4093822, 0x299f31d0},
+        {0x734413198a2e,
+         0x037085a308d3,
+         0x243f6a88,
+         {0xa4093822, 0x299f31d0},
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
@@ -207,8 +213,8 @@ static void permutations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers), cmocka_unit_test(arrays_are_blocks), cmocka_unit_test(lengths),
-        cmocka_unit_test(normals_are_normal), cmocka_unit_test(keys_differ), cmocka_unit_test(permutations),
+        cmocka_unit_test(known_answers),      cmocka_unit_test(arrays_are_blocks), cmocka_unit_test(lengths),
+        cmocka_unit_test(normals_are_normal), cmocka_unit_test(keys_differ),       cmocka_unit_test(permutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

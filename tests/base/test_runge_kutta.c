@@ -1,4 +1,5 @@
-/* The integrators of the flow on equations with known solutions: orders, the adaptive method's tolerance, a singularity. */
+/* The integrators of the flow on equations with known solutions: orders, the adaptive method's tolerance, a
+ * singularity. */
 #include "base/runge_kutta.h"
 
 #include "tests/score/models.h"
@@ -26,8 +27,9 @@ static double error_of(enum runge_kutta_method method, double from, double to, i
         const double *y = runge_kutta_vectors_combine(v, &r.order), integral = sin(to) - sin(from);
         double found = fmax(fabs(y[0] - cos(to)), fabs(y[1] - sin(to)));
         found = fmax(found, fmax(fabs(y[2] / 1.5 - integral), fabs(y[3] / 0.5 - integral)));
-        if (again)
+        if (again) {
             assert_true(found == error);
+        }
         error = found;
     }
     *evaluations = runge_kutta_evaluations(&r);
@@ -40,12 +42,12 @@ static void test_orders(void **state) {
     int64_t n;
     for (int down = 0; down < 2; down++) {
         const double from = down ? 2.3 : 0.1, to = down ? 0.1 : 2.3;
-        const double heun = error_of(RUNGE_KUTTA_HEUN, from, to, 40, 0, &n) /
-                            error_of(RUNGE_KUTTA_HEUN, from, to, 80, 0, &n);
+        const double heun =
+            error_of(RUNGE_KUTTA_HEUN, from, to, 40, 0, &n) / error_of(RUNGE_KUTTA_HEUN, from, to, 80, 0, &n);
         assert_int_equal(n, 160);
         assert_near(heun, 4, 0.15);
-        const double rk4 = error_of(RUNGE_KUTTA_RK4, from, to, 20, 0, &n) /
-                           error_of(RUNGE_KUTTA_RK4, from, to, 40, 0, &n);
+        const double rk4 =
+            error_of(RUNGE_KUTTA_RK4, from, to, 20, 0, &n) / error_of(RUNGE_KUTTA_RK4, from, to, 40, 0, &n);
         assert_int_equal(n, 160);
         assert_near(rk4, 16, 1);
         /* errors like the tolerance; the number of steps grows as its power 1/5: 2.5 a factor 100 */
@@ -71,10 +73,11 @@ static void test_singularity(void **state) {
             runge_kutta_vectors_take(v, &r.order, (double[]){y * y}, &sums);
             s = runge_kutta_advance(&r, &sums);
         } while (s == RUNGE_KUTTA_MORE);
-        if (beyond)
+        if (beyond) {
             assert_true(s == RUNGE_KUTTA_STUCK || s == RUNGE_KUTTA_NOT_FINITE);
-        else
+        } else {
             assert_near(*runge_kutta_vectors_combine(v, &r.order), 100, 1e-4);
+        }
     }
     runge_kutta_vectors_free(v);
 }

@@ -37,22 +37,25 @@ double bench_median(const double *x, size_t n) {
 
 double bench_median_ratio(const double *a, const double *b, size_t n) {
     double ratio[BENCH_REPETITIONS];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         ratio[i] = a[i] / b[i];
+    }
     return bench_median(ratio, n);
 }
 
 enum status bench_time(const struct bench_side *sides, size_t count, size_t repetitions,
                        double times[][BENCH_REPETITIONS], struct error *e) {
     enum status status = STATUS_OK;
-    for (size_t s = 0; s < count && status == STATUS_OK; s++)
+    for (size_t s = 0; s < count && status == STATUS_OK; s++) {
         status = sides[s].run(sides[s].context, e);
-    for (size_t r = 0; r < repetitions; r++)
+    }
+    for (size_t r = 0; r < repetitions; r++) {
         for (size_t s = 0; s < count && status == STATUS_OK; s++) {
             const double start = bench_seconds();
             status = sides[s].run(sides[s].context, e);
             times[s][r] = bench_seconds() - start;
         }
+    }
     return status;
 }
 
@@ -64,8 +67,9 @@ static void keep(struct bench *b, const char *what, const char *value, const cha
                         strlen(target) + strlen(ok) + 16;
     if (b->tsv_size + need > b->tsv_room) {
         char *more = realloc(b->tsv, 2 * (b->tsv_room + need));
-        if (!more)
+        if (!more) {
             return; /* the printed row remains */
+        }
         b->tsv = more;
         b->tsv_room = 2 * (b->tsv_room + need);
     }
@@ -84,8 +88,9 @@ void bench_row(struct bench *b, const char *what, double value, const char *unit
     char text[32], quotient[32] = "", wish[32] = "";
     const char *ok = "";
     snprintf(text, sizeof text, value < 9.9995 ? "%.3f" : value < 99.995 ? "%.2f" : "%.1f", value);
-    if (!isnan(ratio))
+    if (!isnan(ratio)) {
         snprintf(quotient, sizeof quotient, ratio < 0.0995 ? "%.3f" : ratio < 99.5 ? "%.2f" : "%.0f", ratio);
+    }
     if (target.sense != BENCH_NO_TARGET) {
         const bool least = target.sense == BENCH_AT_LEAST;
         snprintf(wish, sizeof wish, "%s %.2f", least ? ">=" : "<=", target.value);
@@ -102,42 +107,53 @@ void bench_text(struct bench *b, const char *what, const char *text) {
 
 static enum status networks(struct bench *b, struct error *e) {
     enum status status = STATUS_OK;
-    for (int stride = 2; stride >= 1 && status == STATUS_OK; stride--)
+    for (int stride = 2; stride >= 1 && status == STATUS_OK; stride--) {
         status = bench_network(b, stride, e);
+    }
     return status;
 }
 
 static const struct section {
     const char *name;
     enum status (*run)(struct bench *b, struct error *e);
-} sections[] = {{"machine", bench_machine}, {"network", networks}, {"ensemble", bench_ensemble}, {"effective", bench_effective}, {"data", bench_data}};
+} sections[] = {{"machine", bench_machine},
+                {"network", networks},
+                {"ensemble", bench_ensemble},
+                {"effective", bench_effective},
+                {"data", bench_data}};
 enum { SECTIONS = sizeof sections / sizeof sections[0] };
 
 /* only: the name of a section, or NULL for all. */
 static enum status run(struct bench *b, const char *only, struct error *e) {
     enum status status = STATUS_OK;
     print("what", "value", "unit", "ratio", "target", "ok?");
-    for (size_t i = 0; i < SECTIONS && status == STATUS_OK; i++)
-        if (!only || strcmp(only, sections[i].name) == 0)
+    for (size_t i = 0; i < SECTIONS && status == STATUS_OK; i++) {
+        if (!only || strcmp(only, sections[i].name) == 0) {
             status = sections[i].run(b, e);
+        }
+    }
     return status;
 }
 
 static bool is_section(const char *name) {
-    for (size_t i = 0; i < SECTIONS; i++)
-        if (strcmp(name, sections[i].name) == 0)
+    for (size_t i = 0; i < SECTIONS; i++) {
+        if (strcmp(name, sections[i].name) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
 static enum status write_table(const struct bench *b, const char *path, struct error *e) {
     static const char head[] = "commit\tprocessor\tthreads\twhat\tvalue\tunit\tratio\ttarget\tok\n";
     char *text = malloc(sizeof head + b->tsv_size);
-    if (!text)
+    if (!text) {
         return error_set(e, STATUS_FAILED, "out of memory");
+    }
     memcpy(text, head, sizeof head - 1);
-    if (b->tsv_size > 0)
+    if (b->tsv_size > 0) {
         memcpy(text + sizeof head - 1, b->tsv, b->tsv_size);
+    }
     enum status status = file_write(path, text, sizeof head - 1 + b->tsv_size, e);
     free(text);
     return status;
@@ -148,24 +164,27 @@ int main(int argc, char **argv) {
     struct bench b = {.threads = processor_threads()};
     bool peer = false;
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--threads=", 10) == 0 && atoi(argv[i] + 10) > 0)
+        if (strncmp(argv[i], "--threads=", 10) == 0 && atoi(argv[i] + 10) > 0) {
             b.threads = atoi(argv[i] + 10);
-        else if (strncmp(argv[i], "--output=", 9) == 0)
+        } else if (strncmp(argv[i], "--output=", 9) == 0) {
             output = argv[i] + 9;
-        else if (strcmp(argv[i], "--peer") == 0)
+        } else if (strcmp(argv[i], "--peer") == 0) {
             peer = true;
-        else if (strncmp(argv[i], "--only=", 7) == 0 && is_section(argv[i] + 7))
+        } else if (strncmp(argv[i], "--only=", 7) == 0 && is_section(argv[i] + 7)) {
             only = argv[i] + 7;
-        else {
-            fprintf(stderr, "bench: found %s, expected --threads=N (N >= 1), --only=machine|network|ensemble|effective|data, "
-                    "--output=FILE or --peer\n", argv[i]);
+        } else {
+            fprintf(stderr,
+                    "bench: found %s, expected --threads=N (N >= 1), --only=machine|network|ensemble|effective|data, "
+                    "--output=FILE or --peer\n",
+                    argv[i]);
             return STATUS_BAD_INPUT;
         }
     }
     omp_set_num_threads(b.threads); /* as stages do: for what is not told how many it may use */
     char processor[256], prefix[384];
     environment_processor(processor, sizeof processor);
-    snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", *built.commit ? built.commit : "unknown", built.dirty > 0 ? "+" : "", processor, b.threads);
+    snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", *built.commit ? built.commit : "unknown",
+             built.dirty > 0 ? "+" : "", processor, b.threads);
     b.prefix = prefix;
     struct error e;
     enum status status = peer ? bench_peer(&b, &e) : run(&b, only, &e);
@@ -174,8 +193,9 @@ int main(int argc, char **argv) {
         enum status written = write_table(&b, output, status == STATUS_OK ? &e : &late);
         THEN(status, written);
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         fprintf(stderr, "bench: %s\n", e.message);
+    }
     free(b.tsv);
     return (int)status;
 }

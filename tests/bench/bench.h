@@ -9,9 +9,9 @@
 
 struct bench {
     int threads;
-    char *tsv;           /* the rows so far, tab-separated, behind commit, processor and threads */
+    char *tsv; /* the rows so far, tab-separated, behind commit, processor and threads */
     size_t tsv_size, tsv_room;
-    const char *prefix;  /* those first columns */
+    const char *prefix; /* those first columns */
 };
 
 /* A wish about a ratio: at least or at most `value`. */
@@ -51,7 +51,8 @@ double bench_peak_flop(const struct bench *b);
 enum status bench_machine(struct bench *b, struct error *e);
 enum status bench_network(struct bench *b, int stride, struct error *e); /* primitives, training, sampler */
 enum status bench_ensemble(struct bench *b, struct error *e);
-enum status bench_effective(struct bench *b, struct error *e); /* effective-action model: evaluations, transforms, proposals */
+/* effective-action model: evaluations, transforms, proposals */
+enum status bench_effective(struct bench *b, struct error *e);
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
 enum status bench_peer(struct bench *b, struct error *e); /* the network's work to order: not a part of the table */
 

@@ -1,6 +1,6 @@
-/* Speed of the effective-action model with the features that `train` has by default: evaluations of score and divergence,
- * beside as many transforms alone, FFTW's, and the peak; and proposals of the flow with 16 steps, as the stage `propose` draws
- * them. Every thread has packs of its own. */
+/* Speed of the effective-action model with the features that `train` has by default: evaluations of score and
+ * divergence, beside as many transforms alone, FFTW's, and the peak; and proposals of the flow with 16 steps, as the
+ * stage `propose` draws them. Every thread has packs of its own. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -45,13 +45,15 @@ static enum status evaluate(void *context, struct error *e) {
     {
         struct transform_site *room = own_room(w);
         double divergence[TRANSFORM_FIELDS];
-        for (size_t r = 0; r < w->repeats; r++)
+        for (size_t r = 0; r < w->repeats; r++) {
             effective_level_evaluate(w->level, room, room + V, divergence, room + 2 * V);
+        }
     }
     return STATUS_OK;
 }
 
-/* As many transforms as the evaluations have, always of the same numbers, which stay as they are; from one array to another. */
+/* As many transforms as the evaluations have, always of the same numbers, which stay as they are; from one array to
+ * another. */
 static enum status transform(void *context, struct error *e) {
     const struct work *w = context;
     const size_t V = w->model.volume, count = w->repeats * effective_level_transforms(w->level);
@@ -59,8 +61,9 @@ static enum status transform(void *context, struct error *e) {
 #pragma omp parallel num_threads(w->threads)
     {
         struct transform_site *room = own_room(w), *scratch = room + w->workspace - transform_workspace(w->transform);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             transform_forward(w->transform, room, room + V, scratch);
+        }
     }
     return STATUS_OK;
 }
@@ -70,8 +73,9 @@ static void transform_by(const struct work *w, const struct fftw_peer *peer) {
 #pragma omp parallel num_threads(w->threads)
     {
         float *in = (float *)own_room(w), *out = w->peer_out + (size_t)omp_get_thread_num() * w->peer_size;
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             peer->execute(peer->plan, in, out);
+        }
     }
 }
 
@@ -96,26 +100,34 @@ static enum status propose(void *context, struct error *e) {
     return effective_flow_run(w->flow, &work, e);
 }
 
-/* A free field of a long correlation length, three levels, small coefficients: what an evaluation takes does not depend on them. */
+/* A free field of a long correlation length, three levels, small coefficients: what an evaluation takes does not depend
+ * on them. */
 static enum status make_model(struct work *w, size_t L, struct error *e) {
-    static const struct effective_families families = {.local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7};
+    static const struct effective_families families = {
+        .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7};
     enum { LEVELS = 3 };
     struct effective_model *m = &w->model;
     const size_t V = L * L;
-    *m = (struct effective_model){.dimensions = 2, .volume = V, .extents = {L, L}, .saturation = {2.5, 1.6}, .levels = LEVELS};
+    *m = (struct effective_model){
+        .dimensions = 2, .volume = V, .extents = {L, L}, .saturation = {2.5, 1.6}, .levels = LEVELS};
     enum status status = effective_features_make(&families, &m->features, e);
     const size_t F = m->features.count;
     m->propagator = w->propagator = malloc(V * sizeof *w->propagator);
     m->log_s = malloc(LEVELS * sizeof *m->log_s);
     m->coefficients = malloc(LEVELS * F * sizeof *m->coefficients);
-    if (status == STATUS_OK && (!w->propagator || !m->log_s || !m->coefficients))
+    if (status == STATUS_OK && (!w->propagator || !m->log_s || !m->coefficients)) {
         return error_set(e, STATUS_FAILED, "out of memory");
-    for (size_t p = 0; status == STATUS_OK && p < V; p++)
-        w->propagator[p] = 1 / (2.01 - cos(2 * M_PI * (double)(p / L) / (double)L) - cos(2 * M_PI * (double)(p % L) / (double)L));
-    for (size_t i = 0; status == STATUS_OK && i < LEVELS; i++)
+    }
+    for (size_t p = 0; status == STATUS_OK && p < V; p++) {
+        w->propagator[p] =
+            1 / (2.01 - cos(2 * M_PI * (double)(p / L) / (double)L) - cos(2 * M_PI * (double)(p % L) / (double)L));
+    }
+    for (size_t i = 0; status == STATUS_OK && i < LEVELS; i++) {
         m->log_s[i] = log(0.02) + log(10 / 0.02) * (double)i / (LEVELS - 1);
-    for (size_t i = 0; status == STATUS_OK && i < LEVELS * F; i++)
+    }
+    for (size_t i = 0; status == STATUS_OK && i < LEVELS * F; i++) {
         m->coefficients[i] = 1e-3 * (double)(i % 7);
+    }
     return status;
 }
 
@@ -130,12 +142,16 @@ static enum status make_room(struct work *w, size_t L, struct error *e) {
     w->peer_out = aligned_alloc(64, (size_t)w->threads * w->peer_size * sizeof *w->peer_out);
     w->phi = malloc(w->proposals * V * sizeof *w->phi);
     w->log_q = malloc(w->proposals * sizeof *w->log_q);
-    if (!w->room || !w->peer_out || !w->phi || !w->log_q)
+    if (!w->room || !w->peer_out || !w->phi || !w->log_q) {
         return error_set(e, STATUS_FAILED, "out of memory");
-    for (int turn = 0; turn < 2; turn++) /* those that there are not have no plan */
+    }
+    for (int turn = 0; turn < 2; turn++) { /* those that there are not have no plan */
         fftw_peer_open(L, TRANSFORM_FIELDS, turn == 0, (float *)w->room, w->peer_out, &w->peer[turn]);
-    for (size_t i = 0; i < (size_t)w->threads; i++)
-        random_normal_float(random_key(1, "bench", "modes"), i, 0, (float *)(w->room + i * w->workspace), V * TRANSFORM_FIELDS);
+    }
+    for (size_t i = 0; i < (size_t)w->threads; i++) {
+        random_normal_float(random_key(1, "bench", "modes"), i, 0, (float *)(w->room + i * w->workspace),
+                            V * TRANSFORM_FIELDS);
+    }
     return STATUS_OK;
 }
 
@@ -154,8 +170,9 @@ static enum status make(struct work *w, size_t L, struct error *e) {
 }
 
 static void release(struct work *w) {
-    for (int turn = 0; turn < 2; turn++)
+    for (int turn = 0; turn < 2; turn++) {
         fftw_peer_close(&w->peer[turn]);
+    }
     effective_model_release(&w->model);
     free(w->propagator);
     effective_level_free(w->level);
@@ -173,23 +190,30 @@ static void report(struct bench *b, const struct work *w, double times[][BENCH_R
     const struct bench_target none = {BENCH_NO_TARGET, 0};
     const size_t L = w->model.extents[0];
     const double packs = (double)w->threads * (double)w->repeats, count = (double)effective_level_transforms(w->level);
-    const double fields = packs * TRANSFORM_FIELDS, of_peak = 100 * packs * count * transform_flop(w->transform) / bench_peak_flop(b);
+    const double fields = packs * TRANSFORM_FIELDS,
+                 of_peak = 100 * packs * count * transform_flop(w->transform) / bench_peak_flop(b);
     char text[80];
     snprintf(text, sizeof text, "effective action: score and divergence, %zux%zu", L, L);
     bench_row(b, text, fields / bench_median(times[EVALUATE], n), "fields/s", NAN, none);
     snprintf(text, sizeof text, "  its %.0f transforms alone (ratio: share of the time)", count);
-    bench_row(b, text, fields / bench_median(times[TRANSFORM], n), "fields/s", bench_median_ratio(times[TRANSFORM], times[EVALUATE], n), none);
+    bench_row(b, text, fields / bench_median(times[TRANSFORM], n), "fields/s",
+              bench_median_ratio(times[TRANSFORM], times[EVALUATE], n), none);
     if (w->peer[0].plan && w->peer[1].plan) {
-        const int best = bench_median(times[FIELDS_IN_TURN], n) < bench_median(times[SITES_IN_TURN], n) ? FIELDS_IN_TURN : SITES_IN_TURN;
+        const int best = bench_median(times[FIELDS_IN_TURN], n) < bench_median(times[SITES_IN_TURN], n) ? FIELDS_IN_TURN
+                                                                                                        : SITES_IN_TURN;
         snprintf(text, sizeof text, "  as many of FFTW, float, %d real fields (ratio to ours)", TRANSFORM_FIELDS);
-        bench_row(b, text, fields / bench_median(times[best], n), "fields/s", bench_median_ratio(times[TRANSFORM], times[best], n), none);
-    } else
+        bench_row(b, text, fields / bench_median(times[best], n), "fields/s",
+                  bench_median_ratio(times[TRANSFORM], times[best], n), none);
+    } else {
         bench_text(b, "  as many of FFTW", "no libfftw3f");
-    bench_row(b, "  transforms, fraction of the float32 peak", of_peak * bench_median_ratio(times[PEAK], times[TRANSFORM], n), "%", NAN, none);
-    bench_row(b, "  operations of the transforms in an evaluation, the same", of_peak * bench_median_ratio(times[PEAK], times[EVALUATE], n), "%",
-              NAN, none);
+    }
+    bench_row(b, "  transforms, fraction of the float32 peak",
+              of_peak * bench_median_ratio(times[PEAK], times[TRANSFORM], n), "%", NAN, none);
+    bench_row(b, "  operations of the transforms in an evaluation, the same",
+              of_peak * bench_median_ratio(times[PEAK], times[EVALUATE], n), "%", NAN, none);
     snprintf(text, sizeof text, "  proposals, %d steps (ratio: share of evaluations)", STEPS);
-    const double proposals = (double)w->proposals, evaluations = proposals * (double)effective_flow_evaluations(w->flow) / fields;
+    const double proposals = (double)w->proposals,
+                 evaluations = proposals * (double)effective_flow_evaluations(w->flow) / fields;
     bench_row(b, text, proposals / bench_median(times[PROPOSE], n), "configurations/s",
               evaluations * bench_median_ratio(times[EVALUATE], times[PROPOSE], n), none);
 }
@@ -201,21 +225,23 @@ static enum status one_size(struct bench *b, size_t L, struct error *e) {
     enum status status = make(&w, L, e);
     const size_t sides = w.peer[0].plan && w.peer[1].plan ? SIDES : FIELDS_IN_TURN;
     THEN(status, bench_time((struct bench_side[SIDES]){[EVALUATE] = {evaluate, &w},
-                                                                     [TRANSFORM] = {transform, &w},
-                                                                     [PROPOSE] = {propose, &w},
-                                                                     [PEAK] = {bench_peak, b},
-                                                                     [FIELDS_IN_TURN] = {fields_in_turn, &w},
-                                                                     [SITES_IN_TURN] = {sites_in_turn, &w}},
-                                          sides, REPETITIONS, times, e));
-    if (status == STATUS_OK)
+                                                       [TRANSFORM] = {transform, &w},
+                                                       [PROPOSE] = {propose, &w},
+                                                       [PEAK] = {bench_peak, b},
+                                                       [FIELDS_IN_TURN] = {fields_in_turn, &w},
+                                                       [SITES_IN_TURN] = {sites_in_turn, &w}},
+                            sides, REPETITIONS, times, e));
+    if (status == STATUS_OK) {
         report(b, &w, times, REPETITIONS);
+    }
     release(&w);
     return status;
 }
 
 enum status bench_effective(struct bench *b, struct error *e) {
     enum status status = STATUS_OK;
-    for (size_t L = 32; L <= 128 && status == STATUS_OK; L *= 2)
+    for (size_t L = 32; L <= 128 && status == STATUS_OK; L *= 2) {
         status = one_size(b, L, e);
+    }
     return status;
 }

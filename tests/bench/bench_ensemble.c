@@ -1,6 +1,6 @@
 /* Speed of the ensemble stage's work: configurations a second in the published protocol (A Sec. 4.2: 32 x 32,
- * kappa = 0.21, lambda = 0.022, 164 unit trajectories of ten leapfrog steps, one configuration a chain), in double and in
- * single precision; how much of it is random numbers, and how fast the rest is against the peak; and a step of the
+ * kappa = 0.21, lambda = 0.022, 164 unit trajectories of ten leapfrog steps, one configuration a chain), in double and
+ * in single precision; how much of it is random numbers, and how fast the rest is against the peak; and a step of the
  * cluster algorithm. */
 #include "tests/bench/bench.h"
 
@@ -59,13 +59,16 @@ static void repeat(struct work *w, void (*loop)(const struct work *w, double *fi
 #pragma omp parallel num_threads(w->plan.threads)
     {
         double *fields = w->z + (size_t)omp_get_thread_num() * FIELDS * V * RANDOM_LANES;
-        for (size_t i = 0; i < (size_t)FIELDS * V * RANDOM_LANES; i++)
+        for (size_t i = 0; i < (size_t)FIELDS * V * RANDOM_LANES; i++) {
             fields[i] = 0.1 * (double)(i % 7);
+        }
         float *single = (float *)(fields + (size_t)2 * V * RANDOM_LANES);
-        for (size_t i = 0; i < (size_t)2 * V * RANDOM_LANES; i++)
+        for (size_t i = 0; i < (size_t)2 * V * RANDOM_LANES; i++) {
             single[i] = 0.1f * (float)(i % 7);
-        for (uint64_t r = 0; r < REPEATS; r++)
+        }
+        for (uint64_t r = 0; r < REPEATS; r++) {
             loop(w, fields, r);
+        }
     }
 }
 
@@ -94,11 +97,11 @@ static void leapfrog_single_once(const struct work *w, double *fields, uint64_t 
                           (float *)(fields + 3 * V * RANDOM_LANES));
 }
 
-#define LOOP(name)                                            \
+#define LOOP(name) \
     static enum status name(void *context, struct error *e) { \
-        (void)e;                                              \
-        repeat(context, name##_once);                         \
-        return STATUS_OK;                                     \
+        (void)e; \
+        repeat(context, name##_once); \
+        return STATUS_OK; \
     }
 LOOP(normals)
 LOOP(normals_single)
@@ -128,8 +131,8 @@ static void report(struct bench *b, double times[][BENCH_REPETITIONS], size_t n)
               2 * of_peak * bench_median_ratio(times[PEAK], times[LEAPFROG], n), "%", NAN, none);
     bench_row(b, "ensemble in float32: published protocol (ratio to float64)", single, "configurations/s",
               bench_median_ratio(times[DOUBLE], times[SINGLE], n), (struct bench_target){BENCH_AT_LEAST, 2});
-    bench_row(b, "  momenta (ratio: share of the time)", 1e-6 * moved / bench_median(times[NORMALS_SINGLE], n), "million/s",
-              part * bench_median_ratio(times[NORMALS_SINGLE], times[SINGLE], n), none);
+    bench_row(b, "  momenta (ratio: share of the time)", 1e-6 * moved / bench_median(times[NORMALS_SINGLE], n),
+              "million/s", part * bench_median_ratio(times[NORMALS_SINGLE], times[SINGLE], n), none);
     bench_row(b, "  leapfrog in float32 (ratio: share of the time)",
               1e-9 * flop / bench_median(times[LEAPFROG_SINGLE], n), "GFLOP/s",
               part * bench_median_ratio(times[LEAPFROG_SINGLE], times[SINGLE], n), none);
@@ -163,8 +166,9 @@ enum status bench_ensemble(struct bench *b, struct error *e) {
                 malloc(BATCH * sizeof(double)), malloc(BATCH * sizeof(double)), malloc(BATCH * sizeof(double))},
         .z = aligned_alloc(64, (size_t)b->threads * FIELDS * V * RANDOM_LANES * sizeof(double)),
     };
-    if (!w.out.phi || !w.out.action || !w.out.virial || !w.out.acceptance || !w.out.exp_minus_dH || !w.z)
+    if (!w.out.phi || !w.out.action || !w.out.virial || !w.out.acceptance || !w.out.exp_minus_dH || !w.z) {
         status = error_set(e, STATUS_FAILED, "out of memory");
+    }
     double times[SIDES][BENCH_REPETITIONS];
     THEN(status, bench_time((struct bench_side[SIDES]){[DOUBLE] = {generate, &w},
                                                        [SINGLE] = {generate_single, &w},
@@ -176,8 +180,9 @@ enum status bench_ensemble(struct bench *b, struct error *e) {
                                                        [LEAPFROG_SINGLE] = {leapfrog_single, &w},
                                                        [PEAK] = {bench_peak, b}},
                             SIDES, REPETITIONS, times, e));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         report(b, times, REPETITIONS);
+    }
     free(w.z);
     free(w.out.phi);
     free(w.out.action);

@@ -49,8 +49,9 @@ enum status bench_peak(void *context, struct error *e) {
     {
         const lanes zero = {0};
         const lanes sum = multiply_add(ROUNDS, zero + 0.999f, zero + 0.001f);
-        for (int i = 0; i < WIDTH; i++)
+        for (int i = 0; i < WIDTH; i++) {
             total += sum[i];
+        }
     }
     return total > 0 ? STATUS_OK : error_set(e, STATUS_FAILED, "the peak kernel computed %g", (double)total);
 }
@@ -68,8 +69,9 @@ static enum status triad(void *context, struct error *e) {
     float *restrict a = t->a;
     const float *restrict b = t->b, *restrict c = t->c;
 #pragma omp parallel for num_threads(t->bench->threads) schedule(static)
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < t->count; i++) {
         a[i] = b[i] + 3.0f * c[i];
+    }
     return STATUS_OK;
 }
 
@@ -87,15 +89,16 @@ enum status bench_machine(struct bench *b, struct error *e) {
     t.c = calloc(t.count, sizeof *t.c);
     enum status status = t.a && t.b && t.c ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
     double times[2][BENCH_REPETITIONS];
-    for (size_t i = 0; status == STATUS_OK && i < t.count; i++)
+    for (size_t i = 0; status == STATUS_OK && i < t.count; i++) {
         t.b[i] = t.c[i] = 1; /* untouched pages would all be one page of zeros */
+    }
     THEN(status, bench_time((struct bench_side[]){{bench_peak, b}, {triad, &t}}, 2, REPETITIONS, times, e));
     if (status == STATUS_OK) {
         const struct bench_target none = {BENCH_NO_TARGET, 0};
         snprintf(text, sizeof text, "float32 peak: fused multiply-add, %d lanes", WIDTH);
         bench_row(b, text, 1e-9 * bench_peak_flop(b) / bench_median(times[0], REPETITIONS), "GFLOP/s", NAN, none);
-        bench_row(b, "memory: a = b + s c, 3 x 64 MiB",
-                  12e-9 * (double)t.count / bench_median(times[1], REPETITIONS), "GB/s", NAN, none);
+        bench_row(b, "memory: a = b + s c, 3 x 64 MiB", 12e-9 * (double)t.count / bench_median(times[1], REPETITIONS),
+                  "GB/s", NAN, none);
     }
     free(t.a);
     free(t.b);

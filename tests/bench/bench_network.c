@@ -26,14 +26,15 @@ struct bare {
     float **data[CONVOLUTIONS]; /* of each thread: wide, narrow, their gradients */
     float **gradient;           /* of each micro-batch and convolution */
     void **scratch;
-    size_t forward_batches;     /* micro-batches of bare_forward */
+    size_t forward_batches; /* micro-batches of bare_forward */
 };
 enum { WIDE, NARROW, D_WIDE, D_NARROW, KINDS };
 
 float *bench_filled(size_t count) {
     float *p = aligned_alloc(64, (count * sizeof *p + 127) / 64 * 64);
-    if (p)
+    if (p) {
         random_normal_float(random_key(1, "bench", "network"), 0, 0, p, count);
+    }
     return p;
 }
 
@@ -53,24 +54,29 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
                                  (size_t)(SCORE_BATCH * extent * extent * s.narrow_channels)};
         float *initial = bench_filled(weights);
-        for (size_t i = 0; initial && i < weights; i++)
+        for (size_t i = 0; initial && i < weights; i++) {
             initial[i] /= sqrtf(9.0f * (float)s.wide_channels);
+        }
         enum status status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
-                         : error_set(e, STATUS_FAILED, "out of memory");
+                                     : error_set(e, STATUS_FAILED, "out of memory");
         free(initial);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
+        }
         complete = (w->data[k] = calloc(threads * KINDS, sizeof *w->data[k])) != NULL;
-        for (size_t i = 0; i < threads * KINDS && complete; i++)
+        for (size_t i = 0; i < threads * KINDS && complete; i++) {
             complete = (w->data[k][i] = bench_filled(sizes[i % 2])) != NULL;
-        for (size_t i = 0; i < tasks && complete; i++)
+        }
+        for (size_t i = 0; i < tasks && complete; i++) {
             complete = (w->gradient[i * CONVOLUTIONS + (size_t)k] =
                             bench_filled(direct_convolution_packed_size(w->convolution[k]))) != NULL;
+        }
         const size_t own = direct_convolution_scratch(w->convolution[k]);
         scratch = own > scratch ? own : scratch;
     }
-    for (size_t i = 0; i < threads && complete; i++)
+    for (size_t i = 0; i < threads && complete; i++) {
         complete = (w->scratch[i] = aligned_alloc(64, (scratch + 63) / 64 * 64)) != NULL;
+    }
     return complete ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
 }
 
@@ -78,14 +84,17 @@ static void bare_free(struct bare *w) {
     const size_t threads = (size_t)w->bench->threads;
     for (int k = 0; k < CONVOLUTIONS; k++) {
         direct_convolution_free(w->convolution[k]);
-        for (size_t i = 0; w->data[k] && i < threads * KINDS; i++)
+        for (size_t i = 0; w->data[k] && i < threads * KINDS; i++) {
             free(w->data[k][i]);
+        }
         free(w->data[k]);
     }
-    for (size_t i = 0; w->gradient && i < BATCH / SCORE_BATCH * CONVOLUTIONS; i++)
+    for (size_t i = 0; w->gradient && i < BATCH / SCORE_BATCH * CONVOLUTIONS; i++) {
         free(w->gradient[i]);
-    for (size_t i = 0; w->scratch && i < threads; i++)
+    }
+    for (size_t i = 0; w->scratch && i < threads; i++) {
         free(w->scratch[i]);
+    }
     free(w->gradient);
     free(w->scratch);
 }
@@ -93,8 +102,9 @@ static void bare_free(struct bare *w) {
 /* Of the convolutions, one pass over a micro-batch. */
 static double bare_flop(const struct bare *w) {
     double flop = 0;
-    for (int k = 0; k < CONVOLUTIONS; k++)
+    for (int k = 0; k < CONVOLUTIONS; k++) {
         flop += direct_convolution_flop(w->convolution[k]);
+    }
     return flop;
 }
 
@@ -117,9 +127,10 @@ static enum status backward_pass(const struct bare *w, size_t thread, float **gr
         void *scratch = w->scratch[thread];
         status = k < 3 ? direct_convolution_adjoint(c, scratch, d[D_NARROW], d[D_WIDE], e)
                        : direct_convolution_forward(c, scratch, d[D_WIDE], d[D_NARROW], e);
-        if (status == STATUS_OK && gradient)
-            status = direct_convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE], d[k < 3 ? D_NARROW : NARROW],
-                                                 gradient[k], e);
+        if (status == STATUS_OK && gradient) {
+            status = direct_convolution_weight_gradient(c, scratch, d[k < 3 ? WIDE : D_WIDE],
+                                                        d[k < 3 ? D_NARROW : NARROW], gradient[k], e);
+        }
     }
     return status;
 }
@@ -131,8 +142,9 @@ static enum status passes(const struct bare *w, size_t tasks, bool backward, str
         const size_t thread = (size_t)omp_get_thread_num();
         struct error own;
         enum status s = forward_pass(w, thread, &own);
-        if (s == STATUS_OK && backward)
+        if (s == STATUS_OK && backward) {
             s = backward_pass(w, thread, w->gradient + i * CONVOLUTIONS, &own);
+        }
         if (s != STATUS_OK)
 #pragma omp critical(bench_error)
         {
@@ -165,8 +177,9 @@ static enum status bare_likelihood(void *context, struct error *e) {
         enum status s = STATUS_OK;
         for (int i = 0; i < EVALUATIONS && s == STATUS_OK; i++) {
             s = forward_pass(w, thread, &own);
-            for (int p = 0; p < PROBES && s == STATUS_OK; p++)
+            for (int p = 0; p < PROBES && s == STATUS_OK; p++) {
                 s = backward_pass(w, thread, NULL, &own);
+            }
         }
         if (s != STATUS_OK)
 #pragma omp critical(bench_error)
@@ -227,7 +240,8 @@ static enum status score_all(void *context, struct error *e) {
     const size_t all = (size_t)d->bench->threads * SCORE_BATCH, count = all < MOST ? all : MOST;
     memset(done, 0, count);
     struct flow_result result = {log_q, error, evaluations, done, 0};
-    return flow_log_density(d->model, &d->settings, 0, count, d->bench->threads, d->phi, NULL, &result, &never, NULL, e);
+    return flow_log_density(d->model, &d->settings, 0, count, d->bench->threads, d->phi, NULL, &result, &never, NULL,
+                            e);
 }
 
 /* --- the comparisons ------------------------------------------------------------------------- */
@@ -242,7 +256,8 @@ static void step_rows(struct bench *b, const char *what, const struct bare *bare
     bench_row(b, what, 1e3 * bench_median(times, n), "ms", ratio,
               bare_times ? (struct bench_target){BENCH_AT_MOST, 1.5} : none);
     bench_row(b, "  rate", 1e-9 * flop / bench_median(times, n), "GFLOP/s", NAN, none);
-    bench_row(b, "  fraction of the peak", 100 * flop / bench_peak_flop(b) * bench_median_ratio(peak, times, n), "%", NAN, none);
+    bench_row(b, "  fraction of the peak", 100 * flop / bench_peak_flop(b) * bench_median_ratio(peak, times, n), "%",
+              NAN, none);
 }
 
 static enum status compare_training(struct bench *b, struct score_model *m, struct bare *bare, const float *fields,
@@ -253,8 +268,13 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
     struct bench_side sides[4] = {{bare_step, bare}, {bench_peak, b}};
     enum status status = STATUS_OK;
     for (size_t i = 0; i <= both && status == STATUS_OK; i++) {
-        const struct training_settings settings = {.seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3,
-                                                   .t_min = 1e-5, .log_noise = i, .ema = i ? 0.999 : 0};
+        const struct training_settings settings = {.seed = 1,
+                                                   .epochs = 1,
+                                                   .batch = BATCH,
+                                                   .learning_rate = 1e-3,
+                                                   .t_min = 1e-5,
+                                                   .log_noise = i,
+                                                   .ema = i ? 0.999 : 0};
         score_network(m)->parameterisation = i ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
         status = training_new(m, fields, FIELDS, &settings, b->threads, &steps[i].training, e);
         sides[2 + i] = (struct bench_side){full_step, &steps[i]};
@@ -264,16 +284,19 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
     THEN(status, bench_time(sides, both ? 4 : 3, repetitions, times, e));
     if (status == STATUS_OK) {
         char text[96];
-        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", score_unet_shape(m)->stride);
+        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)",
+                 score_unet_shape(m)->stride);
         step_rows(b, text, bare, times[0], NULL, times[1], repetitions);
         snprintf(text, sizeof text, "stride %d: training step (64), published", score_unet_shape(m)->stride);
         step_rows(b, text, bare, times[2], times[0], times[1], repetitions);
         snprintf(text, sizeof text, "stride %d: training step (64), preconditioned", score_unet_shape(m)->stride);
-        if (both)
+        if (both) {
             step_rows(b, text, bare, times[3], times[0], times[1], repetitions);
+        }
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         training_free(steps[i].training);
+    }
     return status;
 }
 
@@ -284,66 +307,87 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
     const double configurations = (double)b->threads * SCORE_BATCH, steps = (double)(many - few);
     bare->forward_batches = (size_t)b->threads * (size_t)(many - few);
     float *phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
+    }
     struct draws runs[4];
     struct bench_side sides[6] = {{bare_forward, bare}, {bench_peak, b}};
     for (int i = 0; i < 4; i++) {
         const bool ancestral = i >= 2;
-        runs[i] = (struct draws){b, m, {.method = ancestral ? REVERSE_ANCESTRAL : REVERSE_EULER_MARUYAMA,
-                                        .log_grid = ancestral, .steps = i % 2 ? many : few, .t_end = 1e-3, .seed = 1},
+        runs[i] = (struct draws){b,
+                                 m,
+                                 {.method = ancestral ? REVERSE_ANCESTRAL : REVERSE_EULER_MARUYAMA,
+                                  .log_grid = ancestral,
+                                  .steps = i % 2 ? many : few,
+                                  .t_end = 1e-3,
+                                  .seed = 1},
                                  phi};
         sides[2 + i] = (struct bench_side){draw, &runs[i]};
     }
     double times[6][BENCH_REPETITIONS];
     const size_t count = score_unet_shape(m)->stride == 2 ? 6 : 4;
     enum status status = bench_time(sides, count, repetitions, times, e);
-    for (size_t i = 0; i < repetitions && status == STATUS_OK; i++)
-        for (size_t s = 3; s < count; s += 2)
+    for (size_t i = 0; i < repetitions && status == STATUS_OK; i++) {
+        for (size_t s = 3; s < count; s += 2) {
             times[s][i] -= times[s - 1][i];
+        }
+    }
     if (status == STATUS_OK) {
         char text[96];
         const double flop = bare_flop(bare) * b->threads * steps;
         snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", score_unet_shape(m)->stride);
-        bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions), "configurations/s",
-                  NAN, none);
+        bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions),
+                  "configurations/s", NAN, none);
         bench_row(b, "  fraction of the peak",
-                  100 * flop / bench_peak_flop(b) * bench_median_ratio(times[1], times[0], repetitions), "%", NAN, none);
+                  100 * flop / bench_peak_flop(b) * bench_median_ratio(times[1], times[0], repetitions), "%", NAN,
+                  none);
         for (size_t s = 3; s < count; s += 2) {
             snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", score_unet_shape(m)->stride,
                      s == 3 ? "Euler-Maruyama" : "ancestral", (int)(many - few));
             const double rate = configurations * steps / FULL_STEPS / bench_median(times[s], repetitions);
             bench_row(b, text, rate, "configurations/s", bench_median_ratio(times[0], times[s], repetitions),
                       (struct bench_target){BENCH_AT_LEAST, 0.7});
-            if (s == 3)
+            if (s == 3) {
                 bench_row(b, "  against the published rate (of an RTX 3090)", 97.52, "configurations/s", rate / 97.52,
                           none);
+            }
         }
     }
     free(phi);
     return status;
 }
 
-/* As much work by Heun's method with Gaussian probes, and with signs and the control variate; everything that belongs to it is
- * timed: the workers, the probes, the sums. */
-static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
+/* As much work by Heun's method with Gaussian probes, and with signs and the control variate; everything that belongs
+ * to it is timed: the workers, the probes, the sums. */
+static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare,
+                                      struct error *e) {
     const size_t repetitions = score_unet_shape(m)->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
     double *phi = malloc(count * V * sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
+    }
     random_normal(random_key(1, "bench", "likelihood"), 0, 0, phi, count * V);
     struct scores runs[2];
     struct bench_side sides[3] = {{bare_likelihood, bare}};
     for (int i = 0; i < 2; i++) {
-        runs[i] = (struct scores){b, m, {.method = RUNGE_KUTTA_HEUN, .steps = EVALUATIONS / 2, .divergence = FLOW_PROBES,
-                                         .probes = PROBES, .signs = i, .control = i, .t_start = 1e-3, .seed = 1}, phi};
+        runs[i] = (struct scores){b,
+                                  m,
+                                  {.method = RUNGE_KUTTA_HEUN,
+                                   .steps = EVALUATIONS / 2,
+                                   .divergence = FLOW_PROBES,
+                                   .probes = PROBES,
+                                   .signs = i,
+                                   .control = i,
+                                   .t_start = 1e-3,
+                                   .seed = 1},
+                                  phi};
         sides[1 + i] = (struct bench_side){score_all, &runs[i]};
     }
     double times[3][BENCH_REPETITIONS];
     const enum status status = bench_time(sides, 3, repetitions, times, e);
     for (size_t s = 0; s < 3 && status == STATUS_OK; s++) {
-        static const char *const what[] = {"bare convolutions of an evaluation, 10 probes", "likelihood, 10 Gaussian probes",
-                                           "likelihood, 10 signs, control variate"};
+        static const char *const what[] = {"bare convolutions of an evaluation, 10 probes",
+                                           "likelihood, 10 Gaussian probes", "likelihood, 10 signs, control variate"};
         char text[96];
         snprintf(text, sizeof text, "stride %d: %s", score_unet_shape(m)->stride, what[s]);
         bench_row(b, text, (double)count * EVALUATIONS / bench_median(times[s], repetitions), "evaluations/s",
@@ -356,14 +400,21 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
 
 enum status bench_model_new(struct score_model *m, int stride, struct error *e) {
     const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
-    *m = (struct score_model){.sigma = 25, .factor = 1, .variance = 0.6, .theory = {0.21, 0.022}, .dimensions = 2,
-                              .extents = {L, L}, .volume = V};
+    *m = (struct score_model){.sigma = 25,
+                              .factor = 1,
+                              .variance = 0.6,
+                              .theory = {0.21, 0.022},
+                              .dimensions = 2,
+                              .extents = {L, L},
+                              .volume = V};
     TRY(score_unet_make(m, &shape, SCORE_PUBLISHED, e));
     m->propagator = malloc(V * sizeof *m->propagator);
-    if (!m->propagator)
+    if (!m->propagator) {
         return error_set(e, STATUS_FAILED, "out of memory");
-    for (size_t i = 0; i < V; i++)
+    }
+    for (size_t i = 0; i < V; i++) {
         m->propagator[i] = m->variance;
+    }
     TRY(initialise_weights(&shape, 1, m->weights, e));
     return initialise_frequencies(&shape, 1, 30, score_network(m)->frequencies, e);
 }
@@ -373,8 +424,9 @@ enum status bench_network(struct bench *b, int stride, struct error *e) {
     struct bare bare = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
     enum status status = bench_model_new(&m, stride, e);
-    if (status == STATUS_OK && !fields)
+    if (status == STATUS_OK && !fields) {
         status = error_set(e, STATUS_FAILED, "out of memory");
+    }
     THEN(status, bare_new(&bare, b, stride, e));
     THEN(status, compare_training(b, &m, &bare, fields, e));
     THEN(status, compare_sampler(b, &m, &bare, e));

@@ -1,6 +1,6 @@
-/* The network's work in portions, for tests/peers/unet_cpu.py, which times PyTorch beside it. Each line of standard input is
- * an order, `training STEPS` or `sampler STEPS`; each answer is a line with the seconds that it took, and those of processor time. A step of training has
- * 64 configurations, one of the sampler 8 a thread. */
+/* The network's work in portions, for tests/peers/unet_cpu.py, which times PyTorch beside it. Each line of standard
+ * input is an order, `training STEPS` or `sampler STEPS`; each answer is a line with the seconds that it took, and
+ * those of processor time. A step of training has 64 configurations, one of the sampler 8 a thread. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,9 +33,10 @@ static enum status train(struct work *w, int64_t steps, struct error *e) {
 
 static enum status draw(struct work *w, int64_t steps, struct error *e) {
     static const volatile sig_atomic_t never = 0;
-    const struct reverse_settings settings = {.method = REVERSE_EULER_MARUYAMA, .steps = steps, .t_end = 1e-3, .seed = 1};
-    return reverse_run(&w->model, &settings, 0, (size_t)w->bench->threads * SCORE_BATCH, w->bench->threads, w->phi, NULL,
-                       &never, NULL, e);
+    const struct reverse_settings settings = {
+        .method = REVERSE_EULER_MARUYAMA, .steps = steps, .t_end = 1e-3, .seed = 1};
+    return reverse_run(&w->model, &settings, 0, (size_t)w->bench->threads * SCORE_BATCH, w->bench->threads, w->phi,
+                       NULL, &never, NULL, e);
 }
 
 static double processor_seconds(void) {
@@ -49,8 +50,10 @@ static enum status answer(struct work *w, struct error *e) {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && fgets(line, sizeof line, stdin)) {
         long steps;
-        if (sscanf(line, "%15s %ld", what, &steps) != 2 || steps < 1 || (strcmp(what, "training") && strcmp(what, "sampler")))
+        if (sscanf(line, "%15s %ld", what, &steps) != 2 || steps < 1 ||
+            (strcmp(what, "training") && strcmp(what, "sampler"))) {
             return error_set(e, STATUS_BAD_INPUT, "found '%.40s', expected 'training STEPS' or 'sampler STEPS'", line);
+        }
         const double start = bench_seconds(), used = processor_seconds();
         status = *what == 't' ? train(w, steps, e) : draw(w, steps, e);
         printf("%.9f %.9f\n", bench_seconds() - start, processor_seconds() - used);
@@ -60,17 +63,17 @@ static enum status answer(struct work *w, struct error *e) {
 }
 
 enum status bench_peer(struct bench *b, struct error *e) {
-    const struct training_settings settings = {.seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
+    const struct training_settings settings = {
+        .seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
     struct work w = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
     w.phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *w.phi);
     enum status status = bench_model_new(&w.model, 2, e);
-    if (status == STATUS_OK && (!fields || !w.phi))
+    if (status == STATUS_OK && (!fields || !w.phi)) {
         status = error_set(e, STATUS_FAILED, "out of memory");
-    if (status == STATUS_OK)
-        status = training_new(&w.model, fields, FIELDS, &settings, b->threads, &w.training, e);
-    if (status == STATUS_OK)
-        status = answer(&w, e);
+    }
+    THEN(status, training_new(&w.model, fields, FIELDS, &settings, b->threads, &w.training, e));
+    THEN(status, answer(&w, e));
     training_free(w.training);
     score_model_release(&w.model);
     free(fields);

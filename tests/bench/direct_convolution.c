@@ -26,10 +26,12 @@ struct direct_convolution {
 };
 
 static enum status check(dnnl_status_t status, const char *call, struct error *e) {
-    if (status == dnnl_success)
+    if (status == dnnl_success) {
         return STATUS_OK;
-    if (status == dnnl_out_of_memory)
+    }
+    if (status == dnnl_out_of_memory) {
         return error_set(e, STATUS_FAILED, "oneDNN: %s: out of memory", call);
+    }
     return error_set(e, STATUS_FAILED, "oneDNN: %s: status %d", call, (int)status);
 }
 
@@ -57,21 +59,24 @@ static enum status layout_copy(const layout *from, layout **made, struct error *
 }
 
 static void layout_free(layout *l) {
-    if (l)
+    if (l) {
         dnnl_memory_desc_destroy(l);
+    }
 }
 
 static dnnl_status_t new_primitive(const struct direct_convolution *c, int kind, dnnl_primitive_desc_t hint,
                                    const dnnl_dims_t stride, const dnnl_dims_t none, dnnl_primitive_attr_t attributes,
                                    dnnl_primitive_desc_t *made) {
-    if (kind == FORWARD)
+    if (kind == FORWARD) {
         return dnnl_convolution_forward_primitive_desc_create(made, c->engine, dnnl_forward_training,
                                                               dnnl_convolution_direct, c->wide, c->any, NULL, c->narrow,
                                                               stride, none, none, none, attributes);
-    if (kind == ADJOINT)
+    }
+    if (kind == ADJOINT) {
         return dnnl_convolution_backward_data_primitive_desc_create(made, c->engine, dnnl_convolution_direct, c->wide,
                                                                     c->any, c->narrow, stride, none, none, none, hint,
                                                                     attributes);
+    }
     return dnnl_convolution_backward_weights_primitive_desc_create(made, c->engine, dnnl_convolution_direct, c->wide,
                                                                    c->any, NULL, c->narrow, stride, none, none, none,
                                                                    hint, attributes);
@@ -79,8 +84,9 @@ static dnnl_status_t new_primitive(const struct direct_convolution *c, int kind,
 #else
 static enum status layout_copy(const layout *from, layout **made, struct error *e) {
     *made = malloc(sizeof **made);
-    if (!*made)
+    if (!*made) {
         return error_set(e, STATUS_FAILED, "out of memory");
+    }
     **made = *from;
     return STATUS_OK;
 }
@@ -100,15 +106,16 @@ static dnnl_status_t new_primitive(const struct direct_convolution *c, int kind,
                                    dnnl_primitive_desc_t *made) {
     dnnl_convolution_desc_t d;
     dnnl_status_t status;
-    if (kind == FORWARD)
+    if (kind == FORWARD) {
         status = dnnl_convolution_forward_desc_init(&d, dnnl_forward_training, dnnl_convolution_direct, c->wide, c->any,
                                                     NULL, c->narrow, stride, none, none);
-    else if (kind == ADJOINT)
+    } else if (kind == ADJOINT) {
         status = dnnl_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, c->wide, c->any, c->narrow,
                                                           stride, none, none);
-    else
+    } else {
         status = dnnl_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, c->wide, c->any, NULL,
                                                              c->narrow, stride, none, none);
+    }
     return status == dnnl_success ? dnnl_primitive_desc_create(made, &d, attributes, c->engine, hint) : status;
 }
 #endif
@@ -121,8 +128,9 @@ static enum status describe(const struct direct_convolution *c, int kind, dnnl_p
     dnnl_primitive_attr_t attributes;
     DNNL_TRY(dnnl_primitive_attr_create(&attributes));
     dnnl_status_t status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success)
+    if (status == dnnl_success) {
         status = new_primitive(c, kind, forward_hint, stride, none, attributes, descriptor);
+    }
     dnnl_primitive_attr_destroy(attributes);
     return check(status, "the descriptor of a convolution", e);
 }
@@ -130,8 +138,7 @@ static enum status describe(const struct direct_convolution *c, int kind, dnnl_p
 static enum status build_reorder(struct direct_convolution *c, int kind, struct error *e) {
     dnnl_primitive_desc_t descriptor;
     DNNL_TRY(dnnl_reorder_primitive_desc_create(&descriptor, c->plain, c->engine, c->weights[kind], c->engine, NULL));
-    enum status status =
-        check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
+    enum status status = check(dnnl_primitive_create(&c->reorder[kind], descriptor), "dnnl_primitive_create", e);
     dnnl_primitive_desc_destroy(descriptor);
     return status;
 }
@@ -150,34 +157,40 @@ static enum status build(struct direct_convolution *c, struct error *e) {
     THEN(status, layout_new(weights, dnnl_format_tag_any, &c->any, e));
     for (int kind = 0; kind < KINDS && status == STATUS_OK; kind++) {
         status = describe(c, kind, descriptor[FORWARD], &descriptor[kind], e);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             break;
+        }
         const dnnl_query_t wanted = kind == WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
         status = layout_copy(dnnl_primitive_desc_query_md(descriptor[kind], wanted, 0), &c->weights[kind], e);
         THEN(status, layout_copy(dnnl_primitive_desc_query_md(descriptor[kind], dnnl_query_scratchpad_md, 0),
-                                               &c->scratchpad[kind], e));
+                                 &c->scratchpad[kind], e));
         THEN(status, check(dnnl_primitive_create(&c->primitive[kind], descriptor[kind]), "dnnl_primitive_create", e));
     }
-    for (int kind = 0; kind < KINDS; kind++)
-        if (descriptor[kind])
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (descriptor[kind]) {
             dnnl_primitive_desc_destroy(descriptor[kind]);
-    if (status != STATUS_OK)
+        }
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     for (int kind = FORWARD; kind <= ADJOINT; kind++) {
         TRY(build_reorder(c, kind, e));
         c->packed[kind] = aligned(dnnl_memory_desc_get_size(c->weights[kind]));
-        if (!c->packed[kind])
+        if (!c->packed[kind]) {
             return error_set(e, STATUS_FAILED, "out of memory for convolution weights");
+        }
     }
     return STATUS_OK;
 }
 
 enum status direct_convolution_new(const struct convolution_shape *shape, struct direct_convolution **convolution,
-                            struct error *e) {
+                                   struct error *e) {
     *convolution = NULL;
     struct direct_convolution *c = calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
         return error_set(e, STATUS_FAILED, "out of memory");
+    }
     c->shape = *shape;
     /* a primitive keeps the number of threads it was made under */
     int threads = omp_get_max_threads();
@@ -193,16 +206,22 @@ enum status direct_convolution_new(const struct convolution_shape *shape, struct
 }
 
 void direct_convolution_free(struct direct_convolution *c) {
-    if (!c)
+    if (!c) {
         return;
-    for (int kind = 0; kind < KINDS; kind++)
-        if (c->primitive[kind])
+    }
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (c->primitive[kind]) {
             dnnl_primitive_destroy(c->primitive[kind]);
-    for (int kind = FORWARD; kind <= ADJOINT; kind++)
-        if (c->reorder[kind])
+        }
+    }
+    for (int kind = FORWARD; kind <= ADJOINT; kind++) {
+        if (c->reorder[kind]) {
             dnnl_primitive_destroy(c->reorder[kind]);
-    if (c->engine)
+        }
+    }
+    if (c->engine) {
         dnnl_engine_destroy(c->engine);
+    }
     for (int kind = 0; kind < KINDS; kind++) {
         layout_free(c->weights[kind]);
         layout_free(c->scratchpad[kind]);
@@ -220,8 +239,9 @@ size_t direct_convolution_scratch(const struct direct_convolution *c) {
     size_t most = 0;
     for (int kind = 0; kind < KINDS; kind++) {
         size_t size = dnnl_memory_desc_get_size(c->scratchpad[kind]);
-        if (size > most)
+        if (size > most) {
             most = size;
+        }
     }
     return most;
 }
@@ -237,23 +257,24 @@ static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int
                            const struct argument *arguments, struct error *e) {
     dnnl_exec_arg_t list[4];
     dnnl_stream_t stream;
-    enum status status =
-        check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create", e);
-    if (status != STATUS_OK)
+    enum status status = check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create", e);
+    if (status != STATUS_OK) {
         return status;
+    }
     int made = 0;
     for (; made < count && status == STATUS_OK; made++) {
         list[made].arg = arguments[made].index;
         list[made].memory = NULL;
-        status = check(dnnl_memory_create(&list[made].memory, arguments[made].descriptor, engine,
-                                          arguments[made].data),
+        status = check(dnnl_memory_create(&list[made].memory, arguments[made].descriptor, engine, arguments[made].data),
                        "dnnl_memory_create", e);
     }
     THEN(status, check(dnnl_primitive_execute(primitive, stream, count, list), "dnnl_primitive_execute", e));
     THEN(status, check(dnnl_stream_wait(stream), "dnnl_stream_wait", e));
-    for (int i = 0; i < made; i++)
-        if (list[i].memory)
+    for (int i = 0; i < made; i++) {
+        if (list[i].memory) {
             dnnl_memory_destroy(list[i].memory);
+        }
+    }
     dnnl_stream_destroy(stream);
     return status;
 }
@@ -270,8 +291,8 @@ enum status direct_convolution_set_weights(struct direct_convolution *c, const f
     return status;
 }
 
-enum status direct_convolution_forward(const struct direct_convolution *c, void *scratch, float *wide,
-                                float *narrow, struct error *e) {
+enum status direct_convolution_forward(const struct direct_convolution *c, void *scratch, float *wide, float *narrow,
+                                       struct error *e) {
     struct argument arguments[] = {{DNNL_ARG_SRC, c->wide, wide},
                                    {DNNL_ARG_WEIGHTS, c->weights[FORWARD], c->packed[FORWARD]},
                                    {DNNL_ARG_DST, c->narrow, narrow},
@@ -279,8 +300,8 @@ enum status direct_convolution_forward(const struct direct_convolution *c, void 
     return execute(c->engine, c->primitive[FORWARD], 4, arguments, e);
 }
 
-enum status direct_convolution_adjoint(const struct direct_convolution *c, void *scratch, float *narrow,
-                                float *wide, struct error *e) {
+enum status direct_convolution_adjoint(const struct direct_convolution *c, void *scratch, float *narrow, float *wide,
+                                       struct error *e) {
     struct argument arguments[] = {{DNNL_ARG_DIFF_SRC, c->wide, wide},
                                    {DNNL_ARG_WEIGHTS, c->weights[ADJOINT], c->packed[ADJOINT]},
                                    {DNNL_ARG_DIFF_DST, c->narrow, narrow},
@@ -289,7 +310,7 @@ enum status direct_convolution_adjoint(const struct direct_convolution *c, void 
 }
 
 enum status direct_convolution_weight_gradient(const struct direct_convolution *c, void *scratch, float *wide,
-                                        float *narrow, float *packed, struct error *e) {
+                                               float *narrow, float *packed, struct error *e) {
     struct argument arguments[] = {{DNNL_ARG_SRC, c->wide, wide},
                                    {DNNL_ARG_DIFF_WEIGHTS, c->weights[WEIGHTS], packed},
                                    {DNNL_ARG_DIFF_DST, c->narrow, narrow},

@@ -7,7 +7,8 @@
 
 struct direct_convolution;
 
-enum status direct_convolution_new(const struct convolution_shape *shape, struct direct_convolution **c, struct error *e);
+enum status direct_convolution_new(const struct convolution_shape *shape, struct direct_convolution **c,
+                                   struct error *e);
 void direct_convolution_free(struct direct_convolution *c);
 enum status direct_convolution_set_weights(struct direct_convolution *c, const float *weights, struct error *e);
 size_t direct_convolution_scratch(const struct direct_convolution *c);

@@ -36,7 +36,8 @@ static inline double difference(size_t n, const float *a, const float *b) {
     do { \
         const double difference_ = difference((n), (a), (b)); \
         if (!(difference_ <= (tolerance))) \
-            fail_msg("%s differs from %s by %.3g of its largest, allowed %.3g", #a, #b, difference_, (double)(tolerance)); \
+            fail_msg("%s differs from %s by %.3g of its largest, allowed %.3g", #a, #b, difference_, \
+                     (double)(tolerance)); \
     } while (0)
 
 static inline struct score_model reference_model(const struct reference *r) {

@@ -15,8 +15,14 @@ enum { V = 64 };
 /* --- training ------------------------------------------------------------------------------------- */
 
 enum { COUNT = 13 };
-static const struct training_settings settings = {.seed = 9, .epochs = 3, .batch = 5, .learning_rate = 1e-3,
-                                                  .cosine = true, .ema = 0.3, .log_noise = true, .t_min = 1e-3,
+static const struct training_settings settings = {.seed = 9,
+                                                  .epochs = 3,
+                                                  .batch = 5,
+                                                  .learning_rate = 1e-3,
+                                                  .cosine = true,
+                                                  .ema = 0.3,
+                                                  .log_noise = true,
+                                                  .t_min = 1e-3,
                                                   .flip = true};
 
 static void train(const struct score_model *m, struct backend *b, const float *fields, const char *checkpoint,
@@ -43,8 +49,8 @@ static void training_follows_the_cpu(void **state) {
     (void)state;
     struct backend *b = device_open("cuda-float32");
     for (int how = 0; how < SCORE_PARAMETERISATIONS; how++) {
-        struct score_model m = network_model((struct unet_shape){16, 16, 4, 8, 2, UNET_PERIODIC},
-                                             (enum score_parameterisation)how, 3);
+        struct score_model m =
+            network_model((struct unet_shape){16, 16, 4, 8, 2, UNET_PERIODIC}, (enum score_parameterisation)how, 3);
         float *fields = white_noise("fields", COUNT * m.volume);
         float *here = test_floats(m.weight_count), *there = test_floats(m.weight_count);
         double loss_here[3], loss_there[3];
@@ -54,10 +60,12 @@ static void training_follows_the_cpu(void **state) {
         /* Adam divides by the gradient's own size: where that is zero but for rounding a step has any sign. Such
          * weights take part in nothing; the others agree. */
         size_t apart = 0;
-        for (size_t i = 0; i < m.weight_count; i++)
+        for (size_t i = 0; i < m.weight_count; i++) {
             apart += fabsf(here[i] - there[i]) > 1e-4f;
-        if (apart > m.weight_count / 3)
+        }
+        if (apart > m.weight_count / 3) {
             fail_msg("%zu of %zu weights differ", apart, m.weight_count);
+        }
         free(fields);
         free(here);
         free(there);
@@ -77,7 +85,8 @@ static void training_resumes_to_the_same_bits(void **state) {
     struct error e = {0};
     snprintf(path, sizeof path, "%s/checkpoint.npz", folder);
     float *fields = white_noise("fields", COUNT * V);
-    float *whole = test_floats(m.weight_count), *again = test_floats(m.weight_count), *start = test_floats(m.weight_count);
+    float *whole = test_floats(m.weight_count), *again = test_floats(m.weight_count),
+          *start = test_floats(m.weight_count);
     double loss[3], second[3];
     train(&m, b, fields, NULL, whole, loss);
     train(&m, b, fields, NULL, again, second);
@@ -113,7 +122,7 @@ static void what_is_kept_on_the_way(void **state) {
     static const int64_t epochs[] = {1, 2};
     struct backend *b = device_open("cuda");
     struct error e = {0};
-    for (int there = 0; there < 2; there++)
+    for (int there = 0; there < 2; there++) {
         for (int how = SCORE_PRECONDITIONED; how <= SCORE_WIENER; how++) {
             struct score_model m = network_model(shape, (enum score_parameterisation)how, 3);
             struct score_model own = there ? on_device(&m, b) : m;
@@ -134,8 +143,9 @@ static void what_is_kept_on_the_way(void **state) {
                 if (run == 3) {
                     memcpy(kept, training_kept(t), 2 * bytes);
                     memcpy(last, own.weights, bytes);
-                } else
+                } else {
                     assert_memory_equal(own.weights, run == 0 ? last : kept + (size_t)(run - 1) * n, bytes);
+                }
                 training_free(t);
                 free(own.weights);
             }
@@ -145,6 +155,7 @@ static void what_is_kept_on_the_way(void **state) {
             free(last);
             score_model_release(&m);
         }
+    }
     b->close(b);
 }
 
@@ -187,10 +198,13 @@ static void samplers(void **state) {
     (void)state;
     check_sampler((struct reverse_settings){.method = REVERSE_EULER_MARUYAMA, .steps = 5, .t_end = 1e-3, .seed = 4},
                   SCORE_PUBLISHED);
-    check_sampler((struct reverse_settings){.method = REVERSE_EULER_MARUYAMA, .log_grid = true, .steps = 4, .t_end = 1e-3,
-                                            .seed = 4}, SCORE_PRECONDITIONED);
-    check_sampler((struct reverse_settings){.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 4, .t_end = 1e-3,
-                                            .seed = 4}, SCORE_WIENER);
+    check_sampler(
+        (struct reverse_settings){
+            .method = REVERSE_EULER_MARUYAMA, .log_grid = true, .steps = 4, .t_end = 1e-3, .seed = 4},
+        SCORE_PRECONDITIONED);
+    check_sampler(
+        (struct reverse_settings){.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 4, .t_end = 1e-3, .seed = 4},
+        SCORE_WIENER);
 }
 
 /* --- scoring -------------------------------------------------------------------------------------- */
@@ -220,7 +234,8 @@ static void refusals(void **state) {
     (void)state;
     struct backend *b;
     struct error e = {0};
-    assert_refused(backend_cuda_open("cuda-float16", &b, &e), STATUS_BAD_INPUT, "expected cuda, cuda-float32 or cuda-bf16");
+    assert_refused(backend_cuda_open("cuda-float16", &b, &e), STATUS_BAD_INPUT,
+                   "expected cuda, cuda-float32 or cuda-bf16");
     struct score_model m = network_model(shape, SCORE_PUBLISHED, 3);
     struct training *t;
     float *fields = white_noise("fields", COUNT * V);
@@ -234,7 +249,8 @@ static void refusals(void **state) {
     struct training_settings large = settings;
     large.batch = 64;
     emulate_limit(before + 1200 * 1024);
-    assert_refused(training_new(&m, fields, COUNT, &large, 1, &t, &e), STATUS_FAILED, "out of device memory: training with "
+    assert_refused(training_new(&m, fields, COUNT, &large, 1, &t, &e), STATUS_FAILED,
+                   "out of device memory: training with "
                    "a batch of 64 takes ");
     unsigned fits = 0;
     const char *said = strstr(e.message, "a batch of ");
@@ -275,9 +291,12 @@ static void the_record_names_device_and_engines(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(training_follows_the_cpu), cmocka_unit_test(training_resumes_to_the_same_bits),
-        cmocka_unit_test(what_is_kept_on_the_way),  cmocka_unit_test(samplers),
-        cmocka_unit_test(the_excess_loss),          cmocka_unit_test(refusals),
+        cmocka_unit_test(training_follows_the_cpu),
+        cmocka_unit_test(training_resumes_to_the_same_bits),
+        cmocka_unit_test(what_is_kept_on_the_way),
+        cmocka_unit_test(samplers),
+        cmocka_unit_test(the_excess_loss),
+        cmocka_unit_test(refusals),
         cmocka_unit_test(the_record_names_device_and_engines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

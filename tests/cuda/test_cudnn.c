@@ -27,15 +27,18 @@ static void cudnn_takes_the_descriptions(void **state) {
     for (int i = 0; i < 3; i++) {
         struct layout layout;
         layout_make(&shapes[i], &layout);
-        for (int p = 0; p < 3; p++)
-            for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
+        for (int p = 0; p < 3; p++) {
+            for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
                 for (int kind = 0; kind < CUDA_KINDS; kind++) {
                     struct layout_convolution shape = layout.convolution[k];
                     struct error e = {.status = STATUS_OK};
                     shape.batch = 64;
-                    if (describe((enum cuda_precision)p, &shape, kind, &e) != STATUS_OK)
+                    if (describe((enum cuda_precision)p, &shape, kind, &e) != STATUS_OK) {
                         fail_msg("%s", e.message);
+                    }
                 }
+            }
+        }
     }
 }
 
@@ -44,19 +47,21 @@ static void errors_carry_call_and_shapes(void **state) {
     const struct layout_convolution none = {0, 32, 64, 16, 16, 2}; /* a batch of 0 */
     struct error e = {.status = STATUS_OK};
     assert_int_equal(describe(CUDA_TF32, &none, CUDA_ADJOINT, &e), STATUS_FAILED);
-    assert_non_null(strstr(e.message, "cuDNN: cudnnBackendFinalize(*op), adjoint convolution, batch 0, 32 channels -> 64 on "
-                                      "16x16, stride 2: CUDNN_STATUS_"));
+    assert_non_null(strstr(e.message,
+                           "cuDNN: cudnnBackendFinalize(*op), adjoint convolution, batch 0, 32 channels -> 64 on "
+                           "16x16, stride 2: CUDNN_STATUS_"));
 }
 
 static void engines(void **state) {
     (void)state;
     const cudnnBackendNumericalNote_t tensor_core[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE};
-    const cudnnBackendNumericalNote_t random[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC};
+    const cudnnBackendNumericalNote_t random[] = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
+                                                  CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC};
     static const cudnnBackendNumericalNote_t refused[] = {CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_FFT,
                                                           CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
                                                           CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
     static const enum cuda_precision all[] = {CUDA_TF32, CUDA_FLOAT32, CUDA_BF16};
-    for (int p = 0; p < 3; p++)
+    for (int p = 0; p < 3; p++) {
         for (int strict = 0; strict < 2; strict++) {
             const bool reference = all[p] == CUDA_FLOAT32;
             assert_false(suitable(all[p], random, 2, strict));
@@ -68,6 +73,7 @@ static void engines(void **state) {
                 assert_false(suitable(all[p], both, 2, strict));
             }
         }
+    }
 }
 
 static void knobs(void **state) {

@@ -1,5 +1,5 @@
-/* The probability flow through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the CPU) against
- * the CPU backend, in both directions: every integrator, divergence and kind of probe, with and without control
+/* The probability flow through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the CPU)
+ * against the CPU backend, in both directions: every integrator, divergence and kind of probe, with and without control
  * variate; bits that do not depend on company; what crosses between host and device. */
 #include <cuda_runtime_api.h>
 
@@ -21,11 +21,12 @@ static struct solved solve(const struct score_model *m, const struct flow_settin
     struct solved r = {.done = {0}};
     struct flow_result result = {r.log_q, r.spread, r.evaluations, r.done, 0};
     struct error e = {0};
-    if (drawn)
+    if (drawn) {
         assert_ok(flow_sample(m, s, 3 + first, count, 1, r.fields, r.latent, &result, &never, NULL, &e));
-    else
+    } else {
         assert_ok(flow_log_density(m, s, 3 + first, count, 1, fields + first * m->volume, r.latent, &result, &never,
                                    NULL, &e));
+    }
     assert_int_equal(result.finished, count);
     return r;
 }
@@ -62,17 +63,20 @@ static void check(struct unet_shape size, enum score_parameterisation how, struc
             assert_close(N * V, there.fields, here.fields, tolerance);
             assert_memory_equal(there.latent, here.latent, N * V * sizeof(double)); /* the prior, to the bit */
         }
-        if (s.divergence == FLOW_PROBES && s.probes > 1)
+        if (s.divergence == FLOW_PROBES && s.probes > 1) {
             assert_close(N, there.spread, here.spread, 10 * tolerance);
+        }
         for (int i = 0; i < N; i++) {
             assert_true(isnan(there.spread[i]) == isnan(here.spread[i]));
-            if (s.method != RUNGE_KUTTA_DOPRI5)
+            if (s.method != RUNGE_KUTTA_DOPRI5) {
                 assert_int_equal(there.evaluations[i], here.evaluations[i]);
-            else /* a step whose error is at the limit may go either way */
+            } else { /* a step whose error is at the limit may go either way */
                 assert_in_range(there.evaluations[i], here.evaluations[i] - 12, here.evaluations[i] + 12);
+            }
         }
-        if (drawn == (s.probes % 2 == 0)) /* one of them, for the time it takes */
+        if (drawn == (s.probes % 2 == 0)) { /* one of them, for the time it takes */
             check_company(&remote, &s, drawn, fields, &there);
+        }
     }
     score_model_release(&m);
     b->close(b);
@@ -104,12 +108,16 @@ static void signs_and_the_control_variate(void **state) {
     }
 }
 
-/* Rounding of the score goes into the length of steps, so that results differ by more, but less than by the integrator's
- * tolerance (relative to one, and many steps add up). */
+/* Rounding of the score goes into the length of steps, so that results differ by more, but less than by the
+ * integrator's tolerance (relative to one, and many steps add up). */
 static void adaptive_steps(void **state) {
     (void)state;
-    struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES, .probes = 1,
-                              .signs = true, .control = true};
+    struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5,
+                              .tolerance = 1e-3,
+                              .divergence = FLOW_PROBES,
+                              .probes = 1,
+                              .signs = true,
+                              .control = true};
     check(shape, SCORE_PRECONDITIONED, s, 1e-3);
     s.probes = 2;
     s.signs = s.control = false;
@@ -126,8 +134,8 @@ static void the_exact_divergence(void **state) {
 /* A Gaussian model has no network and stays on the CPU, whatever device it carries. */
 static void gaussian_models(void **state) {
     (void)state;
-    const struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-5, .divergence = FLOW_CLOSED,
-                                    .t_start = 1e-3, .seed = 1};
+    const struct flow_settings s = {
+        .method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-5, .divergence = FLOW_CLOSED, .t_start = 1e-3, .seed = 1};
     struct backend *b = device_open("cuda");
     struct score_model m = free_field(2, (size_t[]){4, 6}, 0.2), remote = on_device(&m, b);
     const struct solved here = solve(&m, &s, true, NULL, 0, N), there = solve(&remote, &s, true, NULL, 0, N);
@@ -147,18 +155,25 @@ static void fields_stay_on_the_device(void **state) {
     double fields[N * V_MAX];
     test_normal("flow", fields, N * V);
     for (int more = 0; more < 2; more++) {
-        const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = more ? 9 : 2, .divergence = FLOW_PROBES,
-                                        .probes = PROBES, .control = true, .t_start = 1e-2, .seed = 1};
-        for (int kind = 0; kind < 3; kind++)
+        const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN,
+                                        .steps = more ? 9 : 2,
+                                        .divergence = FLOW_PROBES,
+                                        .probes = PROBES,
+                                        .control = true,
+                                        .t_start = 1e-2,
+                                        .seed = 1};
+        for (int kind = 0; kind < 3; kind++) {
             copied[more][kind] = emulate_copied((enum cudaMemcpyKind)kind);
+        }
         solve(&remote, &s, false, fields, 0, slots);
-        for (int kind = 0; kind < 3; kind++)
+        for (int kind = 0; kind < 3; kind++) {
             copied[more][kind] = emulate_copied((enum cudaMemcpyKind)kind) - copied[more][kind];
+        }
     }
     const size_t back = copied[1][cudaMemcpyDeviceToHost] - copied[0][cudaMemcpyDeviceToHost];
     const size_t up = copied[1][cudaMemcpyHostToDevice] - copied[0][cudaMemcpyHostToDevice];
     assert_int_equal(back, 14 * slots * sizeof(struct runge_kutta_sums)); /* 7 more steps */
-    assert_true(up < 14 * slots * 256); /* a field in double precision is 512 */
+    assert_true(up < 14 * slots * 256);                                   /* a field in double precision is 512 */
     assert_int_equal(copied[1][cudaMemcpyDeviceToDevice], copied[0][cudaMemcpyDeviceToDevice]);
     assert_int_equal(copied[0][cudaMemcpyDeviceToHost],
                      slots * ((V + PROBES) * sizeof(double) + 4 * sizeof(struct runge_kutta_sums)));
@@ -170,8 +185,8 @@ static void fields_stay_on_the_device(void **state) {
 static void interruptions_and_failures(void **state) {
     (void)state;
     const volatile sig_atomic_t now = 1;
-    struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 1,
-                              .t_start = 1e-2, .seed = 1};
+    struct flow_settings s = {
+        .method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 1, .t_start = 1e-2, .seed = 1};
     struct backend *b = device_open("cuda");
     struct score_model m = network_model(shape, SCORE_PRECONDITIONED, 3), remote = on_device(&m, b);
     struct error e = {0};
@@ -208,9 +223,12 @@ static void interruptions_and_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(normal_probes),        cmocka_unit_test(signs_and_the_control_variate),
-        cmocka_unit_test(adaptive_steps),       cmocka_unit_test(the_exact_divergence),
-        cmocka_unit_test(gaussian_models),      cmocka_unit_test(fields_stay_on_the_device),
+        cmocka_unit_test(normal_probes),
+        cmocka_unit_test(signs_and_the_control_variate),
+        cmocka_unit_test(adaptive_steps),
+        cmocka_unit_test(the_exact_divergence),
+        cmocka_unit_test(gaussian_models),
+        cmocka_unit_test(fields_stay_on_the_device),
         cmocka_unit_test(interruptions_and_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* What make check-gpu does on a device (tests/gpu), done on the emulated one, in small: operators one by one against the
- * CPU's, whole networks, equal bits; and the table's own verdicts. */
+/* What make check-gpu does on a device (tests/gpu), done on the emulated one, in small: operators one by one against
+ * the CPU's, whole networks, equal bits; and the table's own verdicts. */
 #include "tests/cuda/device.h"
 #include "tests/gpu/compare.h"
 #include "tests/gpu/gpu.h"
@@ -8,8 +8,9 @@ static void none_failed(const char *what) {
     static int before;
     const int failed = gpu_failures() - before;
     before += failed;
-    if (failed)
+    if (failed) {
         fail_msg("%s: %d rows failed", what, failed);
+    }
 }
 
 static void operators(void **state) {
@@ -56,7 +57,8 @@ static void verdicts(void **state) {
     gpu_row("to fail", NAN, 1);
     assert_int_equal(gpu_failures(), before + 2);
     assert_true(gpu_difference(1, 1.5) == 0.5);
-    assert_true(gpu_difference(NAN, 1) == INFINITY && gpu_difference(1, NAN) == INFINITY && gpu_difference(INFINITY, 1) == INFINITY);
+    assert_true(gpu_difference(NAN, 1) == INFINITY && gpu_difference(1, NAN) == INFINITY &&
+                gpu_difference(INFINITY, 1) == INFINITY);
 }
 
 static void fail_at_once(void) {
@@ -77,11 +79,8 @@ static void failing_calls(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operators),
-        cmocka_unit_test(networks),
-        cmocka_unit_test(bits),
-        cmocka_unit_test(verdicts),
-        cmocka_unit_test(failing_calls),
+        cmocka_unit_test(operators), cmocka_unit_test(networks),      cmocka_unit_test(bits),
+        cmocka_unit_test(verdicts),  cmocka_unit_test(failing_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,9 @@
 #include "tests/network/cpu.h"
 
 static const struct unet_shape shapes[] = {
-    {32, 32, 32, 256, 1, UNET_PERIODIC}, {16, 16, 8, 32, 2, UNET_ZEROS}, {8, 24, 4, 6, 2, UNET_PERIODIC},
+    {32, 32, 32, 256, 1, UNET_PERIODIC},
+    {16, 16, 8, 32, 2, UNET_ZEROS},
+    {8, 24, 4, 6, 2, UNET_PERIODIC},
     {3, 5, 96, 10, 1, UNET_ZEROS},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
@@ -32,8 +34,9 @@ static void weights_have_places_of_their_own(void **state) {
         /* what one kernel sums lies together; convolutions are aligned to 256 bytes */
         assert_int_equal(l.beta, l.gamma + l.rows);
         assert_int_equal(l.dense_bias, l.beta + l.rows);
-        for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++)
+        for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
             assert_int_equal(l.convolutions[k] % 64, 0);
+        }
         free(position);
         free(taken);
     }
@@ -41,7 +44,7 @@ static void weights_have_places_of_their_own(void **state) {
 
 static void fields_lie_side_by_side(void **state) {
     (void)state;
-    for (int i = 0; i < SHAPES; i++)
+    for (int i = 0; i < SHAPES; i++) {
         for (int backward = 0; backward < 2; backward++) {
             struct layout l;
             struct layout_fields f;
@@ -56,6 +59,7 @@ static void fields_lie_side_by_side(void **state) {
             }
             assert_true(f.total >= end);
         }
+    }
 }
 
 /* 32x32, width 32, stride 2: h1 inside a halo of one side is 33 x 33 x 32 floats, half of it in bfloat16. */

@@ -15,19 +15,24 @@ static void check_reference(const char *path, int stride, enum unet_padding padd
     float *phi = to_floats(r.n * V, r.x), *out = test_floats(r.n * V), *probe = test_floats(r.n * V);
     double *score = test_reals(r.n * V), *vjp = test_reals(r.n * V);
     assert_ok(b->network_new(b, &m, &w, &e));
-    for (size_t i = 0; i < r.n; i++)
+    for (size_t i = 0; i < r.n; i++) {
         frames[i] = score_frame(&m, r.t[i]);
-    for (size_t i = 0; i < r.n * V; i++)
+    }
+    for (size_t i = 0; i < r.n * V; i++) {
         probe[i] = (float)(r.probe[i] / r.sigma[i / V]);
+    }
     for (size_t at = 0; at < r.n; at += capacity) {
         const size_t n = r.n - at < capacity ? r.n - at : capacity;
         assert_ok(b->evaluate(w, n, phi + at * V, frames + at, out + at * V, &e));
-        for (size_t i = at * V; i < (at + n) * V; i++)
+        for (size_t i = at * V; i < (at + n) * V; i++) {
             score[i] = (double)out[i] / r.sigma[i / V];
-        for (int twice = 0; twice < 2; twice++) /* repeatable */
+        }
+        for (int twice = 0; twice < 2; twice++) { /* repeatable */
             assert_ok(b->vjp(w, n, probe + at * V, out + at * V, &e));
-        for (size_t i = at * V; i < (at + n) * V; i++)
+        }
+        for (size_t i = at * V; i < (at + n) * V; i++) {
             vjp[i] = (double)out[i];
+        }
     }
     assert_close(r.n * V, score, r.score, TOLERANCE);
     assert_close(r.n * V, vjp, r.vjp, TOLERANCE);
@@ -67,8 +72,9 @@ struct pair {
 /* Frames of the times on a model. */
 static const struct score_frame *frames_of(const struct score_model *m, size_t n, const double *t) {
     static struct score_frame frames[16];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         frames[i] = score_frame(m, t[i]);
+    }
     return frames;
 }
 
@@ -169,8 +175,9 @@ static void traces(void **state) {
             assert_ok(score_vjp(p.cpu.worker, N, probe, product, &e));
             for (int n = 0; n < N; n++) {
                 expected[n * PROBES + k] = 0;
-                for (int i = n * V; i < (n + 1) * V; i++)
+                for (int i = n * V; i < (n + 1) * V; i++) {
                     expected[n * PROBES + k] += (double)probe[i] * (double)product[i];
+                }
             }
         }
         assert_ok(b->evaluate(p.network, N, phi, frames_of(&p.remote, N, t), product, &e));
@@ -179,14 +186,16 @@ static void traces(void **state) {
             assert_close(N * PROBES, found, expected, 1e-4);
         }
     }
-    for (int n = 0; n < N; n++)
+    for (int n = 0; n < N; n++) {
         expected[n] = 0;
+    }
     for (int i = 0; i < V; i++) {
         memset(probe, 0, sizeof probe);
         probe[i] = probe[V + i] = 1;
         assert_ok(score_vjp(p.cpu.worker, N, probe, product, &e));
-        for (int n = 0; n < N; n++)
+        for (int n = 0; n < N; n++) {
             expected[n] += (double)product[n * V + i];
+        }
     }
     assert_ok(b->traces(remote, N, key, numbers, 0, false, found, &e));
     assert_close(N, found, expected, 1e-4);
@@ -210,16 +219,18 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     const struct random_key key = random_key(2, "test", "noise");
     float *fields = white_noise("fields", 4 * V);
     float *gradient = test_floats(m.weight_count), *weights = test_floats(m.weight_count);
-    double *phi = test_reals(FULL * V), *z = test_reals(FULL * V), *out = test_reals(FULL * V), *g = test_reals(FULL * V);
-    double *expected = test_reals(m.weight_count), *found = test_reals(m.weight_count), *w = to_reals(m.weight_count, m.weights);
+    double *phi = test_reals(FULL * V), *z = test_reals(FULL * V), *out = test_reals(FULL * V),
+           *g = test_reals(FULL * V);
+    double *expected = test_reals(m.weight_count), *found = test_reals(m.weight_count),
+           *w = to_reals(m.weight_count, m.weights);
     const double t[BATCH] = {0.35, 0.6, 0.5};
-    const struct backend_example examples[BATCH] = {{2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL},
-                                                {0, 1, (float)sqrt(s2(25, t[1])), 2.0f / FULL},
-                                                {1, 1, 1, 0}};
+    const struct backend_example examples[BATCH] = {
+        {2, -1, (float)sqrt(s2(25, t[0])), 2.0f / FULL}, {0, 1, (float)sqrt(s2(25, t[1])), 2.0f / FULL}, {1, 1, 1, 0}};
     struct score_frame frames[BATCH];
     double loss[BATCH], expected_loss[FULL] = {0};
-    for (int i = 0; i < BATCH; i++)
+    for (int i = 0; i < BATCH; i++) {
         frames[i] = score_frame(&m, t[i]);
+    }
     assert_ok(b->training_new(b, &remote, fields, 4, BATCH, 2, &training, &e));
     assert_ok(b->training_steps(training, 1, examples, frames, &only_gradient, key, 7, 4, loss, &e));
     assert_ok(b->training_read(training, weights, gradient, NULL, NULL, &e));
@@ -241,8 +252,9 @@ static void check_gradient(struct unet_shape shape, enum score_parameterisation 
     }
     assert_close(FULL, loss, expected_loss, 1e-5);
     score_oracle(&m, w, FULL, phi, t, out, g, expected);
-    for (size_t i = 0; i < m.weight_count; i++)
+    for (size_t i = 0; i < m.weight_count; i++) {
         found[i] = (double)gradient[i];
+    }
     assert_gradients_close(&shape, found, expected, 1e-4, 0);
 
     b->training_free(training);
@@ -273,7 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references_stride_1), cmocka_unit_test(references_stride_2),
         cmocka_unit_test(parameterisations),   cmocka_unit_test(an_unusual_width),
-        cmocka_unit_test(short_mantissas),            cmocka_unit_test(traces),
+        cmocka_unit_test(short_mantissas),     cmocka_unit_test(traces),
         cmocka_unit_test(gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

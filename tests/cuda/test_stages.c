@@ -28,16 +28,17 @@ static void run(const struct stage *stage, const char *backend, const char *fold
         snprintf(which, sizeof which, "--backend=%s", backend);
         all[n++] = which;
     }
-    for (size_t i = 0; arguments[i]; i++)
+    for (size_t i = 0; arguments[i]; i++) {
         all[n++] = arguments[i];
+    }
     assert_int_equal(run_stage(stage, all, NULL), 0);
 }
 
 static void train(const char *backend, const char *folder, const char *epochs, const char *keep) {
     run(&stage_train, backend, folder,
         (const char *[]){option("--training=", "", "ensemble.npz"), "--parameterisation=wiener", "--width=4",
-                         "--embedding=8", "--stride=1", "--batch=5", "--excess-levels=3", "--noise-levels=log-s", "--ema=0.5",
-                         epochs, keep, NULL});
+                         "--embedding=8", "--stride=1", "--batch=5", "--excess-levels=3", "--noise-levels=log-s",
+                         "--ema=0.5", epochs, keep, NULL});
 }
 
 static const void *data_of(const struct npz *npz, const char *name, enum npz_type type) {
@@ -51,7 +52,8 @@ static void training(void **state) {
     train("cuda", "shorter", "--epochs=2", "--keep-epochs=");
     train("cpu", "here", "--epochs=3", "--keep-epochs=1,2");
     assert_same_artifact("kept", "again");
-    run(&stage_checkpoint, NULL, "made", (const char *[]){option("--training=", "kept", "artifact.npz"), "--epoch=2", NULL});
+    run(&stage_checkpoint, NULL, "made",
+        (const char *[]){option("--training=", "kept", "artifact.npz"), "--epoch=2", NULL});
     struct npz *kept = open_artifact("kept"), *shorter = open_artifact("shorter"), *made = open_artifact("made");
     struct npz *here = open_artifact("here");
     struct score_model early, earlier;
@@ -81,8 +83,9 @@ static void training(void **state) {
 /* Runs a stage with the model of epoch 2 on both. */
 static void on_both(const struct stage *stage, const char *there, const char *here, const char *const *arguments) {
     const char *all[16] = {option("--model=", "made", "artifact.npz")};
-    for (size_t i = 0; arguments[i]; i++)
+    for (size_t i = 0; arguments[i]; i++) {
         all[i + 1] = arguments[i];
+    }
     run(stage, "cuda-float32", there, all);
     run(stage, "cpu", here, all);
 }
@@ -125,8 +128,8 @@ static void toy(void **state) {
                       *const samples[] = {"toy-sampled", "toy-sampled-here"};
     for (int i = 0; i < 2; i++) {
         run(&stage_train, backends[i], models[i],
-            (const char *[]){option("--training=", "double", "artifact.npz"), "--network=toy", "--width=8", "--embedding=8",
-                             "--epochs=2", "--excess-levels=3", NULL});
+            (const char *[]){option("--training=", "double", "artifact.npz"), "--network=toy", "--width=8",
+                             "--embedding=8", "--epochs=2", "--excess-levels=3", NULL});
         run(&stage_sample, backends[i], samples[i],
             (const char *[]){option("--model=", models[i], "artifact.npz"), "--configurations=8", "--steps=5", NULL});
     }

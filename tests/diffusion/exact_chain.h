@@ -43,11 +43,13 @@ static inline struct score_model exact_model(const struct run *r, double wrong) 
     assert_ok(fourier_new(m.extents, 2, &f, &e));
     double *phi = test_reals(m.volume), *power = test_reals(m.volume), *work = test_reals(fourier_workspace(f));
     for (size_t i = 0; i < r->count; i++) {
-        for (size_t x = 0; x < m.volume; x++)
+        for (size_t x = 0; x < m.volume; x++) {
             phi[x] = (double)r->data.phi[i * m.volume + x];
+        }
         fourier_power(f, phi, power, work);
-        for (size_t p = 0; p < m.volume; p++)
+        for (size_t p = 0; p < m.volume; p++) {
             m.propagator[p] += wrong * power[p] / (double)r->count;
+        }
     }
     fourier_symmetrise(f, m.propagator, work);
     fourier_free(f);
@@ -84,18 +86,21 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
     const size_t skip = n / 100, kept = n - skip; /* it starts at a proposal */
     for (size_t q = 0; q < EXACT_QUANTITIES; q++) {
         proposed[q] = sum_tree(x + q * n, n) / (double)n;
-        for (size_t i = 0; i < kept; i++)
+        for (size_t i = 0; i < kept; i++) {
             chain[q * kept + i] = x[q * n + state[skip + i]];
+        }
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         accepted += taken[i];
+    }
     const struct series series = {chain, EXACT_QUANTITIES, kept, 1};
     const struct estimator means = {.values = EXACT_QUANTITIES};
     assert_ok(gamma_method(&series, &means, GAMMA_METHOD_S, results, &e));
     geometry_free(g);
     void *all[] = {phi, log_w, x, chain, proposal, state, taken};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     return (double)accepted / (double)n;
 }
 
@@ -109,11 +114,13 @@ static inline void assert_exact(const struct score_model *m, double kappa, size_
     print_message("kappa %.2f: acceptance %.3f of %zu\n", kappa, acceptance, n);
     for (int q = 0; q < EXACT_QUANTITIES; q++) {
         const double error = hypot(r[q].error, expected[q][1]);
-        print_message("  %-6s %.6f +- %.6f, expected %.6f +- %.6f (%+.1f sigma), proposals %.6f\n", exact_name[q], r[q].value,
-                      r[q].error, expected[q][0], expected[q][1], (r[q].value - expected[q][0]) / error, proposed[q]);
-        if (!(fabs(r[q].value - expected[q][0]) < sigmas * error))
-            fail_msg("kappa %.2f: %s is %.6f +- %.6f, expected %.6f +- %.6f", kappa, exact_name[q], r[q].value, r[q].error,
-                     expected[q][0], expected[q][1]);
+        print_message("  %-6s %.6f +- %.6f, expected %.6f +- %.6f (%+.1f sigma), proposals %.6f\n", exact_name[q],
+                      r[q].value, r[q].error, expected[q][0], expected[q][1], (r[q].value - expected[q][0]) / error,
+                      proposed[q]);
+        if (!(fabs(r[q].value - expected[q][0]) < sigmas * error)) {
+            fail_msg("kappa %.2f: %s is %.6f +- %.6f, expected %.6f +- %.6f", kappa, exact_name[q], r[q].value,
+                     r[q].error, expected[q][0], expected[q][1]);
+        }
     }
     assert_true(fabs(proposed[EXACT_ACTION] - expected[EXACT_ACTION][0]) > wrong * r[EXACT_ACTION].error);
 }
@@ -121,8 +128,9 @@ static inline void assert_exact(const struct score_model *m, double kappa, size_
 /* What a reference run says. */
 static inline void exact_expected(const struct run *r, double expected[EXACT_QUANTITIES][2]) {
     double *x = test_reals(EXACT_QUANTITIES * r->count);
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         exact_measure(r->geometry, &r->plan.sampler.theory, r->data.phi + i * r->geometry->volume, r->count, x + i);
+    }
     for (size_t q = 0; q < EXACT_QUANTITIES; q++) {
         const struct estimate found = estimate_chains(x + q * r->count, r->plan.chains, r->plan.measurements);
         expected[q][0] = found.mean;

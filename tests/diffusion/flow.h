@@ -15,14 +15,16 @@ struct found {
 };
 
 static inline struct found found_new(const struct score_model *m, size_t count) {
-    return (struct found){test_reals(count * m->volume), test_reals(count * m->volume), test_reals(count),
-                          test_reals(count), test_alloc(count, sizeof(int64_t)), test_alloc(count, 1)};
+    return (struct found){
+        test_reals(count * m->volume),      test_reals(count * m->volume), test_reals(count), test_reals(count),
+        test_alloc(count, sizeof(int64_t)), test_alloc(count, 1)};
 }
 
 static inline void found_free(struct found *f) {
     void *all[] = {f->phi, f->latent, f->log_q, f->error, f->evaluations, f->done};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
 }
 
 static inline struct flow_result result_of(struct found *f) {

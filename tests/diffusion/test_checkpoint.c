@@ -29,8 +29,10 @@ static void heads(void **state) {
                 npz_free(npz);
                 continue;
             }
-            snprintf(expected, sizeof expected, "checkpoint.npz: begun with %s, found %s here", names[writer], names[reader]);
-            assert_refused(checkpoint_read(path, "0123456789abcdef", devices[reader], &npz, &e), STATUS_BAD_INPUT, expected);
+            snprintf(expected, sizeof expected, "checkpoint.npz: begun with %s, found %s here", names[writer],
+                     names[reader]);
+            assert_refused(checkpoint_read(path, "0123456789abcdef", devices[reader], &npz, &e), STATUS_BAD_INPUT,
+                           expected);
             assert_null(npz);
         }
         assert_refused(checkpoint_read(path, "fedcba9876543210", devices[writer], &npz, &e), STATUS_BAD_INPUT,
@@ -39,7 +41,8 @@ static void heads(void **state) {
         assert_ok(npz_create(path, &w, &e));
         assert_ok(npz_add_text(w, "key", "0123456789abcdef", &e));
         assert_ok(npz_commit(w, &e));
-        assert_refused(checkpoint_read(path, "0123456789abcdef", devices[writer], &npz, &e), STATUS_BAD_INPUT, "arithmetic");
+        assert_refused(checkpoint_read(path, "0123456789abcdef", devices[writer], &npz, &e), STATUS_BAD_INPUT,
+                       "arithmetic");
     }
     scratch_remove(folder);
 }

@@ -24,8 +24,9 @@ static float *gaussian_fields(const struct score_model *m) {
 static void assert_levels(const struct score_model *m, const struct excess *x) {
     assert_int_equal(x->levels, LEVELS);
     const double low = log(s2(m->sigma, t_min)) / 2, high = log(s2(m->sigma, 1)) / 2;
-    for (int k = 0; k < LEVELS; k++)
+    for (int k = 0; k < LEVELS; k++) {
         assert_near(log(x->sigma[k]), low + (high - low) * k / (LEVELS - 1), 1e-10);
+    }
 }
 
 /* The residual of a mode of the Wiener filter is (G z - s phi)/(G + s^2), of variance w = G/(G + s^2); the loss of a
@@ -97,8 +98,9 @@ static void test_wiener_network_without_weights(void **state) {
     float *phi = gaussian_fields(&m);
     memset(m.weights, 0, m.weight_count * sizeof *m.weights);
     assert_ok(excess_measure(&m, phi, 20, LEVELS, t_min, 32, 2, &x, &e));
-    for (int k = 0; k < LEVELS; k++)
+    for (int k = 0; k < LEVELS; k++) {
         assert_true(x.loss[k] > 0 && x.excess[k] == 0 && x.error[k] == 0);
+    }
     excess_release(&x);
     free(phi);
     score_model_release(&m);
@@ -110,8 +112,9 @@ static void test_bits_do_not_depend_on_threads(void **state) {
     struct error e = {0};
     struct excess x[3];
     float *phi = gaussian_fields(&m);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_ok(excess_measure(&m, phi, 21, LEVELS, t_min, 33, i + 1, &x[i], &e));
+    }
     for (int i = 1; i < 3; i++) {
         assert_memory_equal(x[i].sigma, x[0].sigma, LEVELS * sizeof(double));
         assert_memory_equal(x[i].loss, x[0].loss, LEVELS * sizeof(double));
@@ -119,10 +122,12 @@ static void test_bits_do_not_depend_on_threads(void **state) {
         assert_memory_equal(x[i].excess, x[0].excess, LEVELS * sizeof(double));
         assert_memory_equal(x[i].error, x[0].error, LEVELS * sizeof(double));
     }
-    for (int k = 0; k < LEVELS; k++)
+    for (int k = 0; k < LEVELS; k++) {
         assert_true(x[0].error[k] > 0 && x[0].excess[k] > 0); /* it has learned nothing */
-    for (int i = 0; i < 3; i++)
+    }
+    for (int i = 0; i < 3; i++) {
         excess_release(&x[i]);
+    }
     free(phi);
     score_model_release(&m);
 }

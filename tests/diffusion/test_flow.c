@@ -21,8 +21,9 @@ static double exact_log_q(const struct score_model *m, double t_start, bool gaus
     double *scaled = test_reals(m->volume), *power = test_reals(m->volume), *work = test_reals(fourier_workspace(f));
     const double low = s2(m->sigma, t_start), high = s2(m->sigma, 1);
     double log_q = (double)m->volume * log(m->factor);
-    for (size_t i = 0; i < m->volume; i++)
+    for (size_t i = 0; i < m->volume; i++) {
         scaled[i] = (phi[i] - m->offset) * m->factor;
+    }
     fourier_power(f, scaled, power, work);
     for (size_t p = 0; p < m->volume; p++) {
         const double G = (m->propagator[p] + low) * (gaussian_prior ? 1 : high / (m->propagator[p] + high));
@@ -45,10 +46,11 @@ static void check_gaussian(struct score_model *m, const struct flow_settings *s,
         assert_near(f.log_q[i], right, tolerance);
         assert_near(back.log_q[i], right, tolerance);
         assert_true(isnan(f.error[i]) && isnan(back.error[i]) && f.done[i] && back.done[i]);
-        if (s->method != RUNGE_KUTTA_DOPRI5)
+        if (s->method != RUNGE_KUTTA_DOPRI5) {
             assert_true(f.evaluations[i] == s->steps * (s->method == RUNGE_KUTTA_HEUN ? 2 : 4));
-        else
+        } else {
             assert_true(f.evaluations[i] > 20 && f.evaluations[i] < 400);
+        }
     }
     assert_close(N * V, back.latent, f.latent, tolerance / 10);
     found_free(&f);
@@ -73,25 +75,33 @@ static void test_gaussian_prior(void **state) {
             s.gaussian_prior = false;
             struct found white = score(&m, &s, 0, 8, 2, f.phi);
             double off = 0;
-            for (size_t k = 0; k < 8; k++)
+            for (size_t k = 0; k < 8; k++) {
                 off += fabs(white.log_q[k] - exact_log_q(&m, s.t_start, true, f.phi + k * m.volume)) / 8;
+            }
             assert_true(off > 0.05);
             found_free(&white);
             found_free(&f);
         }
-        /* where draws start: |phi(p)|^2/V over the variance has mean 1 within 5 sigma, its own variance being at most 2 */
-        const struct flow_settings one = {.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_CLOSED, .t_start = 0.9,
-                                          .gaussian_prior = true, .seed = 4};
+        /* where draws start: |phi(p)|^2/V over the variance has mean 1 within 5 sigma, its own variance being at most
+         * 2 */
+        const struct flow_settings one = {.method = RUNGE_KUTTA_HEUN,
+                                          .steps = 1,
+                                          .divergence = FLOW_CLOSED,
+                                          .t_start = 0.9,
+                                          .gaussian_prior = true,
+                                          .seed = 4};
         struct found f = draw(&m, &one, 0, N, 2);
         double complex *modes = test_alloc(m.volume, sizeof *modes);
         double *mean = test_reals(m.volume);
         for (size_t i = 0; i < N; i++) {
             transform(&m, f.latent + i * m.volume, modes);
-            for (size_t p = 0; p < m.volume; p++)
+            for (size_t p = 0; p < m.volume; p++) {
                 mean[p] += pow(cabs(modes[p]), 2) / (double)m.volume / (m.propagator[p] + s2(m.sigma, 1)) / N;
+            }
         }
-        for (size_t p = 0; p < m.volume; p++)
+        for (size_t p = 0; p < m.volume; p++) {
             assert_near(mean[p], 1, 5 * sqrt(2.0 / N));
+        }
         free(modes);
         free(mean);
         found_free(&f);
@@ -139,8 +149,8 @@ static void test_orders_of_log_q(void **state) {
 }
 
 /* Variance that probes give log q of a Gaussian model: the divergence, integrated, is v.A v of a matrix A with the
- * eigenvalues a(p) = 1/2 log((G(p) + s^2(1))/(G(p) + s^2(t_start))); normals leave 2/P sum a^2, signs see only what is off
- * the diagonal, 2/P (sum a^2 - V mean(a)^2). */
+ * eigenvalues a(p) = 1/2 log((G(p) + s^2(1))/(G(p) + s^2(t_start))); normals leave 2/P sum a^2, signs see only what is
+ * off the diagonal, 2/P (sum a^2 - V mean(a)^2). */
 static double probe_variance(const struct score_model *m, double t_start, bool signs, size_t probes) {
     const double last = schedule_noise(m->sigma, 1), first = schedule_noise(m->sigma, t_start), V = (double)m->volume;
     double sum = 0, squares = 0;
@@ -159,7 +169,7 @@ static double fresh_variance(const struct score_model *m, const struct flow_sett
     const double first = log(schedule_noise(m->sigma, s->t_start)), last = log(schedule_noise(m->sigma, 1));
     const double h = (last - first) / (double)s->steps, V = (double)m->volume;
     double variance = 0;
-    for (int64_t step = 0; step < s->steps; step++)
+    for (int64_t step = 0; step < s->steps; step++) {
         for (int i = 0; i < 4; i++) {
             const double noise = exp(first + ((double)step + place[i]) * h);
             double sum = 0, squares = 0;
@@ -170,6 +180,7 @@ static double fresh_variance(const struct score_model *m, const struct flow_sett
             }
             variance += 2 / (double)s->probes * (squares - (s->signs ? sum * sum / V : 0));
         }
+    }
     return variance;
 }
 
@@ -179,8 +190,12 @@ static void test_divergences(void **state) {
     (void)state;
     enum { N = 24, PROBES = 10 };
     struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
-    struct flow_settings s = {.method = RUNGE_KUTTA_RK4, .steps = 24, .divergence = FLOW_CLOSED, .t_start = 1e-3,
-                              .seed = 7, .probes = PROBES};
+    struct flow_settings s = {.method = RUNGE_KUTTA_RK4,
+                              .steps = 24,
+                              .divergence = FLOW_CLOSED,
+                              .t_start = 1e-3,
+                              .seed = 7,
+                              .probes = PROBES};
     struct found field = draw(&m, &s, 0, N, 1), closed = score(&m, &s, 0, N, 1, field.phi);
     s.divergence = FLOW_EXACT;
     struct found exact = score(&m, &s, 0, N, 1, field.phi);
@@ -190,7 +205,8 @@ static void test_divergences(void **state) {
     for (int k = 0; k < 4; k++) {
         s.signs = k % 2;
         s.sharing = k / 2 ? FLOW_FRESH : FLOW_OWN;
-        struct found probes = score(&m, &s, 0, N, 1, field.phi), last = score(&m, &s, N - 5, 5, 2, field.phi + (N - 5) * m.volume);
+        struct found probes = score(&m, &s, 0, N, 1, field.phi),
+                     last = score(&m, &s, N - 5, 5, 2, field.phi + (N - 5) * m.volume);
         const double expected = k / 2 ? fresh_variance(&m, &s) : probe_variance(&m, s.t_start, s.signs, PROBES);
         double mean = 0, squares = 0, size = 0;
         assert_memory_equal(last.log_q, probes.log_q + N - 5, 5 * sizeof *last.log_q);
@@ -207,11 +223,13 @@ static void test_divergences(void **state) {
         assert_true(squares > 0.3 * variance && squares < 2.2 * variance); /* its sigma is 0.37 of it */
         found_free(&probes);
         found_free(&last);
-        /* sigma of N variances of P numbers: 0.10 of normal ones, 0.2 with an excess kurtosis of 6 as few modes give it */
+        /* sigma of N variances of P numbers: 0.10 of normal ones, 0.2 with an excess kurtosis of 6 as few modes give
+         * it */
         assert_near(size / expected, 1, 0.6);
     }
     s.sharing = FLOW_SHARED; /* its Jacobian is the same for every field, so the same probes err by the same */
-    struct found shared = score(&m, &s, 0, N, 1, field.phi), rest = score(&m, &s, 5, N - 5, 2, field.phi + 5 * m.volume);
+    struct found shared = score(&m, &s, 0, N, 1, field.phi),
+                 rest = score(&m, &s, 5, N - 5, 2, field.phi + 5 * m.volume);
     const double common = shared.log_q[0] - closed.log_q[0];
     assert_true(fabs(common) > 0.1);
     for (size_t i = 0; i < N; i++) {
@@ -256,8 +274,9 @@ static void test_acceptance_of_the_target(void **state) {
         assert_ok(geometry_new(m.extents, 2, &g, &e));
         struct found f = draw(&m, &s, 0, N, 2);
         double *S = test_reals(N), values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS], variance = 0;
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             S[i] = action(g, &theory, f.phi + i * m.volume);
+        }
         for (size_t p = 0; p < m.volume; p++) {
             const double low = s2(25, s.t_start), high = s2(25, 1), G = m.propagator[p];
             const double r = high * (G + low) / (G + high) / G - 1;
@@ -280,8 +299,8 @@ static void test_acceptance_of_the_target(void **state) {
 
 static const struct unet_shape small = {8, 8, 8, 32, 2, UNET_PERIODIC};
 
-/* One Heun step over a tiny interval of log s: its change of log q is the divergence, here by central differences of the
- * double-precision network. The prior is taken off. */
+/* One Heun step over a tiny interval of log s: its change of log q is the divergence, here by central differences of
+ * the double-precision network. The prior is taken off. */
 static void check_trace(enum score_parameterisation how) {
     struct score_model m = network_model(small, how, 1);
     const size_t V = m.volume;
@@ -289,8 +308,9 @@ static void check_trace(enum score_parameterisation how) {
     double *phi = test_reals(V), *weights = to_reals(m.weight_count, m.weights), *moved = test_reals(V);
     double *up = test_reals(V), *down = test_reals(V), trace = 0, scale = 0;
     test_normal("trace", phi, V);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         phi[i] = (double)(float)(3 * phi[i]);
+    }
     for (size_t x = 0; x < V; x++) {
         memcpy(moved, phi, V * sizeof *phi);
         moved[x] = phi[x] + step;
@@ -303,8 +323,9 @@ static void check_trace(enum score_parameterisation how) {
     struct scorer scorer = scorer_new(&m);
     struct error e = {0};
     float *single = test_floats(V), *out = test_floats(V), *unit = test_floats(V), *product = test_floats(V);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         single[i] = (float)phi[i];
+    }
     assert_ok(score_evaluate(scorer.worker, 1, single, &t, out, &e));
     double units = 0;
     for (size_t x = 0; x < V; x++) {
@@ -319,8 +340,9 @@ static void check_trace(enum score_parameterisation how) {
     const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_EXACT, .t_start = t};
     struct found f = score(&m, &s, 0, 1, 1, phi);
     const double s_end = schedule_noise(25, 1), h = log(s_end / s_start), one = 1;
-    for (size_t i = 0; i < V; i++) /* Euler to the end, as the network sees it */
+    for (size_t i = 0; i < V; i++) { /* Euler to the end, as the network sees it */
         single[i] = (float)(phi[i] - h * s_start * (double)out[i]);
+    }
     assert_ok(score_evaluate(scorer.worker, 1, single, &one, out, &e));
     double end_units = 0, squares = 0;
     for (size_t x = 0; x < V; x++) {
@@ -335,10 +357,12 @@ static void check_trace(enum score_parameterisation how) {
     assert_near(f.log_q[0], log_q, 1e-4 * (fabs(log_q) + scale));
     double *reals[] = {phi, weights, moved, up, down};
     float *floats[] = {single, out, unit, product};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         free(reals[i]);
-    for (size_t i = 0; i < 4; i++)
+    }
+    for (size_t i = 0; i < 4; i++) {
         free(floats[i]);
+    }
     found_free(&f);
     scorer_free(&scorer);
     score_model_release(&m);
@@ -351,24 +375,26 @@ static void test_trace_of_networks(void **state) {
     check_trace(SCORE_WIENER);
 }
 
-/* Of a network, too, probes agree with the exact trace within their errors, with the control variate and without; and with it the errors are
- * smaller, the network being near the Wiener filter. */
+/* Of a network, too, probes agree with the exact trace within their errors, with the control variate and without; and
+ * with it the errors are smaller, the network being near the Wiener filter. */
 static void test_probes_of_networks(void **state) {
     (void)state;
     enum { N = 8, PROBES = 10 };
     struct score_model m = network_model(small, SCORE_WIENER, 1);
-    struct flow_settings s = {.method = RUNGE_KUTTA_RK4, .steps = 3, .divergence = FLOW_EXACT, .t_start = 1e-3, .seed = 3,
-                              .probes = PROBES};
+    struct flow_settings s = {
+        .method = RUNGE_KUTTA_RK4, .steps = 3, .divergence = FLOW_EXACT, .t_start = 1e-3, .seed = 3, .probes = PROBES};
     struct unet_tensor list[UNET_TENSORS];
     const size_t tensors = unet_tensors(&small, list, NULL);
-    for (size_t k = 0; k < tensors; k++) /* near the filter, as a training starts */
-        for (size_t i = 0; strncmp(list[k].name, "tconv1", 6) == 0 && i < list[k].count; i++)
+    for (size_t k = 0; k < tensors; k++) { /* near the filter, as a training starts */
+        for (size_t i = 0; strncmp(list[k].name, "tconv1", 6) == 0 && i < list[k].count; i++) {
             m.weights[list[k].offset + i] *= 0.05f;
+        }
+    }
     double *phi = test_reals(N * m.volume), size[2][2] = {{0}};
     test_normal("fields", phi, N * m.volume);
     struct found exact = score(&m, &s, 0, N, 2, phi);
     s.divergence = FLOW_PROBES;
-    for (int control = 0; control < 2; control++)
+    for (int control = 0; control < 2; control++) {
         for (int signs = 0; signs < 2; signs++) {
             s.control = control;
             s.signs = signs;
@@ -385,6 +411,7 @@ static void test_probes_of_networks(void **state) {
             assert_true(squares > 0.2 * variance && squares < 3 * variance);
             found_free(&probes);
         }
+    }
     assert_true(size[1][0] < 0.3 * size[0][0] && size[1][1] < 0.8 * size[0][1]);
     found_free(&exact);
     free(phi);
@@ -396,12 +423,17 @@ static void test_reversal_of_networks(void **state) {
     (void)state;
     enum { N = 3 };
     struct score_model m = network_model(small, SCORE_PUBLISHED, 1);
-    const struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-6, .divergence = FLOW_PROBES,
-                                    .probes = 2, .t_start = 1e-4, .seed = 2};
+    const struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5,
+                                    .tolerance = 1e-6,
+                                    .divergence = FLOW_PROBES,
+                                    .probes = 2,
+                                    .t_start = 1e-4,
+                                    .seed = 2};
     struct found f = draw(&m, &s, 0, N, 1), back = score(&m, &s, 0, N, 1, f.phi);
     assert_close(N * m.volume, back.latent, f.latent, 1e-3);
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         assert_near(back.log_q[i], f.log_q[i], 0.05);
+    }
     found_free(&f);
     found_free(&back);
     score_model_release(&m);
@@ -409,14 +441,10 @@ static void test_reversal_of_networks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_in_closed_form),
-        cmocka_unit_test(test_gaussian_prior),
-        cmocka_unit_test(test_orders_of_log_q),
-        cmocka_unit_test(test_divergences),
-        cmocka_unit_test(test_acceptance_of_the_target),
-        cmocka_unit_test(test_trace_of_networks),
-        cmocka_unit_test(test_probes_of_networks),
-        cmocka_unit_test(test_reversal_of_networks),
+        cmocka_unit_test(test_gaussian_in_closed_form),  cmocka_unit_test(test_gaussian_prior),
+        cmocka_unit_test(test_orders_of_log_q),          cmocka_unit_test(test_divergences),
+        cmocka_unit_test(test_acceptance_of_the_target), cmocka_unit_test(test_trace_of_networks),
+        cmocka_unit_test(test_probes_of_networks),       cmocka_unit_test(test_reversal_of_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,9 @@ static void check_bits(const struct score_model *m, struct flow_settings s) {
     s.seed = 4;
     struct found drawn = draw(m, &s, 3, N, 1), drawn_by_two = draw(m, &s, 3, N, 2);
     assert_same(&drawn_by_two, &drawn, 0, N, V);
-    for (size_t i = 0; i < N * V; i++)
+    for (size_t i = 0; i < N * V; i++) {
         drawn.phi[i] *= 0.2 + 0.3 * (double)(i / V % 5);
+    }
     struct found one = score(m, &s, 3, N, 1, drawn.phi), two = score(m, &s, 3, N, 2, drawn.phi);
     assert_same(&two, &one, 0, N, V);
     for (int i = 0; i < 3; i++) {
@@ -34,8 +35,9 @@ static void check_bits(const struct score_model *m, struct flow_settings s) {
         found_free(&part);
     }
     bool differ = false;
-    for (size_t i = 1; i < N; i++)
+    for (size_t i = 1; i < N; i++) {
         differ = differ || one.evaluations[i] != one.evaluations[0];
+    }
     assert_true(differ == (s.method == RUNGE_KUTTA_DOPRI5));
     found_free(&drawn);
     found_free(&drawn_by_two);
@@ -45,10 +47,10 @@ static void check_bits(const struct score_model *m, struct flow_settings s) {
 
 static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
     (void)state;
-    const struct flow_settings adaptive = {.method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES,
-                                           .probes = 2, .t_start = 1e-3};
-    struct flow_settings fixed = {.method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 3,
-                                  .signs = true, .t_start = 1e-3};
+    const struct flow_settings adaptive = {
+        .method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES, .probes = 2, .t_start = 1e-3};
+    struct flow_settings fixed = {
+        .method = RUNGE_KUTTA_HEUN, .steps = 2, .divergence = FLOW_PROBES, .probes = 3, .signs = true, .t_start = 1e-3};
     struct score_model m = network_model(small, SCORE_PRECONDITIONED, 1);
     check_bits(&m, adaptive);
     check_bits(&m, fixed);
@@ -75,16 +77,17 @@ static void test_going_on(void **state) {
     f.log_q[1] = f.log_q[7] = 42;
     assert_ok(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &never, NULL, &e));
     assert_int_equal(r.finished, N);
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         assert_true(f.done[i] == 1 && f.log_q[i] == (i == 1 || i == 7 ? 42 : whole.log_q[i]));
+    }
     memset(f.done, 0, N);
     r.finished = 0;
     assert_refused(flow_log_density(&m, &methods[0], 0, N, 2, drawn.phi, NULL, &r, &now, NULL, &e), STATUS_FAILED,
                    "interrupted");
     assert_int_equal(r.finished, 0);
     drawn.phi[4 * V] = NAN;
-    assert_refused(flow_log_density(&m, &methods[0], 10, N, 1, drawn.phi, NULL, &r, &never, NULL, &e),
-                   STATUS_BAD_INPUT, "configuration 14 is not finite");
+    assert_refused(flow_log_density(&m, &methods[0], 10, N, 1, drawn.phi, NULL, &r, &never, NULL, &e), STATUS_BAD_INPUT,
+                   "configuration 14 is not finite");
     found_free(&drawn);
     found_free(&whole);
     found_free(&f);
@@ -131,8 +134,8 @@ static size_t stub_capacity(const struct backend *b, const struct score_model *m
     return 4;
 }
 
-static enum status stub_network_new(struct backend *b, const struct score_model *model, struct backend_network **network,
-                                    struct error *e) {
+static enum status stub_network_new(struct backend *b, const struct score_model *model,
+                                    struct backend_network **network, struct error *e) {
     (void)b, (void)model, (void)e;
     static char there;
     *network = (struct backend_network *)&there;
@@ -155,8 +158,8 @@ static void stub_integrator_free(struct backend_integrator *integrator) {
     (void)integrator;
 }
 
-static enum status stub_start(struct backend_integrator *integrator, size_t place, const double *phi, const double *power,
-                              struct error *e) {
+static enum status stub_start(struct backend_integrator *integrator, size_t place, const double *phi,
+                              const double *power, struct error *e) {
     (void)integrator, (void)place, (void)phi, (void)power, (void)e;
     return STATUS_OK;
 }
@@ -171,9 +174,15 @@ static enum status stub_advance(struct backend_integrator *integrator, size_t n,
 /* Whether some of its slots are empty, or all taken. */
 static void test_failures_of_a_device(void **state) {
     (void)state;
-    struct backend stub = {.supports = score_is_unet, .slots = stub_capacity, .integrators = 1, .network_new = stub_network_new, .network_free = stub_network_free,
-                           .integrator_new = stub_integrator_new, .integrator_free = stub_integrator_free,
-                           .integrator_start = stub_start, .integrator_advance = stub_advance};
+    struct backend stub = {.supports = score_is_unet,
+                           .slots = stub_capacity,
+                           .integrators = 1,
+                           .network_new = stub_network_new,
+                           .network_free = stub_network_free,
+                           .integrator_new = stub_integrator_new,
+                           .integrator_free = stub_integrator_free,
+                           .integrator_start = stub_start,
+                           .integrator_advance = stub_advance};
     struct score_model m = network_model(small, SCORE_PUBLISHED, 1);
     m.backend = &stub;
     struct found f = found_new(&m, 5);

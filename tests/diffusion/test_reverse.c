@@ -31,24 +31,28 @@ static void assert_variances(const struct score_model *m, const float *phi, size
     for (size_t i = 0; i < count; i++) {
         double *field = to_reals(V, phi + i * V);
         fourier_power(f, field, power, work);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             sum[p] += power[p] / (double)count;
+        }
         free(field);
     }
     fourier_orbit_means(f, sum, means);
     fourier_orbit_means(f, expected, right);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         members[fourier_orbit_of(f, p)]++;
+    }
     for (size_t k = 0; k < orbits; k++) {
         const double sigma = right[k] * sqrt(2 / ((double)count * members[k])), pull = (means[k] - right[k]) / sigma;
-        if (!(fabs(pull) < 4.5))
+        if (!(fabs(pull) < 4.5)) {
             fail_msg("variance of orbit %zu is %.5g, expected %.5g +- %.2g", k, means[k], right[k], sigma);
+        }
         chi2 += pull * pull;
     }
     assert_near(chi2, (double)orbits, 5 * sqrt(2 * (double)orbits));
     double *all[] = {power, sum, means, right, members, work};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     fourier_free(f);
 }
 
@@ -66,14 +70,16 @@ static void test_grids(void **state) {
     struct reverse_settings s = {.steps = 41, .t_end = 1e-3};
     double t[41];
     reverse_grid(&s, 25, t);
-    for (int i = 0; i < 41; i++)
+    for (int i = 0; i < 41; i++) {
         assert_near(t[i], 1 + (1e-3 - 1) * i / 40, 1e-15);
+    }
     s.log_grid = true;
     reverse_grid(&s, 25, t);
     assert_true(t[0] == 1);
     assert_near(t[40], 1e-3, 1e-12);
-    for (int i = 0; i < 41; i++)
+    for (int i = 0; i < 41; i++) {
         assert_near(log(s2(25, t[i])), log(s2(25, 1)) + (log(s2(25, 1e-3)) - log(s2(25, 1))) * i / 40, 1e-11);
+    }
 }
 
 /* --- exact variances ----------------------------------------------------------------------------- */
@@ -83,8 +89,8 @@ enum { COUNT = 2048 };
 /* v <- (1 - D/(G + s^2))^2 v + D from v = s2(1), the last step without noise; D = g^2 dt on a grid uniform in t,
  * the fall of s^2 on one uniform in log s. */
 static void check_euler_maruyama(struct score_model *m, bool log_grid, int64_t steps) {
-    const struct reverse_settings settings = {.method = REVERSE_EULER_MARUYAMA, .log_grid = log_grid, .steps = steps,
-                                              .t_end = 1e-3, .seed = 11};
+    const struct reverse_settings settings = {
+        .method = REVERSE_EULER_MARUYAMA, .log_grid = log_grid, .steps = steps, .t_end = 1e-3, .seed = 11};
     double *t = test_reals((size_t)steps), *v = test_reals(m->volume);
     reverse_grid(&settings, m->sigma, t);
     for (size_t p = 0; p < m->volume; p++) {
@@ -114,11 +120,11 @@ static void test_euler_maruyama(void **state) {
 }
 
 /* Every step is exact, so what is left is the prior: N(0, s2(1)) where the field at t = 1 has variance G + s2(1). The
- * difference -G falls by (G + s'^2)/(G + s^2) squared a step, in all by G/(G + s2(1)) squared: v = G - G^3/(G + s2(1))^2.
- * With sigma = 2 that is a third of G for the zero mode. */
+ * difference -G falls by (G + s'^2)/(G + s^2) squared a step, in all by G/(G + s2(1)) squared: v = G - G^3/(G +
+ * s2(1))^2. With sigma = 2 that is a third of G for the zero mode. */
 static void check_ancestral(struct score_model *m, double sigma, int64_t steps) {
-    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = steps,
-                                              .t_end = 0.01, .seed = 12};
+    const struct reverse_settings settings = {
+        .method = REVERSE_ANCESTRAL, .log_grid = true, .steps = steps, .t_end = 0.01, .seed = 12};
     double *v = test_reals(m->volume);
     m->sigma = sigma;
     for (size_t p = 0; p < m->volume; p++) {
@@ -159,21 +165,29 @@ static void test_own_units(void **state) {
     enum { N = 20, KEPT = 10 };
     static const double tau = 0.9;
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
-    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 4,
-                                              .t_end = 0.01, .seed = 3, .snapshot_times = &tau, .snapshot_count = 1,
+    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL,
+                                              .log_grid = true,
+                                              .steps = 4,
+                                              .t_end = 0.01,
+                                              .seed = 3,
+                                              .snapshot_times = &tau,
+                                              .snapshot_count = 1,
                                               .snapshot_configurations = KEPT};
     float *kept = test_floats(KEPT * m.volume), *kept_scaled = test_floats(KEPT * m.volume);
     float *plain = draw(&m, &settings, 0, N, 1, kept);
     m.factor = 0.125;
     m.offset = -3;
     float *scaled = draw(&m, &settings, 0, N, 1, kept_scaled);
-    for (size_t i = 0; i < N * m.volume; i++)
+    for (size_t i = 0; i < N * m.volume; i++) {
         assert_true(scaled[i] == (float)((double)plain[i] * 8 - 3));
-    for (size_t i = 0; i < KEPT * m.volume; i++)
+    }
+    for (size_t i = 0; i < KEPT * m.volume; i++) {
         assert_true(kept_scaled[i] == (float)((double)kept[i] * 8 - 3) && kept[i] != plain[i]);
+    }
     float *all[] = {plain, scaled, kept, kept_scaled};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     score_model_release(&m);
 }
 
@@ -184,8 +198,13 @@ static void check_bits(const struct score_model *m, enum reverse_method method, 
     enum { N = 29, KEPT = 11, TIMES = 3 };
     static const double taus[TIMES] = {0, 0.6, 1};
     static const size_t parts[] = {0, 5, 13, N};
-    const struct reverse_settings settings = {.method = method, .log_grid = log_grid, .steps = 6, .t_end = 1e-3,
-                                              .seed = 4, .snapshot_times = taus, .snapshot_count = TIMES,
+    const struct reverse_settings settings = {.method = method,
+                                              .log_grid = log_grid,
+                                              .steps = 6,
+                                              .t_end = 1e-3,
+                                              .seed = 4,
+                                              .snapshot_times = taus,
+                                              .snapshot_count = TIMES,
                                               .snapshot_configurations = KEPT};
     const size_t V = m->volume, kept = TIMES * KEPT * V;
     float *snapshots[3] = {test_floats(kept), test_floats(kept), test_floats(kept)};
@@ -198,19 +217,22 @@ static void check_bits(const struct score_model *m, enum reverse_method method, 
         free(part);
     }
     assert_memory_equal(snapshots[2], snapshots[0], kept * sizeof *one);
-    if (method != REVERSE_DIRECT) /* which has no times on the way; tau = 1: the result */
+    if (method != REVERSE_DIRECT) { /* which has no times on the way; tau = 1: the result */
         assert_memory_equal(snapshots[0] + 2 * KEPT * V, one, KEPT * V * sizeof *one);
+    }
     struct reverse_settings other = settings;
     other.seed = 5;
     float *different = draw(m, &other, 0, N, 1, NULL);
-    for (size_t i = 0; i < N; i++) /* another seed, and other configurations, are other fields */
+    for (size_t i = 0; i < N; i++) { /* another seed, and other configurations, are other fields */
         for (size_t k = 0; k < N; k++) {
             assert_true(memcmp(different + i * V, one + k * V, V * sizeof *one) != 0);
             assert_true(i == k || memcmp(one + i * V, one + k * V, V * sizeof *one) != 0);
         }
+    }
     float *all[] = {one, three, different, snapshots[0], snapshots[1], snapshots[2]};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
 }
 
 static void test_bits_depend_neither_on_threads_nor_on_parts(void **state) {
@@ -235,16 +257,22 @@ static void test_snapshots(void **state) {
     enum { TIMES = 4 };
     static const double taus[TIMES] = {0.7, 0, 1, 0.999};
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
-    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 12, .t_end = 1e-3,
-                                              .seed = 6, .snapshot_times = taus, .snapshot_count = TIMES,
+    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL,
+                                              .log_grid = true,
+                                              .steps = 12,
+                                              .t_end = 1e-3,
+                                              .seed = 6,
+                                              .snapshot_times = taus,
+                                              .snapshot_count = TIMES,
                                               .snapshot_configurations = COUNT};
     const size_t V = m.volume;
     float *snapshots = test_floats(TIMES * COUNT * V), *phi = draw(&m, &settings, 0, COUNT, 2, snapshots);
     double t[12], *expected = test_reals(V);
     reverse_grid(&settings, m.sigma, t);
     size_t nearest = 0;
-    for (size_t i = 1; i < 12; i++)
+    for (size_t i = 1; i < 12; i++) {
         nearest = fabs(t[i] - 0.3) < fabs(t[nearest] - 0.3) ? i : nearest;
+    }
     assert_true(nearest > 0 && nearest < 11);
     const double squares[TIMES] = {s2(m.sigma, t[nearest]), s2(m.sigma, 1), 0, s2(m.sigma, 1e-3)};
     for (size_t k = 0; k < TIMES; k++) {
@@ -291,14 +319,10 @@ static void test_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grids),
-        cmocka_unit_test(test_euler_maruyama),
-        cmocka_unit_test(test_ancestral),
-        cmocka_unit_test(test_direct),
-        cmocka_unit_test(test_own_units),
-        cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_parts),
-        cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_grids),     cmocka_unit_test(test_euler_maruyama),
+        cmocka_unit_test(test_ancestral), cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_own_units), cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_parts),
+        cmocka_unit_test(test_snapshots), cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

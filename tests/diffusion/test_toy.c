@@ -14,13 +14,15 @@ static struct score_model toy_model(enum score_parameterisation how) {
     m.variance = m.propagator[0] = 13.5;
     assert_ok(score_toy_make(&m, &shape, how, &e));
     assert_ok(mlp_initialise(&shape, 3, m.weights, &e));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         score_network(&m)->frequencies[i] = 0.3f * (float)(i + 1);
+    }
     return m;
 }
 
 static const double times[SCORE_BATCH] = {1, 0.5, 0.1, 1e-3, 1e-5, 0.75, 0.02, 0.3};
-static const float fields[SCORE_BATCH] = {12, -3, 4, 0.5f, -3.75f, 0, 1, -5}, probe[SCORE_BATCH] = {1, -1, 0.5f, 2, 1, 1, -2, 1};
+static const float fields[SCORE_BATCH] = {12, -3, 4, 0.5f, -3.75f, 0, 1, -5},
+                   probe[SCORE_BATCH] = {1, -1, 0.5f, 2, 1, 1, -2, 1};
 
 /* s(t) score by the formulas, from the network alone. */
 static void formulas(const struct score_model *m, const float *weights, const double *phi, double *out) {
@@ -49,13 +51,15 @@ static void check_score(enum score_parameterisation how) {
     struct error e = {0};
     double phi[SCORE_BATCH], expected[SCORE_BATCH], up[SCORE_BATCH], down[SCORE_BATCH];
     float out[SCORE_BATCH], vjp[SCORE_BATCH];
-    for (int b = 0; b < SCORE_BATCH; b++)
+    for (int b = 0; b < SCORE_BATCH; b++) {
         phi[b] = (double)fields[b];
+    }
     formulas(&m, m.weights, phi, expected);
     assert_ok(score_evaluate(s.worker, SCORE_BATCH, fields, times, out, &e));
     assert_ok(score_vjp(s.worker, SCORE_BATCH, probe, vjp, &e));
     assert_int_equal(score_gradient_size(s.score), m.weight_count);
-    float *packed = test_floats(m.weight_count), *gradient = test_floats(m.weight_count), *moved = test_floats(m.weight_count);
+    float *packed = test_floats(m.weight_count), *gradient = test_floats(m.weight_count),
+          *moved = test_floats(m.weight_count);
     assert_ok(score_weight_gradient(s.worker, SCORE_BATCH, probe, packed, &e));
     score_unpack_gradient(s.score, packed, gradient);
     for (int b = 0; b < SCORE_BATCH; b++) {
@@ -77,8 +81,9 @@ static void check_score(enum score_parameterisation how) {
             memcpy(moved, m.weights, m.weight_count * sizeof *moved);
             moved[k] += side ? -step : step;
             formulas(&m, moved, phi, up);
-            for (int b = 0; b < SCORE_BATCH; b++)
+            for (int b = 0; b < SCORE_BATCH; b++) {
                 difference += (side ? -1 : 1) * (double)probe[b] * up[b] / (2 * (double)step);
+            }
         }
         assert_near((double)gradient[k], difference, 2e-3 * (1 + fabs(difference)));
     }
@@ -112,8 +117,10 @@ static void test_artifact(void **state) {
     assert_ok(npz_commit(w, &e));
     assert_ok(npz_read(path, &npz, &e));
     assert_ok(score_model_read(npz, &read, &e));
-    assert_true(read.kind == &score_toy && score_network(&read)->parameterisation == SCORE_PRECONDITIONED && read.volume == 1);
-    assert_true(score_toy_shape(&read)->width == 8 && score_toy_shape(&read)->embedding == 6 && read.weight_count == m.weight_count);
+    assert_true(read.kind == &score_toy && score_network(&read)->parameterisation == SCORE_PRECONDITIONED &&
+                read.volume == 1);
+    assert_true(score_toy_shape(&read)->width == 8 && score_toy_shape(&read)->embedding == 6 &&
+                read.weight_count == m.weight_count);
     assert_memory_equal(read.weights, m.weights, m.weight_count * sizeof *m.weights);
     assert_memory_equal(score_network(&read)->frequencies, score_network(&m)->frequencies, 3 * sizeof(float));
     assert_int_equal(reference_array(npz, "layer2.weight", NPZ_FLOAT32)->shape[1], 8);
@@ -127,7 +134,8 @@ static void test_artifact(void **state) {
     assert_ok(score_model_add(&m, w, &e));
     assert_ok(npz_commit(w, &e));
     assert_ok(npz_read(path, &npz, &e));
-    assert_refused(score_model_read(npz, &read, &e), STATUS_BAD_INPUT, "the toy network is for 1 site, propagator has 2");
+    assert_refused(score_model_read(npz, &read, &e), STATUS_BAD_INPUT,
+                   "the toy network is for 1 site, propagator has 2");
     npz_free(npz);
     score_model_release(&m);
     scratch_remove(kept);
@@ -147,11 +155,19 @@ static void test_training(void **state) {
     struct error e = {0};
     assert_ok(toy_new(&theory, &toy, &e));
     toy_draw(toy, 1, "training", 0, COUNT, x);
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < COUNT; i++) {
         phi[i] = (float)x[i];
+    }
     struct score_model m = toy_model(SCORE_PRECONDITIONED);
-    const struct training_settings settings = {.seed = 2, .epochs = 40, .batch = 32, .learning_rate = 1e-2, .log_noise = true,
-                                               .t_min = 1e-3, .flip = true, .ema = 0.99, .cosine = true};
+    const struct training_settings settings = {.seed = 2,
+                                               .epochs = 40,
+                                               .batch = 32,
+                                               .learning_rate = 1e-2,
+                                               .log_noise = true,
+                                               .t_min = 1e-3,
+                                               .flip = true,
+                                               .ema = 0.99,
+                                               .cosine = true};
     assert_ok(training_new(&m, phi, COUNT, &settings, 1, &t, &e));
     assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
     training_finish(t);
@@ -172,8 +188,9 @@ static void test_training(void **state) {
         }
     }
     assert_true(linear > 0.5); /* otherwise there is nothing to be learned */
-    if (!(learned < 0.1 * linear))
+    if (!(learned < 0.1 * linear)) {
         fail_msg("square error %.4g, linear %.4g", learned, linear);
+    }
     scorer_free(&s);
     score_model_release(&m);
     toy_free(toy);
@@ -184,14 +201,23 @@ static void test_training(void **state) {
 enum { N = 4096, KEPT = 3 };
 
 static struct toy_process_settings process(enum toy_process which, size_t steps, const size_t *at, size_t snapshots) {
-    return (struct toy_process_settings){.process = which, .duration = 1.5, .width = 0.5, .sigma = 25, .t_end = 1e-3, .steps = steps,
-                                         .seed = 9, .kept = KEPT, .snapshot_steps = at, .snapshots = snapshots};
+    return (struct toy_process_settings){.process = which,
+                                         .duration = 1.5,
+                                         .width = 0.5,
+                                         .sigma = 25,
+                                         .t_end = 1e-3,
+                                         .steps = steps,
+                                         .seed = 9,
+                                         .kept = KEPT,
+                                         .snapshot_steps = at,
+                                         .snapshots = snapshots};
 }
 
 static double mean_square(const double *x) {
     double sum = 0;
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
         sum += x[i] * x[i];
+    }
     return sum / N;
 }
 
@@ -211,18 +237,20 @@ static void test_gaussian_processes(void **state) {
         for (int step = 0; step < STEPS; step++) {
             const double time = toy_process_time(&s, (size_t)step), next = toy_process_time(&s, (size_t)step + 1);
             const double d = exp(2 * (1 - time) * log(25)) * (1 - 1e-3) / (STEPS - 1);
-            if (which == TOY_LANGEVIN)
+            if (which == TOY_LANGEVIN) {
                 v = v * pow(1 - 2 * (next - time), 2) + 2 * (next - time);
-            else if (which == TOY_FORWARD)
+            } else if (which == TOY_FORWARD) {
                 v += s2(25, next) - s2(25, time);
-            else
+            } else {
                 v = v * pow(1 - d / (0.5 + s2(25, 1 - time)), 2) + (step + 1 < STEPS ? d : 0);
+            }
         }
         assert_ok(toy_process_run(toy, &s, N, 1, paths, snapshot, &e));
         assert_near(mean_square(snapshot), start, 4.5 * start * sqrt(2.0 / N));
         assert_near(mean_square(snapshot + N), v, 4.5 * v * sqrt(2.0 / N));
-        for (int k = 0; k < KEPT; k++)
+        for (int k = 0; k < KEPT; k++) {
             assert_true(paths[k * (STEPS + 1)] == snapshot[k] && paths[k * (STEPS + 1) + STEPS] == snapshot[N + k]);
+        }
         assert_ok(toy_process_run(toy, &s, N, 3, paths, other, &e));
         assert_memory_equal(other, snapshot, sizeof snapshot);
         assert_near(toy_process_time(&s, 0), 0, 0);
@@ -231,8 +259,8 @@ static void test_gaussian_processes(void **state) {
     toy_free(toy);
 }
 
-/* The double well: the cumulative distribution of the trajectories against the density's, at 2.5/sqrt(N) (Kolmogorov-Smirnov,
- * 7e-6) and a little for finite steps. */
+/* The double well: the cumulative distribution of the trajectories against the density's, at 2.5/sqrt(N)
+ * (Kolmogorov-Smirnov, 7e-6) and a little for finite steps. */
 static void test_densities(void **state) {
     (void)state;
     enum { STEPS = 150, POINTS = 1201 };
@@ -248,16 +276,19 @@ static void test_densities(void **state) {
         for (int k = 0; k < 4; k++) {
             const double h = which == TOY_LANGEVIN ? 0.015 : 0.1;
             double sum = 0;
-            for (int i = 0; i < POINTS; i++)
+            for (int i = 0; i < POINTS; i++) {
                 phi[i] = (i - POINTS / 2) * h;
+            }
             assert_ok(toy_process_density(toy, &s, at[k], POINTS, phi, density, &e));
             for (int i = 0; i < POINTS; i++) {
                 int below = 0;
                 sum += density[i] * h;
-                if (i % 40 != 0)
+                if (i % 40 != 0) {
                     continue;
-                for (int j = 0; j < N; j++)
+                }
+                for (int j = 0; j < N; j++) {
                     below += snapshot[k * N + j] < phi[i] + 0.5 * h;
+                }
                 assert_near((double)below / N, sum, 2.5 / sqrt(N) + 0.005);
             }
             assert_near(sum, 1, 2e-3);
@@ -268,10 +299,8 @@ static void test_densities(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_score),
-        cmocka_unit_test(test_artifact),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_gaussian_processes),
+        cmocka_unit_test(test_score),     cmocka_unit_test(test_artifact),
+        cmocka_unit_test(test_training),  cmocka_unit_test(test_gaussian_processes),
         cmocka_unit_test(test_densities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

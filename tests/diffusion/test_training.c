@@ -40,10 +40,16 @@ enum { COUNT = 37, BATCH = 16 };
 static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC};
 /* For gradients: on 8x8 the deepest level has one site, and norms over two numbers magnify rounding. */
 static const struct unet_shape larger = {16, 16, 8, 32, 2, UNET_PERIODIC};
-static const struct training_settings plain = {.seed = 9, .epochs = 4, .batch = BATCH, .learning_rate = 1e-3,
-                                               .t_min = 1e-5};
-static const struct training_settings all_options = {.seed = 9, .epochs = 4, .batch = BATCH, .learning_rate = 1e-3,
-                                                     .cosine = true, .ema = 0.3, .log_noise = true, .t_min = 1e-4,
+static const struct training_settings plain = {
+    .seed = 9, .epochs = 4, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
+static const struct training_settings all_options = {.seed = 9,
+                                                     .epochs = 4,
+                                                     .batch = BATCH,
+                                                     .learning_rate = 1e-3,
+                                                     .cosine = true,
+                                                     .ema = 0.3,
+                                                     .log_noise = true,
+                                                     .t_min = 1e-4,
                                                      .flip = true};
 
 static float *gaussian_fields(const struct score_model *m, size_t count, uint64_t seed) {
@@ -110,13 +116,15 @@ static double by_hand(const struct score_model *m, const double *weights, const 
         random_uniform(random_key(s->seed, "train", "time"), place, 0, &u, 1);
         const double low = s2(m->sigma, s->t_min), high = s2(m->sigma, 1);
         time[b] = s->t_min + u * (1 - s->t_min);
-        if (s->log_noise) /* s2 = low (high/low)^u */
+        if (s->log_noise) { /* s2 = low (high/low)^u */
             time[b] = log1p(2 * log(m->sigma) * low * pow(high / low, u)) / (2 * log(m->sigma));
+        }
         random_block(random_key(s->seed, "train", "sign"), place, 0, 0, word);
         const double sign = s->flip && word[0] % 2 ? -1 : 1, noise = sqrt(s2(m->sigma, time[b]));
         random_normal_float(random_key(s->seed, "train", "noise"), place, 0, z + b * V, V);
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             phi[b * V + i] = sign * (double)fields[order[place] * V + i] + noise * (double)z[b * V + i];
+        }
     }
     score_oracle(m, weights, size, phi, time, out, NULL, NULL);
     for (size_t i = 0; i < size * V; i++) {
@@ -150,15 +158,17 @@ static void check_steps(enum score_parameterisation how, const struct training_s
         struct snapshot after = look(t, &m);
         const double right = by_hand(&m, before.weights, fields, settings, first, sizes[step - 1], gradient);
         assert_near(loss, right, 1e-5 * right);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             found[i] = (after.first[i] - (double)0.9f * before.first[i]) / (double)(float)0.1;
+        }
         assert_gradients_close(&larger, found, gradient, 1e-4, 0);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             expected[i] = (double)0.999f * before.second[i] + 0.001 * found[i] * found[i];
+        }
         assert_close(n, after.second, expected, 1e-5);
         const double total = 3 * (double)settings->epochs, pi = two_pi / 2;
-        const double rate = settings->learning_rate *
-                            (settings->cosine ? 0.01 + 0.99 * (1 + cos(pi * (step - 1) / total)) / 2 : 1);
+        const double rate =
+            settings->learning_rate * (settings->cosine ? 0.01 + 0.99 * (1 + cos(pi * (step - 1) / total)) / 2 : 1);
         for (size_t i = 0; i < n; i++) {
             const double root = sqrt(after.second[i] / (1 - pow(0.999, step)));
             const double move = rate * after.first[i] / (1 - pow(0.9, step)) / (root + 1e-8);
@@ -166,8 +176,8 @@ static void check_steps(enum score_parameterisation how, const struct training_s
         }
         const double decay = fmin(settings->ema, (1.0 + step) / (10.0 + step));
         for (size_t i = 0; i < n; i++) {
-            const double average = settings->ema > 0 ? decay * before.average[i] + (1 - decay) * after.weights[i]
-                                                     : before.average[i];
+            const double average =
+                settings->ema > 0 ? decay * before.average[i] + (1 - decay) * after.weights[i] : before.average[i];
             assert_near(after.average[i], average, 2e-7 * fabs(average) + 1e-10);
         }
         forget(&before);
@@ -178,8 +188,9 @@ static void check_steps(enum score_parameterisation how, const struct training_s
     double *result = to_reals(n, m.weights);
     assert_memory_equal(result, settings->ema > 0 ? before.average : before.weights, n * sizeof *result);
     double *all[] = {gradient, found, expected, result};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     forget(&before);
     training_free(t);
     free(fields);
@@ -235,9 +246,11 @@ static void test_it_learns(void **state) {
         settings.t_min = 1e-3;
         double floor = 0, first = 0, last = 0;
         const double low = log(s2(m.sigma, settings.t_min)), high = log(s2(m.sigma, 1));
-        for (int i = 0; i < 100; i++)
-            for (size_t p = 0; p < m.volume; p++)
+        for (int i = 0; i < 100; i++) {
+            for (size_t p = 0; p < m.volume; p++) {
                 floor += m.propagator[p] / (m.propagator[p] + exp(low + (high - low) * (i + 0.5) / 100)) / 100;
+            }
+        }
         struct training *t = begin(&m, fields, MANY, &settings, 2);
         assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
         assert_int_equal(training_epoch(t), EPOCHS);
@@ -245,8 +258,7 @@ static void test_it_learns(void **state) {
             first += training_loss(t)[i] / 4;
             last += training_loss(t)[EPOCHS - 1 - i] / 4;
         }
-        print_message("%s: loss %.2f, then %.2f; floor %.2f\n", score_parameterisation_name[how], first, last,
-                      floor);
+        print_message("%s: loss %.2f, then %.2f; floor %.2f\n", score_parameterisation_name[how], first, last, floor);
         /* an epoch of 256 knows its mean to a few per cent */
         assert_true((how == SCORE_WIENER || last < 0.8 * first) && last < first && last > 0.9 * floor);
         training_free(t);
@@ -278,8 +290,9 @@ static void test_bits_do_not_depend_on_threads(void **state) {
         struct training *t = begin(&m, fields, COUNT, &all_options, threads);
         assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
         assert_ok(training_save(t, in_folder(threads == 1 ? "one.npz" : "more.npz"), "key", &e));
-        if (threads > 1)
+        if (threads > 1) {
             assert_same_file(in_folder("more.npz"), in_folder("one.npz"));
+        }
         training_free(t);
         free(fields);
         score_model_release(&m);
@@ -363,8 +376,9 @@ static void test_interruptions_leave_no_trace(void **state) {
         if (!done) {
             assert_true(e.status == STATUS_FAILED && strstr(e.message, "interrupted in epoch "));
             interruptions++;
-        } else
+        } else {
             assert_ok(training_save(t, in_folder("pieces.npz"), "key", &e));
+        }
         training_free(t);
         score_model_release(&copy);
     }
@@ -462,16 +476,11 @@ static void test_too_long_steps_are_reported(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps_by_hand_as_published),
-        cmocka_unit_test(test_steps_by_hand_with_all_options),
-        cmocka_unit_test(test_loss_without_weights),
-        cmocka_unit_test(test_it_learns),
-        cmocka_unit_test(test_bits_do_not_depend_on_threads),
-        cmocka_unit_test(test_odd_batches),
-        cmocka_unit_test(test_interruptions_leave_no_trace),
-        cmocka_unit_test(test_foreign_checkpoints_are_refused),
-        cmocka_unit_test(test_divergence_is_reported),
-        cmocka_unit_test(test_too_long_steps_are_reported),
+        cmocka_unit_test(test_steps_by_hand_as_published),    cmocka_unit_test(test_steps_by_hand_with_all_options),
+        cmocka_unit_test(test_loss_without_weights),          cmocka_unit_test(test_it_learns),
+        cmocka_unit_test(test_bits_do_not_depend_on_threads), cmocka_unit_test(test_odd_batches),
+        cmocka_unit_test(test_interruptions_leave_no_trace),  cmocka_unit_test(test_foreign_checkpoints_are_refused),
+        cmocka_unit_test(test_divergence_is_reported),        cmocka_unit_test(test_too_long_steps_are_reported),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

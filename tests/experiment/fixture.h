@@ -54,19 +54,40 @@ static enum status simulate_check(const struct parameters *p, const char *where,
     return STATUS_OK;
 }
 
-static const struct stage stage_simulate = {.name = "simulate", .version = 1, .parameters = simulate_parameters,
-                                            .parameter_count = 5, .outputs = numbers, .check = simulate_check};
-static const struct stage stage_fit = {.name = "fit", .version = 3, .uses_backend = true,
-                                       .parameters = fit_parameters, .parameter_count = 2,
-                                       .inputs = fit_inputs, .input_count = 1, .outputs = numbers};
-static const struct stage stage_draw = {.name = "draw", .version = 1, .parameters = draw_parameters,
-                                        .parameter_count = 1, .inputs = draw_inputs, .input_count = 2,
+static const struct stage stage_simulate = {.name = "simulate",
+                                            .version = 1,
+                                            .parameters = simulate_parameters,
+                                            .parameter_count = 5,
+                                            .outputs = numbers,
+                                            .check = simulate_check};
+static const struct stage stage_fit = {.name = "fit",
+                                       .version = 3,
+                                       .uses_backend = true,
+                                       .parameters = fit_parameters,
+                                       .parameter_count = 2,
+                                       .inputs = fit_inputs,
+                                       .input_count = 1,
+                                       .outputs = numbers};
+static const struct stage stage_draw = {.name = "draw",
+                                        .version = 1,
+                                        .parameters = draw_parameters,
+                                        .parameter_count = 1,
+                                        .inputs = draw_inputs,
+                                        .input_count = 2,
                                         .outputs = numbers};
-static const struct stage stage_picture = {.name = "picture", .version = 1, .parameters = picture_parameters,
-                                           .parameter_count = 1, .inputs = picture_inputs, .input_count = 2,
+static const struct stage stage_picture = {.name = "picture",
+                                           .version = 1,
+                                           .parameters = picture_parameters,
+                                           .parameter_count = 1,
+                                           .inputs = picture_inputs,
+                                           .input_count = 2,
                                            .outputs = pictures};
-static const struct stage stage_report = {.name = "report", .version = 1, .parameters = picture_parameters,
-                                          .parameter_count = 1, .inputs = picture_inputs, .input_count = 2,
+static const struct stage stage_report = {.name = "report",
+                                          .version = 1,
+                                          .parameters = picture_parameters,
+                                          .parameter_count = 1,
+                                          .inputs = picture_inputs,
+                                          .input_count = 2,
                                           .outputs = reports};
 static const struct stage *const stages[] = {&stage_simulate, &stage_fit,    &stage_draw,
                                              &stage_picture,  &stage_report, NULL};
@@ -121,8 +142,14 @@ static inline struct plan_request request(const char *profile, const char *set) 
     snprintf(experiments, sizeof experiments, "%s/experiments", folder);
     snprintf(results, sizeof results, "%s/results", folder);
     snprintf(figures, sizeof figures, "%s/figures", folder);
-    return (struct plan_request){.stages = stages, .experiments = experiments, .profile = profile, .set = set,
-                                 .backend = "cpu", .results = results, .figures = figures, .programs = "bin"};
+    return (struct plan_request){.stages = stages,
+                                 .experiments = experiments,
+                                 .profile = profile,
+                                 .set = set,
+                                 .backend = "cpu",
+                                 .results = results,
+                                 .figures = figures,
+                                 .programs = "bin"};
 }
 
 static inline const struct node *find_node(const struct plan *plan, const char *name) {

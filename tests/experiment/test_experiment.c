@@ -15,16 +15,19 @@ static void expect(const char *text, const char *profile, const char *set, const
 static void unknown_names(void **state) {
     (void)state;
     expect("[experiment]\nsumary = x\n[t]\nstage = simulate\nseed = 1\n", "paper", "",
-           "%experiments/a.ini:2: unknown 'sumary' in [experiment]; expected title, summary, cost, differs, tool, table, table.NAME, "
-           "figure.NAME or summary.NAME; did you mean 'summary'?");
+           "%experiments/a.ini:2: unknown 'sumary' in [experiment]; expected title, summary, cost, differs, tool, "
+           "table, table.NAME, figure.NAME or summary.NAME; did you mean 'summary'?");
     expect("[t]\nstage = simulte\n", "paper", "",
            "%experiments/a.ini:2: unknown stage 'simulte'; did you mean 'simulate'?");
-    expect("[simulte]\nseed = 1\n", "paper", "",
-           "%experiments/a.ini:1: [simulte] is no stage, and as a node it lacks 'stage = ...'; did you mean 'simulate'?");
+    expect(
+        "[simulte]\nseed = 1\n", "paper", "",
+        "%experiments/a.ini:1: [simulte] is no stage, and as a node it lacks 'stage = ...'; did you mean 'simulate'?");
     expect("[t]\nstage = simulate\nkapa = 0.2\n", "paper", "",
-           "%experiments/a.ini:3: unknown 'kapa' in [t]; expected a parameter or input of simulate; did you mean 'kappa'?");
-    expect("[t]\nstage = simulate\nsweep.kapa = 0.2\n", "paper", "",
-           "%experiments/a.ini:3: unknown 'sweep.kapa' in [t]; expected a parameter of simulate; did you mean 'kappa'?");
+           "%experiments/a.ini:3: unknown 'kapa' in [t]; expected a parameter or input of simulate; did you mean "
+           "'kappa'?");
+    expect(
+        "[t]\nstage = simulate\nsweep.kapa = 0.2\n", "paper", "",
+        "%experiments/a.ini:3: unknown 'sweep.kapa' in [t]; expected a parameter of simulate; did you mean 'kappa'?");
     expect("[fit]\nepoch = 2\n[t]\nstage = simulate\n", "paper", "",
            "%experiments/a.ini:2: unknown 'epoch' in [fit]; expected a parameter of fit; did you mean 'epochs'?");
     expect("[fit]\nfrobnicate = 2\n", "paper", "",
@@ -41,8 +44,9 @@ static void values(void **state) {
            "%experiments/a.ini:4: kappa = '1.5': expected a real number in [0, 1]");
     expect("[simulate]\nkappa = nan\n[t]\nstage = simulate\nseed = 1\n", "paper", "",
            "%experiments/a.ini:2: kappa = 'nan': expected a real number in [0, 1]");
-    expect("[t]\nstage = simulate\nseed = 1\nalgorithm = metroplis\n", "paper", "",
-           "%experiments/a.ini:4: algorithm = 'metroplis': expected one of hmc|metropolis (did you mean 'metropolis'?)");
+    expect(
+        "[t]\nstage = simulate\nseed = 1\nalgorithm = metroplis\n", "paper", "",
+        "%experiments/a.ini:4: algorithm = 'metroplis': expected one of hmc|metropolis (did you mean 'metropolis'?)");
     expect("# one\n[t]\nstage = simulate\n", "paper", "",
            "%experiments/a.ini:2: parameter 'seed' is missing: expected an integer in [0, 1000000000]");
     expect("[t]\nstage = simulate\nseed = 1\nlattice = 7x7\nalgorithm = metropolis\n", "paper", "",
@@ -88,15 +92,13 @@ static void names_and_exports(void **state) {
     expect("[experiment]\ntitle = x\n", "paper", "",
            "%experiments/a.ini: found no node; expected at least one section with 'stage = ...'");
     snprintf(text, sizeof text, "[experiment]\nfigure.x = g\n%s", t);
-    expect(text, "paper", "",
-           "%experiments/a.ini:2: figure.x: unknown node 'g'; expected the node that makes it");
+    expect(text, "paper", "", "%experiments/a.ini:2: figure.x: unknown node 'g'; expected the node that makes it");
     snprintf(text, sizeof text, "[experiment]\nfigure.x = t\n%s", t);
     expect(text, "paper", "", "%experiments/a.ini:2: figure.x = t: stage simulate makes no figure");
     snprintf(text, sizeof text, "[experiment]\ntable = f\n%s", t);
     expect(text, "paper", "", "%experiments/a.ini:2: table = f: stage picture makes no table");
     snprintf(text, sizeof text, "[experiment]\nfigure.test = f\n%s", t);
-    expect(text, "paper", "",
-           "%experiments/a.ini:2: 'test' is a target of the Makefile; expected another name");
+    expect(text, "paper", "", "%experiments/a.ini:2: 'test' is a target of the Makefile; expected another name");
     snprintf(text, sizeof text, "[experiment]\nfigure.x = f\nsummary.y = z\n%s", t);
     expect(text, "paper", "", "%experiments/a.ini:3: summary.y: there is no figure.y or table.y");
 }
@@ -114,13 +116,15 @@ static void sweeps(void **state) {
     expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n"
            "[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.3\n[g]\nstage = draw\nmodel = m\nstart = u\n",
            "paper", "",
-           "%experiments/a.ini:12: [g] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:11, that "
-           "list different values; expected the same list");
-    expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.3\n"
-           "[f]\nstage = picture\ndata = u\nreference = t\n",
-           "paper", "",
-           "%experiments/a.ini:9: [f] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:8, that "
-           "list different values; expected the same list");
+           "%experiments/a.ini:12: [g] meets two sweeps of 'kappa', at %experiments/a.ini:4 and "
+           "%experiments/a.ini:11, that list different values; expected the same list");
+    expect(
+        "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, "
+        "0.3\n"
+        "[f]\nstage = picture\ndata = u\nreference = t\n",
+        "paper", "",
+        "%experiments/a.ini:9: [f] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:8, that "
+        "list different values; expected the same list");
 }
 
 static const char good[] = "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n";
@@ -131,8 +135,7 @@ static void profiles(void **state) {
     expect(good, "stage", "",
            "%experiments/profiles/stage.ini:1: [fitt]: expected a stage or EXPERIMENT.NODE; did you mean 'fit'?");
     write_text("experiments/profiles/key.ini", "[fit]\nepoch = 1\n");
-    expect(good, "key", "",
-           "%experiments/profiles/key.ini:2: unknown parameter 'epoch' (did you mean 'epochs'?)");
+    expect(good, "key", "", "%experiments/profiles/key.ini:2: unknown parameter 'epoch' (did you mean 'epochs'?)");
     write_text("experiments/profiles/value.ini", "[draw]\nsteps = 0\n"); /* no node draws */
     expect(good, "value", "", "%experiments/profiles/value.ini:2: steps = '0': expected an integer in [1, 1000000]");
     write_text("experiments/profiles/node.ini", "\n[a.mm]\nepochs = 1\n");
@@ -141,11 +144,11 @@ static void profiles(void **state) {
     write_text("experiments/profiles/experiment.ini", "[b.m]\n");
     expect(good, "experiment", "", "%experiments/profiles/experiment.ini:1: there is no experiment 'b'");
     write_text("experiments/profiles/swept.ini", "[a.t]\nkappa = 0.3\n");
-    expect(good, "swept", "", "%experiments/profiles/swept.ini:2: 'kappa' is swept in [t], at %experiments/a.ini:4; "
-                              "expected a parameter with one value");
-    write_text("experiments/profiles/swept.ini", "[a.m]\nsweep.width = 8\n");
     expect(good, "swept", "",
-           "%experiments/profiles/swept.ini:2: [m] has no sweep of 'width' that this could replace");
+           "%experiments/profiles/swept.ini:2: 'kappa' is swept in [t], at %experiments/a.ini:4; "
+           "expected a parameter with one value");
+    write_text("experiments/profiles/swept.ini", "[a.m]\nsweep.width = 8\n");
+    expect(good, "swept", "", "%experiments/profiles/swept.ini:2: [m] has no sweep of 'width' that this could replace");
     write_text("experiments/profiles/double.ini", "[fit]\nepochs = 1\nepochs = 2\n");
     expect(good, "double", "",
            "%experiments/profiles/double.ini:3: 'epochs' is set already, at %experiments/profiles/double.ini:2");
@@ -159,7 +162,8 @@ static void profiles(void **state) {
     }
     write_text("experiments/profiles/quick.ini", "");
     expect(good, "quik", "",
-           "PROFILE=quik: cannot read %experiments/profiles/quik.ini; expected one of paper, quick; did you mean 'quick'?");
+           "PROFILE=quik: cannot read %experiments/profiles/quik.ini; expected one of paper, quick; did you mean "
+           "'quick'?");
     expect(good, "x/y", "", "PROFILE=x/y: expected a name, or a path that ends in .ini");
 }
 
@@ -175,8 +179,9 @@ static void set(void **state) {
     expect(good, "paper", "m.width=3", "SET: m.width=3: width = '3': expected an integer in [8, 1000]");
     expect(good, "paper", "draw.steps=x", "SET: draw.steps=x: steps = 'x': expected an integer in [1, 1000000]");
     expect(good, "paper", "b.m.epochs=3", "SET: b.m.epochs=3: there is no experiment 'b'");
-    expect(good, "paper", "t.kappa=0.5", "SET: t.kappa=0.5: 'kappa' is swept in [t], at %experiments/a.ini:4; expected a "
-                                         "parameter with one value");
+    expect(good, "paper", "t.kappa=0.5",
+           "SET: t.kappa=0.5: 'kappa' is swept in [t], at %experiments/a.ini:4; expected a "
+           "parameter with one value");
     expect(good, "paper", "m.epochs=3  m.epochs=4", "SET: m.epochs is given twice");
 }
 

@@ -76,9 +76,10 @@ static void sweeps_expand_what_depends_on_them(void **state) {
     write_text("experiments/a.ini", swept);
     struct plan plan;
     read_plan(&plan, "paper", "");
-    static const char *const expected[] = {"t@kappa=0.1", "t@kappa=0.2", "m@kappa=0.1", "m@kappa=0.2",
-                                           "g@kappa=0.1,steps=3", "g@kappa=0.1,steps=4", "g@kappa=0.2,steps=3",
-                                           "g@kappa=0.2,steps=4", "f", "u@kappa=0.1", "u@kappa=0.2"};
+    static const char *const expected[] = {"t@kappa=0.1",         "t@kappa=0.2",         "m@kappa=0.1",
+                                           "m@kappa=0.2",         "g@kappa=0.1,steps=3", "g@kappa=0.1,steps=4",
+                                           "g@kappa=0.2,steps=3", "g@kappa=0.2,steps=4", "f",
+                                           "u@kappa=0.1",         "u@kappa=0.2"};
     assert_int_equal(plan.experiments[0].node_count, 11);
     for (size_t i = 0; i < 11; i++) {
         find_node(&plan, expected[i]);
@@ -92,8 +93,8 @@ static void sweeps_expand_what_depends_on_them(void **state) {
     assert_string_equal(value(&plan, "g@kappa=0.2,steps=3", "steps"), "3");
     /* Many: all of them, in order. */
     const struct node *f = find_node(&plan, "f");
-    static const char *const collected[] = {"t@kappa=0.1", "t@kappa=0.2", "g@kappa=0.1,steps=3", "g@kappa=0.1,steps=4",
-                                            "g@kappa=0.2,steps=3", "g@kappa=0.2,steps=4"};
+    static const char *const collected[] = {"t@kappa=0.1",         "t@kappa=0.2",         "g@kappa=0.1,steps=3",
+                                            "g@kappa=0.1,steps=4", "g@kappa=0.2,steps=3", "g@kappa=0.2,steps=4"};
     assert_int_equal(f->inputs[0].count, 6);
     for (size_t i = 0; i < 6; i++) {
         assert_string_equal(f->inputs[0].nodes[i]->name, collected[i]);
@@ -168,7 +169,9 @@ static void keys_change_exactly_when_they_should(void **state) {
         {simple, "f.title=x", {false, false, true}},
         /* Order, comments, blanks, other nodes, defaults spelled out: nothing. */
         {"# x\n[f]\ndata = t\nstage = picture\n[m]\ntraining=t\nstage = fit\nepochs = 250\n"
-         "[t]\nseed =   1\nstage = simulate\nlattice = 8 8\n[t2]\nstage = simulate\nseed = 3\n", "", {false, false, false}},
+         "[t]\nseed =   1\nstage = simulate\nlattice = 8 8\n[t2]\nstage = simulate\nseed = 3\n",
+         "",
+         {false, false, false}},
     };
     keys(simple, "", before);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -189,10 +192,11 @@ static size_t count_of(const char *text, const char *part) {
 
 static void rules_are_one_a_key_and_order_only(void **state) {
     (void)state;
-    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n[same]\nstage = simulate\nseed = 1\nkappa = 0.21\n"
-                                    "[m]\nstage = fit\ntraining = same\n[experiment]\nfigure.x = f\n"
-                                    "[f]\nstage = picture\ndata = m2\ntitle = it's $5 # \\\n"
-                                    "[m2]\nstage = draw\nmodel = m\n");
+    write_text("experiments/a.ini",
+               "[t]\nstage = simulate\nseed = 1\n[same]\nstage = simulate\nseed = 1\nkappa = 0.21\n"
+               "[m]\nstage = fit\ntraining = same\n[experiment]\nfigure.x = f\n"
+               "[f]\nstage = picture\ndata = m2\ntitle = it's $5 # \\\n"
+               "[m2]\nstage = draw\nmodel = m\n");
     write_text("experiments/b.ini", "[experiment]\ntool = clock\n[t]\nstage = simulate\nseed = 1\n");
     struct plan plan;
     struct error e = {0};
@@ -213,7 +217,8 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
     assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
-    assert_int_equal(count_of(text, " $(RUN_LEDGER) $(STAGE_OPTIONS)\n"), 4); /* no ledger where they run on other hosts */
+    /* no ledger where they run on other hosts */
+    assert_int_equal(count_of(text, " $(RUN_LEDGER) $(STAGE_OPTIONS)\n"), 4);
     assert_non_null(strstr(text, "\nRUN_LEDGER = $(if $(LAUNCH),,$(PLAN_LEDGER))\n"));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         if (!strncmp(line, ".PRECIOUS: ", 11)) {
@@ -245,10 +250,12 @@ static void texts_reach_no_shell(void **state) {
             printable[n++] = c;
         }
     }
-    static const char *const values[] = {"';touch x", "It's one", "It's two", "$(shell touch x)", "`touch x`", "a b", "a/b", "&"};
+    static const char *const values[] = {"';touch x", "It's one", "It's two", "$(shell touch x)",
+                                         "`touch x`", "a b",      "a/b",      "&"};
     size_t used = (size_t)snprintf(experiment, sizeof experiment,
                                    "[t]\nstage = simulate\nseed = 1\n[f]\nstage = picture\ndata = t\ntitle = a;%s\n"
-                                   "[g]\nstage = picture\ndata = t\nsweep.title = %s", printable, printable);
+                                   "[g]\nstage = picture\ndata = t\nsweep.title = %s",
+                                   printable, printable);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         used += (size_t)snprintf(experiment + used, sizeof experiment - used, ",\n  %s", values[i]);
     }
@@ -267,13 +274,15 @@ static void texts_reach_no_shell(void **state) {
     assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
     for (size_t i = 0; i < plan.experiments[0].node_count; i++) {
         const char *name = plan.experiments[0].nodes[i]->name;
-        assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-=:@_,~"), strlen(name));
+        assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-=:@_,~"),
+                         strlen(name));
     }
     find_node(&plan, "g@title=axb");
     find_node(&plan, "g@title=axb~2");
     assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
     plan_free(&plan);
-    snprintf(command, sizeof command, "MAKEFLAGS= make -s -k -f '%s' STAGE_OPTIONS= PLAN=: PLAN_REBUILD= a >'%s/printed' 2>&1",
+    snprintf(command, sizeof command,
+             "MAKEFLAGS= make -s -k -f '%s' STAGE_OPTIONS= PLAN=: PLAN_REBUILD= a >'%s/printed' 2>&1",
              write_text("rules.mk", text), folder);
     free(text);
     assert_int_equal(system(command), 0);
@@ -457,14 +466,16 @@ static void links_of_nodes_that_are_no_more_go(void **state) {
     assert_false(inode("results/a/m.npz") || inode("results/a/a.tsv"));
 }
 
-/* SET meets the experiments that have such a node with such a parameter; one that it does not fit says so when it is asked
- * for, and the others are made. */
+/* SET meets the experiments that have such a node with such a parameter; one that it does not fit says so when it is
+ * asked for, and the others are made. */
 static void set_of_several_experiments(void **state) {
     (void)state;
-    write_text("experiments/a.ini", "[experiment]\ntable = r\n[t]\nstage = simulate\nseed = 1\n[r]\nstage = report\ndata = t\n");
+    write_text("experiments/a.ini",
+               "[experiment]\ntable = r\n[t]\nstage = simulate\nseed = 1\n[r]\nstage = report\ndata = t\n");
     write_text("experiments/b.ini", "[s]\nstage = simulate\nseed = 1\n[t]\nstage = fit\ntraining = s\n");
-    write_text("experiments/c.ini", "[experiment]\ntable = rc\n[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n"
-                                    "[rc]\nstage = report\ndata = t\n");
+    write_text("experiments/c.ini",
+               "[experiment]\ntable = rc\n[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n"
+               "[rc]\nstage = report\ndata = t\n");
     struct plan plan;
     struct error e = {0};
     char *text = NULL;
@@ -476,7 +487,8 @@ static void set_of_several_experiments(void **state) {
     assert_int_equal(plan_rules(&plan, &text, &e), STATUS_OK);
     assert_int_equal(count_of(text, "--kappa=0.3 "), 1);
     assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
-    assert_non_null(strstr(text, "\n.PHONY: c\nc:\n\t@printf '%s\\n' 'SET: t.kappa=0.3: '\\''kappa'\\'' is swept in [t]"));
+    assert_non_null(
+        strstr(text, "\n.PHONY: c\nc:\n\t@printf '%s\\n' 'SET: t.kappa=0.3: '\\''kappa'\\'' is swept in [t]"));
     assert_int_not_equal(plan_publish(&plan, "c", NULL, NULL, stdout, &e), STATUS_OK);
     free(text);
     plan_free(&plan);

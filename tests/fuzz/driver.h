@@ -1,10 +1,10 @@
-/* Readers under arbitrary input: whatever a file or a command line holds, they end with a status and a message of one line, and
- * touch no memory but their own (make check-slow SANITIZE=1 sees that best).
+/* Readers under arbitrary input: whatever a file or a command line holds, they end with a status and a message of one
+ * line, and touch no memory but their own (make check-slow SANITIZE=1 sees that best).
  *
- * A test of this folder is the target of one reader: `target` (the signature is libFuzzer's) and `seeds`, inputs to begin with.
- * It runs the files of tests/fuzz/corpus/NAME, inputs that once went wrong, and a few thousand mutations of them all from a
- * fixed seed; with FUZZ_SECONDS=60, mutations of another seed each time for a minute. An input that crashes or hangs is kept in
- * build/tmp/fuzz-NAME; add it to the corpus with the mending. */
+ * A test of this folder is the target of one reader: `target` (the signature is libFuzzer's) and `seeds`, inputs to
+ * begin with. It runs the files of tests/fuzz/corpus/NAME, inputs that once went wrong, and a few thousand mutations of
+ * them all from a fixed seed; with FUZZ_SECONDS=60, mutations of another seed each time for a minute. An input that
+ * crashes or hangs is kept in build/tmp/fuzz-NAME; add it to the corpus with the mending. */
 #ifndef DMSQ_TESTS_FUZZ_DRIVER_H
 #define DMSQ_TESTS_FUZZ_DRIVER_H
 
@@ -92,14 +92,22 @@ static inline uint64_t fuzz_random(uint64_t below) { /* xorshift64* */
 }
 
 static inline void fuzz_mutate(struct fuzz_input *x) {
-    static const uint8_t odd[] = {0, 1, 0x7f, 0x80, 0xff, '\n', '\r', '\'', '"', '$', '{', '[', ']', '=', ',', '-', '.', '9', '%', ';'};
-    static const char *const words[] = {"nan", "inf", "-1", "1e999", "18446744073709551616", "[a]", "--", "sha256:", "''", "$(x)"};
+    static const uint8_t odd[] = {0,   1,   0x7f, 0x80, 0xff, '\n', '\r', '\'', '"', '$',
+                                  '{', '[', ']',  '=',  ',',  '-',  '.',  '9',  '%', ';'};
+    static const char *const words[] = {"nan", "inf", "-1",      "1e999", "18446744073709551616",
+                                        "[a]", "--",  "sha256:", "''",    "$(x)"};
     for (uint64_t n = 1 + fuzz_random(6); n > 0; n--) {
         const size_t at = x->size > 0 ? fuzz_random(x->size) : 0, rest = x->size - at;
         switch (x->size == 0 ? 3 : fuzz_random(8)) {
-        case 0: x->data[at] ^= (uint8_t)(1u << fuzz_random(8)); break;
-        case 1: x->data[at] = odd[fuzz_random(sizeof odd)]; break;
-        case 2: x->data[at] = (uint8_t)fuzz_random(256); break;
+        case 0:
+            x->data[at] ^= (uint8_t)(1u << fuzz_random(8));
+            break;
+        case 1:
+            x->data[at] = odd[fuzz_random(sizeof odd)];
+            break;
+        case 2:
+            x->data[at] = (uint8_t)fuzz_random(256);
+            break;
         case 3:
         case 4: { /* insert a word, or a piece of another input */
             const struct fuzz_input *other = &fuzz.inputs[fuzz_random(fuzz.count)];
@@ -124,7 +132,9 @@ static inline void fuzz_mutate(struct fuzz_input *x) {
             x->size -= length;
             break;
         }
-        case 6: x->size = fuzz_random(8) == 0 ? at : x->size; break;
+        case 6:
+            x->size = fuzz_random(8) == 0 ? at : x->size;
+            break;
         default: /* a number of four bytes */
             for (size_t i = 0; i < 4 && i < rest; i++) {
                 x->data[at + i] = i == 3 ? (uint8_t)fuzz_random(256) : 0xff;
@@ -138,8 +148,8 @@ static inline void fuzz_mutate(struct fuzz_input *x) {
 /* Keeps the input that is on its way through the reader. */
 static void fuzz_died(int number) {
     const int file = open(fuzz.kept, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (file < 0 || write(file, fuzz.current.data, fuzz.current.size) < 0 || write(2, fuzz.kept, strlen(fuzz.kept)) < 0 ||
-        write(2, "\n", 1) < 0) {
+    if (file < 0 || write(file, fuzz.current.data, fuzz.current.size) < 0 ||
+        write(2, fuzz.kept, strlen(fuzz.kept)) < 0 || write(2, "\n", 1) < 0) {
         _exit(99);
     }
     signal(number, SIG_DFL);
@@ -149,7 +159,7 @@ static void fuzz_died(int number) {
 static inline void fuzz_run(fuzz_target *target, const uint8_t *data, size_t size) {
     memcpy(fuzz.current.data, data, size);
     fuzz.current.size = size;
-    alarm(20); /* a reader that does not come to an end */
+    alarm(20);                                   /* a reader that does not come to an end */
     uint8_t *copy = malloc(size > 0 ? size : 1); /* its bounds are those of the input */
     memcpy(copy, data, size);
     target(copy, size);
@@ -217,7 +227,8 @@ static inline int fuzz_main(const char *name, fuzz_target *target) {
 /* The name of a file of this process, in memory where the system has such a folder. */
 static inline const char *fuzz_path(const char *name) {
     static char path[300];
-    snprintf(path, sizeof path, "%s/fuzz-%ld-%s", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "build/tmp", (long)getpid(), name);
+    snprintf(path, sizeof path, "%s/fuzz-%ld-%s", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "build/tmp",
+             (long)getpid(), name);
     return path;
 }
 

@@ -30,9 +30,11 @@ static int target(const uint8_t *data, size_t size) {
 
 int main(void) {
     static const char *const options[] = {
-        "--output=x", "--output=x\n--training=a.npz\n--epochs=3\n--learning-rate=1e-3\n--keep-epochs=1,2",
+        "--output=x",
+        "--output=x\n--training=a.npz\n--epochs=3\n--learning-rate=1e-3\n--keep-epochs=1,2",
         "--output=x\n--lattice=8x8\n--kappa=0.2\n--chains=4\n--configurations=8\n--threads=2\n--quiet",
-        "--output=x\n--fields=a\n--key=0123456789012345678901234567890123456789012345678901234567890123", "--backend=cuda\n--label=a/b",
+        "--output=x\n--fields=a\n--key=0123456789012345678901234567890123456789012345678901234567890123",
+        "--backend=cuda\n--label=a/b",
         "--output=x\n--data=a\n--data=b\n--style=figures/loss.gp\n--kind=columns\n--labels=a|b\n--range=0,1"};
     for (char stage = 0; all_stages[(int)stage] != NULL; stage++) {
         for (size_t i = 0; i < sizeof options / sizeof *options; i++) {

@@ -12,8 +12,14 @@ static int target(const uint8_t *data, size_t size) {
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
         abort();
     }
-    struct plan_request r = {.stages = all_stages, .experiments = folder, .profile = "paper", .set = "", .backend = "cpu",
-                             .results = "results", .figures = "figures", .programs = "bin"};
+    struct plan_request r = {.stages = all_stages,
+                             .experiments = folder,
+                             .profile = "paper",
+                             .set = "",
+                             .backend = "cpu",
+                             .results = "results",
+                             .figures = "figures",
+                             .programs = "bin"};
     struct plan plan;
     struct error e;
     enum status status = plan_read(&r, &plan, &e);

@@ -2,9 +2,10 @@
 #include "store/ledger.h"
 #include "tests/fuzz/driver.h"
 
-static const char json[] = "{\"id\": \"20260101T000000Z-1-abc\", \"stage\": \"ensemble\", \"key\": \"0123456789abcdef\", "
-                           "\"status\": \"done\", \"notes\": {\"a\": \"b\"}, \"inputs\": [], \"outputs\": [{\"name\": \"x\", "
-                           "\"bytes\": 3, \"sha256\": \"00\"}]}";
+static const char json[] =
+    "{\"id\": \"20260101T000000Z-1-abc\", \"stage\": \"ensemble\", \"key\": \"0123456789abcdef\", "
+    "\"status\": \"done\", \"notes\": {\"a\": \"b\"}, \"inputs\": [], \"outputs\": [{\"name\": \"x\", "
+    "\"bytes\": 3, \"sha256\": \"00\"}]}";
 
 static void forget(const char *path) {
     static const char *const endings[] = {"", ".lock", "-journal", "-wal", "-shm"};

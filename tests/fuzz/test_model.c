@@ -1,5 +1,5 @@
-/* Score models: a sound model whose arrays are dropped, reshaped, retyped or overwritten, as the input says in groups of four
- * bytes: what, which array, where, with what. */
+/* Score models: a sound model whose arrays are dropped, reshaped, retyped or overwritten, as the input says in groups
+ * of four bytes: what, which array, where, with what. */
 #include "tests/score/models.h"
 
 #include "store/npz.h"
@@ -21,9 +21,15 @@ static enum status write_changed(const uint8_t *data, size_t size, const char *p
                 continue;
             }
             switch (data[k] % 6) {
-            case 0: dropped = true; break;
-            case 1: a.type = a.type == NPZ_FLOAT32 ? NPZ_FLOAT64 : NPZ_FLOAT32; break;
-            case 2: a.dimensions = a.dimensions > 0 ? a.dimensions - 1 : 1; break;
+            case 0:
+                dropped = true;
+                break;
+            case 1:
+                a.type = a.type == NPZ_FLOAT32 ? NPZ_FLOAT64 : NPZ_FLOAT32;
+                break;
+            case 2:
+                a.dimensions = a.dimensions > 0 ? a.dimensions - 1 : 1;
+                break;
             case 3:
                 if (a.dimensions > 0) {
                     a.shape[data[k + 2] % a.dimensions] = data[k + 3] % 5;
@@ -94,8 +100,8 @@ int main(void) {
     struct npz_writer *w;
     struct score_model m = network_model((struct unet_shape){8, 8, 4, 8, 2, UNET_PERIODIC}, SCORE_WIENER, 30);
     const char *path = fuzz_path("sound.npz");
-    if (npz_create(path, &w, &e) != STATUS_OK || score_model_add(&m, w, &e) != STATUS_OK || npz_commit(w, &e) != STATUS_OK ||
-        npz_read(path, &sound, &e) != STATUS_OK) {
+    if (npz_create(path, &w, &e) != STATUS_OK || score_model_add(&m, w, &e) != STATUS_OK ||
+        npz_commit(w, &e) != STATUS_OK || npz_read(path, &sound, &e) != STATUS_OK) {
         fprintf(stderr, "%s\n", e.message);
         return 1;
     }

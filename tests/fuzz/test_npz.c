@@ -1,5 +1,5 @@
-/* .npz files. A first byte of 1: the rest is the .npy member of an archive that is sound, so that its checksum does not keep
- * the reader from it; else it is the archive. */
+/* .npz files. A first byte of 1: the rest is the .npy member of an archive that is sound, so that its checksum does not
+ * keep the reader from it; else it is the archive. */
 #include <zlib.h>
 
 #include "store/npz.h"

@@ -34,6 +34,7 @@ static int target(const uint8_t *data, size_t size) {
 int main(void) {
     fuzz_add_file("results/reference/table1/runs/loss.json");
     fuzz_add_file("results/reference/fig7/runs/weights.json");
-    fuzz_add_text("{\"format\": 1, \"id\": \"x\", \"key\": \"0\", \"status\": \"running\", \"start\": \"2026-01-01T00:00:00Z\"}");
+    fuzz_add_text(
+        "{\"format\": 1, \"id\": \"x\", \"key\": \"0\", \"status\": \"running\", \"start\": \"2026-01-01T00:00:00Z\"}");
     return fuzz_main("record", target);
 }

@@ -32,8 +32,8 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
     UNUSED(ws), UNUSED(n), UNUSED(x), UNUSED(t), UNUSED(output);
     return ABSENT(e);
 }
-enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient,
-                              float *input_gradient, float *gradient, struct error *e) {
+enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float *output_gradient, float *input_gradient,
+                              float *gradient, struct error *e) {
     UNUSED(ws), UNUSED(n), UNUSED(output_gradient), UNUSED(input_gradient), UNUSED(gradient);
     return ABSENT(e);
 }

@@ -13,12 +13,16 @@ static double peak(const struct backend *b, const char *device) {
     static const struct {
         const char *name;
         double tflops[3];
-    } cards[] = {{"H100 PCIe", {378, 51, 756}}, {"H100", {494.7, 66.9, 989.4}}, {"H200", {494.7, 66.9, 989.4}},
+    } cards[] = {{"H100 PCIe", {378, 51, 756}},
+                 {"H100", {494.7, 66.9, 989.4}},
+                 {"H200", {494.7, 66.9, 989.4}},
                  {"A100", {156, 19.5, 312}}};
     const int kind = strcmp(b->name, "cuda-float32") == 0 ? 1 : strcmp(b->name, "cuda-bf16") == 0 ? 2 : 0;
-    for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++)
-        if (strstr(device, cards[i].name))
+    for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
+        if (strstr(device, cards[i].name)) {
             return cards[i].tflops[kind];
+        }
+    }
     return NAN;
 }
 
@@ -26,8 +30,8 @@ static double peak(const struct backend *b, const char *device) {
 static void row(struct backend *b, const struct score_model *m, const char *what, double value, const char *unit,
                 double flop, double seconds) {
     const double rate = flop / seconds / 1e12;
-    printf("%-12s\t%d\t%2d\t%-26s\t%9.4g\t%-18s\t%7.2f\t%5.3f\n", b->name, score_unet_shape(m)->stride, score_unet_shape(m)->height, what, value,
-           unit, rate, rate / peak(b, b->describe(b)));
+    printf("%-12s\t%d\t%2d\t%-26s\t%9.4g\t%-18s\t%7.2f\t%5.3f\n", b->name, score_unet_shape(m)->stride,
+           score_unet_shape(m)->height, what, value, unit, rate, rate / peak(b, b->describe(b)));
     fflush(stdout);
 }
 
@@ -51,8 +55,9 @@ static void bench_training(struct backend *b, struct score_model *m, size_t step
         frame[i] = score_frame(m, time);
         example[i] = (struct backend_example){(uint32_t)(i % count), 1, (float)schedule_noise(25, time), 2.0f / BATCH};
     }
-    for (size_t i = 0; i < steps; i++)
+    for (size_t i = 0; i < steps; i++) {
         step[i] = (struct backend_step){adam_scalars((int64_t)i + 1, 1e-3, 0.9, 0.999, 1e-8), 0.01f};
+    }
     GPU_DO(b->training_new(b, m, fields, count, BATCH, steps, &t, &e));
     for (int repeat = 0; repeat < 4; repeat++) { /* the first records */
         const double start = gpu_seconds();
@@ -60,7 +65,8 @@ static void bench_training(struct backend *b, struct score_model *m, size_t step
         const double time = gpu_seconds() - start;
         best = repeat > 0 && time < best ? time : best;
     }
-    row(b, m, "training, an epoch", best * EPOCH_STEPS / (double)steps, "s", 3 * forward_flop(m) * (double)examples, best);
+    row(b, m, "training, an epoch", best * EPOCH_STEPS / (double)steps, "s", 3 * forward_flop(m) * (double)examples,
+        best);
     b->training_free(t);
     free(fields);
     free(example);
@@ -100,8 +106,12 @@ static void bench_likelihood(struct backend *b, struct score_model *m) {
     random_normal(random_key(1, "bench", "likelihood"), 0, 0, phi, n * m->volume);
     for (int k = 0; k < 2; k++) {
         unsigned char *done = gpu_alloc(n, 1);
-        const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = k ? 3 : 1, .divergence = FLOW_PROBES,
-                                        .probes = PROBES, .t_start = 1e-2, .seed = 1};
+        const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN,
+                                        .steps = k ? 3 : 1,
+                                        .divergence = FLOW_PROBES,
+                                        .probes = PROBES,
+                                        .t_start = 1e-2,
+                                        .seed = 1};
         struct flow_result r = {log_q, spread, evaluations, done, 0};
         const double start = gpu_seconds();
         GPU_DO(flow_log_density(m, &s, 0, n, 1, phi, NULL, &r, &gpu_never, NULL, &e));
@@ -118,14 +128,18 @@ static void bench_likelihood(struct backend *b, struct score_model *m) {
 }
 
 static void bench(struct backend *b, int extent, int stride, bool everything) {
-    struct score_model m = gpu_model((struct unet_shape){extent, extent, 32, 256, stride, UNET_PERIODIC}, SCORE_PUBLISHED, 30);
+    struct score_model m =
+        gpu_model((struct unet_shape){extent, extent, 32, 256, stride, UNET_PERIODIC}, SCORE_PUBLISHED, 30);
     m.backend = b;
-    if (!b->forward_only)
+    if (!b->forward_only) {
         GPU_COMPARE(bench_training(b, &m, stride == 1 ? 20 : 80));
-    if (everything)
+    }
+    if (everything) {
         GPU_COMPARE(bench_sampler(b, &m, stride == 1 ? 50 : 200));
-    if (everything && !b->forward_only)
+    }
+    if (everything && !b->forward_only) {
         GPU_COMPARE(bench_likelihood(b, &m));
+    }
     gpu_model_free(&m);
 }
 
@@ -140,11 +154,14 @@ int main(int argc, char **argv) {
             gpu_failed(names[n], e.message);
             continue;
         }
-        if (n == 0)
+        if (n == 0) {
             printf("%s\n", b->describe(b));
-        for (int stride = 1; stride <= 2; stride++)
-            for (int i = 0; i < (n == 0 && !brief ? 5 : 1); i++)
+        }
+        for (int stride = 1; stride <= 2; stride++) {
+            for (int i = 0; i < (n == 0 && !brief ? 5 : 1); i++) {
                 bench(b, extents[i], stride, i == 0);
+            }
+        }
         b->close(b);
     }
     return gpu_failures() > 0;

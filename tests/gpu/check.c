@@ -26,11 +26,13 @@ int main(int argc, char **argv) {
     }
     GPU_COMPARE(compare_network(one, -1, "stride 1, zeros, width 8, 8x8"));
     GPU_COMPARE(compare_network(two, -1, "stride 2, periodic, width 8, 16x16"));
-    GPU_COMPARE(compare_network((struct unet_shape){12, 20, 4, 6, 1, UNET_PERIODIC}, -1,
-                                "stride 1, periodic, width 4, 12x20"));
+    GPU_COMPARE(
+        compare_network((struct unet_shape){12, 20, 4, 6, 1, UNET_PERIODIC}, -1, "stride 1, periodic, width 4, 12x20"));
     GPU_COMPARE(compare_network((struct unet_shape){16, 16, 96, 64, 2, UNET_PERIODIC}, 0, "stride 2, width 96, 16x16"));
-    GPU_COMPARE(compare_network((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, -1, "stride 1, width 32, 32x32"));
-    GPU_COMPARE(compare_network((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, -1, "stride 2, width 32, 32x32"));
+    GPU_COMPARE(
+        compare_network((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, -1, "stride 1, width 32, 32x32"));
+    GPU_COMPARE(
+        compare_network((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, -1, "stride 2, width 32, 32x32"));
     GPU_COMPARE(compare_wiener(two, "stride 2, periodic, width 8, 16x16, wiener"));
     GPU_COMPARE(compare_gradients(one, "stride 1, zeros, width 8, 8x8"));
     GPU_COMPARE(compare_gradients(two, "stride 2, periodic, width 8, 16x16"));
@@ -43,8 +45,9 @@ int main(int argc, char **argv) {
     GPU_COMPARE(compare_trainings((struct unet_shape){32, 32, 32, 256, 1, UNET_PERIODIC}, "training, stride 1"));
     GPU_COMPARE(compare_divergences(two, "divergence"));
     GPU_COMPARE(compare_places(two, true, 1100, "flow, 1100 configurations"));
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         reference(argv[i]);
+    }
     printf("%d failed\n", gpu_failures());
     return gpu_failures() > 0;
 }

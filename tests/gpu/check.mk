@@ -11,17 +11,21 @@ INCLUDES := -Isrc -I. $(PHILOX)
 SYSTEM   := $(addprefix -isystem ,$(sort $(word 3,$(CUDA_FOUND)) $(word 4,$(CUDA_FOUND))))
 CFLAGS   := -std=c11 -O3 -g -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp -Wall -Wextra \
             -D_GNU_SOURCE
-LDLIBS   := $(addprefix -L$(dir $(NVCC))../,lib64 lib targets/x86_64-linux/lib) $(CUDNN) -Wl,-rpath,$(dir $(CUDNN)) -lcudart_static -ldl -lrt \
+LDLIBS   := $(addprefix -L$(dir $(NVCC))../,lib64 lib targets/x86_64-linux/lib) $(CUDNN) -Wl,-rpath,$(dir $(CUDNN)) \
+    -lcudart_static -ldl -lrt \
             -lpthread -lstdc++ -lm $(if $(ONEDNN),-ldnnl)
 INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
 HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
 C_SOURCES := $(addprefix src/base/,error.c nearest.c parameter_value.c parameters.c progress.c random.c runge_kutta.c \
-             runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c transform.c) \
-             $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
+             runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c \
+             transform.c) \
+             $(addprefix src/network/, \
+             adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
              unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c unet_cpu.c unet_cpu_pass.c)) \
              $(wildcard src/score/*.c src/backend/*.c) \
-             $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c flow_slots.c flow_prior.c training.c training_checkpoint.c training_state.c) \
+             $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c \
+             flow_slots.c flow_prior.c training.c training_checkpoint.c training_state.c) \
              $(filter-out cuda/absent.c,$(wildcard cuda/*.c)) tests/gpu/absent.c
 OBJECTS   := $(C_SOURCES:%.c=$(BIN)/%.o) $(patsubst %.cu,$(BUILD)/%.o,$(wildcard cuda/*.cu))
 TABLE     := $(BIN)/tests/gpu/rows.o

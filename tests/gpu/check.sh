@@ -1,10 +1,11 @@
 #!/bin/sh
 # make check-gpu: builds the CUDA backend for sm_90 and for the card of this machine, checks it on that card against
 # the float64 oracle and itself, and measures its speed; ends with what failed, or "check-gpu: all passed".
-# Under 10 minutes: each part has its limit, and what does not fit into the whole is said to be left out. Needs gcc, make, the
-# CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages); nothing of the libraries that the programs themselves
-# need. Used where they are there: oneDNN (whole networks on the CPU; single operators need nothing), compute-sanitizer,
-# python3 (reference networks in tests/data and ../shared/reference), PyTorch (the peer of the benchmark).
+# Under 10 minutes: each part has its limit, and what does not fit into the whole is said to be left out. Needs gcc,
+# make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages); nothing of the libraries that the programs
+# themselves need. Used where they are there: oneDNN (whole networks on the CPU; single operators need nothing),
+# compute-sanitizer, python3 (reference networks in tests/data and ../shared/reference), PyTorch (the peer of the
+# benchmark).
 cd "$(dirname "$0")/../.." || exit 1
 
 card=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -1)
@@ -46,7 +47,8 @@ printf '#include <dnnl.h>\nint main(void) { return !dnnl_version(); }\n' |
     gcc -x c -o "$log" - -x none -ldnnl 2>/dev/null && onednn=yes || onednn=
 [ "$onednn" ] && bin=build/gpu/onednn || bin=build/gpu/bare
 rm -f $bin/operators $bin/check $bin/check-small $bin/bench
-make -s -k -j"$(nproc)" -f tests/gpu/check.mk CUDA_FOUND="$found" EXTRA_ARCH="$extra" PHILOX="$philox" ONEDNN="$onednn" \
+make -s -k -j"$(nproc)" -f tests/gpu/check.mk CUDA_FOUND="$found" EXTRA_ARCH="$extra" PHILOX="$philox" \
+    ONEDNN="$onednn" \
     >"$log" 2>&1 || { cat "$log"; failed=" build"; }
 echo "       build: $(($(date +%s) - begin)) s"
 
@@ -62,11 +64,13 @@ done
 [ -x $bin/operators ] && part operators 120 $bin/operators
 [ -x $bin/check ] && part comparisons 200 $bin/check $references
 if [ -x $bin/bench ]; then
-    printf '\nbackend     \tstride\tL\twhat                      \tvalue    \tunit              \tTFLOP/s\tof the limit\n'
+    printf '\nbackend     \tstride\tL\twhat                      \tvalue    \t'
+    printf 'unit              \tTFLOP/s\tof the limit\n'
     part benchmark 150 $bin/bench
 fi
 
-# Errors of calls are those of our own checks; libraries try things that fail. Hazards are looked for in our kernels alone.
+# Errors of calls are those of our own checks; libraries try things that fail. Hazards are looked for in our kernels
+# alone.
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(echo "$found" | cut -d' ' -f2)")/compute-sanitizer")
 if [ -x "$sanitizer" ] && [ -x $bin/check-small ]; then
     "$sanitizer" --help 2>/dev/null | grep -q -e --kernel-regex && own_kernels="--kernel-regex kns=_kernel"

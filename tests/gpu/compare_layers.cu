@@ -1,6 +1,6 @@
-/* The operators between the convolutions, of fields inside halos and in concatenations: halo, norm and swish, the layers
- * of one channel, the embedding; against those of the network on the CPU (src/network), same numbers. Single precision
- * on both sides, in different orders: 1e-5 of the largest number; bfloat16 fields: 1e-2. */
+/* The operators between the convolutions, of fields inside halos and in concatenations: halo, norm and swish, the
+ * layers of one channel, the embedding; against those of the network on the CPU (src/network), same numbers. Single
+ * precision on both sides, in different orders: 1e-5 of the largest number; bfloat16 fields: 1e-2. */
 #include "tests/gpu/device.h"
 extern "C" {
 #include "network/embedding.h"
@@ -23,25 +23,33 @@ struct wide_field {
     float *device;
 
     wide_field(struct sites map_, size_t wide_, size_t first_, size_t channels_, const char *name)
-        : halo{(size_t)map_.height, (size_t)map_.width, wide_, map_.halo == 2, map_.periodic != 0}, map(map_), wide(wide_),
-          first(first_), channels(channels_), device(NULL) {
+        : halo{(size_t)map_.height, (size_t)map_.width, wide_, map_.halo == 2, map_.periodic != 0}, map(map_),
+          wide(wide_), first(first_), channels(channels_), device(NULL) {
         host = name ? noise(name, N * image()) : floats(N * image());
     }
-    size_t image() const { return sites_padded(map) * wide; }
-    struct field<float> there() const { return {device + first, image(), (int)wide, map}; }
-    struct field<const float> reading() const { return {device + first, image(), (int)wide, map}; }
-    struct view here(size_t n) {
+    size_t image() const {
+        return sites_padded(map) * wide;
+    }
+    struct field<float> there() const {
+        return {device + first, image(), (int)wide, map};
+    } struct field<const float> reading() const {
+        return {device + first, image(), (int)wide, map};
+    } struct view here(size_t n) {
         const size_t row = (size_t)sites_columns(map) * wide, inside = map.halo ? row + wide : 0;
         return {host.data() + n * image() + inside + first, row, wide};
     }
-    float *start(size_t n) { return host.data() + n * image(); }
+    float *start(size_t n) {
+        return host.data() + n * image();
+    }
     void fill() {
-        for (size_t n = 0; n < N && map.halo; n++)
+        for (size_t n = 0; n < N && map.halo; n++) {
             halo_fill(&halo, start(n));
+        }
     }
     void fold() {
-        for (size_t n = 0; n < N && map.halo; n++)
+        for (size_t n = 0; n < N && map.halo; n++) {
             halo_fold(&halo, start(n));
+        }
     }
 };
 
@@ -49,11 +57,13 @@ struct wide_field {
 
 __global__ void halo_kernel(struct field<const float> in, struct field<float> out, int channels) {
     const int p = (int)(blockIdx.x * blockDim.x + threadIdx.x), n = (int)blockIdx.y;
-    if (p >= in.map.height * in.map.width)
+    if (p >= in.map.height * in.map.width) {
         return;
-    for (int c = 0; c < channels; c += 4)
+    }
+    for (int c = 0; c < channels; c += 4) {
         field_filled(out, n, p / in.map.width, p % in.map.width, c,
                      field_folded(in, n, p / in.map.width, p % in.map.width, c));
+    }
 }
 
 /* Folded and filled again: what the CPU does in place. */
@@ -64,20 +74,21 @@ static enum status compare_halo(struct device *d, struct sites map, struct error
     char text[120];
     TRY(s.put(&f.device, f.host, e));
     TRY(s.room(&out.device, f.host.size(), e));
-    TRY(launch("halo", halo_kernel, dim3((unsigned)(map.height * map.width + 63) / 64, N), 64, d->stream, e, f.reading(),
-               out.there(), 8));
+    TRY(launch("halo", halo_kernel, dim3((unsigned)(map.height * map.width + 63) / 64, N), 64, d->stream, e,
+               f.reading(), out.there(), 8));
     TRY(s.get(&found, out.device, f.host.size(), e));
     f.fold();
     f.fill();
-    snprintf(text, sizeof text, "halo of %d, %s: folded and filled, CPU", map.halo, map.periodic ? "periodic" : "zeros");
+    snprintf(text, sizeof text, "halo of %d, %s: folded and filled, CPU", map.halo,
+             map.periodic ? "periodic" : "zeros");
     report(d, text, deviation(found, f.host), 1e-6);
     return STATUS_OK;
 }
 
 /* --- norm ---------------------------------------------------------------------------------------- */
 
-/* y inside a halo, as a convolution's adjoint leaves it, and h in a concatenation (expansion); or plain, and h both inside
- * a halo and in a concatenation (contraction). Rows name channels/groups. */
+/* y inside a halo, as a convolution's adjoint leaves it, and h in a concatenation (expansion); or plain, and h both
+ * inside a halo and in a concatenation (contraction). Rows name channels/groups. */
 static enum status compare_norm(struct device *d, struct sites map, size_t channels, size_t groups, bool expansion,
                                 struct error *e) {
     const struct sites plain = {map.height, map.width, 0, map.periodic};
@@ -89,7 +100,8 @@ static enum status compare_norm(struct device *d, struct sites map, size_t chann
     wide_field second(plain, 2 * channels, channels, channels, NULL);
     wide_field g(out.map, out.wide, 0, channels, "g"), more(plain, 2 * channels, channels, channels, "second");
     wide_field dy(y.map, channels, 0, channels, NULL);
-    floats gamma = noise("gamma", channels, 0.3f, 1), beta = noise("beta", channels, 0.3f), v = noise("d", N * channels);
+    floats gamma = noise("gamma", channels, 0.3f, 1), beta = noise("beta", channels, 0.3f),
+           v = noise("d", N * channels);
     floats mean(N * channels), rstd(N * channels), partial(N * 3 * channels), work(normalise_workspace(&here));
     floats found_out, found_second, found_dy, found_partial;
     float *gamma_d, *beta_d, *v_d, *mean_d, *rstd_d, *partial_d;
@@ -107,10 +119,11 @@ static enum status compare_norm(struct device *d, struct sites map, size_t chann
     TRY(s.put(&partial_d, partial, e));
     struct field<float> no = {};
     struct field<const float> nothing = {};
-    TRY(norm_forward<float>(&norm, N, y.reading(), v_d, channels, gamma_d, beta_d, mean_d, rstd_d, channels, out.there(),
-                            expansion ? no : second.there(), d->stream, e));
+    TRY(norm_forward<float>(&norm, N, y.reading(), v_d, channels, gamma_d, beta_d, mean_d, rstd_d, channels,
+                            out.there(), expansion ? no : second.there(), d->stream, e));
     TRY(norm_backward(&norm, N, y.reading(), v_d, channels, gamma_d, beta_d, mean_d, rstd_d, channels, g.reading(),
-                      expansion ? nothing : more.reading(), dy.there(), partial_d, 3 * channels, channels, d->stream, e));
+                      expansion ? nothing : more.reading(), dy.there(), partial_d, 3 * channels, channels, d->stream,
+                      e));
     TRY(s.get(&found_out, out.device, out.host.size(), e));
     TRY(s.get(&found_second, second.device, second.host.size(), e));
     TRY(s.get(&found_dy, dy.device, dy.host.size(), e));
@@ -150,7 +163,8 @@ static enum status compare_rounded_norm(struct device *d, struct error *e) {
     struct shelf s = {d, {}};
     wide_field y(map, C, 0, C, "y"), out(map, C, 0, C, NULL);
     std::vector<struct bfloat> rounded(y.host.size()), found;
-    floats gamma = noise("gamma", C, 0.3f, 1), beta = noise("beta", C, 0.3f), v = noise("d", N * C), value(y.host.size());
+    floats gamma = noise("gamma", C, 0.3f, 1), beta = noise("beta", C, 0.3f), v = noise("d", N * C),
+           value(y.host.size());
     floats mean(C), rstd(C), work(normalise_workspace(&here));
     struct bfloat *y_d, *out_d;
     float *gamma_d, *beta_d, *v_d;
@@ -171,8 +185,9 @@ static enum status compare_rounded_norm(struct device *d, struct error *e) {
         normalise_forward(&here, from.at, from.row, &v[n * C], gamma.data(), beta.data(), mean.data(), rstd.data(), &to,
                           &none, work.data());
     }
-    for (size_t i = 0; i < found.size(); i++)
+    for (size_t i = 0; i < found.size(); i++) {
         value[i] = bfloat_value(found[i]);
+    }
     report(d, "norm and swish, fields in bfloat16: forward, CPU", deviation(value, out.host), ROUNDED);
     return STATUS_OK;
 }
@@ -187,7 +202,8 @@ static enum status compare_single(struct device *d, struct sites map, size_t man
     struct shelf s = {d, {}};
     wide_field out(map, many, 0, many, NULL), in(map, 2 * many, many, many, "many"), one(padded, 1, 0, 1, NULL),
         back(padded, 1, 0, 1, NULL);
-    floats x = noise("one", N * V), w = noise("taps", 9 * many), taps, sum(N * V), own(N * V), gradient(9 * many), found;
+    floats x = noise("one", N * V), w = noise("taps", 9 * many), taps, sum(N * V), own(N * V), gradient(9 * many),
+           found;
     float *x_d, *w_d, *taps_d, *partial_d, *gradient_d;
     TRY(s.put(&x_d, x, e));
     TRY(s.put(&w_d, w, e));
@@ -201,8 +217,9 @@ static enum status compare_single(struct device *d, struct sites map, size_t man
     TRY(single_gradient(map, (int)many, N, x_d, in.reading(), partial_d, gradient_d, d->stream, e));
 
     for (size_t n = 0; n < N; n++) {
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             one.here(n).at[p / here.width * (here.width + 2) + p % here.width] = x[n * V + p];
+        }
         halo_fill(&one.halo, one.start(n));
         const struct view to = out.here(n), from = in.here(n);
         single_channel_spread(&here, one.start(n), w.data(), &to);
@@ -232,9 +249,11 @@ static enum status compare_single(struct device *d, struct sites map, size_t man
 
 static floats transposed(const floats &m, size_t rows, size_t columns) {
     floats t(m.size());
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
             t[j * rows + i] = m[i * columns + j];
+        }
+    }
     return t;
 }
 
@@ -243,7 +262,8 @@ static enum status compare_embedding(struct device *d, struct error *e) {
     struct shelf s = {d, {}};
     floats w = noise("frequencies", LENGTH / 2, 30), embed = noise("embed", LENGTH * LENGTH, 0.2f);
     floats bias = noise("bias", LENGTH);
-    floats dense = noise("dense", ROWS * LENGTH, 0.2f), dense_bias = noise("dense bias", ROWS), g = noise("g", N * ROWS);
+    floats dense = noise("dense", ROWS * LENGTH, 0.2f), dense_bias = noise("dense bias", ROWS),
+           g = noise("g", N * ROWS);
     floats embed_t = transposed(embed, LENGTH, LENGTH), dense_t = transposed(dense, ROWS, LENGTH);
     floats features(N * LENGTH), before(N * LENGTH), after(N * LENGTH), v(N * ROWS), work(N * LENGTH), found;
     floats embed_g(LENGTH * LENGTH), bias_g(LENGTH), dense_g(ROWS * LENGTH), dense_bias_g(ROWS);
@@ -255,11 +275,14 @@ static enum status compare_embedding(struct device *d, struct error *e) {
     struct embedding_arrays a = {LENGTH, ROWS, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     float *arrays[5], *g_d, *work_d, *out[4];
     const floats *from[5] = {&w, &embed, &bias, &dense, &dense_bias};
-    for (size_t n = 0; n < N; n++)
+    for (size_t n = 0; n < N; n++) {
         frame[n].label = t[n];
-    for (int i = 0; i < 5; i++)
+    }
+    for (int i = 0; i < 5; i++) {
         TRY(s.put(&arrays[i], *from[i], e));
-    a.frequencies = arrays[0], a.embed = arrays[1], a.embed_bias = arrays[2], a.dense = arrays[3], a.dense_bias = arrays[4];
+    }
+    a.frequencies = arrays[0], a.embed = arrays[1], a.embed_bias = arrays[2], a.dense = arrays[3],
+    a.dense_bias = arrays[4];
     TRY(s.put(&frame_d, frame, e));
     TRY(s.put(&zero_d, zero, e));
     TRY(s.put(&g_d, g, e));
@@ -269,14 +292,15 @@ static enum status compare_embedding(struct device *d, struct error *e) {
     TRY(s.room(&a.d, N * ROWS, e));
     TRY(s.room(&work_d, N * LENGTH, e));
     const floats *grown[4] = {&embed_g, &bias_g, &dense_g, &dense_bias_g};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         TRY(s.room(&out[i], grown[i]->size(), e));
+    }
     TRY(embedding_forward(&a, N, {frame_d, zero_d, 0, 1}, d->stream, e));
     TRY(embedding_backward(&a, N, g_d, ROWS, work_d, out[0], out[1], out[2], d->stream, e));
     TRY(sum_rows(g_d, ROWS, N, ROWS, out[3], d->stream, e));
 
-    const struct embedding here = {LENGTH, ROWS, w.data(), embed_t.data(), bias.data(), dense.data(), dense_t.data(),
-                                   dense_bias.data()};
+    const struct embedding here = {LENGTH,      ROWS,         w.data(),       embed_t.data(),
+                                   bias.data(), dense.data(), dense_t.data(), dense_bias.data()};
     const struct embedding_state state = {features.data(), before.data(), after.data(), v.data()};
     embedding_forward(&here, N, t, &state);
     embedding_backward(&here, N, &state, g.data(), embed_g.data(), bias_g.data(), dense_g.data(), dense_bias_g.data(),
@@ -285,9 +309,9 @@ static enum status compare_embedding(struct device *d, struct error *e) {
     report(d, "embedding: bits of the Fourier features that differ, CPU", unlike(found, features), 0);
     TRY(s.get(&found, a.d, v.size(), e));
     report(d, "embedding: forward, CPU", deviation(found, v), EXACT);
-    static const char *const name[4] = {"embedding: gradient of its matrix, CPU", "embedding: gradient of its bias, CPU",
-                                        "embedding: gradient of the dense layers, CPU",
-                                        "embedding: gradient of the dense biases (sum over rows), CPU"};
+    static const char *const name[4] = {
+        "embedding: gradient of its matrix, CPU", "embedding: gradient of its bias, CPU",
+        "embedding: gradient of the dense layers, CPU", "embedding: gradient of the dense biases (sum over rows), CPU"};
     for (int i = 0; i < 4; i++) {
         TRY(s.get(&found, out[i], grown[i]->size(), e));
         report(d, name[i], deviation(found, *grown[i]), EXACT);
@@ -297,9 +321,11 @@ static enum status compare_embedding(struct device *d, struct error *e) {
 
 enum status compare_layers(struct backend *b, struct error *e) {
     struct device *d = (struct device *)b;
-    for (int halo = 1; halo <= 2; halo++)
-        for (int periodic = 0; periodic < 2; periodic++)
+    for (int halo = 1; halo <= 2; halo++) {
+        for (int periodic = 0; periodic < 2; periodic++) {
             TRY(compare_halo(d, {4, 6, halo, periodic}, e));
+        }
+    }
     for (int expansion = 0; expansion < 2; expansion++) {
         TRY(compare_norm(d, {8, 8, 2, 1}, 64, 32, expansion, e));
         TRY(compare_norm(d, {6, 10, 1, 0}, 8, 8, expansion, e));

@@ -1,6 +1,6 @@
 /* What training, sampling and scoring do around the network: random numbers, filters, the score, the training step's
- * fields and loss, a step of the reverse process, Adam, probes and traces. Random numbers and what rounds the same way on
- * both sides are compared to the bit; the rest with its formula in double precision: single precision, 1e-6. */
+ * fields and loss, a step of the reverse process, Adam, probes and traces. Random numbers and what rounds the same way
+ * on both sides are compared to the bit; the rest with its formula in double precision: single precision, 1e-6. */
 #include <signal.h>
 
 #include "cuda/numbers.h"
@@ -27,9 +27,11 @@ struct setting {
 static enum status make_setting(struct shelf *s, struct setting *t, struct error *e) {
     const std::vector<uint32_t> count = {0, 1, 2, 3};
     t->frame.resize(N);
-    for (int n = 0; n < N; n++)
-        t->frame[n] = {0.1f * (float)n, 0.7f + 0.2f * (float)n, 0.5f + 0.25f * (float)n,
-                       n == 1 ? 0 : -0.3f * (float)(n + 1), 0.4 + 0.8 * n, 0};
+    for (int n = 0; n < N; n++) {
+        t->frame[n] = {0.1f * (float)n,         0.7f + 0.2f * (float)n,
+                       0.5f + 0.25f * (float)n, n == 1 ? 0 : -0.3f * (float)(n + 1),
+                       0.4 + 0.8 * n,           0};
+    }
     TRY(s->put(&t->counter, count, e));
     return s->put(&t->frame_d, t->frame, e);
 }
@@ -49,20 +51,23 @@ static enum status compare_numbers(struct device *d, struct error *e) {
     TRY(s.room(&z_d, N * V, e));
     TRY(process_prior(map, N, {key, first_d, NULL}, 1, z_d, d->stream, e));
     TRY(s.get(&found, z_d, N * V, e));
-    for (size_t n = 0; n < N; n++)
+    for (size_t n = 0; n < N; n++) {
         random_normal_float(key, 41 + n, 0, &normal[n * V], V);
+    }
     report(d, "Gaussians of a prior: numbers whose bits differ, CPU", unlike(found, normal), 0);
     TRY(process_noise(map, N, {key, first_d, NULL}, t.counter + 3, z_d, d->stream, e));
     TRY(s.get(&found, z_d, N * V, e));
-    for (size_t n = 0; n < N; n++)
+    for (size_t n = 0; n < N; n++) {
         random_normal_float(key, 41 + n, 3, &normal[n * V], V);
+    }
     report(d, "Gaussians of a step: numbers whose bits differ, CPU", unlike(found, normal), 0);
     for (size_t n = 0; n < N; n++) {
         uint32_t word[4];
         random_normal_float(key, numbers[n], 2, &normal[n * V], V);
         random_block(key, numbers[n], 2, 0, word);
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             signs[n * V + i] = word[i / 32] >> (i % 32) & 1 ? 1.0f : -1.0f;
+        }
         unit[n * V + 2] = 1;
     }
     const floats *expected[3] = {&normal, &signs, &unit};
@@ -82,17 +87,21 @@ static enum status compare_numbers(struct device *d, struct error *e) {
 /* Gains are symmetric under reflections, and no more. */
 static doubles propagator_of(void) {
     doubles g(V);
-    for (int i = 0; i < H; i++)
-        for (int j = 0; j < W; j++)
+    for (int i = 0; i < H; i++) {
+        for (int j = 0; j < W; j++) {
             g[i * W + j] = 1 / (0.3 + 0.5 * (1 - cos(2 * M_PI * i / H)) + 0.2 * (1 - cos(2 * M_PI * j / W)));
+        }
+    }
     return g;
 }
 
 static doubles cas_of(int extent) {
     doubles t((size_t)(extent * extent));
-    for (int i = 0; i < extent; i++)
-        for (int j = 0; j < extent; j++)
+    for (int i = 0; i < extent; i++) {
+        for (int j = 0; j < extent; j++) {
             t[i * extent + j] = cos(2 * M_PI * (i * j % extent) / extent) + sin(2 * M_PI * (i * j % extent) / extent);
+        }
+    }
     return t;
 }
 
@@ -103,8 +112,9 @@ static enum status filtered(const doubles &gain, const float *in, float *out, st
     doubles x(in, in + V), work(fourier_workspace(f));
     fourier_filter(f, gain.data(), x.data(), x.data(), work.data());
     fourier_free(f);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         out[i] = (float)x[i];
+    }
     return STATUS_OK;
 }
 
@@ -132,8 +142,9 @@ static enum status compare_filters(struct device *d, struct error *e) {
     TRY(s.get(&found, out_d, N * V, e));
     for (int n = 0; n < N; n++) {
         const double own = t.frame[n].noise;
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             gain[p] = -own / (g[p] + own * own);
+        }
         TRY(filtered(gain, &in[n * V], &expected[n * V], e));
     }
     report(d, "Wiener filter, CPU", deviation(found, expected), FILTERED);
@@ -141,10 +152,12 @@ static enum status compare_filters(struct device *d, struct error *e) {
     const double own = t.frame[1].noise, next = moves[1].next;
     TRY(filter_colour(&f, N, {t.frame_d, t.counter + 1, 1, 0}, moves_d, in_d, d->stream, e));
     TRY(s.get(&found, in_d, N * V, e));
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         gain[p] = sqrt((own * own - next * next) * (g[p] + next * next) / (g[p] + own * own));
-    for (int n = 0; n < N; n++)
+    }
+    for (int n = 0; n < N; n++) {
         TRY(filtered(gain, &in[n * V], &expected[n * V], e));
+    }
     report(d, "coloured noise, CPU", deviation(found, expected), FILTERED);
     return STATUS_OK;
 }
@@ -198,18 +211,21 @@ static enum status compare_scores(struct device *d, struct error *e) {
     TRY(s.room(&out_d, N * V, e));
     TRY(process_input(map, N, o.there.frames, phi_d, out_d, d->stream, e));
     TRY(s.get(&found, out_d, N * V, e));
-    for (size_t i = 0; i < N * V; i++)
+    for (size_t i = 0; i < N * V; i++) {
         expected[i] = (double)(t.frame[i / V].input * phi[i]);
+    }
     report(d, "input of the network, formula", deviation(found, expected), 0);
     TRY(process_probe(map, N, o.there.frames, phi_d, out_d, d->stream, e));
     TRY(s.get(&found, out_d, N * V, e));
-    for (size_t i = 0; i < N * V; i++)
+    for (size_t i = 0; i < N * V; i++) {
         expected[i] = (double)(t.frame[i / V].output * phi[i]);
+    }
     report(d, "probe of the network, formula", deviation(found, expected), 0);
     TRY(process_score(o.there, N, phi_d, out_d, d->stream, e));
     TRY(s.get(&found, out_d, N * V, e));
-    for (size_t i = 0; i < N * V; i++)
+    for (size_t i = 0; i < N * V; i++) {
         expected[i] = score_of(o, t.frame[i / V], phi, i);
+    }
     report(d, "score from the network's output, formula", deviation(found, expected), EXACT);
     TRY(process_product(o.there, N, phi_d, out_d, d->stream, e));
     TRY(s.get(&found, out_d, N * V, e));
@@ -225,8 +241,9 @@ static enum status compare_scores(struct device *d, struct error *e) {
     TRY(s.get(&found_traces, traces, N * 3, e));
     expected.assign(N * 3, 0);
     for (size_t n = 0; n < N; n++) {
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             product[i] = (double)phi[n * V + i] * (double)found[n * V + i];
+        }
         expected[n * 3 + 1] = sum_tree(product.data(), V);
     }
     report(d, "traces of probes: numbers whose bits differ, CPU", unlike(found_traces, expected), 0);
@@ -256,8 +273,9 @@ static enum status compare_move(struct device *d, struct error *e) {
         TRY(process_move(o.there, N, moves_d, {key, first_d, NULL}, colour ? z_d : NULL, phi_d, d->stream, e));
         TRY(s.get(&found, phi_d, N * V, e));
         for (size_t i = 0; i < N * V; i++) {
-            if (i % V == 0)
+            if (i % V == 0) {
                 random_normal_float(key, 12 + i / V, 1, z.data(), V);
+            }
             expected[i] = (double)phi[i] + (double)moves[1].drift * score_of(o, t.frame[1], phi, i) +
                           (double)moves[1].amplitude * (double)(colour ? coloured[i] : z[i % V]);
         }
@@ -296,8 +314,9 @@ static enum status compare_training(struct device *d, struct error *e) {
                         d->stream, e));
     for (size_t i = 0; i < N * V; i++) {
         const struct backend_example &p = examples[i / V];
-        if (i % V == 0)
+        if (i % V == 0) {
             random_normal_float(key, 100 + i / V, 7, &z[i], V);
+        }
         phi[i] = p.sign * fields[p.field * V + i % V] + p.noise * z[i];
         x[i] = t.frame[i / V].input * phi[i];
     }
@@ -337,13 +356,15 @@ static enum status compare_adam(struct device *d, struct error *e) {
     uint32_t *counter;
     float *g_d, *array[4];
     floats *const here[4] = {&w, &m, &v, &average};
-    for (int k = 0; k < STEPS; k++)
+    for (int k = 0; k < STEPS; k++) {
         steps[k] = {adam_scalars(k + 1, 1e-3, 0.9, 0.999, 1e-8), (float)(1 - 0.75)};
+    }
     TRY(s.put(&steps_d, steps, e));
     TRY(s.put(&counter, zero, e));
     TRY(s.put(&g_d, gradient, e));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         TRY(s.put(&array[i], *here[i], e));
+    }
     for (int k = 0; k < STEPS; k++) {
         TRY(process_adam(COUNT, steps_d, counter, g_d, array[0], array[1], array[2], array[3], d->stream, e));
         TRY(process_advance(counter, d->stream, e));
@@ -351,10 +372,9 @@ static enum status compare_adam(struct device *d, struct error *e) {
         adam_step(w.data(), gradient.data(), m.data(), v.data(), COUNT, &scalars);
         adam_average(average.data(), w.data(), COUNT, 0.25f);
     }
-    static const char *const name[4] = {"Adam: weights whose bits differ, CPU",
-                                        "Adam: first moments whose bits differ, CPU",
-                                        "Adam: second moments whose bits differ, CPU",
-                                        "running average: weights whose bits differ, CPU"};
+    static const char *const name[4] = {
+        "Adam: weights whose bits differ, CPU", "Adam: first moments whose bits differ, CPU",
+        "Adam: second moments whose bits differ, CPU", "running average: weights whose bits differ, CPU"};
     for (int i = 0; i < 4; i++) {
         TRY(s.get(&found, array[i], COUNT, e));
         report(d, name[i], unlike(found, *here[i]), 0);

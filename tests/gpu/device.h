@@ -18,8 +18,9 @@ typedef std::vector<double> doubles;
 static inline floats noise(const char *name, size_t n, float scale = 1, float offset = 0) {
     floats z(n);
     random_normal_float(random_key(1, "tests gpu", name), 0, 0, z.data(), n);
-    for (float &x : z)
+    for (float &x : z) {
         x = offset + scale * x;
+    }
     return z;
 }
 
@@ -32,8 +33,9 @@ struct shelf {
     struct device *d;
     std::vector<void *> all;
     ~shelf() {
-        for (void *p : all)
+        for (void *p : all) {
             device_release(p);
+        }
     }
     /* Cleared. */
     template <class T> enum status room(T **at, size_t n, struct error *e) {
@@ -57,8 +59,9 @@ struct shelf {
 template <class A, class B> static inline double deviation(const std::vector<A> &a, const std::vector<B> &b) {
     double difference = 0, scale = 0;
     for (size_t i = 0; i < b.size(); i++) {
-        if (!std::isfinite((double)a[i]))
+        if (!std::isfinite((double)a[i])) {
             return INFINITY;
+        }
         difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
         scale = fmax(scale, fabs((double)b[i]));
     }
@@ -68,8 +71,9 @@ template <class A, class B> static inline double deviation(const std::vector<A> 
 /* Elements whose bits differ. */
 template <class T> static inline double unlike(const std::vector<T> &a, const std::vector<T> &b) {
     double n = a.size() == b.size() ? 0 : INFINITY;
-    for (size_t i = 0; i < a.size() && i < b.size(); i++)
+    for (size_t i = 0; i < a.size() && i < b.size(); i++) {
         n += memcmp(&a[i], &b[i], sizeof(T)) != 0;
+    }
     return n;
 }
 

@@ -59,15 +59,19 @@ static inline float *gpu_noise(const char *name, size_t n) {
 /* A network with the weights that a training starts from, for a field of this propagator: 0.6 in all modes, but
  * for the zero mode's neighbours, so that it is symmetric and no constant. */
 static inline struct score_model gpu_model(struct unet_shape shape, enum score_parameterisation how, double scale) {
-    struct score_model m = {.sigma = 25, .factor = 1, .variance = 0.6,
-                            .theory = {0.21, 0.022}, .dimensions = 2,
+    struct score_model m = {.sigma = 25,
+                            .factor = 1,
+                            .variance = 0.6,
+                            .theory = {0.21, 0.022},
+                            .dimensions = 2,
                             .extents = {(size_t)shape.height, (size_t)shape.width_sites}};
     struct error e = {0};
     m.volume = m.extents[0] * m.extents[1];
     GPU_DO(score_unet_make(&m, &shape, how, &e));
     m.propagator = gpu_alloc(m.volume, sizeof *m.propagator);
-    for (size_t i = 0; i < m.volume; i++)
+    for (size_t i = 0; i < m.volume; i++) {
         m.propagator[i] = i == 0 ? 2.5 : 0.6;
+    }
     GPU_DO(initialise_weights(&shape, 5, m.weights, &e));
     GPU_DO(initialise_frequencies(&shape, 5, scale, score_network(&m)->frequencies, &e));
     return m;

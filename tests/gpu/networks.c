@@ -16,8 +16,9 @@ static double deviation(size_t n, const float *a, const double *b) {
 
 static double *reals(size_t n, const float *x) {
     double *y = gpu_alloc(n, sizeof *y);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         y[i] = (double)x[i];
+    }
     return y;
 }
 
@@ -62,14 +63,15 @@ static void against_cpu(const struct score_model *m, const struct precision *p, 
     float *cpu_out = gpu_alloc(room, sizeof *cpu_out), *cpu_back = gpu_alloc(room, sizeof *cpu_back);
     char text[160];
     snprintf(text, sizeof text, "%s: score, CPU, %s", name, p->backend);
-    if (!cpu_passes(m, n, phi, t, probe, cpu_out, cpu_back))
+    if (!cpu_passes(m, n, phi, t, probe, cpu_out, cpu_back)) {
         gpu_left_out(text, "no oneDNN: compared with the oracle only");
-    else {
+    } else {
         double *expected = reals(room, cpu_out), *expected_back = reals(room, cpu_back);
         gpu_row(text, deviation(room, out, expected), p->tolerance);
         snprintf(text, sizeof text, "%s: vector-Jacobian product, CPU, %s", name, p->backend);
-        if (back)
+        if (back) {
             gpu_row(text, deviation(room, back, expected_back), p->tolerance);
+        }
         free(expected);
         free(expected_back);
     }
@@ -93,18 +95,21 @@ static void check_passes(const struct score_model *model, const struct precision
     float *out = gpu_alloc(room, sizeof *out), *back = gpu_alloc(room, sizeof *back);
     float *again = gpu_alloc(room, sizeof *again);
     struct score_frame *frames = gpu_alloc(n, sizeof *frames);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         frames[i] = score_frame(&m, t[i]);
+    }
     for (size_t at = 0; at < n; at += capacity) {
         const size_t part = n - at < capacity ? n - at : capacity, from = at * m.volume;
         GPU_DO(b->evaluate(w, part, phi + from, frames + at, out + from, &e));
-        if (!b->forward_only)
+        if (!b->forward_only) {
             GPU_DO(b->vjp(w, part, probe + from, back + from, &e));
+        }
         GPU_DO(b->evaluate(w, part, phi + from, frames + at, again + from, &e));
     }
     snprintf(text, sizeof text, "%s: score, %s", name, p->backend);
-    if (output)
+    if (output) {
         gpu_row(text, deviation(room, out, output), p->tolerance);
+    }
     if (output && !b->forward_only) {
         snprintf(text, sizeof text, "%s: vector-Jacobian product, %s", name, p->backend);
         gpu_row(text, deviation(room, back, product), p->tolerance);
@@ -131,9 +136,11 @@ void compare_network(struct unet_shape shape, int precision, const char *name) {
     double *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies), *out = gpu_alloc(room, sizeof *out),
            *back = gpu_alloc(room, sizeof *back);
     GPU_DO(unet_oracle(&shape, w, f, N, x, t, out, v, back, NULL, &e));
-    for (int p = 0; p < 3; p++)
-        if (precision < 0 || precision == p)
+    for (int p = 0; p < 3; p++) {
+        if (precision < 0 || precision == p) {
             check_passes(&m, &precisions[p], N, phi, t, probe, out, back, name);
+        }
+    }
     free(phi);
     free(probe);
     free(x);
@@ -167,7 +174,8 @@ void compare_gradients(struct unet_shape shape, const char *name) {
     const struct random_key key = random_key(2, "tests gpu", "noise");
     float *fields = gpu_noise("fields", 3 * V), *gradient = gpu_alloc(m.weight_count, sizeof *gradient);
     double *x = gpu_alloc(N * V, sizeof *x), *z = gpu_alloc(N * V, sizeof *z), *out = gpu_alloc(N * V, sizeof *out);
-    double *w = reals(m.weight_count, m.weights), *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies);
+    double *w = reals(m.weight_count, m.weights),
+           *f = reals((size_t)shape.embedding / 2, score_network(&m)->frequencies);
     double *expected = gpu_alloc(m.weight_count, sizeof *expected), loss[BATCH], expected_loss[N] = {0};
     struct backend_example examples[BATCH];
     struct score_frame frames[BATCH];
@@ -198,14 +206,16 @@ void compare_gradients(struct unet_shape shape, const char *name) {
         GPU_DO(b->training_read(training, NULL, gradient, NULL, NULL, &e));
         char text[160];
         snprintf(text, sizeof text, "%s: loss, %s", name, b->name);
-        gpu_row(text, fmax(gpu_difference(loss[0] / expected_loss[0], 1), gpu_difference(loss[1] / expected_loss[1], 1)),
-            precisions[p].tolerance);
+        gpu_row(text,
+                fmax(gpu_difference(loss[0] / expected_loss[0], 1), gpu_difference(loss[1] / expected_loss[1], 1)),
+                precisions[p].tolerance);
         struct unet_tensor list[UNET_TENSORS];
         unet_tensors(&shape, list, NULL);
         double all = 0, worst = 0;
         const char *where = "";
-        for (size_t i = 0; i < m.weight_count; i++)
+        for (size_t i = 0; i < m.weight_count; i++) {
             all = fmax(all, fabs(expected[i]));
+        }
         for (size_t i = 0; i < UNET_TENSORS; i++) {
             /* gradients that vanish exactly (a dense layer in front of groups of one channel) are measured by the
              * largest of all */
@@ -254,8 +264,9 @@ static void *member(const char *folder, const char *name, size_t size, size_t *c
     *count = (size_t)(ftell(f) - start) / size;
     fseek(f, start, SEEK_SET);
     void *data = gpu_alloc(*count, size);
-    if (fread(data, size, *count, f) != *count)
+    if (fread(data, size, *count, f) != *count) {
         gpu_end(path, "ends early");
+    }
     fclose(f);
     return data;
 }
@@ -268,7 +279,10 @@ void compare_reference(const char *folder) {
     float *fourier = member(folder, "embed.fourier", 4, &frequencies);
     free(member(folder, "gnorm1.weight", 4, &width));
     const int extent = (int)lround(sqrt((double)(room / n)));
-    const struct unet_shape shape = {extent, extent, (int)width, 2 * (int)frequencies,
+    const struct unet_shape shape = {extent,
+                                     extent,
+                                     (int)width,
+                                     2 * (int)frequencies,
                                      strstr(folder, "stride1") ? 1 : 2,
                                      strstr(folder, "zeros") ? UNET_ZEROS : UNET_PERIODIC};
     struct score_model m = gpu_model(shape, SCORE_PUBLISHED, 3);
@@ -277,7 +291,7 @@ void compare_reference(const char *folder) {
     for (size_t i = 0; i < UNET_TENSORS; i++) {
         float *own = member(folder, list[i].name, 4, &count);
         if (count != list[i].count) {
-char text[80];
+            char text[80];
             snprintf(text, sizeof text, "%s has %zu elements, expected %zu", list[i].name, count, list[i].count);
             gpu_end(folder, text);
         }
@@ -293,8 +307,9 @@ char text[80];
         score[i] *= s;
     }
     const char *name = strrchr(folder, '/') ? strrchr(folder, '/') + 1 : folder;
-    for (int p = 0; p < 3; p++)
+    for (int p = 0; p < 3; p++) {
         check_passes(&m, &precisions[p], n, x, t, v, score, vjp, name);
+    }
     free(t);
     free(phi);
     free(probe);

@@ -18,15 +18,18 @@ static void compare(const char *name) {
     }
     compare_convolutions(b, 32, 50);
     const int count = !b->forward_only && b->name[4] == '-' ? 3 : 0; /* float32: the rest is the same in TF32 */
-    for (int i = 0; i < count; i++)
-        if (parts[i].compare(b, &e) != STATUS_OK)
+    for (int i = 0; i < count; i++) {
+        if (parts[i].compare(b, &e) != STATUS_OK) {
             gpu_failed(parts[i].name, e.message);
+        }
+    }
     b->close(b);
 }
 
 int main(void) {
     static const char *const names[] = {"cuda-float32", "cuda", "cuda-bf16"};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         compare(names[i]);
+    }
     return gpu_failures() > 0;
 }

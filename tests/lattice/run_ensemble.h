@@ -48,8 +48,8 @@ static inline struct run run_new(const size_t *extents, size_t dimensions, const
     r.data.virial = calloc(r.count, sizeof *r.data.virial);
     r.data.acceptance = calloc(plan->chains, sizeof *r.data.acceptance);
     r.data.exp_minus_dH = calloc(plan->chains, sizeof *r.data.exp_minus_dH);
-    assert_true(r.data.phi != NULL && r.data.action != NULL && r.data.virial != NULL &&
-                r.data.acceptance != NULL && r.data.exp_minus_dH != NULL);
+    assert_true(r.data.phi != NULL && r.data.action != NULL && r.data.virial != NULL && r.data.acceptance != NULL &&
+                r.data.exp_minus_dH != NULL);
     return r;
 }
 
@@ -89,15 +89,14 @@ static inline struct estimate estimate_chains(const double *x, size_t chains, si
 }
 
 /* |measured - exact| < sigmas standard errors, and the error itself is small enough to mean something. */
-#define assert_agrees(estimated, exact, exact_error, sigmas, largest_error)                                  \
-    do {                                                                                                     \
-        const struct estimate agrees_e = (estimated);                                                        \
-        const double agrees_x = (exact), agrees_dx = (exact_error);                                          \
-        if (!(fabs(agrees_e.mean - agrees_x) < (sigmas)*hypot(agrees_e.error, agrees_dx)) ||                 \
-            !(agrees_e.error < (largest_error))) {                                                           \
-            fail_msg("found %.6f +- %.6f, expected %.6f +- %.6f", agrees_e.mean, agrees_e.error, agrees_x,   \
-                     agrees_dx);                                                                             \
-        }                                                                                                    \
+#define assert_agrees(estimated, exact, exact_error, sigmas, largest_error) \
+    do { \
+        const struct estimate agrees_e = (estimated); \
+        const double agrees_x = (exact), agrees_dx = (exact_error); \
+        if (!(fabs(agrees_e.mean - agrees_x) < (sigmas)*hypot(agrees_e.error, agrees_dx)) || \
+            !(agrees_e.error < (largest_error))) { \
+            fail_msg("found %.6f +- %.6f, expected %.6f +- %.6f", agrees_e.mean, agrees_e.error, agrees_x, agrees_dx); \
+        } \
     } while (0)
 
 #endif

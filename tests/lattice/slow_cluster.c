@@ -25,8 +25,8 @@ static void published_size(void **state) {
         double *x = malloc(QUANTITIES * r.count * sizeof *x);
         assert_non_null(x);
         for (size_t k = 0; k < r.count; k++) {
-            const struct configuration_means m = configuration_measure_float(
-                r.geometry, &plan.sampler.theory, r.data.phi + k * r.geometry->volume);
+            const struct configuration_means m =
+                configuration_measure_float(r.geometry, &plan.sampler.theory, r.data.phi + k * r.geometry->volume);
             x[k] = (double)r.geometry->volume * m.field * m.field;
             x[r.count + k] = fabs(m.field);
             x[2 * r.count + k] = m.square;

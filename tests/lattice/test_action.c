@@ -21,8 +21,8 @@ static const struct theory theory = {0.23, 0.04};
 
 static const struct {
     size_t dimensions, extents[4];
-} lattices[] = {{1, {7}},       {1, {2}},       {2, {4, 6}},      {2, {2, 3}},        {2, {3, 2}},
-                {2, {5, 5}},    {3, {4, 2, 3}}, {3, {3, 3, 4}},   {4, {2, 3, 2, 4}},  {2, {2, 2}}};
+} lattices[] = {{1, {7}},    {1, {2}},       {2, {4, 6}},    {2, {2, 3}},       {2, {3, 2}},
+                {2, {5, 5}}, {3, {4, 2, 3}}, {3, {3, 3, 4}}, {4, {2, 3, 2, 4}}, {2, {2, 2}}};
 enum { LATTICES = sizeof lattices / sizeof lattices[0] };
 
 static struct geometry *make(size_t i) {
@@ -92,8 +92,8 @@ static void action_by_hand(void **state) {
         for (size_t x = 0; x < g->volume; x++) {
             phi[x] = c;
         }
-        const double expected = -2.0 * theory.kappa * d * c * c + (1.0 - 2.0 * theory.lambda) * c * c +
-                                theory.lambda * c * c * c * c;
+        const double expected =
+            -2.0 * theory.kappa * d * c * c + (1.0 - 2.0 * theory.lambda) * c * c + theory.lambda * c * c * c * c;
         assert_true(fabs(action(g, &theory, phi) - v * expected) < 1e-13 * v);
         for (size_t x = 0; x < g->volume; x++) {
             phi[x] = x == 1 ? c : 0.0;

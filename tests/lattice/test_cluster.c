@@ -1,6 +1,7 @@
 /* cluster.h and the global Metropolis proposal against brute force: the flips of the signs of a frozen |phi| on 3x2
- * sites, their frequencies and detailed balance, with all 64 sign patterns enumerated; sweeps of larger lattices by their
- * definition; and the whole samplers on 2x2 sites, where every pair is joined by two bonds, by quadrature over all fields.
+ * sites, their frequencies and detailed balance, with all 64 sign patterns enumerated; sweeps of larger lattices by
+ * their definition; and the whole samplers on 2x2 sites, where every pair is joined by two bonds, by quadrature over
+ * all fields.
  *
  * Fixed seeds; limits at 4 standard errors, those of chi^2 at 4 standard deviations. */
 #include <stdbool.h>
@@ -202,8 +203,8 @@ static void broken_phase(void **state) {
     double *sign = malloc(r.count * sizeof *sign);
     assert_non_null(sign);
     for (size_t i = 0; i < r.count; i++) {
-        const double m = configuration_measure_float(r.geometry, &plan.sampler.theory,
-                                                     r.data.phi + i * r.geometry->volume).field;
+        const double m =
+            configuration_measure_float(r.geometry, &plan.sampler.theory, r.data.phi + i * r.geometry->volume).field;
         assert_true(fabs(m) > 4.5 && fabs(m) < 5.2); /* 4.83 +- 0.03: no walls */
         sign[i] = m > 0.0 ? 1.0 : -1.0;
     }
@@ -220,8 +221,9 @@ static void sweep_by_definition(void **state) {
     const struct {
         size_t dimensions, extents[3];
         double kappa;
-    } cases[] = {{1, {7}, 0.4},      {1, {64}, 0.4},    {1, {131}, 0.4},      {2, {5, 3}, 0.2},     {2, {3, 65}, -0.3},
-                 {2, {4, 128}, 0.3}, {2, {32, 32}, 0.27}, {2, {2, 200}, 0.25}, {3, {3, 2, 5}, 0.15}, {3, {2, 3, 66}, 0.2}};
+    } cases[] = {{1, {7}, 0.4},        {1, {64}, 0.4},      {1, {131}, 0.4},     {2, {5, 3}, 0.2},
+                 {2, {3, 65}, -0.3},   {2, {4, 128}, 0.3},  {2, {32, 32}, 0.27}, {2, {2, 200}, 0.25},
+                 {3, {3, 2, 5}, 0.15}, {3, {2, 3, 66}, 0.2}};
     const struct random_key bonds = random_key(6, "test", "bonds"), flips = random_key(6, "test", "flips");
     const uint64_t first = 3, step = 5;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -275,10 +277,8 @@ static void sweep_by_definition(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sweep_by_definition),
-        cmocka_unit_test(signs_of_frozen_magnitudes),
-        cmocka_unit_test(four_sites),
-        cmocka_unit_test(global_proposals_at_the_published_size),
+        cmocka_unit_test(sweep_by_definition), cmocka_unit_test(signs_of_frozen_magnitudes),
+        cmocka_unit_test(four_sites),          cmocka_unit_test(global_proposals_at_the_published_size),
         cmocka_unit_test(broken_phase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,19 +40,95 @@ static void pictures(void **state) {
     } cases[] = {
         {2, {4, 5}, "++++++++++++++++++++", 0, 0, 1},
         {2, {4, 5}, "--------------------", 0, 1, 0},
-        {2, {4, 5}, "+++++" "+--++" "++-++" "+++++", 8, 0, 1},  /* a bubble of three */
-        {2, {4, 5}, "-++++" "+++++" "+++++" "----+", 12, 0, 1}, /* one over the edge that does not close */
-        {2, {4, 5}, "+++++" "-----" "-----" "+++++", 10, 1, 1}, /* strips: two walls of five bonds */
-        {2, {4, 5}, "++--+" "++--+" "++--+" "++--+", 8, 1, 1},  /* and the other way, over the edge */
-        {2, {4, 4}, "--++" "+--+" "++--" "-++-", 16, 1, 1},     /* diagonal */
-        {2, {4, 4}, "-+-+" "+-+-" "-+-+" "+-+-", 32, 0, 0},     /* every bond is a wall */
-        {2, {4, 4}, "-+++" "+-++" "++-+" "+++-", 16, 0, 1},     /* corners do not hold together */
-        {2, {3, 3}, "-+-" "-+-" "+++", 8, 0, 1},                /* a cross winds both ways, what is left cannot */
-        {2, {2, 2}, "++--", 4, 1, 1},                           /* each pair is joined by two bonds */
+        {2,
+         {4, 5},
+         "+++++"
+         "+--++"
+         "++-++"
+         "+++++",
+         8,
+         0,
+         1}, /* a bubble of three */
+        {2,
+         {4, 5},
+         "-++++"
+         "+++++"
+         "+++++"
+         "----+",
+         12,
+         0,
+         1}, /* one over the edge that does not close */
+        {2,
+         {4, 5},
+         "+++++"
+         "-----"
+         "-----"
+         "+++++",
+         10,
+         1,
+         1}, /* strips: two walls of five bonds */
+        {2,
+         {4, 5},
+         "++--+"
+         "++--+"
+         "++--+"
+         "++--+",
+         8,
+         1,
+         1}, /* and the other way, over the edge */
+        {2,
+         {4, 4},
+         "--++"
+         "+--+"
+         "++--"
+         "-++-",
+         16,
+         1,
+         1}, /* diagonal */
+        {2,
+         {4, 4},
+         "-+-+"
+         "+-+-"
+         "-+-+"
+         "+-+-",
+         32,
+         0,
+         0}, /* every bond is a wall */
+        {2,
+         {4, 4},
+         "-+++"
+         "+-++"
+         "++-+"
+         "+++-",
+         16,
+         0,
+         1}, /* corners do not hold together */
+        {2,
+         {3, 3},
+         "-+-"
+         "-+-"
+         "+++",
+         8,
+         0,
+         1},                          /* a cross winds both ways, what is left cannot */
+        {2, {2, 2}, "++--", 4, 1, 1}, /* each pair is joined by two bonds */
         {1, {6}, "+++--+", 2, 0, 0},
         {1, {6}, "++++++", 0, 0, 1},
-        {3, {2, 3, 3}, "+++++++++" "---------", 18, 1, 1},
-        {3, {3, 3, 2}, "++++++" "++-+++" "++++++", 6, 0, 1},
+        {3,
+         {2, 3, 3},
+         "+++++++++"
+         "---------",
+         18,
+         1,
+         1},
+        {3,
+         {3, 3, 2},
+         "++++++"
+         "++-+++"
+         "++++++",
+         6,
+         0,
+         1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct domain_walls found = of_picture(cases[i].dimensions, cases[i].extents, cases[i].picture);
@@ -66,7 +142,8 @@ static void pictures(void **state) {
     }
 }
 
-/* Whether the cluster of a site winds, by walking on the unrolled lattice: from the site one can reach an image of it. */
+/* Whether the cluster of a site winds, by walking on the unrolled lattice: from the site one can reach an image of
+ * it. */
 enum { L = 6, COPIES = 5, W = L * COPIES };
 
 static bool reaches_image(const float *phi, size_t start) {

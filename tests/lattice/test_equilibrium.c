@@ -39,8 +39,8 @@ static struct estimate mean_of(const struct run *r, enum mean which) {
     for (size_t i = 0; i < r->count; i++) {
         const struct configuration_means m =
             configuration_measure_float(r->geometry, &r->plan.sampler.theory, r->data.phi + i * r->geometry->volume);
-        const double values[] = {m.field,  volume * m.field * m.field, fabs(m.field),     m.magnitude,
-                                 m.square, m.quartic,                  r->data.action[i], r->data.virial[i]};
+        const double values[] = {m.field,   volume * m.field * m.field, fabs(m.field),    m.magnitude, m.square,
+                                 m.quartic, r->data.action[i],          r->data.virial[i]};
         x[i] = values[which];
     }
     const struct estimate e = estimate_chains(x, r->plan.chains, r->plan.measurements);
@@ -162,8 +162,7 @@ static void free_field(void **state) {
         enum sampler_algorithm algorithm;
         size_t extents[2];
         double kappa;
-    } local[] = {
-        {SAMPLER_METROPOLIS, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {2, 5}, -0.2}};
+    } local[] = {{SAMPLER_METROPOLIS, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {6, 4}, 0.2}, {SAMPLER_CLUSTER, {2, 5}, -0.2}};
     for (size_t i = 0; i < 3; i++) {
         struct ensemble_plan plan = long_chains((int)local[i].algorithm, local[i].kappa, 0.0);
         plan.stride = 5;
@@ -278,8 +277,8 @@ static void two_dimensions(void **state) {
             struct run r = run_ensemble(extents, 2, &plan);
             const double chi = equilibrium[i].chi[0];
             assert_agrees(mean_of(&r, SQUARED_MAGNETISATION), chi, equilibrium[i].chi[1], SIGMAS, 0.03 * chi);
-            assert_agrees(mean_of(&r, MAGNETISATION), equilibrium[i].magnetisation[0],
-                          equilibrium[i].magnetisation[1], SIGMAS, 0.03 * equilibrium[i].magnetisation[0]);
+            assert_agrees(mean_of(&r, MAGNETISATION), equilibrium[i].magnetisation[0], equilibrium[i].magnetisation[1],
+                          SIGMAS, 0.03 * equilibrium[i].magnetisation[0]);
             assert_agrees(mean_of(&r, SQUARE), equilibrium[i].square[0], equilibrium[i].square[1], SIGMAS, 0.03);
             assert_agrees(mean_of(&r, ACTION), equilibrium[i].action[0], equilibrium[i].action[1], SIGMAS, 0.003);
             check_identities(&r);

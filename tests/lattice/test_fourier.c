@@ -67,8 +67,7 @@ static void test_plain_sum_inverse_parseval(void **state) {
         double *workspace;
         struct fourier *f = plan(&lattices[i], &workspace);
         const size_t V = fourier_volume(f);
-        double *phi = allocate(V), *re = allocate(V), *im = allocate(V), *back = allocate(V),
-               *power = allocate(V);
+        double *phi = allocate(V), *re = allocate(V), *im = allocate(V), *back = allocate(V), *power = allocate(V);
         normals(phi, V, i);
         fourier_forward(f, phi, re, im, workspace);
         fourier_power(f, phi, power, workspace);
@@ -174,9 +173,8 @@ static void test_gaussian_field(void **state) {
     struct error e;
     assert_non_null(mean);
     for (size_t p = 0; p < V; p++) {
-        g[p] = 1.0 /
-               (2.0 - 4.0 * 0.2 *
-                          (cos(2.0 * M_PI * (double)(p / 12) / 5.0) + cos(2.0 * M_PI * (double)(p % 12) / 12.0)));
+        g[p] = 1.0 / (2.0 - 4.0 * 0.2 *
+                                (cos(2.0 * M_PI * (double)(p / 12) / 5.0) + cos(2.0 * M_PI * (double)(p % 12) / 12.0)));
     }
     assert_int_equal(fourier_gaussian_gain(f, g, gain, &e), STATUS_OK);
     for (size_t n = 0; n < FIELDS; n++) {

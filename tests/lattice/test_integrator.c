@@ -118,8 +118,8 @@ static void sequences(void **state) {
     }
 }
 
-/* Single precision: moves are those of double precision, rounded; those in one pass are those in two, bit for bit, whatever
- * the length of a row; energies are those of the same numbers in double precision, bit for bit. */
+/* Single precision: moves are those of double precision, rounded; those in one pass are those in two, bit for bit,
+ * whatever the length of a row; energies are those of the same numbers in double precision, bit for bit. */
 static void single_precision_moves(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -145,8 +145,8 @@ static void single_precision_moves(void **state) {
     }
 }
 
-/* Back with reversed momenta leads to the start: to 1e-13 in double precision, to some units in the last of the 24 bits in
- * single precision, on a lattice of the papers' size, too. */
+/* Back with reversed momenta leads to the start: to 1e-13 in double precision, to some units in the last of the 24 bits
+ * in single precision, on a lattice of the papers' size, too. */
 static void reversibility(void **state) {
     (void)state;
     for (size_t i = 0; i <= LATTICES; i++) {
@@ -172,8 +172,8 @@ static void reversibility(void **state) {
                 squares += miss * miss / (double)s.n;
             }
             if (!(missed < (single ? 5e-6 : 1e-13)) || !(sqrt(squares) < (single ? 3e-7 : 1e-15))) {
-                fail_msg("%s precision: %g at most, %g on average (root of the mean square)", single ? "single" : "double",
-                         missed, sqrt(squares));
+                fail_msg("%s precision: %g at most, %g on average (root of the mean square)",
+                         single ? "single" : "double", missed, sqrt(squares));
             }
             free(start);
             state_free(&s);
@@ -181,8 +181,9 @@ static void reversibility(void **state) {
     }
 }
 
-/* dH of a trajectory of fixed length falls as the square of the step, in one, two and three dimensions; Omelyan's is less
- * than a tenth of leapfrog's at the same step; and that of single precision is that of double, up to its rounding. */
+/* dH of a trajectory of fixed length falls as the square of the step, in one, two and three dimensions; Omelyan's is
+ * less than a tenth of leapfrog's at the same step; and that of single precision is that of double, up to its
+ * rounding. */
 static void energy_error(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {

@@ -103,8 +103,7 @@ static void test_functions_of_means(void **state) {
     assert_int_equal(observables_new(extents, 2, &theory, &o, &e), STATUS_OK);
     /* sin(pi/6) = 1/2: xi = sqrt(G(0)/G(1) - 1) */
     const double means[10] = {0.5, 1.25, 3.0, 0.7, 0.9, 2.0, 0.4, 1.1, 9.0, 9.0};
-    const double expected[OBSERVABLES] = {0.5, 36.0, 1.0 - 3.0 / (3.0 * 1.25 * 1.25), 0.7, 0.9, 2.0, 0.4,
-                                          1.1, 2.0};
+    const double expected[OBSERVABLES] = {0.5, 36.0, 1.0 - 3.0 / (3.0 * 1.25 * 1.25), 0.7, 0.9, 2.0, 0.4, 1.1, 2.0};
     double values[OBSERVABLES];
     observables_evaluate(means, values, o);
     for (int i = 0; i < OBSERVABLES; i++) {
@@ -148,8 +147,7 @@ static void test_free_field(void **state) {
     double *propagator = malloc(observables_orbits(o) * sizeof *propagator);
     assert_non_null(workspace);
     assert_non_null(propagator);
-    double g[V], gain[V], phi[V], primaries[PRIMARY_FIRST_MODE + 2], means[PRIMARY_FIRST_MODE + 2] = {0},
-                                                                                                phi2 = 0.0;
+    double g[V], gain[V], phi[V], primaries[PRIMARY_FIRST_MODE + 2], means[PRIMARY_FIRST_MODE + 2] = {0}, phi2 = 0.0;
     for (int p = 0; p < V; p++) {
         g[p] = 1.0 / (2.0 - 4.0 * theory.kappa * (cos(2.0 * M_PI * (p / L) / L) + cos(2.0 * M_PI * (p % L) / L)));
         phi2 += g[p] / V;
@@ -168,8 +166,7 @@ static void test_free_field(void **state) {
     const double n = FIELDS;
     assert_close(values[OBSERVABLE_M], 0.0, 4.0 * sqrt(g[0] / V / n));
     assert_close(values[OBSERVABLE_CHI2], g[0], 4.0 * g[0] * sqrt(2.0 / n));
-    assert_close(values[OBSERVABLE_U_L], 0.0,
-                 4.0 * sqrt(8.0 / 3.0 / n)); /* var of (m^4/3 - 2 m^2), m normal: 8/3 */
+    assert_close(values[OBSERVABLE_U_L], 0.0, 4.0 * sqrt(8.0 / 3.0 / n)); /* var of (m^4/3 - 2 m^2), m normal: 8/3 */
     assert_close(values[OBSERVABLE_ABS_M], sqrt(2.0 / M_PI * g[0] / V), 4.0 * sqrt(0.37 * g[0] / V / n));
     assert_close(values[OBSERVABLE_MEAN_ABS_PHI], sqrt(2.0 / M_PI * phi2), 4.0 * 0.1 / sqrt(n));
     assert_close(values[OBSERVABLE_ACTION], 0.5, 4.0 * sqrt(0.5 / V / n));

@@ -1,5 +1,5 @@
-/* The smoothed propagator: exact for free fields, closer to the truth than what was measured, and refused where there is
- * no such fit. */
+/* The smoothed propagator: exact for free fields, closer to the truth than what was measured, and refused where there
+ * is no such fit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,15 +20,17 @@ struct lattice {
 /* P = sum_mu p_mu^2 of a mode. */
 static double momentum(const struct lattice *lattice, size_t mode) {
     double P = 0;
-    for (size_t mu = lattice->dimensions; mu-- > 0; mode /= lattice->extents[mu])
+    for (size_t mu = lattice->dimensions; mu-- > 0; mode /= lattice->extents[mu]) {
         P += 2 - 2 * cos(2 * M_PI * (double)(mode % lattice->extents[mu]) / (double)lattice->extents[mu]);
+    }
     return P;
 }
 
 static size_t volume(const struct lattice *lattice) {
     size_t V = 1;
-    for (size_t mu = 0; mu < lattice->dimensions; mu++)
+    for (size_t mu = 0; mu < lattice->dimensions; mu++) {
         V *= lattice->extents[mu];
+    }
     return V;
 }
 
@@ -48,33 +50,40 @@ static enum status smooth(const struct lattice *lattice, double above, double *G
 
 /* 1/G = 2 - 4 kappa sum_mu cos p_mu of A 4.2 at lambda = 0, in P. */
 static void free_field(const struct lattice *lattice, double kappa, double *G) {
-    for (size_t p = 0; p < volume(lattice); p++)
+    for (size_t p = 0; p < volume(lattice); p++) {
         G[p] = 1 / (2 - 4 * kappa * (double)lattice->dimensions + 2 * kappa * momentum(lattice, p));
+    }
 }
 
 static void test_free_field(void **state) {
     (void)state;
-    static const struct lattice lattices[] = {{1, {32}}, {1, {2}}, {2, {32, 32}}, {2, {12, 7}}, {2, {1, 16}}, {3, {8, 8, 8}}, {3, {4, 6, 5}}};
+    static const struct lattice lattices[] = {{1, {32}},    {1, {2}},       {2, {32, 32}}, {2, {12, 7}},
+                                              {2, {1, 16}}, {3, {8, 8, 8}}, {3, {4, 6, 5}}};
     static const double above[] = {-1, 0, 0.3, 1, 100};
-    for (size_t i = 0; i < sizeof lattices / sizeof *lattices; i++)
+    for (size_t i = 0; i < sizeof lattices / sizeof *lattices; i++) {
         for (size_t k = 0; k < sizeof above / sizeof *above; k++) {
             const size_t V = volume(&lattices[i]);
             double *G = allocate(V), *expected = allocate(V), residual = -1;
             struct error e;
             free_field(&lattices[i], 0.24 / (double)lattices[i].dimensions, expected);
             memcpy(G, expected, V * sizeof *G);
-            if (smooth(&lattices[i], above[k], G, &residual, &e) != STATUS_OK)
+            if (smooth(&lattices[i], above[k], G, &residual, &e) != STATUS_OK) {
                 fail_msg("lattice %zu above %g: %s", i, above[k], e.message);
+            }
             assert_true(residual >= 0 && residual < 1e-9);
             for (size_t p = 0; p < V; p++) {
-                if (!(fabs(G[p] / expected[p] - 1) < 1e-9))
-                    fail_msg("lattice %zu above %g, mode %zu: %.15g, expected %.15g", i, above[k], p, G[p], expected[p]);
-                if (momentum(&lattices[i], p) < above[k] - 1e-9)
+                if (!(fabs(G[p] / expected[p] - 1) < 1e-9)) {
+                    fail_msg("lattice %zu above %g, mode %zu: %.15g, expected %.15g", i, above[k], p, G[p],
+                             expected[p]);
+                }
+                if (momentum(&lattices[i], p) < above[k] - 1e-9) {
                     assert_true(G[p] == expected[p]);
+                }
             }
             free(G);
             free(expected);
         }
+    }
 }
 
 /* Noise of 5% a mode: what is left in G is that of the nine terms, sqrt(9/V) of it; the residual is the noise. */
@@ -88,16 +97,20 @@ static void test_noise(void **state) {
         struct error e;
         free_field(&lattices[i], 0.22 / (double)lattices[i].dimensions, truth);
         random_normal(random_key(1, "test", "propagator"), i, 0, normal, V);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             G[p] = truth[p] * (1 + noise * normal[p]);
+        }
         assert_int_equal(smooth(&lattices[i], -1, G, &residual, &e), STATUS_OK);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             square += (G[p] / truth[p] - 1) * (G[p] / truth[p] - 1) / (double)V;
+        }
         const double limit = 2 * noise * sqrt(9 / (double)V);
-        if (!(sqrt(square) < limit))
+        if (!(sqrt(square) < limit)) {
             fail_msg("d = %zu: %g off the truth, expected less than %g", lattices[i].dimensions, sqrt(square), limit);
-        if (!(fabs(residual / noise - 1) < 4 / sqrt(2 * (double)V) + 9 / (double)V))
+        }
+        if (!(fabs(residual / noise - 1) < 4 / sqrt(2 * (double)V) + 9 / (double)V)) {
             fail_msg("d = %zu: residual %g, expected %g", lattices[i].dimensions, residual, noise);
+        }
         free(G);
         free(truth);
         free(normal);
@@ -110,8 +123,9 @@ static void refused(const struct lattice *lattice, const double *G, const char *
     assert_true(volume(lattice) <= 64);
     memcpy(copy, G, volume(lattice) * sizeof *copy);
     assert_int_equal(smooth(lattice, -1, copy, &residual, &e), STATUS_BAD_INPUT);
-    if (!strstr(e.message, text))
+    if (!strstr(e.message, text)) {
         fail_msg("'%s' found, expected '%s'", e.message, text);
+    }
 }
 
 static void test_refused(void **state) {
@@ -128,8 +142,9 @@ static void test_refused(void **state) {
     /* no smooth function of the momentum: the polynomial crosses zero */
     double normal[64];
     random_normal(random_key(2, "test", "propagator"), 0, 0, normal, 64);
-    for (size_t p = 0; p < 64; p++)
+    for (size_t p = 0; p < 64; p++) {
         G[p] = exp(4 * normal[p]);
+    }
     refused(&lattice, G, "the smoothed propagator of mode ");
 }
 

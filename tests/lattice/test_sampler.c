@@ -16,10 +16,14 @@ struct variant {
 enum { ALGORITHMS = 9 };
 
 static const struct variant algorithms[ALGORITHMS] = {
-    {SAMPLER_HMC, INTEGRATOR_LEAPFROG, false}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true},
-    {SAMPLER_HMC, INTEGRATOR_OMELYAN, false},  {SAMPLER_HMC, INTEGRATOR_OMELYAN, true},
-    {.algorithm = SAMPLER_METROPOLIS},         {.algorithm = SAMPLER_LANGEVIN},
-    {.algorithm = SAMPLER_CLUSTER},            {.algorithm = SAMPLER_METROPOLIS_GLOBAL},
+    {SAMPLER_HMC, INTEGRATOR_LEAPFROG, false},
+    {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true},
+    {SAMPLER_HMC, INTEGRATOR_OMELYAN, false},
+    {SAMPLER_HMC, INTEGRATOR_OMELYAN, true},
+    {.algorithm = SAMPLER_METROPOLIS},
+    {.algorithm = SAMPLER_LANGEVIN},
+    {.algorithm = SAMPLER_CLUSTER},
+    {.algorithm = SAMPLER_METROPOLIS_GLOBAL},
     {.algorithm = SAMPLER_RANDOM_WALK},
 };
 
@@ -222,8 +226,8 @@ static void divergence(void **state) {
     run_free(&r);
 }
 
-/* The random walk: from N(0,1) on, every site gains the variance of a step with each, and nothing is rejected; the variance
- * of 21 chains of 24 sites within 4.5 sigma. */
+/* The random walk: from N(0,1) on, every site gains the variance of a step with each, and nothing is rejected; the
+ * variance of 21 chains of 24 sites within 4.5 sigma. */
 static void random_walk(void **state) {
     (void)state;
     const size_t extents[] = {6, 4};
@@ -259,17 +263,47 @@ static void digests(void **state) {
         {1, {9}, {.algorithm = SAMPLER_HMC}, "997688014989e795024a54cc2635f9c0be435c6fa8158da4ce57dca296d9cf41"},
         {2, {6, 4}, {.algorithm = SAMPLER_HMC}, "038a5b4620cf5a3b5c15f2bbd41b6bef706a7760d8ecef014cf9663d86c2fd56"},
         {3, {3, 2, 4}, {.algorithm = SAMPLER_HMC}, "f0e22f1edc3b292ca4ffa433560d47f9f388558939a532dd0a435e5a583eae43"},
-        {2, {6, 4}, {.algorithm = SAMPLER_METROPOLIS}, "834115d3b64c926a6e5db1260548f67297110f3de0995dc99996e5b7657d7262"},
-        {2, {6, 4}, {.algorithm = SAMPLER_LANGEVIN}, "3f53928bc73730e3c8fb77b5f1d9bad2c18edea21a90adb99bc1de82bcdea80f"},
+        {2,
+         {6, 4},
+         {.algorithm = SAMPLER_METROPOLIS},
+         "834115d3b64c926a6e5db1260548f67297110f3de0995dc99996e5b7657d7262"},
+        {2,
+         {6, 4},
+         {.algorithm = SAMPLER_LANGEVIN},
+         "3f53928bc73730e3c8fb77b5f1d9bad2c18edea21a90adb99bc1de82bcdea80f"},
         {2, {6, 4}, {.algorithm = SAMPLER_CLUSTER}, "80df0c8bbb2e6a359f677b9bf63b4d7dc2e7162c3d0d90806e39e52fc54da48c"},
-        {3, {3, 2, 4}, {.algorithm = SAMPLER_CLUSTER}, "605bd6c3771641518e30ee47303b7ef6055de7ca9ea94fbbfdcc7f2126890935"},
-        {2, {6, 4}, {.algorithm = SAMPLER_METROPOLIS_GLOBAL}, "893305cba60422c419bf64cc2195f1481426d59930cfb0b27df1af975533f99b"},
-        {2, {6, 4}, {.algorithm = SAMPLER_RANDOM_WALK}, "c03a159318836db67e8fac8f54a60c5754e48f125fc4e871368ba45fccd43eb5"},
-        {1, {9}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true}, "f288c2a3a1f40c6fd7dbc35a054086ccbe3f5e3d82e9c755403783833123e260"},
-        {2, {6, 4}, {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true}, "bef5d4220b0d94bbd7b70159688fe0bec0eca14b5648f1c3bcaf80c62534d493"},
-        {2, {4, 5}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, true}, "bea152f830881ca18eb4b103e63b7ec204714286570760157e8a49f134efe020"},
-        {3, {3, 2, 4}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, true}, "f83da1db39acd332b74b309e16971177f4fdae148508e0cb748bce53c071979f"},
-        {2, {6, 4}, {SAMPLER_HMC, INTEGRATOR_OMELYAN, false}, "ff82604d8ba3c7538c2b17950b4e8dbe6d416c01eeeff2ed8794a4bd231ff86f"},
+        {3,
+         {3, 2, 4},
+         {.algorithm = SAMPLER_CLUSTER},
+         "605bd6c3771641518e30ee47303b7ef6055de7ca9ea94fbbfdcc7f2126890935"},
+        {2,
+         {6, 4},
+         {.algorithm = SAMPLER_METROPOLIS_GLOBAL},
+         "893305cba60422c419bf64cc2195f1481426d59930cfb0b27df1af975533f99b"},
+        {2,
+         {6, 4},
+         {.algorithm = SAMPLER_RANDOM_WALK},
+         "c03a159318836db67e8fac8f54a60c5754e48f125fc4e871368ba45fccd43eb5"},
+        {1,
+         {9},
+         {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true},
+         "f288c2a3a1f40c6fd7dbc35a054086ccbe3f5e3d82e9c755403783833123e260"},
+        {2,
+         {6, 4},
+         {SAMPLER_HMC, INTEGRATOR_LEAPFROG, true},
+         "bef5d4220b0d94bbd7b70159688fe0bec0eca14b5648f1c3bcaf80c62534d493"},
+        {2,
+         {4, 5},
+         {SAMPLER_HMC, INTEGRATOR_OMELYAN, true},
+         "bea152f830881ca18eb4b103e63b7ec204714286570760157e8a49f134efe020"},
+        {3,
+         {3, 2, 4},
+         {SAMPLER_HMC, INTEGRATOR_OMELYAN, true},
+         "f83da1db39acd332b74b309e16971177f4fdae148508e0cb748bce53c071979f"},
+        {2,
+         {6, 4},
+         {SAMPLER_HMC, INTEGRATOR_OMELYAN, false},
+         "ff82604d8ba3c7538c2b17950b4e8dbe6d416c01eeeff2ed8794a4bd231ff86f"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct ensemble_plan plan = variant_plan(cases[i].variant);
@@ -283,10 +317,14 @@ static void digests(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_and_splitting), cmocka_unit_test(measurements_do_not_disturb),
-        cmocka_unit_test(stored_means),          cmocka_unit_test(starts),
-        cmocka_unit_test(interruption_and_reports), cmocka_unit_test(divergence),
-        cmocka_unit_test(random_walk),           cmocka_unit_test(digests),
+        cmocka_unit_test(threads_and_splitting),
+        cmocka_unit_test(measurements_do_not_disturb),
+        cmocka_unit_test(stored_means),
+        cmocka_unit_test(starts),
+        cmocka_unit_test(interruption_and_reports),
+        cmocka_unit_test(divergence),
+        cmocka_unit_test(random_walk),
+        cmocka_unit_test(digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,9 +163,10 @@ static void same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls), cmocka_unit_test(large),     cmocka_unit_test(too_young),
-        cmocka_unit_test(drifting),       cmocka_unit_test(another_equilibrium), cmocka_unit_test(too_small),
-        cmocka_unit_test(frozen), cmocka_unit_test(virial_alone), cmocka_unit_test(same_bits),
+        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls),    cmocka_unit_test(large),
+        cmocka_unit_test(too_young),      cmocka_unit_test(drifting), cmocka_unit_test(another_equilibrium),
+        cmocka_unit_test(too_small),      cmocka_unit_test(frozen),   cmocka_unit_test(virial_alone),
+        cmocka_unit_test(same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,15 +15,17 @@ static const struct toy_theory theories[] = {{1, 0.4}, {-1, 0.4}, {2.5, 0}, {0, 
 enum { THEORIES = sizeof theories / sizeof theories[0] };
 
 static void near(double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("found %.15g, expected %.15g +- %.2g", found, expected, tolerance);
+    }
 }
 
 static struct toy *toy_of(const struct toy_theory *theory) {
     struct toy *toy;
     struct error e = {0};
-    if (toy_new(theory, &toy, &e) != STATUS_OK)
+    if (toy_new(theory, &toy, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
+    }
     return toy;
 }
 
@@ -67,8 +69,9 @@ static void test_gaussian(void **state) {
             near(score, -x / total, 1e-11 * (1 + fabs(x / total)));
         }
     }
-    for (double x = -3; x <= 3; x += 0.37)
+    for (double x = -3; x <= 3; x += 0.37) {
         near(toy_cumulative(toy, x), 0.5 * erfc(-x / sqrt(0.8)), 1e-13);
+    }
     toy_free(toy);
 }
 
@@ -157,17 +160,20 @@ static void test_fokker_planck(void **state) {
     const struct toy_theory free_theory = {1.5, 0};
     struct error e = {0};
     const double range = 8, h = 2 * range / (POINTS - 1), start = 0.25, tau = 0.4;
-    for (int i = 0; i < POINTS; i++)
+    for (int i = 0; i < POINTS; i++) {
         p[i] = exp(-0.5 * pow(-range + i * h, 2) / start) / sqrt(2 * M_PI * start);
+    }
     assert_int_equal(fokker_planck(&free_theory, range, POINTS, tau, 800, p, &e), STATUS_OK);
     const double v = 1 / 1.5 + (start - 1 / 1.5) * exp(-3 * tau);
-    for (int i = 0; i < POINTS; i++)
+    for (int i = 0; i < POINTS; i++) {
         near(p[i], exp(-0.5 * pow(-range + i * h, 2) / v) / sqrt(2 * M_PI * v), 2e-5);
+    }
     /* exp(-S) stays, whatever the grid; probability is kept */
     static double q[41];
     double before = 0, after = 0;
-    for (int i = 0; i < 41; i++)
+    for (int i = 0; i < 41; i++) {
         before += q[i] = exp(-toy_action(&theories[1], -5 + 0.25 * i));
+    }
     assert_int_equal(fokker_planck(&theories[1], 5, 41, 3, 20, q, &e), STATUS_OK);
     for (int i = 0; i < 41; i++) {
         after += q[i];
@@ -178,8 +184,8 @@ static void test_fokker_planck(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_action),      cmocka_unit_test(test_gaussian), cmocka_unit_test(test_identities),
-        cmocka_unit_test(test_draws),       cmocka_unit_test(test_refusals), cmocka_unit_test(test_fokker_planck),
+        cmocka_unit_test(test_action), cmocka_unit_test(test_gaussian), cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_draws),  cmocka_unit_test(test_refusals), cmocka_unit_test(test_fokker_planck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,9 +20,9 @@ struct lattice {
 };
 
 static const struct lattice lattices[] = {
-    {1, {1}},        {1, {2}},        {1, {3}},      {1, {5}},      {1, {7}},         {1, {12}},        {1, {30}},
-    {1, {32}},       {1, {96}},       {1, {49}},     {1, {256}},    {2, {32, 32}},    {2, {96, 2}},     {2, {5, 12}},
-    {2, {7, 30}},    {2, {1, 3}},     {3, {4, 6, 4}}, {3, {3, 1, 7}}, {3, {12, 5, 2}}, {4, {4, 3, 2, 4}}, {4, {2, 7, 1, 3}},
+    {1, {1}},     {1, {2}},    {1, {3}},       {1, {5}},       {1, {7}},        {1, {12}},         {1, {30}},
+    {1, {32}},    {1, {96}},   {1, {49}},      {1, {256}},     {2, {32, 32}},   {2, {96, 2}},      {2, {5, 12}},
+    {2, {7, 30}}, {2, {1, 3}}, {3, {4, 6, 4}}, {3, {3, 1, 7}}, {3, {12, 5, 2}}, {4, {4, 3, 2, 4}}, {4, {2, 7, 1, 3}},
 };
 
 enum { LATTICES = sizeof lattices / sizeof *lattices };
@@ -41,15 +41,17 @@ struct plan {
 static struct plan plan_new(const struct lattice *lattice) {
     struct plan p = {.lattice = lattice};
     struct error e;
-    if (transform_new(lattice->extents, lattice->dimensions, &p.transform, &e) != STATUS_OK)
+    if (transform_new(lattice->extents, lattice->dimensions, &p.transform, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
+    }
     p.volume = transform_volume(p.transform);
     p.in = transform_allocate(p.volume);
     p.out = transform_allocate(p.volume);
     p.workspace = transform_allocate(transform_workspace(p.transform));
     assert_true(p.in && p.out && p.workspace);
     float *values = (float *)p.in;
-    random_normal_float(random_key(7, "test", "transform"), p.volume, lattice->dimensions, values, p.volume * TRANSFORM_FIELDS);
+    random_normal_float(random_key(7, "test", "transform"), p.volume, lattice->dimensions, values,
+                        p.volume * TRANSFORM_FIELDS);
     return p;
 }
 
@@ -80,8 +82,9 @@ static void test_fields(void **state) {
         for (size_t field = 0; field < TRANSFORM_FIELDS; field += 5) {
             double largest = 0, error = 0;
             const size_t l = field % WIDE_LANES;
-            for (size_t x = 0; x < V; x++)
+            for (size_t x = 0; x < V; x++) {
                 phi[x] = (double)*lane(&p.in[x], field);
+            }
             fourier_forward(f, phi, re, im, im + V);
             for (size_t k = 0; k < V; k++) {
                 const double z_re = (double)*lane(&p.out[k], l), z_im = (double)*lane(&p.out[k], l + WIDE_LANES),
@@ -92,8 +95,9 @@ static void test_fields(void **state) {
                 largest = fmax(largest, hypot(re[k], im[k]));
                 error = fmax(error, hypot(here_re - re[k], here_im - im[k]));
             }
-            if (!(error <= 3e-7 * largest))
+            if (!(error <= 3e-7 * largest)) {
                 fail_msg("lattice %zu, field %zu: error %g of %g", i, field, error, largest);
+            }
         }
         free(phi);
         fourier_free(f);
@@ -119,24 +123,28 @@ static void test_plain_sum(void **state) {
     const size_t l = 11;
     for (size_t i = 0; i < LATTICES; i++) {
         struct plan p = plan_new(&lattices[i]);
-        if (p.volume <= 128)
+        if (p.volume <= 128) {
             for (int inverse = 0; inverse < 2; inverse++) {
                 double largest = 0, error = 0;
                 (inverse ? transform_inverse : transform_forward)(p.transform, p.in, p.out, p.workspace);
                 for (size_t k = 0; k < p.volume; k++) {
                     double re = 0, im = 0;
                     for (size_t x = 0; x < p.volume; x++) {
-                        const double angle = (inverse ? 2 : -2) * M_PI * turns(p.lattice, k, x), c = cos(angle), s = sin(angle),
-                                     a = (double)*lane(&p.in[x], l), b = (double)*lane(&p.in[x], l + WIDE_LANES);
+                        const double angle = (inverse ? 2 : -2) * M_PI * turns(p.lattice, k, x), c = cos(angle),
+                                     s = sin(angle), a = (double)*lane(&p.in[x], l),
+                                     b = (double)*lane(&p.in[x], l + WIDE_LANES);
                         re += a * c - b * s;
                         im += a * s + b * c;
                     }
                     largest = fmax(largest, hypot(re, im));
-                    error = fmax(error, hypot((double)*lane(&p.out[k], l) - re, (double)*lane(&p.out[k], l + WIDE_LANES) - im));
+                    error = fmax(
+                        error, hypot((double)*lane(&p.out[k], l) - re, (double)*lane(&p.out[k], l + WIDE_LANES) - im));
                 }
-                if (!(error <= 3e-7 * largest))
+                if (!(error <= 3e-7 * largest)) {
                     fail_msg("lattice %zu: error %g of %g", i, error, largest);
+                }
             }
+        }
         plan_free(&p);
     }
 }
@@ -155,13 +163,15 @@ static void test_inverse(void **state) {
         transform_inverse(p.transform, p.out, back, p.workspace);
         transform_inverse(p.transform, p.out, p.out, p.workspace);
         assert_memory_equal(back, p.out, p.volume * sizeof *back);
-        for (size_t x = 0; x < p.volume; x++)
+        for (size_t x = 0; x < p.volume; x++) {
             for (size_t field = 0; field < TRANSFORM_FIELDS; field++) {
                 const double found = (double)*lane(&back[x], field) / (double)p.volume,
                              expected = (double)*lane(&p.in[x], field);
-                if (!(fabs(found - expected) <= 2e-6))
+                if (!(fabs(found - expected) <= 2e-6)) {
                     fail_msg("lattice %zu, site %zu, field %zu: %.9g, expected %.9g", i, x, field, found, expected);
+                }
             }
+        }
         free(back);
         plan_free(&p);
     }
@@ -175,14 +185,18 @@ static void test_lanes(void **state) {
         struct plan p = plan_new(&lattices[i]);
         struct transform_site *lonely = transform_allocate(p.volume);
         assert_non_null(lonely);
-        for (size_t x = 0; x < p.volume; x++)
-            for (size_t field = 0; field < TRANSFORM_FIELDS; field++)
+        for (size_t x = 0; x < p.volume; x++) {
+            for (size_t field = 0; field < TRANSFORM_FIELDS; field++) {
                 *lane(&lonely[x], field) = field % WIDE_LANES == kept ? *lane(&p.in[x], field) : NAN;
+            }
+        }
         transform_forward(p.transform, p.in, p.out, p.workspace);
         transform_forward(p.transform, lonely, lonely, p.workspace);
-        for (size_t k = 0; k < p.volume; k++)
-            for (size_t field = kept; field < TRANSFORM_FIELDS; field += WIDE_LANES)
+        for (size_t k = 0; k < p.volume; k++) {
+            for (size_t field = kept; field < TRANSFORM_FIELDS; field += WIDE_LANES) {
                 assert_memory_equal(lane(&lonely[k], field), lane(&p.out[k], field), sizeof(float));
+            }
+        }
         free(lonely);
         plan_free(&p);
     }
@@ -238,8 +252,8 @@ static void test_digest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),   cmocka_unit_test(test_plain_sum), cmocka_unit_test(test_inverse),
-        cmocka_unit_test(test_lanes),    cmocka_unit_test(test_opposite),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_plain_sum), cmocka_unit_test(test_inverse),
+        cmocka_unit_test(test_lanes),  cmocka_unit_test(test_opposite),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

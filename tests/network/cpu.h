@@ -15,15 +15,17 @@
 
 static inline float *to_floats(size_t n, const double *x) {
     float *y = test_floats(n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         y[i] = (float)x[i];
+    }
     return y;
 }
 
 static inline double *to_reals(size_t n, const float *x) {
     double *y = test_reals(n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         y[i] = (double)x[i];
+    }
     return y;
 }
 
@@ -34,8 +36,8 @@ struct cpu {
     size_t sites, total, packed;
 };
 
-static inline struct cpu cpu_new(const struct unet_shape *shape, const float *weights,
-                                 const float *frequencies, int max_batch) {
+static inline struct cpu cpu_new(const struct unet_shape *shape, const float *weights, const float *frequencies,
+                                 int max_batch) {
     struct cpu c = {.sites = (size_t)shape->height * (size_t)shape->width_sites};
     struct error e = {0};
     assert_ok(unet_cpu_new(shape, frequencies, max_batch, &c.network, &e));
@@ -53,25 +55,27 @@ static inline void cpu_free(struct cpu *c) {
 
 /* Forward and backward of n configurations, everything in double precision; gradients may be NULL. */
 static inline void cpu_run(struct cpu *c, size_t n, const double *x, const double *t, double *output,
-                           const double *output_gradient, double *input_gradient,
-                           double *weight_gradient) {
+                           const double *output_gradient, double *input_gradient, double *weight_gradient) {
     struct error e = {0};
     size_t count = n * c->sites;
     float *xf = to_floats(count, x), *tf = to_floats(n, t), *of = test_floats(count);
     assert_ok(unet_cpu_forward(c->ws, (int)n, xf, tf, of, &e));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         output[i] = (double)of[i];
+    }
     if (output_gradient) {
         float *gf = to_floats(count, output_gradient), *packed = test_floats(c->packed);
         float *flat = test_floats(c->total);
-        assert_ok(unet_cpu_backward(c->ws, (int)n, gf, input_gradient ? of : NULL,
-                                    weight_gradient ? packed : NULL, &e));
-        for (size_t i = 0; input_gradient && i < count; i++)
+        assert_ok(
+            unet_cpu_backward(c->ws, (int)n, gf, input_gradient ? of : NULL, weight_gradient ? packed : NULL, &e));
+        for (size_t i = 0; input_gradient && i < count; i++) {
             input_gradient[i] = (double)of[i];
+        }
         if (weight_gradient) {
             unet_cpu_unpack_gradient(c->network, packed, flat);
-            for (size_t i = 0; i < c->total; i++)
+            for (size_t i = 0; i < c->total; i++) {
                 weight_gradient[i] = (double)flat[i];
+            }
         }
         free(gf);
         free(packed);
@@ -90,8 +94,9 @@ struct problem {
 };
 
 static inline void round_to_float(size_t n, double *x) {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         x[i] = (double)(float)x[i];
+    }
 }
 
 static inline struct problem problem_new(struct unet_shape shape, size_t n) {
@@ -107,8 +112,9 @@ static inline struct problem problem_new(struct unet_shape shape, size_t n) {
     p.t = test_reals(n);
     test_normal("fields", p.x, n * p.sites);
     test_normal("probe", p.probe, n * p.sites);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         p.t[i] = 0.125 + 0.625 * (double)i / (double)n;
+    }
     round_to_float(n * p.sites, p.x);
     round_to_float(n * p.sites, p.probe);
     round_to_float(n, p.t);

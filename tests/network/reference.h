@@ -24,13 +24,13 @@ struct reference {
     struct npz *npz;
     struct unet_shape shape;
     struct unet_tensor list[UNET_TENSORS];
-    size_t n, sites, total;              /* configurations, V, length of the weight vector */
+    size_t n, sites, total; /* configurations, V, length of the weight vector */
     double *weights, *frequencies;
     float *weights_float, *frequencies_float;
-    double *sigma;                       /* s(t) of each configuration, for sigma = 25 */
+    double *sigma; /* s(t) of each configuration, for sigma = 25 */
     const double *x, *t, *probe, *z, *score, *vjp;
     double loss;
-    double *gradient;                    /* of the loss, rounded to float32 in the file */
+    double *gradient; /* of the loss, rounded to float32 in the file */
 };
 
 static inline void *test_alloc(size_t count, size_t size) {
@@ -47,28 +47,30 @@ static inline float *test_floats(size_t count) {
     return test_alloc(count, sizeof(float));
 }
 
-static inline const struct npz_array *reference_array(const struct npz *npz, const char *name,
-                                                       enum npz_type type) {
+static inline const struct npz_array *reference_array(const struct npz *npz, const char *name, enum npz_type type) {
     struct error e = {0};
     const struct npz_array *array;
-    if (npz_require(npz, name, type, -1, &array, &e) != STATUS_OK)
+    if (npz_require(npz, name, type, -1, &array, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
+    }
     return array;
 }
 
 static inline struct reference reference_read(const char *path, int stride, enum unet_padding padding) {
     struct reference r = {0};
     struct error e = {0};
-    if (npz_read(path, &r.npz, &e) != STATUS_OK)
+    if (npz_read(path, &r.npz, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
+    }
     const struct npz_array *x = reference_array(r.npz, "in.phi", NPZ_FLOAT64);
     const struct npz_array *fourier = reference_array(r.npz, "embed.fourier", NPZ_FLOAT32);
     r.n = x->shape[0];
-    r.shape = (struct unet_shape){(int)x->shape[2], (int)x->shape[3],
-                                  (int)reference_array(r.npz, "conv1.weight", NPZ_FLOAT32)->shape[0],
-                                  2 * (int)fourier->count, stride, padding};
-    if (unet_check(&r.shape, &e) != STATUS_OK)
+    r.shape = (struct unet_shape){
+        (int)x->shape[2],        (int)x->shape[3], (int)reference_array(r.npz, "conv1.weight", NPZ_FLOAT32)->shape[0],
+        2 * (int)fourier->count, stride,           padding};
+    if (unet_check(&r.shape, &e) != STATUS_OK) {
         fail_msg("%s", e.message);
+    }
     r.sites = x->shape[2] * x->shape[3];
     unet_tensors(&r.shape, r.list, &r.total);
 
@@ -104,8 +106,9 @@ static inline struct reference reference_read(const char *path, int stride, enum
     r.vjp = reference_array(r.npz, "out.vjp", NPZ_FLOAT64)->data;
     r.loss = *(const double *)reference_array(r.npz, "out.loss", NPZ_FLOAT64)->data;
     r.sigma = test_reals(r.n);
-    for (size_t i = 0; i < r.n; i++)
+    for (size_t i = 0; i < r.n; i++) {
         r.sigma[i] = sqrt((pow(25, 2 * r.t[i]) - 1) / (2 * log(25)));
+    }
     return r;
 }
 
@@ -123,8 +126,9 @@ static inline void reference_free(struct reference *r) {
 static inline double relative_difference(size_t n, const double *a, const double *b) {
     double difference = 0, scale = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(a[i]))
+        if (!isfinite(a[i])) {
             return INFINITY;
+        }
         difference = fmax(difference, fabs(a[i] - b[i]));
         scale = fmax(scale, fabs(b[i]));
     }
@@ -133,8 +137,9 @@ static inline double relative_difference(size_t n, const double *a, const double
 
 static inline double largest(size_t n, const double *a) {
     double scale = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         scale = fmax(scale, fabs(a[i]));
+    }
     return scale;
 }
 
@@ -155,16 +160,23 @@ struct reference_file {
 };
 
 #define REFERENCE_TEST(name, check, path, stride, padding) \
-    {name, check, NULL, NULL, &(struct reference_file){path, stride, padding}}
+    { \
+        name, check, NULL, NULL, &(struct reference_file) { \
+            path, stride, padding \
+        } \
+    }
 
 /* Entries of a list of tests: check(state) with reference_of_state(state). */
-#define REFERENCE_TESTS(check)                                                                                          \
-    REFERENCE_TEST("reference, stride 1, zeros", check, "tests/data/unet-w8-stride1-zeros-L8.npz", 1, UNET_ZEROS),          \
-    REFERENCE_TEST("reference, stride 1, periodic", check, "tests/data/unet-w8-stride1-periodic-L8.npz", 1, UNET_PERIODIC), \
-    REFERENCE_TEST("reference, stride 2, zeros", check, "tests/data/unet-w8-stride2-zeros-L16.npz", 2, UNET_ZEROS),         \
-    REFERENCE_TEST("reference, stride 2, periodic", check, "tests/data/unet-w8-stride2-periodic-L16.npz", 2, UNET_PERIODIC), \
-    REFERENCE_TEST("reference, published width", check, "../shared/reference/unet-w32-stride2-periodic-L32.npz", 2,         \
-                   UNET_PERIODIC)
+#define REFERENCE_TESTS(check) \
+    REFERENCE_TEST("reference, stride 1, zeros", check, "tests/data/unet-w8-stride1-zeros-L8.npz", 1, UNET_ZEROS), \
+        REFERENCE_TEST("reference, stride 1, periodic", check, "tests/data/unet-w8-stride1-periodic-L8.npz", 1, \
+                       UNET_PERIODIC), \
+        REFERENCE_TEST("reference, stride 2, zeros", check, "tests/data/unet-w8-stride2-zeros-L16.npz", 2, \
+                       UNET_ZEROS), \
+        REFERENCE_TEST("reference, stride 2, periodic", check, "tests/data/unet-w8-stride2-periodic-L16.npz", 2, \
+                       UNET_PERIODIC), \
+        REFERENCE_TEST("reference, published width", check, "../shared/reference/unet-w32-stride2-periodic-L32.npz", \
+                       2, UNET_PERIODIC)
 
 static inline struct reference reference_of_state(void **state) {
     const struct reference_file *of = *state;
@@ -181,8 +193,9 @@ static inline struct reference reference_of_state(void **state) {
  * one channel a group (at width 4 all are, and then the time embedding has no effect either). */
 static inline int gradient_vanishes(const struct unet_shape *shape, const char *name) {
     static const int channels[] = {1, 2, 4, 8, 4, 2, 1}; /* of dense1 to dense7, in widths */
-    if (strncmp(name, "embed.", 6) == 0 || strncmp(name, "dense1.", 7) == 0)
+    if (strncmp(name, "embed.", 6) == 0 || strncmp(name, "dense1.", 7) == 0) {
         return shape->width == 4;
+    }
     return strncmp(name, "dense", 5) == 0 && channels[name[5] - '1'] * shape->width <= 32;
 }
 
@@ -200,9 +213,10 @@ static inline void assert_gradients_close(const struct unet_shape *shape, const 
         double scale = gradient_vanishes(shape, list[i].name) ? largest_of_all : largest(list[i].count, y);
         for (size_t k = 0; k < list[i].count; k++) {
             double allowed = tolerance * scale + rounding * fabs(y[k]);
-            if (!(fabs(x[k] - y[k]) <= allowed))
-                fail_msg("gradient of %s[%zu] is %.10g, expected %.10g within %.2g", list[i].name, k, x[k],
-                         y[k], allowed);
+            if (!(fabs(x[k] - y[k]) <= allowed)) {
+                fail_msg("gradient of %s[%zu] is %.10g, expected %.10g within %.2g", list[i].name, k, x[k], y[k],
+                         allowed);
+            }
         }
     }
 }

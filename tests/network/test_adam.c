@@ -45,7 +45,7 @@ static void test_published_settings(void **state) {
     (void)state;
     static const float g[5] = {0.3f, -0.1f, 0.25f, 2.0f, -0.7f};
     static const double expected[5] = {0.49900000003333334, 0.4985997814792808, 0.49796077329396227,
-                                        0.49728776269954145, 0.49692684825189715};
+                                       0.49728776269954145, 0.49692684825189715};
     float w = 0.5f, m = 0, v = 0;
     for (int i = 0; i < 5; i++) {
         take_step(&w, &g[i], &m, &v, 1, i + 1, 1e-3, 0.9, 0.999, 1e-8);
@@ -54,8 +54,9 @@ static void test_published_settings(void **state) {
     /* a constant gradient: the corrections make every move the rate */
     w = 0;
     m = v = 0;
-    for (int64_t step = 1; step <= 1000; step++)
+    for (int64_t step = 1; step <= 1000; step++) {
         take_step(&w, &g[3], &m, &v, 1, step, 1e-3, 0.9, 0.999, 1e-8);
+    }
     assert_true(fabs((double)w + 1) < 1e-4);
 }
 
@@ -64,14 +65,17 @@ static void test_bits_do_not_depend_on_threads_or_splitting(void **state) {
     enum { N = 100003, STEPS = 3 };
     float *g = test_floats(N), *arrays[3][4];
     double *z = test_reals(N);
-    for (int run = 0; run < 3; run++)
-        for (int i = 0; i < 4; i++)
+    for (int run = 0; run < 3; run++) {
+        for (int i = 0; i < 4; i++) {
             arrays[run][i] = test_floats(N);
+        }
+    }
     int threads = omp_get_max_threads();
     for (int step = 1; step <= STEPS; step++) {
         test_normal(step == 1 ? "one" : step == 2 ? "two" : "three", z, N);
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             g[i] = (float)(z[i] * pow(10, -(double)(i % 9)));
+        }
         for (int run = 0; run < 2; run++) {
             float **a = arrays[run];
             omp_set_num_threads(run + 1);
@@ -90,9 +94,11 @@ static void test_bits_do_not_depend_on_threads_or_splitting(void **state) {
         assert_memory_equal(arrays[0][i], arrays[1][i], N * sizeof(float));
         assert_memory_equal(arrays[0][i], arrays[2][i], N * sizeof(float));
     }
-    for (int run = 0; run < 3; run++)
-        for (int i = 0; i < 4; i++)
+    for (int run = 0; run < 3; run++) {
+        for (int i = 0; i < 4; i++) {
             free(arrays[run][i]);
+        }
+    }
     free(g);
     free(z);
 }

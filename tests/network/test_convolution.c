@@ -43,18 +43,20 @@ static void fields_free(struct fields *f) {
 /* From -2 to 2. */
 static void whole_numbers(uint64_t seed, size_t count, float *x) {
     random_normal_float(random_key(seed, "test", "convolution"), 0, 0, x, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         x[i] = (float)(int)(x[i] > 2 ? 2 : x[i] < -2 ? -2 : x[i]);
+    }
 }
 
-/* Every term of the sum that the three functions are made of: its narrow site and channel n, its wide one w, its weight k. */
-#define FOR_TERMS(f, n, w, k)                                                                                    \
-    for (size_t b = 0, n = 0; b < (size_t)(f)->shape.batch; b++)                                                 \
-        for (size_t y = 0; y < (size_t)(f)->shape.narrow_height; y++)                                            \
-            for (size_t x = 0; x < (size_t)(f)->shape.narrow_width; x++)                                         \
-                for (size_t o = 0; o < (size_t)(f)->shape.narrow_channels; o++, n++)                             \
-                    for (size_t tap = 0; tap < 9; tap++)                                                         \
-                        for (size_t i = 0, w = term_wide(f, b, y, x, tap), k = term_weight(f, o, tap);           \
+/* Every term of the sum that the three functions are made of: its narrow site and channel n, its wide one w, its weight
+ * k. */
+#define FOR_TERMS(f, n, w, k) \
+    for (size_t b = 0, n = 0; b < (size_t)(f)->shape.batch; b++) \
+        for (size_t y = 0; y < (size_t)(f)->shape.narrow_height; y++) \
+            for (size_t x = 0; x < (size_t)(f)->shape.narrow_width; x++) \
+                for (size_t o = 0; o < (size_t)(f)->shape.narrow_channels; o++, n++) \
+                    for (size_t tap = 0; tap < 9; tap++) \
+                        for (size_t i = 0, w = term_wide(f, b, y, x, tap), k = term_weight(f, o, tap); \
                              i < (size_t)(f)->shape.wide_channels; i++, w++, k += 9)
 
 static size_t term_wide(const struct fields *f, size_t b, size_t y, size_t x, size_t tap) {
@@ -69,8 +71,8 @@ static size_t term_weight(const struct fields *f, size_t o, size_t tap) {
 
 /* One product and several, with rows to spare and without (8 x 6 x 6 sites are six times 48). */
 static const struct convolution_shape shapes[] = {
-    {8, 4, 8, 6, 6, 1}, {3, 8, 16, 4, 6, 2}, {1, 4, 4, 1, 1, 2}, {2, 16, 8, 1, 9, 1}, {5, 64, 48, 9, 10, 2},
-    {8, 128, 16, 10, 11, 1},
+    {8, 4, 8, 6, 6, 1},  {3, 8, 16, 4, 6, 2},   {1, 4, 4, 1, 1, 2},
+    {2, 16, 8, 1, 9, 1}, {5, 64, 48, 9, 10, 2}, {8, 128, 16, 10, 11, 1},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -80,7 +82,8 @@ static void check_exactly(struct convolution_shape shape) {
     const size_t wide = (size_t)shape.batch * f.wide_one, narrow = (size_t)shape.batch * f.narrow_one;
     float *packed = test_floats(convolution_packed_size(f.convolution)), *gradient = test_floats(f.weight_count);
     float *out_wide = test_floats(wide), *out_narrow = test_floats(narrow);
-    float *right_wide = test_floats(wide), *right_narrow = test_floats(narrow), *right_gradient = test_floats(f.weight_count);
+    float *right_wide = test_floats(wide), *right_narrow = test_floats(narrow),
+          *right_gradient = test_floats(f.weight_count);
     whole_numbers(1, f.weight_count, f.weights);
     whole_numbers(2, wide, f.wide);
     whole_numbers(3, narrow, f.narrow);
@@ -93,28 +96,34 @@ static void check_exactly(struct convolution_shape shape) {
         right_gradient[k] += f.narrow[n] * f.wide[w];
     }
     convolution_set_weights(f.convolution, f.weights);
-    for (size_t i = 0; i < wide; i++)
+    for (size_t i = 0; i < wide; i++) {
         out_wide[i] = 5; /* what was there is overwritten */
+    }
     assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, &e));
     assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, &e));
     assert_ok(convolution_weight_gradient(f.convolution, f.scratch, f.wide, f.narrow, packed, &e));
     convolution_unpack(f.convolution, packed, gradient);
-    for (size_t i = 0; i < narrow; i++)
+    for (size_t i = 0; i < narrow; i++) {
         assert_true(out_narrow[i] == right_narrow[i]);
-    for (size_t i = 0; i < wide; i++)
+    }
+    for (size_t i = 0; i < wide; i++) {
         assert_true(out_wide[i] == right_wide[i]);
-    for (size_t i = 0; i < f.weight_count; i++)
+    }
+    for (size_t i = 0; i < f.weight_count; i++) {
         assert_true(gradient[i] == right_gradient[i]);
+    }
     float *all[] = {packed, gradient, out_wide, out_narrow, right_wide, right_narrow, right_gradient};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     fields_free(&f);
 }
 
 static void test_plain_loops(void **state) {
     (void)state;
-    for (size_t i = 0; i < SHAPES; i++)
+    for (size_t i = 0; i < SHAPES; i++) {
         check_exactly(shapes[i]);
+    }
 }
 
 /* Equal configurations side by side come out with equal bits, whichever product and row they are in. */
@@ -144,8 +153,9 @@ static void check_places(struct convolution_shape shape) {
 
 static void test_place_leaves_no_trace(void **state) {
     (void)state;
-    for (size_t i = 0; i < SHAPES; i++)
+    for (size_t i = 0; i < SHAPES; i++) {
         check_places(shapes[i]);
+    }
     /* those of the published network on 32x32, and of the one of stride 1 on 16x16 */
     static const int wide[] = {32, 64, 128, 128, 64, 32}, narrow[] = {64, 128, 256, 256, 256, 128};
     static const int level[] = {1, 2, 3, 3, 2, 1};

@@ -9,10 +9,10 @@ static const struct {
     const char *layer;
     int fan_in;
 } fans[] = {
-    {"embed", 256},       {"conv1", 9},       {"conv2", 32 * 9},  {"conv3", 64 * 9}, {"conv4", 128 * 9},
-    {"tconv4", 128 * 9},  {"tconv3", 64 * 9}, {"tconv2", 32 * 9}, {"tconv1", 9},     {"dense1", 256},
-    {"dense2", 256},      {"dense3", 256},    {"dense4", 256},    {"dense5", 256},   {"dense6", 256},
-    {"dense7", 256},
+    {"embed", 256},     {"conv1", 9},        {"conv2", 32 * 9},  {"conv3", 64 * 9},
+    {"conv4", 128 * 9}, {"tconv4", 128 * 9}, {"tconv3", 64 * 9}, {"tconv2", 32 * 9},
+    {"tconv1", 9},      {"dense1", 256},     {"dense2", 256},    {"dense3", 256},
+    {"dense4", 256},    {"dense5", 256},     {"dense6", 256},    {"dense7", 256},
 };
 
 static float *weights_of(const struct unet_shape *shape, uint64_t seed) {
@@ -35,15 +35,17 @@ static void test_bounds_and_moments(void **state) {
         const float *w = weights + t->offset;
         if (strstr(t->name, "norm")) {
             float value = strstr(t->name, "weight") ? 1 : 0;
-            for (size_t k = 0; k < t->count; k++)
+            for (size_t k = 0; k < t->count; k++) {
                 assert_true(w[k] == value);
+            }
             checked++;
             continue;
         }
         for (size_t f = 0; f < sizeof fans / sizeof fans[0]; f++) {
             size_t length = strlen(fans[f].layer);
-            if (strncmp(t->name, fans[f].layer, length) != 0 || t->name[length] != '.')
+            if (strncmp(t->name, fans[f].layer, length) != 0 || t->name[length] != '.') {
                 continue;
+            }
             double bound = 1 / sqrt(fans[f].fan_in), n = (double)t->count, mean = 0, square = 0, most = 0;
             for (size_t k = 0; k < t->count; k++) {
                 mean += (double)w[k] / n;
@@ -100,10 +102,12 @@ static void test_seeds_and_streams(void **state) {
     assert_memory_equal(a, again, total * sizeof *a);
     for (size_t i = 0; i < UNET_TENSORS; i++) {
         size_t at = list[i].offset, size = list[i].count * sizeof *a;
-        if (!strstr(list[i].name, "norm"))
+        if (!strstr(list[i].name, "norm")) {
             assert_true(memcmp(a + at, b + at, size) != 0);
-        if (strstr(list[i].name, "conv")) /* the embedding's length does not touch them */
+        }
+        if (strstr(list[i].name, "conv")) { /* the embedding's length does not touch them */
             assert_memory_equal(a + at, c + other_list[i].offset, size);
+        }
     }
     /* arrays of the same bound have streams of their own */
     const float *embed = a + list[unet_find(&published, "embed.weight")].offset;

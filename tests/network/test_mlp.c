@@ -35,9 +35,11 @@ static double swish(double a) {
 }
 
 static const double *array(const struct setup *p, const double *weights, const char *name) {
-    for (int i = 0; i < MLP_TENSORS; i++)
-        if (strcmp(p->list[i].name, name) == 0)
+    for (int i = 0; i < MLP_TENSORS; i++) {
+        if (strcmp(p->list[i].name, name) == 0) {
             return weights + p->list[i].offset;
+        }
+    }
     fail_msg("no array %s", name);
     return NULL;
 }
@@ -52,8 +54,9 @@ static double definition(const struct setup *p, const double *weights, double x,
     }
     for (int i = 0; i < E; i++) {
         double sum = array(p, weights, "embed.bias")[i];
-        for (int j = 0; j < E; j++)
+        for (int j = 0; j < E; j++) {
             sum += array(p, weights, "embed.weight")[i * E + j] * features[j];
+        }
         e[i] = swish(sum);
     }
     h[0] = x;
@@ -65,17 +68,20 @@ static double definition(const struct setup *p, const double *weights, double x,
         snprintf(bias, sizeof bias, "dense%d.bias", l);
         for (int i = 0; i < H; i++) {
             double sum = array(p, weights, bias)[i];
-            for (int j = 0; j < E; j++)
+            for (int j = 0; j < E; j++) {
                 sum += array(p, weights, dense)[i * E + j] * e[j];
-            for (int j = 0; j < inputs; j++)
+            }
+            for (int j = 0; j < inputs; j++) {
                 sum += array(p, weights, layer)[i * inputs + j] * h[j];
+            }
             next[i] = swish(sum);
         }
         memcpy(h, next, sizeof h);
     }
     double out = array(p, weights, "output.bias")[0];
-    for (int i = 0; i < H; i++)
+    for (int i = 0; i < H; i++) {
         out += array(p, weights, "output.weight")[i] * h[i];
+    }
     return out;
 }
 
@@ -90,7 +96,8 @@ struct network {
 static struct network network_new(const struct setup *p) {
     struct network n;
     struct error e = {0};
-    float *weights = to_floats(p->total, p->weights), *frequencies = to_floats((size_t)p->shape.embedding / 2, p->frequencies);
+    float *weights = to_floats(p->total, p->weights),
+          *frequencies = to_floats((size_t)p->shape.embedding / 2, p->frequencies);
     assert_ok(mlp_new(&p->shape, frequencies, 8, &n.network, &e));
     mlp_set_weights(n.network, weights);
     assert_ok(mlp_workspace_new(n.network, &n.ws, &e));
@@ -105,8 +112,9 @@ static void network_free(struct network *n) {
 }
 
 static void near(double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("found %.9g, expected %.9g +- %.2g", found, expected, tolerance);
+    }
 }
 
 static void check_shape(struct mlp_shape shape, int n) {
@@ -118,25 +126,28 @@ static void check_shape(struct mlp_shape shape, int n) {
     mlp_backward(net.ws, n, gf, dx, gradient);
     for (int b = 0; b < n; b++) {
         const double step = 1e-5;
-        const double slope = (definition(&p, p.weights, x[b] + step, t[b]) - definition(&p, p.weights, x[b] - step, t[b])) / (2 * step);
+        const double slope =
+            (definition(&p, p.weights, x[b] + step, t[b]) - definition(&p, p.weights, x[b] - step, t[b])) / (2 * step);
         near((double)out[b], definition(&p, p.weights, x[b], t[b]), 2e-5);
         near((double)dx[b], g[b] * slope, 2e-5);
     }
     double *moved = test_reals(p.total);
     memcpy(moved, p.weights, p.total * sizeof *moved);
-    for (int i = 0; i < MLP_TENSORS; i++) /* some of every array, the first and the last among them */
+    for (int i = 0; i < MLP_TENSORS; i++) { /* some of every array, the first and the last among them */
         for (size_t k = 0; k < p.list[i].count; k += 1 + (p.list[i].count - 1) / 5) {
             const size_t at = p.list[i].offset + k;
             double sum[2] = {0, 0};
             const double step = 1e-5;
             for (int side = 0; side < 2; side++) {
                 moved[at] = p.weights[at] + (side ? -step : step);
-                for (int b = 0; b < n; b++)
+                for (int b = 0; b < n; b++) {
                     sum[side] += g[b] * definition(&p, moved, x[b], t[b]);
+                }
             }
             moved[at] = p.weights[at];
             near((double)gradient[at], (sum[0] - sum[1]) / (2 * step), 1e-4 * (1 + fabs((double)gradient[at])));
         }
+    }
     /* repeatable; parts of the work alone give the same bits */
     float other[8];
     mlp_backward(net.ws, n, gf, other, NULL);
@@ -144,8 +155,9 @@ static void check_shape(struct mlp_shape shape, int n) {
     mlp_backward(net.ws, n, gf, NULL, again);
     assert_memory_equal(again, gradient, p.total * sizeof *again);
     float *all[] = {xf, tf, gf, gradient, again};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     free(moved);
     network_free(&net);
     setup_free(&p);

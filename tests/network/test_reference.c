@@ -14,12 +14,15 @@ static void check(void **state) {
     double *score = test_reals(count), *gradient = test_reals(r.total);
 
     /* score = F / s(t); its VJP with the probe is that of F with probe / s(t) */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         output_gradient[i] = r.probe[i] / r.sigma[i / r.sites];
-    assert_int_equal(unet_oracle(&r.shape, r.weights, r.frequencies, r.n, r.x, r.t, output, output_gradient,
-                                 vjp, NULL, &e), STATUS_OK);
-    for (size_t i = 0; i < count; i++)
+    }
+    assert_int_equal(
+        unet_oracle(&r.shape, r.weights, r.frequencies, r.n, r.x, r.t, output, output_gradient, vjp, NULL, &e),
+        STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
         score[i] = output[i] / r.sigma[i / r.sites];
+    }
     assert_close(count, score, r.score, TOLERANCE);
     assert_close(count, vjp, r.vjp, TOLERANCE);
 
@@ -31,8 +34,9 @@ static void check(void **state) {
         output_gradient[i] = 2 * residual / (double)r.n;
     }
     assert_close(1, &loss, &r.loss, TOLERANCE);
-    assert_int_equal(unet_oracle(&r.shape, r.weights, r.frequencies, r.n, r.x, r.t, output, output_gradient,
-                                 NULL, gradient, &e), STATUS_OK);
+    assert_int_equal(
+        unet_oracle(&r.shape, r.weights, r.frequencies, r.n, r.x, r.t, output, output_gradient, NULL, gradient, &e),
+        STATUS_OK);
     assert_gradients_close(&r.shape, gradient, r.gradient, TOLERANCE, ldexp(1, -24));
 
     free(output);

@@ -23,8 +23,9 @@ static void test_list_is_dense_and_found_by_name(void **state) {
     unet_tensors(&published, list, &total);
     for (int i = 0; i < UNET_TENSORS; i++) {
         size_t count = 1;
-        for (size_t d = 0; d < list[i].dimensions; d++)
+        for (size_t d = 0; d < list[i].dimensions; d++) {
             count *= list[i].shape[d];
+        }
         assert_int_equal(list[i].count, count);
         assert_int_equal(list[i].offset, next);
         assert_int_equal(unet_find(&published, list[i].name), i);
@@ -80,10 +81,12 @@ static void test_check(void **state) {
         struct error e = {0};
         enum status status = unet_check(&cases[i].shape, &e);
         assert_int_equal(status, cases[i].message ? STATUS_BAD_INPUT : STATUS_OK);
-        if (cases[i].message && !strstr(e.message, cases[i].message))
+        if (cases[i].message && !strstr(e.message, cases[i].message)) {
             fail_msg("case %zu: message \"%s\" lacks \"%s\"", i, e.message, cases[i].message);
-        if (cases[i].message)
+        }
+        if (cases[i].message) {
             assert_non_null(strstr(e.message, "expected"));
+        }
     }
 }
 

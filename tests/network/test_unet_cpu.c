@@ -13,16 +13,19 @@ static void check_reference(void **state) {
     double *output = test_reals(count), *output_gradient = test_reals(count), *vjp = test_reals(count);
     double *score = test_reals(count), *gradient = test_reals(r.total);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         output_gradient[i] = r.probe[i] / r.sigma[i / r.sites];
+    }
     cpu_run(&c, r.n, r.x, r.t, output, output_gradient, vjp, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         score[i] = output[i] / r.sigma[i / r.sites];
+    }
     assert_close(count, score, r.score, TOLERANCE);
     assert_close(count, vjp, r.vjp, TOLERANCE);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         output_gradient[i] = 2 * (output[i] + r.z[i]) / (double)r.n;
+    }
     cpu_run(&c, r.n, r.x, r.t, output, output_gradient, NULL, gradient);
     assert_gradients_close(&r.shape, gradient, r.gradient, TOLERANCE, 0);
 
@@ -55,8 +58,9 @@ static void check_problem(const struct problem *p, int max_batch) {
     }
     assert_gradients_close(&p->shape, gradient, expected_gradient, TOLERANCE, 0);
     double *all[] = {weights, frequencies, output, vjp, gradient, expected, expected_vjp, expected_gradient};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     cpu_free(&c);
 }
 

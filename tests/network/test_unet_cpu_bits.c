@@ -41,13 +41,14 @@ struct batch {
 static struct batch batch_new(const struct problem *p, size_t packed) {
     size_t count = p->n * p->sites;
     return (struct batch){to_floats(count, p->x), to_floats(p->n, p->t), to_floats(count, p->probe),
-                          test_floats(count), test_floats(count), test_floats(packed)};
+                          test_floats(count),     test_floats(count),    test_floats(packed)};
 }
 
 static void batch_free(struct batch *b) {
     float *all[] = {b->x, b->t, b->probe, b->output, b->vjp, b->packed};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
 }
 
 /* Several backward calls after one forward: the first probe's answer again at the end, to the bit. */
@@ -60,8 +61,9 @@ static void test_backward_may_be_called_again(void **state) {
     size_t count = p.n * p.sites;
     float *other = test_floats(count), *vjp = test_floats(count), *packed = test_floats(c.packed);
     float *probe = test_floats(count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         other[i] = -2 * b.probe[count - 1 - i];
+    }
     memcpy(probe, b.probe, count * sizeof *probe);
     assert_ok(unet_cpu_forward(c.ws, BATCH, b.x, b.t, b.output, &e));
     assert_ok(unet_cpu_backward(c.ws, BATCH, b.probe, b.vjp, b.packed, &e));
@@ -132,8 +134,8 @@ static void test_bits_do_not_depend_on_company(void **state) {
 }
 
 /* Micro-batches shared among threads, each with its own workspace. */
-static void run_with_threads(const struct problem *p, struct unet_cpu *network, int threads, int size,
-                             struct batch *b, float *gradients, size_t packed) {
+static void run_with_threads(const struct problem *p, struct unet_cpu *network, int threads, int size, struct batch *b,
+                             float *gradients, size_t packed) {
     int micro_batches = (int)p->n / size, failures = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : failures)
     {
@@ -144,8 +146,8 @@ static void run_with_threads(const struct problem *p, struct unet_cpu *network, 
         for (int m = 0; m < micro_batches; m++) {
             size_t first = (size_t)m * (size_t)size, at = first * p->sites;
             failures += unet_cpu_forward(ws, size, b->x + at, b->t + first, b->output + at, &e) != STATUS_OK;
-            failures += unet_cpu_backward(ws, size, b->probe + at, b->vjp + at, gradients + (size_t)m * packed,
-                                          &e) != STATUS_OK;
+            failures += unet_cpu_backward(ws, size, b->probe + at, b->vjp + at, gradients + (size_t)m * packed, &e) !=
+                        STATUS_OK;
         }
         unet_cpu_workspace_free(ws);
     }
@@ -211,10 +213,8 @@ static void test_weights_can_be_changed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_padding_leaves_no_trace),
-        cmocka_unit_test(test_backward_may_be_called_again),
-        cmocka_unit_test(test_bits_do_not_depend_on_company),
-        cmocka_unit_test(test_bits_do_not_depend_on_threads),
+        cmocka_unit_test(test_padding_leaves_no_trace),       cmocka_unit_test(test_backward_may_be_called_again),
+        cmocka_unit_test(test_bits_do_not_depend_on_company), cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_weights_can_be_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,9 +12,11 @@
 static const struct unet_shape published = {32, 32, 32, 256, 2, UNET_PERIODIC};
 
 static const struct unet_layer *find(const struct unet_layer *layers, const char *name) {
-    for (size_t i = 0; i < UNET_LAYERS; i++)
-        if (!strcmp(layers[i].name, name))
+    for (size_t i = 0; i < UNET_LAYERS; i++) {
+        if (!strcmp(layers[i].name, name)) {
             return &layers[i];
+        }
+    }
     fail_msg("no layer %s", name);
     return NULL;
 }
@@ -36,8 +38,8 @@ static void totals(void **state) {
     struct unet_shape other = published;
     size_t parameters;
     /* 18 operations a site of the smaller lattice and pair of channels: 1024 (32 + 64) for the outermost two, then
-     * 256 x 32 x 64, 64 x 64 x 128, 16 x 128 x 256 (equal) of the encoder and the deepest of the decoder, twice that for
-     * the two with skips. */
+     * 256 x 32 x 64, 64 x 64 x 128, 16 x 128 x 256 (equal) of the encoder and the deepest of the decoder, twice that
+     * for the two with skips. */
     assert_true(convolutions(&published, &parameters) == 18.0 * (1024 * 96 + 8 * 524288));
     assert_int_equal(parameters, 1115297);
     other.stride = 1;
@@ -64,7 +66,8 @@ static void shapes(void **state) {
     l = find(layers, "tgnorm2");
     assert_true(l->out_channels == 32 && l->out_height == 16 && l->parameters == 64 && l->flop == 0);
     l = find(layers, "dense5");
-    assert_true(l->in_channels == 256 && l->out_channels == 128 && l->parameters == 257 * 128 && l->flop == 2 * 256 * 128);
+    assert_true(l->in_channels == 256 && l->out_channels == 128 && l->parameters == 257 * 128 &&
+                l->flop == 2 * 256 * 128);
     l = find(layers, "embed");
     assert_true(l->parameters == 257 * 256);
     assert_string_equal(layers[0].name, "embed");

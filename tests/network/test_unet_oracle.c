@@ -6,8 +6,9 @@
 
 static double dot(size_t n, const double *a, const double *b) {
     double sum = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         sum += a[i] * b[i];
+    }
     return sum;
 }
 
@@ -17,14 +18,16 @@ static const size_t extents[][2] = {{8, 8}, {4, 6}, {2, 4}, {2, 2}, {1, 1}, {1, 
 
 /* Calls `check` for every stride, padding and lattice; channels 3 -> 2. */
 static void for_all_convolutions(void (*check)(const struct oracle_convolution *c, size_t fine, size_t coarse)) {
-    for (size_t stride = 1; stride <= 2; stride++)
-        for (int padding = UNET_ZEROS; padding <= UNET_PERIODIC; padding++)
+    for (size_t stride = 1; stride <= 2; stride++) {
+        for (int padding = UNET_ZEROS; padding <= UNET_PERIODIC; padding++) {
             for (size_t i = 0; i < sizeof extents / sizeof extents[0]; i++) {
-                struct oracle_convolution c = {3, 2, extents[i][0], extents[i][1], stride,
-                                               (enum unet_padding)padding};
-                if (c.height % stride == 0 && c.width % stride == 0)
+                struct oracle_convolution c = {3, 2, extents[i][0], extents[i][1], stride, (enum unet_padding)padding};
+                if (c.height % stride == 0 && c.width % stride == 0) {
                     check(&c, 3 * c.height * c.width, 2 * c.height * c.width / stride / stride);
+                }
             }
+        }
+    }
 }
 
 /* <coarse, A fine> = <A^T coarse, fine> = <w, d/dw> (A is linear in w as well) */
@@ -54,12 +57,12 @@ static void check_definition(const struct oracle_convolution *c, size_t fine, si
     oracle_convolve(c, w, x, y);
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     assert_int_equal(coarse, 2 * rows * columns);
-    for (size_t o = 0; o < 2; o++)
-        for (size_t i = 0; i < rows; i++)
+    for (size_t o = 0; o < 2; o++) {
+        for (size_t i = 0; i < rows; i++) {
             for (size_t j = 0; j < columns; j++) {
                 double sum = 0;
-                for (size_t f = 0; f < 3; f++)
-                    for (int k = 0; k < 3; k++)
+                for (size_t f = 0; f < 3; f++) {
+                    for (int k = 0; k < 3; k++) {
                         for (int l = 0; l < 3; l++) {
                             int height = (int)c->height, width = (int)c->width;
                             int row = (int)(c->stride * i) + k - 1, column = (int)(c->stride * j) + l - 1;
@@ -73,8 +76,12 @@ static void check_definition(const struct oracle_convolution *c, size_t fine, si
                             sum += w[((o * 3 + f) * 3 + (size_t)k) * 3 + (size_t)l] *
                                    x[(f * c->height + (size_t)row) * c->width + (size_t)column];
                         }
+                    }
+                }
                 assert_true(fabs(sum - y[(o * rows + i) * columns + j]) < 1e-13);
             }
+        }
+    }
 }
 
 static void test_convolution_is_its_definition(void **state) {
@@ -85,16 +92,19 @@ static void test_convolution_is_its_definition(void **state) {
 /* to[c, (i + di) mod height, (j + dj) mod width] = from[c, i, j] */
 static void translate(size_t channels, size_t height, size_t width, size_t di, size_t dj, const double *from,
                       double *to) {
-    for (size_t c = 0; c < channels; c++)
-        for (size_t i = 0; i < height; i++)
-            for (size_t j = 0; j < width; j++)
-                to[(c * height + (i + di) % height) * width + (j + dj) % width] =
-                    from[(c * height + i) * width + j];
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t i = 0; i < height; i++) {
+            for (size_t j = 0; j < width; j++) {
+                to[(c * height + (i + di) % height) * width + (j + dj) % width] = from[(c * height + i) * width + j];
+            }
+        }
+    }
 }
 
 static void check_translation(const struct oracle_convolution *c, size_t fine, size_t coarse) {
-    if (c->padding != UNET_PERIODIC)
+    if (c->padding != UNET_PERIODIC) {
         return;
+    }
     double x[3 * 64], moved[3 * 64], y[2 * 64], expected[2 * 64], w[3 * 2 * 9];
     test_normal("translation x", x, fine);
     test_normal("translation w", w, 54);
@@ -164,42 +174,48 @@ static struct network network_new(struct unet_shape shape, size_t n) {
     u.t = test_reals(n);
     u.gradient = test_reals(u.total);
     test_normal("weights", u.weights, u.total);
-    for (size_t i = 0; i < UNET_TENSORS; i++)
+    for (size_t i = 0; i < UNET_TENSORS; i++) {
         for (size_t k = 0; k < u.list[i].count; k++) {
             double *w = &u.weights[u.list[i].offset + k];
-            if (strstr(u.list[i].name, "norm"))
+            if (strstr(u.list[i].name, "norm")) {
                 *w = 0.3 * *w + (strstr(u.list[i].name, "weight") ? 1 : 0);
-            else if (u.list[i].dimensions == 4)
+            } else if (u.list[i].dimensions == 4) {
                 *w *= 1 / sqrt(9 * (double)u.list[i].shape[1]);
-            else
+            } else {
                 *w *= 1 / sqrt((double)shape.embedding);
+            }
         }
+    }
     test_normal("frequencies", u.frequencies, half);
     test_normal("fields", u.x, count);
     test_normal("probe", u.probe, count);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         u.t[i] = 0.2 + 0.7 * (double)i / (double)n;
+    }
     return u;
 }
 
 static void network_free(struct network *u) {
     double *all[] = {u->weights, u->frequencies, u->x, u->t, u->probe, u->output, u->vjp, u->gradient};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
 }
 
 static void evaluate(struct network *u, int backward) {
     struct error e = {0};
     assert_int_equal(unet_oracle(&u->shape, u->weights, u->frequencies, u->n, u->x, u->t, u->output,
-                                 backward ? u->probe : NULL, u->vjp, u->gradient, &e), STATUS_OK);
+                                 backward ? u->probe : NULL, u->vjp, u->gradient, &e),
+                     STATUS_OK);
 }
 
 /* L = sum(output * probe) with `values` moved by step along `direction`; restores the values bit by bit. */
 static double moved(struct network *u, size_t count, double *values, const double *direction, double step) {
     double *saved = test_reals(count);
     memcpy(saved, values, count * sizeof *values);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         values[i] += step * direction[i];
+    }
     evaluate(u, 0);
     memcpy(values, saved, count * sizeof *values);
     free(saved);
@@ -208,19 +224,21 @@ static double moved(struct network *u, size_t count, double *values, const doubl
 
 /* The derivative of L along a random unit direction through all numbers of an array, by the central
  * difference of fourth order, against that of the gradient. `scale` is the size of derivatives at large. */
-static void check_derivative(struct network *u, const char *name, size_t count, double *values,
-                             const double *gradient, double scale) {
+static void check_derivative(struct network *u, const char *name, size_t count, double *values, const double *gradient,
+                             double scale) {
     double *direction = test_reals(count);
     test_normal(name, direction, count);
     double length = sqrt(dot(count, direction, direction));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         direction[i] /= length;
+    }
     const double h = 1e-3;
     double one = moved(u, count, values, direction, h) - moved(u, count, values, direction, -h);
     double two = moved(u, count, values, direction, 2 * h) - moved(u, count, values, direction, -2 * h);
     double difference = (8 * one - two) / (12 * h), exact = dot(count, gradient, direction);
-    if (!(fabs(difference - exact) <= 1e-7 * fabs(exact) + 1e-11 * scale))
+    if (!(fabs(difference - exact) <= 1e-7 * fabs(exact) + 1e-11 * scale)) {
         fail_msg("%s: derivative %.12g, by differences %.12g", name, exact, difference);
+    }
     free(direction);
 }
 
@@ -228,9 +246,10 @@ static void check_differences(struct unet_shape shape, size_t n) {
     struct network u = network_new(shape, n);
     evaluate(&u, 1);
     double scale = sqrt(dot(u.total, u.gradient, u.gradient));
-    for (size_t i = 0; i < UNET_TENSORS; i++)
+    for (size_t i = 0; i < UNET_TENSORS; i++) {
         check_derivative(&u, u.list[i].name, u.list[i].count, u.weights + u.list[i].offset,
                          u.gradient + u.list[i].offset, scale);
+    }
     check_derivative(&u, "x", u.n * u.sites, u.x, u.vjp, scale);
     network_free(&u);
 }
@@ -289,12 +308,14 @@ static void test_group_norm_of_one_channel_cancels_the_dense_layer(void **state)
     assert_true(largest(b7->count, u.gradient + b7->offset) < 1e-12 * scale);
     assert_true(largest(b1->count, u.gradient + b1->offset) > 1e-4 * scale);
 
-    for (size_t i = 0; i < b7->count; i++)
+    for (size_t i = 0; i < b7->count; i++) {
         u.weights[b7->offset + i] += (double)i - 7;
+    }
     evaluate(&u, 0);
     assert_close(u.sites, u.output, before, 1e-12);
-    for (size_t i = 0; i < b1->count; i++)
+    for (size_t i = 0; i < b1->count; i++) {
         u.weights[b1->offset + i] += (double)(i % 3);
+    }
     evaluate(&u, 0);
     assert_true(relative_difference(u.sites, u.output, before) > 1e-3);
     free(before);
@@ -311,12 +332,14 @@ static void test_configurations_are_independent(void **state) {
     evaluate(&u, 1);
     for (size_t i = 0; i < 3; i++) {
         size_t at = i * u.sites;
-        assert_int_equal(unet_oracle(&u.shape, u.weights, u.frequencies, 1, u.x + at, u.t + i, output,
-                                     u.probe + at, vjp, gradient, &e), STATUS_OK);
+        assert_int_equal(unet_oracle(&u.shape, u.weights, u.frequencies, 1, u.x + at, u.t + i, output, u.probe + at,
+                                     vjp, gradient, &e),
+                         STATUS_OK);
         assert_memory_equal(output, u.output + at, u.sites * sizeof *output);
         assert_memory_equal(vjp, u.vjp + at, u.sites * sizeof *vjp);
-        for (size_t k = 0; k < u.total; k++)
+        for (size_t k = 0; k < u.total; k++) {
             sum[k] += gradient[k];
+        }
     }
     assert_gradients_close(&u.shape, sum, u.gradient, 1e-13, 0);
     free(output);

@@ -1,8 +1,8 @@
 """pyerrors on an export of ours: python pyerrors_export.py EXPORT.json.gz OBSERVABLES.npz
 
 Every observable has to come out with our value and error to 1e-10, and with our tau_int. From the means, pyerrors' own
-gradient has to give chi2 of a chain exactly, and U_L, too, where ours is exact, else up to our symmetric differences, that is, to a
-hundredth of its error.
+gradient has to give chi2 of a chain exactly, and U_L, too, where ours is exact, else up to our symmetric differences,
+that is, to a hundredth of its error.
 """
 import sys
 
@@ -30,7 +30,8 @@ chi2 = V * (obs["M2"] - obs["M"] ** 2)
 U_L = 1 - obs["M4"] / (3 * obs["M2"] ** 2)
 gamma = about["error_method"] == "gamma"
 exact = "\ngradient=exact\n" in ours["recipe"].item().decode()
-for name, o, tolerance in (("chi2", chi2, 1e-10 if gamma else 0.01), ("U_L", U_L, 1e-10 if exact else 0.01 if gamma else 0.05)):
+for name, o, tolerance in (("chi2", chi2, 1e-10 if gamma else 0.01),
+                           ("U_L", U_L, 1e-10 if exact else 0.01 if gamma else 0.05)):
     o.gamma_method(S=about["S"])
     assert abs(o.dvalue / error[name] - 1) < tolerance, (name, o.dvalue, error[name])
 print("%d observables, errors agree to %.1e" % (len(ours["names"]), worst))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The network of src/network/unet.h in PyTorch, eager and compiled with CUDA graphs: the peer of tests/gpu/bench.c.
 
-Prints the same rows: backend, stride, L, what, value, unit, TFLOP/s. Same shapes, batch and precision (TF32; bfloat16 by
-autocast for the sampler). Optional: nothing depends on it. Usage: torch_unet.py [--short]
+Prints the same rows: backend, stride, L, what, value, unit, TFLOP/s. Same shapes, batch and precision (TF32; bfloat16
+by autocast for the sampler). Optional: nothing depends on it. Usage: torch_unet.py [--short]
 """
 import math
 import sys
@@ -22,7 +22,8 @@ class Unet(nn.Module):
         self.register_buffer("frequencies", 30 * torch.randn(128))
         self.embed = nn.Linear(256, 256)
         down, up = [1, w, 2 * w, 4 * w, 8 * w], [8 * w, 4 * w, 2 * w, w, 1]
-        self.conv = nn.ModuleList(nn.Conv2d(down[i], down[i + 1], 3, 1 if i == 0 else stride, bias=False) for i in range(4))
+        self.conv = nn.ModuleList(
+            nn.Conv2d(down[i], down[i + 1], 3, 1 if i == 0 else stride, bias=False) for i in range(4))
         self.tconv = nn.ModuleList(
             nn.ConvTranspose2d(up[i] * (1 if i == 0 else 2), up[i + 1], 3, 1 if i == 3 else stride, bias=i == 3)
             for i in range(4))
@@ -71,7 +72,8 @@ def noise(t):
 def flop(stride, L):
     w = WIDTH
     total = 18 * L * L * 3 * w
-    for k, (wide, narrow) in enumerate([(w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w), (4 * w, 8 * w), (2 * w, 8 * w), (w, 4 * w)]):
+    shapes = [(w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w), (4 * w, 8 * w), (2 * w, 8 * w), (w, 4 * w)]
+    for k, (wide, narrow) in enumerate(shapes):
         side = L // stride ** (k + 1 if k < 3 else 6 - k)
         total += 18 * wide * narrow * side * side
     return total

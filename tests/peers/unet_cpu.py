@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The network of src/network/unet.h on the CPU, dmsq's beside PyTorch's in one run: a training step of 64 configurations
-and a step of the sampler, 32x32, width 32, stride 2.
+"""The network of src/network/unet.h on the CPU, dmsq's beside PyTorch's in one run: a training step of 64
+configurations and a step of the sampler, 32x32, width 32, stride 2.
 
 Each round times all of them in turn, and what counts are medians over rounds, of the times and of the ratios to ours:
-machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast; dmsq always in float32. Where
+machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast; dmsq always in float32.
+Where
 other programs use the cores, --threads=1 --processor-time compares the processor time of one thread. Optional: nothing
 depends on it. Needs torch and a C++ compiler.
 
@@ -96,8 +97,8 @@ def main():
     torch.set_num_threads(options.threads)
     eager, compiled = (lambda f: f), torch.compile
     sides = {"dmsq": Ours(options.threads, options.processor_time)}
-    for name, wrap, bfloat16 in (("eager", eager, False), ("compiled", compiled, False), ("eager, bfloat16", eager, True),
-                                 ("compiled, bfloat16", compiled, True)):
+    for name, wrap, bfloat16 in (("eager", eager, False), ("compiled", compiled, False),
+                                 ("eager, bfloat16", eager, True), ("compiled, bfloat16", compiled, True)):
         sides[f"PyTorch {name}"] = Theirs(wrap, bfloat16, options.threads, options.processor_time)
     clock = "processor" if options.processor_time else "wall"
     rows = ["processor\tthreads\ttime\tPyTorch\twhat\twho\tms a step\tGFLOP/s\ttimes ours"]
@@ -113,8 +114,8 @@ def main():
         for name, own in times.items():
             ratio = statistics.median(a / b for a, b in zip(own, times["dmsq"]))
             seconds = statistics.median(own)
-            rows.append(f"{processor()}\t{options.threads}\t{clock}\t{torch.__version__}\t{what}\t{name}\t{1e3 * seconds:.1f}\t"
-                        f"{1e-9 * work * flop(STRIDE, L) / seconds:.1f}\t{ratio:.2f}")
+            rows.append(f"{processor()}\t{options.threads}\t{clock}\t{torch.__version__}\t{what}\t{name}\t"
+                        f"{1e3 * seconds:.1f}\t{1e-9 * work * flop(STRIDE, L) / seconds:.1f}\t{ratio:.2f}")
             print(rows[-1], flush=True)
     sides["dmsq"].process.stdin.close()
     if options.output:

@@ -1,5 +1,5 @@
-# An experiment of its own for the scripts of this folder, sourced after tap.sh: chains and independent configurations on
-# 8x8, measured. `dmsq TARGET` runs make on it.
+# An experiment of its own for the scripts of this folder, sourced after tap.sh: chains and independent configurations
+# on 8x8, measured. `dmsq TARGET` runs make on it.
 mkdir "$folder/experiments" || exit 1
 cat >"$folder/experiments/own.ini" <<'END'
 [experiment]
@@ -33,6 +33,7 @@ stage = observables
 fields = one
 END
 dmsq() {
-    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" FIGURES="$folder/figures" \
+    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
+        FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
 }

@@ -1,6 +1,7 @@
 /* Preloaded into the programs of a test: a file system that lacks what REFUSE names, each with the errno that it then
- * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. And another host: HOST is its name, and PROCESS, where
- * it is set, the number of every process there. With EMPTY, a folder, a host sees no run records but its own: as one that caches. */
+ * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. And another host: HOST is its name, and
+ * PROCESS, where it is set, the number of every process there. With EMPTY, a folder, a host sees no run records but its
+ * own: as one that caches. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -70,13 +71,13 @@ int gethostname(char *name, size_t size) {
 }
 
 pid_t getpid(void) {
-    pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "getpid");
+    pid_t (*real)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "getpid");
     const char *process = getenv("PROCESS");
     return process ? atoi(process) : real();
 }
 
 DIR *opendir(const char *path) {
-    DIR *(*real)(const char *) = (DIR *(*)(const char *))dlsym(RTLD_NEXT, "opendir");
+    DIR *(*real)(const char *) = (DIR * (*)(const char *)) dlsym(RTLD_NEXT, "opendir");
     const char *end = strrchr(path, '/'), *empty = getenv("EMPTY");
     return real(empty && end && strcmp(end, "/runs") == 0 ? empty : path);
 }

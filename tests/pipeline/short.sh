@@ -1,5 +1,5 @@
-# A pipeline of seconds for scripts of this folder, which source it after tap.sh: experiments of two ensembles, a Gaussian
-# model and a table, in $folder/experiments; make on them with `dmsq`; $root is where results come.
+# A pipeline of seconds for scripts of this folder, which source it after tap.sh: experiments of two ensembles, a
+# Gaussian model and a table, in $folder/experiments; make on them with `dmsq`; $root is where results come.
 mkdir "$folder/experiments" "$folder/experiments/profiles" || exit 1
 cat >"$folder/experiments/short.ini" <<'END'
 [experiment]

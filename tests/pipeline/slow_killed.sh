@@ -1,7 +1,7 @@
 #!/bin/sh
-# The tiny pipeline of Table 1, killed a hundred times (SIGKILL to make and all that it started, at random moments), each time
-# gone on with: it ends with the bits of an undisturbed run, no temporary file stays, and the ledger says what the records say.
-# KILLS=N for another number, SEED=N for other moments. Prints TAP.
+# The tiny pipeline of Table 1, killed a hundred times (SIGKILL to make and all that it started, at random moments),
+# each time gone on with: it ends with the bits of an undisturbed run, no temporary file stays, and the ledger says what
+# the records say. KILLS=N for another number, SEED=N for other moments. Prints TAP.
 name=killed
 . tests/pipeline/tap.sh
 build=${BUILD:-build}
@@ -11,7 +11,8 @@ root=$folder/killed/tiny
 kills=${KILLS:-100}
 seed=${SEED:-1}
 digests() { # of all that is computed and shown, but for run records, which hold times
-    (cd "$1" && find . -type f \( -name '*.npz' -o -name 'figure.*' -o -name 'table.*' -o -path './figures*' \) ! -name '*.tmp-*' |
+    (cd "$1" && find . -type f \( -name '*.npz' -o -name 'figure.*' -o -name 'table.*' -o -path './figures*' \) ! \
+        -name '*.tmp-*' |
         sort | xargs sha256sum)
 }
 dump() { # all that the ledger holds
@@ -30,7 +31,8 @@ rm -rf "$folder/timing"
 
 killed=0 finished=0 wrong=0 random=$seed
 while [ $killed -lt "$kills" ] && [ $finished -lt $((2 * kills)) ]; do
-    # Moments over the whole way: from the start of a make to a bit more than what one node takes, now and then all of it.
+    # Moments over the whole way: from the start of a make to a bit more than what one node takes, now and then all of
+    # it.
     random=$(((random * 1103515245 + 12345) % 2147483648))
     wait=$((random / 65536 % 1000 * took / 4000 + 20))
     setsid $make RESULTS="$folder/killed" FIGURES="$folder/killed/figures" -j2 table1 >"$log" 2>&1 &
@@ -56,10 +58,12 @@ $make RESULTS="$folder/killed" FIGURES="$folder/killed/figures" table1 >"$log" 2
 check "the last make succeeds"
 [ "$whole" ] && [ "$(digests "$folder/killed")" = "$whole" ]
 check "its bits are those of the undisturbed run"
-left=$(find "$folder/killed" -name '*.tmp-*' -o -name 'partial-*' -o -name 'pending-*' -o -name 'checkpoint.npz' -o -name '*-journal')
+left=$(find "$folder/killed" -name '*.tmp-*' -o -name 'partial-*' -o -name 'pending-*' -o -name 'checkpoint.npz' -o \
+    -name '*-journal')
 [ -z "$left" ]
 check "nothing temporary stays: $left"
-dump >"$folder/before" 2>"$log" && "$build/bin/ledger" --root="$root" --rebuild >>"$log" 2>&1 && dump >"$folder/after" 2>>"$log" &&
+dump >"$folder/before" 2>"$log" && "$build/bin/ledger" --root="$root" --rebuild >>"$log" 2>&1 &&
+    dump >"$folder/after" 2>>"$log" &&
     diff "$folder/before" "$folder/after" >>"$log" && ! grep -q running "$folder/after"
 check "the ledger holds what the $(grep -c '^run ' "$folder/after") run records say"
 echo "1..$n"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A paper in two columns that includes a table of Table 1, a figure and three macros, as its author would: it compiles, and
-# nothing is wider than its column. Where TeX is there. Prints TAP.
+# A paper in two columns that includes a table of Table 1, a figure and three macros, as its author would: it compiles,
+# and nothing is wider than its column. Where TeX is there. Prints TAP.
 name=latex
 . tests/pipeline/tap.sh
 if ! command -v pdflatex >/dev/null || ! kpsewhich siunitx.sty booktabs.sty >/dev/null; then
@@ -31,7 +31,8 @@ check "make table1 succeeds"
 
 results=$(realpath "$folder/results/tiny/table1") figures=$(realpath "$folder/figures/tiny")
 paper() { # paper TEX: compiles it in $folder, twice for the references
-    (cd "$folder" && pdflatex -interaction=nonstopmode -halt-on-error "$1" && pdflatex -interaction=nonstopmode -halt-on-error "$1") >"$log" 2>&1
+    (cd "$folder" && pdflatex -interaction=nonstopmode -halt-on-error "$1" &&
+        pdflatex -interaction=nonstopmode -halt-on-error "$1") >"$log" 2>&1
 }
 cat >"$folder/paper.tex" <<END
 \documentclass[twocolumn]{article}
@@ -41,7 +42,8 @@ cat >"$folder/paper.tex" <<END
 \input{$results/table1-macros.tex}
 \begin{document}
 The susceptibility is \dmsqTableOneEquilibriumChiTwo{} in equilibrium and \dmsqTableOneGeneratedChiTwo{} as generated,
-\dmsqTableOneGeneratedChiTwoPullEquilibrium{} combined errors apart. See Tables~\ref{tab:table1-M} and~\ref{tab:narrow-phi2}.
+\dmsqTableOneGeneratedChiTwoPullEquilibrium{} combined errors apart.
+See Tables~\ref{tab:table1-M} and~\ref{tab:narrow-phi2}.
 \input{$results/table1.tex}
 \input{$results/narrow.tex}
 \begin{table}

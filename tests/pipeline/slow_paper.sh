@@ -1,10 +1,11 @@
 #!/bin/sh
-# `make paper PROFILE=quick`, everything of both papers at its smallest, into folders of its own: every figure and table of
-# every experiment is there, and the report shows them all. Prints TAP. Minutes.
+# `make paper PROFILE=quick`, everything of both papers at its smallest, into folders of its own: every figure and table
+# of every experiment is there, and the report shows them all. Prints TAP. Minutes.
 name=paper
 . tests/pipeline/tap.sh
 dmsq() {
-    make --no-print-directory $sanitize PROFILE=quick RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 "$@" >"$log" 2>&1
+    make --no-print-directory $sanitize PROFILE=quick RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 \
+        "$@" >"$log" 2>&1
 }
 root=$folder/results/quick
 page=$root/report.html
@@ -22,7 +23,8 @@ for ini in experiments/*.ini; do
     missing=
     for figure in $figures; do
         for format in svg png pdf; do
-            ls "$folder/figures/quick/$figure".$format "$folder/figures/quick/$figure"@*.$format 2>/dev/null | grep -q . ||
+            ls "$folder/figures/quick/$figure".$format "$folder/figures/quick/$figure"@*.$format 2>/dev/null |
+                grep -q . ||
                 missing="$missing $figure.$format"
         done
         grep -q "<figcaption><strong>$figure[<@]" "$page" || missing="$missing $figure-in-the-report"

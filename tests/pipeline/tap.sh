@@ -1,5 +1,5 @@
-# What the scripts of this folder share; they set `name` and source it. A folder of their own ($folder, with $log in it),
-# removed at the end along with the make rules that name it, and lines of TAP.
+# What the scripts of this folder share; they set `name` and source it. A folder of their own ($folder, with $log in
+# it), removed at the end along with the make rules that name it, and lines of TAP.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
 mkdir -p build/tmp

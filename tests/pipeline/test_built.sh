@@ -13,7 +13,8 @@ git="git -c user.name=test -c user.email=test@example.org -c init.defaultBranch=
 new() { # new FOLDER: a repository with a tree in it
     mkdir -p "$1/src/base" "$1/stages" "$1/cuda" && cp src/tree.sh src/commit "$1/src" && cp .gitattributes "$1" &&
         cp src/base/sum.c "$1/src/base" && : >"$1/Makefile" && : >"$1/VERSION" && : >"$1/README" &&
-        (cd "$1" && unset GIT_DIR && $git init -q && $git add -A && $git commit -qm one) && (cd "$1" && git rev-parse HEAD)
+        (cd "$1" && unset GIT_DIR && $git init -q && $git add -A && $git commit -qm one) && (cd "$1" &&
+        git rev-parse HEAD)
 }
 commit=$(new "$folder/one")
 other=$(new "$folder/two")
@@ -31,11 +32,14 @@ check "so does a changed one; the digest of the sources is another"
 check "and the same again as they were"
 echo "$clean" >"$folder/one/.git/earlier"
 again() { (cd "$folder/one" && sh src/tree.sh .git/earlier); }
-(cd "$folder/one" && $git commit -qam "of README") && [ "$(again)" = "$clean" ] && [ "$(tree "$folder/one")" != "$clean" ]
+(cd "$folder/one" && $git commit -qam "of README") && [ "$(again)" = "$clean" ] &&
+    [ "$(tree "$folder/one")" != "$clean" ]
 check "a commit of something else is none of a program that is built already"
-(cd "$folder/one" && echo >>stages/x.c && $git add -A && $git commit -qam "of a source") && [ "$(again)" = "$(tree "$folder/one")" ]
+(cd "$folder/one" && echo >>stages/x.c && $git add -A && $git commit -qam "of a source") &&
+    [ "$(again)" = "$(tree "$folder/one")" ]
 check "one of a source is"
-again >"$folder/one/.git/earlier" && (cd "$folder/one" && $git commit -q --amend -m "in other words") && [ "$(again)" = "$(tree "$folder/one")" ]
+again >"$folder/one/.git/earlier" && (cd "$folder/one" && $git commit -q --amend -m "in other words") &&
+    [ "$(again)" = "$(tree "$folder/one")" ]
 check "and one that is no more is not named"
 commit=$(cd "$folder/one" && git rev-parse HEAD)
 (export GIT_DIR="$here/$folder/two/.git" GIT_WORK_TREE="$here/$folder/two" && as "$commit" 0 "$folder/one")
@@ -44,7 +48,9 @@ mkdir "$folder/two/inside"
 git -C "$folder/one" archive HEAD | tar -x -C "$folder/two/inside"
 as "$commit" -1 "$folder/two/inside"
 check "an archive unpacked in another repository knows its own commit"
-mkdir "$folder/two/copy" && cp -R "$folder/one/src" "$folder/one/stages" "$folder/one/cuda" "$folder/one/Makefile" "$folder/one/VERSION" "$folder/two/copy"
+mkdir "$folder/two/copy" &&
+    cp -R "$folder/one/src" "$folder/one/stages" "$folder/one/cuda" "$folder/one/Makefile" "$folder/one/VERSION" \
+    "$folder/two/copy"
 as - -1 "$folder/two/copy"
 check "a copy knows none"
 
@@ -60,7 +66,8 @@ touch -d '2 hours ago' "$folder/build${sanitize:+/sanitize}"/*/*.4711 "$folder/b
 make --no-print-directory $sanitize BUILD="$folder/build" help >"$log" 2>&1
 [ "$(find "$folder/build" -name '*.471[12]' | sed 's,.*/,,')" = new.o.4712 ] && [ -s "$object" ]
 check "what killed compilers left is swept once it is old"
-"$build/bin/ensemble" --lattice=4,4 --configurations=8 --test-chains=0 --thermalisation=2 --output="$folder/run" --quiet >"$log" 2>&1
+"$build/bin/ensemble" --lattice=4,4 --configurations=8 --test-chains=0 --thermalisation=2 --output="$folder/run" \
+    --quiet >"$log" 2>&1
 tr -d '\n ' <"$folder/run/run.json" >"$log"
 case $found in
 "- "*) grep -q '"git_commit":null,"git_dirty":null' "$log" ;;

@@ -16,7 +16,8 @@ for format in pyerrors csv json; do
 done
 for node in chains one; do
     awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-        NR == 2 { found = $(column["chi2_value"]) > 0 && $(column["chi2_uncertainty"]) > 0 } END { exit !(found && NR == 2) }' \
+        NR == 2 { found = $(column["chi2_value"]) > 0 && $(column["chi2_uncertainty"]) > 0 }
+        END { exit !(found && NR == 2) }' \
         "$export/observables-$node.csv"
     check "$node: a line of results with columns NAME_value and NAME_uncertainty"
 done
@@ -32,9 +33,12 @@ cp -r "$export" "$folder/first" && dmsq export NODE=own/observables-chains FORMA
 check "the same results give the same bytes"
 
 # Without the configurations, from what lies beside the artifact; and from them, where that is missing.
-mv "$folder/results/own/chains.npz" "$folder/chains.link" && artifact=$(readlink -f "$folder/results/own/observables-chains.npz") &&
-    fields=$(cd "$folder/results/own" && readlink -f "$(readlink "$OLDPWD/$folder/chains.link")") && mv "$fields" "$folder/fields" &&
-    dmsq export NODE=own/observables-chains FORMAT=csv && cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
+mv "$folder/results/own/chains.npz" "$folder/chains.link" &&
+    artifact=$(readlink -f "$folder/results/own/observables-chains.npz") &&
+    fields=$(cd "$folder/results/own" && readlink -f "$(readlink "$OLDPWD/$folder/chains.link")") &&
+    mv "$fields" "$folder/fields" &&
+    dmsq export NODE=own/observables-chains FORMAT=csv &&
+    cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
 check "the series that are kept are enough"
 mv "$folder/fields" "$fields" && rm "${artifact%/*}/series.npz" && dmsq export NODE=own/observables-chains FORMAT=csv &&
     cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"

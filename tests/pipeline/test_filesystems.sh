@@ -1,6 +1,6 @@
 #!/bin/sh
-# File systems that lack locks, links or the flushing of folders, simulated by a library that is preloaded (refuse.c); and
-# results that can only be read. Prints TAP.
+# File systems that lack locks, links or the flushing of folders, simulated by a library that is preloaded (refuse.c);
+# and results that can only be read. Prints TAP.
 name=filesystems
 . tests/pipeline/tap.sh
 [ "$sanitize" ] && { echo "1..0 # SKIP preloading does not go with sanitizers"; exit 0; }
@@ -10,18 +10,22 @@ ${CC:-gcc} -shared -fPIC -O1 -o "$folder/refuse.so" tests/pipeline/refuse.c -ldl
 check "the library that refuses compiles"
 dmsq short
 check "make short succeeds on a file system that has all"
-digests() { (cd "$1/artifacts" && find . -name '*.npz' -o -name 'table.*' -o -name 'figure.*' | sort | xargs sha256sum); }
+digests() { (cd "$1/artifacts" && find . -name '*.npz' -o -name 'table.*' -o -name 'figure.*' | sort |
+    xargs sha256sum); }
 whole=$(digests "$root")
 
 # ENOSYS 38, ENOLCK 37, EOPNOTSUPP 95, EBADF 9, EACCES 13, EPERM 1, EIO 5
 lacking() { # lacking WHAT GOALS...: make on such a file system
     what=$1
     shift
-    REFUSE=$what LD_PRELOAD=$PWD/$folder/refuse.so $make RESULTS="$folder/lacking" FIGURES="$folder/lacking-figures" "$@" >"$log" 2>&1
+    REFUSE=$what LD_PRELOAD=$PWD/$folder/refuse.so $make RESULTS="$folder/lacking" FIGURES="$folder/lacking-figures" \
+        "$@" >"$log" 2>&1
 }
-for what in "flock=38 fcntl=38 fsync=95 symlink=1" "flock=37 fsync=9 symlink=95" "flock=95 fcntl=37 fsync=13 symlink=38"; do
+for what in "flock=38 fcntl=38 fsync=95 symlink=1" "flock=37 fsync=9 symlink=95" \
+    "flock=95 fcntl=37 fsync=13 symlink=38"; do
     rm -rf "$folder/lacking" "$folder/lacking-figures"
-    lacking "$what" short && [ "$(digests "$folder/lacking")" = "$whole" ] && grep -q 'the file system has no locks' "$log" &&
+    lacking "$what" short && [ "$(digests "$folder/lacking")" = "$whole" ] &&
+        grep -q 'the file system has no locks' "$log" &&
         ! grep -q fsync "$log" && cmp "$folder/lacking/short/short.tsv" "$root/short/short.tsv" >>"$log" 2>&1 &&
         [ ! -L "$folder/lacking/short/training.npz" ]
     check "all is made where there is none of them: $what"
@@ -33,7 +37,8 @@ lacking symlink=1 short && [ "$(stat -c %i "$folder/lacking/short/training.npz")
 check "what is copied in the place of a link is not copied again"
 lacking symlink=1 SET=ensemble.kappa=0.2 short && [ "$(stat -c %i "$folder/lacking/short/training.npz")" != "$before" ]
 check "but for what is another now"
-rename() { sed -i "s/^\\[$1\\]/[$2]/; s/training = $1/training = $2/; s/fields = $1/fields = $2/" "$folder/experiments/short.ini"; }
+rename() { sed -i "s/^\\[$1\\]/[$2]/; s/training = $1/training = $2/; s/fields = $1/fields = $2/" \
+    "$folder/experiments/short.ini"; }
 rename training learning
 lacking symlink=1 short && [ -f "$folder/lacking/short/learning.npz" ] && [ ! -e "$folder/lacking/short/training.npz" ]
 check "copies for nodes that are no more go"
@@ -41,7 +46,8 @@ rename learning training
 lacking symlink=0 short && [ -L "$folder/lacking/short/training.npz" ] && [ ! -e "$folder/lacking/short/.copies" ]
 check "where there are links again, they take the place of copies"
 
-REFUSE=fsync=5 LD_PRELOAD=$PWD/$folder/refuse.so "$build/bin/ensemble" --lattice=4,4 --configurations=8 --test-chains=0 \
+REFUSE=fsync=5 LD_PRELOAD=$PWD/$folder/refuse.so "$build/bin/ensemble" --lattice=4,4 --configurations=8 \
+    --test-chains=0 \
     --thermalisation=2 --output="$folder/broken" >"$log" 2>&1
 [ $? -ne 0 ] && grep -q 'cannot fsync the folder of the file: Input/output error' "$log"
 check "a disk that fails is not taken for one that cannot"
@@ -55,14 +61,17 @@ else
 fi
 chmod 755 "$folder"
 if $as test -r "$folder/experiments" 2>/dev/null; then
-    $as "$build/bin/plan" --experiments="$folder/experiments" --results="$root" --figures="$folder/figures" --publish=short \
+    $as "$build/bin/plan" --experiments="$folder/experiments" --results="$root" --figures="$folder/figures" \
+        --publish=short \
         >"$log" 2>&1 && grep -q '^short: ' "$log"
     check "what is published already needs no right to write"
     node=$(dirname "$(readlink -f "$root/short/testing.npz")")
-    $as "$build/bin/ensemble" --lattice=8,8 --configurations=64 --thermalisation=10 --test-chains=16 --seed=2 --output="$node" \
+    $as "$build/bin/ensemble" --lattice=8,8 --configurations=64 --thermalisation=10 --test-chains=16 --seed=2 \
+        --output="$node" \
         >"$log" 2>&1 && grep -q 'is up to date' "$log"
     check "nor does a stage whose output is there"
-    $as "$build/bin/plan" --experiments="$folder/experiments" --results="$root" --figures="$folder/none/figures" --publish=short \
+    $as "$build/bin/plan" --experiments="$folder/experiments" --results="$root" --figures="$folder/none/figures" \
+        --publish=short \
         >"$log" 2>&1
     [ $? -eq 1 ] && grep -q 'publish.lock: cannot open: Permission denied' "$log"
     check "what is to be changed does"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Two hosts on one results folder of a file system without locks: a library that is preloaded (refuse.c) refuses locks and gives
-# each host its name, and the processes of both the same number. Prints TAP.
+# Two hosts on one results folder of a file system without locks: a library that is preloaded (refuse.c) refuses locks
+# and gives each host its name, and the processes of both the same number. Prints TAP.
 name=hosts
 . tests/pipeline/tap.sh
 [ "$sanitize" ] && { echo "1..0 # SKIP preloading does not go with sanitizers"; exit 0; }
@@ -33,7 +33,8 @@ count() { # count FOLDER STATUS: run records
     grep -l "\"status\": \"$2\"" "$1"/runs/*.json 2>/dev/null | wc -l
 }
 small="$build/bin/ensemble --quiet --lattice=8,8 --configurations=64 --thermalisation=200 --test-chains=0"
-large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=3000 --test-chains=0 --threads=1"
+large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=3000 --test-chains=0"
+large="$large --threads=1"
 $small --output="$folder/small" 2>"$log" && $large --quiet --output="$folder/large" 2>"$log"
 check "one host alone"
 
@@ -44,7 +45,8 @@ for i in 1 2 3 4 5 6 7 8; do
         host $h env PROCESS=4242 $small --output="$folder/race$i" 2>"$folder/$h.log" &
     done
     wait
-    [ "$(count "$folder/race$i" running)" = 0 ] && [ "$(count "$folder/race$i" done)" -ge 1 ] && [ -e "$folder/race$i/run.json" ] &&
+    [ "$(count "$folder/race$i" running)" = 0 ] && [ "$(count "$folder/race$i" done)" -ge 1 ] &&
+        [ -e "$folder/race$i/run.json" ] &&
         cmp "$folder/small/artifact.npz" "$folder/race$i/artifact.npz" && [ -z "$(left_over "$folder/race$i")" ] &&
         right=$((right + 1))
 done >"$log" 2>&1
@@ -66,7 +68,8 @@ mkdir "$folder/empty"
 right=0 both=0
 for i in 1 2 3 4 5 6; do
     for h in node1 node2; do
-        host $h env PROCESS=4242 EMPTY="$folder/empty" $small --output="$folder/blind$i" 2>"$folder/$h.log" || echo "$h: failed" &
+        host $h env PROCESS=4242 EMPTY="$folder/empty" $small --output="$folder/blind$i" 2>"$folder/$h.log" ||
+            echo "$h: failed" &
     done
     wait
     cat "$folder/node1.log" "$folder/node2.log"
@@ -90,14 +93,17 @@ cat "$folder/node2.log" >"$log"
     cmp "$folder/large/artifact.npz" "$folder/later/artifact.npz" >>"$log" 2>&1
 check "who comes later waits, says for which process on which host, and computes nothing"
 
-# A host dies at work: its lease is believed until it has stood still; then another resumes, and clears away what it left.
-host node1 sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 --output="$folder/dead" 2>"$folder/node1.log" &
+# A host dies at work: its lease is believed until it has stood still; then another resumes, and clears away what it
+# left.
+host node1 sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 --output="$folder/dead" \
+    2>"$folder/node1.log" &
 at_work "$folder/dead" '"host": "node1"' && kill -KILL "$(cat "$folder/pid")"
 wait 2>/dev/null
 number=$(cat "$folder/pid")
 touch "$folder/dead/partial-$number@node1+0-artifact.npz" "$folder/dead/runs/run.json.tmp-$number@node1+0-0"
 host node2 $large --output="$folder/dead" 2>"$folder/node2.log" &
-said "$folder/node2.log" "waits for process $number on node1" && [ -e "$folder/dead/partial-$number@node1+0-artifact.npz" ] &&
+said "$folder/node2.log" "waits for process $number on node1" &&
+    [ -e "$folder/dead/partial-$number@node1+0-artifact.npz" ] &&
     [ "$(count "$folder/dead" running)" = 1 ]
 before=$?
 touch -d '3 minutes ago' "$folder"/dead/runs/* "$folder"/dead/partial-*
@@ -121,18 +127,22 @@ cat "$folder"/node?.log >"$log"
 check "two hosts compute shares, and a third finishes when both have ended"
 
 # The whole pipeline from two hosts at once.
-digests() { (cd "$1/artifacts" && find . -name '*.npz' -o -name 'table.*' -o -name 'figure.*' | sort | xargs sha256sum); }
+digests() { (cd "$1/artifacts" && find . -name '*.npz' -o -name 'table.*' -o -name 'figure.*' | sort |
+    xargs sha256sum); }
 dmsq short
 check "make on one host"
 for h in node1 node2; do
-    host $h $make RESULTS="$folder/both" FIGURES="$folder/both-figures" -j2 short >"$folder/$h.log" 2>&1 || touch "$folder/$h.failed" &
+    host $h $make RESULTS="$folder/both" FIGURES="$folder/both-figures" -j2 short >"$folder/$h.log" 2>&1 ||
+        touch "$folder/$h.failed" &
 done
 wait
 cat "$folder/node1.log" "$folder/node2.log" >"$log"
-[ ! -e "$folder/node1.failed" ] && [ ! -e "$folder/node2.failed" ] && [ "$(digests "$folder/both")" = "$(digests "$root")" ] &&
+[ ! -e "$folder/node1.failed" ] && [ ! -e "$folder/node2.failed" ] &&
+    [ "$(digests "$folder/both")" = "$(digests "$root")" ] &&
     [ -z "$(left_over "$folder/both")" ] && cmp "$folder/both/short/short.tsv" "$root/short/short.tsv" >>"$log" 2>&1
 check "make on two hosts at once, in one results folder: the same bytes, and nothing is left over"
-$make RESULTS="$folder/both" ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -ge 7 ] && ! grep -q ' running ' "$log"
+$make RESULTS="$folder/both" ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -ge 7 ] &&
+    ! grep -q ' running ' "$log"
 check "where there are no locks the ledger is made by one process in the end, and has all runs"
 echo "1..$n"
 [ $failures -eq 0 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What lies among the results and is not what the programs put there is not shown as a result; what cannot be read does not
-# take the rest along. Prints TAP.
+# What lies among the results and is not what the programs put there is not shown as a result; what cannot be read does
+# not take the rest along. Prints TAP.
 name=integrity
 . tests/pipeline/tap.sh
 . tests/pipeline/short.sh
@@ -42,7 +42,8 @@ check "make says that code was edited since"
 
 : >"$table/runs/20260101T000000Z-1.json"
 echo '{"format": 1}' >"$table/runs/20260101T000000Z-2.json"
-dmsq ledger-rebuild && [ "$(grep -c ' done ' "$log")" -eq 7 ] && grep -q 'warning: skipped: .*20260101T000000Z-1.json' "$log" &&
+dmsq ledger-rebuild && [ "$(grep -c ' done ' "$log")" -eq 7 ] &&
+    grep -q 'warning: skipped: .*20260101T000000Z-1.json' "$log" &&
     grep -q 'warning: skipped: .*20260101T000000Z-2.json' "$log"
 check "ledger-rebuild skips what is no record, and says so"
 : >"$table/run.json"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a user sets is text: no shell and no make expands anything in it; what cannot be the name of a folder or a target is
-# refused with its name. Prints TAP.
+# What a user sets is text: no shell and no make expands anything in it; what cannot be the name of a folder or a target
+# is refused with its name. Prints TAP.
 name=names
 . tests/pipeline/tap.sh
 . tests/pipeline/short.sh
@@ -14,7 +14,8 @@ for results in "run(1" "it's" "a&b)"; do
     set -- "RESULTS=$folder/$results" "FIGURES=$folder/$results/a fig\$x;(" "EXPERIMENTS=$folder/it's (them) & \$HOME"
     $make "$@" short >"$log" 2>&1 && grep -q '^short: ' "$log" && [ -s "$folder/$results/a fig\$x;(/short-fig.svg" ]
     check "RESULTS=$results: make short"
-    $make "$@" short >"$log" 2>&1 && ! grep -q '^==' "$log" && $make "$@" ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -eq 7 ]
+    $make "$@" short >"$log" 2>&1 && ! grep -q '^==' "$log" && $make "$@" ledger >"$log" 2>&1 &&
+        [ "$(grep -c ' done ' "$log")" -eq 7 ]
     check "RESULTS=$results: nothing is made again, and make ledger"
     $make "$@" ledger-rebuild report >"$log" 2>&1 && [ -s "$folder/$results/report.html" ]
     check "RESULTS=$results: make ledger-rebuild report"
@@ -45,7 +46,8 @@ for results in "a b" "a:b" "a%b" "a#b" "a;b" "a=b" "a\$b" "a*b" "a?b" "a[b" "a|b
 done
 
 # Profiles.
-for profile in quick v1 v1.2; do printf '[ensemble]\nconfigurations = 32\n' >"$folder/experiments/profiles/$profile.ini"; done
+for profile in quick v1 v1.2; do printf '[ensemble]\nconfigurations = 32\n' \
+    >"$folder/experiments/profiles/$profile.ini"; done
 for profile in v1.2 v1; do
     $make "$@" PROFILE=$profile short >"$log" 2>&1 && [ -s "$folder/it's/$profile/short/short.md" ] &&
         $make "$@" PROFILE=$profile ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -eq 7 ]
@@ -73,7 +75,8 @@ check "nor do reduced ones take the place of those at the paper's scale"
 # A figure or a table alone, with what it is made of, beside what is kept already.
 kept="$folder/it's/reference/short"
 rm -rf "$kept"
-$make "$@" SET= short >"$log" 2>&1 && $make "$@" reference-short ONLY=short-fig >"$log" 2>&1 && [ -s "$kept/short-fig.svg" ] &&
+$make "$@" SET= short >"$log" 2>&1 && $make "$@" reference-short ONLY=short-fig >"$log" 2>&1 &&
+    [ -s "$kept/short-fig.svg" ] &&
     [ -s "$kept/short-fig.tsv" ] && [ ! -e "$kept/short.md" ] &&
     [ "$(cd "$kept/runs" && echo *)" = "observables-testing.json picture.json testing.json" ]
 check "make reference-short ONLY=short-fig keeps the figure and what it is made of"
@@ -93,11 +96,13 @@ check "and all that was kept is there"
 # The environment that make finds.
 MAKEFLAGS=rR make --no-print-directory $sanitize -n all >"$log" 2>&1
 check "make -rR has a compiler"
-make --no-print-directory $sanitize -B BUILD="$folder/again" "$folder/again${sanitize:+/sanitize}/src/base/error.o" >"$log" 2>&1
+make --no-print-directory $sanitize -B BUILD="$folder/again" "$folder/again${sanitize:+/sanitize}/src/base/error.o" \
+    >"$log" 2>&1
 check "make -B compiles"
 ARCH=x86_64 make --no-print-directory $sanitize -n all >"$log" 2>&1 && ! grep -q march=x86_64 "$log"
 check "ARCH of the environment is not ours"
-make --no-print-directory $sanitize ARCH=x86-64 BUILD="$folder/none" -n all >"$log" 2>&1 && grep -q -- '-march=x86-64 ' "$log"
+make --no-print-directory $sanitize ARCH=x86-64 BUILD="$folder/none" -n all >"$log" 2>&1 &&
+    grep -q -- '-march=x86-64 ' "$log"
 check "that of the command line is"
 for bad in "a b" "a(b" "a'b" 'a$b' "a&b"; do
     make --no-print-directory BUILD="$folder/$bad" -n all >"$log" 2>&1

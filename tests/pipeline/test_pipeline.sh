@@ -3,7 +3,8 @@
 # come out however it is run. Prints TAP.
 name=pipeline
 . tests/pipeline/tap.sh
-mkdir "$folder/experiments" && cp experiments/table1.ini "$folder/experiments" || exit 1 # others need not fit the profile
+# others need not fit the profile
+mkdir "$folder/experiments" && cp experiments/table1.ini "$folder/experiments" || exit 1
 make="make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERIMENTS=$folder/experiments QUIET=1"
 here="RESULTS=$folder/results FIGURES=$folder/figures"
 dmsq() { # make table1 or what is given, into folders of the test
@@ -14,33 +15,39 @@ ran() { # the nodes that the last make ran, in order of their names
 }
 digests() { (cd "$1" && find . -name '*.npz' -o -name 'figure.*' -o -name 'table.*' | sort | xargs sha256sum); }
 
-drawn_from_models=$(printf '%s ' comparison comparison-effective dm-effective excess excess-effective generated generated-effective \
+drawn_from_models=$(printf '%s ' comparison comparison-effective dm-effective excess excess-effective generated \
+    generated-effective \
     generated-gaussian generated-preconditioned generated-wiener loss magnetization model model-effective \
     model-gaussian model-preconditioned model-wiener observables-dm-effective observables-effective \
     observables-gaussian observables-generated observables-preconditioned observables-wiener proposals-effective)
-all=$(printf '%s\n' $drawn_from_models equilibrium kept-excess-generated kept-excess-wiener kept-generated kept-wiener observables-equilibrium \
+all=$(printf '%s\n' $drawn_from_models equilibrium kept-excess-generated kept-excess-wiener kept-generated \
+    kept-wiener observables-equilibrium \
     observables-testing observables-training published-generated testing training |
     sort | tr '\n' ' ')
 root=$folder/results/tiny
 
 dmsq -n table1
 check "make -n works before anything is there"
-grep -q 'bin/ensemble --' "$log" && grep -q 'bin/table --' "$log" && grep -q -- '--publish=table1' "$log" && [ ! -e "$folder/results" ]
+grep -q 'bin/ensemble --' "$log" && grep -q 'bin/table --' "$log" && grep -q -- '--publish=table1' "$log" &&
+    [ ! -e "$folder/results" ]
 check "make -n shows the commands and computes nothing"
 
 dmsq -j2 table1
 check "make -j2 table1 succeeds"
 [ "$(ran)" = "$all" ]
 check "it runs every node once"
-head -1 "$root/table1/table1.tsv" | grep -q "^dataset	observable	value	error" && [ -s "$root/table1/table1.md" ] && [ -s "$root/table1/table1.tex" ]
+head -1 "$root/table1/table1.tsv" | grep -q "^dataset	observable	value	error" && [ -s "$root/table1/table1.md" ] &&
+    [ -s "$root/table1/table1.tex" ]
 check "the table is there as .tsv, .md and .tex"
 grep -q 'Equilibrium' "$log"
 check "the table is printed"
-[ -s "$folder/figures/tiny/fig6.pdf" ] && [ -s "$folder/figures/tiny/fig6.svg" ] && [ -s "$folder/figures/tiny/fig6.png" ]
+[ -s "$folder/figures/tiny/fig6.pdf" ] && [ -s "$folder/figures/tiny/fig6.svg" ] &&
+    [ -s "$folder/figures/tiny/fig6.png" ]
 check "the figure is there as PDF, SVG and PNG"
 [ -f "$root/table1/model.npz" ] && [ -L "$root/table1/model.npz" ] && [ -f "$root/table1/observables-equilibrium.npz" ]
 check "nodes have links"
-head -1 "$root/table1/table1-excess.tsv" | grep -q "^curve	excess.sigma	excess.excess	excess.error	" && [ -s "$root/table1/fig6.tsv" ]
+head -1 "$root/table1/table1-excess.tsv" | grep -q "^curve	excess.sigma	excess.excess	excess.error	" &&
+    [ -s "$root/table1/fig6.tsv" ]
 check "the numbers of the figures are there as .tsv"
 
 best=100000
@@ -58,7 +65,8 @@ before=$(digests "$root/artifacts")
 dmsq SET=train.epochs=3 table1
 [ "$(ran)" = "$drawn_from_models" ]
 check "SET=train.epochs runs train and what depends on it: $(ran)"
-grep -q '^SET: train.epochs=3' "$root/table1/table1.md" && grep -q 'SET: train.epochs=3' "$folder/figures/tiny/table1-excess.svg"
+grep -q '^SET: train.epochs=3' "$root/table1/table1.md" &&
+    grep -q 'SET: train.epochs=3' "$folder/figures/tiny/table1-excess.svg"
 check "the table and the figure say what was set"
 dmsq SET="model.epochs=2 training.kappa=0.21" table1 && [ "$(ran)" = "" ]
 check "a value given as it is runs nothing: $(ran)"
@@ -85,7 +93,8 @@ $make $here SET="training.seed=77 testing.seed=78 equilibrium.seed=79" table1 >"
 second=$?
 wait $first && [ $second -eq 0 ]
 check "two makes at once both succeed"
-twice=$(for f in "$root"/artifacts/*/runs; do [ "$(grep -l '"status": *"done"' "$f"/*.json | wc -l)" -eq 1 ] || echo "$f"; done)
+twice=$(for f in "$root"/artifacts/*/runs; do [ "$(grep -l '"status": *"done"' "$f"/*.json | wc -l)" -eq 1 ] ||
+    echo "$f"; done)
 [ "$twice" = "" ]
 check "no artifact is computed twice: $twice"
 
@@ -97,7 +106,8 @@ check "one thread and one job give the same bits as two"
 
 # A make that is ended: the stage hears of it, saves and is recorded as interrupted; the next make goes on there.
 runs() { # the records of the node `model` whose recipe is not yet known
-    find "$root/artifacts" -newer "$folder/mark" -name '*.json' -path '*/runs/*' -exec grep -l '"label": "table1/model"' {} +
+    find "$root/artifacts" -newer "$folder/mark" -name '*.json' -path '*/runs/*' -exec grep -l \
+        '"label": "table1/model"' {} +
 }
 touch "$folder/mark"
 $make $here SET=model.epochs=100000 table1 >"$log" 2>&1 &
@@ -109,7 +119,8 @@ for i in $(seq 600); do
 done
 kill $job
 wait $job
-[ $? -ne 0 ] && [ "$record" ] && for i in $(seq 100); do grep -q '"status": "interrupted"' "$record" && break; sleep 0.1; done &&
+[ $? -ne 0 ] && [ "$record" ] && for i in $(seq 100); do grep -q '"status": "interrupted"' "$record" &&
+    break; sleep 0.1; done &&
     grep -q '"message": "interrupted by SIGTERM"' "$record" && [ -e "${record%/runs/*}/checkpoint.npz" ]
 check "the stage of a make that is killed saves and says so"
 
@@ -138,7 +149,8 @@ check "and is not computed again: $(ran)"
 # As a stage leaves it that is killed between the artifact and its record.
 left=${record%/runs/*}
 mv "$left/run.json" "$left/pending-run.json" && sed -i 's/"status": "done"/"status": "running"/' "$record"
-dmsq SET=model.epochs=600 table1 && [ "$(ran)" = "model " ] && [ -s "$left/run.json" ] && [ ! -e "$left/pending-run.json" ] &&
+dmsq SET=model.epochs=600 table1 && [ "$(ran)" = "model " ] && [ -s "$left/run.json" ] &&
+    [ ! -e "$left/pending-run.json" ] &&
     grep -q '"status": "done"' "$record" && [ "$(ls "$left/runs" | wc -l)" -eq 1 ]
 check "a record that a killed stage left is completed by the next make"
 
@@ -149,7 +161,8 @@ refused() { # refused MESSAGE ARGUMENTS...
     dmsq "$@" table1
     [ $? -eq 2 ] && grep -q "$message" "$log"
 }
-mkdir -p "$folder/toolkit/bin" && printf '#!/bin/sh\necho release 11.8, V11.8.89\n' >"$folder/toolkit/bin/nvcc" && chmod +x "$folder/toolkit/bin/nvcc"
+mkdir -p "$folder/toolkit/bin" && printf '#!/bin/sh\necho release 11.8, V11.8.89\n' >"$folder/toolkit/bin/nvcc" &&
+    chmod +x "$folder/toolkit/bin/nvcc"
 CUDA_HOME=$folder/toolkit cuda/find.sh | grep -q '^missing nvcc was found .*of release 11; 12 or later is needed$'
 check "an old CUDA toolkit is as good as none"
 absent=$folder/build${sanitize:+/sanitize}/cuda/absent.o
@@ -182,13 +195,15 @@ while read -r example; do
 done <"$folder/examples"
 [ "$(wc -l <"$folder/examples")" -ge 2 ]
 check "the README has examples of SET"
-make --no-print-directory $sanitize -n RESULTS="$folder/none" FIGURES="$folder/none" SET=train.epochs=100 fig15 >"$log" 2>&1
+make --no-print-directory $sanitize -n RESULTS="$folder/none" FIGURES="$folder/none" SET=train.epochs=100 fig15 \
+    >"$log" 2>&1
 [ $? -eq 0 ] && grep -q 'printf .*fig15.ini:[0-9]*: keep-epochs has 200, .* >&2; exit 2' "$log"
 check "what does not fit one experiment is said there"
 
 # All experiments, as they are, at every scale that they are meant for.
 for profile in paper quick reduced; do
-    make --no-print-directory $sanitize -n PROFILE=$profile RESULTS="$folder/none" FIGURES="$folder/none" paper >"$log" 2>&1
+    make --no-print-directory $sanitize -n PROFILE=$profile RESULTS="$folder/none" FIGURES="$folder/none" paper \
+        >"$log" 2>&1
     check "make -n paper PROFILE=$profile plans every experiment"
 done
 

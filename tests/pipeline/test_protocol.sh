@@ -1,6 +1,6 @@
 #!/bin/sh
-# What SET and profiles change is seen before anything is computed where it does not fit, and by tables: their headings come
-# from what was computed, and published values stand only beside what is as published. Prints TAP.
+# What SET and profiles change is seen before anything is computed where it does not fit, and by tables: their headings
+# come from what was computed, and published values stand only beside what is as published. Prints TAP.
 name=protocol
 . tests/pipeline/tap.sh
 . tests/pipeline/short.sh
@@ -9,16 +9,20 @@ experiment	dataset	observable	value	error	source
 short	training	M	0.1	0.01	nowhere
 short	testing	M	0.2	0.01	nowhere
 END
-sed -i "s,^published =,published = $folder/experiments/published.tsv\ntitle = at kappa = {training.kappa} and {testing.kappa}\, {training.lattice} {not.there} {/Symbol k}," \
+sed -i \
+    "s,^published =,published = $folder/experiments/published.tsv\ntitle = at kappa = {training.kappa} "\
+"and {testing.kappa}\, {training.lattice} {not.there} {/Symbol k}," \
     "$folder/experiments/short.ini"
-sed -i 's/^network = gaussian/network = unet\nwidth = 8\nembedding = 16\nepochs = 1\nexcess-levels = 2/' "$folder/experiments/short.ini"
+sed -i 's/^network = gaussian/network = unet\nwidth = 8\nembedding = 16\nepochs = 1\nexcess-levels = 2/' \
+    "$folder/experiments/short.ini"
 refused() { # refused MESSAGE GOALS...: with status 2, before anything is computed
     message=$1
     shift
     dmsq "$@"
     [ $? -eq 2 ] && grep -q "$message" "$log" && [ ! -e "$root/artifacts" ]
 }
-refused 'training and testing are made of the same random numbers (seed = 7): .*model is made of both' SET=ensemble.seed=7 short
+refused 'training and testing are made of the same random numbers (seed = 7): .*model is made of both' \
+    SET=ensemble.seed=7 short
 check "sets for training and testing of the same chains are refused"
 refused 'made of the same random numbers' SET="testing.seed=1 testing.configurations=32" short
 check "also where one is the start of the other"
@@ -43,7 +47,8 @@ dmsq SET="train.epochs=2 ensemble.kappa=0.2" short && [ "$(published short)" = "
     grep -q '^# at kappa = 0.2 and 0.2, 8x8' "$root/short/short.md"
 check "nor beside another theory, which the heading names"
 printf '[ensemble]\nlattice = 16x16\n' >"$folder/experiments/profiles/other.ini"
-dmsq PROFILE=other short && [ "$(published other/short)" = "" ] && grep -q '^# at kappa = 0.21 and 0.21, 16x16' "$root/other/short/short.md"
+dmsq PROFILE=other short && [ "$(published other/short)" = "" ] &&
+    grep -q '^# at kappa = 0.21 and 0.21, 16x16' "$root/other/short/short.md"
 check "nor beside another lattice of a profile"
 dmsq short && [ "$(published short)" = "testing training " ]
 check "back again they are there"
@@ -51,19 +56,24 @@ check "back again they are there"
 # The stage itself.
 build=${BUILD:-build}
 set -- --network=unet --width=8 --embedding=16 --epochs=1 --quiet
-"$build/bin/ensemble" --lattice=8,8 --configurations=32 --thermalisation=10 --test-chains=0 --seed=1 --output="$folder/start" --quiet
-"$build/bin/train" "$@" --training="$root/short/training.npz" --validation="$folder/start/artifact.npz" --output="$folder/model" >"$log" 2>&1
+"$build/bin/ensemble" --lattice=8,8 --configurations=32 --thermalisation=10 --test-chains=0 --seed=1 \
+    --output="$folder/start" --quiet
+"$build/bin/train" "$@" --training="$root/short/training.npz" --validation="$folder/start/artifact.npz" \
+    --output="$folder/model" >"$log" 2>&1
 [ $? -eq 2 ] && grep -q 'start/artifact.npz: configuration 0 is configuration 0 of the training set' "$log"
 check "train refuses a validation set that is part of the training set"
 
 # A chain that never moves has no errors, which are not zero for that.
 "$build/bin/ensemble" --lattice=8,8 --configurations=256 --chains=1 --thermalisation=20 --stride=1 --leapfrog-steps=1 \
-    --trajectory-length=8 --output="$folder/frozen" --quiet && grep -q '"thermalisation": "FAILED' "$folder/frozen/run.json" &&
+    --trajectory-length=8 --output="$folder/frozen" --quiet &&
+    grep -q '"thermalisation": "FAILED' "$folder/frozen/run.json" &&
     ! grep -q '+- 0[.0]*"' "$folder/frozen/run.json"
 check "a chain that never moves is marked"
-"$build/bin/observables" --fields="$folder/frozen/artifact.npz" --output="$folder/frozen-observables" --quiet >"$log" 2>&1 &&
+"$build/bin/observables" --fields="$folder/frozen/artifact.npz" --output="$folder/frozen-observables" --quiet >"$log" \
+    2>&1 &&
     "$build/bin/table" --rows="$folder/frozen-observables/artifact.npz" --datasets=frozen --experiment=x --published= \
-    --output="$folder/frozen-table" --quiet >"$log" 2>&1 && ! grep -q '+- 0[.0]*"' "$folder/frozen-observables/run.json" &&
+    --output="$folder/frozen-table" --quiet >"$log" 2>&1 &&
+    ! grep -q '+- 0[.0]*"' "$folder/frozen-observables/run.json" &&
     ! grep -q '[0-9](0)' "$folder/frozen-table/table.md" && ! grep -q '[0-9](0)' "$folder/frozen-table/table.tex" &&
     awk -F '\t' '$2 == "M" { found = $4 == "nan" } END { exit !found }' "$folder/frozen-table/table.tsv"
 check "and no error of 0 is printed for it"

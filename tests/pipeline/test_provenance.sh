@@ -1,11 +1,12 @@
 #!/bin/sh
-# Where results come from, on an experiment of a second: the reasons of reruns, why, diff, verify and archive as make runs
-# them. Prints TAP.
+# Where results come from, on an experiment of a second: the reasons of reruns, why, diff, verify and archive as make
+# runs them. Prints TAP.
 name=provenance
 . tests/pipeline/tap.sh
 mkdir "$folder/experiments" && cp tests/pipeline/provenance.ini "$folder/experiments/chain.ini" || exit 1
 dmsq() { # make with folders of the test
-    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" FIGURES="$folder/figures" \
+    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" RESULTS="$folder/results" \
+        FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
 }
 said() { # lines that begin so
@@ -19,7 +20,8 @@ check "why says since when a node is there"
 dmsq why NODE=chain/generated SET="training.kappa=0.22 generated.configurations=33" &&
     said '  because sample.configurations: 32 -> 33  (SET)$' &&
     said '  because input model changes: [0-9a-f]\{8\} -> [0-9a-f]\{8\}  (chain/model)$' &&
-    said '    because input training changes: .*  (chain/training)$' && said '      because ensemble.kappa: 0.21 -> 0.22  (SET)$' &&
+    said '    because input training changes: .*  (chain/training)$' &&
+    said '      because ensemble.kappa: 0.21 -> 0.22  (SET)$' &&
     said '  before it run: chain/training, chain/model$'
 check "why follows the chain to what SET changes"
 sed -i 's/^configurations = 32/configurations = 31/' "$folder/experiments/chain.ini"
@@ -39,12 +41,15 @@ check "why without NODE says so"
 before=$(basename "$(dirname "$(readlink -f "$folder/results/chain/observables-generated.npz")")" | cut -c1-8)
 dmsq chain SET="training.kappa=0.22"
 after=$(basename "$(dirname "$(readlink -f "$folder/results/chain/observables-generated.npz")")" | cut -c1-8)
-dmsq chain && dmsq diff A=chain/observables-generated B=$after && said "A  chain/observables-generated (observables), key $before" &&
-    said '      input training  ' && said '        kappa  *0.21  *0.22$' && said '  M  .*([0-9]*)  .*([0-9]*)  *[+-][0-9.]*$' && said '  peak memory '
+dmsq chain && dmsq diff A=chain/observables-generated B=$after &&
+    said "A  chain/observables-generated (observables), key $before" &&
+    said '      input training  ' && said '        kappa  *0.21  *0.22$' &&
+    said '  M  .*([0-9]*)  .*([0-9]*)  *[+-][0-9.]*$' && said '  peak memory '
 check "diff follows the inputs to what differs, and gives results with pulls"
 dmsq diff A=$before B=chain/observables-generated && said '  the same$' && said '  artifact.npz  *the same bytes'
 check "a result does not differ from itself"
-dmsq diff A=results/reference/table1/runs/observables-training.json B=chain/observables-generated && said 'A  .* (observables), key' &&
+dmsq diff A=results/reference/table1/runs/observables-training.json B=chain/observables-generated &&
+    said 'A  .* (observables), key' &&
     said '  chi2  *[0-9.]*([0-9]*)  '
 check "diff takes the file of a run record"
 dmsq diff A=chain/model B=$after
@@ -56,13 +61,15 @@ check "diff of what is not computed says what there is"
 
 dmsq verify && said '18 artifacts: 18 as recorded$' && said '18 run records: the ledger has all of them$'
 check "verify finds everything as recorded"
-dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed" && said '7 artifacts: 7 identical$' && [ ! -e "$folder/recomputed" ]
+dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed" && said '7 artifacts: 7 identical$' &&
+    [ ! -e "$folder/recomputed" ]
 check "and identical when it is computed again"
 model=$(readlink -f "$folder/results/chain/model.npz")
 cp "$model" "$folder/model.npz"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
 dmsq verify NAME=chain
-[ $? -eq 2 ] && grep -q 'chain/model ([0-9a-f]*)  artifact.npz: SHA-256' "$log" && said '7 artifacts: 6 as recorded, 1 altered$'
+[ $? -eq 2 ] && grep -q 'chain/model ([0-9a-f]*)  artifact.npz: SHA-256' "$log" &&
+    said '7 artifacts: 6 as recorded, 1 altered$'
 check "an altered artifact is found"
 dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed"
 [ $? -eq 2 ]
@@ -75,40 +82,48 @@ check "verify of something unknown says what is near"
 dmsq archive NAME=chain ARCHIVES="$folder/archives"
 [ $? -eq 2 ] && grep -q '^LICENSE is missing: expected an SPDX identifier' "$log" && [ ! -e "$folder/archives" ]
 check "an archive needs a licence"
-dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && said 'missing: a licence' && said 'missing: .*project.ini'
+dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && said 'missing: a licence' &&
+    said 'missing: .*project.ini'
 check "or the word that there is none; it says what is missing"
 bag=$(echo "$folder"/archives/chain-*.*[0-9])
 mv "$bag.tar.gz" "$folder/first.tar.gz"
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && cmp "$bag.tar.gz" "$folder/first.tar.gz"
 check "two archives of the same results are the same bytes"
 make -s -C "$bag/data" check >"$log" 2>&1 && said '[0-9]* files: all as in the manifest' &&
-    [ "$(sed -n 's/^Payload-Oxum: .*\.//p' "$bag/bag-info.txt")" -eq "$(find "$bag/data" -type f | wc -l)" ] && [ ! "$(find "$bag" -type l)" ]
+    [ "$(sed -n 's/^Payload-Oxum: .*\.//p' "$bag/bag-info.txt")" -eq "$(find "$bag/data" -type f | wc -l)" ] &&
+    [ ! "$(find "$bag" -type l)" ]
 check "its files are those of the manifest, and none is a link"
 "${BUILD:-build}/bin/verify" --results="$bag/data/results" --experiments="$bag/data/experiments" >"$log" 2>&1 &&
-    said '7 artifacts: 7 as recorded$' && said '7 run records: the ledger has all of them$' && [ "$(ls "$bag/data/results")" = "$(printf '%s\n' artifacts chain ledger.sqlite)" ]
+    said '7 artifacts: 7 as recorded$' && said '7 run records: the ledger has all of them$' &&
+    [ "$(ls "$bag/data/results")" = "$(printf '%s\n' artifacts chain ledger.sqlite)" ]
 check "it has the artifacts of the experiment, and the ledger just their runs"
 cmp "$bag/data/results/chain/chain.tsv" "$folder/results/chain/chain.tsv" && [ -s "$bag/data/figures/histogram.pdf" ] &&
-    [ -s "$bag/data/source/VERSION" ] && [ -s "$bag/data/CITATION.cff" ] && [ -s "$bag/data/environment/packages.tsv" ] && grep -q '"ComputationalWorkflow"' "$bag/data/ro-crate-metadata.json"
+    [ -s "$bag/data/source/VERSION" ] && [ -s "$bag/data/CITATION.cff" ] &&
+    [ -s "$bag/data/environment/packages.tsv" ] && grep -q '"ComputationalWorkflow"' "$bag/data/ro-crate-metadata.json"
 check "tables, figures, source, environment and metadata are there"
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none SET=generated.seed=7
-[ $? -eq 2 ] && grep -q '4 of the 7 steps of chain are not computed; make chain SET="generated.seed=7" computes them' "$log"
+[ $? -eq 2 ] && grep -q '4 of the 7 steps of chain are not computed; make chain SET="generated.seed=7" computes them' \
+    "$log"
 check "what is not computed is not archived"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none
-[ $? -eq 2 ] && grep -q 'only results that verify can be archived' "$log" && [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
+[ $? -eq 2 ] && grep -q 'only results that verify can be archived' "$log" &&
+    [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
 check "nor what was altered, and nothing is left behind"
 cp "$folder/model.npz" "$model"
 
-# A file from elsewhere goes along, and the experiment in the archive names it there: read from the archive's source, with the
-# same keys.
+# A file from elsewhere goes along, and the experiment in the archive names it there: read from the archive's source,
+# with the same keys.
 cp figures/magnetization.gp "$folder/own.gp" && echo '# mine' >>"$folder/own.gp"
 sed -i "s,^style = .*,style = $folder/own.gp," "$folder/experiments/chain.ini"
-dmsq chain && dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && cmp "$folder/own.gp" "$bag"/data/inputs/*/own.gp &&
+dmsq chain && dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none &&
+    cmp "$folder/own.gp" "$bag"/data/inputs/*/own.gp &&
     grep -q '^style = ../inputs/[0-9a-f]*/own.gp$' "$bag/data/experiments/chain.ini"
 check "a file from elsewhere is in the archive"
 bin=$(cd "${BUILD:-build}/bin" && pwd)
 "$bin/plan" --nodes --experiments="$folder/experiments" --results="$folder/results" >"$folder/keys"
-(cd "$bag/data/source" && "$bin/plan" --nodes --experiments=../experiments --results=../results) >"$log" 2>&1 && cmp "$log" "$folder/keys"
+(cd "$bag/data/source" && "$bin/plan" --nodes --experiments=../experiments --results=../results) >"$log" 2>&1 &&
+    cmp "$log" "$folder/keys"
 check "and keys stay"
 
 echo "1..$n"

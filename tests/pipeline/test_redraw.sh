@@ -1,6 +1,6 @@
 #!/bin/sh
-# make redraw: kept figures drawn again from their kept tables, without what they were made of: with the same style the same
-# bytes as from the artifacts. Prints TAP.
+# make redraw: kept figures drawn again from their kept tables, without what they were made of: with the same style the
+# same bytes as from the artifacts. Prints TAP.
 name=redraw
 . tests/pipeline/tap.sh
 bin=$(cd "${BUILD:-build}/bin" && pwd) || exit 1
@@ -20,10 +20,12 @@ drawn_with=$(sed -n 's/^ *"gnuplot": "\(.*\)",*$/\1/p' results/reference/table1/
 if [ "gnuplot $drawn_with" = "$(gnuplot --version)" ]; then svg=svg; else svg=tsv; fi
 echo '# the same picture' >>"$folder/figures/style.gp"
 for figure in broken/fig5 table1/fig6 fig8/fig8-effective broken/fig4 fig9/fig9; do
-    record=$(grep -l "$(sha256sum <"results/reference/$figure.svg" | cut -d' ' -f1)" "results/reference/${figure%/*}"/runs/*.json)
+    record=$(grep -l "$(sha256sum <"results/reference/$figure.svg" | cut -d' ' -f1)" \
+        "results/reference/${figure%/*}"/runs/*.json)
     record=${record#results/reference/}
     redraw --only="${figure#*/}" && grep -q "^${figure#*/}: redrawn$" "$log" &&
-        same "$figure.tsv" "$figure.$svg" && [ -s "$kept/$figure.png" ] && ! cmp -s "results/reference/$record" "$kept/$record" &&
+        same "$figure.tsv" "$figure.$svg" && [ -s "$kept/$figure.png" ] &&
+        ! cmp -s "results/reference/$record" "$kept/$record" &&
         grep -q '"numbers_of": "2' "$kept/$record"
     check "$figure: the same bytes, and a record of the new drawing"
 done
@@ -31,15 +33,18 @@ redraw --profile=reduced --only=fig13 && grep -q '^fig13: redrawn$' "$log" && sa
 check "one of the reduced scale under its profile"
 redraw --only=fig6 && [ ! -s "$log" ]
 check "what has its style already is left alone"
-redraw --only=fig6 --set="plot.xlabel=magnetization" && grep -q 'magnetization' "$kept/table1/fig6.svg" && ! cmp -s "results/reference/table1/fig6.svg" "$kept/table1/fig6.svg"
+redraw --only=fig6 --set="plot.xlabel=magnetization" && grep -q 'magnetization' "$kept/table1/fig6.svg" &&
+    ! cmp -s "results/reference/table1/fig6.svg" "$kept/table1/fig6.svg"
 check "another text is drawn"
 cp "$kept/table1/fig6.svg" "$folder/before.svg"
-redraw --only=fig6 --set="plot.bins=20" && grep -q '^fig6: is of other numbers than the kept ones (bins): not redrawn' "$log" &&
+redraw --only=fig6 --set="plot.bins=20" &&
+    grep -q '^fig6: is of other numbers than the kept ones (bins): not redrawn' "$log" &&
     cmp -s "$folder/before.svg" "$kept/table1/fig6.svg"
 check "other numbers are not made up"
 sed -i '2s/[0-9]$/9/' "$kept/table1/fig6.tsv"
 redraw --only=fig6
-[ $? -eq 2 ] && grep -q 'fig6.tsv is not the table of the run record' "$log" && cmp -s "$folder/before.svg" "$kept/table1/fig6.svg" &&
+[ $? -eq 2 ] && grep -q 'fig6.tsv is not the table of the run record' "$log" &&
+    cmp -s "$folder/before.svg" "$kept/table1/fig6.svg" &&
     [ -z "$(find "$folder/results" -name '*.tmp-*')" ]
 check "nor drawn from an altered table"
 echo "1..$n"

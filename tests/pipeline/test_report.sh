@@ -2,10 +2,12 @@
 # Costs, the scheme without data, and the report, as make drives them, on the smallest profile. Prints TAP.
 name=report
 . tests/pipeline/tap.sh
-mkdir "$folder/experiments" && cp experiments/costs.ini experiments/fig9.ini experiments/fig10.ini experiments/published.tsv \
+mkdir "$folder/experiments" &&
+    cp experiments/costs.ini experiments/fig9.ini experiments/fig10.ini experiments/published.tsv \
     tests/pipeline/chains.ini "$folder/experiments" || exit 1
 dmsq() { # only these experiments: others need not fit the profile
-    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" PROFILE=tests/pipeline/small.ini RESULTS="$folder/results" FIGURES="$folder/figures" \
+    make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" PROFILE=tests/pipeline/small.ini \
+        RESULTS="$folder/results" FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
 }
 root=$folder/results/small
@@ -13,12 +15,14 @@ page=$root/report.html
 
 dmsq report
 check "make report works before anything is computed"
-awk -f tests/pipeline/well_formed.awk "$page" >"$log" && grep -q 'Not computed yet: <code>make fig9 PROFILE=tests/pipeline/small.ini</code>' "$page"
+awk -f tests/pipeline/well_formed.awk "$page" >"$log" &&
+    grep -q 'Not computed yet: <code>make fig9 PROFILE=tests/pipeline/small.ini</code>' "$page"
 check "it says what computes what is not there"
 
 dmsq -j2 costs
 check "make costs succeeds"
-awk -F '\t' '$1 == "hmc" && $2 == "configurations_per_second" && $3 > 0 && $5 == 1.57 && $6 - $3 / 1.57 < 1e-3 * $6 && $3 / 1.57 - $6 < 1e-3 * $6 { found = 1 }
+awk -F '\t' '$1 == "hmc" && $2 == "configurations_per_second" && $3 > 0 && $5 == 1.57 &&
+    $6 - $3 / 1.57 < 1e-3 * $6 && $3 / 1.57 - $6 < 1e-3 * $6 { found = 1 }
     END { exit !found }' "$root/costs/costs.tsv" && grep -q '^train-L32	seconds_per_epoch	[0-9]' "$root/costs/costs.tsv"
 check "the table has our rates beside the published ones, and their ratio"
 grep -q 'not measured: train-L24' "$root/costs/costs.md"
@@ -39,14 +43,16 @@ check "a random walk makes none"
 
 dmsq fig9 fig10
 check "make fig9 fig10 succeeds"
-[ -s "$folder/figures/small/fig9.svg" ] && [ -s "$folder/figures/small/fig10.pdf" ] && grep -q '^total			' "$root/fig10/fig10-layers.tsv"
+[ -s "$folder/figures/small/fig9.svg" ] && [ -s "$folder/figures/small/fig10.pdf" ] &&
+    grep -q '^total			' "$root/fig10/fig10-layers.tsv"
 check "a scheme needs no data, the network has its diagram and its table"
 
 dmsq report
 check "make report again"
 awk -f tests/pipeline/well_formed.awk "$page" >"$log"
 check "the page is well-formed and self-contained: $(head -c 200 "$log")"
-[ "$(grep -c '<img alt=' "$page")" -eq 2 ] && grep -q 'seconds_per_epoch' "$page" && grep -q '<td class="n">1115297</td>' "$page"
+[ "$(grep -c '<img alt=' "$page")" -eq 2 ] && grep -q 'seconds_per_epoch' "$page" &&
+    grep -q '<td class="n">1115297</td>' "$page"
 check "it has both figures and the tables"
 cp "$page" "$folder/first.html"
 dmsq report && cmp "$page" "$folder/first.html" >"$log" 2>&1

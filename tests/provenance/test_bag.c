@@ -46,8 +46,9 @@ static void test_bag(void **state) {
     assert_string_equal(text, "Contact-Name: Lovelace, Ada\nBagging-Date: 2001-09-09\nPayload-Oxum: 3.2\n");
     free(text);
     text = read_all("bag/manifest-sha256.txt");
-    assert_string_equal(text, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  data/a/with 100%25 %0A.txt\n"
-                              "3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf  data/b.txt\n");
+    assert_string_equal(text,
+                        "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  data/a/with 100%25 %0A.txt\n"
+                        "3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf  data/b.txt\n");
     free(text);
     text = read_all("bag/tagmanifest-sha256.txt");
     assert_non_null(strstr(text, "  bag-info.txt\n"));
@@ -103,8 +104,9 @@ static void test_same_bytes(void **state) {
     snprintf(one, sizeof one, "%s/one.tar.gz", root);
     snprintf(two, sizeof two, "%s/two.tar.gz", root);
     assert_true(file_same(one, two));
-    snprintf(command, sizeof command, "tar -C '%s' -xzf '%s' && diff -r '%s/bag' '%s/one/bag' && test -x '%s/bag/data/run.sh'",
-             root, one, root, root, root);
+    snprintf(command, sizeof command,
+             "tar -C '%s' -xzf '%s' && diff -r '%s/bag' '%s/one/bag' && test -x '%s/bag/data/run.sh'", root, one, root,
+             root, root);
     assert_int_equal(system(command), 0);
 }
 

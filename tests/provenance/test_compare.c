@@ -10,11 +10,12 @@ static int open_all(void **state) {
     records_open(state);
     for (int i = 0; i < 2; i++) {
         char recipe[512];
-        make_run("x/training", "ensemble", i ? "kappa=0.25\nstage=ensemble\n" : "kappa=0.21\nstage=ensemble\n", NULL, "done", "f",
-                 keys[i][0]);
+        make_run("x/training", "ensemble", i ? "kappa=0.25\nstage=ensemble\n" : "kappa=0.21\nstage=ensemble\n", NULL,
+                 "done", "f", keys[i][0]);
         snprintf(recipe, sizeof recipe, "input.training=%s\nstage=train\n", keys[i][0]);
         make_run("x/model", "train", recipe, keys[i][0], "done", "m", keys[i][1]);
-        snprintf(recipe, sizeof recipe, "input.model=%s\ninput.start=%s\nstage=sample\nsteps=%d\n", keys[i][1], keys[i][0], 10 * i + 5);
+        snprintf(recipe, sizeof recipe, "input.model=%s\ninput.start=%s\nstage=sample\nsteps=%d\n", keys[i][1],
+                 keys[i][0], 10 * i + 5);
         make_run("x/sample", "sample", recipe, keys[i][1], "done", "s", keys[i][2]);
     }
     return 0;

@@ -1,5 +1,5 @@
-/* The metadata of an archive: its structure, as the profiles ask for it, with a run that failed. tests/pipeline/slow_archive.sh
- * has validators look at a whole one. */
+/* The metadata of an archive: its structure, as the profiles ask for it, with a run that failed.
+ * tests/pipeline/slow_archive.sh has validators look at a whole one. */
 #include "tests/provenance/records.h"
 
 #include <jansson.h>
@@ -34,7 +34,12 @@ static int open_all(void **state) {
 }
 
 static const struct parameter train_parameters[] = {
-    {.name = "epochs", .type = PARAMETER_INTEGER, .default_value = "250", .minimum = 1, .maximum = 1e6, .unit = "epochs",
+    {.name = "epochs",
+     .type = PARAMETER_INTEGER,
+     .default_value = "250",
+     .minimum = 1,
+     .maximum = 1e6,
+     .unit = "epochs",
      .help = "Passes over the training set."},
     {.name = "network", .type = PARAMETER_CHOICE, .choices = "unet|gaussian", .help = "What is trained."}};
 static const struct crate_input train_inputs[] = {{"training", "configurations", true, false}};
@@ -50,18 +55,34 @@ static json_t *describe(const char *license, char **text) {
                                        {paths[0], "x/training: artifact.npz", training_key, 6, "22"},
                                        {paths[1], "x/model: artifact.npz", model_key, 7, "33"},
                                        {"source/stages/train.c", "train.c", "", 9, "44"}};
-    const struct crate_stage stages[] = {{"ensemble", "Makes fields.", "source/stages/ensemble.c", 1, NULL, 0, NULL, 0},
-                                         {"train", "Trains.", "source/stages/train.c", 2, train_parameters, 2, train_inputs, 1}};
+    const struct crate_stage stages[] = {
+        {"ensemble", "Makes fields.", "source/stages/ensemble.c", 1, NULL, 0, NULL, 0},
+        {"train", "Trains.", "source/stages/train.c", 2, train_parameters, 2, train_inputs, 1}};
     const struct crate_step steps[] = {{"training", "ensemble", training_key}, {"model@a=b c", "train", model_key}};
-    const struct crate_person people[] = {{"Lovelace, Ada", "https://orcid.org/0000-0000-0000-0001", "University of Somewhere", ""},
-                                          {"Noether, Emmy", "", "University of Somewhere", ""}};
+    const struct crate_person people[] = {
+        {"Lovelace, Ada", "https://orcid.org/0000-0000-0000-0001", "University of Somewhere", ""},
+        {"Noether, Emmy", "", "University of Somewhere", ""}};
     struct error e = {0};
     struct lineage *lineage;
     assert_int_equal(lineage_read(root, &lineage, &e), STATUS_OK);
-    const struct crate crate = {.name = "x", .title = "X", .description = "x", .version = "1.0.0", .commit = "abc",
-                                .workflow = "experiments/x.ini", .license = license, .funder = "Fund", .grant = "1",
-                                .people = people, .people_count = 2, .stages = stages, .stage_count = 2, .steps = steps,
-                                .step_count = 2, .files = files, .file_count = 5, .lineage = lineage};
+    const struct crate crate = {.name = "x",
+                                .title = "X",
+                                .description = "x",
+                                .version = "1.0.0",
+                                .commit = "abc",
+                                .workflow = "experiments/x.ini",
+                                .license = license,
+                                .funder = "Fund",
+                                .grant = "1",
+                                .people = people,
+                                .people_count = 2,
+                                .stages = stages,
+                                .stage_count = 2,
+                                .steps = steps,
+                                .step_count = 2,
+                                .files = files,
+                                .file_count = 5,
+                                .lineage = lineage};
     char *again;
     assert_int_equal(crate_json(&crate, text, &e), STATUS_OK);
     assert_int_equal(crate_json(&crate, &again, &e), STATUS_OK);

@@ -179,7 +179,8 @@ static void test_again(void **state) {
     assert_int_equal(verify_again(there, here, NULL, 0, out, &wrong, &e), STATUS_OK);
     fclose(out);
     assert_int_equal(wrong, 2);
-    assert_non_null(strstr(text, "2 artifacts: 0 identical, 1 differ (AVX2 here, AVX-512 there), 1 not computed again\n"));
+    assert_non_null(
+        strstr(text, "2 artifacts: 0 identical, 1 differ (AVX2 here, AVX-512 there), 1 not computed again\n"));
     free(text);
     lineage_free(here);
     lineage_free(there);

@@ -23,8 +23,10 @@ static void test_differences(void **state) {
     assert_int_equal(differences_of("a=1\nb=x=y\nstage=s\nversion=1\n", "a=1\nb=x=y\nstage=s\nversion=1\n", &d), 0);
     assert_int_equal(d.count, 0);
     differences_free(&d);
-    assert_int_equal(differences_of("a=1\nb=x=y\ninput.rows.002=k\ninput.rows.010=k\nstage=s\nversion=1\n",
-                                    "b=x=z\nc=\ninput.model=m\ninput.rows.002=l\ninput.rows.010=n\nstage=s\nversion=2\n", &d), 0);
+    assert_int_equal(
+        differences_of("a=1\nb=x=y\ninput.rows.002=k\ninput.rows.010=k\nstage=s\nversion=1\n",
+                       "b=x=z\nc=\ninput.model=m\ninput.rows.002=l\ninput.rows.010=n\nstage=s\nversion=2\n", &d),
+        0);
     static const struct difference expected[] = {
         {DIFFERENCE_VERSION, "version", "1", "2"}, {DIFFERENCE_PARAMETER, "a", "1", NULL},
         {DIFFERENCE_PARAMETER, "b", "x=y", "x=z"}, {DIFFERENCE_PARAMETER, "c", NULL, ""},
@@ -47,7 +49,8 @@ static const char *origin(const void *context, size_t node, const char *paramete
 }
 
 /* The plan with these two recipes ("%s": the key of the first); `there`: whether the artifacts are. */
-static void explain(const char *first, const char *second, bool first_there, bool second_there, char **text, char **line) {
+static void explain(const char *first, const char *second, bool first_there, bool second_there, char **text,
+                    char **line) {
     struct error e = {0};
     char keys[2][65], recipe[256];
     recipe_key(first, keys[0]);
@@ -96,7 +99,8 @@ static void test_chain(void **state) {
              "x/model  will run (key %.8s, has %.8s)\n"
              "  because input training changes: %.8s -> %.8s  (x/training)\n"
              "    because ensemble.kappa: 0.21 -> 0.25  (SET)\n"
-             "  before it run: x/training\n", made_key, model_key, training_key, key);
+             "  before it run: x/training\n",
+             made_key, model_key, training_key, key);
     assert_string_equal(text, expected);
     assert_string_equal(line, "input training changes: ensemble.kappa: 0.21 -> 0.25  (SET)");
     free(text);

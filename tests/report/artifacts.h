@@ -23,16 +23,16 @@ static inline void test_folder(const char *name, char folder[128]) {
 /* Tears a group of tests down. */
 static inline int test_folders_remove(void **state) {
     (void)state;
-    while (test_folder_count > 0)
+    while (test_folder_count > 0) {
         scratch_remove(test_folders[--test_folder_count]);
+    }
     return 0;
 }
 
 /* Observables `count` of M, chi2, action, xi on a 4x4 lattice, in a chain when tau is positive; `series` gives
  * M of each of the configurations. */
 static inline void write_observables(const char *path, size_t count, const double *values, const double *errors,
-                                     double tau, const double *series, size_t configurations,
-                                     int64_t thermalised) {
+                                     double tau, const double *series, size_t configurations, int64_t thermalised) {
     static const char *const names[] = {"M", "chi2", "action", "xi"};
     double taus[4], tau_errors[4], propagator[16] = {0};
     struct npz_writer *w;
@@ -58,12 +58,10 @@ static inline void write_observables(const char *path, size_t count, const doubl
 
 /* The set that the tests of tables share: training, generated, equilibrium (a chain, the only one with xi). */
 static inline void write_rows(const char *folder, char path[3][160]) {
-    static const double values[3][4] = {{0.0012, 2.5160, 0.4758, 0},
-                                        {-0.00004, 1.81, 0.6070, 0},
-                                        {0.00002, 2.5906, 0.475848, 1.2171}};
-    static const double errors[3][4] = {{0.0007, 0.0457, 0.0014, 0},
-                                        {0.0015, 0.16, 0.0070, 0},
-                                        {0.00007, 0.0025, 0.000007, 0.0031}};
+    static const double values[3][4] = {
+        {0.0012, 2.5160, 0.4758, 0}, {-0.00004, 1.81, 0.6070, 0}, {0.00002, 2.5906, 0.475848, 1.2171}};
+    static const double errors[3][4] = {
+        {0.0007, 0.0457, 0.0014, 0}, {0.0015, 0.16, 0.0070, 0}, {0.00007, 0.0025, 0.000007, 0.0031}};
     static const double series[6] = {-0.5, -0.25, 0.0, 0.0, 0.25, 0.5};
     static const char *const name[3] = {"training", "generated", "equilibrium"};
     for (size_t i = 0; i < 3; i++) {

@@ -146,12 +146,14 @@ static void points_block(void **state) {
     assert_int_equal(npz_read(rows[0], &npz[0], &e), STATUS_OK);
     assert_int_equal(npz_read(rows[1], &npz[1], &e), STATUS_OK);
     assert_int_equal(report_split("M,M_error,configurations", ',', &members, &e), STATUS_OK);
-    assert_int_equal(block_points((const struct npz *const *)npz, (const double[]){10, 20}, 2, &members, &block, &e), STATUS_OK);
+    assert_int_equal(block_points((const struct npz *const *)npz, (const double[]){10, 20}, 2, &members, &block, &e),
+                     STATUS_OK);
     FILE *out = open_memstream(&text, &size);
     block_write_header(&members, BLOCK_POINTS, out);
     block_write_rows(&block, "a", out);
     fclose(out);
-    assert_string_equal(text, "curve\tx\tM\tM_error\tconfigurations\na\t10\t0.0012\t0.0007\t6\na\t20\t-4e-05\t0.0015\t6\n");
+    assert_string_equal(text,
+                        "curve\tx\tM\tM_error\tconfigurations\na\t10\t0.0012\t0.0007\t6\na\t20\t-4e-05\t0.0015\t6\n");
     free(text);
     report_list_free(&members);
     block_free(&block);
@@ -182,8 +184,7 @@ static void points_block(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_widths),    cmocka_unit_test(all_equal),     cmocka_unit_test(nothing_to_count),
-        cmocka_unit_test(histogram_block), cmocka_unit_test(columns_block),
-        cmocka_unit_test(points_block),
+        cmocka_unit_test(histogram_block), cmocka_unit_test(columns_block), cmocka_unit_test(points_block),
     };
     return cmocka_run_group_tests(tests, NULL, test_folders_remove);
 }

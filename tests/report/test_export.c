@@ -10,7 +10,8 @@
 
 #include "report/export.h"
 
-static const double M[6] = {1, 2, 3, 0.1, -1, 1e-20}, around[6] = {0.5, -0.5, 0.25, -0.25, 1, -1}, undefined[6] = {NAN, 0, 0, 0, 0, 0};
+static const double M[6] = {1, 2, 3, 0.1, -1, 1e-20}, around[6] = {0.5, -0.5, 0.25, -0.25, 1, -1},
+                    undefined[6] = {NAN, 0, 0, 0, 0, 0};
 static const size_t extents[2] = {4, 8};
 
 static const struct export_series series[] = {{"M", M}};
@@ -22,10 +23,24 @@ static const struct export_value values[] = {
 
 /* Two chains of three configurations. */
 static struct export two_chains(void) {
-    return (struct export){.node = "a/o", .key = "ab", .recipe = "stage=observables\n", .fields_key = "cd", .method = "gamma",
-                           .window = 2, .kappa = 0.25, .lambda = 0.5, .dimensions = 2, .extents = extents, .chains = 2,
-                           .length = 3, .thermalised = 1, .points = 6, .series = series, .series_count = 1,
-                           .values = values, .value_count = 3};
+    return (struct export){.node = "a/o",
+                           .key = "ab",
+                           .recipe = "stage=observables\n",
+                           .fields_key = "cd",
+                           .method = "gamma",
+                           .window = 2,
+                           .kappa = 0.25,
+                           .lambda = 0.5,
+                           .dimensions = 2,
+                           .extents = extents,
+                           .chains = 2,
+                           .length = 3,
+                           .thermalised = 1,
+                           .points = 6,
+                           .series = series,
+                           .series_count = 1,
+                           .values = values,
+                           .value_count = 3};
 }
 
 static void assert_contains(const char *text, const char *part) {
@@ -111,8 +126,11 @@ static void gzip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv),  cmocka_unit_test(json), cmocka_unit_test(pyerrors_chains),
-        cmocka_unit_test(pyerrors_independent), cmocka_unit_test(gzip),
+        cmocka_unit_test(csv),
+        cmocka_unit_test(json),
+        cmocka_unit_test(pyerrors_chains),
+        cmocka_unit_test(pyerrors_independent),
+        cmocka_unit_test(gzip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,9 @@ static void fonts(void **state) {
     free(absolute);
     free(before);
     assert_int_equal(status, STATUS_FAILED);
-    assert_string_equal(e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' in its place; expected what the "
-                                   "Debian package fonts-dejavu-core holds (`make setup` installs it)");
+    assert_string_equal(
+        e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' in its place; expected what the "
+                   "Debian package fonts-dejavu-core holds (`make setup` installs it)");
 }
 
 /* A failure tells the line and what gnuplot says; the child's locale, home and settings are not the user's. */
@@ -90,8 +91,16 @@ static void failure(void **state) {
 
 static void strings(void **state) {
     (void)state;
-    static const char *const texts[] = {"it's \"a\\n\" `x` $y", "'begins", "ends'", "two '' there", "''", "@a", "† φ", "\t\\101",
-                                        "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", ""};
+    static const char *const texts[] = {"it's \"a\\n\" `x` $y",
+                                        "'begins",
+                                        "ends'",
+                                        "two '' there",
+                                        "''",
+                                        "@a",
+                                        "† φ",
+                                        "\t\\101",
+                                        "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+                                        ""};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *text, folder[128], path[200], expected[64], *data;
         size_t size;
@@ -124,8 +133,7 @@ static void dates(void **state) {
     snprintf(path, sizeof path, "%s/a.pdf", folder);
     assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
     assert_int_equal(file_read(path, &data, &size, &e), STATUS_OK);
-    assert_string_equal(data,
-                        "%PDF <</CreationDate (D:19800101000000Z)/ModDate (D:19800101000000+02'00)>> (D:2026)");
+    assert_string_equal(data, "%PDF <</CreationDate (D:19800101000000Z)/ModDate (D:19800101000000+02'00)>> (D:2026)");
     free(data);
     write_text(folder, "a.pdf", "/CreationDate (D:2026");
     assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
@@ -138,9 +146,13 @@ static void complete(void **state) {
         const char *name, *text;
         bool whole;
     } cases[] = {
-        {"a.svg", "<svg>\n<path/></svg>\n\n", true}, {"a.svg", "<svg>\n<path/></sv", false}, {"a.svg", "", false},
-        {"a.png", "PNG data IEND\xae\x42\x60\x82", true}, {"a.png", "PNG IEND, and then data without end of a full disk", false},
-        {"a.pdf", "%PDF xref\n%%EOF\n", true}, {"a.pdf", "%PDF xref\n", false},
+        {"a.svg", "<svg>\n<path/></svg>\n\n", true},
+        {"a.svg", "<svg>\n<path/></sv", false},
+        {"a.svg", "", false},
+        {"a.png", "PNG data IEND\xae\x42\x60\x82", true},
+        {"a.png", "PNG IEND, and then data without end of a full disk", false},
+        {"a.pdf", "%PDF xref\n%%EOF\n", true},
+        {"a.pdf", "%PDF xref\n", false},
     };
     char folder[128], path[200];
     test_folder("gnuplot", folder);
@@ -155,8 +167,8 @@ static void complete(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(fonts),cmocka_unit_test(failure),
-        cmocka_unit_test(strings), cmocka_unit_test(dates), cmocka_unit_test(complete),
+        cmocka_unit_test(version), cmocka_unit_test(missing), cmocka_unit_test(fonts),    cmocka_unit_test(failure),
+        cmocka_unit_test(strings), cmocka_unit_test(dates),   cmocka_unit_test(complete),
     };
     return cmocka_run_group_tests(tests, NULL, test_folders_remove);
 }

@@ -55,14 +55,20 @@ static void markdown(void **state) {
     (void)state;
     struct error e;
     FILE *out = begin();
-    assert_int_equal(html_markdown("# A <title>\n\nSome `code`\nmore.\n\nOurs:\n\n| name   | chi2 |\n|:-------|-----:|\n| HMC    | 1(2) |\n"
-                                   "| - pull | +1.4 |\n\n- `M`: mean\n- b\n", out, &e), STATUS_OK);
-    expect(out, "<h5>A &lt;title&gt;</h5>\n<p>Some <code>code</code>\nmore.\n</p>\n"
-                "<div class=\"wide\" tabindex=\"0\"><table><caption>Ours:</caption><thead>\n<tr><th scope=\"col\">name</th>"
-                "<th scope=\"col\" class=\"n\"><abbr title=\"two-point susceptibility,  V(&lt;M^2&gt; - &lt;M&gt;^2) \">χ₂</abbr></th></tr>\n"
-                "</thead><tbody>\n<tr><th scope=\"row\">HMC</th><td class=\"n\">1(2)</td></tr>\n"
-                "<tr class=\"sub\"><th scope=\"row\">pull</th><td class=\"n\">+1.4</td></tr>\n</tbody></table></div>\n"
-                "<ul class=\"small\">\n<li><code>M</code>: mean</li>\n<li>b</li>\n</ul>\n");
+    assert_int_equal(
+        html_markdown(
+            "# A <title>\n\nSome `code`\nmore.\n\nOurs:\n\n| name   | chi2 |\n|:-------|-----:|\n| HMC    | 1(2) |\n"
+            "| - pull | +1.4 |\n\n- `M`: mean\n- b\n",
+            out, &e),
+        STATUS_OK);
+    expect(out,
+           "<h5>A &lt;title&gt;</h5>\n<p>Some <code>code</code>\nmore.\n</p>\n"
+           "<div class=\"wide\" tabindex=\"0\"><table><caption>Ours:</caption><thead>\n<tr><th scope=\"col\">name</th>"
+           "<th scope=\"col\" class=\"n\"><abbr title=\"two-point susceptibility,  V(&lt;M^2&gt; - &lt;M&gt;^2) "
+           "\">χ₂</abbr></th></tr>\n"
+           "</thead><tbody>\n<tr><th scope=\"row\">HMC</th><td class=\"n\">1(2)</td></tr>\n"
+           "<tr class=\"sub\"><th scope=\"row\">pull</th><td class=\"n\">+1.4</td></tr>\n</tbody></table></div>\n"
+           "<ul class=\"small\">\n<li><code>M</code>: mean</li>\n<li>b</li>\n</ul>\n");
     /* What looks like a caption is text where no table follows. */
     out = begin();
     assert_int_equal(html_markdown("So:\n\nNothing.\n\nAnd:\n", out, &e), STATUS_OK);
@@ -70,7 +76,8 @@ static void markdown(void **state) {
     /* A line that only looks like a table is text; a table at the very end is closed. */
     out = begin();
     assert_int_equal(html_markdown("| a |\ntext\n\n| b |\n|--:|\n| 1 |", out, &e), STATUS_OK);
-    expect(out, "<p>| a |\ntext\n</p>\n<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\" class=\"n\">b</th></tr>\n"
+    expect(out, "<p>| a |\ntext\n</p>\n<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\" "
+                "class=\"n\">b</th></tr>\n"
                 "</thead><tbody>\n<tr><td class=\"n\">1</td></tr>\n</tbody></table></div>\n");
 }
 
@@ -79,16 +86,25 @@ static void columns(void **state) {
     struct error e;
     FILE *out = begin();
     assert_int_equal(html_tsv("curve\tx\na & b\t0.123456789\n\t-3e-20\nc\t4\n", 2, out, &e), STATUS_OK);
-    expect(out, "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">curve</th><th scope=\"col\">x</th></tr>\n</thead><tbody>\n"
-                "<tr><td>a &amp; b</td><td class=\"n\">0.12346</td></tr>\n<tr><td></td><td class=\"n\">-3e-20</td></tr>\n"
-                "</tbody></table></div>\n<p class=\"soft small\">The first 2 of 3 rows; the file beside the figure has all.</p>\n");
+    expect(out,
+           "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">curve</th><th "
+           "scope=\"col\">x</th></tr>\n</thead><tbody>\n"
+           "<tr><td>a &amp; b</td><td class=\"n\">0.12346</td></tr>\n<tr><td></td><td class=\"n\">-3e-20</td></tr>\n"
+           "</tbody></table></div>\n<p class=\"soft small\">The first 2 of 3 rows; the file beside the figure has "
+           "all.</p>\n");
     /* Numbers are rounded to the errors behind them; "error" alone, or of another column, is a column. */
     out = begin();
-    assert_int_equal(html_tsv("curve\tx\tchi2\tchi2_error\terror\na\t1\t2.51623\t0.0457\t7\nb\t1\t2.5\t0\t7\n", 9, out, &e), STATUS_OK);
-    expect(out, "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">curve</th><th scope=\"col\">x</th><th scope=\"col\">"
-                "<abbr title=\"two-point susceptibility,  V(&lt;M^2&gt; - &lt;M&gt;^2) \">χ₂</abbr></th><th scope=\"col\">error</th></tr>\n"
-                "</thead><tbody>\n<tr><td>a</td><td class=\"n\">1</td><td class=\"n\">2.516(46)</td><td class=\"n\">7</td></tr>\n"
-                "<tr><td>b</td><td class=\"n\">1</td><td class=\"n\">2.5</td><td class=\"n\">7</td></tr>\n</tbody></table></div>\n");
+    assert_int_equal(
+        html_tsv("curve\tx\tchi2\tchi2_error\terror\na\t1\t2.51623\t0.0457\t7\nb\t1\t2.5\t0\t7\n", 9, out, &e),
+        STATUS_OK);
+    expect(out, "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">curve</th><th "
+                "scope=\"col\">x</th><th scope=\"col\">"
+                "<abbr title=\"two-point susceptibility,  V(&lt;M^2&gt; - &lt;M&gt;^2) \">χ₂</abbr></th><th "
+                "scope=\"col\">error</th></tr>\n"
+                "</thead><tbody>\n<tr><td>a</td><td class=\"n\">1</td><td class=\"n\">2.516(46)</td><td "
+                "class=\"n\">7</td></tr>\n"
+                "<tr><td>b</td><td class=\"n\">1</td><td class=\"n\">2.5</td><td "
+                "class=\"n\">7</td></tr>\n</tbody></table></div>\n");
 }
 
 int main(void) {

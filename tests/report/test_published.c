@@ -23,9 +23,9 @@ static void table1(void **state) {
         const char *dataset, *observable;
         double value, error;
     } table[] = {
-        {"training", "M", 0.0012, 0.0007},    {"training", "chi2", 2.5160, 0.0457},  {"training", "U_L", 0.1042, 0.0367},
-        {"testing", "M", 0.0018, 0.0015},     {"testing", "chi2", 2.4463, 0.1099},   {"testing", "U_L", -0.0198, 0.1035},
-        {"generated", "M", 0.0017, 0.0015},   {"generated", "chi2", 2.4227, 0.1035}, {"generated", "U_L", 0.0484, 0.0959},
+        {"training", "M", 0.0012, 0.0007},  {"training", "chi2", 2.5160, 0.0457},  {"training", "U_L", 0.1042, 0.0367},
+        {"testing", "M", 0.0018, 0.0015},   {"testing", "chi2", 2.4463, 0.1099},   {"testing", "U_L", -0.0198, 0.1035},
+        {"generated", "M", 0.0017, 0.0015}, {"generated", "chi2", 2.4227, 0.1035}, {"generated", "U_L", 0.0484, 0.0959},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         const struct published_value *v = published_find(p, "table1", table[i].dataset, table[i].observable);
@@ -76,7 +76,8 @@ static void bad_files(void **state) {
 static void line_ends_of_windows(void **state) {
     (void)state;
     char path[] = "build/tmp/published-XXXXXX";
-    static const char text[] = "# x\r\nexperiment\tdataset\tobservable\tvalue\terror\tsource\r\n\r\na\tb\tc\t1.5\t\ts\r\n";
+    static const char text[] =
+        "# x\r\nexperiment\tdataset\tobservable\tvalue\terror\tsource\r\n\r\na\tb\tc\t1.5\t\ts\r\n";
     struct published *p;
     struct error e;
     assert_true(mkstemp(path) >= 0);
@@ -88,6 +89,7 @@ static void line_ends_of_windows(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table1), cmocka_unit_test(line_ends_of_windows), cmocka_unit_test(bad_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table1), cmocka_unit_test(line_ends_of_windows),
+                                       cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,8 +55,10 @@ static void expect(void (*write)(const char *, FILE *), const char *text, const 
 
 static void sentences(void **state) {
     (void)state;
-    expect(tex_text, "phi^4 theory at kappa = 0.21, 32x32 (Table 1)", "$\\phi^{4}$ theory at $\\kappa$ = 0.21, $32\\times 32$ (Table 1)");
-    expect(tex_text, "R2 compares S - S_eff; log Z is removed", "$R^2$ compares $S$ - $S_\\mathrm{eff}$; $\\log$ $Z$ is removed");
+    expect(tex_text, "phi^4 theory at kappa = 0.21, 32x32 (Table 1)",
+           "$\\phi^{4}$ theory at $\\kappa$ = 0.21, $32\\times 32$ (Table 1)");
+    expect(tex_text, "R2 compares S - S_eff; log Z is removed",
+           "$R^2$ compares $S$ - $S_\\mathrm{eff}$; $\\log$ $Z$ is removed");
     expect(tex_text, "Set, Months and philately, <x>", "Set, Months and philately, $<$x$>$");
     expect(tex_text, "50% & `a_b|c` #1", "50\\% \\& \\texttt{a\\_b$|$c} \\#1");
     expect(tex_text, "Training †", "Training $^\\dagger$");
@@ -71,6 +73,7 @@ static void macro_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(sentences), cmocka_unit_test(macro_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(sentences),
+                                       cmocka_unit_test(macro_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

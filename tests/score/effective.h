@@ -1,5 +1,5 @@
-/* What tests of the effective-action model have in common: ensembles, their propagators, models that are fitted to them,
- * and reweighting. */
+/* What tests of the effective-action model have in common: ensembles, their propagators, models that are fitted to
+ * them, and reweighting. */
 #ifndef DMSQ_TESTS_SCORE_EFFECTIVE_H
 #define DMSQ_TESTS_SCORE_EFFECTIVE_H
 
@@ -26,8 +26,9 @@
 static const volatile sig_atomic_t never = 0;
 
 static inline void check(enum status status, const struct error *e) {
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         fail_msg("%s", e->message);
+    }
 }
 
 static inline void *room(size_t count, size_t size) {
@@ -45,7 +46,8 @@ struct fitted {
     struct effective_model model;
 };
 
-static inline float *hmc(size_t dimensions, const size_t *extents, struct theory theory, size_t count, size_t trajectories) {
+static inline float *hmc(size_t dimensions, const size_t *extents, struct theory theory, size_t count,
+                         size_t trajectories) {
     struct geometry *g;
     struct error e;
     check(geometry_new(extents, dimensions, &g, &e), &e);
@@ -70,8 +72,8 @@ static inline float *hmc(size_t dimensions, const size_t *extents, struct theory
 }
 
 /* Lattice, fields and their propagator; the phase's mean is subtracted from fields turned to it. */
-static inline struct fitted fitted_new(size_t dimensions, const size_t *extents, struct theory theory, float *fields, size_t count,
-                                       bool one_phase) {
+static inline struct fitted fitted_new(size_t dimensions, const size_t *extents, struct theory theory, float *fields,
+                                       size_t count, bool one_phase) {
     struct fitted f = {.theory = theory, .count = count, .fields = fields};
     struct effective_model *m = &f.model;
     struct fourier *fourier;
@@ -84,10 +86,12 @@ static inline struct fitted fitted_new(size_t dimensions, const size_t *extents,
     m->saturation = (struct effective_saturation){one_phase ? 4 : 2.5, 1.6};
     for (size_t i = 0; one_phase && i < count; i++) {
         double sum = 0;
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             sum += (double)fields[i * V + x];
-        for (size_t x = 0; sum < 0 && x < V; x++)
+        }
+        for (size_t x = 0; sum < 0 && x < V; x++) {
             fields[i * V + x] = -fields[i * V + x];
+        }
         m->mean += fabs(sum) / (double)(V * count);
     }
     f.propagator = room(V, sizeof *f.propagator);
@@ -98,8 +102,9 @@ static inline struct fitted fitted_new(size_t dimensions, const size_t *extents,
             phi[x] = (double)fields[i * V + x];
         }
         fourier_power(fourier, phi, power, phi + 2 * V);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             f.propagator[p] += power[p] / (double)count;
+        }
     }
     fourier_symmetrise(fourier, f.propagator, phi);
     m->propagator = f.propagator;
@@ -114,7 +119,8 @@ static inline void fitted_free(struct fitted *f) {
     free(f->propagator);
 }
 
-static inline void fit(struct fitted *f, struct effective_families families, struct effective_fit_settings settings, int threads) {
+static inline void fit(struct fitted *f, struct effective_families families, struct effective_fit_settings settings,
+                       int threads) {
     struct error e;
     settings.theory = f->theory;
     effective_model_release(&f->model);
@@ -136,8 +142,9 @@ static inline void propose(const struct fitted *f, size_t steps, uint64_t seed, 
     check(effective_flow_run(flow, &work, &e), &e);
     double *own = room(m->volume, sizeof *own);
     for (size_t i = 0; log_w && i < count; i++) {
-        for (size_t x = 0; x < m->volume; x++)
+        for (size_t x = 0; x < m->volume; x++) {
             own[x] = (double)phi[i * m->volume + x];
+        }
         log_w[i] = isnan(log_q[i]) ? -(double)INFINITY : -action(g, &f->theory, own) - log_q[i];
     }
     free(own);
@@ -148,30 +155,35 @@ static inline void propose(const struct fitted *f, size_t steps, uint64_t seed, 
 /* Standard deviation of those that are finite. */
 static inline double deviation_of(const double *x, size_t n) {
     double mean = 0, square = 0, some = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (isfinite(x[i])) {
             mean += x[i];
             some++;
         }
+    }
     mean /= some;
-    for (size_t i = 0; i < n; i++)
-        if (isfinite(x[i]))
+    for (size_t i = 0; i < n; i++) {
+        if (isfinite(x[i])) {
             square += (x[i] - mean) * (x[i] - mean);
+        }
+    }
     return sqrt(square / some);
 }
 
 /* The mean of x under the weights, and its error. */
 static inline double reweighted(const double *log_w, const double *x, size_t n, double *error) {
     double largest = -(double)INFINITY, sum = 0, mean = 0, square = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         largest = fmax(largest, log_w[i]);
+    }
     for (size_t i = 0; i < n; i++) {
         sum += exp(log_w[i] - largest);
         mean += exp(log_w[i] - largest) * x[i];
     }
     mean /= sum;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         square += pow(exp(log_w[i] - largest) * (x[i] - mean), 2);
+    }
     *error = sqrt(square) / sum;
     return mean;
 }

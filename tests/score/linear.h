@@ -9,8 +9,11 @@ enum { LEVELS = 5 };
 
 /* f = a u/sigma_u at all levels, for the propagator of m. */
 static inline struct effective_model linear_model(const struct score_model *m, double a) {
-    struct effective_model e = {.dimensions = m->dimensions, .volume = m->volume, .saturation = {2.5, 1.6},
-                                .propagator = m->propagator, .levels = LEVELS};
+    struct effective_model e = {.dimensions = m->dimensions,
+                                .volume = m->volume,
+                                .saturation = {2.5, 1.6},
+                                .propagator = m->propagator,
+                                .levels = LEVELS};
     memcpy(e.extents, m->extents, m->dimensions * sizeof *e.extents);
     e.features.count = 1;
     e.features.list[0] = (struct effective_feature){.kind = EFFECTIVE_LINEAR};

@@ -29,16 +29,23 @@ static const double two_pi = 6.283185307179586;
 
 /* Momentum p_mu of a mode, and the coordinate x_mu of a site, in C order. */
 static inline size_t component(const struct score_model *m, size_t index, size_t mu) {
-    for (size_t nu = m->dimensions; nu-- > mu + 1;)
+    for (size_t nu = m->dimensions; nu-- > mu + 1;) {
         index /= m->extents[nu];
+    }
     return index % m->extents[mu];
 }
 
 static inline struct score_model model_new(const struct score_kind *kind, size_t dimensions, const size_t *extents) {
-    struct score_model m = {.kind = kind, .sigma = 25, .factor = 1, .theory = {0.2, 0.02}, .thermalised = 1,
-                            .dimensions = dimensions, .volume = 1};
-    for (size_t mu = 0; mu < dimensions; mu++)
+    struct score_model m = {.kind = kind,
+                            .sigma = 25,
+                            .factor = 1,
+                            .theory = {0.2, 0.02},
+                            .thermalised = 1,
+                            .dimensions = dimensions,
+                            .volume = 1};
+    for (size_t mu = 0; mu < dimensions; mu++) {
         m.volume *= m.extents[mu] = extents[mu];
+    }
     m.propagator = test_reals(m.volume);
     return m;
 }
@@ -61,8 +68,7 @@ static inline struct score_model free_field(size_t dimensions, const size_t *ext
 /* A network with the weights that a training starts from, on the lattice of a free field. */
 static inline struct score_model network_model(struct unet_shape shape, enum score_parameterisation how,
                                                double frequency_scale) {
-    struct score_model m =
-        free_field(2, (size_t[]){(size_t)shape.height, (size_t)shape.width_sites}, 0.21);
+    struct score_model m = free_field(2, (size_t[]){(size_t)shape.height, (size_t)shape.width_sites}, 0.21);
     struct error e = {0};
     assert_ok(score_unet_make(&m, &shape, how, &e));
     assert_ok(initialise_weights(&shape, 5, m.weights, &e));
@@ -73,8 +79,9 @@ static inline struct score_model network_model(struct unet_shape shape, enum sco
 /* exp(i p.x) */
 static inline double complex wave(const struct score_model *m, size_t p, size_t x) {
     double turns = 0;
-    for (size_t mu = m->dimensions; mu-- > 0; p /= m->extents[mu], x /= m->extents[mu])
+    for (size_t mu = m->dimensions; mu-- > 0; p /= m->extents[mu], x /= m->extents[mu]) {
         turns += (double)(p % m->extents[mu] * (x % m->extents[mu]) % m->extents[mu]) / (double)m->extents[mu];
+    }
     return cos(two_pi * turns) + I * sin(two_pi * turns);
 }
 
@@ -82,8 +89,9 @@ static inline double complex wave(const struct score_model *m, size_t p, size_t 
 static inline void transform(const struct score_model *m, const double *phi, double complex *modes) {
     for (size_t p = 0; p < m->volume; p++) {
         modes[p] = 0;
-        for (size_t x = 0; x < m->volume; x++)
+        for (size_t x = 0; x < m->volume; x++) {
             modes[p] += phi[x] * conj(wave(m, p, x));
+        }
     }
 }
 
@@ -93,8 +101,9 @@ static inline void wiener_by_definition(const struct score_model *m, double s, c
     transform(m, phi, modes);
     for (size_t x = 0; x < m->volume; x++) {
         double complex sum = 0;
-        for (size_t p = 0; p < m->volume; p++)
+        for (size_t p = 0; p < m->volume; p++) {
             sum -= s / (m->propagator[p] + s * s) * modes[p] * wave(m, p, x);
+        }
         out[x] = creal(sum) / (double)m->volume;
     }
     free(modes);
@@ -102,10 +111,10 @@ static inline void wiener_by_definition(const struct score_model *m, double s, c
 
 /* Draws with their density from a Gaussian field. */
 static inline enum status gaussian_sample(const struct score_model *m, uint64_t seed, size_t first, size_t count,
-                                          int threads, float *phi, double *log_q, const volatile sig_atomic_t *interrupted,
-                                          struct error *e) {
-    const struct score_draw draw = {random_key(seed, "propose", "gaussian"), first, count, threads, phi, log_q, interrupted,
-                                    NULL};
+                                          int threads, float *phi, double *log_q,
+                                          const volatile sig_atomic_t *interrupted, struct error *e) {
+    const struct score_draw draw = {
+        random_key(seed, "propose", "gaussian"), first, count, threads, phi, log_q, interrupted, NULL};
     return score_model_draw(m, &draw, e);
 }
 
@@ -151,25 +160,30 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
     const struct unet_shape *shape = score_unet_shape(m);
     const bool published = own->parameterisation == SCORE_PUBLISHED;
     struct error e = {0};
-    double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n), *linear = test_reals(V);
+    double *x = test_reals(n * V), *output_gradient = test_reals(n * V), *label = test_reals(n),
+           *linear = test_reals(V);
     double *frequencies = to_reals((size_t)shape->embedding / 2, own->frequencies);
     for (size_t i = 0; i < n * V; i++) {
         const double square = s2(m->sigma, t[i / V]), total = m->variance + square;
         label[i / V] = (double)(float)(published ? t[i / V] : log(square) / 8);
         x[i] = published ? phi[i] : phi[i] / sqrt(total);
-        if (g)
+        if (g) {
             output_gradient[i] = network_factor(m, sqrt(square)) * g[i];
+        }
     }
-    assert_ok(unet_oracle(shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL,
-                          gradient, &e));
+    assert_ok(
+        unet_oracle(shape, weights, frequencies, n, x, label, out, g ? output_gradient : NULL, NULL, gradient, &e));
     for (size_t at = 0; at < n * V && !published; at += V) {
         const double square = s2(m->sigma, t[at / V]), total = m->variance + square;
-        for (size_t i = 0; i < V; i++)
+        for (size_t i = 0; i < V; i++) {
             linear[i] = -sqrt(square) * phi[at + i] / total;
-        if (own->parameterisation == SCORE_WIENER)
+        }
+        if (own->parameterisation == SCORE_WIENER) {
             wiener_by_definition(m, sqrt(square), phi + at, linear);
-        for (size_t i = 0; i < V; i++)
+        }
+        for (size_t i = 0; i < V; i++) {
             out[at + i] = linear[i] + network_factor(m, sqrt(square)) * out[at + i];
+        }
     }
     free(x);
     free(linear);
@@ -181,8 +195,8 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
 /* --- files --------------------------------------------------------------------------------------- */
 
 /* An artifact as the stage `ensemble` writes it, as far as diffusion reads it. */
-static inline void write_ensemble_at(double kappa, const char *path, const float *phi, size_t count,
-                                     size_t dimensions, const size_t *extents) {
+static inline void write_ensemble_at(double kappa, const char *path, const float *phi, size_t count, size_t dimensions,
+                                     const size_t *extents) {
     struct npz_writer *writer;
     struct error e = {0};
     size_t shape[NPZ_MAX_DIMENSIONS] = {count};

@@ -1,21 +1,29 @@
-/* The effective-action model by its exact chains, long: on a lattice of three dimensions against hybrid Monte Carlo, and 10^6
- * proposals near criticality, of which none may run away. One and a half minutes on two cores. (Chains of one dimension against their
- * transfer matrix: test_effective_fit.c.) */
+/* The effective-action model by its exact chains, long: on a lattice of three dimensions against hybrid Monte Carlo,
+ * and 10^6 proposals near criticality, of which none may run away. One and a half minutes on two cores. (Chains of one
+ * dimension against their transfer matrix: test_effective_fit.c.) */
 #include "base/sum.h"
 #include "tests/diffusion/exact_chain.h"
 #include "tests/score/effective.h"
 
-static const struct effective_families families = {.local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7}; /* as `train` */
+static const struct effective_families families = {
+    .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7}; /* as `train` */
 
 /* Fitted to `count` configurations of hybrid Monte Carlo, and refined. */
-static struct fitted make(size_t dimensions, const size_t *extents, struct theory theory, size_t count, size_t trajectories, double highest) {
-    struct fitted f = fitted_new(dimensions, extents, theory, hmc(dimensions, extents, theory, count, trajectories), count, false);
-    const struct effective_refine_settings refine = {.theory = theory, .proposals = 2048, .rounds = 2, .steps = 20, .knots = 10, .penalty = 0.3, .seed = 1};
+static struct fitted make(size_t dimensions, const size_t *extents, struct theory theory, size_t count,
+                          size_t trajectories, double highest) {
+    struct fitted f =
+        fitted_new(dimensions, extents, theory, hmc(dimensions, extents, theory, count, trajectories), count, false);
+    const struct effective_refine_settings refine = {
+        .theory = theory, .proposals = 2048, .rounds = 2, .steps = 20, .knots = 10, .penalty = 0.3, .seed = 1};
     struct effective_refine_result result;
     struct error e;
-    fit(&f, families, (struct effective_fit_settings){.lowest = 0.1, .highest = highest, .levels = 20, .mixed = true, .ridge = 1e-6, .seed = 1}, 2);
+    fit(&f, families,
+        (struct effective_fit_settings){
+            .lowest = 0.1, .highest = highest, .levels = 20, .mixed = true, .ridge = 1e-6, .seed = 1},
+        2);
     check(effective_refine(&refine, 2, &f.model, &result, &never, &e), &e);
-    print_message("refined in %zu rounds: standard deviation of log w %.4f, before %.4f\n", result.rounds, result.after, result.before);
+    print_message("refined in %zu rounds: standard deviation of log w %.4f, before %.4f\n", result.rounds, result.after,
+                  result.before);
     return f;
 }
 
@@ -37,7 +45,8 @@ static void draw(const struct fitted *f, size_t steps, size_t n, double *log_w, 
         for (size_t i = 0; i < count; i++) {
             exact_measure(g, &f->theory, phi + i * m->volume, n, x + at + i);
             const double log_q = log_w[at + i];
-            log_w[at + i] = isnan(log_q) ? -(double)INFINITY : -x[EXACT_ACTION * n + at + i] * (double)m->volume - log_q;
+            log_w[at + i] =
+                isnan(log_q) ? -(double)INFINITY : -x[EXACT_ACTION * n + at + i] * (double)m->volume - log_q;
         }
     }
     free(phi);
@@ -57,19 +66,22 @@ static double chain_of(const double *log_w, const double *x, size_t n, struct ga
     check(independence_chain(log_w, proposal, n, random_key(7, "test", "accept"), 0, state, taken, &e), &e);
     for (size_t i = 0; i < n; i++) {
         accepted += taken[i];
-        for (size_t q = 0; q < EXACT_QUANTITIES; q++)
+        for (size_t q = 0; q < EXACT_QUANTITIES; q++) {
             chain[q * n + i] = x[q * n + state[i]];
+        }
     }
     check(gamma_method(&series, &means, GAMMA_METHOD_S, results, &e), &e);
     void *all[] = {proposal, state, taken, chain};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     return (double)accepted / (double)n;
 }
 
-/* The chain against a long run of hybrid Monte Carlo: within 4 combined errors, which are below `precision` of the value. */
-static void agree(const struct fitted *f, const struct ensemble_plan *plan, const double *log_w, const double *x, size_t n, double least,
-                  double precision) {
+/* The chain against a long run of hybrid Monte Carlo: within 4 combined errors, which are below `precision` of the
+ * value. */
+static void agree(const struct fitted *f, const struct ensemble_plan *plan, const double *log_w, const double *x,
+                  size_t n, double least, double precision) {
     struct gamma_result found[EXACT_QUANTITIES];
     double expected[EXACT_QUANTITIES][2];
     const double acceptance = chain_of(log_w, x, n, found);
@@ -79,13 +91,17 @@ static void agree(const struct fitted *f, const struct ensemble_plan *plan, cons
     print_message("acceptance %.4f of %zu\n", acceptance, n);
     for (int q = 0; q < EXACT_QUANTITIES; q++) {
         const double error = hypot(found[q].error, expected[q][1]);
-        print_message("  %-6s %.6f +- %.6f, by HMC %.6f +- %.6f (%+.1f sigma), tau_int %.2f\n", exact_name[q], found[q].value, found[q].error,
-                      expected[q][0], expected[q][1], (found[q].value - expected[q][0]) / error, found[q].tau_int);
-        if (!(fabs(found[q].value - expected[q][0]) < 4 * error && error < precision * fabs(expected[q][0])))
-            fail_msg("%s is %.6f +- %.6f, by HMC %.6f +- %.6f", exact_name[q], found[q].value, found[q].error, expected[q][0], expected[q][1]);
+        print_message("  %-6s %.6f +- %.6f, by HMC %.6f +- %.6f (%+.1f sigma), tau_int %.2f\n", exact_name[q],
+                      found[q].value, found[q].error, expected[q][0], expected[q][1],
+                      (found[q].value - expected[q][0]) / error, found[q].tau_int);
+        if (!(fabs(found[q].value - expected[q][0]) < 4 * error && error < precision * fabs(expected[q][0]))) {
+            fail_msg("%s is %.6f +- %.6f, by HMC %.6f +- %.6f", exact_name[q], found[q].value, found[q].error,
+                     expected[q][0], expected[q][1]);
+        }
     }
-    if (!(acceptance > least))
+    if (!(acceptance > least)) {
         fail_msg("acceptance %g, expected more than %g", acceptance, least);
+    }
 }
 
 static void three_dimensions(void **state) {
@@ -130,8 +146,8 @@ static void no_run_away(void **state) {
         square += w * w;
         most = fmax(most, fabs(x[EXACT_ABS_M * N + i]));
     }
-    print_message("10^6 proposals: %zu rejected, ESS %.4f, largest weight %.1f means, |M| up to %.2f\n", rejected, sum * sum / (N * square),
-                  N / sum, most);
+    print_message("10^6 proposals: %zu rejected, ESS %.4f, largest weight %.1f means, |M| up to %.2f\n", rejected,
+                  sum * sum / (N * square), N / sum, most);
     assert_true(rejected == 0); /* none left the finite numbers */
     assert_true(sum * sum / (N * square) > 0.99);
     assert_true(N / sum < 10); /* the largest weight over the mean: how long a chain may stay in one state */

@@ -31,8 +31,9 @@ static struct npz *ensemble(const float *phi, size_t count, size_t dimensions, c
 /* Noise of width 3 about 1.25, the extremes not symmetric. */
 static float *test_fields(size_t count) {
     float *phi = white_noise("fields", count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         phi[i] = 3 * phi[i] + 1.25f;
+    }
     phi[7] = 40;
     return phi;
 }
@@ -71,8 +72,9 @@ static void test_scalings(void **state) {
             smallest = fmin(smallest, (double)scaled[i]);
             largest_value = fmax(largest_value, (double)scaled[i]);
         }
-        if (scaling == DATASET_NONE)
+        if (scaling == DATASET_NONE) {
             assert_memory_equal(scaled, phi, sites * sizeof *phi);
+        }
         if (scaling == DATASET_MINMAX) {
             assert_near(smallest, -1, 1e-7);
             assert_near(largest_value, 1, 1e-7);
@@ -94,10 +96,12 @@ static void check_propagator(size_t dimensions, const size_t *extents) {
     for (size_t i = 0; i < N; i++) {
         double *field = to_reals(V, phi + i * V);
         transform(&m, field, modes);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             power[p] += (creal(modes[p]) * creal(modes[p]) + cimag(modes[p]) * cimag(modes[p])) / (double)(V * N);
-        for (size_t x = 0; x < V; x++)
+        }
+        for (size_t x = 0; x < V; x++) {
             phi2 += field[x] * field[x] / (double)(V * N);
+        }
         free(field);
     }
     const bool square = dimensions == 2 && extents[0] == extents[1];
@@ -163,8 +167,9 @@ static void test_refusals(void **state) {
     npz = ensemble(phi, N, 2, extents);
     assert_refused(dataset_fields(npz, &m, &fields, &count, &e), STATUS_BAD_INPUT, "not finite in configuration 5");
     npz_free(npz);
-    for (size_t i = 0; i < 3 * 24; i++)
+    for (size_t i = 0; i < 3 * 24; i++) {
         phi[i] = 0.75f;
+    }
     npz = ensemble(phi, 3, 2, extents);
     assert_ok(dataset_describe(npz, DATASET_NONE, &m, &e));
     assert_refused(dataset_describe(npz, DATASET_STD, &m, &e), STATUS_BAD_INPUT, "constant");

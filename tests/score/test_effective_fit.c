@@ -1,15 +1,15 @@
 /* The effective-action model as it is fitted, refined and drawn from, where results are known: free fields, independent
  * sites and single ones by quadrature, the action's force at low noise, chains by their transfer matrix, one phase;
- * divergences against differences, features against their sum, the flow against its reverse and against finer steps; and
- * bits: of any number of threads, on any instruction set. */
+ * divergences against differences, features against their sum, the flow against its reverse and against finer steps;
+ * and bits: of any number of threads, on any instruction set. */
 #include "score/effective_levels.h"
 #include "tests/score/effective.h"
 
 static const struct effective_families small = {.local = 5, .kernels = 1, .pair = 3, .linear_pairs = 1, .zero = 5},
                                        rich = {.local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7},
                                        even = {.even = true, .local = 5, .kernels = 2, .pair = 4, .linear_pairs = 2};
-static const struct effective_fit_settings levels = {.lowest = 0.05, .highest = 10, .levels = 12, .mixed = true, .ridge = 1e-6,
-                                                     .seed = 3};
+static const struct effective_fit_settings levels = {
+    .lowest = 0.05, .highest = 10, .levels = 12, .mixed = true, .ridge = 1e-6, .seed = 3};
 
 enum { COUNT = 768, SIDE = 8, SITES = SIDE * SIDE };
 static struct fitted shared; /* 8x8 at kappa = 0.24, in the small basis */
@@ -90,18 +90,21 @@ static void score_of(const struct scene *c, struct transform_site *y) {
 /* Coefficients of order one, the same for every run. */
 static void some_coefficients(size_t count, double *a) {
     random_normal(random_key(5, "test", "coefficients"), 0, 0, a, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         a[i] *= 0.3;
+    }
 }
 
 /* The trace of d drift(x)/d xi(x), site by site, for every field of a pack. */
 static void check_divergence(const struct effective_families *families, double s) {
     struct effective_model m = {.dimensions = 2, .volume = 20, .extents = {4, 5}, .saturation = {2.5, 1.6}};
-    double G[20], a[EFFECTIVE_FEATURES], divergence[TRANSFORM_FIELDS], unused[TRANSFORM_FIELDS], trace[TRANSFORM_FIELDS] = {0};
+    double G[20], a[EFFECTIVE_FEATURES], divergence[TRANSFORM_FIELDS], unused[TRANSFORM_FIELDS],
+        trace[TRANSFORM_FIELDS] = {0};
     struct error e;
     check(effective_features_make(families, &m.features, &e), &e);
-    for (size_t p = 0; p < 20; p++)
+    for (size_t p = 0; p < 20; p++) {
         G[p] = 1 / (1.2 - 0.5 * cos(2 * M_PI * (double)(p / 5) / 4) - 0.5 * cos(2 * M_PI * (double)(p % 5) / 5));
+    }
     m.propagator = G;
     some_coefficients(m.features.count, a);
     struct scene c = scene_new(&m, s, a);
@@ -122,15 +125,19 @@ static void check_divergence(const struct effective_families *families, double s
             effective_level_evaluate(c.level, moved, out, unused, c.workspace);
             transform_inverse(c.transform, out, out, c.workspace);
         }
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             trace[i] += ((double)*lane(&drift[x], i) - (double)*lane(&minus[x], i)) / (2 * h * (double)V);
+        }
     }
     double scale = 0;
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         scale = fmax(scale, fabs(divergence[i]));
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
-        if (!(fabs(trace[i] - divergence[i]) < 2e-3 * scale))
+    }
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
+        if (!(fabs(trace[i] - divergence[i]) < 2e-3 * scale)) {
             fail_msg("s = %g, field %zu: divergence %.7g, differences %.7g", s, i, divergence[i], trace[i]);
+        }
+    }
     free(xi);
     scene_free(&c);
 }
@@ -154,37 +161,43 @@ static void check_sum(const struct effective_families *families, double s) {
     struct scene c = scene_new(&m, s, a);
     struct effective_basis *basis;
     check(effective_basis_new(&c.filters, &m.features, m.saturation, &basis, &e), &e);
-    struct transform_site *y = transform_allocate((3 + F) * V + effective_basis_workspace(basis)), *xi = y + V, *drift = y + 2 * V,
-                          *feature = y + 3 * V;
+    struct transform_site *y = transform_allocate((3 + F) * V + effective_basis_workspace(basis)), *xi = y + V,
+                          *drift = y + 2 * V, *feature = y + 3 * V;
     double *own = room(F * TRANSFORM_FIELDS, sizeof *own), scale = 0, error = 0;
     assert_non_null(y);
     random_normal_float(random_key(7, "test", "sum"), 0, 0, (float *)y, V * TRANSFORM_FIELDS);
     transform_forward(c.transform, y, xi, c.workspace);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         y[p] = (struct transform_site){xi[p].re * (float)c.filters.root[p], xi[p].im * (float)c.filters.root[p]};
+    }
     effective_level_evaluate(c.level, xi, drift, divergence, c.workspace);
     effective_basis_evaluate(basis, y, feature, own, feature + F * V);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             double sum = 0;
-            for (size_t f = 0; f < F; f++)
+            for (size_t f = 0; f < F; f++) {
                 sum += a[f] * (double)*lane(&feature[f * V + p], i);
+            }
             sum *= -s * s / c.filters.root[p];
             scale = fmax(scale, fabs(sum));
             error = fmax(error, fabs(sum - (double)*lane(&drift[p], i)));
         }
-    if (!(error < 1e-5 * scale))
+    }
+    if (!(error < 1e-5 * scale)) {
         fail_msg("s = %g: the drift differs by %g of %g", s, error, scale);
+    }
     scale = error = 0;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         double sum = 0;
-        for (size_t f = 0; f < F; f++)
+        for (size_t f = 0; f < F; f++) {
             sum -= s * s * a[f] * own[f * TRANSFORM_FIELDS + i];
+        }
         scale = fmax(scale, fabs(sum));
         error = fmax(error, fabs(sum - divergence[i]));
     }
-    if (!(error < 1e-5 * scale))
+    if (!(error < 1e-5 * scale)) {
         fail_msg("s = %g: the divergence differs by %g of %g", s, error, scale);
+    }
     /* features are the same when no divergence is wanted */
     struct transform_site *again = transform_allocate(F * V);
     assert_non_null(again);
@@ -219,22 +232,28 @@ static void test_free_field(void **state) {
     struct fitted f = fitted_new(2, extents, (struct theory){0.2, 0}, fields, N, false);
     double *phi = room(2 * V + fourier_workspace(fourier), sizeof *phi), *gain = phi + V;
     for (size_t p = 0; p < V; p++) {
-        f.propagator[p] = 1 / (2 - 0.8 * cos(2 * M_PI * (double)(p / 5) / 6) - 0.8 * cos(2 * M_PI * (double)(p % 5) / 5));
+        f.propagator[p] =
+            1 / (2 - 0.8 * cos(2 * M_PI * (double)(p / 5) / 6) - 0.8 * cos(2 * M_PI * (double)(p % 5) / 5));
         gain[p] = sqrt(f.propagator[p]);
     }
     for (size_t i = 0; i < N; i++) {
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             phi[x] = (double)fields[i * V + x];
+        }
         fourier_filter(fourier, gain, phi, phi, gain + V);
-        for (size_t x = 0; x < V; x++)
+        for (size_t x = 0; x < V; x++) {
             fields[i * V + x] = (float)phi[x];
+        }
     }
     fit(&f, small, levels, 2);
-    for (size_t i = 0; i < f.model.levels * f.model.features.count; i++)
-        if (!(fabs(f.model.coefficients[i]) < 1e-5))
+    for (size_t i = 0; i < f.model.levels * f.model.features.count; i++) {
+        if (!(fabs(f.model.coefficients[i]) < 1e-5)) {
             fail_msg("coefficient %zu is %g, expected 0", i, f.model.coefficients[i]);
-    for (size_t k = 0; k < f.model.levels; k++)
+        }
+    }
+    for (size_t k = 0; k < f.model.levels; k++) {
         assert_true(fabs(f.model.gain[k]) < 1e-9);
+    }
     assert_true(fabs(effective_model_gain(&f.model)) < 1e-8);
     double log_q[N], log_w[N];
     propose(&f, 8, 1, N, fields, log_q, log_w);
@@ -269,7 +288,8 @@ static double site_square(const struct site *site) {
 static double site_score(const struct site *site, double s, double y) {
     double sum = 0, slope = 0;
     for (int i = 0; i < GRID; i++) {
-        const double phi = -reach + 2 * reach * i / (GRID - 1), w = site_density(site, phi) * exp(-(y - phi) * (y - phi) / (2 * s * s));
+        const double phi = -reach + 2 * reach * i / (GRID - 1),
+                     w = site_density(site, phi) * exp(-(y - phi) * (y - phi) / (2 * s * s));
         sum += w;
         slope -= w * (y - phi) / (s * s);
     }
@@ -282,8 +302,9 @@ static float *site_draws(const struct site *site, size_t count) {
     double *u = room(count, sizeof *u);
     float *phi = room(count, sizeof *phi);
     random_uniform(random_key(9, "test", "sites"), 0, 0, u, count);
-    for (int i = 1; i < GRID; i++)
+    for (int i = 1; i < GRID; i++) {
         below[i] = below[i - 1] + site_density(site, -reach + 2 * reach * (i - 0.5) / (GRID - 1));
+    }
     for (size_t k = 0; k < count; k++) {
         int low = 0, high = GRID - 1;
         while (high - low > 1) {
@@ -297,8 +318,8 @@ static float *site_draws(const struct site *site, size_t count) {
     return phi;
 }
 
-/* The local term is exact where sites are independent: the score by quadrature, and weights that all become equal as the
- * basis grows. */
+/* The local term is exact where sites are independent: the score by quadrature, and weights that all become equal as
+ * the basis grows. */
 static void test_independent_sites(void **state) {
     (void)state;
     enum { V = 16, COUNTED = 2048 };
@@ -308,18 +329,23 @@ static void test_independent_sites(void **state) {
     const struct theory theory = {0, 0.3};
     double before = INFINITY;
     struct fitted f = fitted_new(2, extents, theory, site_draws(&site, COUNTED * V), COUNTED, false);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         f.propagator[p] = site_square(&site);
+    }
     for (int k = 0; k < 3; k++) {
         enum { PROPOSALS = 512 };
         const struct effective_families local = {.local = powers[k]};
-        fit(&f, local, (struct effective_fit_settings){.lowest = 0.02, .highest = 6, .levels = 24, .mixed = true, .ridge = 1e-8, .seed = 1}, 2);
+        fit(&f, local,
+            (struct effective_fit_settings){
+                .lowest = 0.02, .highest = 6, .levels = 24, .mixed = true, .ridge = 1e-8, .seed = 1},
+            2);
         float *phi = room(PROPOSALS * V, sizeof *phi);
         double log_q[PROPOSALS], log_w[PROPOSALS];
         propose(&f, 24, 2, PROPOSALS, phi, log_q, log_w);
         const double width = deviation_of(log_w, PROPOSALS) / sqrt((double)V);
-        if (!(width < 0.6 * before))
+        if (!(width < 0.6 * before)) {
             fail_msg("powers to %d leave a spread of log w of %g a site, fewer %g", powers[k], width, before);
+        }
         before = width;
         free(phi);
     }
@@ -330,16 +356,20 @@ static void test_independent_sites(void **state) {
         struct transform_site *y = transform_allocate(V);
         assert_non_null(y);
         memset(y, 0, V * sizeof *y);
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
-            *lane(&y[V - 1], i) = (float)(width * 2.5 * ((double)i / (TRANSFORM_FIELDS - 1) * 2 - 1)); /* to 2.5 deviations */
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
+            *lane(&y[V - 1], i) =
+                (float)(width * 2.5 * ((double)i / (TRANSFORM_FIELDS - 1) * 2 - 1)); /* to 2.5 deviations */
+        }
         float in[TRANSFORM_FIELDS];
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             in[i] = *lane(&y[V - 1], i);
+        }
         score_of(&c, y);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             const double expected = site_score(&site, s, (double)in[i]), found = (double)*lane(&y[V - 1], i);
-            if (!(fabs(found - expected) * width < 0.06))
+            if (!(fabs(found - expected) * width < 0.06)) {
                 fail_msg("s = %g, y = %g: score %g, by quadrature %g", s, (double)in[i], found, expected);
+            }
         }
         free(y);
         scene_free(&c);
@@ -353,7 +383,10 @@ static void test_force(void **state) {
     struct geometry *g;
     struct error e;
     check(geometry_new(shared.model.extents, 2, &g, &e), &e);
-    fit(&shared, rich, (struct effective_fit_settings){.lowest = 0.01, .highest = 10, .levels = 20, .mixed = true, .ridge = 1e-8, .seed = 3}, 2);
+    fit(&shared, rich,
+        (struct effective_fit_settings){
+            .lowest = 0.01, .highest = 10, .levels = 20, .mixed = true, .ridge = 1e-8, .seed = 3},
+        2);
     const size_t which[] = {10, 6, 0};
     double before = INFINITY;
     for (int k = 0; k < 3; k++) {
@@ -362,13 +395,16 @@ static void test_force(void **state) {
         struct transform_site *y = transform_allocate(SITES);
         double phi[SITES], force[SITES], square = 0, error = 0;
         assert_non_null(y);
-        for (size_t x = 0; x < SITES; x++)
-            for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+        for (size_t x = 0; x < SITES; x++) {
+            for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
                 *lane(&y[x], i) = shared.fields[i * SITES + x];
+            }
+        }
         score_of(&c, y);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            for (size_t x = 0; x < SITES; x++)
+            for (size_t x = 0; x < SITES; x++) {
                 phi[x] = (double)shared.fields[i * SITES + x];
+            }
             action_force(g, &shared.theory, phi, force);
             for (size_t x = 0; x < SITES; x++) {
                 square += force[x] * force[x];
@@ -376,14 +412,16 @@ static void test_force(void **state) {
             }
         }
         error = sqrt(error / square);
-        if (!(error < 0.7 * before))
+        if (!(error < 0.7 * before)) {
             fail_msg("s = %g: %g off the force, %g before", c.filters.s, error, before);
+        }
         before = error;
         free(y);
         scene_free(&c);
     }
-    if (!(before < 0.02))
+    if (!(before < 0.02)) {
         fail_msg("at the lowest noise still %g off the force", before);
+    }
     fit(&shared, small, levels, 2);
     geometry_free(g);
 }
@@ -393,19 +431,22 @@ static double transfer_square(struct theory theory, size_t length) {
     enum { N = 97 };
     static double T[N][N], P[N][N], Q[N][N];
     double trace = 0, square = 0;
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
         for (int j = 0; j < N; j++) {
             const double a = -4 + 8.0 * i / (N - 1), b = -4 + 8.0 * j / (N - 1);
             T[i][j] = P[i][j] = exp(2 * theory.kappa * a * b - 0.5 * ((1 - 2 * theory.lambda) * (a * a + b * b) +
                                                                       theory.lambda * (a * a * a * a + b * b * b * b)));
         }
+    }
     for (size_t l = 1; l < length; l++) {
-        for (int i = 0; i < N; i++)
+        for (int i = 0; i < N; i++) {
             for (int j = 0; j < N; j++) {
                 Q[i][j] = 0;
-                for (int k = 0; k < N; k++)
+                for (int k = 0; k < N; k++) {
                     Q[i][j] += P[i][k] * T[k][j];
+                }
             }
+        }
         memcpy(P, Q, sizeof P);
     }
     for (int i = 0; i < N; i++) {
@@ -426,13 +467,16 @@ static void test_transfer_matrix(void **state) {
     struct fitted f = fitted_new(1, extents, theory, hmc(1, extents, theory, 2048, 40), 2048, false);
     fit(&f, small, levels, 2);
     propose(&f, 16, 4, N, phi, log_q, log_w);
-    for (size_t i = 0; i < N; i++)
-        for (size_t x = 0; x < L; x++)
+    for (size_t i = 0; i < N; i++) {
+        for (size_t x = 0; x < L; x++) {
             square[i] += (double)phi[i * L + x] * (double)phi[i * L + x] / L;
+        }
+    }
     double error;
     const double found = reweighted(log_w, square, N, &error), expected = transfer_square(theory, L);
-    if (!(fabs(found - expected) < 4 * error && error < 0.01 * expected))
+    if (!(fabs(found - expected) < 4 * error && error < 0.01 * expected)) {
         fail_msg("<phi^2> = %g +- %g, expected %g", found, error, expected);
+    }
     assert_true(deviation_of(log_w, N) < 0.3);
     fitted_free(&f);
 }
@@ -453,9 +497,11 @@ static void test_up_and_down(void **state) {
     memcpy(fine, phi, sizeof phi);
     check(effective_flow_run(flow, &work, &e), &e);
     assert_memory_equal(fine, phi, sizeof phi); /* given fields are left alone */
-    for (size_t i = 0; i < N; i++)
-        if (!(fabs(up[i] - down[i]) < 2e-3))
+    for (size_t i = 0; i < N; i++) {
+        if (!(fabs(up[i] - down[i]) < 2e-3)) {
             fail_msg("field %zu: log q %.9g up, %.9g down", i, up[i], down[i]);
+        }
+    }
     assert_int_equal(effective_flow_evaluations(flow), 96);
     effective_flow_free(flow);
     propose(&shared, 48, 5, N, fine, finer, w[1]);
@@ -487,10 +533,12 @@ static void test_numbers(void **state) {
     }
     const struct effective_flow_work shifted = {&key, FIRST + 1, PART, 2, part, part_q, &never, NULL};
     check(effective_flow_run(flow, &shifted, &e), &e);
-    for (size_t i = 0; i < PART; i++)
+    for (size_t i = 0; i < PART; i++) {
         assert_true(fabs(part_q[i] - log_q[FIRST + 1 + i]) < 1e-3);
-    for (size_t i = 0; i < PART * SITES; i++)
+    }
+    for (size_t i = 0; i < PART * SITES; i++) {
         assert_true(fabsf(part[i] - phi[(FIRST + 1) * SITES + i]) < 1e-5f);
+    }
     const volatile sig_atomic_t now = 1;
     const struct effective_flow_work work = {&key, 0, PART, 2, part, part_q, &now, NULL};
     assert_int_equal(effective_flow_run(flow, &work, &e), STATUS_FAILED);
@@ -531,8 +579,9 @@ static void test_one_phase(void **state) {
     size_t negative = 0, rejected = 0;
     for (size_t i = 0; i < N; i++) {
         double sum = 0;
-        for (size_t x = 0; x < SITES; x++)
+        for (size_t x = 0; x < SITES; x++) {
             sum += (double)phi[i * SITES + x] / SITES;
+        }
         negative += sum < 0;
         rejected += isinf(log_w[i]) != 0;
         M[i] = isinf(log_w[i]) ? 0 : fabs(sum);
@@ -543,12 +592,14 @@ static void test_one_phase(void **state) {
     const double found = reweighted(log_w, M, N, &error);
     for (size_t i = 0; i < DATA; i++) {
         double sum = 0;
-        for (size_t x = 0; x < SITES; x++)
+        for (size_t x = 0; x < SITES; x++) {
             sum += (double)f.fields[i * SITES + x] / SITES;
+        }
         spread += sum * sum / DATA / DATA;
     }
-    if (!(fabs(found - f.model.mean) < 4 * hypot(error, sqrt(spread))))
+    if (!(fabs(found - f.model.mean) < 4 * hypot(error, sqrt(spread)))) {
         fail_msg("|M| = %g +- %g, in the ensemble %g +- %g", found, error, f.model.mean, sqrt(spread));
+    }
     /* sign-flipped, a field has the same density */
     enum { SOME = 8 };
     double own[SOME], turned[SOME];
@@ -558,12 +609,14 @@ static void test_one_phase(void **state) {
     const struct effective_flow_work work = {NULL, 0, SOME, 1, phi, own, &never, NULL},
                                      other = {NULL, 0, SOME, 1, phi, turned, &never, NULL};
     check(effective_flow_run(flow, &work, &e), &e);
-    for (size_t i = 0; i < SOME * SITES; i++)
+    for (size_t i = 0; i < SOME * SITES; i++) {
         phi[i] = -phi[i];
+    }
     check(effective_flow_run(flow, &other, &e), &e);
     assert_memory_equal(own, turned, sizeof own);
-    for (size_t i = 0; i < SOME; i++)
+    for (size_t i = 0; i < SOME; i++) {
         assert_true(isnan(log_q[i]) || fabs(own[i] - log_q[i]) < 5e-3);
+    }
     effective_flow_free(flow);
     fitted_free(&f);
 }
@@ -623,16 +676,18 @@ static void test_refined(void **state) {
     for (int threads = 1; threads <= 3; threads++) {
         fit(&shared, small, levels, 2);
         check(effective_refine(&settings, threads, &shared.model, &result[threads - 1], &never, &e), &e);
-        if (threads == 1)
+        if (threads == 1) {
             memcpy(one, shared.model.coefficients, coefficients_size(&shared.model));
+        }
         assert_memory_equal(one, shared.model.coefficients, coefficients_size(&shared.model));
         assert_true(result[threads - 1].before == result[0].before && result[threads - 1].after == result[0].after);
     }
     propose(&shared, 10, 7, N, phi, log_q, log_w);
     const double after = deviation_of(log_w, N);
     assert_true(result[0].rounds > 0 && result[0].after < result[0].before);
-    if (!(after < before))
+    if (!(after < before)) {
         fail_msg("the spread of log w was %g, and refined it is %g", before, after);
+    }
     free(one);
     fit(&shared, small, levels, 2);
 }
@@ -657,11 +712,10 @@ static void test_digests(void **state) {
     enum { N = 40, DATA = 40, V = 24 };
     static const size_t extents[] = {6, 4};
     static const char *const names[] = {"fit", "refinement", "fields", "densities"};
-    static const char *const expected[] = {
-        "c8a2a762c3eaa1cb8560a80df75671ae8f122ee132fe3fe456c6800ba78e11d5",
-        "bbc903c6c27adba3a6ee9df0341104a91b0ddaf2a4ddfc72c1faf697e277da32",
-        "0f327e4f72528e8bd8b4280d6aa29775ee63655c5ef0cba3d115acd5a560da73",
-        "082bd2055201ce6d39ce93ff8e33a8779f72ee0a82acc129d0deba1cc7c0a551"};
+    static const char *const expected[] = {"c8a2a762c3eaa1cb8560a80df75671ae8f122ee132fe3fe456c6800ba78e11d5",
+                                           "bbc903c6c27adba3a6ee9df0341104a91b0ddaf2a4ddfc72c1faf697e277da32",
+                                           "0f327e4f72528e8bd8b4280d6aa29775ee63655c5ef0cba3d115acd5a560da73",
+                                           "082bd2055201ce6d39ce93ff8e33a8779f72ee0a82acc129d0deba1cc7c0a551"};
     const struct theory theory = {0.24, 0.1};
     float *fields = room(DATA * V, sizeof *fields);
     static float phi[N * V];
@@ -670,7 +724,10 @@ static void test_digests(void **state) {
     struct error e;
     random_normal_float(random_key(1, "test", "digest"), 0, 0, fields, DATA * V);
     struct fitted f = fitted_new(2, extents, theory, fields, DATA, false);
-    fit(&f, small, (struct effective_fit_settings){.lowest = 0.05, .highest = 10, .levels = 4, .mixed = true, .ridge = 1e-6, .seed = 2}, 2);
+    fit(&f, small,
+        (struct effective_fit_settings){
+            .lowest = 0.05, .highest = 10, .levels = 4, .mixed = true, .ridge = 1e-6, .seed = 2},
+        2);
     sha256(f.model.coefficients, coefficients_size(&f.model), found[0]);
     struct effective_refine_result result;
     const struct effective_refine_settings settings = {theory, 1024, 2, 10, 4, 3, 1};
@@ -681,31 +738,25 @@ static void test_digests(void **state) {
     sha256(phi, sizeof phi, found[2]);
     sha256(log_q, sizeof log_q, found[3]);
     int wrong = 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         if (strcmp(found[i], expected[i]) != 0) {
             print_message("%s: digest %s\n", names[i], found[i]);
             wrong++;
         }
+    }
     assert_int_equal(wrong, 0);
     fitted_free(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_sum_of_features),
-        cmocka_unit_test(test_free_field),
-        cmocka_unit_test(test_independent_sites),
-        cmocka_unit_test(test_force),
-        cmocka_unit_test(test_transfer_matrix),
-        cmocka_unit_test(test_up_and_down),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_one_phase),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_refined),
-        cmocka_unit_test(test_not_taken),
+        cmocka_unit_test(test_divergence),  cmocka_unit_test(test_sum_of_features),
+        cmocka_unit_test(test_free_field),  cmocka_unit_test(test_independent_sites),
+        cmocka_unit_test(test_force),       cmocka_unit_test(test_transfer_matrix),
+        cmocka_unit_test(test_up_and_down), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_one_phase),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_refined),     cmocka_unit_test(test_not_taken),
         cmocka_unit_test(test_digests),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

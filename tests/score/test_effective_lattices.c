@@ -1,6 +1,6 @@
-/* Blocked lattices of the effective-action model: which modes they have and when they serve; a level on one of them against
- * the whole lattice where they agree, its divergence against differences, and its features against their sum; flows and
- * their refinement; and flows whose steps grow on the way down. */
+/* Blocked lattices of the effective-action model: which modes they have and when they serve; a level on one of them
+ * against the whole lattice where they agree, its divergence against differences, and its features against their sum;
+ * flows and their refinement; and flows whose steps grow on the way down. */
 #include "score/effective_lattices.h"
 
 #include "score/effective_levels.h"
@@ -15,8 +15,10 @@ static float *lane(struct transform_site *site, size_t field) {
 }
 
 static void free_propagator(size_t L, double *G) {
-    for (size_t p = 0; p < L * L; p++)
-        G[p] = 1 / (1.002 - 0.5 * cos(2 * M_PI * (double)(p / L) / (double)L) - 0.5 * cos(2 * M_PI * (double)(p % L) / (double)L));
+    for (size_t p = 0; p < L * L; p++) {
+        G[p] = 1 / (1.002 - 0.5 * cos(2 * M_PI * (double)(p / L) / (double)L) -
+                    0.5 * cos(2 * M_PI * (double)(p % L) / (double)L));
+    }
 }
 
 /* --- modes --------------------------------------------------------------------------------------- */
@@ -52,13 +54,15 @@ static void test_modes(void **state) {
     random_normal_float(random_key(1, "test", "modes"), 0, 0, (float *)whole, V * TRANSFORM_FIELDS);
     effective_lattice_gather(half, whole, own);
     effective_lattice_scatter(half, own, again);
-    for (size_t q = 0; q < V; q++)
+    for (size_t q = 0; q < V; q++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             bool kept = false;
-            for (size_t p = 0; p < half->volume; p++)
+            for (size_t p = 0; p < half->volume; p++) {
                 kept = kept || half->mode[p] == q;
+            }
             assert_true(*lane(&again[q], i) == (kept ? *lane(&whole[q], i) : 0));
         }
+    }
     free(whole);
     effective_lattices_release(&l);
 }
@@ -79,7 +83,8 @@ static void test_choice(void **state) {
         const struct effective_lattice *chosen = effective_lattices_choose(&l, G, s);
         double all = 0, left = 0, more = 0;
         for (size_t p = 0; p < L * L; p++) {
-            const size_t i = p / L, j = p % L, k = i < L - i ? i : L - i, m = j < L - j ? j : L - j, most = k > m ? k : m;
+            const size_t i = p / L, j = p % L, k = i < L - i ? i : L - i, m = j < L - j ? j : L - j,
+                         most = k > m ? k : m;
             const double u = G[p] * G[p] / (G[p] + s * s);
             all += u;
             left += chosen->factor > 1 && 2 * chosen->factor * most >= L ? u : 0;
@@ -114,10 +119,12 @@ struct scene {
     struct transform_site *workspace;
 };
 
-static void scene_make(const struct effective_families *families, double saturation, double blocking, double s, struct scene *c) {
+static void scene_make(const struct effective_families *families, double saturation, double blocking, double s,
+                       struct scene *c) {
     struct effective_model *m = &c->model;
     struct error e;
-    *c = (struct scene){.model = {.dimensions = 2, .volume = SITES, .extents = {SIDE, SIDE}, .saturation = {saturation, 1.5}}};
+    *c = (struct scene){
+        .model = {.dimensions = 2, .volume = SITES, .extents = {SIDE, SIDE}, .saturation = {saturation, 1.5}}};
     free_propagator(SIDE, c->G);
     m->propagator = c->G;
     check(effective_features_make(families, &m->features, &e), &e);
@@ -142,8 +149,8 @@ static void white_modes(const struct scene *c, struct transform_site *xi) {
     transform_forward(c->transform, xi, xi, c->workspace);
 }
 
-/* What is linear in u is the same on both lattices, mode by mode, for the same coefficients: so coefficients are continuous
- * where the lattice changes. The modes left out have no drift. */
+/* What is linear in u is the same on both lattices, mode by mode, for the same coefficients: so coefficients are
+ * continuous where the lattice changes. The modes left out have no drift. */
 static void test_linear(void **state) {
     (void)state;
     static const struct effective_families linear = {.local = 1, .kernels = 2, .pair = 0, .linear_pairs = 2, .zero = 3};
@@ -158,16 +165,20 @@ static void test_linear(void **state) {
     white_modes(&whole, xi);
     effective_level_evaluate(whole.level, xi, a, unused, whole.workspace);
     effective_level_evaluate(half.level, xi, b, unused, half.workspace);
-    for (size_t p = 0; p < SITES; p++)
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t p = 0; p < SITES; p++) {
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             scale = fmax(scale, fabs((double)*lane(&a[p], i)));
+        }
+    }
     for (size_t p = 0; p < SITES; p++) {
         const size_t i = p / SIDE, j = p % SIDE, k = i < SIDE - i ? i : SIDE - i, m = j < SIDE - j ? j : SIDE - j;
         const bool kept = k < SIDE / 4 && m < SIDE / 4;
         for (size_t f = 0; f < TRANSFORM_FIELDS; f++) {
             const double expected = kept ? (double)*lane(&a[p], f) : 0;
-            if (!(fabs((double)*lane(&b[p], f) - expected) <= (kept ? 2e-3 * scale : 0)))
-                fail_msg("mode %zu of field %zu: drift %g on the blocked lattice, %g expected", p, f, (double)*lane(&b[p], f), expected);
+            if (!(fabs((double)*lane(&b[p], f) - expected) <= (kept ? 2e-3 * scale : 0))) {
+                fail_msg("mode %zu of field %zu: drift %g on the blocked lattice, %g expected", p, f,
+                         (double)*lane(&b[p], f), expected);
+            }
         }
     }
     free(xi);
@@ -181,7 +192,8 @@ static void test_divergence(void **state) {
     static struct scene c;
     scene_make(&rich, 2.5, 0.2, 2, &c);
     assert_int_equal(c.filters.lattice->factor, 2);
-    struct transform_site *xi = transform_allocate(4 * SITES), *moved = xi + SITES, *drift = moved + SITES, *minus = drift + SITES;
+    struct transform_site *xi = transform_allocate(4 * SITES), *moved = xi + SITES, *drift = moved + SITES,
+                          *minus = drift + SITES;
     double divergence[TRANSFORM_FIELDS], unused[TRANSFORM_FIELDS], trace[TRANSFORM_FIELDS] = {0}, scale = 0;
     assert_non_null(xi);
     random_normal_float(random_key(6, "test", "divergence"), 0, 0, (float *)xi, SITES * TRANSFORM_FIELDS);
@@ -198,14 +210,18 @@ static void test_divergence(void **state) {
             effective_level_evaluate(c.level, moved, out, unused, c.workspace);
             transform_inverse(c.transform, out, out, c.workspace);
         }
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             trace[i] += ((double)*lane(&drift[x], i) - (double)*lane(&minus[x], i)) / (2 * h * SITES);
+        }
     }
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         scale = fmax(scale, fabs(divergence[i]));
-    for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
-        if (!(fabs(trace[i] - divergence[i]) < 2e-3 * scale))
+    }
+    for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
+        if (!(fabs(trace[i] - divergence[i]) < 2e-3 * scale)) {
             fail_msg("field %zu: divergence %.7g, differences %.7g", i, divergence[i], trace[i]);
+        }
+    }
     free(xi);
     scene_release(&c);
 }
@@ -221,37 +237,43 @@ static void test_sum_of_features(void **state) {
     const struct effective_lattice *lattice = c.filters.lattice;
     const size_t F = c.model.features.count, V = lattice->volume;
     check(effective_basis_new(&c.filters, &c.model.features, c.model.saturation, &basis, &e), &e);
-    struct transform_site *xi = transform_allocate(2 * SITES + (2 + F) * V + effective_basis_workspace(basis)), *drift = xi + SITES,
-                          *y = drift + SITES, *own = y + V, *feature = own + V;
+    struct transform_site *xi = transform_allocate(2 * SITES + (2 + F) * V + effective_basis_workspace(basis)),
+                          *drift = xi + SITES, *y = drift + SITES, *own = y + V, *feature = own + V;
     double divergence[TRANSFORM_FIELDS], *part = room(F * TRANSFORM_FIELDS, sizeof *part), scale = 0, error = 0;
     assert_non_null(xi);
     white_modes(&c, xi);
     effective_level_evaluate(c.level, xi, drift, divergence, c.workspace);
     effective_lattice_gather(lattice, xi, y);
     effective_lattice_gather(lattice, drift, own);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         y[p] = (struct transform_site){y[p].re * (float)c.filters.root[p], y[p].im * (float)c.filters.root[p]};
+    }
     effective_basis_evaluate(basis, y, feature, part, feature + F * V);
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             double sum = 0;
-            for (size_t f = 0; f < F; f++)
+            for (size_t f = 0; f < F; f++) {
                 sum -= s * s / c.filters.root[p] * c.coefficients[f] * (double)*lane(&feature[f * V + p], i);
+            }
             scale = fmax(scale, fabs(sum));
             error = fmax(error, fabs(sum - (double)*lane(&own[p], i)));
         }
-    if (!(error < 1e-5 * scale))
+    }
+    if (!(error < 1e-5 * scale)) {
         fail_msg("the drift differs by %g of %g", error, scale);
+    }
     scale = error = 0;
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         double sum = 0;
-        for (size_t f = 0; f < F; f++)
+        for (size_t f = 0; f < F; f++) {
             sum -= s * s * c.coefficients[f] * part[f * TRANSFORM_FIELDS + i];
+        }
         scale = fmax(scale, fabs(sum));
         error = fmax(error, fabs(sum - divergence[i]));
     }
-    if (!(error < 1e-5 * scale))
+    if (!(error < 1e-5 * scale)) {
         fail_msg("the divergence differs by %g of %g", error, scale);
+    }
     free(part);
     free(xi);
     effective_basis_free(basis);
@@ -260,10 +282,11 @@ static void test_sum_of_features(void **state) {
 
 /* --- fits and flows ------------------------------------------------------------------------------ */
 
-static const struct effective_fit_settings levels = {.lowest = 0.1, .highest = 20, .levels = 12, .mixed = true, .ridge = 1e-6, .seed = 3};
+static const struct effective_fit_settings levels = {
+    .lowest = 0.1, .highest = 20, .levels = 12, .mixed = true, .ridge = 1e-6, .seed = 3};
 
-/* A flow on blocked lattices finds its way back, and its density is that of finer steps; with steps that grow, too. What it
- * loses the refinement, on the same lattices, makes good, with bits of any number of threads. */
+/* A flow on blocked lattices finds its way back, and its density is that of finer steps; with steps that grow, too.
+ * What it loses the refinement, on the same lattices, makes good, with bits of any number of threads. */
 static void test_flow(void **state) {
     (void)state;
     enum { COUNT = 512, N = 64 };
@@ -284,8 +307,9 @@ static void test_flow(void **state) {
         memcpy(f.model.coefficients, fitted, size);
         check(effective_refine(&settings, threads, &f.model, &result, &never, &e), &e);
         assert_true(result.rounds == 1 && result.after < result.before);
-        if (threads == 1)
+        if (threads == 1) {
             memcpy(refined, f.model.coefficients, size);
+        }
     }
     assert_memory_equal(refined, f.model.coefficients, size);
     free(fitted);
@@ -303,24 +327,30 @@ static void test_flow(void **state) {
             if (i == 0) {
                 const struct effective_flow_work back = {NULL, 0, N, 2, phi, up, &never, NULL};
                 check(effective_flow_run(flow, &back, &e), &e);
-                for (size_t k = 0; k < N; k++)
-                    if (!(fabs(up[k] - log_q[0][k]) < 5e-3))
+                for (size_t k = 0; k < N; k++) {
+                    if (!(fabs(up[k] - log_q[0][k]) < 5e-3)) {
                         fail_msg("stretch %g, field %zu: log q %.9g up, %.9g down", stretch, k, up[k], log_q[0][k]);
+                    }
+                }
             }
             effective_flow_free(flow);
             propose(&f, 24, 5, N, phi, up, w[i]);
         }
-        for (size_t k = 0; k < N; k++)
+        for (size_t k = 0; k < N; k++) {
             change[k] = log_q[1][k] - log_q[0][k];
-        if (!(deviation_of(change, N) < 0.02))
+        }
+        if (!(deviation_of(change, N) < 0.02)) {
             fail_msg("stretch %g: twice the steps change log q by %g", stretch, deviation_of(change, N));
-        if (!(deviation_of(w[0], N) < 0.3)) /* standard deviation of log w */
+        }
+        if (!(deviation_of(w[0], N) < 0.3)) { /* standard deviation of log w */
             fail_msg("log w spreads by %g", deviation_of(w[0], N));
+        }
     }
     fitted_free(&f);
 }
 
-/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to 1/steps. */
+/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to
+ * 1/steps. */
 static void test_stretch(void **state) {
     (void)state;
     static struct scene c;

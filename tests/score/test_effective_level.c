@@ -28,8 +28,9 @@ struct model {
 };
 
 static void check(enum status status, const struct error *e) {
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         fail_msg("%s", e->message);
+    }
 }
 
 static const struct npz_array *array(const struct npz *npz, const char *name) {
@@ -45,8 +46,9 @@ static void read_features(const struct npz *npz, struct effective_features *f) {
     check(npz_text(npz, "features", &text, &e), &e);
     f->count = 0;
     for (char *rest = text, *name; (name = strsep(&rest, "\n"));) {
-        if (!effective_feature_parse(name, &f->list[f->count++]))
+        if (!effective_feature_parse(name, &f->list[f->count++])) {
             fail_msg("feature '%s' not known", name);
+        }
         char own[EFFECTIVE_NAME];
         effective_feature_name(&f->list[f->count - 1], own);
         assert_string_equal(own, name);
@@ -77,7 +79,8 @@ static struct model model_read(const char *path) {
     check(effective_filters_make(m.lattices, m.G, m.s, 3, &m.filters, &e), &e);
     const double a = *(const double *)array(m.npz, "saturation")->data;
     check(effective_level_new(&m.filters, &m.features, array(m.npz, "coefficients")->data,
-                              (struct effective_saturation){a, a}, &m.level, &e), &e);
+                              (struct effective_saturation){a, a}, &m.level, &e),
+          &e);
     m.workspace = transform_allocate(effective_level_workspace(m.level));
     assert_non_null(m.workspace);
     return m;
@@ -104,9 +107,11 @@ static void reference(const char *path, double tolerance) {
     double divergence[TRANSFORM_FIELDS];
     assert_non_null(y);
     /* every field in two places, a real and an imaginary part, of which the others are copies */
-    for (size_t x = 0; x < V; x++)
-        for (size_t i = 0; i < TRANSFORM_FIELDS; i++)
+    for (size_t x = 0; x < V; x++) {
+        for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             *lane(&y[x], i) = (float)m.phi[i % m.fields * V + x];
+        }
+    }
     transform_forward(m.transform, y, y, m.workspace);
     for (size_t p = 0; p < V; p++) {
         y[p].re *= (float)(1 / m.filters.root[p]);
@@ -121,18 +126,21 @@ static void reference(const char *path, double tolerance) {
         trace -= 1 / (m.filters.root[p] * m.filters.root[p]);
     }
     transform_inverse(m.transform, drift, drift, m.workspace);
-    for (size_t x = 0; x < V; x++)
+    for (size_t x = 0; x < V; x++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             const double expected = m.score[i % m.fields * V + x];
             error = fmax(error, fabs((double)*lane(&drift[x], i) - expected));
             scale = fmax(scale, fabs(expected));
         }
-    if (!(error <= tolerance * scale))
+    }
+    if (!(error <= tolerance * scale)) {
         fail_msg("%s: score differs by %g of %g", path, error, scale);
+    }
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         const double found = trace - divergence[i] / (m.s * m.s), expected = m.divergence[i % m.fields];
-        if (!(fabs(found - expected) <= tolerance * (10 + fabs(expected))))
+        if (!(fabs(found - expected) <= tolerance * (10 + fabs(expected)))) {
             fail_msg("%s: divergence of field %zu is %.9g, expected %.9g", path, i, found, expected);
+        }
     }
     free(y);
     model_free(&m);

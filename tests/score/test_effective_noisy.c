@@ -1,5 +1,6 @@
-/* The reverse process of the effective-action model in normalised modes: with f linear in u every mode is Gaussian, and its
- * variance a recursion in closed form: exactly G for f = 0, at any number of steps. Signs and means of one phase, bits. */
+/* The reverse process of the effective-action model in normalised modes: with f linear in u every mode is Gaussian, and
+ * its variance a recursion in closed form: exactly G for f = 0, at any number of steps. Signs and means of one phase,
+ * bits. */
 #include "score/effective_flow.h"
 #include "tests/score/linear.h"
 
@@ -7,8 +8,8 @@ static const volatile sig_atomic_t never = 0;
 
 enum { N = 4000 };
 
-static void draw_into(const struct effective_model *model, size_t steps, size_t first, size_t count, int threads, float *phi,
-                      double *log_q) {
+static void draw_into(const struct effective_model *model, size_t steps, size_t first, size_t count, int threads,
+                      float *phi, double *log_q) {
     const struct random_key key = random_key(3, "test", "noisy");
     struct effective_flow *flow;
     struct error e = {0};
@@ -22,14 +23,16 @@ static void draw_into(const struct effective_model *model, size_t steps, size_t 
 /* Variances of the field's modes by the recursion
  *   xi' = (c + (1 - s'^2/s^2)/c s^2 W^2 a/sigma_u) xi + sqrt(1 - c^2) z. */
 static void expected(const struct score_model *m, double a, size_t steps, double *variance) {
-    for (size_t p = 0; p < m->volume; p++)
+    for (size_t p = 0; p < m->volume; p++) {
         variance[p] = 1;
+    }
     for (size_t k = 0; k < steps; k++) {
         const double s = 10 * pow(0.005, (double)k / (double)(steps - 1)),
                      next = k + 1 < steps ? 10 * pow(0.005, (double)(k + 1) / (double)(steps - 1)) : 0;
         double sigma_u = 0;
-        for (size_t p = 0; p < m->volume; p++)
+        for (size_t p = 0; p < m->volume; p++) {
             sigma_u += m->propagator[p] * m->propagator[p] / (m->propagator[p] + s * s) / (double)m->volume;
+        }
         sigma_u = sqrt(sigma_u);
         for (size_t p = 0; p < m->volume; p++) {
             const double G = m->propagator[p], W = G / (G + s * s), c = sqrt((G + next * next) / (G + s * s));
@@ -37,8 +40,9 @@ static void expected(const struct score_model *m, double a, size_t steps, double
             variance[p] = gain * gain * variance[p] + 1 - c * c;
         }
     }
-    for (size_t p = 0; p < m->volume; p++)
+    for (size_t p = 0; p < m->volume; p++) {
         variance[p] *= m->propagator[p];
+    }
 }
 
 static void check_variances(const struct score_model *m, double a, size_t steps) {
@@ -52,8 +56,9 @@ static void check_variances(const struct score_model *m, double a, size_t steps)
     for (size_t i = 0; i < N; i++) {
         double *x = to_reals(V, phi + i * V);
         transform(m, x, modes);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             mean[p] += pow(cabs(modes[p]), 2) / (double)V / right[p] / N;
+        }
         assert_true(log_q[i] == 0);
         free(x);
     }
@@ -98,15 +103,17 @@ static void test_one_phase(void **state) {
     for (size_t i = 0; i < N; i++) {
         const bool up = phi[i * V] > 0;
         positive += up;
-        for (size_t x = 0; i < 50 && x < V; x++)
+        for (size_t x = 0; i < 50 && x < V; x++) {
             assert_near((double)phi[i * V + x], (up ? 1 : -1) * ((double)plain[i * V + x] + 9), 1e-5);
+        }
     }
     assert_near((double)positive, N / 2, 5 * sqrt(N) / 2);
     model.mean = 0; /* half of the draws are of the other phase, and rejected */
     draw_into(&model, 5, 0, N, 2, phi, log_q);
     size_t rejected = 0;
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         rejected += log_q[i] != 0;
+    }
     assert_near((double)rejected, N / 2, 5 * sqrt(N) / 2);
     free(phi);
     free(part);

@@ -14,8 +14,8 @@ struct moved {
 
 static const struct random_key noise = {{17, 23}};
 
-static struct moved move(const struct score_model *m, const struct effective_model *model, double lowest, double level, size_t steps,
-                         uint64_t step) {
+static struct moved move(const struct score_model *m, const struct effective_model *model, double lowest, double level,
+                         size_t steps, uint64_t step) {
     struct moved r = {test_floats(N * m->volume), test_floats(N * m->volume), {0}};
     static const volatile sig_atomic_t never = 0;
     const struct score_draw draw = {random_key(1, "test", "start"), 0, N, 1, r.phi, NULL, &never, NULL};
@@ -28,7 +28,8 @@ static struct moved move(const struct score_model *m, const struct effective_mod
     assert_non_null(room);
     for (size_t at = 0; at < N; at += TRANSFORM_FIELDS) {
         const size_t n = N - at < TRANSFORM_FIELDS ? N - at : TRANSFORM_FIELDS;
-        effective_path_propose(path, noise, at, n, step, r.phi + at * m->volume, r.proposal + at * m->volume, r.log_ratio + at, room);
+        effective_path_propose(path, noise, at, n, step, r.phi + at * m->volume, r.proposal + at * m->volume,
+                               r.log_ratio + at, room);
     }
     free(room);
     effective_path_free(path);
@@ -45,8 +46,9 @@ static double gaussian_action(const struct score_model *m, const float *phi) {
     double complex *modes = test_alloc(m->volume, sizeof *modes);
     double *x = to_reals(m->volume, phi), S = 0;
     transform(m, x, modes);
-    for (size_t p = 0; p < m->volume; p++)
+    for (size_t p = 0; p < m->volume; p++) {
         S += 0.5 * pow(cabs(modes[p]), 2) / m->propagator[p] / (double)m->volume;
+    }
     free(modes);
     free(x);
     return S;
@@ -63,8 +65,9 @@ static void test_gaussian(void **state) {
         for (size_t i = 0; i < N; i++) {
             const float *a = r.phi + i * m.volume, *b = r.proposal + i * m.volume;
             assert_near(gaussian_action(&m, a) - gaussian_action(&m, b) + r.log_ratio[i], 0, 2e-5);
-            for (size_t x = 0; x < m.volume; x++)
+            for (size_t x = 0; x < m.volume; x++) {
                 far += fabs((double)(b[x] - a[x])) / (double)(N * m.volume);
+            }
         }
         assert_true(far > 0.5);
         moved_free(&r);
@@ -78,8 +81,9 @@ static void test_gaussian(void **state) {
 /* log of a Gaussian density of modes with variance V v(p) each, up to what does not depend on them. */
 static double log_normal(size_t V, const double complex *y, const double complex *mean, const double *v) {
     double sum = 0;
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         sum -= 0.5 * pow(cabs(y[p] - mean[p]), 2) / v[p] / (double)V;
+    }
     return sum;
 }
 
@@ -89,18 +93,22 @@ struct kernels {
     double a;
 };
 
-static double forward(const struct kernels *k, const double *s, size_t i, const double complex *low, const double complex *high) {
+static double forward(const struct kernels *k, const double *s, size_t i, const double complex *low,
+                      const double complex *high) {
     double v[32];
-    for (size_t p = 0; p < k->m->volume; p++)
+    for (size_t p = 0; p < k->m->volume; p++) {
         v[p] = s[i + 1] * s[i + 1] - s[i] * s[i];
+    }
     return log_normal(k->m->volume, high, low, v);
 }
 
-static void reverse_of(const struct kernels *k, const double *s, size_t i, const double complex *high, double complex *mean, double *v) {
+static void reverse_of(const struct kernels *k, const double *s, size_t i, const double complex *high,
+                       double complex *mean, double *v) {
     const double D = s[i + 1] * s[i + 1] - s[i] * s[i], s2 = s[i + 1] * s[i + 1];
     double sigma_u = 0;
-    for (size_t p = 0; p < k->m->volume; p++)
+    for (size_t p = 0; p < k->m->volume; p++) {
         sigma_u += pow(k->m->propagator[p], 2) / (k->m->propagator[p] + s2) / (double)k->m->volume;
+    }
     sigma_u = sqrt(sigma_u);
     for (size_t p = 0; p < k->m->volume; p++) {
         const double G = k->m->propagator[p], W = G / (G + s2);
@@ -109,7 +117,8 @@ static void reverse_of(const struct kernels *k, const double *s, size_t i, const
     }
 }
 
-static double reverse(const struct kernels *k, const double *s, size_t i, const double complex *low, const double complex *high) {
+static double reverse(const struct kernels *k, const double *s, size_t i, const double complex *low,
+                      const double complex *high) {
     double complex mean[32];
     double v[32];
     reverse_of(k, s, i, high, mean, v);
@@ -133,8 +142,9 @@ static void check_definition(double a, size_t steps, double lowest, double level
     const size_t V = m.volume;
     struct moved r = move(&m, &model, lowest, level, steps, STEP);
     double s[MOST + 1] = {0}, spread = 0;
-    for (size_t i = 0; i < steps; i++)
+    for (size_t i = 0; i < steps; i++) {
         s[i + 1] = i + 1 == steps ? level : lowest * pow(level / lowest, (double)i / (double)(steps - 1));
+    }
     for (size_t c = 0; c < N; c++) {
         double complex up[MOST + 1][32], down[MOST + 1][32], z[32], mean[32];
         double v[32], log_ratio = 0, back = 0, *x = to_reals(V, r.phi + c * V);
@@ -142,15 +152,17 @@ static void check_definition(double a, size_t steps, double lowest, double level
         free(x);
         for (size_t i = 0; i < steps; i++) {
             normal_modes(&m, c, STEP * 2 * steps + i, z);
-            for (size_t p = 0; p < V; p++)
+            for (size_t p = 0; p < V; p++) {
                 up[i + 1][p] = up[i][p] + sqrt(s[i + 1] * s[i + 1] - s[i] * s[i]) * z[p];
+            }
         }
         memcpy(down[steps], up[steps], sizeof up[0]);
         for (size_t i = steps; i-- > 0;) {
             normal_modes(&m, c, STEP * 2 * steps + steps + (steps - 1 - i), z);
             reverse_of(&k, s, i, down[i + 1], mean, v);
-            for (size_t p = 0; p < V; p++)
+            for (size_t p = 0; p < V; p++) {
                 down[i][p] = mean[p] + sqrt(v[p]) * z[p];
+            }
         }
         for (size_t i = 0; i < steps; i++) {
             log_ratio += forward(&k, s, i, down[i], down[i + 1]) + reverse(&k, s, i, up[i], up[i + 1]) -
@@ -165,8 +177,9 @@ static void check_definition(double a, size_t steps, double lowest, double level
         x = to_reals(V, r.proposal + c * V);
         transform(&m, x, z);
         free(x);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             assert_near(cabs(z[p] - down[0][p]), 0, 2e-4);
+        }
     }
     assert_true(spread > 0.01); /* the model is wrong, and that shows */
     moved_free(&r);
@@ -192,8 +205,9 @@ static void test_one_phase(void **state) {
     size_t rejected = 0;
     for (size_t i = 0; i < N; i++) {
         double sum = 0;
-        for (size_t x = 0; x < m.volume; x++)
+        for (size_t x = 0; x < m.volume; x++) {
             sum += (double)r.proposal[i * m.volume + x];
+        }
         assert_true(isnan(r.log_ratio[i]) == !(sum > 0));
         rejected += isnan(r.log_ratio[i]) ? 1 : 0;
     }
@@ -214,9 +228,10 @@ static void test_lanes(void **state) {
     struct transform_site *room = transform_allocate(effective_path_workspace(path));
     float *proposal = test_floats(N * m.volume);
     double log_ratio[N];
-    effective_path_propose(path, noise, TRANSFORM_FIELDS, N - TRANSFORM_FIELDS, 4, all.phi + TRANSFORM_FIELDS * m.volume, proposal,
-                           log_ratio, room);
-    assert_memory_equal(proposal, all.proposal + TRANSFORM_FIELDS * m.volume, (N - TRANSFORM_FIELDS) * m.volume * sizeof *proposal);
+    effective_path_propose(path, noise, TRANSFORM_FIELDS, N - TRANSFORM_FIELDS, 4,
+                           all.phi + TRANSFORM_FIELDS * m.volume, proposal, log_ratio, room);
+    assert_memory_equal(proposal, all.proposal + TRANSFORM_FIELDS * m.volume,
+                        (N - TRANSFORM_FIELDS) * m.volume * sizeof *proposal);
     assert_memory_equal(log_ratio, all.log_ratio + TRANSFORM_FIELDS, (N - TRANSFORM_FIELDS) * sizeof *log_ratio);
     assert_memory_not_equal(other.proposal, all.proposal, m.volume * sizeof *proposal);
     effective_path_free(path);

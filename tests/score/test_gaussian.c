@@ -1,5 +1,6 @@
-/* Draws from the Gaussian field of a model: their density by its definition, the propagator they have, bits for any threads
- * and parts; weights and acceptance against a free field in closed form; and an exact chain of wrong proposals. */
+/* Draws from the Gaussian field of a model: their density by its definition, the propagator they have, bits for any
+ * threads and parts; weights and acceptance against a free field in closed form; and an exact chain of wrong
+ * proposals. */
 #include "base/sum.h"
 #include "statistics/weights.h"
 #include "tests/diffusion/exact_chain.h"
@@ -12,8 +13,9 @@ static double log_q_by_definition(const struct score_model *m, const float *phi)
     const size_t V = m->volume;
     double *scaled = test_reals(V), log_q = (double)V * log(fabs(m->factor));
     double complex *modes = test_alloc(V, sizeof *modes);
-    for (size_t i = 0; i < V; i++)
+    for (size_t i = 0; i < V; i++) {
         scaled[i] = ((double)phi[i] - m->offset) * m->factor;
+    }
     transform(m, scaled, modes);
     for (size_t p = 0; p < V; p++) {
         const double power = creal(modes[p] * conj(modes[p])) / (double)V;
@@ -32,8 +34,9 @@ static void check_density(struct score_model m, double offset, double factor) {
     m.offset = offset;
     m.factor = factor;
     assert_ok(gaussian_sample(&m, 3, 10, N, 1, phi, log_q, &never, &e));
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         assert_near(log_q[i], log_q_by_definition(&m, phi + i * m.volume), 1e-9);
+    }
     free(phi);
     score_model_release(&m);
 }
@@ -62,18 +65,22 @@ static void test_propagator(void **state) {
     assert_ok(fourier_new(m.extents, 2, &f, &e));
     double *work = test_reals(fourier_workspace(f));
     for (size_t i = 0; i < N; i++) {
-        for (size_t k = 0; k < V; k++)
+        for (size_t k = 0; k < V; k++) {
             x[k] = ((double)phi[i * V + k] - m.offset) * m.factor;
+        }
         fourier_power(f, x, power, work);
-        for (size_t p = 0; p < V; p++)
+        for (size_t p = 0; p < V; p++) {
             mean[p] += power[p] / N;
+        }
     }
-    for (size_t p = 0; p < V; p++)
+    for (size_t p = 0; p < V; p++) {
         assert_near(mean[p] / m.propagator[p], 1, 5 * sqrt(2.0 / N));
+    }
     fourier_free(f);
     void *all[] = {phi, log_q, x, power, mean, work};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     score_model_release(&m);
 }
 
@@ -122,32 +129,37 @@ static void test_weights_of_the_free_field(void **state) {
         const struct theory theory = {others[k], 0};
         struct score_model target = free_field(2, m.extents, others[k]);
         double variance = 0, values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS], accepted = 0;
-        for (size_t p = 0; p < m.volume; p++)
+        for (size_t p = 0; p < m.volume; p++) {
             variance += 0.5 * pow(1 - m.propagator[p] / target.propagator[p], 2);
+        }
         for (size_t i = 0; i < N; i++) {
-            for (size_t s = 0; s < m.volume; s++)
+            for (size_t s = 0; s < m.volume; s++) {
                 x[s] = (double)phi[i * m.volume + s];
+            }
             S[i] = action(g, &theory, x);
             log_w[i] = -S[i] - log_q[i];
         }
         assert_ok(weights_analyse(S, log_q, N, WEIGHTS_PROPOSALS, 200, values, errors, &e));
         assert_ok(independence_chain(log_w, proposal, N, random_key(1, "test", "free"), k, at, taken, &e));
-        for (size_t i = 1; i < N; i++)
+        for (size_t i = 1; i < N; i++) {
             accepted += taken[i] / (N - 1.0);
+        }
         assert_near(values[WEIGHTS_VAR_LOG_W], variance, 5 * errors[WEIGHTS_VAR_LOG_W] + 1e-10);
         const double gaussian = erfc(sqrt(variance) / 2);
         assert_near(accepted, gaussian, 10 * sqrt(fabs(gaussian * (1 - gaussian)) / N) + 1e-9 + 0.02 * sqrt(variance));
         assert_near(values[WEIGHTS_ACCEPTANCE], accepted, 0.01);
-        if (k == 0)
+        if (k == 0) {
             assert_true(accepted > 0.999 && values[WEIGHTS_R2] > 1 - 1e-9);
-        else
+        } else {
             assert_true(variance > 0.02 && accepted < 0.9);
+        }
         score_model_release(&target);
     }
     geometry_free(g);
     void *all[] = {phi, log_q, S, x, log_w, proposal, at, taken};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     score_model_release(&m);
 }
 
@@ -172,8 +184,8 @@ static void test_exact_chain(void **state) {
 static void test_refuses_a_bad_propagator(void **state) {
     (void)state;
     static const double bad[] = {-1, (double)INFINITY, (double)NAN};
-    static const char *const said[] = {"propagator of mode 3 is -1, expected a finite number, 0 or more", "propagator of mode 3 is inf",
-                                       "propagator of mode 3 is "};
+    static const char *const said[] = {"propagator of mode 3 is -1, expected a finite number, 0 or more",
+                                       "propagator of mode 3 is inf", "propagator of mode 3 is "};
     char path[300];
     const char *folder = scratch_folder("gaussian");
     snprintf(path, sizeof path, "%s/model.npz", folder);
@@ -196,12 +208,9 @@ static void test_refuses_a_bad_propagator(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_density),
-        cmocka_unit_test(test_propagator),
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_weights_of_the_free_field),
-        cmocka_unit_test(test_exact_chain),
-        cmocka_unit_test(test_refuses_a_bad_propagator),
+        cmocka_unit_test(test_density),     cmocka_unit_test(test_propagator),
+        cmocka_unit_test(test_bits),        cmocka_unit_test(test_weights_of_the_free_field),
+        cmocka_unit_test(test_exact_chain), cmocka_unit_test(test_refuses_a_bad_propagator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

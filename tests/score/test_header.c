@@ -1,4 +1,5 @@
-/* The header of artifacts: what was written is read again, members have their order, and what is wrong is refused by name. */
+/* The header of artifacts: what was written is read again, members have their order, and what is wrong is refused by
+ * name. */
 #include "score/header.h"
 
 #include "tests/score/models.h"

@@ -3,8 +3,8 @@
 
 #include "tests/score/models.h"
 
-static const double sigmas[] = {1.001, 2, 25, 1e6}, times[] = {1e-10, 1e-7, 1e-5, 1e-4, 1.55e-4, 1.56e-4, 1e-3,
-                                                              0.01,  0.1,  0.3,  0.5,  0.75,    0.999,   1};
+static const double sigmas[] = {1.001, 2, 25, 1e6},
+                    times[] = {1e-10, 1e-7, 1e-5, 1e-4, 1.55e-4, 1.56e-4, 1e-3, 0.01, 0.1, 0.3, 0.5, 0.75, 0.999, 1};
 enum { SIGMAS = sizeof sigmas / sizeof sigmas[0], TIMES = sizeof times / sizeof times[0] };
 
 /* e^x - 1 loses 1/x of its 2^-53: above x = 1e-3 that is 1e-13. */
@@ -12,13 +12,14 @@ enum { SIGMAS = sizeof sigmas / sizeof sigmas[0], TIMES = sizeof times / sizeof 
 
 static void test_closed_forms(void **state) {
     (void)state;
-    for (int i = 0; i < SIGMAS; i++)
+    for (int i = 0; i < SIGMAS; i++) {
         for (int k = 0; k < TIMES; k++) {
             const double sigma = sigmas[i], t = times[k], expected = s2(sigma, t);
             assert_near(schedule_g2(sigma, t), pow(sigma, 2 * t), 1e-14 * pow(sigma, 2 * t));
             assert_near(schedule_variance(sigma, t), expected, TOLERANCE * expected);
             assert_near(schedule_noise(sigma, t), sqrt(expected), TOLERANCE * sqrt(expected));
         }
+    }
     assert_near(schedule_variance(25, 1), 312 / log(25), 1e-12);
     assert_near(schedule_noise(25, 1), 9.8453, 1e-4);
     assert_true(schedule_variance(25, 0) == 0 && schedule_g2(25, 0) == 1);
@@ -41,18 +42,21 @@ static void test_series_joins(void **state) {
 static void test_variance_grows_as_g2(void **state) {
     (void)state;
     const double h = 1e-5;
-    for (int i = 0; i < SIGMAS; i++)
+    for (int i = 0; i < SIGMAS; i++) {
         for (double t = 0.01; t < 1; t += 0.07) {
             const double slope = (schedule_variance(sigmas[i], t + h) - schedule_variance(sigmas[i], t - h)) / (2 * h);
             assert_near(slope, schedule_g2(sigmas[i], t), 1e-7 * slope);
         }
+    }
 }
 
 static void test_time_inverts_noise(void **state) {
     (void)state;
-    for (int i = 0; i < SIGMAS; i++)
-        for (int k = 0; k < TIMES; k++)
+    for (int i = 0; i < SIGMAS; i++) {
+        for (int k = 0; k < TIMES; k++) {
             assert_near(schedule_time(sigmas[i], schedule_noise(sigmas[i], times[k])), times[k], 1e-12 * times[k]);
+        }
+    }
     assert_true(schedule_time(25, 0) == 0);
 }
 

@@ -10,8 +10,9 @@ static const double times[SCORE_BATCH] = {1, 0.5, 0.1, 1e-3, 1e-5, 0.75, 0.02, 0
 static void perturbed(const struct score_model *m, int n, float *phi) {
     double *z = test_reals((size_t)n * m->volume);
     test_normal("perturbed", z, (size_t)n * m->volume);
-    for (size_t i = 0; i < (size_t)n * m->volume; i++)
+    for (size_t i = 0; i < (size_t)n * m->volume; i++) {
         phi[i] = (float)(z[i] * sqrt(m->variance + s2(m->sigma, times[i / m->volume])));
+    }
     free(z);
 }
 
@@ -26,8 +27,9 @@ static void check_gaussian(size_t dimensions, const size_t *extents, double kapp
     double *z = test_reals(count), *expected = test_reals(V);
     perturbed(&m, n, phi);
     test_normal("probe", z, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         probe[i] = (float)z[i];
+    }
     assert_ok(score_evaluate(s.worker, n, phi, times, out, &e));
     assert_ok(score_vjp(s.worker, n, probe, vjp, &e));
     for (int b = 0; b < n; b++) {
@@ -42,7 +44,7 @@ static void check_gaussian(size_t dimensions, const size_t *extents, double kapp
             backward += (double)vjp[i] * (double)phi[i];
             scale += fabs((double)probe[i] * (double)out[i]);
         }
-        assert_near(backward, forward, 1e-6 * scale); /* <probe, J phi> = <J^T probe, phi> */
+        assert_near(backward, forward, 1e-6 * scale);      /* <probe, J phi> = <J^T probe, phi> */
         wiener_by_definition(&m, noise, probed, expected); /* J is symmetric */
         free(found);
         free(field);
@@ -56,8 +58,9 @@ static void check_gaussian(size_t dimensions, const size_t *extents, double kapp
     assert_ok(score_vjp(s.worker, n, probe, again, &e));
     assert_memory_equal(again, vjp, count * sizeof *vjp);
     float *all[] = {phi, out, vjp, probe, again};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         free(all[i]);
+    }
     free(z);
     free(expected);
     scorer_free(&s);
@@ -138,10 +141,11 @@ static void check_network(struct unet_shape shape, enum score_parameterisation h
         }
         assert_near(inner, difference, tolerance * scale);
     }
-    double *reals[] = {weights, expected, probe, direction, fields, found, product,
-                       moved[0], moved[1], value[0], value[1]};
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+    double *reals[] = {weights, expected, probe,    direction, fields,  found,
+                       product, moved[0], moved[1], value[0],  value[1]};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         free(reals[i]);
+    }
     free(phi);
     free(out);
     free(vjp);
@@ -167,8 +171,9 @@ static double loss(const struct score_model *m, const double *weights, size_t n,
                    double *out) {
     double sum = 0;
     score_oracle(m, weights, n, phi, times, out, NULL, NULL);
-    for (size_t i = 0; i < n * m->volume; i++)
+    for (size_t i = 0; i < n * m->volume; i++) {
         sum += (out[i] + z[i]) * (out[i] + z[i]);
+    }
     return sum;
 }
 
@@ -195,14 +200,16 @@ static void check_weight_gradient(struct unet_shape shape, enum score_parameteri
     test_normal("z", z, count);
     round_to_float(count, z);
     assert_ok(score_evaluate(s.worker, N, phi, times, out, &e));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         g[i] = 2 * (out[i] + (float)z[i]);
+    }
     assert_ok(score_weight_gradient(s.worker, N, g, packed, &e));
     score_unpack_gradient(s.score, packed, flat);
     double *gradient = to_reals(total, flat);
     score_oracle(&m, weights, N, fields, times, value, NULL, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         slope[i] = 2 * (value[i] + z[i]);
+    }
     score_oracle(&m, weights, N, fields, times, value, slope, expected);
     assert_gradients_close(&shape, gradient, expected, 1e-4, 0);
     struct unet_tensor list[UNET_TENSORS];
@@ -210,9 +217,11 @@ static void check_weight_gradient(struct unet_shape shape, enum score_parameteri
     unet_tensors(&shape, list, NULL);
     for (size_t k = 0; k < UNET_TENSORS; k++) {
         size_t chosen[2] = {list[k].offset, list[k].offset + list[k].count / 2};
-        for (size_t i = list[k].offset; i < list[k].offset + list[k].count; i++)
-            if (fabs(expected[i]) > fabs(expected[chosen[0]]))
+        for (size_t i = list[k].offset; i < list[k].offset + list[k].count; i++) {
+            if (fabs(expected[i]) > fabs(expected[chosen[0]])) {
                 chosen[0] = i;
+            }
+        }
         const double scale = gradient_vanishes(&shape, list[k].name) ? largest_of_all : fabs(expected[chosen[0]]);
         for (int i = 0; i < 2; i++) {
             double *w = &weights[chosen[i]], before = *w;
@@ -222,17 +231,20 @@ static void check_weight_gradient(struct unet_shape shape, enum score_parameteri
             const double below = loss(&m, weights, N, fields, z, value);
             *w = before;
             const double difference = (above - below) / (2 * h);
-            if (!(fabs(gradient[chosen[i]] - difference) <= 2e-4 * scale + 1e-6 * largest_of_all))
+            if (!(fabs(gradient[chosen[i]] - difference) <= 2e-4 * scale + 1e-6 * largest_of_all)) {
                 fail_msg("gradient of %s[%zu] is %.8g, finite differences give %.8g", list[k].name,
                          chosen[i] - list[k].offset, gradient[chosen[i]], difference);
+            }
         }
     }
     float *floats[] = {phi, out, g, packed, flat};
-    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) {
         free(floats[i]);
+    }
     double *reals[] = {z, value, expected, weights, slope, fields, gradient};
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         free(reals[i]);
+    }
     scorer_free(&s);
     score_model_release(&m);
 }
@@ -254,11 +266,13 @@ static void test_preconditioning_is_right_at_large_noise(void **state) {
     struct scorer scorer = scorer_new(&m);
     struct error e = {0};
     float phi[64], out[64];
-    for (size_t x = 0; x < 64; x++)
+    for (size_t x = 0; x < 64; x++) {
         phi[x] = (float)(s * sin(1.0 + (double)x));
+    }
     assert_ok(score_evaluate(scorer.worker, 1, phi, &t, out, &e));
-    for (size_t x = 0; x < 64; x++)
+    for (size_t x = 0; x < 64; x++) {
         assert_near((double)out[x], -(double)phi[x] / s, 1e-4);
+    }
     scorer_free(&scorer);
     score_model_release(&m);
 }
@@ -344,13 +358,15 @@ static void copy_but(const struct npz *npz, const char *member, const char *text
         const struct npz_array *a = npz_array_at(npz, i);
         char *own = NULL;
         if (strcmp(a->name, member) == 0) {
-            if (text)
+            if (text) {
                 assert_ok(npz_add_text(writer, member, text, &e));
+            }
         } else if (a->type == NPZ_BYTES) {
             assert_ok(npz_text(npz, a->name, &own, &e));
             assert_ok(npz_add_text(writer, a->name, own, &e));
-        } else
+        } else {
             assert_ok(npz_add(writer, a->name, a->type, a->dimensions, a->shape, a->data, &e));
+        }
         free(own);
     }
     assert_ok(npz_commit(writer, &e));

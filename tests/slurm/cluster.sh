@@ -1,5 +1,6 @@
-# A Slurm of one node on this machine, for the scripts of this folder, which source this file: start_cluster FOLDER installs it
-# where that is possible, starts it on free ports and sets SLURM_CONF; stop_cluster ends what was started. Both need root.
+# A Slurm of one node on this machine, for the scripts of this folder, which source this file: start_cluster FOLDER
+# installs it where that is possible, starts it on free ports and sets SLURM_CONF; stop_cluster ends what was started.
+# Both need root.
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -10,7 +11,8 @@ start_cluster() {
     export PATH="$PATH:/usr/sbin"
     [ "$(id -u)" = 0 ] || return 1
     if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
-        { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends slurm-wlm munge; } \
+        { apt-get update -q &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends slurm-wlm munge; } \
             >"$cluster/install.log" 2>&1 || return 1
     fi
     mkdir -p "$cluster/run" "$cluster/spool" "$cluster/state" "$cluster/log" /run/munge

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Experiments as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a job that is killed, a node that is drained, a
-# time limit that ends a job which is queued again, and twice at once: always the bytes of plain make. First a small experiment,
-# then Figure 13 at quick scale. Prints TAP. Needs root; takes 20 minutes on a free machine, most of them Slurm's own pauses.
+# Experiments as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a job that is killed, a node that is
+# drained, a time limit that ends a job which is queued again, and twice at once: always the bytes of plain make. First
+# a small experiment, then Figure 13 at quick scale. Prints TAP. Needs root; takes 20 minutes on a free machine, most of
+# them Slurm's own pauses.
 name=slurm
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh
@@ -18,13 +19,15 @@ mkdir "$folder/experiments" && cp tests/slurm/cluster.ini "$folder/experiments/"
 # The small experiment, unless these are changed below; figures of all go to one folder.
 name=cluster experiments=$folder/experiments profile=paper
 make() {
-    command make --no-print-directory $sanitize QUIET=1 THREADS=1 EXPERIMENTS="$experiments" PROFILE="$profile" FIGURES="$folder/figures" "$@"
+    command make --no-print-directory $sanitize QUIET=1 THREADS=1 EXPERIMENTS="$experiments" PROFILE="$profile" \
+        FIGURES="$folder/figures" "$@"
 }
 digests() {
     (cd "$1" && find . -name artifact.npz | sort | xargs sha256sum)
 }
 same() { # whether a folder of results has the artifacts of plain make, and nothing that work leaves behind
-    [ "$(digests "$1")" = "$(digests "${2:-$folder/plain}")" ] && [ -z "$(find "$1" -name parts -o -name 'partial-*' -o -name '*.tmp-*')" ]
+    [ "$(digests "$1")" = "$(digests "${2:-$folder/plain}")" ] &&
+        [ -z "$(find "$1" -name parts -o -name 'partial-*' -o -name '*.tmp-*')" ]
 }
 submit() { # submit RESULTS VARIABLES...
     results=$1
@@ -42,15 +45,16 @@ make RESULTS="$folder/arrays" slurm-status NAME=cluster >"$log" 2>&1 && [ "$(gre
 check "slurm-status says that all is done"
 submit arrays PARTS=3 >"$log" 2>&1 && grep -q '^0 nodes submitted' "$log" && [ -z "$(squeue -h)" ]
 check "finished work is not submitted again"
-[ ! -e "$folder/arrays/ledger.sqlite" ] && make RESULTS="$folder/arrays" ledger-rebuild >"$log" 2>&1 && grep -q 'part' "$log"
+[ ! -e "$folder/arrays/ledger.sqlite" ] && make RESULTS="$folder/arrays" ledger-rebuild >"$log" 2>&1 &&
+    grep -q 'part' "$log"
 check "no job touches the ledger, which takes in the records of parts"
 
 make RESULTS="$folder/launched" LAUNCH="srun -N1 -n1 -c1 --quiet" -j2 cluster >"$log" 2>&1 && same "$folder/launched" &&
     [ -e "$folder/launched/ledger.sqlite" ]
 check "LAUNCH starts stages through srun, and make enters their records into the ledger"
 
-# Figure 13 at quick scale, in arrays that are disturbed: a stage is killed; its node's jobs submitted again, in other parts, where
-# one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
+# Figure 13 at quick scale, in arrays that are disturbed: a stage is killed; its node's jobs submitted again, in other
+# parts, where one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
 experiments=experiments name=fig13 profile=quick long=SET=training-weak.thermalisation=10000
 running() { # running RESULTS NODE: waits for a part of the node that runs; $record is its record, $process its stage
     for i in $(seq 1200); do
@@ -92,8 +96,9 @@ cat "$logs"/training-weak*.log >>"$log"
 grep -q '^queued again' "$log" && grep -q '"message": "interrupted by SIGTERM"' "$killed"/runs/*.json
 check "a job that reaches its time limit ends as an interrupted one and is queued again"
 same "$folder/disturbed" "$folder/plain13"
-check "submitted again in other parts, held until the time limit, on a node that is drained and resumed: the bytes of plain make"
-make RESULTS="$folder/disturbed" FIGURES="$folder/figures-disturbed" "$long" fig13 >"$log" 2>&1 && ! grep -q '^==' "$log" &&
+check "submitted again in other parts, held until the time limit, on a drained and resumed node: the bytes of make"
+make RESULTS="$folder/disturbed" FIGURES="$folder/figures-disturbed" "$long" fig13 >"$log" 2>&1 &&
+    ! grep -q '^==' "$log" &&
     cmp "$folder/disturbed/quick/fig13/fig13.tsv" "$folder/plain13/quick/fig13/fig13.tsv" >>"$log" 2>&1
 check "make then computes nothing and publishes the same table"
 
@@ -104,10 +109,12 @@ check "Figure 13 twice at once"
 
 # What saves nothing is queued again once: one chain, which is longer than the time limit.
 name=cluster experiments=$folder/experiments profile=paper
-submit short PARTS=1 TIME=2 SET="training.thermalisation=100000000 training.chains=1 training.configurations=2" >"$log" 2>&1
+submit short PARTS=1 TIME=2 SET="training.thermalisation=100000000 training.chains=1 training.configurations=2" \
+    >"$log" 2>&1
 wait_for_jobs 900 >>"$log" 2>&1
 cat "$folder"/short/slurm/cluster/training*.log >>"$log"
-[ "$(grep -c '^queued again' "$log")" = 1 ] && grep -q 'nothing was saved within the time limit: not queued again' "$log"
+[ "$(grep -c '^queued again' "$log")" = 1 ] &&
+    grep -q 'nothing was saved within the time limit: not queued again' "$log"
 check "a job that saves nothing within its time limit is queued again once"
 echo "1..$n"
 [ $failures -eq 0 ]

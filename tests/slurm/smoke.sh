@@ -1,6 +1,7 @@
 #!/bin/sh
-# One job array of a real Slurm on this machine (cluster.sh): an ensemble in three parts has the bytes of plain make. Prints TAP.
-# Needs root; for .ci/run, which names the build with BUILD, and its variables of make with VARIABLES. The whole test is slow_slurm.sh.
+# One job array of a real Slurm on this machine (cluster.sh): an ensemble in three parts has the bytes of plain make.
+# Prints TAP. Needs root; for .ci/run, which names the build with BUILD, and its variables of make with VARIABLES. The
+# whole test is slow_slurm.sh.
 name=smoke
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh
@@ -27,7 +28,8 @@ INI
 make="make --no-print-directory BUILD=${BUILD:-build} $VARIABLES EXPERIMENTS=$folder/experiments QUIET=1 THREADS=1"
 $make RESULTS="$folder/plain" array >"$log" 2>&1
 check "plain make"
-$make RESULTS="$folder/array" slurm NAME=array PARTS=3 >"$log" 2>&1 && grep -q '(3 parts)' "$log" && wait_for_jobs 60 >>"$log" 2>&1 &&
+$make RESULTS="$folder/array" slurm NAME=array PARTS=3 >"$log" 2>&1 && grep -q '(3 parts)' "$log" &&
+    wait_for_jobs 60 >>"$log" 2>&1 &&
     cmp "$folder"/plain/artifacts/*/artifact.npz "$folder"/array/artifacts/*/artifact.npz >>"$log" 2>&1 &&
     [ "$(grep -l '"status": "part"' "$folder"/array/artifacts/*/runs/*.json | wc -l)" = 3 ]
 check "a job array of three parts gives the same bytes"

@@ -38,8 +38,9 @@ static inline bool there(const char *folder, const char *name) {
 /* White noise as an ensemble. */
 static inline void make_ensemble(const char *name, size_t count, size_t dimensions, const size_t *extents) {
     size_t sites = count;
-    for (size_t mu = 0; mu < dimensions; mu++)
+    for (size_t mu = 0; mu < dimensions; mu++) {
         sites *= extents[mu];
+    }
     float *phi = white_noise(name, sites);
     write_ensemble(in_root("", name), phi, count, dimensions, extents);
     free(phi);
@@ -81,8 +82,9 @@ static inline void digest_of(const char *folder, char hex[65]) {
     for (size_t i = 0; i < npz_count(npz); i++) {
         const struct npz_array *a = npz_array_at(npz, i);
         sha256(a->data, a->count * a->item_size, hex);
-        if (strcmp(a->name, "recipe") != 0)
+        if (strcmp(a->name, "recipe") != 0) {
             fprintf(list, "%s %s\n", a->name, hex);
+        }
     }
     fclose(list);
     sha256(text, size, hex);
@@ -99,8 +101,9 @@ static inline void pin_instruction_set(void) {
 /* Why digests cannot be compared here, or NULL. */
 static inline const char *no_digests(void) {
     const dnnl_version_t *version = dnnl_version();
-    if (dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2)
+    if (dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2) {
         return "this machine has no AVX2";
+    }
     const bool known = (version->major == 2 && version->minor == 6) || (version->major == 3 && version->minor == 2);
     return known ? NULL : "they were made with oneDNN 2.6, and 3.2 has the same";
 }
@@ -152,8 +155,9 @@ static inline void run_case(const struct digest_case *one, int threads, char fol
     const char *arguments[16];
     char threads_option[32];
     size_t n = 0;
-    for (; n < 14 && one->arguments[n]; n++)
+    for (; n < 14 && one->arguments[n]; n++) {
         arguments[n] = one->arguments[n];
+    }
     snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
     arguments[n] = threads_option;
     arguments[n + 1] = NULL;

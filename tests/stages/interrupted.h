@@ -41,8 +41,9 @@ static inline pid_t start_program(const char *folder, int threads, const char *c
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (!freopen(log, "w", stderr))
+        if (!freopen(log, "w", stderr)) {
             _exit(99);
+        }
         execv(program, (char *const *)(void *)all);
         _exit(98);
     }
@@ -90,32 +91,38 @@ static inline void assert_counts_all_attempts(const char *folder) {
 static inline int count_parts(const char *folder) {
     int count = 0;
     DIR *list = opendir(in_root(folder, "parts"));
-    for (const struct dirent *entry; list && (entry = readdir(list));)
+    for (const struct dirent *entry; list && (entry = readdir(list));) {
         count += strstr(entry->d_name, ".npz") != NULL && strstr(entry->d_name, ".tmp-") == NULL;
-    if (list)
+    }
+    if (list) {
         closedir(list);
+    }
     return count;
 }
 
-/* SIGTERM, SIGKILL and SIGTERM, each after a new part, in one folder with changing numbers of threads: the artifact is that of an
- * undisturbed run. */
+/* SIGTERM, SIGKILL and SIGTERM, each after a new part, in one folder with changing numbers of threads: the artifact is
+ * that of an undisturbed run. */
 static inline void assert_goes_on(const char *const *arguments) {
     int interrupted = 0;
     assert_int_equal(exit_status(start_program("whole", 2, arguments)), 0);
     for (int life = 0; life < 3 && !there("interrupted", "artifact.npz"); life++) {
         const int before = count_parts("interrupted");
         const pid_t child = start_program("interrupted", 1 + life % 2, arguments);
-        for (int i = 0; i < 30000 && !there("interrupted", "artifact.npz") && count_parts("interrupted") <= before; i++)
+        for (int i = 0; i < 30000 && !there("interrupted", "artifact.npz") && count_parts("interrupted") <= before;
+             i++) {
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
         kill(child, life == 1 ? SIGKILL : SIGTERM);
         const int status = exit_status(child);
-        if (status == 0)
+        if (status == 0) {
             break;
+        }
         assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
         assert_true(count_parts("interrupted") > before && !there("interrupted", "artifact.npz"));
         interrupted++;
-        if (life == 1)
+        if (life == 1) {
             continue;
+        }
         char *text, expected[100];
         size_t size;
         struct error e = {0};
@@ -132,20 +139,21 @@ static inline void assert_goes_on(const char *const *arguments) {
 }
 
 /* Runs a stage, as part `share` or, where that is NULL, to finish, into `folder`; NULL ends the arguments. */
-static __attribute__((noinline, unused)) int run_share(const struct stage *stage, const char *folder, const char *share, int threads,
-                            const char *const *arguments, char **messages) {
+static __attribute__((noinline, unused)) int run_share(const struct stage *stage, const char *folder, const char *share,
+                                                       int threads, const char *const *arguments, char **messages) {
     char part[48], threads_option[32], output[700];
     const char *all[40] = {output, part, threads_option, "--ledger="};
     snprintf(output, sizeof output, "--output=%s", in_root(folder, ""));
     snprintf(part, sizeof part, share ? "--part=%s" : "--finish", share);
     snprintf(threads_option, sizeof threads_option, "--threads=%d", threads);
-    for (size_t n = 4; *arguments; n++)
+    for (size_t n = 4; *arguments; n++) {
         all[n] = *arguments++;
+    }
     return run_stage(stage, all, messages);
 }
 
-/* The artifact of 1, 2, 3 and 7 parts, which come in any order, is that of one run, in folders split-NAME*. A part too few is an error that names what is
- * missing; a part again computes nothing. */
+/* The artifact of 1, 2, 3 and 7 parts, which come in any order, is that of one run, in folders split-NAME*. A part too
+ * few is an error that names what is missing; a part again computes nothing. */
 static inline void assert_same_in_parts(const struct stage *stage, const char *name, const char *const *arguments) {
     static const int numbers[] = {1, 2, 3, 7};
     char share[32], folder[80], undivided[80];
@@ -167,7 +175,8 @@ static inline void assert_same_in_parts(const struct stage *stage, const char *n
             assert_true(n == 1 || (count_parts(folder) > 0 && !there(folder, "artifact.npz")));
         }
         const int before = count_parts(folder);
-        assert_int_equal(run_share(stage, folder, n > 1 ? "1/2" : "0/1", 1, arguments, NULL), 0); /* of another number */
+        /* of another number */
+        assert_int_equal(run_share(stage, folder, n > 1 ? "1/2" : "0/1", 1, arguments, NULL), 0);
         assert_int_equal(count_parts(folder), before);
         assert_int_equal(run_share(stage, folder, NULL, 2, arguments, NULL), 0);
         assert_same_artifact(folder, undivided);
@@ -177,8 +186,8 @@ static inline void assert_same_in_parts(const struct stage *stage, const char *n
     }
 }
 
-/* A part that is none, of another recipe, instruction set or program is not used, nor lost; nor is one that does not belong to the
- * work. items: more than 4. */
+/* A part that is none, of another recipe, instruction set or program is not used, nor lost; nor is one that does not
+ * belong to the work. items: more than 4. */
 static inline void assert_refuses_foreign_parts(const struct stage *stage, const char *const *arguments) {
     const char *part = "parts/0-4.npz";
     struct error e = {0};
@@ -187,22 +196,24 @@ static inline void assert_refuses_foreign_parts(const struct stage *stage, const
     char *text, path[900];
     assert_int_equal(run_share(stage, "foreign", "0/2", 1, arguments, NULL), 0);
     DIR *list = opendir(in_root("foreign", "parts"));
-    for (const struct dirent *entry; (entry = readdir(list));)
+    for (const struct dirent *entry; (entry = readdir(list));) {
         if (strstr(entry->d_name, ".npz")) {
             snprintf(path, sizeof path, "%s/%s", in_root("foreign", "parts"), entry->d_name);
             npz_free(npz);
             assert_ok(npz_read(path, &npz, &e));
             unlink(path);
         }
+    }
     closedir(list);
     static const char *const heads[] = {"key", "arithmetic", "program"};
-    static const char *const expected[] = {"parts/0-4.npz: checkpoint of recipe other, expected ", "parts/0-4.npz: begun with other, found ",
+    static const char *const expected[] = {"parts/0-4.npz: checkpoint of recipe other, expected ",
+                                           "parts/0-4.npz: begun with other, found ",
                                            "parts/0-4.npz: made by a program built from sources other, found "};
     for (int wrong = -1; wrong < 3; wrong++) {
         assert_ok(file_make_folder(in_root("foreign", "parts"), &e));
-        if (wrong < 0)
+        if (wrong < 0) {
             assert_ok(file_write(in_root("foreign", part), "nonsense", 8, &e));
-        else {
+        } else {
             assert_ok(npz_create(in_root("foreign", part), &writer, &e));
             for (int k = 0; k < 3; k++) {
                 assert_ok(npz_text(npz, heads[k], &text, &e));
@@ -235,8 +246,9 @@ static inline void assert_refuses_foreign_checkpoint(const struct stage *stage, 
     struct npz_writer *writer;
     struct error e = {0};
     const char *all[40] = {option("--output=", "foreign", ""), "--ledger="};
-    for (size_t n = 2; *arguments; n++)
+    for (size_t n = 2; *arguments; n++) {
         all[n] = *arguments++;
+    }
     assert_ok(file_make_folder(in_root("foreign", ""), &e));
     assert_ok(file_write(in_root("foreign", "checkpoint.npz"), "nonsense", 8, &e));
     expect_message(stage, all, 2, "cannot resume; remove the checkpoint to start anew: ");

@@ -22,12 +22,17 @@ static int set_up(void **state) {
     m.theory.lambda = 0;
     make_model("model.npz", &m);
     const char *model = option("--model=", "", "model.npz");
-    assert_int_equal(run_into(&stage_propose, "proposals", (const char *[]){model, "--method=direct", "--configurations=20000", NULL}), 0);
-    assert_int_equal(run_into(&stage_propose, "few", (const char *[]){model, "--method=direct", "--configurations=64", NULL}), 0);
-    assert_int_equal(run_into(&stage_sample, "sample", (const char *[]){model, "--method=direct", "--configurations=40", NULL}), 0);
+    assert_int_equal(run_into(&stage_propose, "proposals",
+                              (const char *[]){model, "--method=direct", "--configurations=20000", NULL}),
+                     0);
+    assert_int_equal(
+        run_into(&stage_propose, "few", (const char *[]){model, "--method=direct", "--configurations=64", NULL}), 0);
+    assert_int_equal(
+        run_into(&stage_sample, "sample", (const char *[]){model, "--method=direct", "--configurations=40", NULL}), 0);
     assert_int_equal(run_into(&stage_likelihood, "likelihood",
-                         (const char *[]){model, option("--fields=", "sample", "artifact.npz"), "--method=heun", "--steps=40",
-                                          "--divergence=closed", NULL}), 0);
+                              (const char *[]){model, option("--fields=", "sample", "artifact.npz"), "--method=heun",
+                                               "--steps=40", "--divergence=closed", NULL}),
+                     0);
     return 0;
 }
 
@@ -39,11 +44,12 @@ static int tear_down(void **state) {
 
 static double value_of(const struct npz *npz, const char *name, double *error) {
     const struct npz_array *names = npz_find(npz, "names");
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; i < names->count; i++) {
         if (strncmp((const char *)names->data + i * names->item_size, name, names->item_size) == 0) {
             *error = reals(npz, "errors", names->count)[i];
             return reals(npz, "values", names->count)[i];
         }
+    }
     fail_msg("no value %s", name);
     return 0;
 }
@@ -53,11 +59,14 @@ static void test_exact(void **state) {
     (void)state;
     enum { CHAINS = 4, STEPS = 5000, DISCARD = 100, KEEP = STEPS - DISCARD };
     assert_int_equal(run_into(&stage_dm_mcmc, "chain",
-                         (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--chains=4", "--discard=100",
-                                          "--seed=9", NULL}), 0);
+                              (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--chains=4",
+                                               "--discard=100", "--seed=9", NULL}),
+                     0);
     assert_int_equal(run_into(&stage_observables, "observables",
-                         (const char *[]){option("--fields=", "chain", "artifact.npz"), NULL}), 0);
-    struct npz *chain = open_artifact("chain"), *proposals = open_artifact("proposals"), *measured = open_artifact("observables");
+                              (const char *[]){option("--fields=", "chain", "artifact.npz"), NULL}),
+                     0);
+    struct npz *chain = open_artifact("chain"), *proposals = open_artifact("proposals"),
+               *measured = open_artifact("observables");
     struct score_model right = free_field(2, (size_t[]){4, 4}, 0.16), wrong = free_field(2, (size_t[]){4, 4}, 0.2);
     double error;
     const double phi2 = value_of(measured, "phi2", &error);
@@ -94,15 +103,17 @@ static void test_exact(void **state) {
     }
     assert_near(*reals(chain, "acceptance", 1), (double)accepted / (CHAINS * KEEP), 1e-12);
     const double found = *reals(chain, "acceptance", 1), found_error = *reals(chain, "acceptance_error", 1);
-    assert_near(found, *reals(chain, "acceptance_expected", 1), 4 * hypot(found_error, *reals(chain, "acceptance_expected_error", 1)));
+    assert_near(found, *reals(chain, "acceptance_expected", 1),
+                4 * hypot(found_error, *reals(chain, "acceptance_expected_error", 1)));
     assert_true(found_error > 0 && found_error < 0.01 && found > 0.5 && found < 0.99);
     assert_true(integer(chain, "longest_stay") == (int64_t)longest && integer(chain, "thermalised") == 1);
     assert_true(integer(chain, "chains") == CHAINS && integer(chain, "independent") == 0);
     assert_true(*reals(chain, "kappa", 1) == 0.16 && *reals(chain, "lambda", 1) == 0);
     assert_int_equal(npz_find(chain, "phi")->shape[0], CHAINS * KEEP);
     void *all[] = {proposal, at, taken};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         free(all[i]);
+    }
     npz_free(chain);
     npz_free(proposals);
     npz_free(measured);
@@ -114,17 +125,23 @@ static void test_exact(void **state) {
 static void test_as_published(void **state) {
     (void)state;
     enum { POOL = 40, STEPS = 500 };
-    assert_int_equal(run_into(&stage_dm_mcmc, "published",
-                         (const char *[]){"--protocol=as-published", option("--proposals=", "sample", "artifact.npz"),
-                                          option("--likelihood=", "likelihood", "artifact.npz"), "--steps=500", "--seed=2", NULL}), 0);
-    struct npz *chain = open_artifact("published"), *density = open_artifact("likelihood"), *pool = open_artifact("sample");
-    const double *S = reals(density, "action", POOL), *log_q = reals(density, "log_q", POOL), *log_w = reals(chain, "log_w", POOL);
+    assert_int_equal(
+        run_into(&stage_dm_mcmc, "published",
+                 (const char *[]){"--protocol=as-published", option("--proposals=", "sample", "artifact.npz"),
+                                  option("--likelihood=", "likelihood", "artifact.npz"), "--steps=500", "--seed=2",
+                                  NULL}),
+        0);
+    struct npz *chain = open_artifact("published"), *density = open_artifact("likelihood"),
+               *pool = open_artifact("sample");
+    const double *S = reals(density, "action", POOL), *log_q = reals(density, "log_q", POOL),
+                 *log_w = reals(chain, "log_w", POOL);
     const int64_t *index = reference_array(chain, "proposal", NPZ_INT64)->data;
     size_t proposal[STEPS], at[STEPS];
     unsigned char taken[STEPS];
     struct error e = {0};
-    for (size_t i = 0; i < POOL; i++)
+    for (size_t i = 0; i < POOL; i++) {
         assert_near(log_w[i], -S[i] - log_q[i], 1e-9);
+    }
     assert_ok(independence_pool(POOL, STEPS, random_key(2, "dm-mcmc", "draw"), 0, proposal, &e));
     assert_ok(independence_chain(log_w, proposal, STEPS, random_key(2, "dm-mcmc", "accept"), 0, at, taken, &e));
     for (size_t i = 0; i < STEPS; i++) {
@@ -142,11 +159,14 @@ static void test_as_published(void **state) {
 static void test_autocorrelation(void **state) {
     (void)state;
     enum { N = 1200, LAGS = 20 };
-    assert_int_equal(run_into(&stage_dm_mcmc, "single",
-                         (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--steps=1200", NULL}), 0);
+    assert_int_equal(
+        run_into(&stage_dm_mcmc, "single",
+                 (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--steps=1200", NULL}),
+        0);
     assert_int_equal(run_into(&stage_autocorrelation, "times",
-                         (const char *[]){option("--fields=", "single", "artifact.npz"), "--configurations=1000", "--t-max=50",
-                                          "--lags=20", NULL}), 0);
+                              (const char *[]){option("--fields=", "single", "artifact.npz"), "--configurations=1000",
+                                               "--t-max=50", "--lags=20", NULL}),
+                     0);
     struct npz *chain = open_artifact("single"), *times = open_artifact("times");
     double x[2 * N], rho[LAGS + 1], error[LAGS + 1], published[51], tau, tau_error, found_error;
     const float *phi = reference_array(chain, "phi", NPZ_FLOAT32)->data;
@@ -186,16 +206,24 @@ static void test_autocorrelation(void **state) {
 /* A long run with a stride counts in steps; its lags are where the published function is shown. */
 static void test_stride(void **state) {
     (void)state;
-    static const char *const common[] = {"--lattice=4x4", "--algorithm=metropolis", "--thermalisation=50", "--test-chains=0", NULL};
-    assert_int_equal(run_into(&stage_ensemble, "short", (const char *[]){common[0], common[1], common[2], common[3], "--chains=1",
-                                                                    "--configurations=200", "--stride=1", NULL}), 0);
-    assert_int_equal(run_into(&stage_ensemble, "long", (const char *[]){common[0], common[1], common[2], common[3], "--chains=8",
-                                                                   "--configurations=4000", "--stride=3", NULL}), 0);
+    static const char *const common[] = {"--lattice=4x4", "--algorithm=metropolis", "--thermalisation=50",
+                                         "--test-chains=0", NULL};
+    assert_int_equal(run_into(&stage_ensemble, "short",
+                              (const char *[]){common[0], common[1], common[2], common[3], "--chains=1",
+                                               "--configurations=200", "--stride=1", NULL}),
+                     0);
+    assert_int_equal(run_into(&stage_ensemble, "long",
+                              (const char *[]){common[0], common[1], common[2], common[3], "--chains=8",
+                                               "--configurations=4000", "--stride=3", NULL}),
+                     0);
     assert_int_equal(run_into(&stage_autocorrelation, "strided",
-                         (const char *[]){option("--fields=", "short", "artifact.npz"), option("--long=", "long", "artifact.npz"),
-                                          "--configurations=200", "--t-max=30", "--lags=12", NULL}), 0);
+                              (const char *[]){option("--fields=", "short", "artifact.npz"),
+                                               option("--long=", "long", "artifact.npz"), "--configurations=200",
+                                               "--t-max=30", "--lags=12", NULL}),
+                     0);
     assert_int_equal(run_into(&stage_observables, "long-observables",
-                         (const char *[]){option("--fields=", "long", "artifact.npz"), NULL}), 0);
+                              (const char *[]){option("--fields=", "long", "artifact.npz"), NULL}),
+                     0);
     struct npz *times = open_artifact("strided"), *measured = open_artifact("long-observables");
     double error;
     assert_int_equal(integer(times, "stride"), 3);
@@ -204,12 +232,13 @@ static void test_stride(void **state) {
         assert_true(isnan(reals(times, "abs_M.published", 13)[k]) == (3 * k > 30));
     }
     const struct npz_array *names = npz_find(measured, "names");
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; i < names->count; i++) {
         if (strncmp((const char *)names->data + i * names->item_size, "abs_M", names->item_size) == 0) {
             const double tau = reals(measured, "tau_int", names->count)[i];
             assert_near(value_of(times, "tau_right_abs_M", &error), 3 * tau, 1e-6 * tau);
             assert_near(value_of(times, "abs_M", &error), reals(measured, "values", names->count)[i], 1e-9);
         }
+    }
     assert_true(value_of(times, "acceptance", &error) > 0.2 && error > 0 && error < 0.05);
     npz_free(times);
     npz_free(measured);
@@ -219,7 +248,9 @@ static void test_stride(void **state) {
 static void test_stuck(void **state) {
     (void)state;
     assert_int_equal(run_into(&stage_dm_mcmc, "stuck",
-                         (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--chains=12", "--steps=20", NULL}), 0);
+                              (const char *[]){option("--proposals=", "proposals", "artifact.npz"), "--chains=12",
+                                               "--steps=20", NULL}),
+                     0);
     struct npz *chain = open_artifact("stuck");
     assert_in_range(integer(chain, "longest_stay"), 3, 20);
     assert_true(integer(chain, "thermalised") == 0);
@@ -229,11 +260,15 @@ static void test_stuck(void **state) {
 /* Chains that never move have no autocorrelation times, and no numbers that look like some. */
 static void test_frozen(void **state) {
     (void)state;
-    assert_int_equal(run_into(&stage_ensemble, "frozen",
-                         (const char *[]){"--lattice=4x4", "--algorithm=metropolis-global", "--metropolis-step=1000", "--chains=4",
-                                          "--configurations=400", "--stride=1", "--test-chains=0", NULL}), 0);
+    assert_int_equal(
+        run_into(&stage_ensemble, "frozen",
+                 (const char *[]){"--lattice=4x4", "--algorithm=metropolis-global", "--metropolis-step=1000",
+                                  "--chains=4", "--configurations=400", "--stride=1", "--test-chains=0", NULL}),
+        0);
     assert_int_equal(run_into(&stage_autocorrelation, "frozen-times",
-                         (const char *[]){option("--fields=", "frozen", "artifact.npz"), "--configurations=100", "--t-max=20", NULL}), 0);
+                              (const char *[]){option("--fields=", "frozen", "artifact.npz"), "--configurations=100",
+                                               "--t-max=20", NULL}),
+                     0);
     struct npz *times = open_artifact("frozen-times");
     double error;
     assert_true(isnan(value_of(times, "tau_int_abs_M", &error)) && isnan(error));
@@ -246,11 +281,23 @@ static void test_frozen(void **state) {
 
 /* The autocorrelation is that of the pool's chain. */
 static const struct digest_case cases[] = {
-    {&stage_dm_mcmc, 3, "exact", {"few/artifact.npz"}, {"--chains=2", "--discard=3"},
+    {&stage_dm_mcmc,
+     3,
+     "exact",
+     {"few/artifact.npz"},
+     {"--chains=2", "--discard=3"},
      "3e3e31951e1787729aa0eaeb6f6c768bcab63f0d863cbfd765132ab400bf0299"},
-    {&stage_dm_mcmc, 3, "pool", {"few/artifact.npz"}, {"--protocol=as-published", "--steps=90"},
+    {&stage_dm_mcmc,
+     3,
+     "pool",
+     {"few/artifact.npz"},
+     {"--protocol=as-published", "--steps=90"},
      "b70899c66eca374ebd9167d97cc35f3fe32a77eb7052d7b7b10996072f5b96d1"},
-    {&stage_autocorrelation, 3, "times", {"pool-1/artifact.npz"}, {"--configurations=80", "--t-max=20"},
+    {&stage_autocorrelation,
+     3,
+     "times",
+     {"pool-1/artifact.npz"},
+     {"--configurations=80", "--t-max=20"},
      "c5bbf208e24903bfc4a880b3b618f0e12563ca664acf5e3ee71a141fa36021b1"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
@@ -269,34 +316,43 @@ static void test_digests(void **state) {
 
 static void refused(const struct stage *stage, const char *const *arguments, const char *message) {
     const char *all[12] = {option("--output=", "refused", ""), "--ledger="};
-    for (size_t n = 0; arguments[n]; n++)
+    for (size_t n = 0; arguments[n]; n++) {
         all[2 + n] = arguments[n];
+    }
     expect_message(stage, all, 2, message);
     assert_false(there("refused", "artifact.npz"));
 }
 
 static void test_refusals(void **state) {
     (void)state;
-    const char *few = option("--proposals=", "few", "artifact.npz"), *sample = option("--proposals=", "sample", "artifact.npz");
+    const char *few = option("--proposals=", "few", "artifact.npz"),
+               *sample = option("--proposals=", "sample", "artifact.npz");
     const char *density = option("--likelihood=", "likelihood", "artifact.npz");
     refused(&stage_dm_mcmc, (const char *[]){sample, density, NULL}, "protocol exact with samples found");
-    refused(&stage_dm_mcmc, (const char *[]){sample, "--protocol=as-published", NULL}, "samples without a likelihood found");
+    refused(&stage_dm_mcmc, (const char *[]){sample, "--protocol=as-published", NULL},
+            "samples without a likelihood found");
     few = option("--proposals=", "few", "artifact.npz");
     density = option("--likelihood=", "likelihood", "artifact.npz");
     refused(&stage_dm_mcmc, (const char *[]){few, density, NULL}, "no likelihood expected");
-    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=65", NULL}, "64 proposals found, 65 expected for 1 chains of 65 steps");
-    refused(&stage_dm_mcmc, (const char *[]){few, "--discard=61", NULL}, "64 steps a chain with discard 61 found, at least 65 expected");
-    refused(&stage_dm_mcmc, (const char *[]){few, "--chains=16", NULL}, "4 steps a chain with discard 0 found, at least 5 expected");
-    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=4", NULL}, "steps = 4, expected 0 or at least 5 with discard = 0");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=65", NULL},
+            "64 proposals found, 65 expected for 1 chains of 65 steps");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--discard=61", NULL},
+            "64 steps a chain with discard 61 found, at least 65 expected");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--chains=16", NULL},
+            "4 steps a chain with discard 0 found, at least 5 expected");
+    refused(&stage_dm_mcmc, (const char *[]){few, "--steps=4", NULL},
+            "steps = 4, expected 0 or at least 5 with discard = 0");
     refused(&stage_dm_mcmc, (const char *[]){few, "--steps=6", "--discard=3", NULL},
             "steps = 6, expected 0 or at least 7 with discard = 3");
     refused(&stage_dm_mcmc, (const char *[]){few, "--protocol=fresh", NULL}, "protocol = 'fresh'");
     /* a density of other fields */
     const char *model = option("--model=", "", "model.npz");
-    assert_int_equal(run_into(&stage_sample, "other", (const char *[]){model, "--method=direct", "--configurations=40", "--seed=2", NULL}), 0);
+    assert_int_equal(run_into(&stage_sample, "other",
+                              (const char *[]){model, "--method=direct", "--configurations=40", "--seed=2", NULL}),
+                     0);
     refused(&stage_dm_mcmc,
-            (const char *[]){option("--proposals=", "other", "artifact.npz"), option("--likelihood=", "likelihood", "artifact.npz"),
-                             "--protocol=as-published", NULL},
+            (const char *[]){option("--proposals=", "other", "artifact.npz"),
+                             option("--likelihood=", "likelihood", "artifact.npz"), "--protocol=as-published", NULL},
             "configuration 0 has action");
     const char *fields = option("--fields=", "single", "artifact.npz");
     refused(&stage_autocorrelation, (const char *[]){fields, "--configurations=1201", NULL},

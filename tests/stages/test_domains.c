@@ -70,8 +70,10 @@ static void measure(const char *name, const char *fields, const char *threads, d
     struct npz *npz;
     const struct npz_array *values, *errors;
     struct error e;
-    assert_int_equal(run_stage(&stage_domains, (const char *[]){argument("fields", fields), argument("output", name),
-                                                                threads, NULL}, NULL), 0);
+    assert_int_equal(run_stage(&stage_domains,
+                               (const char *[]){argument("fields", fields), argument("output", name), threads, NULL},
+                               NULL),
+                     0);
     snprintf(path, sizeof path, "%s/%s/artifact.npz", folder, name);
     assert_int_equal(npz_read(path, &npz, &e), STATUS_OK);
     assert_int_equal(npz_require(npz, "values", NPZ_FLOAT64, 1, &values, &e), STATUS_OK);
@@ -137,6 +139,7 @@ static void refusals(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fractions), cmocka_unit_test(digest), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fractions), cmocka_unit_test(digest),
+                                       cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

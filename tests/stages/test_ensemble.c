@@ -90,8 +90,8 @@ static void contents(void **state) {
     struct error e;
     assert_int_equal(geometry_new(shape + 1, 3, &g, &e), STATUS_OK);
     for (size_t i = 0; i < 48; i++) {
-        const struct configuration_means m = configuration_measure_float(
-            g, &(struct theory){0.13, 0.03}, (const float *)phi->data + i * g->volume);
+        const struct configuration_means m =
+            configuration_measure_float(g, &(struct theory){0.13, 0.03}, (const float *)phi->data + i * g->volume);
         assert_true(fabs(m.action - action_density[i]) < 1e-6 && fabs(m.virial - virial[i]) < 1e-6);
     }
     geometry_free(g);
@@ -112,7 +112,8 @@ static void contents(void **state) {
     npz_free(npz);
 
     /* chains that were stopped too soon, and too few to tell */
-    npz = run("young", (const char *[]){"--lattice=8,8", "--kappa=0.5", "--configurations=64", "--thermalisation=2", NULL});
+    npz = run("young",
+              (const char *[]){"--lattice=8,8", "--kappa=0.5", "--configurations=64", "--thermalisation=2", NULL});
     assert_int_equal(integer(npz, "thermalised"), 0);
     npz_free(npz);
     npz = run("few", (const char *[]){"--lattice=8,8", "--configurations=15", NULL});
@@ -130,25 +131,29 @@ static void contents(void **state) {
 static void digests(void **state) {
     (void)state;
     assert_int_equal(stage_ensemble.version, 2);
-    const char *const cases[][4] = { /* algorithm, digest, options */
+    const char *const cases[][4] = {
+        /* algorithm, digest, options */
         {"hmc", "e76c2b46e27032e2d45ca587e9ee919672b7789cf9da3261dbe91a2efd48c570"},
         {"metropolis", "c0992bf2f30b012a23c7f29459275f1c8b728682a6e8020fce76f9c8c4bc9b63"},
         {"langevin", "5ef87657269ed829d8d10ba7f3750052a4d07816e06c33a00cbe82c06a8b4da9"},
         {"cluster", "aaaacfc61b1caa8e6ee98da9b195554ffb3b12fe7dcecc1927e07464254df9b5"},
         {"metropolis-global", "310acd4c1f1e1cfbc9087838dbb6d13b318d6610b85464fafda31036f8c1bc40"},
         {"random-walk", "5d52013c1b5d6d275ce3427ce79218c468af48a2db3d4fa96d44538b6b4632b6"},
-        {"hmc", "57f8a256c9f5d8fc92a7de828131a9d1483ae9d1130d4c92465426370e6864fc", "--precision=float32", "--integrator=leapfrog"},
-        {"hmc", "b8f329c21a24a6206668976a5c62724b3409a2eb8a36f1b068d51ffd620b9320", "--precision=float32", "--integrator=omelyan"},
+        {"hmc", "57f8a256c9f5d8fc92a7de828131a9d1483ae9d1130d4c92465426370e6864fc", "--precision=float32",
+         "--integrator=leapfrog"},
+        {"hmc", "b8f329c21a24a6206668976a5c62724b3409a2eb8a36f1b068d51ffd620b9320", "--precision=float32",
+         "--integrator=omelyan"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char algorithm[64], name[2][64], hex[65];
         snprintf(algorithm, sizeof algorithm, "--algorithm=%s", cases[i][0]);
         for (int threads = 1; threads <= 2; threads++) {
             snprintf(name[threads - 1], sizeof name[0], "%s-%zu-%d", cases[i][0], i, threads);
-            struct npz *npz = run(name[threads - 1],
-                                  (const char *[]){"--lattice=6,4", "--configurations=20", "--chains=10", "--thermalisation=9",
-                                                   "--stride=3", algorithm, threads == 1 ? "--threads=1" : "--threads=2",
-                                                   cases[i][2], cases[i][3], NULL});
+            struct npz *npz =
+                run(name[threads - 1],
+                    (const char *[]){"--lattice=6,4", "--configurations=20", "--chains=10", "--thermalisation=9",
+                                     "--stride=3", algorithm, threads == 1 ? "--threads=1" : "--threads=2", cases[i][2],
+                                     cases[i][3], NULL});
             const struct npz_array *phi = member(npz, "phi", NPZ_FLOAT32, 3);
             sha256(phi->data, phi->count * sizeof(float), hex);
             assert_string_equal(hex, cases[i][1]);
@@ -201,26 +206,27 @@ static void refusals(void **state) {
 /* Chains are the items: two of each algorithm that has its own lanes, several configurations a chain. */
 static void parts(void **state) {
     (void)state;
-    assert_same_in_parts(&stage_ensemble, "hmc", (const char *[]){"--lattice=8,8", "--configurations=186", "--chains=62",
-                                                                  "--thermalisation=30", "--stride=2", "--test-chains=16", NULL});
-    assert_same_in_parts(&stage_ensemble, "cluster", (const char *[]){"--lattice=6,6", "--configurations=60", "--algorithm=cluster",
-                                                                      "--thermalisation=20", NULL});
-    assert_refuses_foreign_parts(&stage_ensemble, (const char *[]){"--lattice=8,8", "--configurations=16", "--thermalisation=8", NULL});
+    assert_same_in_parts(&stage_ensemble, "hmc",
+                         (const char *[]){"--lattice=8,8", "--configurations=186", "--chains=62", "--thermalisation=30",
+                                          "--stride=2", "--test-chains=16", NULL});
+    assert_same_in_parts(
+        &stage_ensemble, "cluster",
+        (const char *[]){"--lattice=6,6", "--configurations=60", "--algorithm=cluster", "--thermalisation=20", NULL});
+    assert_refuses_foreign_parts(&stage_ensemble,
+                                 (const char *[]){"--lattice=8,8", "--configurations=16", "--thermalisation=8", NULL});
 }
 
 static void terminated(void **state) {
     (void)state;
-    assert_goes_on((const char *[]){"--lattice=16,16", "--configurations=256", "--thermalisation=200", "--test-chains=0", NULL});
+    assert_goes_on(
+        (const char *[]){"--lattice=16,16", "--configurations=256", "--thermalisation=200", "--test-chains=0", NULL});
 }
 
 int main(int argc, char **argv) {
     (void)argc;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(contents),
-        cmocka_unit_test(digests),
-        cmocka_unit_test(parts),
-        cmocka_unit_test(terminated),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(contents),   cmocka_unit_test(digests),  cmocka_unit_test(parts),
+        cmocka_unit_test(terminated), cmocka_unit_test(refusals),
     };
     find_program(argv[0], "ensemble");
     pin_instruction_set();

@@ -1,5 +1,5 @@
-/* Signs of life: a record's time is renewed while a stage works, and one that says "running" on another host is waited for as
- * long as that goes on. */
+/* Signs of life: a record's time is renewed while a stage works, and one that says "running" on another host is waited
+ * for as long as that goes on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,8 +152,8 @@ static void one_of_two_withdraws(void **state) {
         const char *part, *others_part;
         bool first;
     } cases[] = {
-        {5, 10, NULL, NULL, false},   {10, 5, NULL, NULL, true},    {5, HEARTBEAT_DEAD_SECONDS + 10, NULL, NULL, true},
-        {5, 10, "0/2", "1/2", true},  {5, 10, "0/2", "0/2", false}, {5, 10, "0/2", NULL, false},
+        {5, 10, NULL, NULL, false},  {10, 5, NULL, NULL, true},    {5, HEARTBEAT_DEAD_SECONDS + 10, NULL, NULL, true},
+        {5, 10, "0/2", "1/2", true}, {5, 10, "0/2", "0/2", false}, {5, 10, "0/2", NULL, false},
         {5, 10, NULL, "1/2", false},
     };
     unlink(path);
@@ -165,7 +165,8 @@ static void one_of_two_withdraws(void **state) {
     write_lease(mine, here, NULL, 10); /* at the same moment: by name */
     char renamed[500], old[500];
     for (int before = 0; before < 2; before++) {
-        write_lease(before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77", "elsewhere", NULL, 10);
+        write_lease(before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77", "elsewhere", NULL,
+                    10);
         snprintf(old, sizeof old, "%s/runs/20260101T000000Z-elsewhere-0-77.json", folder);
         unlink(old);
         snprintf(renamed, sizeof renamed, "%s/runs/%s.json", folder, mine);
@@ -182,11 +183,13 @@ static void one_of_two_withdraws(void **state) {
     assert_non_null(strstr(what, "process 77 on elsewhere"));
 }
 
-/* What another host's living process has in the folder stays: its lease, and its files, also when its lease is seen late. */
+/* What another host's living process has in the folder stays: its lease, and its files, also when its lease is seen
+ * late. */
 static void nobody_sweeps_the_living(void **state) {
     (void)state;
     static const char *const names[] = {"table.tsv", "artifact.npz", NULL};
-    static const char *const files[] = {"partial-77@elsewhere+0-artifact.npz", "partial-77@elsewhere+0-table.tsv.tmp-77@elsewhere+0-0",
+    static const char *const files[] = {"partial-77@elsewhere+0-artifact.npz",
+                                        "partial-77@elsewhere+0-table.tsv.tmp-77@elsewhere+0-0",
                                         "checkpoint.npz.tmp-77@elsewhere+0", "pending-run.json.tmp-77@elsewhere+0-1"};
     const struct lock lock = {.file = -1, .held = true};
     struct error e;

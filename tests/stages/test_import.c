@@ -30,7 +30,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* A .npy file: axes (shape) that lie in memory as `strides` of the numbers phi[i][x] say, by a function of the index. */
+/* A .npy file: axes (shape) that lie in memory as `strides` of the numbers phi[i][x] say, by a function of the
+ * index. */
 struct file {
     const char *name, *descr, *order;
     size_t dimensions, shape[5];
@@ -77,7 +78,10 @@ static void put(FILE *out, const char *descr, float value) {
     const double d = (double)value;
     const long double g = (long double)value;
     const size_t size = descr[2] == '1' ? 16 : (size_t)(descr[2] - '0');
-    const void *from = size == 2 ? (const void *)&h : size == 4 ? (const void *)&value : size == 8 ? (const void *)&d : (const void *)&g;
+    const void *from = size == 2   ? (const void *)&h
+                       : size == 4 ? (const void *)&value
+                       : size == 8 ? (const void *)&d
+                                   : (const void *)&g;
     memcpy(bytes, from, size);
     for (size_t b = 0; b < size; b++) {
         fputc(bytes[descr[0] == '>' ? size - 1 - b : b], out);
@@ -111,7 +115,8 @@ static void write_file(const struct file *f) {
 }
 
 static int import(const char *file, const char *folder, const char *layout, const char *chains) {
-    return run_into(&stage_import, folder, (const char *[]){option("--file=", "", file), "--kappa=0.1", "--lambda=0.1", layout, chains, NULL});
+    return run_into(&stage_import, folder,
+                    (const char *[]){option("--file=", "", file), "--kappa=0.1", "--lambda=0.1", layout, chains, NULL});
 }
 
 static void orders_and_types(void **state) {
@@ -123,13 +128,19 @@ static void orders_and_types(void **state) {
         {{"plain.npy", "<f4", "False", 3, {N, X, Y}, flat}, "--layout=chain-after-chain", "--chains=20"},
         {{"fortran.npy", "<f8", "True", 3, {N, X, Y}, flat}, "--layout=chain-after-chain", "--chains=20"},
         {{"big.npy", ">f4", "False", 3, {N, X, Y}, flat}, "--layout=chain-after-chain", "--chains=20"},
-        {{"big-fortran.npy", ">f8", "True", 4, {N, 1, X, Y}, with_channel}, "--layout=chain-after-chain", "--chains=20"},
+        {{"big-fortran.npy", ">f8", "True", 4, {N, 1, X, Y}, with_channel},
+         "--layout=chain-after-chain",
+         "--chains=20"},
         {{"half.npy", "<f2", "False", 4, {N, 1, X, Y}, with_channel}, "--layout=chain-after-chain", "--chains=20"},
         {{"big-half.npy", ">f2", "True", 3, {N, X, Y}, flat}, "--layout=chain-after-chain", "--chains=20"},
         {{"extended.npy", "<f16", "False", 3, {N, X, Y}, flat}, "--layout=chain-after-chain", "--chains=20"},
         {{"turns.npy", "<f8", "False", 3, {N, X, Y}, turns}, "--layout=interleaved", "--chains=20"},
-        {{"first.npy", "<f4", "True", 4, {CHAINS, LENGTH, X, Y}, chain_first}, "--layout=chain-axis-first", "--chains=0"},
-        {{"second.npy", "<f4", "False", 4, {LENGTH, CHAINS, X, Y}, chain_second}, "--layout=chain-axis-second", "--chains=20"},
+        {{"first.npy", "<f4", "True", 4, {CHAINS, LENGTH, X, Y}, chain_first},
+         "--layout=chain-axis-first",
+         "--chains=0"},
+        {{"second.npy", "<f4", "False", 4, {LENGTH, CHAINS, X, Y}, chain_second},
+         "--layout=chain-axis-second",
+         "--chains=20"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *name = cases[i].file.name;
@@ -170,18 +181,28 @@ static void action_and_scale(void **state) {
  * coupling it does not pass. */
 static void own_ensemble(void **state) {
     (void)state;
-    assert_int_equal(run_into(&stage_ensemble, "made", (const char *[]){"--lattice=4x6", "--kappa=0.15", "--lambda=0.1",
-                              "--configurations=1024", "--chains=32", "--thermalisation=50", "--stride=2", NULL}), 0);
+    assert_int_equal(run_into(&stage_ensemble, "made",
+                              (const char *[]){"--lattice=4x6", "--kappa=0.15", "--lambda=0.1", "--configurations=1024",
+                                               "--chains=32", "--thermalisation=50", "--stride=2", NULL}),
+                     0);
     const char *file = option("--file=", "made", "artifact.npz");
-    assert_int_equal(run_into(&stage_import, "again", (const char *[]){file, "--kappa=0.15", "--lambda=0.1", "--chains=32", NULL}), 0);
-    assert_int_equal(run_into(&stage_import, "wrong", (const char *[]){file, "--kappa=0.05", "--lambda=0.1", "--chains=32", NULL}), 0);
+    assert_int_equal(
+        run_into(&stage_import, "again", (const char *[]){file, "--kappa=0.15", "--lambda=0.1", "--chains=32", NULL}),
+        0);
+    assert_int_equal(
+        run_into(&stage_import, "wrong", (const char *[]){file, "--kappa=0.05", "--lambda=0.1", "--chains=32", NULL}),
+        0);
     struct npz *again = open_artifact("again"), *wrong = open_artifact("wrong");
     assert_int_equal(integer(again, "thermalised"), 1);
     assert_int_equal(integer(wrong, "thermalised"), 0);
     npz_free(again);
     npz_free(wrong);
-    assert_int_equal(run_with(&stage_observables, "measured", (const char *[]){"made/artifact.npz", NULL}, (const char *[]){NULL}), 0);
-    assert_int_equal(run_with(&stage_observables, "measured-again", (const char *[]){"again/artifact.npz", NULL}, (const char *[]){NULL}), 0);
+    assert_int_equal(
+        run_with(&stage_observables, "measured", (const char *[]){"made/artifact.npz", NULL}, (const char *[]){NULL}),
+        0);
+    assert_int_equal(run_with(&stage_observables, "measured-again", (const char *[]){"again/artifact.npz", NULL},
+                              (const char *[]){NULL}),
+                     0);
     char one[65], two[65];
     digest_of("measured", one);
     digest_of("measured-again", two);
@@ -214,8 +235,10 @@ static void bad_input(void **state) {
         {"whole.npy", "--lambda=-1", "lambda = '-1': expected a real number in [0, 1000000]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        expect_message(&stage_import, (const char *[]){option("--file=", "", cases[i].file), "--kappa=0.1", "--lambda=0.1",
-                       "--chains=2", cases[i].more, option("--output=", "bad", ""), "--ledger=", NULL}, 2, cases[i].message);
+        expect_message(&stage_import,
+                       (const char *[]){option("--file=", "", cases[i].file), "--kappa=0.1", "--lambda=0.1",
+                                        "--chains=2", cases[i].more, option("--output=", "bad", ""), "--ledger=", NULL},
+                       2, cases[i].message);
     }
     assert_false(there("bad", "artifact.npz"));
 }

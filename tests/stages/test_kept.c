@@ -17,7 +17,8 @@ static char folder[128], table[192], figure[192];
 
 static const char table_text[] = "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n"
                                  "hmc\tM\t0.25\t0.5\t\t\t\ndm\tM\t-0.125\t0.0625\t0.5\t\t\ndm\tchi2\t2.5\tnan\t\t\t\n";
-static const char figure_text[] = "curve\tx\tacceptance\tacceptance_error\nDM, exact\t16\t0.5\t0.25\nDM, exact\t24\t0.125\t0.0625\nother\t16\t1\t0\n";
+static const char figure_text[] =
+    "curve\tx\tacceptance\tacceptance_error\nDM, exact\t16\t0.5\t0.25\nDM, exact\t24\t0.125\t0.0625\nother\t16\t1\t0\n";
 
 static void write_file(char option[192], const char *name, const char *text) {
     char path[160];
@@ -60,9 +61,11 @@ static double number(const struct npz *npz, const char *name, size_t i) {
 
 static void row_of_a_table(void **state) {
     (void)state;
-    struct npz *npz = make("row", (const char *const[]){table, "--curve=dm", "--configurations=1024", "--marked=yes", NULL});
+    struct npz *npz =
+        make("row", (const char *const[]){table, "--curve=dm", "--configurations=1024", "--marked=yes", NULL});
     assert_true(npz_find(npz, "values")->count == 2);
-    assert_true(number(npz, "values", 0) == -0.125 && number(npz, "errors", 0) == 0.0625 && number(npz, "values", 1) == 2.5);
+    assert_true(number(npz, "values", 0) == -0.125 && number(npz, "errors", 0) == 0.0625 &&
+                number(npz, "values", 1) == 2.5);
     assert_true(isnan(number(npz, "errors", 1)) && isnan(number(npz, "tau_int", 0)));
     assert_true(number(npz, "chi2", 0) == 2.5 && number(npz, "M_error", 0) == 0.0625);
     assert_true(number(npz, "configurations", 0) == 1024 && number(npz, "thermalised", 0) == 0);
@@ -73,12 +76,16 @@ static void row_of_a_table(void **state) {
     struct error e;
     snprintf(output, sizeof output, "--output=%s/table", folder);
     snprintf(rows, sizeof rows, "--rows=%s/row/artifact.npz", folder);
-    assert_int_equal(run_stage(&stage_table, (const char *const[]){output, rows, "--datasets=old", "--labels=Old", "--observables=M,chi2",
-                                                                   "--experiment=any", "--published=", NULL}, NULL), 0);
+    assert_int_equal(run_stage(&stage_table,
+                               (const char *const[]){output, rows, "--datasets=old", "--labels=Old",
+                                                     "--observables=M,chi2", "--experiment=any", "--published=", NULL},
+                               NULL),
+                     0);
     snprintf(path, sizeof path, "%s/table/table.tsv", folder);
     assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
-    assert_string_equal(text, "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\nold\tM\t-0.125\t0.0625\t\t\t\n"
-                              "old\tchi2\t2.5\tnan\t\t\t\n");
+    assert_string_equal(
+        text, "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\nold\tM\t-0.125\t0.0625\t\t\t\n"
+              "old\tchi2\t2.5\tnan\t\t\t\n");
     free(text);
     snprintf(path, sizeof path, "%s/table/table.md", folder);
     assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
@@ -90,18 +97,22 @@ static void row_of_a_table(void **state) {
 static void published_row(void **state) {
     (void)state;
     char published[192];
-    write_file(published, "published.tsv", "# as printed\nexperiment\tdataset\tobservable\tvalue\terror\tsource\none\tdm\tR2\t0.96\t\tA\n"
-                                           "two\tdm\tR2\t0.5\t0.25\tA\ntwo\thmc\tR2\t1\t\tA\n");
+    write_file(published, "published.tsv",
+               "# as printed\nexperiment\tdataset\tobservable\tvalue\terror\tsource\none\tdm\tR2\t0.96\t\tA\n"
+               "two\tdm\tR2\t0.5\t0.25\tA\ntwo\thmc\tR2\t1\t\tA\n");
     struct npz *npz = make("published", (const char *const[]){published, "--curve=dm", "--experiment=two", NULL});
-    assert_true(npz_find(npz, "values")->count == 1 && number(npz, "values", 0) == 0.5 && number(npz, "errors", 0) == 0.25);
+    assert_true(npz_find(npz, "values")->count == 1 && number(npz, "values", 0) == 0.5 &&
+                number(npz, "errors", 0) == 0.25);
     npz_free(npz);
     npz = make("published-one", (const char *const[]){published, "--curve=dm", "--experiment=one", NULL});
     assert_true(number(npz, "R2", 0) == 0.96 && isnan(number(npz, "R2_error", 0)));
     npz_free(npz);
     char output[176];
     snprintf(output, sizeof output, "--output=%s/refused-published", folder);
-    expect_message(&stage_kept, (const char *const[]){output, published, "--curve=dm", NULL}, 2, "expected its name as a parameter");
-    expect_message(&stage_kept, (const char *const[]){output, table, "--curve=dm", "--experiment=one", NULL}, 2, "found no column experiment");
+    expect_message(&stage_kept, (const char *const[]){output, published, "--curve=dm", NULL}, 2,
+                   "expected its name as a parameter");
+    expect_message(&stage_kept, (const char *const[]){output, table, "--curve=dm", "--experiment=one", NULL}, 2,
+                   "found no column experiment");
 }
 
 static void curve_of_a_figure(void **state) {
@@ -109,12 +120,14 @@ static void curve_of_a_figure(void **state) {
     struct npz *npz = make("curve", (const char *const[]){figure, "--curve=DM, exact", NULL});
     const struct npz_array *a = npz_find(npz, "acceptance");
     assert_true(a != NULL && a->dimensions == 1 && a->count == 2);
-    assert_true(number(npz, "x", 1) == 24 && number(npz, "acceptance", 1) == 0.125 && number(npz, "thermalised", 0) == 1);
+    assert_true(number(npz, "x", 1) == 24 && number(npz, "acceptance", 1) == 0.125 &&
+                number(npz, "thermalised", 0) == 1);
     assert_null(npz_find(npz, "values"));
     npz_free(npz);
     npz = make("point", (const char *const[]){figure, "--curve=DM, exact", "--x=16", NULL});
     a = npz_find(npz, "acceptance");
-    assert_true(a != NULL && a->dimensions == 0 && number(npz, "acceptance", 0) == 0.5 && number(npz, "acceptance_error", 0) == 0.25);
+    assert_true(a != NULL && a->dimensions == 0 && number(npz, "acceptance", 0) == 0.5 &&
+                number(npz, "acceptance_error", 0) == 0.25);
     npz_free(npz);
 }
 
@@ -136,11 +149,13 @@ static void refused(void **state) {
         {narrow, "--curve=a", "--x=", "narrow.tsv:1: found 1 columns"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        expect_message(&stage_kept, (const char *const[]){output, cases[i].file, cases[i].curve, cases[i].x, NULL}, 2, cases[i].text);
+        expect_message(&stage_kept, (const char *const[]){output, cases[i].file, cases[i].curve, cases[i].x, NULL}, 2,
+                       cases[i].text);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(row_of_a_table), cmocka_unit_test(published_row), cmocka_unit_test(curve_of_a_figure), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(row_of_a_table), cmocka_unit_test(published_row),
+                                       cmocka_unit_test(curve_of_a_figure), cmocka_unit_test(refused)};
     return cmocka_run_group_tests_name("kept", tests, prepare, test_folders_remove);
 }

@@ -17,8 +17,9 @@ static void make_fields(const char *name, const char *stage, size_t count, int64
     char recipe[64];
     const size_t shape[] = {count, extents[0], extents[1]};
     float *phi = white_noise("fields", count * extents[0] * extents[1]);
-    if (spoilt != 0)
+    if (spoilt != 0) {
         phi[5 * extents[0] * extents[1]] = (float)spoilt;
+    }
     snprintf(recipe, sizeof recipe, "stage=%s\n", stage);
     assert_ok(npz_create(in_root("", name), &writer, &e));
     assert_ok(npz_add_text(writer, "recipe", recipe, &e));
@@ -73,8 +74,13 @@ static void test_contents(void **state) {
     (void)state;
     enum { N = 13, V = 64 };
     static const volatile sig_atomic_t never = 0;
-    const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4, .steps = 5, .divergence = FLOW_PROBES,
-                                           .probes = 3, .signs = true, .t_start = 1e-3, .seed = 17};
+    const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4,
+                                           .steps = 5,
+                                           .divergence = FLOW_PROBES,
+                                           .probes = 3,
+                                           .signs = true,
+                                           .t_start = 1e-3,
+                                           .seed = 17};
     struct npz *model, *fields, *npz;
     struct score_model m;
     struct error e = {0};
@@ -123,8 +129,9 @@ static void test_contents(void **state) {
     assert_memory_equal(reals(npz, "values", WEIGHTS_STATISTICS + 1), values, sizeof values); /* a row of a table */
     assert_memory_equal(reals(npz, "errors", WEIGHTS_STATISTICS + 1), errors, sizeof errors);
     double noise = 0;
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         noise += error[i] * error[i] / N;
+    }
     assert_near(*reals(npz, "var_probes", 1), noise, 1e-9 * noise);
     assert_true(integer(npz, "configurations") == N && integer(npz, "thermalised") == 1);
     assert_true(integer(npz, "bins") == N && *reals(npz, "kappa", 1) == 0.2 && *reals(npz, "lambda", 1) == 0.02);
@@ -143,17 +150,18 @@ static void test_laws(void **state) {
         const char *fields, *configurations, *law;
         int64_t bins;
     } laws[] = {{"sample.npz", "0", "proposals", COUNT}, {"ensemble.npz", "7", "target", 7},
-                {"chains.npz", "0", "target", 5},       {"chains.npz", "8", "target", 2},
-                {"chains.npz", "7", "target", 7},       {"chain.npz", "0", "target", COUNT},
+                {"chains.npz", "0", "target", 5},        {"chains.npz", "8", "target", 2},
+                {"chains.npz", "7", "target", 7},        {"chain.npz", "0", "target", COUNT},
                 {"many.npz", "0", "proposals", 700}};
     for (size_t i = 0; i < sizeof laws / sizeof laws[0]; i++) {
         char folder[16], configurations[32], *law;
         struct error e = {0};
         snprintf(folder, sizeof folder, "law-%zu", i);
         snprintf(configurations, sizeof configurations, "--configurations=%s", laws[i].configurations);
-        assert_int_equal(run(folder, "gaussian.npz", laws[i].fields,
-                             (const char *[]){configurations, "--method=heun", "--steps=3", "--divergence=closed", NULL}),
-                         0);
+        assert_int_equal(
+            run(folder, "gaussian.npz", laws[i].fields,
+                (const char *[]){configurations, "--method=heun", "--steps=3", "--divergence=closed", NULL}),
+            0);
         struct npz *npz = open_artifact(folder);
         assert_ok(npz_text(npz, "weights-of", &law, &e));
         assert_string_equal(law, laws[i].law);
@@ -170,21 +178,40 @@ static void test_laws(void **state) {
 
 /* Where a digest changes, raise the version in stages/likelihood.c. */
 static const struct digest_case cases[] = {
-    {&stage_likelihood, 3, "gaussian", {"gaussian.npz", "sample.npz"}, {COMMON, "--tolerance=1e-4"},
+    {&stage_likelihood,
+     3,
+     "gaussian",
+     {"gaussian.npz", "sample.npz"},
+     {COMMON, "--tolerance=1e-4"},
      "83c9e5f9e5f10478eb4697b0fb5911b48deeeda2d27f12e63307fdc107c005d7"},
-    {&stage_likelihood, 3, "exact", {"gaussian.npz", "chains.npz"},
+    {&stage_likelihood,
+     3,
+     "exact",
+     {"gaussian.npz", "chains.npz"},
      {COMMON, "--method=rk4", "--steps=3", "--divergence=exact"},
      "ba6fcb8906ac4f60405012380d3986dec16ffbcd91180513d1f81d6bd43768a7"},
-    {&stage_likelihood, 3, "published", {"published.npz", "ensemble.npz"},
+    {&stage_likelihood,
+     3,
+     "published",
+     {"published.npz", "ensemble.npz"},
      {COMMON, "--tolerance=1e-2", "--t-start=1e-3", "--probes=2"},
      "a60c1d391d6196dc83ff503f3fb011bbee4318634b2e7784029cbe3e4e40e221"},
-    {&stage_likelihood, 3, "shared", {"published.npz", "ensemble.npz"},
+    {&stage_likelihood,
+     3,
+     "shared",
+     {"published.npz", "ensemble.npz"},
      {COMMON, "--method=rk4", "--steps=2", "--t-start=1e-3", "--probes=2", "--probe-sharing=shared"},
      "0afb12f0c99893c601b9563e2e2b09ff1cdf1fb801932d42febc380ff01e0119"},
-    {&stage_likelihood, 3, "fresh", {"published.npz", "ensemble.npz"},
+    {&stage_likelihood,
+     3,
+     "fresh",
+     {"published.npz", "ensemble.npz"},
      {COMMON, "--method=rk4", "--steps=2", "--t-start=1e-3", "--probes=2", "--probe-sharing=fresh"},
      "4c389e509d33014c2ab5f1f48b5474d8a92f280cb014c433d6a06994d4900308"},
-    {&stage_likelihood, 3, "wiener", {"wiener.npz", "sample.npz"},
+    {&stage_likelihood,
+     3,
+     "wiener",
+     {"wiener.npz", "sample.npz"},
      {COMMON, "--method=heun", "--steps=4", "--probes=2", "--probe-distribution=rademacher"},
      "b1bd7fe727b2eb70e5f9ad310ca2e7f007b29506fa641117418b4bde2d62a542"},
 };
@@ -204,8 +231,8 @@ static void test_digests(void **state) {
 
 static void test_terminated(void **state) {
     (void)state;
-    assert_goes_on((const char *[]){option("--model=", "", "gaussian.npz"), option("--fields=", "", "many.npz"), "--method=heun",
-                                    "--steps=20", "--probes=4", NULL});
+    assert_goes_on((const char *[]){option("--model=", "", "gaussian.npz"), option("--fields=", "", "many.npz"),
+                                    "--method=heun", "--steps=20", "--probes=4", NULL});
 }
 
 /* --- refusals ------------------------------------------------------------------------------------ */
@@ -217,17 +244,32 @@ static void test_refusals(void **state) {
         int status;
     } refused[] = {
         {"ensemble.npz", "sample.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
-        {"gaussian.npz", "published.npz", {NULL}, "found an artifact of stage 'train', expected ensemble|import|sample", 2},
+        {"gaussian.npz",
+         "published.npz",
+         {NULL},
+         "found an artifact of stage 'train', expected ensemble|import|sample",
+         2},
         {"gaussian.npz", "none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", "smaller.npz", {NULL}, "phi has another lattice than the model", 2},
         {"gaussian.npz", "infinite.npz", {NULL}, "phi is not finite in configuration 5", 2},
         {"gaussian.npz", "one.npz", {NULL}, "phi has 1 configurations, expected at least 2", 2},
         {"gaussian.npz", "odd.npz", {NULL}, "3 chains, expected a divisor of the 20 configurations", 2},
-        {"gaussian.npz", "sample.npz", {"--configurations=21", NULL}, "20 configurations found, expected at least 21", 2},
+        {"gaussian.npz",
+         "sample.npz",
+         {"--configurations=21", NULL},
+         "20 configurations found, expected at least 21",
+         2},
         {"gaussian.npz", "sample.npz", {"--configurations=1", NULL}, "configurations = 1, expected 0 or at least 2", 2},
-        {"published.npz", "sample.npz", {"--divergence=closed", NULL}, "needs a model that knows its divergence, such as gaussian, found a unet", 2},
-        {"gaussian.npz", "sample.npz", {"--probe-sharing=fresh", "--control-variate=wiener", NULL},
-         "probe-sharing = fresh with control-variate = wiener found", 2},
+        {"published.npz",
+         "sample.npz",
+         {"--divergence=closed", NULL},
+         "needs a model that knows its divergence, such as gaussian, found a unet",
+         2},
+        {"gaussian.npz",
+         "sample.npz",
+         {"--probe-sharing=fresh", "--control-variate=wiener", NULL},
+         "probe-sharing = fresh with control-variate = wiener found",
+         2},
         {"gaussian.npz", "sample.npz", {"--method=euler", NULL}, "method = 'euler'", 2},
         {"gaussian.npz", "sample.npz", {"--probes=0", NULL}, "probes = '0'", 2},
         {"gaussian.npz", "sample.npz", {"--t-start=1", NULL}, "t-start = '1'", 2},
@@ -240,8 +282,9 @@ static void test_refusals(void **state) {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model),
                               option("--fields=", "", refused[i].fields), "--ledger=", "--threads=1"};
-        for (size_t n = 0; refused[i].arguments[n]; n++)
+        for (size_t n = 0; refused[i].arguments[n]; n++) {
             all[5 + n] = refused[i].arguments[n];
+        }
         expect_message(&stage_likelihood, all, refused[i].status, refused[i].message);
         assert_false(there("refused", "artifact.npz"));
     }
@@ -249,14 +292,15 @@ static void test_refusals(void **state) {
 
 static void test_parts(void **state) {
     (void)state;
-    assert_same_in_parts(&stage_likelihood, "share", (const char *[]){option("--model=", "", "gaussian.npz"),
-                                                             option("--fields=", "", "sample.npz"), "--tolerance=1e-3", NULL});
+    assert_same_in_parts(&stage_likelihood, "share",
+                         (const char *[]){option("--model=", "", "gaussian.npz"), option("--fields=", "", "sample.npz"),
+                                          "--tolerance=1e-3", NULL});
 }
 
 static void test_foreign_parts(void **state) {
     (void)state;
     assert_refuses_foreign_parts(&stage_likelihood, (const char *[]){option("--model=", "", "gaussian.npz"),
-                                                                          option("--fields=", "", "sample.npz"), NULL});
+                                                                     option("--fields=", "", "sample.npz"), NULL});
 }
 
 int main(int argc, char **argv) {

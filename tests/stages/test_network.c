@@ -49,7 +49,8 @@ static void published_network(void **state) {
     npz_free(npz);
     snprintf(path, sizeof path, "%s/out/table.tsv", folder);
     assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
-    assert_non_null(strstr(text, "\ntconv3\ttransposed convolution 3x3\t256 x 8 x 8\t64 x 16 x 16\t147456\t18874368\n"));
+    assert_non_null(
+        strstr(text, "\ntconv3\ttransposed convolution 3x3\t256 x 8 x 8\t64 x 16 x 16\t147456\t18874368\n"));
     assert_non_null(strstr(text, "\ntotal\t\t\t\t1115297\t"));
     free(text);
     snprintf(path, sizeof path, "%s/out/table.md", folder);
@@ -61,7 +62,8 @@ static void published_network(void **state) {
     assert_memory_equal(text, "\\begin{table}\n", 14); /* of one column */
     assert_non_null(strstr(text, "The score network: lattice $32\\times 32$, width 32"));
     assert_non_null(strstr(text, "\\label{tab:network-32x32-width-32-stride-2}\n"));
-    assert_non_null(strstr(text, "\ntconv3 & transposed & $256 \\times 8^2$ & $64 \\times 16^2$ & 147456 & 18.87 \\\\\n"));
+    assert_non_null(
+        strstr(text, "\ntconv3 & transposed & $256 \\times 8^2$ & $64 \\times 16^2$ & 147456 & 18.87 \\\\\n"));
     free(text);
     snprintf(path, sizeof path, "%s/out/table-tabular.tex", folder);
     assert_int_equal(file_read(path, &text, &size, &e), STATUS_OK);
@@ -89,7 +91,8 @@ static void refusals(void **state) {
     expect_message(&stage_network, (const char *const[]){output, "--lattice=12x12", NULL}, 2, "divisible by");
     expect_message(&stage_network, (const char *const[]){output, "--lattice=16", NULL}, 2,
                    "parameter lattice: found 1 extents, expected 2");
-    expect_message(&stage_network, (const char *const[]){output, "--width=20", NULL}, 2, "width is 20, expected 4, 8, 16");
+    expect_message(&stage_network, (const char *const[]){output, "--width=20", NULL}, 2,
+                   "width is 20, expected 4, 8, 16");
 }
 
 int main(void) {

@@ -250,8 +250,8 @@ static void test_open_windows(void **state) {
     npz_free(npz);
 }
 
-/* Beside the artifact lie all series and the layout of the chains, from which others find our errors: U_L with the exact
- * gradient by its projection on the series of M^2 and M^4. */
+/* Beside the artifact lie all series and the layout of the chains, from which others find our errors: U_L with the
+ * exact gradient by its projection on the series of M^2 and M^4. */
 static void test_series(void **state) {
     (void)state;
     enum { PRIMARIES = PRIMARY_FIRST_MODE + 2 };
@@ -285,7 +285,8 @@ static void test_series(void **state) {
     assert_int_equal(gamma_method(&(struct series){projected, 1, N, 2}, &the_mean, 2.0, &expected, &e), STATUS_OK);
     const double *errors = reals(exact, "errors", OBSERVABLES), *near = reals(npz, "errors", OBSERVABLES);
     assert_close(errors[OBSERVABLE_U_L], expected.error, 1e-12 * expected.error);
-    assert_memory_equal(reals(exact, "values", OBSERVABLES), reals(npz, "values", OBSERVABLES), OBSERVABLES * sizeof(double));
+    assert_memory_equal(reals(exact, "values", OBSERVABLES), reals(npz, "values", OBSERVABLES),
+                        OBSERVABLES * sizeof(double));
     for (int k = 0; k < OBSERVABLE_XI; k++) { /* white noise has no xi */
         assert_close(errors[k], near[k], (k == OBSERVABLE_U_L ? 0.2 : 1e-12) * near[k]);
     }

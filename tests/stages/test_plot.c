@@ -86,12 +86,13 @@ static const char *output(const char *name) {
 
 static void all_styles(void **state) {
     (void)state;
-    assert_int_equal(run_stage(&stage_plot,
-                               (const char *const[]){output("excess"), model, model, "--style=figures/excess.gp",
-                                                     "--kind=columns", "--labels=it's|b",
-                                                     "--members=excess.sigma,excess.excess,excess.error,excess.wiener", NULL},
-                               NULL),
-                     0);
+    assert_int_equal(
+        run_stage(&stage_plot,
+                  (const char *const[]){output("excess"), model, model, "--style=figures/excess.gp", "--kind=columns",
+                                        "--labels=it's|b",
+                                        "--members=excess.sigma,excess.excess,excess.error,excess.wiener", NULL},
+                  NULL),
+        0);
     assert_int_equal(run_stage(&stage_plot,
                                (const char *const[]){output("loss"), model, "--style=figures/loss.gp", "--kind=columns",
                                                      "--members=index,loss", NULL},
@@ -109,15 +110,16 @@ static void all_styles(void **state) {
                                                      "--style=figures/magnetization.gp", NULL},
                                NULL),
                      0);
+    assert_int_equal(
+        run_stage(&stage_plot,
+                  (const char *const[]){output("acceptance"), rows[0], rows[1], rows[2], rows[1], "--kind=points",
+                                        "--x=0.1,0.2", "--curves=2", "--labels=published|right",
+                                        "--style=figures/acceptance.gp", "--members=chi2,chi2_error", NULL},
+                  NULL),
+        0);
     assert_int_equal(run_stage(&stage_plot,
-                               (const char *const[]){output("acceptance"), rows[0], rows[1], rows[2], rows[1], "--kind=points",
-                                                     "--x=0.1,0.2", "--curves=2", "--labels=published|right",
-                                                     "--style=figures/acceptance.gp", "--members=chi2,chi2_error", NULL},
-                               NULL),
-                     0);
-    assert_int_equal(run_stage(&stage_plot,
-                               (const char *const[]){output("panels"), rows[0], rows[1], rows[2], "--kind=points", "--x=1,2,3",
-                                                     "--style=figures/panels.gp", "--labels=a",
+                               (const char *const[]){output("panels"), rows[0], rows[1], rows[2], "--kind=points",
+                                                     "--x=1,2,3", "--style=figures/panels.gp", "--labels=a",
                                                      "--members=M,M_error,chi2,chi2_error,M,M_error,M,M_error", NULL},
                                NULL),
                      0);
@@ -140,8 +142,8 @@ static void images(void **state) {
     (void)state;
     const char *const style = "--style=figures/fields.gp", *const kind = "--kind=fields";
     const char *const members = "--members=snapshots,snapshot-times";
-    assert_int_equal(run_stage(&stage_plot, (const char *const[]){output("fields"), sample, style, kind, members, NULL}, NULL),
-                     0);
+    assert_int_equal(
+        run_stage(&stage_plot, (const char *const[]){output("fields"), sample, style, kind, members, NULL}, NULL), 0);
     char *data, not_finite[512];
     size_t size;
     read_figure("fields", "tsv", &data, &size);
@@ -153,8 +155,8 @@ static void images(void **state) {
         int found[4];
         double time, field;
         line = strchr(line, '\n') + 1;
-        assert_int_equal(sscanf(line, "%d\t%lf\t%d\t%d\t%d\t%lf", &found[0], &time, &found[1], &found[2], &found[3], &field),
-                         6);
+        assert_int_equal(
+            sscanf(line, "%d\t%lf\t%d\t%d\t%d\t%lf", &found[0], &time, &found[1], &found[2], &found[3], &field), 6);
         assert_true(found[0] == image + 1 && time == times[t] && found[1] == c + 1 && found[2] == x1 && found[3] == x2);
         assert_true(field == ((2 * t + c) * 3 + x1) * 4 + x2 - 36);
     }
@@ -167,7 +169,8 @@ static void images(void **state) {
                    "found 2 numbers, expected 3, one for each time of snapshots");
     expect_message(&stage_plot, (const char *const[]){output("refused"), sample, sample, style, kind, members, NULL}, 2,
                    "expected one artifact");
-    expect_message(&stage_plot, (const char *const[]){output("refused"), sample, style, kind, "--members=snapshots", NULL}, 2,
+    expect_message(&stage_plot,
+                   (const char *const[]){output("refused"), sample, style, kind, "--members=snapshots", NULL}, 2,
                    "expected two for kind = fields");
     write_snapshots("not-finite", 3, NAN, not_finite);
     expect_message(&stage_plot, (const char *const[]){output("refused"), not_finite, style, kind, members, NULL}, 2,
@@ -183,11 +186,13 @@ static void marked(void **state) {
     snprintf(young, sizeof young, "--data=%s", path);
     assert_int_equal(run_stage(&stage_plot,
                                (const char *const[]){output("marked"), young, rows[0], "--kind=histogram",
-                                                     "--style=figures/magnetization.gp", "--labels=young|old", "--remark=at a small scale", NULL},
+                                                     "--style=figures/magnetization.gp", "--labels=young|old",
+                                                     "--remark=at a small scale", NULL},
                                NULL),
                      0);
     read_figure("marked", "svg", &data, &size);
-    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && strstr(data, "at a small scale") && !strstr(data, "old †"));
+    assert_true(strstr(data, "young †") && strstr(data, "† not in equilibrium") && strstr(data, "at a small scale") &&
+                !strstr(data, "old †"));
     free(data);
     read_figure("histogram", "svg", &data, &size);
     assert_null(strstr(data, "†"));
@@ -205,7 +210,7 @@ static void expect_table(const char *name, const char *expected) {
 /* The numbers of the figures that all_styles() drew. */
 static void numbers(void **state) {
     (void)state;
-#define CURVE(label)                                                                                             \
+#define CURVE(label) \
     label "\t0.01\t0.2\t0.1\t10\n" label "\t0.1\t1.5\t0.1\t8\n" label "\t1\t0.7\t0.2\t5\n" label \
           "\t10\t-0.1\t0.2\t0.3333333333\n"
     expect_table("excess",
@@ -237,7 +242,8 @@ static void schemes(void **state) {
     const char *const style = "--style=figures/scheme.gp";
     char *found;
     size_t size;
-    assert_int_equal(run_stage(&stage_plot, (const char *const[]){output("scheme"), style, "--kind=schematic", NULL}, NULL), 0);
+    assert_int_equal(
+        run_stage(&stage_plot, (const char *const[]){output("scheme"), style, "--kind=schematic", NULL}, NULL), 0);
     read_figure("scheme", "svg", &found, &size);
     assert_non_null(strstr(found, "Stochastic quantization"));
     free(found);
@@ -255,8 +261,14 @@ static void same_bytes(void **state) {
     (void)state;
     const char *const formats[] = {"tsv", "svg", "png", "pdf"};
     for (int i = 0; i < 2; i++) {
-        const char *const arguments[] = {output(i == 0 ? "one" : "another"), rows[0], rows[1], rows[2], reference,
-                                         "--style=figures/magnetization.gp", "--kind=histogram", "--labels=a|b|c",
+        const char *const arguments[] = {output(i == 0 ? "one" : "another"),
+                                         rows[0],
+                                         rows[1],
+                                         rows[2],
+                                         reference,
+                                         "--style=figures/magnetization.gp",
+                                         "--kind=histogram",
+                                         "--labels=a|b|c",
                                          NULL};
         assert_int_equal(run_stage(&stage_plot, arguments, NULL), 0);
         if (i == 0) {
@@ -285,8 +297,9 @@ static void full_disk(void **state) {
     if (child == 0) { /* the records fit (a few KiB), the figures do not */
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){12000, 12000});
         expect_message(&stage_plot,
-                       (const char *const[]){output("full"), rows[0], "--style=figures/magnetization.gp", "--kind=histogram",
-                                             "--ledger=", NULL}, 1, "figure.svg: gnuplot wrote 12000 bytes, and not the end");
+                       (const char *const[]){output("full"), rows[0], "--style=figures/magnetization.gp",
+                                             "--kind=histogram", "--ledger=", NULL},
+                       1, "figure.svg: gnuplot wrote 12000 bytes, and not the end");
         _exit(0);
     }
     int how;
@@ -339,14 +352,14 @@ static void messages(void **state) {
     expect_message(&stage_plot,
                    (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--members=magnet", NULL}, 2,
                    "found no member magnet");
-    expect_message(&stage_plot,
-                   (const char *const[]){output("a"), rows[0], reference, good, "--kind=columns", NULL}, 2,
+    expect_message(&stage_plot, (const char *const[]){output("a"), rows[0], reference, good, "--kind=columns", NULL}, 2,
                    "found an input reference");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_styles), cmocka_unit_test(images), cmocka_unit_test(marked), cmocka_unit_test(numbers),
-                                       cmocka_unit_test(schemes),
-        cmocka_unit_test(same_bytes), cmocka_unit_test(full_disk), cmocka_unit_test(changed_style), cmocka_unit_test(messages)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_styles), cmocka_unit_test(images),        cmocka_unit_test(marked),
+        cmocka_unit_test(numbers),    cmocka_unit_test(schemes),       cmocka_unit_test(same_bytes),
+        cmocka_unit_test(full_disk),  cmocka_unit_test(changed_style), cmocka_unit_test(messages)};
     return cmocka_run_group_tests(tests, prepare, test_folders_remove);
 }

@@ -1,4 +1,5 @@
-/* The stage `potential`: a Gaussian model has the Gaussian potential; the score of an interacting model's constant fields. */
+/* The stage `potential`: a Gaussian model has the Gaussian potential; the score of an interacting model's constant
+ * fields. */
 #include "lattice/theory.h"
 #include "tests/stages/artifacts.h"
 
@@ -16,16 +17,23 @@ static int set_up(void **state) {
     snprintf(root, sizeof root, "%s", scratch_folder("potential"));
     assert_int_equal(run_into(&stage_ensemble, "ensemble",
                               (const char *[]){"--lattice=8x8", "--kappa=0.2", "--chains=256", "--configurations=512",
-                                               "--thermalisation=60", "--stride=2", "--test-chains=0", NULL}), 0);
+                                               "--thermalisation=60", "--stride=2", "--test-chains=0", NULL}),
+                     0);
     assert_int_equal(run_with(&stage_train, "gaussian", (const char *[]){"ensemble/artifact.npz", NULL},
-                              (const char *[]){"--network=gaussian", NULL}), 0);
+                              (const char *[]){"--network=gaussian", NULL}),
+                     0);
     assert_int_equal(run_with(&stage_train, "effective", (const char *[]){"ensemble/artifact.npz", NULL},
-                              (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", NULL}), 0);
+                              (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", NULL}),
+                     0);
     assert_int_equal(run_into(&stage_ensemble, "broken",
                               (const char *[]){"--lattice=8x8", "--kappa=0.4", "--algorithm=cluster", "--chains=256",
-                                               "--configurations=512", "--thermalisation=60", "--stride=2", "--test-chains=0", NULL}), 0);
-    assert_int_equal(run_with(&stage_train, "phase", (const char *[]){"broken/artifact.npz", NULL},
-                              (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", "--phase=broken", NULL}), 0);
+                                               "--configurations=512", "--thermalisation=60", "--stride=2",
+                                               "--test-chains=0", NULL}),
+                     0);
+    assert_int_equal(
+        run_with(&stage_train, "phase", (const char *[]){"broken/artifact.npz", NULL},
+                 (const char *[]){"--network=effective-action", "--refine=0", "--levels=10", "--phase=broken", NULL}),
+        0);
     return 0;
 }
 
@@ -41,9 +49,11 @@ static void test_gaussian(void **state) {
     assert_int_equal(potential("of-gaussian", "gaussian/artifact.npz", "--range=1"), 0);
     struct npz *npz = open_artifact("of-gaussian");
     const double *u = reals(npz, "potential", LEVELS * POINTS), *g = reals(npz, "gaussian", LEVELS * POINTS);
-    for (size_t i = 0; i < LEVELS * POINTS; i++)
-        if (fabs(u[i] - g[i]) > 1e-5 * fabs(g[i]) + 1e-9)
+    for (size_t i = 0; i < LEVELS * POINTS; i++) {
+        if (fabs(u[i] - g[i]) > 1e-5 * fabs(g[i]) + 1e-9) {
             fail_msg("point %zu: potential %g found, expected %g", i, u[i], g[i]);
+        }
+    }
     npz_free(npz);
 }
 
@@ -57,8 +67,9 @@ static void test_interacting(void **state) {
     const struct theory theory = {0.2, 0.022};
     for (size_t i = 0; i < POINTS; i++) {
         assert_near(action[i], theory_action(&theory, 2 * M[i] * M[i], M[i] * M[i], M[i] * M[i] * M[i] * M[i]), 1e-12);
-        for (size_t k = 0; k < LEVELS; k++)
+        for (size_t k = 0; k < LEVELS; k++) {
             assert_near(u[k * POINTS + i], u[k * POINTS + POINTS - 1 - i], 1e-5);
+        }
         assert_near(u[i], action[i], 0.1 * fabs(action[i]) + 1e-3);
         assert_near(u[2 * POINTS + i], g[2 * POINTS + i], 0.01 * g[2 * POINTS + POINTS - 1]);
     }
@@ -78,8 +89,9 @@ static void test_one_phase(void **state) {
     assert_true(m.offset > 3 && m.offset < 4.5 && u[origin] == 0);
     for (size_t i = middle; i < first + POINTS; i++) {
         const double at = M[i] - m.offset, zero = M[origin] - m.offset, curvature = 1 / (m.propagator[0] + 25);
-        if (fabs(at) < 1.5)
+        if (fabs(at) < 1.5) {
             assert_near(u[i], 0.5 * curvature * (at * at - zero * zero), 0.05 * 0.5 * curvature * 2.25);
+        }
         assert_near(u[i], u[2 * middle - i], 0);
     }
     score_model_release(&m);

@@ -27,8 +27,8 @@ static const struct stage *find_stage(const char *name) {
     return NULL;
 }
 
-/* The values of a record. A file's value there is "sha256:...", which is set as a text. A parameter that the record does
- * not know keeps its default. */
+/* The values of a record. A file's value there is "sha256:...", which is set as a text. A parameter that the record
+ * does not know keeps its default. */
 static struct parameters *values(const struct stage *stage, const struct record *record, struct parameter *table) {
     struct error e;
     for (size_t i = 0; i < stage->parameter_count; i++) {
@@ -51,7 +51,8 @@ static struct parameters *values(const struct stage *stage, const struct record 
 }
 
 /* The inputs of a recipe, in the declared order; their keys belong to `keys`. */
-static size_t find_inputs(const struct stage *stage, const char *recipe, struct recipe_input inputs[1000], char *keys[1000]) {
+static size_t find_inputs(const struct stage *stage, const char *recipe, struct recipe_input inputs[1000],
+                          char *keys[1000]) {
     size_t count = 0;
     for (size_t i = 0; i < stage->input_count; i++) {
         for (int position = stage->inputs[i].many ? 0 : -1; position < 999; position++) {

@@ -1,15 +1,16 @@
 /* The stage `refresh` from command line to artifact: two sites against quadrature, with models so simple that they are
- * wrong; 8x8 at kappa = 0.21 against clusters; the broken phase; what is in the artifacts, bits, runs that are ended from
- * outside, refusals. */
+ * wrong; 8x8 at kappa = 0.21 against clusters; the broken phase; what is in the artifacts, bits, runs that are ended
+ * from outside, refusals. */
 #include <sys/stat.h>
 
 #include "lattice/action.h"
 #include "tests/stages/interrupted.h"
 
-extern const struct stage stage_train, stage_ensemble, stage_refresh, stage_observables, stage_autocorrelation, stage_propose;
+extern const struct stage stage_train, stage_ensemble, stage_refresh, stage_observables, stage_autocorrelation,
+    stage_propose;
 
-static void make_ensemble_of(const char *folder, const char *lattice, const char *kappa, const char *lambda, const char *configurations,
-                             const char *chains) {
+static void make_ensemble_of(const char *folder, const char *lattice, const char *kappa, const char *lambda,
+                             const char *configurations, const char *chains) {
     char a[64], b[64], c[64], d[64], f[64];
     snprintf(a, sizeof a, "--lattice=%s", lattice);
     snprintf(b, sizeof b, "--kappa=%s", kappa);
@@ -17,17 +18,20 @@ static void make_ensemble_of(const char *folder, const char *lattice, const char
     snprintf(d, sizeof d, "--configurations=%s", configurations);
     snprintf(f, sizeof f, "--chains=%s", chains);
     assert_int_equal(run_into(&stage_ensemble, folder,
-                              (const char *[]){a, b, c, d, f, "--algorithm=cluster", "--thermalisation=100", "--stride=4",
-                                               "--test-chains=64", NULL}), 0);
+                              (const char *[]){a, b, c, d, f, "--algorithm=cluster", "--thermalisation=100",
+                                               "--stride=4", "--test-chains=64", NULL}),
+                     0);
 }
 
 static void train(const char *folder, const char *ensemble, const char *const *more) {
-    const char *all[24] = {"--network=effective-action", "--kernels=1", "--levels=10", "--excess-levels=3", "--lowest-level=0.05"};
+    const char *all[24] = {"--network=effective-action", "--kernels=1", "--levels=10", "--excess-levels=3",
+                           "--lowest-level=0.05"};
     char path[64];
     size_t n = 5;
     snprintf(path, sizeof path, "%s/artifact.npz", ensemble);
-    for (size_t i = 0; more[i]; i++)
+    for (size_t i = 0; more[i]; i++) {
         all[n++] = more[i];
+    }
     assert_int_equal(run_with(&stage_train, folder, (const char *[]){path, NULL}, all), 0);
 }
 
@@ -42,11 +46,14 @@ static int set_up(void **state) {
     (void)state;
     snprintf(root, sizeof root, "%s", scratch_folder("refresh"));
     make_ensemble_of("two", "2", "0.3", "0.5", "4096", "64");
-    train("model-two", "two", (const char *[]){"--local=1", "--pairs=0", "--linear-pairs=0", "--zero-mode=0", "--refine=0", NULL});
+    train("model-two", "two",
+          (const char *[]){"--local=1", "--pairs=0", "--linear-pairs=0", "--zero-mode=0", "--refine=0", NULL});
     make_ensemble_of("ensemble", "8,8", "0.21", "0.022", "4096", "64");
-    train("model", "ensemble", (const char *[]){"--local=3", "--pairs=3", "--linear-pairs=1", "--zero-mode=0", "--refine=0", NULL});
+    train("model", "ensemble",
+          (const char *[]){"--local=3", "--pairs=3", "--linear-pairs=1", "--zero-mode=0", "--refine=0", NULL});
     make_ensemble_of("broken", "4,4", "0.27", "0.022", "4096", "64");
-    train("phase", "broken", (const char *[]){"--phase=broken", "--local=3", "--pairs=0", "--linear-pairs=0", "--refine=0", NULL});
+    train("phase", "broken",
+          (const char *[]){"--phase=broken", "--local=3", "--pairs=0", "--linear-pairs=0", "--refine=0", NULL});
     make_ensemble_of("other", "4,4", "0.21", "0.022", "64", "64");
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
     m.theory.kappa = 0.21;
@@ -68,7 +75,8 @@ static int tear_down(void **state) {
 enum { MOMENTS = 5 };
 
 static void moments_of(double a, double b, double out[MOMENTS]) {
-    const double values[MOMENTS] = {(a * a + b * b) / 2, a * b, (a * a * a * a + b * b * b * b) / 2, a * a * b * b, fabs(a + b) / 2};
+    const double values[MOMENTS] = {(a * a + b * b) / 2, a * b, (a * a * a * a + b * b * b * b) / 2, a * a * b * b,
+                                    fabs(a + b) / 2};
     memcpy(out, values, sizeof values);
 }
 
@@ -80,27 +88,32 @@ static void quadrature(const struct theory *theory, double out[MOMENTS]) {
     double Z = 0;
     assert_ok(geometry_new((size_t[]){2}, 1, &g, &e));
     memset(out, 0, MOMENTS * sizeof *out);
-    for (int i = 0; i < POINTS; i++)
+    for (int i = 0; i < POINTS; i++) {
         for (int j = 0; j < POINTS; j++) {
             const double phi[2] = {-6 + 12.0 * i / POINTS, -6 + 12.0 * j / POINTS}, w = exp(-action(g, theory, phi));
             double moments[MOMENTS];
             moments_of(phi[0], phi[1], moments);
             Z += w;
-            for (int k = 0; k < MOMENTS; k++)
+            for (int k = 0; k < MOMENTS; k++) {
                 out[k] += w * moments[k];
+            }
         }
-    for (int k = 0; k < MOMENTS; k++)
+    }
+    for (int k = 0; k < MOMENTS; k++) {
         out[k] /= Z;
+    }
     geometry_free(g);
 }
 
 /* The chains are independent: their means have the error that the spread says. */
 static void check_two(const char *folder, const char *const *arguments) {
     enum { C = 128, EACH = 600 };
-    const char *all[16] = {"--configurations=76800", "--chains=128", "--thermalisation=20", "--stride=2", "--threads=2"};
+    const char *all[16] = {"--configurations=76800", "--chains=128", "--thermalisation=20", "--stride=2",
+                           "--threads=2"};
     size_t n = 5;
-    for (size_t i = 0; arguments[i]; i++)
+    for (size_t i = 0; arguments[i]; i++) {
         all[n++] = arguments[i];
+    }
     assert_int_equal(refresh(folder, "model-two", "two", all), 0);
     struct npz *npz = open_artifact(folder);
     const struct theory theory = {*reals(npz, "kappa", 1), *reals(npz, "lambda", 1)};
@@ -123,8 +136,9 @@ static void check_two(const char *folder, const char *const *arguments) {
         assert_near(mean, right[k], 4 * error);
         assert_true(error < 0.01 * right[2]);
     }
-    for (size_t c = 0; c < C; c++)
+    for (size_t c = 0; c < C; c++) {
         acceptance += reals(npz, "acceptance", C)[c] / C;
+    }
     assert_true(acceptance > 0.2 && acceptance < 0.97); /* the model is wrong */
     npz_free(npz);
 }
@@ -138,11 +152,12 @@ static void test_two_sites(void **state) {
 
 static double value_of(const struct npz *npz, const char *name, double *error) {
     const struct npz_array *names = npz_find(npz, "names");
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; i < names->count; i++) {
         if (strncmp((const char *)names->data + i * names->item_size, name, names->item_size) == 0) {
             *error = reals(npz, "errors", names->count)[i];
             return reals(npz, "values", names->count)[i];
         }
+    }
     fail_msg("no value %s", name);
     return 0;
 }
@@ -155,7 +170,9 @@ static void check_observables(const char *folder, const char *ensemble) {
     for (int i = 0; i < 2; i++) {
         char measured[64];
         snprintf(measured, sizeof measured, "observables-%s", folders[i]);
-        assert_int_equal(run_into(&stage_observables, measured, (const char *[]){option("--fields=", folders[i], "artifact.npz"), NULL}), 0);
+        assert_int_equal(run_into(&stage_observables, measured,
+                                  (const char *[]){option("--fields=", folders[i], "artifact.npz"), NULL}),
+                         0);
         found[i] = open_artifact(measured);
     }
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
@@ -170,10 +187,14 @@ static void check_observables(const char *folder, const char *ensemble) {
 static void test_symmetric(void **state) {
     (void)state;
     assert_int_equal(refresh("flow", "model", "ensemble",
-                             (const char *[]){"--method=flow", "--level=2", "--steps=8", "--configurations=4096", "--threads=2", NULL}), 0);
+                             (const char *[]){"--method=flow", "--level=2", "--steps=8", "--configurations=4096",
+                                              "--threads=2", NULL}),
+                     0);
     check_observables("flow", "ensemble");
     assert_int_equal(refresh("paths", "model", "ensemble",
-                             (const char *[]){"--method=paths", "--level=1", "--steps=6", "--configurations=4096", "--threads=2", NULL}), 0);
+                             (const char *[]){"--method=paths", "--level=1", "--steps=6", "--configurations=4096",
+                                              "--threads=2", NULL}),
+                     0);
     check_observables("paths", "ensemble");
     struct npz *flow = open_artifact("flow"), *paths = open_artifact("paths");
     double error;
@@ -185,7 +206,8 @@ static void test_symmetric(void **state) {
         struct geometry *g;
         struct error e = {0};
         size_t moves = 0;
-        assert_true(integer(npz, "chains") == 64 && integer(npz, "independent") == 0 && integer(npz, "thermalised") == 1);
+        assert_true(integer(npz, "chains") == 64 && integer(npz, "independent") == 0 &&
+                    integer(npz, "thermalised") == 1);
         assert_true(integer(npz, "rejected") == 0 && integer(npz, "longest_stay") > 0);
         assert_ok(geometry_new((size_t[]){8, 8}, 2, &g, &e));
         for (size_t i = 0; i < 4096; i++) {
@@ -210,15 +232,18 @@ static void test_broken(void **state) {
     for (size_t k = 0; k < 2; k++) {
         const char *folder = k ? "broken-paths" : "broken-flow";
         assert_int_equal(refresh(folder, "phase", "broken",
-                                 (const char *[]){methods[k], "--level=1", "--steps=6", "--configurations=8192", "--stride=4", NULL}), 0);
+                                 (const char *[]){methods[k], "--level=1", "--steps=6", "--configurations=8192",
+                                                  "--stride=4", NULL}),
+                         0);
         check_observables(folder, "broken");
         struct npz *npz = open_artifact(folder);
         const float *phi = reference_array(npz, "phi", NPZ_FLOAT32)->data;
         size_t positive = 0;
         for (size_t i = 0; i < 8192; i++) {
             double sum = 0;
-            for (size_t x = 0; x < 16; x++)
+            for (size_t x = 0; x < 16; x++) {
                 sum += (double)phi[i * 16 + x];
+            }
             positive += sum > 0;
         }
         assert_near((double)positive, 4096, 4 * sqrt(8192) / 2);
@@ -230,10 +255,14 @@ static void test_broken(void **state) {
 /* What comes after: times of autocorrelation in steps, chains that start from chains and from proposals. */
 static void test_next(void **state) {
     (void)state;
-    assert_int_equal(refresh("again", "model", "flow", (const char *[]){"--level=100", "--steps=8", "--configurations=1024", "--chains=32",
-                                                                       "--stride=3", "--thermalisation=5", NULL}), 0);
-    assert_int_equal(run_into(&stage_autocorrelation, "times", (const char *[]){option("--fields=", "again", "artifact.npz"),
-                                                                               "--configurations=16", "--t-max=4", NULL}), 0);
+    assert_int_equal(refresh("again", "model", "flow",
+                             (const char *[]){"--level=100", "--steps=8", "--configurations=1024", "--chains=32",
+                                              "--stride=3", "--thermalisation=5", NULL}),
+                     0);
+    assert_int_equal(run_into(&stage_autocorrelation, "times",
+                              (const char *[]){option("--fields=", "again", "artifact.npz"), "--configurations=16",
+                                               "--t-max=4", NULL}),
+                     0);
     struct npz *times = open_artifact("times"), *again = open_artifact("again");
     double error, other;
     assert_true(integer(times, "stride") == 3);
@@ -242,9 +271,13 @@ static void test_next(void **state) {
     assert_true(error > 0 && error < 0.05);
     npz_free(times);
     npz_free(again);
-    assert_int_equal(run_into(&stage_propose, "proposals", (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes",
-                                                                           "--steps=8", "--configurations=32", NULL}), 0);
-    assert_int_equal(refresh("fresh", "model", "proposals", (const char *[]){"--configurations=1920", "--chains=32", "--steps=8", NULL}), 0);
+    assert_int_equal(run_into(&stage_propose, "proposals",
+                              (const char *[]){option("--model=", "model", "artifact.npz"), "--method=modes",
+                                               "--steps=8", "--configurations=32", NULL}),
+                     0);
+    assert_int_equal(refresh("fresh", "model", "proposals",
+                             (const char *[]){"--configurations=1920", "--chains=32", "--steps=8", NULL}),
+                     0);
     struct npz *fresh = open_artifact("fresh");
     assert_int_equal(integer(fresh, "thermalised"), -1);
     npz_free(fresh);
@@ -253,9 +286,24 @@ static void test_next(void **state) {
 /* --- bits ---------------------------------------------------------------------------------------- */
 
 static const struct digest_case cases[] = {
-    {&stage_refresh, 1, "bits-flow", {"model/artifact.npz", "ensemble/artifact.npz"}, {"--level=3", "--steps=4", "--chains=70", "--configurations=280", "--stride=2"}, "8427e48a82094b9e542b5fe8123fee7aa7b1cce7ca485cd1c25ba9fb0ac799a0"},
-    {&stage_refresh, 1, "bits-paths", {"model/artifact.npz", "ensemble/artifact.npz"}, {"--method=paths", "--level=1", "--steps=3", "--chains=70", "--configurations=280"}, "828a996f870a04386ba263214555119f1bdcfd89ee4c7704c94e8a7ad07a0a4a"},
-    {&stage_refresh, 1, "bits-phase", {"phase/artifact.npz", "broken/artifact.npz"}, {"--method=paths", "--level=1", "--steps=3", "--chains=5", "--configurations=100"}, "eba94835176352a2c4b51dcef988e87e0e1def4b746642ddc3d5d60eff692fa3"},
+    {&stage_refresh,
+     1,
+     "bits-flow",
+     {"model/artifact.npz", "ensemble/artifact.npz"},
+     {"--level=3", "--steps=4", "--chains=70", "--configurations=280", "--stride=2"},
+     "8427e48a82094b9e542b5fe8123fee7aa7b1cce7ca485cd1c25ba9fb0ac799a0"},
+    {&stage_refresh,
+     1,
+     "bits-paths",
+     {"model/artifact.npz", "ensemble/artifact.npz"},
+     {"--method=paths", "--level=1", "--steps=3", "--chains=70", "--configurations=280"},
+     "828a996f870a04386ba263214555119f1bdcfd89ee4c7704c94e8a7ad07a0a4a"},
+    {&stage_refresh,
+     1,
+     "bits-phase",
+     {"phase/artifact.npz", "broken/artifact.npz"},
+     {"--method=paths", "--level=1", "--steps=3", "--chains=5", "--configurations=100"},
+     "eba94835176352a2c4b51dcef988e87e0e1def4b746642ddc3d5d60eff692fa3"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -271,8 +319,8 @@ static void test_digests(void **state) {
 
 /* --- ended from outside, refusals ---------------------------------------------------------------- */
 
-/* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, with changing numbers of threads: the artifact is that of an
- * undisturbed run. */
+/* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, with changing numbers of threads: the artifact is that of
+ * an undisturbed run. */
 static void ended_and_resumed(const char *name, const char *const *arguments) {
     char whole[64], folder[64];
     int interrupted = 0;
@@ -284,14 +332,16 @@ static void ended_and_resumed(const char *name, const char *const *arguments) {
         stat(in_root(folder, "checkpoint.npz"), &before);
         const pid_t child = start_program(folder, 1 + life % 2, arguments);
         for (int i = 0; i < 30000 && !there(folder, "artifact.npz"); i++) {
-            if (stat(in_root(folder, "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino)
+            if (stat(in_root(folder, "checkpoint.npz"), &after) == 0 && after.st_ino != before.st_ino) {
                 break;
+            }
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         }
         kill(child, life == 1 ? SIGKILL : SIGTERM);
         const int status = exit_status(child);
-        if (status == 0)
+        if (status == 0) {
             break;
+        }
         assert_int_equal(status, life == 1 ? 100 + SIGKILL : 1);
         assert_true(there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"));
         interrupted++;
@@ -305,16 +355,19 @@ static void ended_and_resumed(const char *name, const char *const *arguments) {
 
 static void test_terminated(void **state) {
     (void)state;
-    ended_and_resumed("flow", (const char *[]){option("--model=", "model", "artifact.npz"), option("--start=", "ensemble", "artifact.npz"),
-                                               "--configurations=3000", "--chains=30", "--steps=8", NULL});
-    ended_and_resumed("paths", (const char *[]){option("--model=", "phase", "artifact.npz"), option("--start=", "broken", "artifact.npz"),
-                                                "--configurations=30000", "--chains=30", "--method=paths", "--steps=8", "--level=1", NULL});
+    ended_and_resumed("flow", (const char *[]){option("--model=", "model", "artifact.npz"),
+                                               option("--start=", "ensemble", "artifact.npz"), "--configurations=3000",
+                                               "--chains=30", "--steps=8", NULL});
+    ended_and_resumed("paths", (const char *[]){option("--model=", "phase", "artifact.npz"),
+                                                option("--start=", "broken", "artifact.npz"), "--configurations=30000",
+                                                "--chains=30", "--method=paths", "--steps=8", "--level=1", NULL});
 }
 
 static void test_foreign_checkpoint(void **state) {
     (void)state;
-    assert_refuses_foreign_checkpoint(&stage_refresh, (const char *[]){option("--model=", "model", "artifact.npz"),
-                                                                       option("--start=", "ensemble", "artifact.npz"), NULL});
+    assert_refuses_foreign_checkpoint(&stage_refresh,
+                                      (const char *[]){option("--model=", "model", "artifact.npz"),
+                                                       option("--start=", "ensemble", "artifact.npz"), NULL});
 }
 
 static void test_refusals(void **state) {
@@ -322,22 +375,45 @@ static void test_refusals(void **state) {
     const struct {
         const char *model, *start, *arguments[4], *message;
     } refused[] = {
-        {"gaussian.npz", "ensemble", {NULL}, "gaussian.npz: a model with partial refresh expected, such as effective-action, found a gaussian"},
-        {"unet.npz", "ensemble", {NULL}, "unet.npz: a model with partial refresh expected, such as effective-action, found a unet"},
-        {"model/artifact.npz", "other", {NULL}, "other/artifact.npz: configurations of another lattice than the model's"},
+        {"gaussian.npz",
+         "ensemble",
+         {NULL},
+         "gaussian.npz: a model with partial refresh expected, such as effective-action, found a gaussian"},
+        {"unet.npz",
+         "ensemble",
+         {NULL},
+         "unet.npz: a model with partial refresh expected, such as effective-action, found a unet"},
+        {"model/artifact.npz",
+         "other",
+         {NULL},
+         "other/artifact.npz: configurations of another lattice than the model's"},
         {"model/artifact.npz", "two", {NULL}, "two/artifact.npz: configurations of another lattice than the model's"},
-        {"phase/artifact.npz", "other", {NULL}, "other/artifact.npz: kappa 0.21, lambda 0.022 found, 0.27 and 0.022 of "},
-        {"model/artifact.npz", "ensemble", {"--chains=5000", "--configurations=5000", NULL}, "4096 configurations found, 5000 expected"},
-        {"model/artifact.npz", "ensemble", {"--chains=5", "--configurations=16", NULL}, "configurations 16 with chains 5 found, a multiple"},
-        {"model/artifact.npz", "ensemble", {"--method=paths", "--level=0.1", NULL}, "level 0.1 with lowest-level 0.15 found, a level above"},
+        {"phase/artifact.npz",
+         "other",
+         {NULL},
+         "other/artifact.npz: kappa 0.21, lambda 0.022 found, 0.27 and 0.022 of "},
+        {"model/artifact.npz",
+         "ensemble",
+         {"--chains=5000", "--configurations=5000", NULL},
+         "4096 configurations found, 5000 expected"},
+        {"model/artifact.npz",
+         "ensemble",
+         {"--chains=5", "--configurations=16", NULL},
+         "configurations 16 with chains 5 found, a multiple"},
+        {"model/artifact.npz",
+         "ensemble",
+         {"--method=paths", "--level=0.1", NULL},
+         "level 0.1 with lowest-level 0.15 found, a level above"},
         {"model/artifact.npz", "ensemble", {"--method=up", NULL}, "method = 'up'"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        const char *all[12] = {option("--output=", "refused", ""), "--ledger=", option("--model=", "", refused[i].model),
+        const char *all[12] = {option("--output=", "refused", ""),
+                               "--ledger=", option("--model=", "", refused[i].model),
                                option("--start=", refused[i].start, "artifact.npz")};
         size_t n = 4;
-        for (size_t k = 0; refused[i].arguments[k]; k++)
+        for (size_t k = 0; refused[i].arguments[k]; k++) {
             all[n++] = refused[i].arguments[k];
+        }
         expect_message(&stage_refresh, all, 2, refused[i].message);
         assert_false(there("refused", "artifact.npz"));
     }

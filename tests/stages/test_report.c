@@ -39,7 +39,8 @@ static void put_note(const struct plan *plan, const char *name, const char *note
     const struct node *node = find_node(plan, name);
     char path[512];
     struct error e;
-    struct record *r = record_new(node->stage->name, stage_version(node->stage, node->parameters), node->key, node->recipe, "folder");
+    struct record *r =
+        record_new(node->stage->name, stage_version(node->stage, node->parameters), node->key, node->recipe, "folder");
     assert_non_null(r);
     record_parameters(r, node->parameters);
     record_threads(r, 2);
@@ -101,14 +102,16 @@ static void computed(void **state) {
     free(text);
 
     put(&plan, "r", "table.md", "# The title\n\n| data set | M |\n|:--|--:|\n| Training | 1.2(4) |\n");
-    put(&plan, "r", "table.tsv", "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n"
-                                 "training\tM\t1.2\t0.4\t1.5\t0.3\t-0.6\n");
+    put(&plan, "r", "table.tsv",
+        "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n"
+        "training\tM\t1.2\t0.4\t1.5\t0.3\t-0.6\n");
     plan_free(&plan);
     text = page("");
     assert_null(strstr(text, "Not complete"));
     assert_non_null(strstr(text, "<th scope=\"row\">Training</th><td class=\"n\">1.2(4)</td>"));
-    assert_non_null(strstr(text, "⟨M⟩</abbr></td><td class=\"n\">1.20(40)</td><td class=\"n\">1.5(3)</td><td class=\"n\">-0.6</td>"
-                                 "<td>A Table 1</td>"));
+    assert_non_null(
+        strstr(text, "⟨M⟩</abbr></td><td class=\"n\">1.20(40)</td><td class=\"n\">1.5(3)</td><td class=\"n\">-0.6</td>"
+                     "<td>A Table 1</td>"));
     /* The figure from the failed ensemble is marked, through the model and the draws; the other is not. */
     const char *x = strstr(text, "<strong>x</strong>: a figure."), *y = strstr(text, "<strong>y</strong>: y.");
     assert_non_null(x);

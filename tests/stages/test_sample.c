@@ -59,16 +59,21 @@ static void test_contents(void **state) {
     (void)state;
     static const double taus[] = {0, 0.5, 1};
     static const volatile sig_atomic_t never = 0;
-    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL, .log_grid = true, .steps = 9, .t_end = 0.01,
-                                              .seed = 17, .snapshot_times = taus, .snapshot_count = 3,
+    const struct reverse_settings settings = {.method = REVERSE_ANCESTRAL,
+                                              .log_grid = true,
+                                              .steps = 9,
+                                              .t_end = 0.01,
+                                              .seed = 17,
+                                              .snapshot_times = taus,
+                                              .snapshot_count = 3,
                                               .snapshot_configurations = 2};
     struct score_model m = model_of("gaussian.npz");
     struct error e = {0};
-    assert_int_equal(run("contents", "gaussian.npz",
-                         (const char *[]){"--configurations=11", "--method=ancestral", "--grid=log-s", "--steps=9",
-                                          "--t-end=0.01", "--seed=17", "--snapshots=0,0.5,1",
-                                          "--snapshot-configurations=2", NULL}),
-                     0);
+    assert_int_equal(
+        run("contents", "gaussian.npz",
+            (const char *[]){"--configurations=11", "--method=ancestral", "--grid=log-s", "--steps=9", "--t-end=0.01",
+                             "--seed=17", "--snapshots=0,0.5,1", "--snapshot-configurations=2", NULL}),
+        0);
     struct npz *npz = open_artifact("contents");
     const struct npz_array *phi = reference_array(npz, "phi", NPZ_FLOAT32);
     const struct npz_array *kept = reference_array(npz, "snapshots", NPZ_FLOAT32);
@@ -87,8 +92,9 @@ static void test_contents(void **state) {
     const double *noise = reference_array(npz, "grid.s", NPZ_FLOAT64)->data;
     reverse_grid(&settings, 25, t);
     assert_memory_equal(grid, t, sizeof t);
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 9; i++) {
         assert_true(noise[i] == schedule_noise(25, t[i]));
+    }
     assert_true(real(npz, "kappa") == 0.2 && real(npz, "lambda") == 0.02);
     assert_true(integer(npz, "chains") == 11 && integer(npz, "independent") == 1);
     free(expected);
@@ -99,9 +105,8 @@ static void test_contents(void **state) {
 
 static void test_other_dimensions(void **state) {
     (void)state;
-    assert_int_equal(run("cube", "cube.npz",
-                         (const char *[]){"--configurations=3", "--steps=4", "--snapshots=0.5", NULL}),
-                     0);
+    assert_int_equal(
+        run("cube", "cube.npz", (const char *[]){"--configurations=3", "--steps=4", "--snapshots=0.5", NULL}), 0);
     struct npz *npz = open_artifact("cube");
     const size_t shape[] = {3, 2, 4, 3}, kept_shape[] = {1, 3, 2, 4, 3}; /* no more snapshots than configurations */
     assert_memory_equal(reference_array(npz, "phi", NPZ_FLOAT32)->shape, shape, sizeof shape);
@@ -120,17 +125,41 @@ static void test_other_dimensions(void **state) {
 
 /* Where a digest changes, raise the version in stages/sample.c. */
 static const struct digest_case cases[] = {
-    {&stage_sample, 3, "euler-maruyama", {"gaussian.npz"}, {COMMON, "--steps=12", "--snapshots=0,0.7,1"},
+    {&stage_sample,
+     3,
+     "euler-maruyama",
+     {"gaussian.npz"},
+     {COMMON, "--steps=12", "--snapshots=0,0.7,1"},
      "6c824bcc0a3297e0c7178095f7afe2e33265c1c2c96acf97b37d3bd449c6317b"},
-    {&stage_sample, 3, "ancestral", {"gaussian.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
+    {&stage_sample,
+     3,
+     "ancestral",
+     {"gaussian.npz"},
+     {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
      "c0779f1fb011af99957e3539e6f2bee7853414c8b1dc4d63c7c7168b32810397"},
-    {&stage_sample, 3, "direct", {"cube.npz"}, {COMMON, "--method=direct"},
+    {&stage_sample,
+     3,
+     "direct",
+     {"cube.npz"},
+     {COMMON, "--method=direct"},
      "e2fc415942e5f1ad9370e67b5f61f8a02586efb0cc53d2e229112f8f5552a3d3"},
-    {&stage_sample, 3, "published", {"published.npz"}, {COMMON, "--steps=6"},
+    {&stage_sample,
+     3,
+     "published",
+     {"published.npz"},
+     {COMMON, "--steps=6"},
      "2076ac3ed132fd43e722619d5a5c529e412ae8a9b54854c2b1a99d88ab93390a"},
-    {&stage_sample, 3, "wiener", {"wiener.npz"}, {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
+    {&stage_sample,
+     3,
+     "wiener",
+     {"wiener.npz"},
+     {COMMON, "--method=ancestral", "--grid=log-s", "--steps=5"},
      "0a3b219e8c877a4d661ebf46f8d26adac847f9d346f061bf268e625630fde961"},
-    {&stage_sample, 3, "preconditioned", {"preconditioned.npz"}, {COMMON, "--grid=log-s", "--steps=5", "--snapshots=0.5"},
+    {&stage_sample,
+     3,
+     "preconditioned",
+     {"preconditioned.npz"},
+     {COMMON, "--grid=log-s", "--steps=5", "--snapshots=0.5"},
      "8eefd7528dfacb684b88e02858889a6ef307d34107642451620ecb290a27150f"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
@@ -155,11 +184,12 @@ static void test_terminated(void **state) {
 
 static void test_parts(void **state) {
     (void)state;
-    assert_same_in_parts(&stage_sample, "snapshots", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=600",
-                                                                      "--steps=5", "--snapshots=0,0.5,1",
-                                                                      "--snapshot-configurations=300", NULL});
-    assert_same_in_parts(&stage_sample, "direct", (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=20",
-                                                                   "--method=direct", NULL});
+    assert_same_in_parts(&stage_sample, "snapshots",
+                         (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=600", "--steps=5",
+                                          "--snapshots=0,0.5,1", "--snapshot-configurations=300", NULL});
+    assert_same_in_parts(
+        &stage_sample, "direct",
+        (const char *[]){option("--model=", "", "gaussian.npz"), "--configurations=20", "--method=direct", NULL});
 }
 
 static void test_foreign_parts(void **state) {
@@ -179,10 +209,22 @@ static void test_refusals(void **state) {
         {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
         {"none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
-        {"gaussian.npz", {"--method=modes", NULL}, "modes needs a model that knows its flow in normalised modes, such as effective-action, found a gaussian", 2},
-        {"gaussian.npz", {"--method=modes-noisy", "--snapshots=0,1", NULL}, "modes-noisy has no times on the way: expected no snapshots", 2},
-        {"published.npz", {"--method=direct", NULL}, "method direct needs a model that is drawn without a process, such as gaussian, found a unet", 2},
-        {"gaussian.npz", {"--method=direct", "--snapshots=0,1", NULL}, "direct has no times on the way: expected no snapshots", 2},
+        {"gaussian.npz",
+         {"--method=modes", NULL},
+         "modes needs a model that knows its flow in normalised modes, such as effective-action, found a gaussian",
+         2},
+        {"gaussian.npz",
+         {"--method=modes-noisy", "--snapshots=0,1", NULL},
+         "modes-noisy has no times on the way: expected no snapshots",
+         2},
+        {"published.npz",
+         {"--method=direct", NULL},
+         "method direct needs a model that is drawn without a process, such as gaussian, found a unet",
+         2},
+        {"gaussian.npz",
+         {"--method=direct", "--snapshots=0,1", NULL},
+         "direct has no times on the way: expected no snapshots",
+         2},
         {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
         {"gaussian.npz", {"--steps=1", NULL}, "steps = '1'", 2},
         {"gaussian.npz", {"--snapshots=0,1.5", NULL}, "snapshots", 2},
@@ -213,10 +255,11 @@ static void test_refusals(void **state) {
     m.propagator[5] = -1;
     make_model("negative.npz", &m);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model), "--ledger=",
-                              "--threads=1"};
-        for (size_t n = 0; refused[i].arguments[n]; n++)
+        const char *all[8] = {option("--output=", "refused", ""), option("--model=", "", refused[i].model),
+                              "--ledger=", "--threads=1"};
+        for (size_t n = 0; refused[i].arguments[n]; n++) {
             all[4 + n] = refused[i].arguments[n];
+        }
         expect_message(&stage_sample, all, refused[i].status, refused[i].message);
         assert_false(there("refused", "artifact.npz"));
     }

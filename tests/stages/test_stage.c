@@ -12,7 +12,8 @@ static void done_once(void **state) {
     assert_int_equal(npz_read(in("a", "artifact.npz"), &npz, &e), STATUS_OK);
     char *recipe, key[65], digest[65];
     assert_int_equal(npz_text(npz, "recipe", &recipe, &e), STATUS_OK);
-    assert_string_equal(recipe, "backend=cpu\ncount=3\nkappa=0.2\nmode=fine\nseed=1\nsquare=no\nstage=tiny\nversion=1\n");
+    assert_string_equal(recipe,
+                        "backend=cpu\ncount=3\nkappa=0.2\nmode=fine\nseed=1\nsquare=no\nstage=tiny\nversion=1\n");
     recipe_key(recipe, key);
     npz_free(npz);
     struct record *record;
@@ -24,8 +25,8 @@ static void done_once(void **state) {
     char *json = record_json(record);
     assert_int_equal(file_sha256(in("a", "artifact.npz"), digest, &e), STATUS_OK);
     assert_non_null(strstr(json, digest));
-    static const char *const wanted[] = {"\"acceptance\": \"0.93\"", "\"oneDNN\": \"2.", "\"instruction set\":",
-                                         "\"compiler flags\": \"-std=c11", "\"threads\": 1", "\"seed\": 1"};
+    static const char *const wanted[] = {"\"acceptance\": \"0.93\"",       "\"oneDNN\": \"2.", "\"instruction set\":",
+                                         "\"compiler flags\": \"-std=c11", "\"threads\": 1",   "\"seed\": 1"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_non_null(strstr(json, wanted[i]));
     }
@@ -87,7 +88,8 @@ static void usage(void **state) {
         {"--kappa=0.2 stray", "tiny: 'stray': expected only options"},
         {"--kappa", "tiny: '--kappa': expected --NAME=VALUE"},
         {"--kappa=0.2 --quiet=yes", "tiny: '--quiet=yes': expected --NAME=VALUE, or --NAME of an option without value"},
-        {"--kappa=0.2 --mode=fien", "mode = 'fien': expected one of fine|fail|hang|deaf|forget|slow (did you mean 'fine'?)"},
+        {"--kappa=0.2 --mode=fien",
+         "mode = 'fien': expected one of fine|fail|hang|deaf|forget|slow (did you mean 'fine'?)"},
         {"--kappa=0.2 --threads=0", "tiny: --threads = '0': expected an integer in [1, 1024]\n"},
         {"--kappa=0.2 --backend=gpu", "tiny: --backend = 'gpu': expected cpu|cuda|cuda-float32\n"},
         {"--kappa=0.2 --seed=13", "tiny: command line: seed = '13': expected a lucky number\n"},
@@ -97,8 +99,8 @@ static void usage(void **state) {
         {"--kappa=0.2 --model=build/tmp/none.npz", "tiny: --model: build/tmp/none.npz: cannot open: No such file"},
         {"--kappa=0.2 --model=tests/data/unet-w8-stride1-zeros-L8.npz", "has no array 'recipe'"},
         {"--kappa=0.2 --key=0000000000000000000000000000000000000000000000000000000000000000",
-         "tiny: --key: expected 0000000000000000000000000000000000000000000000000000000000000000, but the recipe of this "
-         "command line has key "},
+         "tiny: --key: expected 0000000000000000000000000000000000000000000000000000000000000000, but the recipe of "
+         "this command line has key "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_run("a", cases[i].arguments, 2);
@@ -116,8 +118,9 @@ static void usage(void **state) {
         assert_false(there("a", "ran"));
     }
     assert_run("a", "--help", 0);
-    static const char *const wanted[] = {"tiny: multiples of kappa", "--kappa=VALUE", "required", "--rows=PATH",
-                                         "--backend=", "--output=FOLDER", "--mode=fine|fail", "Exit status:"};
+    static const char *const wanted[] = {
+        "tiny: multiples of kappa", "--kappa=VALUE",    "required",    "--rows=PATH", "--backend=",
+        "--output=FOLDER",          "--mode=fine|fail", "Exit status:"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_says(wanted[i]);
     }
@@ -131,7 +134,8 @@ static void inputs(void **state) {
     char arguments[1500], *recipe;
     assert_run("a", "--kappa=0.25", 0);
     assert_run("b", "--kappa=0.5 --square", 0); /* a flag alone is yes */
-    snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"), in("b", "artifact.npz"));
+    snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"),
+             in("b", "artifact.npz"));
     assert_run("c", arguments, 0);
     struct npz *npz;
     const struct npz_array *first;
@@ -156,7 +160,8 @@ static void inputs(void **state) {
     assert_int_equal(npz_add_text(w, "recipe", "stage=tiny\nkappa=0.5\n", &e), STATUS_OK);
     assert_int_equal(npz_add_real(w, "first", 3, &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
-    snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"), in("b", "artifact.npz"));
+    snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"),
+             in("b", "artifact.npz"));
     assert_run("altered", arguments, 2);
     assert_says("b/artifact.npz: SHA-256 ");
     assert_says("expected by its run record: damaged or altered");
@@ -174,8 +179,9 @@ static void inputs(void **state) {
 static void not_its_own(void **state) {
     (void)state;
     static const char *const names[] = {"partial-results.txt", "notes.tmp-1", "mine.npz.tmp-12-0", "table.tsv.tmp-old"};
-    static const char *const left_over[] = {"partial-table.tsv", "partial-artifact.npz.tmp-77.aB3dEf", "partial-table.tsv.tmp-77-0",
-                                            "checkpoint.npz.tmp-77", "pending-run.json.tmp-77-3", "pending-run.json"};
+    static const char *const left_over[] = {"partial-table.tsv",          "partial-artifact.npz.tmp-77.aB3dEf",
+                                            "partial-table.tsv.tmp-77-0", "checkpoint.npz.tmp-77",
+                                            "pending-run.json.tmp-77-3",  "pending-run.json"};
     struct error e;
     assert_int_equal(file_make_folder(in("a", ""), &e), STATUS_OK);
     for (size_t i = 0; i < 4; i++) {
@@ -216,6 +222,7 @@ static void failed(void **state) {
     free(text);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(done_once), TEST(undeclared_arrays), TEST(usage), TEST(inputs), TEST(not_its_own), TEST(failed)};
+    const struct CMUnitTest tests[] = {TEST(done_once), TEST(undeclared_arrays), TEST(usage),
+                                       TEST(inputs),    TEST(not_its_own),       TEST(failed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

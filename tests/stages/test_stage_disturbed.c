@@ -1,5 +1,5 @@
-/* The life of a stage that is disturbed: outputs whole or absent and records of interrupted and killed runs, two processes
- * at once, a full disk, troubles with the ledger. */
+/* The life of a stage that is disturbed: outputs whole or absent and records of interrupted and killed runs, two
+ * processes at once, a full disk, troubles with the ledger. */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
@@ -117,7 +117,8 @@ static void killed_after_the_commit(void **state) {
     free(text);
 }
 
-/* The same where an earlier run had left its record, but not its artifact: its record does not stand for the new one. */
+/* The same where an earlier run had left its record, but not its artifact: its record does not stand for the new
+ * one. */
 static void killed_over_a_stale_record(void **state) {
     (void)state;
     struct error e;
@@ -168,8 +169,8 @@ static int ask_ledger(const char *sql) {
     return found;
 }
 
-/* Records say "interrupted" and "failed" of runs that the ledger has as "running", or not at all, because they were killed
- * before they could say so there: the next run in the folder enters them. */
+/* Records say "interrupted" and "failed" of runs that the ledger has as "running", or not at all, because they were
+ * killed before they could say so there: the next run in the folder enters them. */
 static void a_ledger_that_lags(void **state) {
     (void)state;
     assert_run("a", "--kappa=0.2 --mode=fail", 1);
@@ -248,9 +249,15 @@ static void ledger_troubles(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(interrupted), TEST(killed), TEST(killed_anywhere), TEST(killed_after_the_commit),
-        TEST(killed_over_a_stale_record), TEST(a_ledger_that_lags),
-        TEST(two_at_once), TEST(full_disk), TEST(ledger_troubles),
+        TEST(interrupted),
+        TEST(killed),
+        TEST(killed_anywhere),
+        TEST(killed_after_the_commit),
+        TEST(killed_over_a_stale_record),
+        TEST(a_ledger_that_lags),
+        TEST(two_at_once),
+        TEST(full_disk),
+        TEST(ledger_troubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

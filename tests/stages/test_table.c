@@ -42,9 +42,17 @@ static void expect_file(const char *name, const char *first) {
 
 static void three_files(void **state) {
     (void)state;
-    const char *const arguments[] = {output, row[0], row[1], row[2], published, "--experiment=table1",
-                                     "--datasets=training, generated,equilibrium", "--observables=action,M,chi2,xi",
-                                     "--labels=Training (HMC)|Generated (DM)|Equilibrium", "--title=Table 1", NULL};
+    const char *const arguments[] = {output,
+                                     row[0],
+                                     row[1],
+                                     row[2],
+                                     published,
+                                     "--experiment=table1",
+                                     "--datasets=training, generated,equilibrium",
+                                     "--observables=action,M,chi2,xi",
+                                     "--labels=Training (HMC)|Generated (DM)|Equilibrium",
+                                     "--title=Table 1",
+                                     NULL};
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
     expect_file("table.tsv", expected_tsv);
     expect_file("table.md", "# Table 1\n");
@@ -71,8 +79,17 @@ static void marked(void **state) {
     write_unthermalised(folder, path);
     snprintf(young, sizeof young, "--rows=%s", path);
     snprintf(other, sizeof other, "--output=%s/marked", folder);
-    const char *const arguments[] = {other, young, row[1], published, "--experiment=table1", "--datasets=a,b",
-                                     "--observables=M,chi2", "--labels=Young|Old", "--remark=At a small scale", "--notes=One|Two", NULL};
+    const char *const arguments[] = {other,
+                                     young,
+                                     row[1],
+                                     published,
+                                     "--experiment=table1",
+                                     "--datasets=a,b",
+                                     "--observables=M,chi2",
+                                     "--labels=Young|Old",
+                                     "--remark=At a small scale",
+                                     "--notes=One|Two",
+                                     NULL};
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
     assert_true(holds("marked/table.md", "Young †") && holds("marked/table.md", "\n† not in equilibrium"));
     assert_true(holds("marked/table.md", "\nAt a small scale\n\nOne\n\nTwo\n\n†"));
@@ -84,8 +101,8 @@ static void no_published(void **state) {
     (void)state;
     char other[176];
     snprintf(other, sizeof other, "--output=%s/other", folder);
-    const char *const arguments[] = {other, row[0], "--published=", "--experiment=table1", "--datasets=training",
-                                     "--observables=M", NULL};
+    const char *const arguments[] = {
+        other, row[0], "--published=", "--experiment=table1", "--datasets=training", "--observables=M", NULL};
     assert_int_equal(run_stage(&stage_table, arguments, NULL), 0);
 }
 
@@ -96,25 +113,24 @@ static void counts_do_not_fit(void **state) {
     expect_message(&stage_table,
                    (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,b,c", NULL}, 2,
                    "parameter datasets: found 3 names, expected 2, one for each of the rows given");
-    expect_message(&stage_table,
-                   (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,b", "--labels=A",
-                                         NULL},
-                   2, "parameter labels: found 1 labels, expected 2, one a dataset");
+    expect_message(
+        &stage_table,
+        (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,b", "--labels=A", NULL}, 2,
+        "parameter labels: found 1 labels, expected 2, one a dataset");
     expect_message(&stage_table,
                    (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,a", NULL}, 2,
                    "parameter datasets: found 'a' twice");
-    expect_message(&stage_table,
-                   (const char *const[]){other, row[0], "--experiment=table1", "--datasets=a b", NULL}, 2,
+    expect_message(&stage_table, (const char *const[]){other, row[0], "--experiment=table1", "--datasets=a b", NULL}, 2,
                    "parameter datasets: found 'a b', expected a name without blanks");
-    expect_message(&stage_table,
-                   (const char *const[]){other, row[0], "--experiment=table1", "--datasets=a", "--observables=chi",
-                                         NULL},
-                   2, "found 'chi', expected names that a row has");
+    expect_message(
+        &stage_table,
+        (const char *const[]){other, row[0], "--experiment=table1", "--datasets=a", "--observables=chi", NULL}, 2,
+        "found 'chi', expected names that a row has");
     expect_message(&stage_table, (const char *const[]){other, row[0], "--datasets=a", NULL}, 2, "experiment");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(three_files), cmocka_unit_test(marked), cmocka_unit_test(no_published),
-                                       cmocka_unit_test(counts_do_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(three_files), cmocka_unit_test(marked),
+                                       cmocka_unit_test(no_published), cmocka_unit_test(counts_do_not_fit)};
     return cmocka_run_group_tests(tests, prepare, test_folders_remove);
 }

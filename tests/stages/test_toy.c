@@ -1,5 +1,6 @@
-/* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample` from that, `drift`
- * and `trajectories`, and their figures; contents against the library, bits for any threads, digests, refusals. */
+/* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample` from that,
+ * `drift` and `trajectories`, and their figures; contents against the library, bits for any threads, digests,
+ * refusals. */
 #include "lattice/toy.h"
 #include "score/toy.h"
 #include "tests/stages/artifacts.h"
@@ -14,14 +15,18 @@ static int set_up(void **state) {
     snprintf(root, sizeof root, "%s", scratch_folder("toy"));
     if (run_into(&stage_toy, "double", (const char *[]){"--mu2=-1", "--configurations=512", "--seed=3", NULL}) != 0 ||
         run_into(&stage_train, "model",
-            (const char *[]){ARTIFACT("training", "double"), "--network=toy", "--width=8", "--embedding=8", "--epochs=3",
-                             "--parameterisation=preconditioned", "--fourier-scale=1", "--threads=1", NULL}) != 0 ||
+                 (const char *[]){ARTIFACT("training", "double"), "--network=toy", "--width=8", "--embedding=8",
+                                  "--epochs=3", "--parameterisation=preconditioned", "--fourier-scale=1", "--threads=1",
+                                  NULL}) != 0 ||
         run_into(&stage_sample, "generated",
-            (const char *[]){ARTIFACT("model", "model"), "--configurations=64", "--steps=20", "--threads=1", NULL}) != 0 ||
+                 (const char *[]){ARTIFACT("model", "model"), "--configurations=64", "--steps=20", "--threads=1",
+                                  NULL}) != 0 ||
         run_into(&stage_drift, "drift",
-            (const char *[]){ARTIFACT("model", "model"), ARTIFACT("draws", "double"), ARTIFACT("generated", "generated"),
-                             "--taus=0,0.9", "--points=121", "--bins=12", "--compared=100", NULL}) != 0)
+                 (const char *[]){ARTIFACT("model", "model"), ARTIFACT("draws", "double"),
+                                  ARTIFACT("generated", "generated"), "--taus=0,0.9", "--points=121", "--bins=12",
+                                  "--compared=100", NULL}) != 0) {
         return 1;
+    }
     return 0;
 }
 
@@ -50,15 +55,17 @@ static void test_draws(void **state) {
     assert_ok(toy_new(&theory, &toy, &e));
     toy_draw(toy, 3, "phi", 0, 512, x);
     assert_true(phi->dimensions == 2 && phi->shape[0] == 512 && phi->shape[1] == 1);
-    for (int i = 0; i < 512; i++)
+    for (int i = 0; i < 512; i++) {
         assert_true(((const float *)phi->data)[i] == (float)x[i]);
+    }
     const struct theory lattice = {real(npz, "kappa"), real(npz, "lambda")};
     assert_near(toy_from_theory(&lattice).mu2, -1, 1e-14);
     assert_near(toy_from_theory(&lattice).g, 0.4, 1e-14);
     assert_true(real(npz, "mu2") == -1 && real(npz, "g") == 0.4);
     const char *const ones[] = {"independent", "thermalised"};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         assert_true(*(const int64_t *)reference_array(npz, ones[i], NPZ_INT64)->data == 1);
+    }
     assert_true(*(const int64_t *)reference_array(npz, "chains", NPZ_INT64)->data == 512);
     npz_free(npz);
     toy_free(toy);
@@ -76,8 +83,9 @@ static void test_drift(void **state) {
     assert_ok(score_model_read(model, &m, &e));
     assert_true(m.kind == &score_toy && score_toy_shape(&m)->width == 8);
     struct scorer s = scorer_new(&m);
-    const double *tau = numbers(npz, "tau"), *phi = numbers(npz, "phi"), *score = numbers(npz, "score"), *exact = numbers(npz, "exact"),
-                 *learned_action = numbers(npz, "action"), *exact_action = numbers(npz, "exact_action"), h = 0.1;
+    const double *tau = numbers(npz, "tau"), *phi = numbers(npz, "phi"), *score = numbers(npz, "score"),
+                 *exact = numbers(npz, "exact"), *learned_action = numbers(npz, "action"),
+                 *exact_action = numbers(npz, "exact_action"), h = 0.1;
     double least[2] = {1e300, 1e300}, exact_least[2] = {1e300, 1e300};
     for (int i = 0; i < 242; i++) {
         const int k = i / 121;
@@ -94,7 +102,8 @@ static void test_drift(void **state) {
         assert_near(numbers(npz, "theory")[i], toy_action(&theory, phi[i]), 1e-12);
         assert_near(numbers(npz, "force")[i], toy_force(&theory, phi[i]), 1e-12);
         if (i % 121 > 0 && i % 121 < 120) { /* grad S_DM = -s, in the trapezoids' sense and for the exact one to h^2 */
-            assert_near((learned_action[i + 1] - learned_action[i - 1]) / h, -(score[i - 1] + 2 * score[i] + score[i + 1]) / 2, 1e-9);
+            assert_near((learned_action[i + 1] - learned_action[i - 1]) / h,
+                        -(score[i - 1] + 2 * score[i] + score[i + 1]) / 2, 1e-9);
             assert_near((exact_action[i + 1] - exact_action[i - 1]) / (2 * h), -exact[i], 0.02);
         }
         least[k] = fmin(least[k], learned_action[i]);
@@ -129,8 +138,9 @@ static void test_drift(void **state) {
         all[1] += numbers(npz, "bin.generated")[i];
         all[2] += numbers(npz, "bin.density")[i];
     }
-    for (int i = 0; i < 3; i += 2) /* bins are 1 wide, all exact draws lie in them */
+    for (int i = 0; i < 3; i += 2) { /* bins are 1 wide, all exact draws lie in them */
         assert_near(all[i], 1, i == 0 ? 0.021 : 1e-3);
+    }
     assert_true(all[1] > 0.5 && all[1] < 1 + 1e-12);
     assert_near(numbers(npz, "moment.exact")[0], 13.67303375, 1e-7);
     assert_near(numbers(npz, "moment.draws")[0], 13.673, 4.5 * numbers(npz, "moment.draws_error")[0]);
@@ -143,10 +153,11 @@ static void test_drift(void **state) {
 
 static void test_trajectories(void **state) {
     (void)state;
-    assert_int_equal(run_into(&stage_trajectories, "paths",
-                         (const char *[]){"--process=reverse", "--trajectories=2048", "--kept=5", "--steps=80", "--stride=2", "--times=0,1",
-                                          "--bins=30", "--range=40", "--threads=2", NULL}),
-                     0);
+    assert_int_equal(
+        run_into(&stage_trajectories, "paths",
+                 (const char *[]){"--process=reverse", "--trajectories=2048", "--kept=5", "--steps=80", "--stride=2",
+                                  "--times=0,1", "--bins=30", "--range=40", "--threads=2", NULL}),
+        0);
     struct npz *npz = open_artifact("paths");
     const double *density = numbers(npz, "histogram.density"), *error = numbers(npz, "histogram.error");
     assert_int_equal(reference_array(npz, "path.phi", NPZ_FLOAT64)->count, 5 * 41);
@@ -161,8 +172,9 @@ static void test_trajectories(void **state) {
         assert_near(sum, 1, 1e-3);
     }
     const double *curve = numbers(npz, "curve.density") + 401, *target = numbers(npz, "curve.target") + 401;
-    for (int i = 0; i < 401; i++) /* tau = 1 is the theory */
+    for (int i = 0; i < 401; i++) { /* tau = 1 is the theory */
         assert_near(curve[i], target[i], 1e-12);
+    }
     npz_free(npz);
 }
 
@@ -172,9 +184,10 @@ static void test_figures(void **state) {
     (void)state;
     static const char *const grid = "--members=tau, phi, score, exact, action, exact_action, force, theory | bin.phi, "
                                     "bin.exact, bin.exact_error, bin.generated, bin.generated_error, bin.density",
-                            *const paths = "--members=path.number, path.time, path.phi | histogram.time, histogram.phi, "
-                                           "histogram.density, histogram.error | curve.time, curve.phi, curve.density, "
-                                           "curve.target";
+                             *const paths =
+                                 "--members=path.number, path.time, path.phi | histogram.time, histogram.phi, "
+                                 "histogram.density, histogram.error | curve.time, curve.phi, curve.density, "
+                                 "curve.target";
     const struct {
         const char *folder, *style, *data, *members;
     } figures[] = {
@@ -185,17 +198,18 @@ static void test_figures(void **state) {
         {"error", "--style=figures/drift-error.gp", "drift",
          "--members=error.tau, error.noise, error.rms, error.relative, error.scaled, error.exact"},
     };
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         assert_int_equal(run_into(&stage_trajectories, i == 0 ? "langevin" : "forward",
-                             (const char *[]){i == 0 ? "--process=langevin" : "--process=forward", "--trajectories=256",
-                                              "--kept=3", "--steps=40", NULL}),
+                                  (const char *[]){i == 0 ? "--process=langevin" : "--process=forward",
+                                                   "--trajectories=256", "--kept=3", "--steps=40", NULL}),
                          0);
+    }
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         char data[700];
         snprintf(data, sizeof data, "%s", option("--data=", figures[i].data, "artifact.npz"));
         assert_int_equal(run_into(&stage_plot, figures[i].folder,
-                             (const char *[]){data, data, figures[i].style, "--kind=columns", figures[i].members,
-                                              "--labels=one|two", NULL}),
+                                  (const char *[]){data, data, figures[i].style, "--kind=columns", figures[i].members,
+                                                   "--labels=one|two", NULL}),
                          0);
         assert_true(there(figures[i].folder, "figure.pdf"));
     }
@@ -214,16 +228,35 @@ static void test_figures(void **state) {
 /* --- bits ---------------------------------------------------------------------------------------- */
 
 static const struct digest_case cases[] = {
-    {&stage_toy, 1, "draws", {NULL}, {"--mu2=1", "--g=0.4", "--configurations=64"},
+    {&stage_toy,
+     1,
+     "draws",
+     {NULL},
+     {"--mu2=1", "--g=0.4", "--configurations=64"},
      "f9b006919159c9fa3f82e012101531c36da34bc81dc00b5297d0c561de8e4a32"},
-    {&stage_train, 3, "training", {"double/artifact.npz"},
+    {&stage_train,
+     3,
+     "training",
+     {"double/artifact.npz"},
      {"--network=toy", "--width=8", "--embedding=8", "--epochs=2", "--batch=48"},
      "f421f19761c9afcec489a227778390220ea5c835165f2858ddf0a8dbc8456b4d"},
-    {&stage_sample, 3, "samples", {"model/artifact.npz"}, {"--configurations=50", "--steps=10"},
+    {&stage_sample,
+     3,
+     "samples",
+     {"model/artifact.npz"},
+     {"--configurations=50", "--steps=10"},
      "b3ef81ee5170c41dcb5d8c6af569bcf9328a3efc6ebe387ecf29cbde6aabd391"},
-    {&stage_drift, 1, "drift-of-one-tau", {"model/artifact.npz", "double/artifact.npz", "generated/artifact.npz"},
-     {"--taus=0.5"}, "32a22c0060df07b61af7f315db2106582dc4bf3a1e4c0bc3ed67c8d5836ddba6"},
-    {&stage_trajectories, 1, "trajectories", {NULL}, {"--process=reverse", "--trajectories=100", "--kept=2", "--steps=12"},
+    {&stage_drift,
+     1,
+     "drift-of-one-tau",
+     {"model/artifact.npz", "double/artifact.npz", "generated/artifact.npz"},
+     {"--taus=0.5"},
+     "32a22c0060df07b61af7f315db2106582dc4bf3a1e4c0bc3ed67c8d5836ddba6"},
+    {&stage_trajectories,
+     1,
+     "trajectories",
+     {NULL},
+     {"--process=reverse", "--trajectories=100", "--kept=2", "--steps=12"},
      "9c3ace774af8d1ed3faaa4d8cc2edd0d429f01d41d962d99cecd769bff062ba8"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
@@ -248,7 +281,8 @@ static void test_refusals(void **state) {
     expect_message(&stage_trajectories, (const char *[]){output, "--times=", NULL}, 2, "parameter times: found none");
     expect_message(&stage_trajectories, (const char *[]){output, "--stride=3", NULL}, 2, "parameter stride: found 3");
     make_ensemble("chain.npz", 8, 1, (size_t[]){4});
-    expect_message(&stage_train, (const char *[]){output, option("--training=", "", "chain.npz"), "--network=toy", NULL}, 2,
+    expect_message(&stage_train,
+                   (const char *[]){output, option("--training=", "", "chain.npz"), "--network=toy", NULL}, 2,
                    "network toy is for fields of one site, the ensemble has 4");
     expect_message(&stage_train, (const char *[]){output, ARTIFACT("training", "double"), NULL}, 2,
                    "network unet is for 2 dimensions, the ensemble has 1");
@@ -267,9 +301,12 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_draws),   cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_trajectories), cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_artifacts_do_not_depend_on_threads), cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_trajectories),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),
         cmocka_unit_test(test_refusals),
     };
     pin_instruction_set();

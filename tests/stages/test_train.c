@@ -35,8 +35,9 @@ static int tear_down(void **state) {
 static int run(const char *folder, const char *const *arguments) {
     const char *all[24] = {SMALL};
     size_t n = 4;
-    for (size_t i = 0; arguments[i]; i++)
+    for (size_t i = 0; arguments[i]; i++) {
         all[n++] = arguments[i];
+    }
     return run_with(&stage_train, folder, (const char *[]){"ensemble.npz", NULL}, all);
 }
 
@@ -73,8 +74,9 @@ static void test_network(void **state) {
     float *weights = test_floats(m.weight_count);
     assert_ok(initialise_weights(&shape, 1, weights, &e));
     size_t moved = 0;
-    for (size_t i = 0; i < m.weight_count; i++)
+    for (size_t i = 0; i < m.weight_count; i++) {
         moved += weights[i] != m.weights[i];
+    }
     assert_true(moved > m.weight_count / 2);
     free(weights);
 
@@ -97,7 +99,8 @@ static void test_network(void **state) {
     npz_free(npz);
 }
 
-/* Weights of an earlier epoch are those of a training that ended then, and the stage `checkpoint` makes a model of them. */
+/* Weights of an earlier epoch are those of a training that ended then, and the stage `checkpoint` makes a model of
+ * them. */
 static void test_checkpoint(void **state) {
     (void)state;
     extern const struct stage stage_checkpoint;
@@ -110,10 +113,10 @@ static void test_checkpoint(void **state) {
         assert_int_equal(run(kept, (const char *[]){"--epochs=3", "--keep-epochs=1,2", averages[i], NULL}), 0);
         assert_int_equal(run(shorter, (const char *[]){"--epochs=2", averages[i], NULL}), 0);
         const char *training = option("--training=", kept, "artifact.npz");
-        assert_int_equal(run_stage(&stage_checkpoint,
-                                   (const char *[]){option("--output=", made, ""), training, "--epoch=2", "--ledger=", NULL},
-                                   NULL),
-                         0);
+        assert_int_equal(
+            run_stage(&stage_checkpoint,
+                      (const char *[]){option("--output=", made, ""), training, "--epoch=2", "--ledger=", NULL}, NULL),
+            0);
         struct npz *a = open_artifact(made), *b = open_artifact(shorter), *whole = open_artifact(kept);
         struct score_model m, n, last;
         struct error e = {0};
@@ -134,9 +137,10 @@ static void test_checkpoint(void **state) {
         const char *output = option("--output=", "none", "");
         expect_message(&stage_checkpoint, (const char *[]){output, training, "--epoch=3", "--ledger=", NULL}, 2,
                        "epoch 3 was not kept, expected one of 1, 2");
-        expect_message(&stage_checkpoint,
-                       (const char *[]){output, option("--training=", shorter, "artifact.npz"), "--epoch=1", "--ledger=", NULL},
-                       2, "a training with keep-epochs expected");
+        expect_message(
+            &stage_checkpoint,
+            (const char *[]){output, option("--training=", shorter, "artifact.npz"), "--epoch=1", "--ledger=", NULL}, 2,
+            "a training with keep-epochs expected");
     }
 }
 
@@ -144,9 +148,8 @@ static void test_checkpoint(void **state) {
 static void test_validation(void **state) {
     (void)state;
     assert_int_equal(run("alone", (const char *[]){"--epochs=1", NULL}), 0);
-    assert_int_equal(run("validated", (const char *[]){"--epochs=1", option("--validation=", "", "validation.npz"),
-                                                       NULL}),
-                     0);
+    assert_int_equal(
+        run("validated", (const char *[]){"--epochs=1", option("--validation=", "", "validation.npz"), NULL}), 0);
     struct npz *alone = open_artifact("alone"), *validated = open_artifact("validated");
     const struct npz_array *a = npz_find(alone, "conv3.weight"), *b = npz_find(validated, "conv3.weight");
     assert_true(a && b);
@@ -159,8 +162,8 @@ static void test_validation(void **state) {
 static void test_gaussian(void **state) {
     (void)state;
     assert_int_equal(run_stage(&stage_train,
-                               (const char *[]){option("--output=", "cube", ""), "--network=gaussian", "--ledger=",
-                                                option("--training=", "", "cube.npz"), NULL},
+                               (const char *[]){option("--output=", "cube", ""), "--network=gaussian",
+                                                "--ledger=", option("--training=", "", "cube.npz"), NULL},
                                NULL),
                      0);
     struct npz *npz = open_artifact("cube");
@@ -178,17 +181,31 @@ static void test_gaussian(void **state) {
 
 /* Where a digest changes, raise the version in stages/train.c. */
 static const struct digest_case cases[] = {
-    {&stage_train, 3, "published", {"ensemble.npz"}, {SMALL, "--epochs=2"},
+    {&stage_train,
+     3,
+     "published",
+     {"ensemble.npz"},
+     {SMALL, "--epochs=2"},
      "0022cde334802ec35436b802cfc6389371d4bd6466686dedb94c284eb08ce5e8"},
-    {&stage_train, 3, "preconditioned", {"ensemble.npz"},
+    {&stage_train,
+     3,
+     "preconditioned",
+     {"ensemble.npz"},
      {SMALL, "--epochs=2", "--parameterisation=preconditioned", "--stride=1", "--padding=zeros", "--noise-levels=log-s",
       "--ema=0.9", "--flip=yes", "--learning-rate-decay=cosine", "--scaling=std"},
      "430037b925bcf1103837c93f0b2e2ecc7d3e49778da44b9fdc577e4d9df9ba2d"},
-    {&stage_train, 3, "wiener", {"ensemble.npz"},
+    {&stage_train,
+     3,
+     "wiener",
+     {"ensemble.npz"},
      {SMALL, "--epochs=2", "--parameterisation=wiener", "--noise-levels=log-s", "--fourier-scale=1", "--scaling=minmax",
       "--t-min=1e-3"},
      "fc4172c344eb394fa32c2eba164f2134feedadcc0c03ee3ccb441c51a1a319d1"},
-    {&stage_train, 3, "gaussian", {"ensemble.npz"}, {SMALL, "--network=gaussian"},
+    {&stage_train,
+     3,
+     "gaussian",
+     {"ensemble.npz"},
+     {SMALL, "--network=gaussian"},
      "34ae78f24c0c60c11590352bdef1676a1e5984a49d2fdbf7125afc01acec9b04"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
@@ -227,8 +244,9 @@ static void rest(double s) {
 /* The uninterrupted training, once; returns the seconds it took. */
 static double whole(void) {
     static double took;
-    if (took > 0)
+    if (took > 0) {
         return took;
+    }
     const double from = seconds();
     assert_int_equal(exit_status(start("whole", 2)), 0);
     return took = seconds() - from;
@@ -274,8 +292,9 @@ static void test_terminated(void **state) {
     for (int tries = 0; tries < 5 && status == 0; tries++) { /* it may come to its end before it is looked at */
         snprintf(folder, sizeof folder, "terminated-%d", tries);
         const pid_t child = start(folder, 2);
-        for (int i = 0; i < 30000 && !there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"); i++)
+        for (int i = 0; i < 30000 && !there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"); i++) {
             rest(0.001);
+        }
         kill(child, SIGTERM);
         status = exit_status(child);
     }
@@ -336,8 +355,9 @@ static void test_refusals(void **state) {
     float *phi = white_noise("bad", 8 * 16);
     phi[3 * 16 + 7] = NAN;
     write_ensemble(in_root("", "nan.npz"), phi, 8, 2, (size_t[]){4, 4});
-    for (size_t i = 0; i < 8 * 16; i++)
+    for (size_t i = 0; i < 8 * 16; i++) {
         phi[i] = 0.5f;
+    }
     write_ensemble(in_root("", "constant.npz"), phi, 8, 2, (size_t[]){4, 4});
     free(phi);
     phi = white_noise("other theory", 8 * 64);
@@ -346,19 +366,22 @@ static void test_refusals(void **state) {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         const char *all[8] = {option("--output=", "refused", ""), option("--training=", "", refused[i].training),
                               "--ledger="};
-        for (size_t n = 0; refused[i].arguments[n]; n++)
+        for (size_t n = 0; refused[i].arguments[n]; n++) {
             all[3 + n] = refused[i].arguments[n];
+        }
         expect_message(&stage_train, all, 2, refused[i].message);
         assert_false(there("refused", "artifact.npz"));
     }
     expect_message(&stage_train,
-                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble), "--ledger=",
-                                    option("--validation=", "", "other.npz"), "--width=8", "--epochs=1000000", NULL},
+                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble),
+                                    "--ledger=", option("--validation=", "", "other.npz"), "--width=8",
+                                    "--epochs=1000000", NULL},
                    2, "other.npz: kappa 0.25, lambda 0.02 found, 0.2 and 0.02 of the training set expected");
     /* A validation ensemble of another lattice is found out before the training, not after it. */
     expect_message(&stage_train,
-                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble), "--ledger=",
-                                    option("--validation=", "", "larger.npz"), "--width=8", "--epochs=1000000", NULL},
+                   (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble),
+                                    "--ledger=", option("--validation=", "", "larger.npz"), "--width=8",
+                                    "--epochs=1000000", NULL},
                    2, "larger.npz: phi has another lattice than the model");
     expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
 }
@@ -366,8 +389,9 @@ static void test_refusals(void **state) {
 /* A training that ends worse than without a model says so, there and in its record. */
 static void test_a_loss_that_is_too_large(void **state) {
     (void)state;
-    expect_message(&stage_train, (const char *[]){option("--output=", "wild", ""), option("--training=", "", "ensemble.npz"),
-                                                  "--ledger=", SMALL, "--epochs=6", "--learning-rate=10", NULL},
+    expect_message(&stage_train,
+                   (const char *[]){option("--output=", "wild", ""), option("--training=", "", "ensemble.npz"),
+                                    "--ledger=", SMALL, "--epochs=6", "--learning-rate=10", NULL},
                    0, "train: warning: the loss is ");
     char *text;
     size_t size;
@@ -379,8 +403,9 @@ static void test_a_loss_that_is_too_large(void **state) {
 
 static void test_foreign_checkpoint(void **state) {
     (void)state;
-    assert_refuses_foreign_checkpoint(&stage_train, (const char *[]){option("--training=", "", "ensemble.npz"), "--width=8",
-                                                                     "--embedding=32", "--epochs=1", NULL});
+    assert_refuses_foreign_checkpoint(
+        &stage_train,
+        (const char *[]){option("--training=", "", "ensemble.npz"), "--width=8", "--embedding=32", "--epochs=1", NULL});
 }
 
 /* The bits of a training begun on one machine and ended on another would be those of neither. */
@@ -390,8 +415,9 @@ static void test_other_instruction_set(void **state) {
                                      "--epochs=100000", NULL};
     setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
     const pid_t child = start_program("elsewhere", 1, arguments);
-    for (int i = 0; i < 60000 && !there("elsewhere", "checkpoint.npz"); i++)
+    for (int i = 0; i < 60000 && !there("elsewhere", "checkpoint.npz"); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
     kill(child, SIGTERM);
     assert_int_equal(exit_status(child), 1);
     pin_instruction_set();

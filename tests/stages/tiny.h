@@ -105,10 +105,19 @@ static const struct stage_array tiny_arrays[] = {
 static const char *const tiny_outputs[] = {"table.tsv", "artifact.npz", NULL};
 
 static const struct stage stage_tiny = {
-    .name = "tiny", .summary = "multiples of kappa", .version = 1, .uses_backend = true,
-    .parameters = tiny_parameters, .parameter_count = 5, .inputs = tiny_inputs, .input_count = 2,
-    .arrays = tiny_arrays, .array_count = 2,
-    .outputs = tiny_outputs, .run = tiny_run, .check = tiny_check,
+    .name = "tiny",
+    .summary = "multiples of kappa",
+    .version = 1,
+    .uses_backend = true,
+    .parameters = tiny_parameters,
+    .parameter_count = 5,
+    .inputs = tiny_inputs,
+    .input_count = 2,
+    .arrays = tiny_arrays,
+    .array_count = 2,
+    .outputs = tiny_outputs,
+    .run = tiny_run,
+    .check = tiny_check,
 };
 
 /* --- running it in a child ------------------------------------------------------------------------- */

@@ -14,15 +14,17 @@
 #include "statistics/autocorrelation.h"
 
 static void assert_close(const char *what, double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("%s: found %.17g, expected %.17g +- %.2g", what, found, expected, tolerance);
+    }
 }
 
 /* A stationary series x' = a x + sqrt(1 - a^2) z. */
 static void make_series(double a, uint64_t stream, double *x, size_t n) {
     random_normal(random_key(5, "test autocorrelation", "noise"), stream, 0, x, n);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++) {
         x[i] = a * x[i - 1] + sqrt(1 - a * a) * x[i];
+    }
 }
 
 static void test_by_definition(void **state) {
@@ -30,20 +32,24 @@ static void test_by_definition(void **state) {
     enum { CHAINS = 3, LENGTH = 17, ALL = CHAINS * LENGTH, LAGS = 8, WINDOW = 3 };
     double x[ALL], rho[LAGS], error[LAGS], right[LENGTH], mean = 0;
     struct error e = {0};
-    for (size_t c = 0; c < CHAINS; c++)
+    for (size_t c = 0; c < CHAINS; c++) {
         make_series(0.6, c, x + c * LENGTH, LENGTH);
+    }
     for (size_t i = 0; i < ALL; i++) {
         x[i] += 1e4; /* the mean is taken off first */
         mean += x[i] / ALL;
     }
     for (size_t t = 0; t < LENGTH; t++) {
         right[t] = 0;
-        for (size_t i = 0; i < ALL; i++)
-            if (i % LENGTH + t < LENGTH)
+        for (size_t i = 0; i < ALL; i++) {
+            if (i % LENGTH + t < LENGTH) {
                 right[t] += (x[i] - mean) * (x[i + t] - mean) / (double)(CHAINS * (LENGTH - t));
+            }
+        }
     }
-    for (size_t t = LENGTH; t-- > 0;)
+    for (size_t t = LENGTH; t-- > 0;) {
         right[t] /= right[0];
+    }
     assert_int_equal(autocorrelation_function(x, CHAINS, LENGTH, LAGS, WINDOW, rho, error, &e), STATUS_OK);
     assert_true(rho[0] == 1 && error[0] == 0);
     for (int t = 0; t < LAGS; t++) {
@@ -84,16 +90,18 @@ static void test_errors_cover(void **state) {
     for (uint64_t s = 0; s < SERIES; s++) {
         make_series(a, 100 + s, x, LENGTH);
         assert_int_equal(autocorrelation_function(x, 4, LENGTH / 4, LAGS, 30, rho, error, &e), STATUS_OK);
-        for (int t = 1; t < LAGS; t++)
+        for (int t = 1; t < LAGS; t++) {
             squares[t] += pow((rho[t] - pow(a, t)) / error[t], 2) / SERIES;
+        }
     }
-    for (int t = 1; t < LAGS; t += 5) /* its sigma is sqrt(2/60) = 0.18 */
+    for (int t = 1; t < LAGS; t += 5) { /* its sigma is sqrt(2/60) = 0.18 */
         assert_close("variance of pulls", squares[t], 1, 0.7);
+    }
     free(x);
 }
 
-/* tau_int = 200 (a = 0.995): 1024 configurations and t_max = 100 find a fraction of it, and their error does not tell. For tau_int
- * = 2.17 (a = 0.625) they are right. */
+/* tau_int = 200 (a = 0.995): 1024 configurations and t_max = 100 find a fraction of it, and their error does not tell.
+ * For tau_int = 2.17 (a = 0.625) they are right. */
 static void test_published_estimate(void **state) {
     (void)state;
     enum { SERIES = 40, LENGTH = 1024, T = 100 };

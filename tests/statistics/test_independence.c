@@ -1,5 +1,6 @@
-/* The independence Metropolis chain: its rule step by step; acceptance erfc(w/2) of Gaussian log-weights; proposals of the
- * wrong width give the moments of the target; a pool drawn from with replacement gives those of its weights instead. */
+/* The independence Metropolis chain: its rule step by step; acceptance erfc(w/2) of Gaussian log-weights; proposals of
+ * the wrong width give the moments of the target; a pool drawn from with replacement gives those of its weights
+ * instead. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +15,9 @@
 #include "statistics/independence.h"
 
 static void assert_close(const char *what, double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("%s: found %.17g, expected %.17g +- %.2g", what, found, expected, tolerance);
+    }
 }
 
 static struct random_key key(const char *purpose) {
@@ -43,8 +45,9 @@ static void run_fresh(void) {
 static void test_rule(void **state) {
     (void)state;
     static double u[N];
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         log_w[i] = 1.3 * z[i];
+    }
     run_fresh();
     random_uniform(key("accept"), 0, 0, u, N);
     size_t at = 0, longest = 1, stay = 1;
@@ -74,11 +77,13 @@ static void test_acceptance_of_gaussian_weights(void **state) {
     const double widths[] = {0.05, 0.5, 1.35};
     for (size_t k = 0; k < 3; k++) {
         struct gamma_result r;
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             log_w[i] = widths[k] * z[i] - 1000; /* only differences count */
+        }
         run_fresh();
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             x[i] = accepted[i];
+        }
         analyse(1, &r);
         assert_close("acceptance", r.value, erfc(widths[k] / 2), 4 * r.error);
         assert_true(r.error < 0.01);
@@ -111,8 +116,9 @@ static void test_pool(void **state) {
     struct error e = {0};
     const double weights[POOL] = {1, 2, 0.5, 4, 1};
     double sum = 8.5, drawn[POOL] = {0};
-    for (size_t k = 0; k < POOL; k++)
+    for (size_t k = 0; k < POOL; k++) {
         log_w[k] = log(weights[k]);
+    }
     assert_int_equal(independence_pool(POOL, N, key("draw"), 2, proposal, &e), STATUS_OK);
     assert_int_equal(independence_chain(log_w, proposal, N, key("accept"), 2, state_of, accepted, &e), STATUS_OK);
     for (size_t i = 0; i < N; i++) {
@@ -121,8 +127,9 @@ static void test_pool(void **state) {
     }
     for (size_t k = 0; k < POOL; k++) {
         struct gamma_result r;
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             x[i] = state_of[i] == k;
+        }
         analyse(1, &r);
         assert_close("visits", r.value, weights[k] / sum, 4 * r.error);
         assert_close("draws", drawn[k], 1.0 / POOL, 4 * sqrt(0.16 / N));
@@ -136,8 +143,9 @@ static void test_streams(void **state) {
     struct error e = {0};
     size_t first[SHORT], again[SHORT], other[SHORT];
     unsigned char bytes[SHORT];
-    for (size_t i = 0; i < SHORT; i++)
+    for (size_t i = 0; i < SHORT; i++) {
         log_w[i] = 2 * z[i];
+    }
     independence_fresh(0, SHORT, proposal);
     assert_int_equal(independence_chain(log_w, proposal, SHORT, key("accept"), 0, first, bytes, &e), STATUS_OK);
     assert_int_equal(independence_chain(log_w, proposal, SHORT, key("accept"), 1, other, bytes, &e), STATUS_OK);
@@ -149,16 +157,20 @@ static void test_streams(void **state) {
 /* A proposal of weight 0 is never a state, but for those in front of the first that is not. */
 static void test_rejected(void **state) {
     (void)state;
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         log_w[i] = i < 3 || i % 7 == 0 ? -INFINITY : 0.2 * z[i];
+    }
     run_fresh();
-    for (size_t i = 0; i < N; i++)
-        assert_true(i <= 3 ? accepted[i] && state_of[i] == i : isfinite(log_w[state_of[i]]) && (i % 7 != 0 || !accepted[i]));
+    for (size_t i = 0; i < N; i++) {
+        assert_true(i <= 3 ? accepted[i] && state_of[i] == i
+                           : isfinite(log_w[state_of[i]]) && (i % 7 != 0 || !accepted[i]));
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rule), cmocka_unit_test(test_rejected),
+        cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_rejected),
         cmocka_unit_test(test_acceptance_of_gaussian_weights),
         cmocka_unit_test(test_wrong_proposals),
         cmocka_unit_test(test_pool),

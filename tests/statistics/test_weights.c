@@ -14,8 +14,9 @@
 #include "statistics/weights.h"
 
 static void assert_close(double found, double expected, double tolerance) {
-    if (!(fabs(found - expected) <= tolerance))
+    if (!(fabs(found - expected) <= tolerance)) {
         fail_msg("found %.17g, expected %.17g +- %.2g", found, expected, tolerance);
+    }
 }
 
 /* By the formulas of the header. */
@@ -35,9 +36,10 @@ static void brute_force(const double *S, const double *log_q, size_t n, enum wei
         inverse += 1 / own / (double)n;
         for (size_t j = 0; j < n; j++) {
             const double other = exp(-log_q[j] - mean_E - (S[j] - mean_S));
-            if (j != i)
-                pairs += (origin == WEIGHTS_PROPOSALS ? fmin(own, other) : fmin(1 / own, 1 / other)) /
-                         (double)(n * (n - 1));
+            if (j != i) {
+                pairs +=
+                    (origin == WEIGHTS_PROPOSALS ? fmin(own, other) : fmin(1 / own, 1 / other)) / (double)(n * (n - 1));
+            }
         }
     }
     values[WEIGHTS_R2] = 1 - DD / SS;
@@ -60,17 +62,19 @@ static void test_by_brute_force(void **state) {
     }
     S[5] = S[6], log_q[5] = log_q[6]; /* equal weights */
     for (int origin = 0; origin < 2; origin++) {
-        assert_int_equal(weights_analyse(S, log_q, N, (enum weights_origin)origin, BINS, values, errors, &e), STATUS_OK);
+        assert_int_equal(weights_analyse(S, log_q, N, (enum weights_origin)origin, BINS, values, errors, &e),
+                         STATUS_OK);
         brute_force(S, log_q, N, (enum weights_origin)origin, right);
         double sum[WEIGHTS_STATISTICS] = {0}, squares[WEIGHTS_STATISTICS] = {0};
         for (size_t b = 0; b < BINS; b++) { /* bins by hand: 3 or 4 configurations */
             double S_left[N], log_q_left[N], without[WEIGHTS_STATISTICS];
             size_t left = 0;
-            for (size_t i = 0; i < N; i++)
+            for (size_t i = 0; i < N; i++) {
                 if (i < b * 3 + b * 2 / 7 || i >= (b + 1) * 3 + (b + 1) * 2 / 7) {
                     S_left[left] = S[i];
                     log_q_left[left++] = log_q[i];
                 }
+            }
             brute_force(S_left, log_q_left, left, (enum weights_origin)origin, without);
             for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
                 sum[v] += without[v] / BINS;
@@ -103,7 +107,8 @@ static void test_gaussian_weights(void **state) {
                 S[i] = 7 - width * z[i];
                 log_q[i] = 3;
             }
-            assert_int_equal(weights_analyse(S, log_q, N, (enum weights_origin)origin, N, values, errors, &e), STATUS_OK);
+            assert_int_equal(weights_analyse(S, log_q, N, (enum weights_origin)origin, N, values, errors, &e),
+                             STATUS_OK);
             for (int k = 0; k < 4; k++) {
                 const double pull = (values[which[k]] - right[k]) / errors[which[k]];
                 mean[k] += pull / SETS;
@@ -122,8 +127,9 @@ static void test_limits(void **state) {
     (void)state;
     double S[] = {1, 2, 4, 8, 3}, log_q[5], values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
     struct error e = {0};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 5; i++) {
         log_q[i] = 100 - S[i];
+    }
     assert_int_equal(weights_analyse(S, log_q, 5, WEIGHTS_PROPOSALS, 5, values, errors, &e), STATUS_OK);
     for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
         assert_close(values[v], v == WEIGHTS_VAR_LOG_W ? 0 : 1, 1e-7);
@@ -138,7 +144,8 @@ static void test_limits(void **state) {
     assert_true(isnan(values[WEIGHTS_SLOPE]) && !signbit(values[WEIGHTS_SLOPE]) && isnan(errors[WEIGHTS_SLOPE]));
 }
 
-/* Rejected proposals, of infinite log q, have weight 0: they count in sample size and acceptance, and in nothing else. */
+/* Rejected proposals, of infinite log q, have weight 0: they count in sample size and acceptance, and in nothing
+ * else. */
 static void test_rejected(void **state) {
     (void)state;
     enum { N = 20, ALL = 25 };
@@ -156,7 +163,9 @@ static void test_rejected(void **state) {
     }
     assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_OK);
     for (int v = 0; v < WEIGHTS_STATISTICS; v++) {
-        const double share = v == WEIGHTS_EFFECTIVE_SAMPLE_SIZE ? (double)N / ALL : v == WEIGHTS_ACCEPTANCE ? (N - 1.0) / (ALL - 1.0) : 1;
+        const double share = v == WEIGHTS_EFFECTIVE_SAMPLE_SIZE ? (double)N / ALL
+                             : v == WEIGHTS_ACCEPTANCE          ? (N - 1.0) / (ALL - 1.0)
+                                                                : 1;
         assert_close(all[v], share * some[v], 1e-12);
         assert_true(isfinite(errors[v]));
     }
@@ -164,8 +173,9 @@ static void test_rejected(void **state) {
     log_q[3] = -INFINITY;
     assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_BAD_INPUT);
     /* no other: no number, and no crash */
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         log_q[i] = INFINITY;
+    }
     assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_OK);
     assert_true(isnan(all[WEIGHTS_ACCEPTANCE]) && isnan(all[WEIGHTS_R2]));
 }
@@ -183,11 +193,8 @@ static void test_bad_input(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_brute_force),
-        cmocka_unit_test(test_gaussian_weights),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_rejected),
-        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_by_brute_force), cmocka_unit_test(test_gaussian_weights), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_rejected),       cmocka_unit_test(test_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The digest of a file that is being read: whatever is handed over from memory, and in whatever order, it is the file's. */
+/* The digest of a file that is being read: whatever is handed over from memory, and in whatever order, it is the
+ * file's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +23,9 @@ static int set_up(void **state) {
     snprintf(folder, sizeof folder, "%s", scratch_folder("digest"));
     snprintf(path, sizeof path, "%s/file", folder);
     bytes = malloc(SIZE);
-    for (size_t i = 0; i < SIZE; i++)
+    for (size_t i = 0; i < SIZE; i++) {
         bytes[i] = (char)(i * i % 251);
+    }
     sha256(bytes, SIZE, expected);
     return file_write(path, bytes, SIZE, &e) == STATUS_OK ? 0 : -1;
 }
@@ -35,7 +37,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Hands over `count` pieces of `size` bytes, `apart` bytes from each other, the first one `from` bytes into the file. */
+/* Hands over `count` pieces of `size` bytes, `apart` bytes from each other, the first one `from` bytes into the
+ * file. */
 static void check(size_t from, size_t size, ptrdiff_t apart, size_t count) {
     struct error e;
     struct digest *d;

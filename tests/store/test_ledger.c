@@ -140,10 +140,11 @@ static void records(void **state) {
     assert_string_equal(record_text(again, "status"), "done");
     assert_string_equal(record_text(again, "no such member"), "");
     /* Facts that must be there. */
-    static const char *const wanted[] = {"\"seed\": 17", "\"kappa\": \"0.21\"", "\"threads\": 2", "\"wall_seconds\":",
-                                         "\"cpu_user_seconds\":", "\"peak_memory_bytes\":", "\"git_commit\":",
-                                         "\"processor\":", "\"kernel\":", "\"host\":", "\"compiler\":", "\"SQLite\":",
-                                         "\"OpenSSL\":", "\"libzip\":", "\"zlib\":", "\"bytes\": 5000000000"};
+    static const char *const wanted[] = {
+        "\"seed\": 17",           "\"kappa\": \"0.21\"", "\"threads\": 2", "\"wall_seconds\":", "\"cpu_user_seconds\":",
+        "\"peak_memory_bytes\":", "\"git_commit\":",     "\"processor\":", "\"kernel\":",       "\"host\":",
+        "\"compiler\":",          "\"SQLite\":",         "\"OpenSSL\":",   "\"libzip\":",       "\"zlib\":",
+        "\"bytes\": 5000000000"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_non_null(strstr(a, wanted[i]));
     }
@@ -172,8 +173,8 @@ static void enter_and_show(void **state) {
     assert_non_null(strstr(text, "interrupted  train  table1/model  0000abc30000")); /* nobody holds its lock */
     free(text);
     text = shown("0000abc2");
-    static const char *const wanted[] = {"diverged", "kappa                   0.21", "b.npz", "5000000000 bytes", "22bb",
-                                         "loss                    0.25", "processor"};
+    static const char *const wanted[] = {"diverged", "kappa                   0.21", "b.npz",    "5000000000 bytes",
+                                         "22bb",     "loss                    0.25", "processor"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (strstr(text, wanted[i]) == NULL) {
             fail_msg("'%s' is missing in:\n%s", wanted[i], text);
@@ -263,7 +264,8 @@ static void execute(sqlite3 *db, const char *sql) {
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* A viewer switches the database to WAL and is killed: what it leaves beside the old ledger does not get into the new one. */
+/* A viewer switches the database to WAL and is killed: what it leaves beside the old ledger does not get into the new
+ * one. */
 static void rebuild_beside_the_log_of_a_killed_viewer(void **state) {
     (void)state;
     struct error e = {0};
@@ -293,7 +295,8 @@ static void rebuild_beside_the_log_of_a_killed_viewer(void **state) {
     free(before);
 }
 
-/* A viewer has the ledger open in a transaction: after two seconds one hears of it; the run is entered once it is done. */
+/* A viewer has the ledger open in a transaction: after two seconds one hears of it; the run is entered once it is
+ * done. */
 static void waiting_for_a_viewer_says_so(void **state) {
     (void)state;
     struct error e = {0};
@@ -304,7 +307,8 @@ static void waiting_for_a_viewer_says_so(void **state) {
     const pid_t child = fork();
     if (child == 0) {
         sqlite3 *db;
-        int fine = sqlite3_open(ledger, &db) == SQLITE_OK && sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK;
+        int fine = sqlite3_open(ledger, &db) == SQLITE_OK &&
+                   sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK;
         fine = write(ends[1], "x", 1) == 1 && fine;
         sleep(3);
         _exit(!fine);
@@ -356,8 +360,10 @@ static void killed_writer(void **state) {
     if (child == 0) {
         sqlite3 *db;
         sqlite3_open(ledger, &db);
-        sqlite3_exec(db, "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; UPDATE runs SET message = hex(zeroblob(3000));"
-                         "UPDATE notes SET value = hex(zeroblob(3000))", NULL, NULL, NULL);
+        sqlite3_exec(db,
+                     "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; UPDATE runs SET message = "
+                     "hex(zeroblob(3000));UPDATE notes SET value = hex(zeroblob(3000))",
+                     NULL, NULL, NULL);
         kill(getpid(), SIGKILL);
     }
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -448,11 +454,16 @@ static void many_at_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(records), TEST(enter_and_show), TEST(running_while_locked), TEST(rebuild),
+        TEST(records),
+        TEST(enter_and_show),
+        TEST(running_while_locked),
+        TEST(rebuild),
         TEST(rebuild_beside_the_log_of_a_killed_viewer),
         TEST(waiting_for_a_viewer_says_so),
-        TEST(root_with_brackets), TEST(killed_writer),
-        TEST(not_a_record), TEST(many_at_once),
+        TEST(root_with_brackets),
+        TEST(killed_writer),
+        TEST(not_a_record),
+        TEST(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

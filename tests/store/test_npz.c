@@ -73,11 +73,12 @@ static bool is(const struct npz *npz, const char *name, enum npz_type type, size
 static bool is_sample(const struct npz *npz) {
     const struct npz_array *names = npz_find(npz, "names");
     return npz_count(npz) == 11 && is(npz, "phi", NPZ_FLOAT32, 2, 6, phi) && is(npz, "steps", NPZ_INT64, 1, 2, steps) &&
-           is(npz, "kappa", NPZ_FLOAT64, 0, 1, &(double){0.21}) && is(npz, "chains", NPZ_INT64, 0, 1, &(int64_t){5120}) &&
-           is(npz, "errors", NPZ_FLOAT64, 1, 2, errors) && is(npz, "order", NPZ_INT32, 3, 1, order) &&
-           is(npz, "flags", NPZ_UINT8, 1, 3, flags) && is(npz, "none", NPZ_FLOAT64, 2, 0, NULL) &&
-           is(npz, "recipe", NPZ_BYTES, 0, 1, "kappa=0.21\nstage=test\n") && is(npz, "empty", NPZ_BYTES, 0, 1, "") &&
-           names != NULL && names->item_size == 4 && is(npz, "names", NPZ_BYTES, 1, 3, "M\0\0\0chi2U_L");
+           is(npz, "kappa", NPZ_FLOAT64, 0, 1, &(double){0.21}) &&
+           is(npz, "chains", NPZ_INT64, 0, 1, &(int64_t){5120}) && is(npz, "errors", NPZ_FLOAT64, 1, 2, errors) &&
+           is(npz, "order", NPZ_INT32, 3, 1, order) && is(npz, "flags", NPZ_UINT8, 1, 3, flags) &&
+           is(npz, "none", NPZ_FLOAT64, 2, 0, NULL) && is(npz, "recipe", NPZ_BYTES, 0, 1, "kappa=0.21\nstage=test\n") &&
+           is(npz, "empty", NPZ_BYTES, 0, 1, "") && names != NULL && names->item_size == 4 &&
+           is(npz, "names", NPZ_BYTES, 1, 3, "M\0\0\0chi2U_L");
 }
 
 static void round_trip(void **state) {
@@ -124,8 +125,9 @@ static void many_with_digest(void **state) {
     struct npz *npz;
     char expected[65], found[65], name[32];
     float *data = malloc(LONG * sizeof *data);
-    for (size_t i = 0; i < LONG; i++)
+    for (size_t i = 0; i < LONG; i++) {
         data[i] = (float)i;
+    }
     assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
     for (size_t i = 0; i < MEMBERS; i++) {
         snprintf(name, sizeof name, "a%zu", i);
@@ -342,7 +344,7 @@ static void mutated(void **state) {
     assert_true(refused > tried * 2 / 3);
     refused = tried = 0;
     uint64_t bits = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
-    for (int n = 0; n < 3000; n++) { /* several bytes, with values that are lengths or signatures elsewhere */
+    for (int n = 0; n < 3000; n++) {    /* several bytes, with values that are lengths or signatures elsewhere */
         memcpy(bad, good, size);
         for (int k = 0; k < 1 + n % 4; k++) {
             bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
@@ -411,7 +413,8 @@ static void headers(void **state) {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 0, 28, "found 28 bytes of data, expected 24"},
         {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n", 0, 24, "Fortran order"},
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (2, 3), }\n", 0, 24, "type '>f4' is big-endian"},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n", 0, 16, "type '|O' is an array of Python objects"},
+        {"{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n", 0, 16,
+         "type '|O' is an array of Python objects"},
         {"{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }\n", 0, 16, "type '<c8' is not known"},
         {"{'descr': '<U4', 'fortran_order': False, 'shape': (), }\n", 0, 16, "type '<U4' is not known"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }\n", 0, 8, "expected a simple type"},
@@ -420,7 +423,8 @@ static void headers(void **state) {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }\n", 0, 0, "overflows"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }\n", 0, 0, "overflows"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }\n", 0, 8, "expected 4000000000000"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,), }\n", 0, 0, "expected a length"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,), }\n", 0, 0,
+         "expected a length"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\n", 0, 4, "expected a length"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1), }\n", 0, 4, "expected a comma in a shape"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }\n", 0, 4, "more than 8 dimensions"},
@@ -483,8 +487,9 @@ static void members(void **state) {
  * accepts makes sense. */
 static void random_headers(void **state) {
     (void)state;
-    static const char *const words[] = {"'", "(", ")", "{", "}", ",", ":", "'shape'", "'descr'", "99999999999", " ", "\n",
-                                        "'<f4'", "False", "True", "-", "|S", "0", "\\", "\"", "'fortran_order'"};
+    static const char *const words[] = {"'",       "(",       ")",           "{", "}",  ",",     ":",
+                                        "'shape'", "'descr'", "99999999999", " ", "\n", "'<f4'", "False",
+                                        "True",    "-",       "|S",          "0", "\\", "\"",    "'fortran_order'"};
     uint64_t bits = 88172645463325252u;
     size_t accepted = 0;
     for (int n = 0; n < 50000; n++) {
@@ -519,8 +524,9 @@ static void random_headers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(round_trip), TEST(with_digest), TEST(many_with_digest), TEST(same_bytes), TEST(reals),   TEST(require), TEST(reference),     TEST(writer_errors),
-        TEST(full_disk),  TEST(mutated),    TEST(foreign), TEST(headers), TEST(members),       TEST(random_headers),
+        TEST(round_trip), TEST(with_digest), TEST(many_with_digest), TEST(same_bytes),     TEST(reals),
+        TEST(require),    TEST(reference),   TEST(writer_errors),    TEST(full_disk),      TEST(mutated),
+        TEST(foreign),    TEST(headers),     TEST(members),          TEST(random_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,8 +61,14 @@ static void what_counts(void **state) {
             mine[0] = inputs[2], mine[2] = inputs[0]; /* only listed in another order */
         }
         struct parameters *p = parameters_new(table, 3);
-        assert_int_equal(parameters_set(p, "kappa", i == 1 ? "0.22" : i == 8 ? "21e-2" : "0.21", "test", &e), STATUS_OK);
-        char *text = recipe_text(i == 2 ? "other" : "sample", i == 3 ? 4 : 3, i == 4 ? "cuda" : "cpu", p, mine, i == 7 ? 2 : 3);
+        assert_int_equal(parameters_set(p, "kappa",
+                                        i == 1   ? "0.22"
+                                        : i == 8 ? "21e-2"
+                                                 : "0.21",
+                                        "test", &e),
+                         STATUS_OK);
+        char *text =
+            recipe_text(i == 2 ? "other" : "sample", i == 3 ? 4 : 3, i == 4 ? "cuda" : "cpu", p, mine, i == 7 ? 2 : 3);
         recipe_key(text, keys[i]);
         free(text);
         parameters_free(p);
@@ -80,10 +86,13 @@ static void growth(void **state) {
     struct parameter grown[5];
     memcpy(grown, table, sizeof table);
     grown[3] = (struct parameter){.name = "epsilon", .type = PARAMETER_REAL, .default_value = "0.50", .later = true};
-    grown[4] = (struct parameter){.name = "form", .type = PARAMETER_CHOICE, .default_value = "old", .choices = "old|new",
-                                  .later = true};
-    static const char *const cases[][3] = {{NULL, NULL, ""}, {"epsilon", "5e-1", ""}, {"form", "old", ""},
-                                           {"epsilon", "0.25", "epsilon=0.25\n"}, {"form", "new", "form=new\n"}};
+    grown[4] = (struct parameter){
+        .name = "form", .type = PARAMETER_CHOICE, .default_value = "old", .choices = "old|new", .later = true};
+    static const char *const cases[][3] = {{NULL, NULL, ""},
+                                           {"epsilon", "5e-1", ""},
+                                           {"form", "old", ""},
+                                           {"epsilon", "0.25", "epsilon=0.25\n"},
+                                           {"form", "new", "form=new\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct parameters *p = parameters_new(grown, 5);
         assert_int_equal(parameters_set(p, "kappa", "0.21", "test", &e), STATUS_OK);
@@ -91,7 +100,8 @@ static void growth(void **state) {
             assert_int_equal(parameters_set(p, cases[i][0], cases[i][1], "test", &e), STATUS_OK);
         }
         char *text = recipe_text("sample", 3, NULL, p, NULL, 0), expected[200];
-        snprintf(expected, sizeof expected, "%skappa=0.21\nlattice=32,32\nseed=1\nstage=sample\nversion=3\n", cases[i][2]);
+        snprintf(expected, sizeof expected, "%skappa=0.21\nlattice=32,32\nseed=1\nstage=sample\nversion=3\n",
+                 cases[i][2]);
         assert_string_equal(text, expected);
         free(text);
         parameters_free(p);

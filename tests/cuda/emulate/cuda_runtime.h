@@ -19,7 +19,8 @@
 
 struct dim3 {
     unsigned x, y, z;
-    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {
+    }
 };
 struct alignas(16) float4 {
     float x, y, z, w;
@@ -57,7 +58,8 @@ void emulate_enqueue(cudaStream_t stream, std::function<void()> work);
 cudaError_t emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, std::function<void()> body);
 
 template <class... Expected, class... Actual>
-static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c, void (*kernel)(Expected...), Actual &&...arguments) {
+static inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *c, void (*kernel)(Expected...),
+                                             Actual &&...arguments) {
     std::tuple<Expected...> copy(static_cast<Expected>(arguments)...);
     return emulate_launch(c->stream, c->gridDim, c->blockDim, [kernel, copy]() { std::apply(kernel, copy); });
 }

@@ -45,8 +45,9 @@ void emulate_sync(void) {
     const unsigned mine = generation;
     arrived++;
     release_barrier();
-    while (generation == mine)
+    while (generation == mine) {
         yield();
+    }
 }
 
 float emulate_shuffle(float value, int mask) {
@@ -61,8 +62,9 @@ extern "C" void emulate_enter(void) {
     finished[current] = true;
     alive--;
     release_barrier();
-    for (;;)
+    for (;;) {
         yield();
+    }
 }
 
 /* Stacks begin at different lines of a page: at the same they would evict each other from the cache. */
@@ -72,8 +74,9 @@ static void prepare(unsigned t) {
     void **sp = (void **)top;
     *--sp = NULL; /* a return address for emulate_enter, which has none: keeps the alignment of a call */
     *--sp = (void *)emulate_enter;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         *--sp = NULL;
+    }
     context[t] = sp;
     finished[t] = false;
     shuffles[t] = 0;
@@ -82,35 +85,42 @@ static void prepare(unsigned t) {
 static void run_block(void) {
     arrived = 0;
     alive = thread_count;
-    for (unsigned t = 0; t < thread_count; t++)
+    for (unsigned t = 0; t < thread_count; t++) {
         prepare(t);
-    while (alive > 0)
+    }
+    while (alive > 0) {
         for (unsigned t = 0; t < thread_count; t++) {
-            if (finished[t])
+            if (finished[t]) {
                 continue;
+            }
             current = t;
             threadIdx = index_of[t];
             emulate_exchange(&scheduler, context[t]);
         }
+    }
 }
 
 cudaError_t emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, std::function<void()> work) {
     const unsigned count = block.x * block.y * block.z;
-    if (count == 0 || count > MOST || grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535)
+    if (count == 0 || count > MOST || grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
         return cudaErrorInvalidConfiguration;
+    }
     emulate_enqueue(stream, [=]() {
-        if (!stacks)
+        if (!stacks) {
             stacks = (char *)malloc((size_t)MOST * STACK);
+        }
         gridDim = grid;
         blockDim = block;
         thread_count = count;
         body = &work;
-        for (unsigned z = 0; z < grid.z; z++)
-            for (unsigned y = 0; y < grid.y; y++)
+        for (unsigned z = 0; z < grid.z; z++) {
+            for (unsigned y = 0; y < grid.y; y++) {
                 for (unsigned x = 0; x < grid.x; x++) {
                     blockIdx = dim3(x, y, z);
                     run_block();
                 }
+            }
+        }
     });
     return cudaSuccess;
 }
@@ -126,10 +136,11 @@ struct emulated_stream {
 static size_t launches;
 
 void emulate_enqueue(cudaStream_t stream, std::function<void()> work) {
-    if (stream->recording)
+    if (stream->recording) {
         stream->recording->work.push_back(work);
-    else
+    } else {
         work();
+    }
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
@@ -147,8 +158,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode) {
-    if (stream->recording)
+    if (stream->recording) {
         return cudaErrorStreamCapture;
+    }
     stream->recording = new emulated_graph;
     return cudaSuccess;
 }
@@ -166,8 +178,9 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
     launches++;
-    for (const std::function<void()> &work : executable->work)
+    for (const std::function<void()> &work : executable->work) {
         work();
+    }
     return cudaSuccess;
 }
 
@@ -199,11 +212,13 @@ size_t emulate_used(void) {
 }
 
 cudaError_t cudaMalloc(void **memory, size_t bytes) {
-    if (used + bytes > limit)
+    if (used + bytes > limit) {
         return cudaErrorMemoryAllocation;
+    }
     *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
-    if (!*memory)
+    if (!*memory) {
         return cudaErrorMemoryAllocation;
+    }
     memset(*memory, 0xff, bytes); /* numbers that are not: what is used before it is set shows */
     used += bytes;
     held[*memory] = bytes;

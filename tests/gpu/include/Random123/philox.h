@@ -15,8 +15,8 @@ typedef struct {
 static inline philox4x32_ctr_t philox4x32_R(unsigned rounds, philox4x32_ctr_t c, philox4x32_key_t k) {
     for (unsigned r = 0; r < rounds; r++) {
         const uint64_t a = (uint64_t)c.v[0] * 0xd2511f53u, b = (uint64_t)c.v[2] * 0xcd9e8d57u;
-        c = (philox4x32_ctr_t){{(uint32_t)(b >> 32) ^ c.v[1] ^ k.v[0], (uint32_t)b,
-                                (uint32_t)(a >> 32) ^ c.v[3] ^ k.v[1], (uint32_t)a}};
+        c = (philox4x32_ctr_t){
+            {(uint32_t)(b >> 32) ^ c.v[1] ^ k.v[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c.v[3] ^ k.v[1], (uint32_t)a}};
         k.v[0] += 0x9e3779b9u;
         k.v[1] += 0xbb67ae85u;
     }
