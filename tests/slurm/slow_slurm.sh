@@ -55,7 +55,8 @@ check "LAUNCH starts stages through srun, and make enters their records into the
 
 # Figure 13 at quick scale, in arrays that are disturbed: a stage is killed; its node's jobs submitted again, in other
 # parts, where one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
-experiments=experiments name=fig13 profile=quick long='SET=training-weak.thermalisation=10000 training-weak.test-chains=0'
+experiments=experiments name=fig13 profile=quick
+long='SET=training-weak.thermalisation=10000 training-weak.test-chains=0'
 running() { # running RESULTS NODE: waits for a part of the node that runs; $record is its record, $process its stage
     for i in $(seq 1200); do
         for record in $(grep -l "\"label\": \"[^\"]*/$2\"" "$folder/$1"/quick/artifacts/*/runs/*.json 2>/dev/null); do
