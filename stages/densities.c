@@ -26,6 +26,7 @@ struct flow_settings densities_settings(const struct parameters *p) {
         .signs = parameters_is(p, "probe-distribution", "rademacher"),
         .control = parameters_is(p, "control-variate", "wiener"),
         .t_start = parameters_real(p, "t-start"),
+        .roughness = parameters_real(p, "roughness"),
         .stretch = parameters_real(p, "stretch"),
         .gaussian_prior = parameters_is(p, "prior", "gaussian"),
         .seed = (uint64_t)parameters_integer(p, "seed"),

@@ -33,7 +33,11 @@
              "s^2(1) in mode p, G being the model's propagator. Not used by methods modes and direct."}, \
     {.name = "stretch", .type = PARAMETER_REAL, .default_value = "1", .minimum = 1, .maximum = 100, .later = true, \
      .help = "Method modes: length in ln s of the last step over that of the first. The flow is least smooth at high " \
-             "noise: with 2 to 3 it needs fewer steps for the same accuracy."}
+             "noise: with 2 to 3 it needs fewer steps for the same accuracy."}, \
+    {.name = "roughness", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 1e6, .later = true, \
+     .help = "Method modes: a configuration is computed again with four times the steps if the two slopes in the middle of " \
+             "each step differ by more than this in the integral of the divergence, summed over steps; 3 concerns one in a " \
+             "thousand. 0: never."}
 /* clang-format on */
 
 struct densities {

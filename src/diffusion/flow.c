@@ -312,6 +312,7 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
     }
     const struct score_modes work = {.steps = (size_t)j->settings->steps,
                                      .stretch = j->settings->stretch,
+                                     .roughness = j->settings->roughness,
                                      .key = j->draw ? &key : NULL,
                                      .first = j->first,
                                      .count = n,

@@ -51,6 +51,7 @@ struct flow_settings {
     bool modes; /* in normalised modes; else by `method` */
     enum runge_kutta_method method;
     int64_t steps;    /* modes, heun, rk4 */
+    double roughness; /* modes: beyond which a field is followed again with four times the steps; 0: none is */
     double stretch;   /* modes: the last step's length in ln s over the first one's, about; 0: 1 */
     double tolerance; /* dopri5 */
     enum flow_divergence divergence;

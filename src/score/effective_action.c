@@ -476,9 +476,11 @@ static enum status modes(const struct score_model *m, const struct score_modes *
     const double stretch = work->stretch > 0 ? work->stretch : 1;
     TRY(work->noisy ? effective_flow_noisy_new(model_of(m), work->steps, work->threads, &flow, e)
                     : effective_flow_new(model_of(m), work->steps, stretch, work->threads, &flow, e));
+    enum status status =
+        work->roughness > 0 ? effective_flow_recheck(flow, stretch, work->roughness, work->threads, e) : STATUS_OK;
     const struct effective_flow_work own = {work->key, work->first, work->count,       work->threads,
                                             work->phi, work->log_q, work->interrupted, work->progress};
-    enum status status = effective_flow_run(flow, &own, e);
+    THEN(status, effective_flow_run(flow, &own, e));
     effective_flow_free(flow);
     return status;
 }

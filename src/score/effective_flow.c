@@ -21,6 +21,8 @@ struct effective_flow {
                                        its */
     bool equal;                     /* steps of length `step` */
     struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
+    struct effective_flow *finer;   /* with more steps, for fields whose path is rough; NULL: none */
+    double limit;                   /* of the roughness */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
     double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
 };
@@ -208,10 +210,17 @@ enum status effective_flow_noisy_new(const struct effective_model *m, size_t ste
     return make(m, steps, 0, true, threads, flow, e);
 }
 
+enum status effective_flow_recheck(struct effective_flow *flow, double stretch, double limit, int threads,
+                                   struct error *e) {
+    flow->limit = limit;
+    return make(flow->model, 4 * flow->steps, stretch, false, threads, &flow->finer, e);
+}
+
 void effective_flow_free(struct effective_flow *flow) {
     if (!flow) {
         return;
     }
+    effective_flow_free(flow->finer);
     for (size_t i = 0; flow->level && i < flow->points; i++) {
         effective_level_free(flow->level[i]);
     }
@@ -241,16 +250,22 @@ struct room {
     float *normal; /* V */
 };
 
+static size_t evaluation_workspace(const struct effective_flow *flow) {
+    const size_t own = effective_levels_workspace(&flow->lattices, flow->points, flow->level),
+                 finer = flow->finer ? evaluation_workspace(flow->finer) : 0;
+    return own > finer ? own : finer;
+}
+
 size_t effective_flow_workspace(const struct effective_flow *flow) {
     const size_t V = flow->model->volume;
-    return 4 * V + effective_levels_workspace(&flow->lattices, flow->points, flow->level) +
+    return 4 * V + evaluation_workspace(flow) +
            (V * sizeof(float) + sizeof(struct transform_site) - 1) / sizeof(struct transform_site);
 }
 
 static struct room divide(const struct effective_flow *flow, struct transform_site *all) {
     const size_t V = flow->model->volume;
     struct room r = {all, all + V, all + 2 * V, all + 3 * V, all + 4 * V, NULL};
-    r.normal = (float *)(r.evaluation + effective_levels_workspace(&flow->lattices, flow->points, flow->level));
+    r.normal = (float *)(r.evaluation + evaluation_workspace(flow));
     return r;
 }
 
@@ -263,19 +278,29 @@ static void advance(size_t V, const struct transform_site *base, float factor, c
     }
 }
 
-/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from); density += its part
- * of the integral of the divergence. */
+/* What a field gathers on its way: the integral of the divergence, and how rough the way was, the sum over steps of what
+ * the two slopes in the middle of a step differ by in their part of that integral. */
+struct way {
+    double density[TRANSFORM_FIELDS], roughness[TRANSFORM_FIELDS];
+};
+
+/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from). */
 static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
-                 const struct room *r, double density[TRANSFORM_FIELDS]) {
+                 const struct room *r, struct way *way) {
     static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[4] = {0.5, 0.5, 1, 0};
     static const size_t half_steps[4] = {0, 1, 1, 2};
     const size_t V = flow->model->volume;
+    double middle[TRANSFORM_FIELDS];
     for (int stage = 0; stage < 4; stage++) {
         double divergence[TRANSFORM_FIELDS];
         effective_level_evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence,
                                  r->evaluation);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            density[i] += h * weight[stage] * divergence[i];
+            way->density[i] += h * weight[stage] * divergence[i];
+            if (stage == 2) {
+                way->roughness[i] += fabs(h * (divergence[i] - middle[i]));
+            }
+            middle[i] = divergence[i];
         }
         if (stage < 3) {
             advance(V, r->modes, (float)(h * reach[stage]), r->slope, r->at);
@@ -286,23 +311,22 @@ static void step(const struct effective_flow *flow, const struct effective_level
 }
 
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,
-                 double density[TRANSFORM_FIELDS]) {
+                 struct way *way) {
     for (size_t k = 0; k <= flow->steps; k++) {
         if (observer) {
             observer->see(observer->context, k, r->modes);
         }
         if (k < flow->steps) {
-            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r,
-                 density);
+            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r, way);
         }
     }
 }
 
-static void up(const struct effective_flow *flow, const struct room *r, double density[TRANSFORM_FIELDS]) {
+static void up(const struct effective_flow *flow, const struct room *r, struct way *way) {
     for (size_t k = flow->steps; k-- > 0;) {
         struct effective_level *const *const down = flow->level + flow->first[k];
         const struct effective_level *const level[3] = {down[2], down[1], down[0]};
-        step(flow, level, -length_of(flow, k), r, density);
+        step(flow, level, -length_of(flow, k), r, way);
     }
 }
 
@@ -396,20 +420,20 @@ static void land(const struct effective_flow *flow, const struct room *r, size_t
     }
 }
 
-void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
-                         const struct effective_observer *observer, size_t count, float *phi, double *log_q,
-                         struct transform_site *workspace) {
+static void draw(const struct effective_flow *flow, struct random_key key, size_t first,
+                 const struct effective_observer *observer, size_t count, float *phi, double *log_q, struct way *way,
+                 struct transform_site *workspace) {
     const struct room r = divide(flow, workspace);
     const size_t V = flow->model->volume;
-    double square[TRANSFORM_FIELDS], density[TRANSFORM_FIELDS] = {0};
+    double square[TRANSFORM_FIELDS];
     white(flow, key, first, START, observer ? observer->spread : 0, &r, r.modes, square);
     if (flow->noisy) {
         down_with_noise(flow, key, first, &r);
     } else {
-        down(flow, observer, &r, density);
+        down(flow, observer, &r, way);
     }
     for (size_t i = 0; i < count; i++) {
-        log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - density[i];
+        log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - way->density[i];
     }
     land(flow, &r, count, phi, log_q);
     for (size_t i = 0; i < count; i++) {
@@ -419,11 +443,18 @@ void effective_flow_draw(const struct effective_flow *flow, struct random_key ke
     }
 }
 
+void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
+                         const struct effective_observer *observer, size_t count, float *phi, double *log_q,
+                         struct transform_site *workspace) {
+    struct way way = {0};
+    draw(flow, key, first, observer, count, phi, log_q, &way, workspace);
+}
+
 void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi,
                            double *log_q, struct transform_site *workspace) {
     const struct room r = divide(flow, workspace);
     const size_t V = flow->model->volume;
-    double density[TRANSFORM_FIELDS] = {0};
+    struct way way = {0};
     memset(r.modes, 0, V * sizeof *r.modes);
     for (size_t i = 0; i < count; i++) {
         for (size_t x = 0; x < V; x++) {
@@ -431,23 +462,22 @@ void effective_flow_follow(const struct effective_flow *flow, size_t count, cons
         }
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
-    down(flow, NULL, &r, density);
+    down(flow, NULL, &r, &way);
     for (size_t i = 0; i < count; i++) {
         double square = 0;
         for (size_t x = 0; x < V; x++) {
             square += (double)noise[i * V + x] * (double)noise[i * V + x];
         }
-        log_q[i] = flow->constant - 0.5 * square - density[i];
+        log_q[i] = flow->constant - 0.5 * square - way.density[i];
     }
     land(flow, &r, count, phi, log_q);
 }
 
-void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
-                         struct transform_site *workspace) {
+static void rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
+                 struct way *way, struct transform_site *workspace) {
     const struct effective_model *m = flow->model;
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
-    double density[TRANSFORM_FIELDS] = {0};
     memset(r.modes, 0, V * sizeof *r.modes);
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
@@ -461,7 +491,7 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
     scale_modes(V, flow->gain, true, r.modes);
-    up(flow, &r, density);
+    up(flow, &r, way);
     transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
     const double scale = 1 / (double)V;
     for (size_t i = 0; i < count; i++) {
@@ -473,8 +503,49 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
                 noise[i * V + x] = (float)value;
             }
         }
-        const double value = flow->constant - 0.5 * square + density[i];
+        const double value = flow->constant - 0.5 * square + way->density[i];
         log_q[i] = isfinite(value) ? value : NAN;
+    }
+}
+
+void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
+                         struct transform_site *workspace) {
+    struct way way = {0};
+    rise(flow, count, phi, noise, log_q, &way, workspace);
+}
+
+/* A pack, and once more with the finer flow where a way was rough: in the same lanes, so that field i stays a function of its
+ * number. phi and log_q: of the pack; room: `phi` of a pack. */
+static void follow_pack(const struct effective_flow *flow, const struct effective_flow_work *work, size_t at,
+                        size_t count, float *room, struct transform_site *workspace) {
+    const size_t V = flow->model->volume;
+    struct way way = {0}, unused = {0};
+    double log_q[TRANSFORM_FIELDS];
+    float *phi = work->phi + at * V;
+    bool rough = false;
+    if (work->key) {
+        draw(flow, *work->key, work->first + at, NULL, count, phi, work->log_q + at, &way, workspace);
+    } else {
+        rise(flow, count, phi, NULL, work->log_q + at, &way, workspace);
+    }
+    for (size_t i = 0; i < count && flow->finer; i++) {
+        rough = rough || !(way.roughness[i] <= flow->limit);
+    }
+    if (!rough) {
+        return;
+    }
+    if (work->key) {
+        draw(flow->finer, *work->key, work->first + at, NULL, count, room, log_q, &unused, workspace);
+    } else {
+        rise(flow->finer, count, phi, NULL, log_q, &unused, workspace);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!(way.roughness[i] <= flow->limit)) {
+            work->log_q[at + i] = log_q[i];
+            if (work->key) {
+                memcpy(phi + i * V, room + i * V, V * sizeof *phi);
+            }
+        }
     }
 }
 
@@ -486,22 +557,19 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
 #pragma omp parallel num_threads(work->threads)
     {
         struct transform_site *room = transform_allocate(effective_flow_workspace(flow));
-        if (!room)
+        float *phi = malloc(TRANSFORM_FIELDS * V * sizeof *phi);
+        const bool whole = room && phi;
+        if (!whole)
 #pragma omp atomic write
             no_memory = true;
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
             const size_t at = i * TRANSFORM_FIELDS, rest = work->count - at,
                          count = rest < TRANSFORM_FIELDS ? rest : TRANSFORM_FIELDS;
-            if (!room || *work->interrupted) {
+            if (!whole || *work->interrupted) {
                 continue;
             }
-            if (work->key) {
-                effective_flow_draw(flow, *work->key, work->first + at, NULL, count, work->phi + at * V,
-                                    work->log_q + at, room);
-            } else {
-                effective_flow_rise(flow, count, work->phi + at * V, NULL, work->log_q + at, room);
-            }
+            follow_pack(flow, work, at, count, phi, room);
             size_t now;
 #pragma omp atomic capture
             now = done += count;
@@ -509,6 +577,7 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
                 progress_update(work->progress, work->first + now, NULL);
             }
         }
+        free(phi);
         free(room);
     }
     if (no_memory) {

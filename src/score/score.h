@@ -83,8 +83,10 @@ enum status score_model_draw(const struct score_model *m, const struct score_dra
  * a Gaussian field at any number of them. It draws only, and has no density: log_q is 0, or NaN as above. */
 struct score_modes {
     size_t steps;
-    double stretch; /* 0 as 1: steps of equal lengths in ln s; above, they grow on the way down, the speed of the last
+    double stretch;   /* 0 as 1: steps of equal lengths in ln s; above, they grow on the way down, the speed of the last
                        over that of the first. Not of the noisy process */
+    double roughness; /* a field whose way is rougher (effective_flow.h) is followed again with four times the steps; 0:
+                         none is */
     bool noisy;
     const struct random_key *key;
     size_t first, count;

@@ -349,8 +349,59 @@ static void test_flow(void **state) {
     fitted_free(&f);
 }
 
-/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to
- * 1/steps. */
+/* A field whose way is rough is followed with four times the steps, and no other; in numbers of its own, whatever the threads.
+ * With a limit of 0 all are, and are what those steps make of them. */
+static void test_recheck(void **state) {
+    (void)state;
+    enum { N = 2 * TRANSFORM_FIELDS };
+    static const size_t extents[] = {SIDE, SIDE};
+    static float coarse[N * SITES], fine[N * SITES], found[N * SITES];
+    const struct theory theory = {0.265, 0.022};
+    const struct random_key key = random_key(5, "test", "effective");
+    double log_q[4][N];
+    struct error e;
+    struct fitted f = fitted_new(2, extents, theory, hmc(2, extents, theory, 256, 200), 256, false);
+    fit(&f, rich, levels, 2);
+    propose(&f, 6, 5, N, coarse, log_q[0], NULL);
+    propose(&f, 24, 5, N, fine, log_q[1], NULL);
+    size_t others = 0;
+    for (int turn = 0; turn < 4; turn++) { /* all; some, with one thread and with two; none */
+        const double limit = (double[]){0, 0.6, 0.6, 1e9}[turn];
+        struct effective_flow *flow;
+        check(effective_flow_new(&f.model, 6, 1, 2, &flow, &e), &e);
+        check(effective_flow_recheck(flow, 1, limit, 2, &e), &e);
+        const struct effective_flow_work work = {&key, 0, N, turn == 1 ? 1 : 2, found, log_q[2], &never, NULL};
+        check(effective_flow_run(flow, &work, &e), &e);
+        size_t again = 0;
+        for (size_t i = 0; i < N; i++) {
+            const bool redone = log_q[2][i] != log_q[0][i];
+            again += redone;
+            assert_true(log_q[2][i] == log_q[redone][i]);
+            assert_memory_equal(found + i * SITES, (redone ? fine : coarse) + i * SITES, SITES * sizeof *found);
+        }
+        if (turn == 1) {
+            others = again;
+        }
+        if (turn == 0) {
+            assert_int_equal(again, N);
+        } else if (turn < 3) {
+            assert_true(again > 0 && again < N && again == others);
+        } else {
+            assert_int_equal(again, 0);
+        }
+        const struct effective_flow_work back = {NULL, 0, N, 2, found, log_q[3], &never, NULL};
+        check(effective_flow_run(flow, &back, &e), &e); /* upwards, too */
+        for (size_t i = 0; i < N; i++) {
+            if (!(fabs(log_q[3][i] - log_q[2][i]) < 0.3)) {
+                fail_msg("field %zu: log q %g up, %g down", i, log_q[3][i], log_q[2][i]);
+            }
+        }
+        effective_flow_free(flow);
+    }
+    fitted_free(&f);
+}
+
+/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to 1/steps. */
 static void test_stretch(void **state) {
     (void)state;
     static struct scene c;
@@ -378,7 +429,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),      cmocka_unit_test(test_choice),          cmocka_unit_test(test_linear),
         cmocka_unit_test(test_divergence), cmocka_unit_test(test_sum_of_features), cmocka_unit_test(test_flow),
-        cmocka_unit_test(test_stretch),
+        cmocka_unit_test(test_recheck),    cmocka_unit_test(test_stretch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
