@@ -35,9 +35,9 @@
      .help = "Method modes: length in ln s of the last step over that of the first. The flow is least smooth at high " \
              "noise: with 2 to 3 it needs fewer steps for the same accuracy."}, \
     {.name = "roughness", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 1e6, .later = true, \
-     .help = "Method modes: a configuration is computed again with four times the steps if the two slopes in the middle of " \
-             "each step differ by more than this in the integral of the divergence, summed over steps; 3 concerns one in a " \
-             "thousand. 0: never."}
+     .help = "Method modes: a configuration is computed again with four times the steps if the two slopes in the " \
+             "middle of each step differ by more than this in the integral of the divergence, summed over steps; a " \
+             "limit that concerns one in a thousand is enough. 0: never."}
 /* clang-format on */
 
 struct densities {

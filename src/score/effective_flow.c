@@ -278,8 +278,8 @@ static void advance(size_t V, const struct transform_site *base, float factor, c
     }
 }
 
-/* What a field gathers on its way: the integral of the divergence, and how rough the way was, the sum over steps of what
- * the two slopes in the middle of a step differ by in their part of that integral. */
+/* What a field gathers on its way: the integral of the divergence, and how rough the way was, the sum over steps of
+ * what the two slopes in the middle of a step differ by in their part of that integral. */
 struct way {
     double density[TRANSFORM_FIELDS], roughness[TRANSFORM_FIELDS];
 };
@@ -514,8 +514,8 @@ void effective_flow_rise(const struct effective_flow *flow, size_t count, const 
     rise(flow, count, phi, noise, log_q, &way, workspace);
 }
 
-/* A pack, and once more with the finer flow where a way was rough: in the same lanes, so that field i stays a function of its
- * number. phi and log_q: of the pack; room: `phi` of a pack. */
+/* A pack, and once more with the finer flow where a way was rough: in the same lanes, so that field i stays a
+ * function of its number. phi and log_q: of the pack; room: `phi` of a pack. */
 static void follow_pack(const struct effective_flow *flow, const struct effective_flow_work *work, size_t at,
                         size_t count, float *room, struct transform_site *workspace) {
     const size_t V = flow->model->volume;

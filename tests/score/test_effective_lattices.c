@@ -349,8 +349,8 @@ static void test_flow(void **state) {
     fitted_free(&f);
 }
 
-/* A field whose way is rough is followed with four times the steps, and no other; in numbers of its own, whatever the threads.
- * With a limit of 0 all are, and are what those steps make of them. */
+/* A field whose way is rough is followed with four times the steps, and no other; in numbers of its own, whatever
+ * the threads. With a limit of 0 all are, and are what those steps make of them. */
 static void test_recheck(void **state) {
     (void)state;
     enum { N = 2 * TRANSFORM_FIELDS };
@@ -401,7 +401,8 @@ static void test_recheck(void **state) {
     fitted_free(&f);
 }
 
-/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to 1/steps. */
+/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to
+ * 1/steps. */
 static void test_stretch(void **state) {
     (void)state;
     static struct scene c;
