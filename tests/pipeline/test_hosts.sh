@@ -33,7 +33,7 @@ count() { # count FOLDER STATUS: run records
     grep -l "\"status\": \"$2\"" "$1"/runs/*.json 2>/dev/null | wc -l
 }
 small="$build/bin/ensemble --quiet --lattice=8,8 --configurations=64 --thermalisation=200 --test-chains=0"
-large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=3000 --test-chains=0"
+large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=15000 --test-chains=0"
 large="$large --threads=1"
 $small --output="$folder/small" 2>"$log" && $large --quiet --output="$folder/large" 2>"$log"
 check "one host alone"
