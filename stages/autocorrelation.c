@@ -229,13 +229,14 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
     static const char *const names[] = {"tau_int_abs_M",          "tau_right_abs_M", "tau_int_mean_abs_phi",
                                         "tau_right_mean_abs_phi", "abs_M",           "acceptance"};
     enum { COUNT = sizeof names / sizeof names[0] };
+    static const char *const units[COUNT] = {"steps", "steps", "steps", "steps", "", ""};
     const struct gamma_result *g = w->gamma;
     const double values[COUNT] = {w->tau[ABS_M],           g[ABS_M].tau_int, w->tau[MEAN_ABS_PHI],
                                   g[MEAN_ABS_PHI].tau_int, g[ABS_M].value,   w->right->acceptance};
     const double errors[COUNT] = {w->tau_error[ABS_M],           g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
                                   g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error,         w->right->acceptance_error};
     for (size_t v = 0; v < COUNT; v++) {
-        stage_note_number(c, names[v], values[v], errors[v]);
+        stage_note_value(c, names[v], values[v], errors[v], units[v]);
     }
     const struct estimates rows = {COUNT, names, values,    errors,
                                    NULL,  NULL,  "windows", w->right->count * w->right->length};

@@ -200,28 +200,21 @@ static enum status compare_artifacts(const char *path_a, const char *path_b, FIL
 
 /* --- notes --------------------------------------------------------------------------------------- */
 
-/* "0.0060 +- 0.0016", or a number alone. */
-static bool parse(const char *text, double value[2]) {
-    char *end;
-    value[0] = strtod(text, &end);
-    value[1] = !strncmp(end, " +- ", 4) ? strtod(end + 4, &end) : NAN;
-    return end != text && *end == '\0';
-}
-
 struct notes {
-    const struct record *other;
+    const struct record *one, *other;
     FILE *out;
 };
 
 static void compare_note(void *context, const char *name, const char *text) {
     const struct notes *n = context;
-    const char *there = record_member(n->other, "notes", name);
-    double a[2], b[2];
+    char buffer[RECORD_TEXT];
+    const char *there = record_note_text(n->other, name, buffer);
+    const struct record_value a = record_value(n->one, name), b = record_value(n->other, name);
     if (!strcmp(text, there)) {
         return;
     }
-    if (parse(text, a) && parse(there, b)) {
-        number_row(name, a, b, n->out);
+    if (isfinite(a.value) && isfinite(b.value)) {
+        number_row(name, (double[]){a.value, a.error}, (double[]){b.value, b.error}, n->out);
     } else {
         compare_row(1, name, text, there, n->out);
     }
@@ -264,7 +257,7 @@ enum status compare_results(const struct record *a, const char *folder_a, const 
         }
     }
     if (status == STATUS_OK && !(named && !strcmp(record_text(a, "stage"), "observables"))) {
-        record_visit(a, "notes", compare_note, &(struct notes){b, out});
+        record_visit(a, "notes", compare_note, &(struct notes){a, b, out});
     }
     return status;
 }

@@ -38,20 +38,6 @@ static enum status node_record(const struct plan *plan, const struct node *node,
     return access(artifact, R_OK) || access(path, R_OK) ? STATUS_OK : record_read(path, record, e);
 }
 
-/* A note that begins with a number, "3.25" or "3.25 +- 0.5"; NaN for none. */
-static double note(const struct record *r, const char *name, double *error) {
-    const char *text = record_member(r, "notes", name);
-    char *end;
-    const double value = strtod(text, &end);
-    if (end == text) {
-        return NAN;
-    }
-    if (error) {
-        *error = !strncmp(end, " +- ", 4) ? strtod(end + 4, NULL) : NAN;
-    }
-    return value;
-}
-
 /* The first node of input `name`, or NULL. */
 static const struct node *input_of(const struct node *node, const char *name) {
     for (size_t i = 0; i < node->stage->input_count; i++) {
@@ -71,7 +57,7 @@ static bool learns_numbers(const struct node *node) {
 /* Configurations, and steps of Markov chains, that a run made in a second. Runs note them; of older ones the whole
  * wall time stands for it, which is a little longer. NaN for neither. */
 static double rate_of(const struct node *node, const struct record *r, bool steps) {
-    const double noted = note(r, steps ? "steps_per_second" : "configurations_per_second", NULL);
+    const double noted = record_value(r, steps ? "steps_per_second" : "configurations_per_second").value;
     if (isfinite(noted) || !has_parameter(node->stage, "configurations")) {
         return noted;
     }
@@ -131,7 +117,7 @@ static enum status add(struct costs *c, const char *dataset, const char *observa
 
 static enum status add_training(struct costs *c, const struct experiment *x, const struct node *node,
                                 const struct record *r, struct error *e) {
-    const double noted = note(r, "epoch_seconds", NULL);
+    const double noted = record_value(r, "epoch_seconds").value;
     const bool numbers = learns_numbers(node);
     const double whole = record_seconds(r) / (double)parameters_integer(node->parameters, "epochs");
     const double seconds = isfinite(noted) ? noted : numbers ? whole : NAN; /* older runs did not note it */
@@ -270,19 +256,19 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
     if (status != STATUS_OK || !r) {
         return status;
     }
-    double right_error = NAN, error = NAN, seconds;
+    double seconds;
     struct trainings training = {0};
-    const double right = note(r, "tau_right_abs_M", &right_error), tau = note(r, "tau_int_abs_M", &error);
+    const struct record_value right = record_value(r, "tau_right_abs_M"), tau = record_value(r, "tau_int_abs_M");
     status = seconds_each(c, fields, &seconds, &training, e);
     const char *short_name = after_prefix(node->name, "ac-");
     const char *name = pool_print(c->plan->pool, "%s: %s", x->name, short_name ? short_name : node->name);
-    if (status == STATUS_OK && right > 0 && isfinite(seconds)) {
-        status = add(c, name, "seconds_per_independent_configuration", 2 * right * seconds, 2 * right_error * seconds,
-                     x, node, r, e);
+    if (status == STATUS_OK && right.value > 0 && isfinite(seconds)) {
+        status = add(c, name, "seconds_per_independent_configuration", 2 * right.value * seconds,
+                     2 * right.error * seconds, x, node, r, e);
     }
-    if (status == STATUS_OK && tau > 0 && isfinite(seconds)) {
-        status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau * seconds,
-                     2 * error * seconds, x, node, r, e);
+    if (status == STATUS_OK && tau.value > 0 && isfinite(seconds)) {
+        status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau.value * seconds,
+                     2 * tau.error * seconds, x, node, r, e);
     }
     if (status == STATUS_OK && training.seconds > 0) {
         status = add(c, name, "training_seconds", training.seconds, NAN, x, node, r, e);

@@ -151,10 +151,10 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
         mean += (double)d->result.evaluations[i] / (double)d->count;
         error += d->result.log_q_error[i] / (double)d->count;
     }
-    stage_note(c, "evaluations", "%.4g a configuration", mean);
-    stage_note(c, "cost", "%.5g forward passes a configuration", mean * (double)(1 + products));
+    stage_note_value(c, "evaluations", mean, NAN, "per configuration");
+    stage_note_value(c, "cost", mean * (double)(1 + products), NAN, "forward passes per configuration");
     if (isfinite(error)) {
-        stage_note(c, "log_q_error", "%.3g on average", error);
+        stage_note_value(c, "log_q_error", error, NAN, "nats");
     }
 }
 
@@ -187,7 +187,7 @@ enum status densities_add_weights(struct stage_context *c, const struct densitie
         if (v < STEPS) {
             THEN(status, npz_add_real(writer, name, errors[v], e));
         }
-        stage_note_number(c, names[v], values[v], errors[v]);
+        stage_note_value(c, names[v], values[v], errors[v], "");
     }
     const struct estimates rows = {count, names, values, errors, NULL, NULL, "jackknife", d->count};
     THEN(status, estimates_add(&rows, writer, e));

@@ -309,7 +309,7 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
         snprintf(name, sizeof name, "%s_error", names[v]);
         status = npz_add_real(writer, names[v], values[v], e);
         THEN(status, npz_add_real(writer, name, errors[v], e));
-        stage_note_number(c, names[v], values[v], errors[v]);
+        stage_note_value(c, names[v], values[v], errors[v], "");
     }
     const struct estimates rows = {COUNT, names, values, errors, tau, tau_error, "jackknife", n};
     THEN(status, estimates_add(&rows, writer, e));
@@ -372,8 +372,9 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     if (!parameters_is(c->parameters, "protocol", "exact") && w->thermalised < thermalised) {
         thermalised = w->thermalised;
     }
-    stage_note(c, "accepted", "%zu of %zu", accepted, w->chains * keep);
-    stage_note(c, "longest_stay", "%zu steps", longest);
+    stage_note_value(c, "accepted", (double)accepted, NAN, "steps");
+    stage_note_value(c, "kept", (double)(w->chains * keep), NAN, "steps");
+    stage_note_value(c, "longest_stay", (double)longest, NAN, "steps");
     stage_note(c, "thermalised", "%s", thermalisation_mark(thermalised));
     struct npz_writer *writer;
     enum status status = stage_artifact(c, &writer, e);

@@ -126,7 +126,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     THEN(status, analyse(&fields, series, values, errors, e));
     THEN(status, write_artifact(c, &fields, series, values, errors, e));
     for (int k = 0; k < COUNT && status == STATUS_OK; k++) {
-        stage_note_number(c, names[k], values[k], errors[k]);
+        stage_note_value(c, names[k], values[k], errors[k], "");
     }
     free(series);
     return status;

@@ -256,7 +256,9 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
         c->x[5][k] = sqrt(square / norm);
         char name[40];
         snprintf(name, sizeof name, "drift_error_tau_%g", tau[k]);
-        stage_note(context, name, "%.4g, of an rms drift of %.4g", c->x[2][k], c->x[5][k]);
+        stage_note_value(context, name, c->x[2][k], NAN, "");
+        snprintf(name, sizeof name, "rms_drift_tau_%g", tau[k]);
+        stage_note_value(context, name, c->x[5][k], NAN, "");
     }
     free(phi);
     free(score);
@@ -329,8 +331,11 @@ static enum status fill_moments(struct stage_context *context, const struct toy 
         c->x[1][i] = toy_moment(toy, power);
         moment(x[0], n[0], power, &c->x[2][i], &c->x[3][i]);
         moment(x[1], n[1], power, &c->x[4][i], &c->x[5][i]);
-        stage_note(context, power == 2 ? "phi2" : "phi4", "%.5f exact, %.4f +- %.4f draws, %.4f +- %.4f generated",
-                   c->x[1][i], c->x[2][i], c->x[3][i], c->x[4][i], c->x[5][i]);
+        static const char *const notes[2][3] = {{"phi2_exact", "phi2_drawn", "phi2_generated"},
+                                                {"phi4_exact", "phi4_drawn", "phi4_generated"}};
+        stage_note_value(context, notes[i][0], c->x[1][i], NAN, "");
+        stage_note_value(context, notes[i][1], c->x[2][i], c->x[3][i], "");
+        stage_note_value(context, notes[i][2], c->x[4][i], c->x[5][i], "");
     }
     return status;
 }

@@ -278,8 +278,8 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
     const enum status status = parts_run(c, &parts, w->progress, &outcome, e);
     progress_end(w->progress);
     if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) { /* with the thermalisation */
-        stage_note(c, "configurations_per_second", "%.6g", (double)(outcome.computed * k) / outcome.seconds);
-        stage_note(c, "steps_per_second", "%.6g", (double)(outcome.computed * w->steps) / outcome.seconds);
+        stage_note_value(c, "configurations_per_second", (double)(outcome.computed * k) / outcome.seconds, NAN, "1/s");
+        stage_note_value(c, "steps_per_second", (double)(outcome.computed * w->steps) / outcome.seconds, NAN, "1/s");
     }
     *whole = outcome.whole;
     return status;
@@ -310,11 +310,7 @@ static void note_mean(struct stage_context *c, const char *name, const double *x
         }
         running_add(&means, sum / (double)length);
     }
-    if (blocks > 1 && running_error(&means) > 0) {
-        stage_note(c, name, "%.5f +- %.5f", means.mean, running_error(&means));
-    } else {
-        stage_note(c, name, "%.5f", means.mean);
-    }
+    stage_note_value(c, name, means.mean, blocks > 1 ? running_error(&means) : NAN, "");
 }
 
 /* Hands data to the writer, or frees it once something has failed. */

@@ -112,7 +112,7 @@ static enum status fill_histograms(struct stage_context *c, struct figure *f, do
     }
     if (status == STATUS_OK) {
         f->bin_width = (bins.high - bins.low) / (double)bins.count;
-        stage_note(c, "outside_range", "%zu", outside);
+        stage_note_value(c, "outside_range", (double)outside, NAN, "");
     }
     if (status == STATUS_OK && stage_input_count(c, "reference") > 0) {
         status = gaussian_width(stage_input(c, "reference", 0), &f->gaussian, e);

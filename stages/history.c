@@ -243,7 +243,7 @@ static int is_record(const struct dirent *entry) {
 }
 
 void history_note_earlier(struct record *record, const char *folder) {
-    char runs[PATH_MAX], path[PATH_MAX], text[32];
+    char runs[PATH_MAX], path[PATH_MAX];
     struct dirent **names = NULL;
     struct error e;
     const int count = saved_at(folder) ? scandir(path_of(runs, folder, "runs", ""), &names, is_record, versionsort) : 0;
@@ -259,8 +259,7 @@ void history_note_earlier(struct record *record, const char *folder) {
     }
     free(names);
     if (sum > 0) {
-        snprintf(text, sizeof text, "%.6g", sum);
-        record_note(record, "earlier_seconds", text);
+        record_note_value(record, "earlier_seconds", (struct record_value){sum, NAN, "s"});
     }
 }
 

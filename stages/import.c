@@ -178,7 +178,8 @@ static enum status write_artifact(struct stage_context *c, const struct plan_of_
 }
 
 static void note(struct stage_context *c, const struct plan_of_axes *axes, const struct thermalisation *t) {
-    stage_note(c, "configurations", "%zu in %zu chains", axes->chains * axes->length, axes->chains);
+    stage_note_value(c, "configurations", (double)(axes->chains * axes->length), NAN, "");
+    stage_note_value(c, "chains", (double)axes->chains, NAN, "");
     char verdict[128];
     thermalisation_text(t, verdict, sizeof verdict);
     stage_note(c, "thermalisation", "%s", verdict);

@@ -221,7 +221,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     THEN(status, is_table(&lines) ? add_row(&lines, path, (size_t)parameters_integer(p, "configurations"), w, e)
                                   : add_curve(&lines, path, *x != '\0', w, e));
     THEN(status, header_add_thermalised(w, parameters_flag(p, "marked") ? 0 : 1, e));
-    stage_note(c, "lines", "%zu", lines.count);
+    stage_note_value(c, "lines", (double)lines.count, NAN, "");
     free(lines.field);
     free(lines.text);
     return status;

@@ -318,8 +318,9 @@ static enum status run(struct stage_context *c, struct error *e) {
     THEN(status, stage_artifact(c, &w, e));
     THEN(status, write_arrays(w, &shape, layers, e));
     const struct totals t = sum(layers);
-    stage_note(c, "parameters", "%zu", t.parameters);
-    stage_note(c, "MFLOP", "%.1f in convolutions, %.1f in dense layers", t.convolutions * 1e-6, t.dense * 1e-6);
+    stage_note_value(c, "parameters", (double)t.parameters, NAN, "");
+    stage_note_value(c, "convolutions", t.convolutions * 1e-6, NAN, "MFLOP");
+    stage_note_value(c, "dense_layers", t.dense * 1e-6, NAN, "MFLOP");
     return status;
 }
 

@@ -98,7 +98,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = measurement_make(c, stage_input(c, "fields", 0), &m, e);
     THEN(status, write_artifact(c, &m, e));
     for (int k = 0; status == STATUS_OK && k < OBSERVABLES; k++) {
-        stage_note_number(c, observable_names[k], m.values[k], m.errors[k]);
+        stage_note_value(c, observable_names[k], m.values[k], m.errors[k], "");
     }
     measurement_release(&m);
     return status;

@@ -85,7 +85,8 @@ static enum status run(struct stage_context *c, struct error *e) {
         status = error_set(e, STATUS_FAILED, "orient: out of memory for %zu configurations", fields.configurations);
     }
     if (status == STATUS_OK) {
-        stage_note(c, "turned", "%zu", turn_all(&fields, volume, c->parameters, row, phi));
+        stage_note_value(c, "turned", (double)turn_all(&fields, volume, c->parameters, row, phi), NAN,
+                         "configurations");
         status = stage_artifact(c, &w, e);
     }
     free(row);

@@ -245,7 +245,7 @@ static enum status run(struct state *s, struct progress *progress, struct parts_
         return found == p->count ? STATUS_OK : refuse(s, e);
     }
     if (found > 0) {
-        stage_note(s->c, "resumed", "after %zu %s", found, p->unit);
+        stage_note_value(s->c, "resumed_after", (double)found, NAN, p->unit);
     }
     progress_resume(progress, s->finished * (p->progress_an_item ? p->progress_an_item : 1));
     const double begun = clock_seconds();

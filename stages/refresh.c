@@ -297,7 +297,7 @@ static enum status begin(struct stage_context *c, struct work *w, const char *pa
     if (status != STATUS_OK) {
         return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
     }
-    stage_note(c, "resumed", "after %lld steps", (long long)refresh_where(w->refresh)->steps);
+    stage_note_value(c, "resumed_after", (double)refresh_where(w->refresh)->steps, NAN, "steps");
     progress_resume(progress, (uint64_t)refresh_where(w->refresh)->steps);
     return STATUS_OK;
 }
@@ -349,7 +349,7 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
     }
     const double took = clock_seconds() - begun - saving;
     if (status == STATUS_OK && took > 0 && r->steps > before) {
-        stage_note(c, "steps_per_second", "%.6g", (double)(w->chains * (size_t)(r->steps - before)) / took);
+        stage_note_value(c, "steps_per_second", (double)(w->chains * (size_t)(r->steps - before)) / took, NAN, "1/s");
     }
     return status;
 }
@@ -388,13 +388,13 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     const double values[COUNT] = {acceptance.mean, (double)rejected, (double)refresh_evaluations(w->refresh),
                                   step_error};
     const double errors[COUNT] = {C > 1 ? running_error(&acceptance) : (double)NAN, NAN, NAN, NAN};
-    stage_note_number(c, "acceptance", values[0], errors[0]);
-    stage_note(c, "evaluations", "%zu a step", refresh_evaluations(w->refresh));
-    stage_note(c, "rejected", "%lld", (long long)rejected);
-    stage_note(c, "longest_stay", "%lld steps", (long long)longest);
+    stage_note_value(c, "acceptance", values[0], errors[0], "");
+    stage_note_value(c, "evaluations", (double)refresh_evaluations(w->refresh), NAN, "per step");
+    stage_note_value(c, "rejected", (double)rejected, NAN, "steps");
+    stage_note_value(c, "longest_stay", (double)longest, NAN, "steps");
     stage_note(c, "thermalised", "%s", thermalisation_mark(mark));
     if (parameters_is(c->parameters, "method", "flow")) {
-        stage_note(c, "step_error", "%.3g", step_error);
+        stage_note_value(c, "step_error", step_error, NAN, "");
     }
     const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "chains", C * w->each};
     status = npz_add_owned(writer, "acceptance", NPZ_FLOAT64, 1, &C, each, e);

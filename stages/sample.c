@@ -197,7 +197,7 @@ static enum status draw(struct stage_context *c, struct samples *s, bool *whole,
         status = parts_run(c, &parts, s->progress, &outcome, e);
         *whole = outcome.whole;
         if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) {
-            stage_note(c, "configurations_per_second", "%.6g", (double)outcome.computed / outcome.seconds);
+            stage_note_value(c, "configurations_per_second", (double)outcome.computed / outcome.seconds, NAN, "1/s");
         }
     }
     free(columns);
@@ -228,7 +228,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
             redrawn += s->redrawn[i];
         }
         status = npz_add_integer(writer, "redrawn", redrawn, e);
-        stage_note(c, "redrawn", "%" PRId64 " of %zu configurations", redrawn, s->count);
+        stage_note_value(c, "redrawn", (double)redrawn, NAN, "configurations");
     }
     THEN(status, header_add_samples(writer, &m->theory, m->thermalised, s->count, e));
     return status;

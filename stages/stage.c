@@ -19,6 +19,7 @@
 #include "base/owner.h"
 #include "base/words.h"
 #include "cuda/backend.h"
+#include "score/header.h"
 #include "stages/command.h"
 #include "stages/heartbeat.h"
 #include "stages/history.h"
@@ -215,12 +216,8 @@ void stage_note(struct stage_context *c, const char *name, const char *format, .
     va_end(arguments);
 }
 
-void stage_note_number(struct stage_context *c, const char *name, double value, double error) {
-    if (error > 0) {
-        stage_note(c, name, "%.6g +- %.2g", value, error);
-    } else {
-        stage_note(c, name, "%.6g", isnan(value) ? NAN : value); /* one NaN, never "-nan" */
-    }
+void stage_note_value(struct stage_context *c, const char *name, double value, double error, const char *unit) {
+    record_note_value(c->state->record, name, (struct record_value){value, error > 0 ? error : NAN, unit});
 }
 
 /* --- the run ------------------------------------------------------------------------------------- */
@@ -300,7 +297,8 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     history_environment(s->record);
     for (size_t i = 0; i < s->input_count; i++) {
         const char *path = s->command.inputs[i].path;
-        if (record_check_output(path, s->inputs[i].sha256, e) != STATUS_OK) {
+        if (record_check_output(path, s->inputs[i].sha256, e) != STATUS_OK ||
+            record_check_theory(path, theory_name, e) != STATUS_OK) {
             return e->status;
         }
         record_input(s->record, s->inputs[i].input->name, path, s->inputs[i].key, s->inputs[i].sha256);
@@ -370,6 +368,14 @@ static enum status check_arrays(const struct stage *stage, const char *output, c
 static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
     enum status status = parameters_unchanged(s->command.parameters, e);
     for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
+        struct theory theory;
+        if (s->writers[i] != NULL && header_has_theory(s->writers[i], &theory)) {
+            double couplings[THEORY_COUPLINGS];
+            for (size_t k = 0; k < THEORY_COUPLINGS; k++) {
+                couplings[k] = *theory_coupling(&theory, k);
+            }
+            record_theory(s->record, theory_name, THEORY_COUPLINGS, theory_coupling_name, couplings);
+        }
         if (s->writers[i] != NULL && (status = check_arrays(stage, stage->outputs[i], s->writers[i], e)) == STATUS_OK) {
             status = npz_commit(s->writers[i], e);
             s->writers[i] = NULL;

@@ -160,7 +160,7 @@ static enum status write_table(struct stage_context *c, const struct table_row *
     for (size_t i = 0; outputs[i] != NULL && status == STATUS_OK; i++) {
         status = write_output(c, &table, outputs[i], e);
     }
-    stage_note(c, "published_values", "%zu", table.matched);
+    stage_note_value(c, "published_values", (double)table.matched, NAN, "");
     table_free(&table);
     return status;
 }

@@ -204,7 +204,7 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
     if (access(checkpoint, F_OK) == 0) {
         status = training_restore(training, checkpoint, c->key, e);
         if (status == STATUS_OK) {
-            stage_note(c, "resumed", "at epoch %lld", (long long)training_epoch(training));
+            stage_note_value(c, "resumed_after", (double)training_epoch(training), NAN, "epochs");
         } else {
             error_prefix(e, "cannot resume; remove the checkpoint to start anew");
         }
@@ -217,11 +217,11 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
     if (status == STATUS_OK) {
         const size_t epochs = (size_t)settings.epochs;
         if (training_epoch_seconds(training) > 0) {
-            stage_note(c, "epoch_seconds", "%.6g", training_epoch_seconds(training));
+            stage_note_value(c, "epoch_seconds", training_epoch_seconds(training), NAN, "s");
         }
         /* The loss is a sum over sites; a score of zero, which is no model at all, has 1 a site. */
         const double loss = training_loss(training)[epochs - 1], zero = (double)m->volume;
-        stage_note(c, "loss", loss < 1e4 ? "%.4f in the last epoch" : "%.4g in the last epoch", loss);
+        stage_note_value(c, "loss", loss, NAN, "");
         if (loss > 2 * zero) {
             stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, where a score of zero has %g",
                        loss, zero);
@@ -310,7 +310,7 @@ static enum status smooth(struct stage_context *c, struct score_model *m, struct
                                            m->propagator, &residual, e);
     fourier_free(fourier);
     if (status == STATUS_OK) {
-        stage_note(c, "propagator", "smoothed, %.3g off the measured one", residual);
+        stage_note_value(c, "propagator_residual", residual, NAN, "");
     }
     return status;
 }

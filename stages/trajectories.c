@@ -259,8 +259,8 @@ static void note_square(struct stage_context *c, const struct toy *toy, const st
     for (size_t i = 0; i < r->count; i++) {
         running_add(&squares, x[i] * x[i]);
     }
-    stage_note(c, "phi2", "%.4f +- %.4f at the last time, %.4f of the toy model", squares.mean, running_error(&squares),
-               toy_moment(toy, 2));
+    stage_note_value(c, "phi2_generated", squares.mean, running_error(&squares), "");
+    stage_note_value(c, "phi2_exact", toy_moment(toy, 2), NAN, "");
 }
 
 static enum status add(struct npz_writer *w, const char *const *names, size_t count, double **x, size_t rows,

@@ -1,5 +1,6 @@
 #include "lattice/theory.h"
 
+const char *const theory_name = "phi^4";
 const char *const theory_coupling_name[THEORY_COUPLINGS] = {"kappa", "lambda"};
 
 enum status theory_check(const struct theory *t, size_t dimensions, struct error *e) {

@@ -19,6 +19,9 @@ struct theory {
     double kappa, lambda;
 };
 
+/* Its name, which run records bear beside the couplings of an artifact. */
+extern const char *const theory_name;
+
 /* The couplings by name, "kappa" and "lambda": as parameters of stages and as members of artifacts. */
 enum { THEORY_COUPLINGS = 2 };
 extern const char *const theory_coupling_name[THEORY_COUPLINGS];

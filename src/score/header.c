@@ -1,6 +1,7 @@
 #include "score/header.h"
 
 #include <math.h>
+#include <string.h>
 
 enum status header_read_theory(const struct npz *npz, struct theory *theory, struct error *e) {
     enum status status = STATUS_OK;
@@ -22,6 +23,20 @@ enum status header_add_theory(struct npz_writer *writer, const struct theory *th
         status = npz_add_real(writer, theory_coupling_name[i], *theory_coupling(&t, i), e);
     }
     return status;
+}
+
+bool header_has_theory(const struct npz_writer *writer, struct theory *theory) {
+    size_t found = 0;
+    for (size_t i = 0; i < npz_writer_count(writer); i++) {
+        const struct npz_array *a = npz_writer_array(writer, i);
+        for (size_t k = 0; k < THEORY_COUPLINGS; k++) {
+            if (a->type == NPZ_FLOAT64 && a->dimensions == 0 && strcmp(a->name, theory_coupling_name[k]) == 0) {
+                *theory_coupling(theory, k) = *(const double *)a->data;
+                found++;
+            }
+        }
+    }
+    return found == THEORY_COUPLINGS;
 }
 
 enum status header_read_thermalised(const struct npz *npz, int64_t *thermalised, struct error *e) {

@@ -20,6 +20,9 @@ struct header {
 enum status header_read_theory(const struct npz *npz, struct theory *theory, struct error *e);
 enum status header_add_theory(struct npz_writer *writer, const struct theory *theory, struct error *e);
 
+/* Whether all couplings are among the members that were added, and which. */
+bool header_has_theory(const struct npz_writer *writer, struct theory *theory);
+
 /* Whether the chains behind the data were in equilibrium: 1, 0 or -1. */
 enum status header_read_thermalised(const struct npz *npz, int64_t *thermalised, struct error *e);
 enum status header_add_thermalised(struct npz_writer *writer, int64_t thermalised, struct error *e);

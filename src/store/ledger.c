@@ -15,7 +15,13 @@
 #include "base/file.h"
 #include "base/owner.h"
 #include "store/ledger_open.h"
-#include "store/record.h"
+#include "store/record_note.h"
+
+/* Version 1 had no numbers: it becomes version 2 where it is written to. */
+#define NUMBERS \
+    "CREATE TABLE numbers (run TEXT, name TEXT, value REAL, error REAL, unit TEXT, PRIMARY KEY (run, name)) WITHOUT " \
+    "ROWID;" \
+    "PRAGMA user_version = 2;"
 
 static const char schema[] =
     "CREATE TABLE runs (id TEXT PRIMARY KEY, stage TEXT, version INTEGER, label TEXT, key TEXT, recipe TEXT,"
@@ -28,8 +34,7 @@ static const char schema[] =
     "CREATE TABLE outputs (run TEXT, position INTEGER, name TEXT, bytes INTEGER, sha256 TEXT,"
     " PRIMARY KEY (run, position)) WITHOUT ROWID;"
     "CREATE TABLE notes (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;"
-    "CREATE TABLE environment (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE environment (run TEXT, name TEXT, value TEXT, PRIMARY KEY (run, name)) WITHOUT ROWID;" NUMBERS;
 
 enum status ledger_failed(sqlite3 *db, const char *path, struct error *e) {
     int code = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
@@ -85,6 +90,8 @@ enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, 
     }
     if (status == STATUS_OK && version == 0 && write) {
         status = execute(db, schema, path, e);
+    } else if (status == STATUS_OK && version == 1) {
+        status = write ? execute(db, NUMBERS, path, e) : STATUS_OK;
     } else if (status == STATUS_OK && version != LEDGER_VERSION) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: ledger of version %d, expected %d: rebuild it", path, version,
                            LEDGER_VERSION);
@@ -178,6 +185,37 @@ static bool insert_pairs(sqlite3 *db, const char *sql, const char *id, json_t *p
     return fine;
 }
 
+/* Notes as people read them, and those that are numbers once more as such. */
+static bool insert_notes(sqlite3 *db, const char *id, json_t *notes) {
+    sqlite3_stmt *text = NULL, *number = NULL;
+    bool fine = sqlite3_prepare_v2(db, "INSERT INTO notes VALUES (?,?,?)", -1, &text, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(db, "INSERT INTO numbers VALUES (?,?,?,?,?)", -1, &number, NULL) == SQLITE_OK;
+    const char *name;
+    json_t *note;
+    json_object_foreach(notes, name, note) {
+        char buffer[RECORD_TEXT];
+        if (!fine) {
+            break;
+        }
+        sqlite3_bind_text(text, 1, id, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(text, 2, name, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(text, 3, record_note_text_of(note, buffer), -1, SQLITE_TRANSIENT);
+        fine = step(text);
+        if (!fine || !json_is_object(note)) {
+            continue;
+        }
+        sqlite3_bind_text(number, 1, id, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(number, 2, name, -1, SQLITE_TRANSIENT);
+        bind_json(number, 3, json_object_get(note, "value"));
+        bind_json(number, 4, json_object_get(note, "error"));
+        bind_json(number, 5, json_object_get(note, "unit"));
+        fine = step(number);
+    }
+    sqlite3_finalize(text);
+    sqlite3_finalize(number);
+    return fine;
+}
+
 /* A table (run, position, columns...) from a list of objects; columns ends with NULL. */
 static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *list, const char *const *columns) {
     sqlite3_stmt *s;
@@ -204,9 +242,10 @@ static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *l
 
 static bool forget(sqlite3 *db, const char *id) {
     static const char *const deletions[] = {
-        "DELETE FROM runs WHERE id = ?",    "DELETE FROM parameters WHERE run = ?",
-        "DELETE FROM inputs WHERE run = ?", "DELETE FROM outputs WHERE run = ?",
-        "DELETE FROM notes WHERE run = ?",  "DELETE FROM environment WHERE run = ?",
+        "DELETE FROM runs WHERE id = ?",     "DELETE FROM parameters WHERE run = ?",
+        "DELETE FROM inputs WHERE run = ?",  "DELETE FROM outputs WHERE run = ?",
+        "DELETE FROM notes WHERE run = ?",   "DELETE FROM environment WHERE run = ?",
+        "DELETE FROM numbers WHERE run = ?",
     };
     bool fine = true;
     for (size_t i = 0; fine && i < sizeof deletions / sizeof *deletions; i++) {
@@ -232,7 +271,7 @@ enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struc
     bool fine =
         forget(db, id) && insert_run(db, record) &&
         insert_pairs(db, "INSERT INTO parameters VALUES (?,?,?)", id, json_object_get(record, "parameters")) &&
-        insert_pairs(db, "INSERT INTO notes VALUES (?,?,?)", id, json_object_get(record, "notes")) &&
+        insert_notes(db, id, json_object_get(record, "notes")) &&
         insert_pairs(db, "INSERT INTO environment VALUES (?,?,?)", id, json_object_get(record, "environment")) &&
         insert_files(db, "INSERT INTO inputs VALUES (?,?,?,?,?,?)", id, json_object_get(record, "inputs"),
                      (const char *const[]){"name", "path", "key", "sha256", NULL}) &&

@@ -2,7 +2,7 @@
  * ledger can be rebuilt from them at any time, with the same content.
  *
  * Tables (schema version in PRAGMA user_version): runs, one row an attempt; parameters, notes and
- * environment (run, name, value); inputs (run, position, name, path, key, sha256) and outputs (run,
+ * environment (run, name, value); numbers (run, name, value, error, unit), the notes that are numbers; inputs (run, position, name, path, key, sha256) and outputs (run,
  * position, name, bytes, sha256). Columns of runs are the members of a record (store/record.h). Rows are
  * in the order of their primary keys, so equal content gives equal dumps.
  *

@@ -9,8 +9,8 @@
 
 static const struct {
     const char *name, *run; /* table, and its column with the id of a run */
-} tables[] = {{"runs", "id"},     {"parameters", "run"}, {"inputs", "run"},
-              {"outputs", "run"}, {"notes", "run"},      {"environment", "run"}};
+} tables[] = {{"runs", "id"},   {"parameters", "run"},  {"inputs", "run"}, {"outputs", "run"},
+              {"notes", "run"}, {"environment", "run"}, {"numbers", "run"}};
 
 enum { TABLES = sizeof tables / sizeof *tables };
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/lock.h"
 
-enum { LEDGER_VERSION = 1, LEDGER_WAIT_SECONDS = 60 };
+enum { LEDGER_VERSION = 2, LEDGER_WAIT_SECONDS = 60 };
 
 /* How an open database waits for the locks of others; has to stay as long as that is open. */
 struct ledger_wait {

@@ -14,8 +14,9 @@
 #include "base/file.h"
 #include "base/owner.h"
 #include "store/environment.h"
+#include "store/record_note.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2, FORMAT_OF_PROSE = 1 }; /* the first one is still read */
 
 struct record {
     json_t *root;
@@ -120,16 +121,17 @@ enum status record_read(const char *path, struct record **result, struct error *
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         missing = json_is_string(json_object_get(root, texts[i])) ? missing : texts[i];
     }
-    if (missing == NULL && json_integer_value(json_object_get(root, "format")) != FORMAT) {
+    const json_int_t format = json_integer_value(json_object_get(root, "format"));
+    if (missing == NULL && format != FORMAT && format != FORMAT_OF_PROSE) {
         missing = "format";
     }
     struct record *r = missing == NULL ? calloc(1, sizeof *r) : NULL;
     if (r == NULL) {
         json_decref(root);
         return missing != NULL ? error_set(e, STATUS_BAD_INPUT,
-                                           "%s: is not a run record of format %d: '%s' is "
+                                           "%s: is not a run record of format %d or %d: '%s' is "
                                            "missing or different",
-                                           path, FORMAT, missing)
+                                           path, FORMAT_OF_PROSE, FORMAT, missing)
                                : error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     r->root = root;
@@ -165,13 +167,25 @@ double record_number(const struct record *r, const char *name) {
 }
 
 double record_seconds(const struct record *r) {
-    const double earlier = strtod(record_member(r, "notes", "earlier_seconds"), NULL); /* 0 without one */
-    return record_number(r, "wall_seconds") + earlier;
+    const double earlier = record_value(r, "earlier_seconds").value;
+    return record_number(r, "wall_seconds") + (isfinite(earlier) ? earlier : 0);
 }
 
 const char *record_member(const struct record *r, const char *group, const char *name) {
     const char *text = json_string_value(json_object_get(json_object_get(r->root, group), name));
     return text != NULL ? text : "";
+}
+
+static const json_t *note_of(const struct record *r, const char *name) {
+    return json_object_get(json_object_get(r->root, "notes"), name);
+}
+
+struct record_value record_value(const struct record *r, const char *name) {
+    return record_note_value_of(note_of(r, name), record_number(r, "format") == FORMAT_OF_PROSE);
+}
+
+const char *record_note_text(const struct record *r, const char *name, char buffer[RECORD_TEXT]) {
+    return record_note_text_of(note_of(r, name), buffer);
 }
 
 void record_visit(const struct record *r, const char *group,
@@ -183,12 +197,14 @@ void record_visit(const struct record *r, const char *group,
         json_t *value;
         next = NULL;
         json_object_foreach(object, name, value) {
-            if (json_is_string(value) && strcmp(name, last) > 0 && (next == NULL || strcmp(name, next) < 0)) {
+            if ((json_is_string(value) || json_is_object(value)) && strcmp(name, last) > 0 &&
+                (next == NULL || strcmp(name, next) < 0)) {
                 next = name;
             }
         }
         if (next != NULL) {
-            visit(context, next, json_string_value(json_object_get(object, next)));
+            char buffer[RECORD_TEXT];
+            visit(context, next, record_note_text_of(json_object_get(object, next), buffer));
         }
     }
 }
@@ -272,17 +288,37 @@ const char *record_output_sha256(const struct record *r, const char *name) {
     return sha256 != NULL ? sha256 : "";
 }
 
-enum status record_check_output(const char *path, const char *sha256, struct error *e) {
+/* The record of the run that made a file, run.json beside it; NULL: there is none. */
+static enum status read_beside(const char *path, struct record **record, struct error *e) {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     char *run = NULL;
+    *record = NULL;
     if (asprintf(&run, "%.*srun.json", (int)(name - path), path) < 0) {
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
-    struct record *record = NULL;
-    enum status status = access(run, F_OK) == 0 ? record_read(run, &record, e) : STATUS_OK;
+    enum status status = access(run, F_OK) == 0 ? record_read(run, record, e) : STATUS_OK;
     free(run);
+    return status == STATUS_OK ? status : error_prefix(e, "%s: what its run record says of it is not known", path);
+}
+
+enum status record_check_theory(const char *path, const char *name, struct error *e) {
+    struct record *record;
+    enum status status = read_beside(path, &record, e);
+    const char *found = record != NULL ? record_member(record, "theory", "name") : "";
+    if (status == STATUS_OK && *found != '\0' && strcmp(found, name) != 0) {
+        status =
+            error_set(e, STATUS_BAD_INPUT, "%s: theory %.60s found in its run record, %s expected", path, found, name);
+    }
+    record_free(record);
+    return status;
+}
+
+enum status record_check_output(const char *path, const char *sha256, struct error *e) {
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    struct record *record;
+    enum status status = read_beside(path, &record, e);
     if (status != STATUS_OK) {
-        return error_prefix(e, "%s: what its run record says of it is not known", path);
+        return status;
     }
     const json_t *said = record != NULL ? find_output(record, name) : NULL;
     const char *expected = record != NULL ? record_output_sha256(record, name) : "";
@@ -303,6 +339,21 @@ enum status record_check_output(const char *path, const char *sha256, struct err
 
 void record_note(struct record *r, const char *name, const char *text) {
     put(r, member(r, "notes"), name, text_of(text));
+}
+
+void record_note_value(struct record *r, const char *name, struct record_value value) {
+    put(r, member(r, "notes"), name, record_note_json(value));
+}
+
+void record_theory(struct record *r, const char *name, size_t couplings, const char *const *names,
+                   const double *values) {
+    json_t *theory = json_object(), *numbers = json_object();
+    put(r, theory, "name", text_of(name));
+    for (size_t i = 0; i < couplings; i++) {
+        put(r, numbers, names[i], json_real(values[i]));
+    }
+    put(r, theory, "couplings", numbers);
+    put(r, r->root, "theory", theory);
 }
 
 void record_environment(struct record *r, const char *name, const char *text) {

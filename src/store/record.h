@@ -2,12 +2,16 @@
  * artifact. The artifact itself holds no time, host or user; they are here. Every attempt has its record
  * FOLDER/runs/<UTC>-<host>-<rank>-<pid>.json, and FOLDER/run.json is the record of the attempt that succeeded.
  *
- * Members (format 1): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
+ * Members (format 2): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
  * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
  * ("running", "done", "failed", "interrupted"; "part": it computed a share of the work), message,
- * notes {name: text}, start (UTC), wall_seconds, cpu_user_seconds, cpu_system_seconds, peak_memory_bytes,
+ * notes {name: text, or {value, error, unit}}, theory {name, couplings {name: number}} of artifacts that have couplings, start (UTC), wall_seconds, cpu_user_seconds, cpu_system_seconds, peak_memory_bytes,
  * threads, git_commit and git_dirty (or null) of the sources that the program was built from,
- * environment {name: text: compiler, libraries, processor, kernel, host}. */
+ * environment {name: text: compiler, libraries, processor, kernel, host}.
+ *
+ * Format 1 had no theory, and wrote numbers among the notes as prose, "0.75 +- 0.02". Such records lie under results/reference and
+ * in results of users; they are read, and never written again, for as long as artifacts of their time are worth having: record_value()
+ * reads both. */
 #ifndef DMSQ_STORE_RECORD_H
 #define DMSQ_STORE_RECORD_H
 
@@ -55,7 +59,22 @@ const char *record_output_sha256(const struct record *record, const char *name);
  * where `sha256` is NULL, its size. STATUS_BAD_INPUT: it is not what was made there, or the record cannot be read. A
  * file without a record is taken as it is. */
 enum status record_check_output(const char *path, const char *sha256, struct error *e);
-/* Calls `visit` for each text of a group, in the order of their names. */
+/* A number among the notes. */
+struct record_value {
+    double value;     /* NaN: none */
+    double error;     /* standard error; NaN: none */
+    const char *unit; /* "steps"; "": a pure number, or lattice units */
+};
+struct record_value record_value(const struct record *record, const char *name);
+/* As people read it: "0.75 +- 0.02 steps"; returns the buffer. An error of zero, of what never changed, is none. */
+enum { RECORD_TEXT = 160 };
+const char *record_value_text(struct record_value value, char buffer[RECORD_TEXT]);
+/* A note as people read it, whether text or number; "" when missing. It belongs to the record or is the buffer. */
+const char *record_note_text(const struct record *record, const char *name, char buffer[RECORD_TEXT]);
+/* Refuses a file whose run record beside it names another theory than this; a file without a record, and a record without a theory,
+ * are taken as they are. */
+enum status record_check_theory(const char *path, const char *name, struct error *e);
+/* Calls `visit` for each text of a group, and each number among the notes as people read it, in the order of their names. */
 void record_visit(const struct record *record, const char *group,
                   void (*visit)(void *context, const char *name, const char *text), void *context);
 
@@ -67,6 +86,9 @@ void record_parameters(struct record *record, const struct parameters *p); /* an
 void record_input(struct record *record, const char *name, const char *path, const char *key, const char *sha256);
 void record_output(struct record *record, const char *name, uint64_t bytes, const char *sha256);
 void record_note(struct record *record, const char *name, const char *text);
+void record_note_value(struct record *record, const char *name, struct record_value value);
+void record_theory(struct record *record, const char *name, size_t couplings, const char *const *names,
+                   const double *values);
 void record_environment(struct record *record, const char *name, const char *text);
 
 /* The end of the run: status, message, and the times and memory of this process and its children. */

@@ -12,7 +12,9 @@ static int target(const uint8_t *data, size_t size) {
     if (status == STATUS_OK) {
         (void)record_seconds(record);
         (void)record_output_sha256(record, "artifact.npz");
-        (void)record_member(record, "notes", "loss");
+        char buffer[RECORD_TEXT];
+        (void)record_note_text(record, "loss", buffer);
+        (void)record_value(record, "loss");
         (void)record_number(record, "threads");
         record_amend(record, "interrupted", "killed", 1);
         char *json = record_json(record);
@@ -36,5 +38,8 @@ int main(void) {
     fuzz_add_file("results/reference/fig7/runs/weights.json");
     fuzz_add_text(
         "{\"format\": 1, \"id\": \"x\", \"key\": \"0\", \"status\": \"running\", \"start\": \"2026-01-01T00:00:00Z\"}");
+    fuzz_add_text(
+        "{\"format\": 2, \"id\": \"x\", \"key\": \"0\", \"recipe\": \"\", \"stage\": \"y\", \"status\": \"running\","
+        "\"start\": \"2026-01-01T00:00:00Z\", \"notes\": {\"loss\": {\"value\": 1e3, \"error\": 2, \"unit\": \"s\"}}}");
     return fuzz_main("record", target);
 }

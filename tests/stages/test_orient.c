@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "store/record.h"
 #include "tests/scratch.h"
 #include "tests/stages/run_stage.h"
 
@@ -113,6 +114,27 @@ static void at_random(void **state) {
     assert_string_equal(hex, "a325c31dce1c1f239e3f2124004246b18316d25b357b40297548ffe6207f91cf");
 }
 
+/* The theory of an artifact is in its run record, and where an input's record names another one it is refused. */
+static void theory(void **state) {
+    (void)state;
+    bool turned[N];
+    char hex[65], output[128], path[160];
+    struct record *r;
+    struct error e;
+    npz_free(run("theory", "--sign=positive", NULL, turned, hex));
+    snprintf(path, sizeof path, "%s/theory/run.json", folder);
+    assert_int_equal(record_read(path, &r, &e), STATUS_OK);
+    assert_string_equal(record_member(r, "theory", "name"), "phi^4");
+    record_theory(r, "phi^6", 1, (const char *const[]){"kappa"}, (const double[]){0.5});
+    snprintf(path, sizeof path, "%s/run.json", folder);
+    assert_int_equal(record_write(r, path, &e), STATUS_OK);
+    record_free(r);
+    snprintf(output, sizeof output, "--output=%s/other-theory", folder);
+    expect_message(&stage_orient, (const char *[]){fields, output, "--sign=positive", NULL}, 2,
+                   "fields.npz: theory phi^6 found in its run record, phi^4 expected");
+    assert_int_equal(unlink(path), 0);
+}
+
 static void refusals(void **state) {
     (void)state;
     char output[128];
@@ -124,6 +146,6 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(positive), cmocka_unit_test(at_random),
-                                       cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(theory), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

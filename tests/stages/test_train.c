@@ -315,7 +315,7 @@ static void test_terminated(void **state) {
     assert_false(there(folder, "checkpoint.npz"));
     assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
     text = record_json(record);
-    assert_non_null(strstr(text, "\"resumed\": \"at epoch "));
+    assert_non_null(strstr(text, "\"resumed_after\": {"));
     free(text);
     record_free(record);
 }

@@ -59,6 +59,7 @@ static struct record *make_run(int digit, const char *status) {
     record_input(r, "training", "a.npz", "00ff", "11aa");
     record_input(r, "training", "b.npz", "00fe", "11ab");
     record_note(r, "loss", "0.25");
+    record_note_value(r, "tau", (struct record_value){63.5, 7.5, "steps"});
     record_note(r, "odd", "a 'quoted' \"text\"\nof two lines, \xc3\xa9, and \xff");
     if (strcmp(status, "running") != 0) {
         record_output(r, "artifact.npz", 5000000000u, "22bb");
@@ -88,7 +89,7 @@ static void hear(const void *said, const char *text) {
 
 /* All tables as SQL-quoted text, in the order of the rows as they lie. */
 static char *dump(const char *path) {
-    static const char *const tables[] = {"runs", "parameters", "inputs", "outputs", "notes", "environment"};
+    static const char *const tables[] = {"runs", "parameters", "inputs", "outputs", "notes", "environment", "numbers"};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -173,8 +174,14 @@ static void enter_and_show(void **state) {
     assert_non_null(strstr(text, "interrupted  train  table1/model  0000abc30000")); /* nobody holds its lock */
     free(text);
     text = shown("0000abc2");
-    static const char *const wanted[] = {"diverged", "kappa                   0.21", "b.npz",    "5000000000 bytes",
-                                         "22bb",     "loss                    0.25", "processor"};
+    static const char *const wanted[] = {"diverged",
+                                         "kappa                   0.21",
+                                         "b.npz",
+                                         "5000000000 bytes",
+                                         "22bb",
+                                         "loss                    0.25",
+                                         "tau                     63.5 +- 7.5 steps",
+                                         "processor"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (strstr(text, wanted[i]) == NULL) {
             fail_msg("'%s' is missing in:\n%s", wanted[i], text);
@@ -392,6 +399,23 @@ static void not_a_record(void **state) {
     assert_int_equal(ledger_show(stderr, path, NULL, &e), STATUS_FAILED);
 }
 
+/* A ledger of an older program has no table of numbers: it is shown as it is, and has one once a run is entered. */
+static void older_ledger(void **state) {
+    (void)state;
+    sqlite3 *db;
+    enter(make_run(0x3001, "done"));
+    assert_int_equal(sqlite3_open(ledger, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE numbers; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    char *text = shown("00003001");
+    assert_non_null(strstr(text, "63.5 +- 7.5 steps"));
+    free(text);
+    enter(make_run(0x3002, "done"));
+    text = dump(ledger);
+    assert_non_null(strstr(text, "|3:tau|2:63.5|2:7.5|3:steps\n"));
+    free(text);
+}
+
 static int rows(const char *sql) {
     sqlite3 *db;
     sqlite3_stmt *s;
@@ -463,6 +487,7 @@ int main(void) {
         TEST(root_with_brackets),
         TEST(killed_writer),
         TEST(not_a_record),
+        TEST(older_ledger),
         TEST(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
