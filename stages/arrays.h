@@ -22,7 +22,7 @@
     {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."}, \
     ARRAY_THERMALISED
 
-/* Rows of a table, K of them (estimates.h). */
+/* Rows of a table, K of them (report/estimates.h). */
 #define ARRAYS_ESTIMATES ARRAYS_ESTIMATES_BY("How errors were estimated: jackknife, gamma, windows.")
 #define ARRAYS_ESTIMATES_BY(methods) \
     {"names", NPZ_BYTES, "K", "", "Names of the estimates, as in tables."}, \

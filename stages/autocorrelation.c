@@ -27,8 +27,8 @@
 #include <string.h>
 
 #include "lattice/action.h"
+#include "report/estimates.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/autocorrelation.h"
@@ -238,8 +238,12 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
     for (size_t v = 0; v < COUNT; v++) {
         stage_note_value(c, names[v], values[v], errors[v], units[v]);
     }
-    const struct estimates rows = {COUNT, names, values,    errors,
-                                   NULL,  NULL,  "windows", w->right->count * w->right->length};
+    const struct estimates rows = {.count = COUNT,
+                                   .names = names,
+                                   .values = values,
+                                   .errors = errors,
+                                   .method = "windows",
+                                   .configurations = w->right->count * w->right->length};
     return estimates_add(&rows, writer, e);
 }
 

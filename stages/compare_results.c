@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "provenance/compare.h"
+#include "report/table.h"
 #include "report/text.h"
 #include "store/npz.h"
 
@@ -25,56 +26,17 @@ static void number_row(const char *name, const double a[2], const double b[2], F
 
 /* --- tables -------------------------------------------------------------------------------------- */
 
-/* The n-th field of a line of a .tsv file; false when there is none. */
-static bool field(const char *line, int n, char *text, size_t size) {
-    for (; n > 0; n--) {
-        line += strcspn(line, "\t\n");
-        if (*line++ != '\t') {
-            return false;
-        }
-    }
-    snprintf(text, size, "%.*s", (int)strcspn(line, "\t\n"), line);
-    return true;
-}
-
-/* The row of the same data set and observable; NULL: there is none. */
-static const char *find_row(const char *table, const char *dataset, const char *observable) {
-    for (const char *line = table; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        char first[128], second[128];
-        if (field(line, 0, first, sizeof first) && field(line, 1, second, sizeof second) && !strcmp(first, dataset) &&
-            !strcmp(second, observable)) {
-            return line;
-        }
-    }
-    return NULL;
-}
-
-static bool numbers(const char *line, double value[2]) {
-    char text[2][64];
-    if (!field(line, 2, text[0], sizeof text[0]) || !field(line, 3, text[1], sizeof text[1])) {
-        return false;
-    }
-    value[0] = strtod(text[0], NULL);
-    value[1] = *text[1] ? strtod(text[1], NULL) : NAN;
-    return true;
-}
-
 static enum status compare_tables(const char *path_a, const char *path_b, FILE *out, struct error *e) {
     char *a = NULL, *b = NULL;
     size_t size;
     enum status status = file_read(path_a, &a, &size, e);
     THEN(status, file_read(path_b, &b, &size, e));
-    for (const char *line = status == STATUS_OK ? a : ""; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        char dataset[128], observable[128], name[260];
-        double first[2], second[2];
-        if (!field(line, 0, dataset, sizeof dataset) || !field(line, 1, observable, sizeof observable) ||
-            !strcmp(dataset, "dataset")) {
-            continue;
-        }
-        const char *other = find_row(b, dataset, observable);
-        snprintf(name, sizeof name, "%s %s", dataset, observable);
-        if (other && numbers(line, first) && numbers(other, second)) {
-            number_row(name, first, second, out);
+    struct table_line line, other;
+    for (const char *at = status == STATUS_OK ? a : ""; table_next_line(&at, &line);) {
+        char name[260];
+        if (table_find_line(b, line.dataset, line.observable, &other)) {
+            snprintf(name, sizeof name, "%s %s", line.dataset, line.observable);
+            number_row(name, (double[]){line.value, line.error}, (double[]){other.value, other.error}, out);
         }
     }
     free(a);
@@ -145,39 +107,29 @@ static void compare_arrays(const struct npz_array *a, const struct npz_array *b,
     compare_row(1, a->name, first, cell, out);
 }
 
-/* Of artifacts that name their values: whether they have been printed so. */
-static bool compare_named(const struct npz *a, const struct npz *b, FILE *out) {
-    const struct npz_array *names = npz_find(a, "names"), *values[2], *errors[2];
-    const struct npz *both[2] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        values[i] = npz_find(both[i], "values");
-        errors[i] = npz_find(both[i], "errors");
-        const struct npz_array *own = npz_find(both[i], "names");
-        if (!names || !own || !values[i] || !errors[i] || names->type != NPZ_BYTES ||
-            own->item_size != names->item_size || own->count != names->count ||
-            memcmp(own->data, names->data, names->count * names->item_size) != 0 || values[i]->type != NPZ_FLOAT64 ||
-            errors[i]->type != NPZ_FLOAT64 || values[i]->count != names->count || errors[i]->count != names->count) {
-            return false;
-        }
+/* Of artifacts that hold the same estimates: whether these have been printed. */
+static bool compare_estimates(const struct npz *a, const struct npz *b, FILE *out) {
+    struct estimates rows[2] = {{0}, {0}};
+    struct error none;
+    bool same = estimates_read(a, &rows[0], &none) == STATUS_OK && estimates_read(b, &rows[1], &none) == STATUS_OK &&
+                rows[0].count == rows[1].count;
+    for (size_t k = 0; same && k < rows[0].count; k++) {
+        same = strcmp(rows[0].names[k], rows[1].names[k]) == 0;
     }
-    for (size_t k = 0; k < names->count; k++) {
-        char name[96];
-        double numbers_of[2][2];
-        snprintf(name, sizeof name, "%.*s", (int)names->item_size, (const char *)names->data + k * names->item_size);
-        for (int i = 0; i < 2; i++) {
-            numbers_of[i][0] = ((const double *)values[i]->data)[k];
-            numbers_of[i][1] = ((const double *)errors[i]->data)[k];
-        }
-        number_row(name, numbers_of[0], numbers_of[1], out);
+    for (size_t k = 0; same && k < rows[0].count; k++) {
+        number_row(rows[0].names[k], (double[]){rows[0].values[k], rows[0].errors[k]},
+                   (double[]){rows[1].values[k], rows[1].errors[k]}, out);
     }
-    return true;
+    estimates_free(&rows[0]);
+    estimates_free(&rows[1]);
+    return same;
 }
 
 static enum status compare_artifacts(const char *path_a, const char *path_b, FILE *out, struct error *e) {
     struct npz *a = NULL, *b = NULL;
     enum status status = npz_read(path_a, &a, e);
     THEN(status, npz_read(path_b, &b, e));
-    const bool named = status == STATUS_OK && compare_named(a, b, out);
+    const bool named = status == STATUS_OK && compare_estimates(a, b, out);
     for (size_t i = 0; status == STATUS_OK && i < npz_count(a); i++) {
         const struct npz_array *x = npz_array_at(a, i), *y = npz_find(b, x->name);
         const bool said =

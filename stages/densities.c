@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/sum.h"
-#include "stages/estimates.h"
+#include "report/estimates.h"
 #include "statistics/running.h"
 
 static const char *const divergence_name[] = {
@@ -189,7 +189,12 @@ enum status densities_add_weights(struct stage_context *c, const struct densitie
         }
         stage_note_value(c, names[v], values[v], errors[v], "");
     }
-    const struct estimates rows = {count, names, values, errors, NULL, NULL, "jackknife", d->count};
+    const struct estimates rows = {.count = count,
+                                   .names = names,
+                                   .values = values,
+                                   .errors = errors,
+                                   .method = "jackknife",
+                                   .configurations = d->count};
     THEN(status, estimates_add(&rows, writer, e));
     return status;
 }

@@ -25,8 +25,8 @@
 #include "lattice/action.h"
 #include "lattice/thermalisation.h"
 #include "score/header.h"
+#include "report/estimates.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/stage.h"
 #include "statistics/gamma_method.h"
 #include "statistics/independence.h"
@@ -311,7 +311,14 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
         THEN(status, npz_add_real(writer, name, errors[v], e));
         stage_note_value(c, names[v], values[v], errors[v], "");
     }
-    const struct estimates rows = {COUNT, names, values, errors, tau, tau_error, "jackknife", n};
+    const struct estimates rows = {.count = COUNT,
+                                   .names = names,
+                                   .values = values,
+                                   .errors = errors,
+                                   .tau_int = tau,
+                                   .tau_int_error = tau_error,
+                                   .method = "jackknife",
+                                   .configurations = n};
     THEN(status, estimates_add(&rows, writer, e));
     return status;
 }

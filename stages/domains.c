@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 #include "lattice/domains.h"
+#include "report/estimates.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/jackknife.h"
@@ -101,14 +101,14 @@ static enum status write_artifact(struct stage_context *c, const struct fields *
     const double tau = fields->header.independent ? 0.5 : NAN, tau_error = fields->header.independent ? 0.0 : NAN;
     struct npz_writer *w;
     enum status status = stage_artifact(c, &w, e);
-    const struct estimates rows = {COUNT,
-                                   names,
-                                   values,
-                                   errors,
-                                   (const double[COUNT]){tau, tau},
-                                   (const double[COUNT]){tau_error, tau_error},
-                                   "jackknife",
-                                   n};
+    const struct estimates rows = {.count = COUNT,
+                                   .names = names,
+                                   .values = values,
+                                   .errors = errors,
+                                   .tau_int = (const double[COUNT]){tau, tau},
+                                   .tau_int_error = (const double[COUNT]){tau_error, tau_error},
+                                   .method = "jackknife",
+                                   .configurations = n};
     THEN(status, estimates_add(&rows, w, e));
     THEN(status, header_add_thermalised(w, fields->header.thermalised, e));
     THEN(status, npz_add_reals(w, "walls", series + WALLS * n, n, e));

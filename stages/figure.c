@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "report/bins.h"
-#include "report/table.h"
+#include "report/estimates.h"
 #include "score/header.h"
 
 static void free_members(struct report_list *sets, size_t count) {
@@ -68,19 +68,16 @@ enum status figure_check(const struct parameters *p, const char *where, struct e
 /* sqrt(chi2/V) of an observables artifact: the width of the distribution of M where that is Gaussian. */
 static enum status gaussian_width(const struct npz *reference, double *width, struct error *e) {
     const struct npz_array *propagator;
-    struct table_row row;
+    struct estimates rows;
+    size_t i;
     enum status status = npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e);
-    THEN(status, table_row_read(reference, "reference", "reference", &row, e));
+    THEN(status, estimates_read(reference, &rows, e));
     if (status != STATUS_OK) {
         return status;
     }
-    *width = 0;
-    for (size_t i = 0; i < row.count; i++) {
-        if (strcmp(row.name[i], "chi2") == 0 && row.value[i] > 0 && propagator->count > 0) {
-            *width = sqrt(row.value[i] / (double)propagator->count);
-        }
-    }
-    table_row_free(&row);
+    const bool found = estimates_find(&rows, "chi2", strlen("chi2"), &i) && rows.values[i] > 0 && propagator->count > 0;
+    *width = found ? sqrt(rows.values[i] / (double)propagator->count) : 0;
+    estimates_free(&rows);
     if (!(*width > 0)) {
         return error_set(e, STATUS_BAD_INPUT,
                          "%s: found no observable chi2 > 0, expected one for the Gaussian of the "

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/estimates.h"
 #include "score/header.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {

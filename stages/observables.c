@@ -14,8 +14,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "report/estimates.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/measurement.h"
 
 static const struct parameter table[] = {
@@ -69,8 +69,14 @@ static enum status write_artifact(struct stage_context *c, const struct measurem
     struct npz_writer *w;
     const size_t N = fields->configurations, d = fields->dimensions;
     enum status status = stage_artifact(c, &w, e);
-    const struct estimates rows = {OBSERVABLES, observable_names, m->values, m->errors,
-                                   m->tau_int,  m->tau_int_error, m->method, N};
+    const struct estimates rows = {.count = OBSERVABLES,
+                                   .names = observable_names,
+                                   .values = m->values,
+                                   .errors = m->errors,
+                                   .tau_int = m->tau_int,
+                                   .tau_int_error = m->tau_int_error,
+                                   .method = m->method,
+                                   .configurations = N};
     THEN(status, estimates_add(&rows, w, e));
     THEN(status, header_add_thermalised(w, fields->header.thermalised, e));
     THEN(status, npz_add_reals(w, "M", m->series + PRIMARY_M * N, N, e));

@@ -19,8 +19,8 @@
 #include "diffusion/checkpoint.h"
 #include "diffusion/refresh.h"
 #include "lattice/thermalisation.h"
+#include "report/estimates.h"
 #include "stages/arrays.h"
-#include "stages/estimates.h"
 #include "stages/fields.h"
 #include "stages/stage.h"
 #include "statistics/running.h"
@@ -396,7 +396,12 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     if (parameters_is(c->parameters, "method", "flow")) {
         stage_note_value(c, "step_error", step_error, NAN, "");
     }
-    const struct estimates rows = {COUNT, names, values, errors, NULL, NULL, "chains", C * w->each};
+    const struct estimates rows = {.count = COUNT,
+                                   .names = names,
+                                   .values = values,
+                                   .errors = errors,
+                                   .method = "chains",
+                                   .configurations = C * w->each};
     status = npz_add_owned(writer, "acceptance", NPZ_FLOAT64, 1, &C, each, e);
     THEN(status, npz_add_integer(writer, "longest_stay", longest, e));
     THEN(status, npz_add_integer(writer, "rejected", rejected, e));

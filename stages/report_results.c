@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "report/html.h"
+#include "report/table.h"
 #include "report/text.h"
 #include "stages/report_page.h"
 #include "store/record.h"
@@ -172,32 +173,6 @@ enum status report_results(const struct report_state *s, FILE *out, struct error
 
 /* --- published numbers ---------------------------------------------------------------------------- */
 
-/* The columns value, error and pull of "dataset observable ..." in a table's text; false when it has no such line. */
-static bool find_row(const char *tsv, const struct published_value *p, double *value, double *error, double *pull) {
-    char key[256];
-    const int length = snprintf(key, sizeof key, "\n%s\t%s\t", p->dataset, p->observable);
-    const char *at = length < (int)sizeof key ? strstr(tsv, key) : NULL;
-    if (!at) {
-        return false;
-    }
-    double number[5] = {NAN, NAN, NAN, NAN, NAN}; /* value error published published_error pull */
-    at += length;
-    for (size_t i = 0; i < 5 && at; i++) {
-        char *end;
-        const double x = strtod(at, &end);
-        number[i] = end > at && *at != '\t' && *at != '\n' ? x : NAN;
-        const size_t rest = strcspn(at, "\t\n");
-        at = at[rest] == '\t' ? at + rest + 1 : NULL;
-    }
-    if (!isfinite(number[2])) {
-        return false; /* of another theory, lattice or protocol */
-    }
-    *value = number[0];
-    *error = number[1];
-    *pull = number[4];
-    return true;
-}
-
 /* What the tables of the experiment call a data set in print; its name where they do not. */
 static enum status write_dataset(const struct experiment *x, const char *dataset, FILE *out, struct error *e) {
     enum status status = STATUS_OK;
@@ -236,12 +211,13 @@ static enum status write_published(const struct report_state *s, const struct pu
         for (size_t j = 0; j < x->exports[i].family->node_count && !found && !x->exports[i].is_figure; j++) {
             char *tsv;
             size_t size;
-            double value, error, pull;
+            struct table_line line;
             TRY(read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e));
-            if (tsv && find_row(tsv, p, &value, &error, &pull)) {
+            /* without a published value it is of another theory, lattice or protocol */
+            if (tsv && table_find_line(tsv, p->dataset, p->observable, &line) && isfinite(line.published)) {
                 found = true;
-                report_value(value, error, -1, ours);
-                report_pull_text(pull, pulled);
+                report_value(line.value, line.error, -1, ours);
+                report_pull_text(line.pull, pulled);
             }
             free(tsv);
         }

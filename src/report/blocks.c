@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/estimates.h"
 #include "statistics/histogram.h"
 
 /* The element of `array` as a number; of text there is none. */
@@ -125,30 +126,23 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     return status;
 }
 
-/* Whether `name` is the text at names[i]. */
-static bool named(const struct npz_array *names, size_t i, const char *name, size_t length) {
-    const char *text = (const char *)names->data + i * names->item_size;
-    return length <= names->item_size && strncmp(text, name, length) == 0 &&
-           (length == names->item_size || text[length] == '\0');
-}
-
 /* An observable, or its error where the name ends so. */
 static bool find_observable(const struct npz *npz, const char *member, double *x) {
     static const char suffix[] = "_error";
-    const struct npz_array *names = npz_find(npz, "names");
-    size_t length = strlen(member);
+    struct estimates rows;
+    struct error none;
+    size_t length = strlen(member), i;
     const bool error = length > strlen(suffix) && strcmp(member + length - strlen(suffix), suffix) == 0;
-    const struct npz_array *from = npz_find(npz, error ? "errors" : "values");
     length -= error ? strlen(suffix) : 0;
-    if (names == NULL || names->type != NPZ_BYTES || from == NULL || from->count != names->count) {
+    if (estimates_read(npz, &rows, &none) != STATUS_OK) {
         return false;
     }
-    for (size_t i = 0; i < names->count; i++) {
-        if (named(names, i, member, length)) {
-            return number_at(from, i, x);
-        }
+    const bool found = estimates_find(&rows, member, length, &i);
+    if (found) {
+        *x = (error ? rows.errors : rows.values)[i];
     }
-    return false;
+    estimates_free(&rows);
+    return found;
 }
 
 static enum status find_number(const struct npz *npz, const char *member, double *x, struct error *e) {

@@ -1,5 +1,5 @@
-/* A table of observables: reading rows, putting them beside published and equilibrium values, and the
- * plain .tsv. See table.h. */
+/* A table of observables: reading rows, putting them beside published and equilibrium values.
+ * See table.h. */
 #include "report/table.h"
 
 #include <math.h>
@@ -75,64 +75,14 @@ const char *observable_tex(const char *observable) {
     return NULL;
 }
 
-/* A vector of as many doubles as there are names. */
-static enum status require_reals(const struct npz *npz, const char *name, size_t count, const double **data,
-                                 struct error *e) {
-    const struct npz_array *array;
-    TRY(npz_require(npz, name, NPZ_FLOAT64, 1, &array, e));
-    if (array->count != count) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu values, expected %zu, one a name",
-                         npz_path(npz), name, array->count, count);
-    }
-    *data = array->data;
-    return STATUS_OK;
-}
-
 enum status table_row_read(const struct npz *observables, const char *dataset, const char *label, struct table_row *row,
                            struct error *e) {
     *row = (struct table_row){.dataset = dataset, .label = label};
-    const struct npz_array *names, *configurations;
-    enum status status = npz_require(observables, "names", NPZ_BYTES, 1, &names, e);
-    THEN(status, npz_require(observables, "configurations", NPZ_INT64, 0, &configurations, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
-    row->configurations = *(const int64_t *)configurations->data;
-    row->name = calloc(names->count + 1, sizeof *row->name);
-    if (row->name == NULL) {
-        return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(observables));
-    }
-    for (size_t i = 0; i < names->count; i++) {
-        row->name[i] = strndup((const char *)names->data + i * names->item_size, names->item_size);
-        if (row->name[i] == NULL) {
-            table_row_free(row);
-            return error_set(e, STATUS_FAILED, "%s: out of memory", npz_path(observables));
-        }
-        row->count++;
-    }
-    status = npz_text(observables, "error_method", &row->error_method, e);
-    const struct {
-        const char *name;
-        const double **data;
-    } arrays[] = {{"values", &row->value},
-                  {"errors", &row->error},
-                  {"tau_int", &row->tau_int},
-                  {"tau_int_error", &row->tau_int_error}};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0] && status == STATUS_OK; i++) {
-        status = require_reals(observables, arrays[i].name, row->count, arrays[i].data, e);
-    }
-    if (status != STATUS_OK) {
-        table_row_free(row);
-    }
-    return status;
+    return estimates_read(observables, &row->estimates, e);
 }
 
 void table_row_free(struct table_row *row) {
-    for (size_t i = 0; i < row->count; i++) {
-        free(row->name[i]);
-    }
-    free(row->name);
-    free(row->error_method);
+    estimates_free(&row->estimates);
     *row = (struct table_row){0};
 }
 
@@ -146,12 +96,7 @@ static const struct table_row *find_row(const struct table *table, const char *d
 }
 
 static bool find_observable(const struct table_row *row, const char *observable, size_t *index) {
-    for (*index = 0; *index < row->count; ++*index) {
-        if (strcmp(row->name[*index], observable) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return estimates_find(&row->estimates, observable, strlen(observable), index);
 }
 
 static const struct published_value *find_published(const struct table_row *row, const struct published *published,
@@ -171,9 +116,10 @@ static enum status choose_columns(struct table *table, const char *experiment, c
         }
         if (!found) {
             char have[512] = "";
-            for (size_t k = 0; k < table->row[0].count; k++) {
+            for (size_t k = 0; k < table->row[0].estimates.count; k++) {
                 size_t length = strlen(have);
-                snprintf(have + length, sizeof have - length, "%s%s", k > 0 ? ", " : "", table->row[0].name[k]);
+                snprintf(have + length, sizeof have - length, "%s%s", k > 0 ? ", " : "",
+                         table->row[0].estimates.names[k]);
             }
             return error_set(e, STATUS_BAD_INPUT,
                              "parameter observables: found '%s', expected names that a row has (%s)", name, have);
@@ -215,16 +161,17 @@ static void fill_cell(struct table *table, size_t r, size_t c, const char *exper
         return;
     }
     cell->present = true;
-    cell->value = row->value[i];
-    cell->error = row->error[i];
-    cell->tau_int = row->tau_int[i];
-    cell->tau_int_error = row->tau_int_error[i];
+    cell->value = row->estimates.values[i];
+    cell->error = row->estimates.errors[i];
+    cell->tau_int = row->estimates.tau_int[i];
+    cell->tau_int_error = row->estimates.tau_int_error[i];
     if (cell->published != NULL) {
         cell->pull = report_pull(cell->value, cell->error, cell->published->value, cell->published->error);
     }
     const struct table_row *equilibrium = find_row(table, "equilibrium");
     if (equilibrium != NULL && equilibrium != row && find_observable(equilibrium, table->observable[c], &k)) {
-        cell->pull_equilibrium = report_pull(cell->value, cell->error, equilibrium->value[k], equilibrium->error[k]);
+        cell->pull_equilibrium =
+            report_pull(cell->value, cell->error, equilibrium->estimates.values[k], equilibrium->estimates.errors[k]);
     }
 }
 
@@ -268,36 +215,4 @@ void table_free(struct table *table) {
 
 const struct table_cell *table_cell(const struct table *table, size_t row, size_t column) {
     return &table->cell[row * table->columns + column];
-}
-
-/* A tab and the number, which is left out where there is none. */
-static void write_number(bool there, double number, FILE *out) {
-    fputc('\t', out);
-    if (there) {
-        fprintf(out, "%.10g", isnan(number) ? (double)NAN : number); /* one NaN, never "-nan" */
-    }
-}
-
-void table_write_tsv(const struct table *table, FILE *out) {
-    fputs("dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n", out);
-    for (int others = 0; others <= 1; others++) {
-        size_t first = others ? table->published : 0, last = others ? table->columns : table->published;
-        for (size_t r = 0; r < table->rows; r++) {
-            for (size_t c = first; c < last; c++) {
-                const struct table_cell *cell = table_cell(table, r, c);
-                const struct published_value *p = cell->published;
-                if (!cell->present && p == NULL) {
-                    continue;
-                }
-                fprintf(out, "%s\t%s", table->row[r].dataset, table->observable[c]);
-                write_number(cell->present, cell->value, out);
-                /* of what never changed: none */
-                write_number(cell->present, cell->error != 0 ? cell->error : NAN, out);
-                write_number(p != NULL, p != NULL ? p->value : 0, out);
-                write_number(p != NULL && !isnan(p->error), p != NULL ? p->error : 0, out);
-                write_number(!isnan(cell->pull), cell->pull, out);
-                fputc('\n', out);
-            }
-        }
-    }
 }

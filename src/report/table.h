@@ -9,20 +9,17 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "report/estimates.h"
 #include "report/published.h"
 #include "report/text.h"
 #include "store/npz.h"
 
 /* One dataset: what an observables artifact holds, under the name and label it has in the table. */
 struct table_row {
-    const char *dataset; /* "generated": column `dataset` of the .tsv and of the published values */
-    const char *label;   /* "Generated (DM)" */
-    size_t count;        /* observables, in the order of the artifact */
-    char **name;
-    const double *value, *error, *tau_int, *tau_int_error;
-    char *error_method; /* "jackknife" or "gamma" */
-    int64_t configurations;
-    bool altered; /* of another theory, lattice or protocol than the published one */
+    const char *dataset;        /* "generated": column `dataset` of the .tsv and of the published values */
+    const char *label;          /* "Generated (DM)" */
+    struct estimates estimates; /* in the order of the artifact */
+    bool altered;               /* of another theory, lattice or protocol than the published one */
 };
 
 /* Takes the row out of an observables artifact, which must outlive it, after checking that its arrays fit
@@ -62,6 +59,14 @@ const struct table_cell *table_cell(const struct table *table, size_t row, size_
 /* A line per dataset and observable: dataset observable value error published published_error pull, tabs
  * between, ten digits, empty where there is none. The published observables of all rows come first. */
 void table_write_tsv(const struct table *table, FILE *out);
+/* A line of it; NaN where a number is left out. */
+struct table_line {
+    char dataset[128], observable[128];
+    double value, error, published, published_error, pull;
+};
+/* Takes the next line out of the text *at, which moves behind it; false: there is none. */
+bool table_next_line(const char **at, struct table_line *line);
+bool table_find_line(const char *tsv, const char *dataset, const char *observable, struct table_line *line);
 /* For terminals and pages: no line of a table is longer than about 100 characters. */
 enum status table_write_markdown(const struct table *table, FILE *out, struct error *e);
 /* A floating table for a document that loads booktabs and siunitx, `table` where it fits a column of 89 mm, else

@@ -134,7 +134,7 @@ static void write_tables(const struct table *table, const struct line *lines, si
 static size_t all_rows(const struct table *table, enum content content, struct line *lines) {
     size_t count = 0;
     for (size_t r = 0; r < table->rows; r++) {
-        bool chain = strcmp(table->row[r].error_method, "gamma") == 0;
+        bool chain = strcmp(table->row[r].estimates.method, "gamma") == 0;
         bool itself = strcmp(table->row[r].dataset, "equilibrium") == 0;
         if ((content == TAU_INT && !chain) || (content == PULL_EQUILIBRIUM && itself)) {
             continue;
@@ -190,11 +190,11 @@ static void write_statistics(const struct table *table, struct line *lines, FILE
     write_rule(method, true, out);
     for (size_t r = 0; r < table->rows; r++) {
         char text[REPORT_NUMBER];
-        snprintf(text, sizeof text, "%lld", (long long)table->row[r].configurations);
+        snprintf(text, sizeof text, "%lld", (long long)table->row[r].estimates.configurations);
         fputs("\n|", out);
         write_cell(table->row[r].label, label, true, out);
         write_cell(text, number, false, out);
-        write_cell(table->row[r].error_method, method, true, out);
+        write_cell(table->row[r].estimates.method, method, true, out);
     }
     fputc('\n', out);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/estimates.h"
 #include "store/npz.h"
 #include "tests/scratch.h"
 
@@ -43,13 +44,9 @@ static inline void write_observables(const char *path, size_t count, const doubl
     }
     assert_int_equal(npz_create(path, &w, &e), STATUS_OK);
     assert_int_equal(npz_add_text(w, "recipe", "stage=observables\nversion=1\n", &e), STATUS_OK);
-    assert_int_equal(npz_add_texts(w, "names", names, count, &e), STATUS_OK);
-    assert_int_equal(npz_add_reals(w, "values", values, count, &e), STATUS_OK);
-    assert_int_equal(npz_add_reals(w, "errors", errors, count, &e), STATUS_OK);
-    assert_int_equal(npz_add_reals(w, "tau_int", taus, count, &e), STATUS_OK);
-    assert_int_equal(npz_add_reals(w, "tau_int_error", tau_errors, count, &e), STATUS_OK);
-    assert_int_equal(npz_add_text(w, "error_method", tau > 0 ? "gamma" : "jackknife", &e), STATUS_OK);
-    assert_int_equal(npz_add_integer(w, "configurations", (int64_t)configurations, &e), STATUS_OK);
+    const struct estimates rows = {
+        count, names, values, errors, taus, tau_errors, tau > 0 ? "gamma" : "jackknife", configurations, NULL};
+    assert_int_equal(estimates_add(&rows, w, &e), STATUS_OK);
     assert_int_equal(npz_add_integer(w, "thermalised", thermalised, &e), STATUS_OK);
     assert_int_equal(npz_add_reals(w, "M", series, configurations, &e), STATUS_OK);
     assert_int_equal(npz_add(w, "propagator", NPZ_FLOAT64, 2, (const size_t[]){4, 4}, propagator, &e), STATUS_OK);

@@ -244,7 +244,7 @@ static void open_window(void **state) {
     struct table table;
     struct report_list observables;
     struct error e;
-    set->row[2].tau_int = tau;
+    set->row[2].estimates.tau_int = tau;
     assert_int_equal(report_split("M,chi2", ',', &observables, &e), STATUS_OK);
     assert_int_equal(table_new("", "", "none", set->row + 2, 1, &observables, NULL, &table, &e), STATUS_OK);
     expect(
