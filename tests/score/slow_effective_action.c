@@ -1,6 +1,6 @@
 /* The effective-action model by its exact chains, long: on a lattice of three dimensions against hybrid Monte Carlo,
  * and 10^6 proposals near criticality, of which none may run away. One and a half minutes on two cores. (Chains of one
- * dimension against their transfer matrix: test_effective_fit.c.) */
+ * dimension against their transfer matrix: test_effective_exact.c.) */
 #include "base/sum.h"
 #include "tests/diffusion/exact_chain.h"
 #include "tests/score/effective.h"
