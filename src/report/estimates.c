@@ -14,13 +14,14 @@ enum status estimates_add(const struct estimates *rows, struct npz_writer *write
         none[i] = NAN;
     }
     enum status s = npz_add_texts(writer, "names", rows->names, n, e);
-    s = s ? s : npz_add_reals(writer, "values", rows->values, n, e);
-    s = s ? s : npz_add_reals(writer, "errors", rows->errors, n, e);
-    s = s ? s : npz_add_reals(writer, "tau_int", rows->tau_int ? rows->tau_int : none, n, e);
-    s = s ? s : npz_add_reals(writer, "tau_int_error", rows->tau_int_error ? rows->tau_int_error : none, n, e);
-    s = s ? s : npz_add_text(writer, "error_method", rows->method, e);
+    THEN(s, npz_add_reals(writer, "values", rows->values, n, e));
+    THEN(s, npz_add_reals(writer, "errors", rows->errors, n, e));
+    THEN(s, npz_add_reals(writer, "tau_int", rows->tau_int ? rows->tau_int : none, n, e));
+    THEN(s, npz_add_reals(writer, "tau_int_error", rows->tau_int_error ? rows->tau_int_error : none, n, e));
+    THEN(s, npz_add_text(writer, "error_method", rows->method, e));
     free(none);
-    return s ? s : npz_add_integer(writer, "configurations", (int64_t)rows->configurations, e);
+    THEN(s, npz_add_integer(writer, "configurations", (int64_t)rows->configurations, e));
+    return s;
 }
 
 /* A vector of as many doubles as there are names. */
@@ -67,12 +68,12 @@ enum status estimates_read(const struct npz *npz, struct estimates *rows, struct
     const struct npz_array *names, *method, *configurations;
     *rows = (struct estimates){0};
     enum status s = npz_require(npz, "names", NPZ_BYTES, 1, &names, e);
-    s = s ? s : npz_require(npz, "configurations", NPZ_INT64, 0, &configurations, e);
-    s = s ? s : npz_require(npz, "error_method", NPZ_BYTES, 0, &method, e);
-    s = s ? s : read_reals(npz, "values", names->count, &rows->values, e);
-    s = s ? s : read_reals(npz, "errors", names->count, &rows->errors, e);
-    s = s ? s : read_reals(npz, "tau_int", names->count, &rows->tau_int, e);
-    s = s ? s : read_reals(npz, "tau_int_error", names->count, &rows->tau_int_error, e);
+    THEN(s, npz_require(npz, "configurations", NPZ_INT64, 0, &configurations, e));
+    THEN(s, npz_require(npz, "error_method", NPZ_BYTES, 0, &method, e));
+    THEN(s, read_reals(npz, "values", names->count, &rows->values, e));
+    THEN(s, read_reals(npz, "errors", names->count, &rows->errors, e));
+    THEN(s, read_reals(npz, "tau_int", names->count, &rows->tau_int, e));
+    THEN(s, read_reals(npz, "tau_int_error", names->count, &rows->tau_int_error, e));
     if (s != STATUS_OK) {
         return s;
     }
