@@ -27,6 +27,7 @@
 #include "score/header.h"
 #include "report/estimates.h"
 #include "stages/arrays.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 #include "statistics/gamma_method.h"
 #include "statistics/independence.h"
@@ -58,12 +59,7 @@ static const struct parameter parameters[] = {
      .maximum = 1e9,
      .unit = "steps",
      .help = "Steps at the start of each chain that are discarded: it starts at a proposal."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of acceptance and of the draws from the pool."},
+    PARAMETER_SEED("Seed of acceptance and of the draws from the pool."),
 };
 
 static const struct stage_input inputs[] = {

@@ -19,6 +19,7 @@
 #include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/parts.h"
+#include "stages/shared_parameters.h"
 #include "statistics/running.h"
 
 static const struct parameter parameters[] = {
@@ -29,18 +30,7 @@ static const struct parameter parameters[] = {
      .maximum = 65536,
      .unit = "sites",
      .help = "Extents of the periodic lattice, one per dimension."},
-    {.name = "kappa",
-     .type = PARAMETER_REAL,
-     .default_value = "0.21",
-     .minimum = -100,
-     .maximum = 100,
-     .help = "Hopping parameter of the action A 4.2."},
-    {.name = "lambda",
-     .type = PARAMETER_REAL,
-     .default_value = "0.022",
-     .minimum = 0,
-     .maximum = 1e6,
-     .help = "Quartic coupling of the action A 4.2."},
+    PARAMETERS_THEORY("0.21", "0.022", "."),
     {.name = "algorithm",
      .type = PARAMETER_CHOICE,
      .default_value = "hmc",
@@ -51,12 +41,7 @@ static const struct parameter parameters[] = {
              "phase; metropolis-global: a shift of every site by metropolis-step times N(0,1) is proposed, and "
              "accepted or rejected as a whole (at 32x32, with metropolis-step = 1, never); or random-walk, the same "
              "shifts without rejection, which is what the authors' released code does: no sampler of the theory."},
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1024",
-     .minimum = 1,
-     .maximum = 1e9,
-     .help = "Configurations in all."},
+    PARAMETER_CONFIGURATIONS("1024", 1, "Configurations in all."),
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
@@ -73,13 +58,7 @@ static const struct parameter parameters[] = {
      .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
              "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half. Langevin needs "
              "many times 1/dt steps."},
-    {.name = "stride",
-     .type = PARAMETER_INTEGER,
-     .default_value = "10",
-     .minimum = 1,
-     .maximum = 1e12,
-     .unit = "trajectories, sweeps or Langevin steps",
-     .help = "Steps from one configuration of a chain to the next."},
+    PARAMETER_STRIDE("10", "trajectories, sweeps or Langevin steps"),
     {.name = "trajectory-length",
      .type = PARAMETER_REAL,
      .default_value = "1",
@@ -135,12 +114,7 @@ static const struct parameter parameters[] = {
      .maximum = 1e6,
      .help = "Further chains from the other start, as long as to the first configuration, with which the ensemble is "
              "compared to test whether it has forgotten its start; 0: no comparison."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of all random numbers; training and test data need different ones."},
+    PARAMETER_SEED("Seed of all random numbers; training and test data need different ones."),
 };
 
 static void read_extents(const struct parameters *p, size_t *extents, size_t *dimensions) {
@@ -163,10 +137,6 @@ static const char *const step_name[] = {
 static const char *const start_name[] = {[SAMPLER_HOT] = "hot", [SAMPLER_COLD] = "cold"};
 static const char *const integrator_name[] = {[INTEGRATOR_LEAPFROG] = "leapfrog", [INTEGRATOR_OMELYAN] = "omelyan"};
 
-static struct theory read_theory(const struct parameters *p) {
-    return (struct theory){parameters_real(p, "kappa"), parameters_real(p, "lambda")};
-}
-
 /* Everything that involves several parameters: the lattice as a whole, a bounded action, equal chains. */
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
@@ -175,7 +145,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
     }
-    const struct theory theory = read_theory(p);
+    const struct theory theory = shared_theory(p);
     status = theory_check(&theory, dimensions, e);
     if (status != STATUS_OK) {
         return error_prefix(e, "%s", where);
@@ -203,7 +173,7 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
     return (struct ensemble_plan){
         .sampler =
             {
-                .theory = read_theory(p),
+                .theory = shared_theory(p),
                 .algorithm = (enum sampler_algorithm)PARAMETERS_WORD(p, "algorithm", algorithm_name),
                 .start = (enum sampler_start)PARAMETERS_WORD(p, "start", start_name),
                 .trajectory_length = parameters_real(p, "trajectory-length"),

@@ -14,6 +14,7 @@
 #include "lattice/thermalisation.h"
 #include "score/header.h"
 #include "stages/arrays.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 #include "store/foreign.h"
 
@@ -23,16 +24,7 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_TEXT,
      .default_value = "phi",
      .help = "The array of an .npz file; empty: its only one."},
-    {.name = "kappa",
-     .type = PARAMETER_REAL,
-     .minimum = -100,
-     .maximum = 100,
-     .help = "Hopping parameter of the action A 4.2 that the configurations were made with."},
-    {.name = "lambda",
-     .type = PARAMETER_REAL,
-     .minimum = 0,
-     .maximum = 1e6,
-     .help = "Quartic coupling of the action A 4.2 that the configurations were made with."},
+    PARAMETERS_THEORY(NULL, NULL, " that the configurations were made with."),
     {.name = "layout",
      .type = PARAMETER_CHOICE,
      .default_value = "chain-after-chain",
@@ -187,7 +179,7 @@ static void note(struct stage_context *c, const struct plan_of_axes *axes, const
 
 static enum status import(struct stage_context *c, const char *path, const struct foreign *a,
                           const struct plan_of_axes *axes, const struct geometry *g, struct error *e) {
-    const struct theory theory = {parameters_real(c->parameters, "kappa"), parameters_real(c->parameters, "lambda")};
+    const struct theory theory = shared_theory(c->parameters);
     const size_t N = axes->chains * axes->length;
     struct ensemble out = {.phi = calloc(N, g->volume * sizeof *out.phi),
                            .action = calloc(N, sizeof *out.action),

@@ -30,14 +30,10 @@
 #include "stages/arrays.h"
 #include "stages/densities.h"
 #include "stages/fields.h"
+#include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "0",
-     .minimum = 0,
-     .maximum = 1e9,
-     .help = "The first n configurations; 0: all."},
+    PARAMETER_CONFIGURATIONS("0", 0, "The first n configurations; 0: all."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "dopri5",
@@ -53,18 +49,9 @@ static const struct parameter parameters[] = {
              "of the score, as in the authors' released code. shared: all configurations have the same probes, so "
              "that their error of log q is mostly a common constant, to which R2 and weights are insensitive; log q "
              "is then not the estimate of a normalised density."},
-    {.name = "t-start",
-     .type = PARAMETER_REAL,
-     .default_value = "1e-5",
-     .minimum = 1e-10,
-     .maximum = 0.5,
-     .help = "Time at which the configurations enter the flow; the density is that of the model at this time."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the probes."},
+    PARAMETER_T_START(
+        "Time at which the configurations enter the flow; the density is that of the model at this time."),
+    PARAMETER_SEED("Seed of the probes."),
 };
 
 static const struct stage_input inputs[] = {

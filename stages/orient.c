@@ -14,6 +14,7 @@
 #include "base/sum.h"
 #include "stages/arrays.h"
 #include "stages/fields.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -22,12 +23,7 @@ static const struct parameter parameters[] = {
      .choices = "positive|random",
      .help = "positive: configurations with a negative mean field are sign-flipped; random: each is sign-flipped "
              "with probability one half."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the random signs."},
+    PARAMETER_SEED("Seed of the random signs."),
 };
 
 static const struct stage_input inputs[] = {

@@ -28,14 +28,10 @@
 #include "score/header.h"
 #include "stages/arrays.h"
 #include "stages/densities.h"
+#include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1024",
-     .minimum = 2,
-     .maximum = 1e9,
-     .help = "Proposals to draw."},
+    PARAMETER_CONFIGURATIONS("1024", 2, "Proposals to draw."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "dopri5",
@@ -59,18 +55,8 @@ static const struct parameter parameters[] = {
      .maximum = 1e6,
      .later = true,
      .help = "Its quartic coupling; -1: that of the model's training ensemble."},
-    {.name = "t-start",
-     .type = PARAMETER_REAL,
-     .default_value = "1e-5",
-     .minimum = 1e-10,
-     .maximum = 0.5,
-     .help = "Time at which the flow ends; the density is that of the model at this time."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the prior and the probes."},
+    PARAMETER_T_START("Time at which the flow ends; the density is that of the model at this time."),
+    PARAMETER_SEED("Seed of the prior and the probes."),
 };
 
 static const struct stage_input inputs[] = {

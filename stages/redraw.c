@@ -210,7 +210,7 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
         const char *path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, inputs->nodes[0]->name);
         struct record *record;
         TRY(path ? record_read(path, &record, e) : pool_exhausted(e));
-        const double chi2 = strtod(record_member(record, "notes", "chi2"), NULL), volume = volume_of(inputs->nodes[0]);
+        const double chi2 = record_value(record, "chi2").value, volume = volume_of(inputs->nodes[0]);
         const bool same = strcmp(record_text(record, "key"), inputs->nodes[0]->key) == 0;
         record_free(record);
         if (!same || !(chi2 > 0 && volume > 0)) {
@@ -223,7 +223,7 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
 }
 
 static enum status finish_histogram(const struct kept *k, struct figure *f, struct error *e) {
-    if (strtod(record_member(k->record, "notes", "outside_range"), NULL) > 0) {
+    if (record_value(k->record, "outside_range").value > 0) {
         return error_set(e, STATUS_BAD_INPUT,
                          "%s: some numbers lie outside of the histogram, and the table does not say how many of each",
                          k->table);

@@ -22,6 +22,7 @@
 #include "report/estimates.h"
 #include "stages/arrays.h"
 #include "stages/fields.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 #include "statistics/running.h"
 
@@ -58,12 +59,7 @@ static const struct parameter parameters[] = {
      .maximum = 100000,
      .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 "
              "evaluations each."},
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "4096",
-     .minimum = 2,
-     .maximum = 1e9,
-     .help = "Configurations in all."},
+    PARAMETER_CONFIGURATIONS("4096", 2, "Configurations in all."),
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "64",
@@ -78,19 +74,8 @@ static const struct parameter parameters[] = {
      .maximum = 1e12,
      .unit = "steps",
      .help = "Steps from the start of a chain to its first configuration."},
-    {.name = "stride",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 1,
-     .maximum = 1e12,
-     .unit = "steps",
-     .help = "Steps from one configuration of a chain to its next."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the noise and of acceptance."},
+    PARAMETER_STRIDE("1", "steps"),
+    PARAMETER_SEED("Seed of the noise and of acceptance."),
 };
 
 static const struct stage_input inputs[] = {

@@ -16,14 +16,10 @@
 #include "score/schedule.h"
 #include "stages/arrays.h"
 #include "stages/parts.h"
+#include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1024",
-     .minimum = 1,
-     .maximum = 1e9,
-     .help = "Configurations to draw."},
+    PARAMETER_CONFIGURATIONS("1024", 1, "Configurations to draw."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "euler-maruyama",
@@ -45,12 +41,7 @@ static const struct parameter parameters[] = {
      .minimum = 2,
      .maximum = 1000000,
      .help = "Evaluations of the score per configuration; for modes a quarter of them."},
-    {.name = "t-end",
-     .type = PARAMETER_REAL,
-     .default_value = "1e-3",
-     .minimum = 1e-10,
-     .maximum = 0.5,
-     .help = "Time of the last evaluation."},
+    PARAMETER_T_END("Time of the last evaluation."),
     {.name = "snapshots",
      .type = PARAMETER_REALS,
      .default_value = "",
@@ -63,12 +54,7 @@ static const struct parameter parameters[] = {
      .minimum = 1,
      .maximum = 65536,
      .help = "Number of configurations, from the first on, whose snapshots are kept."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the prior and the noise."},
+    PARAMETER_SEED("Seed of the prior and the noise."),
 };
 
 static const struct stage_input inputs[] = {

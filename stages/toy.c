@@ -8,33 +8,13 @@
 #include "lattice/toy.h"
 #include "score/header.h"
 #include "stages/arrays.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
-    {.name = "mu2",
-     .type = PARAMETER_REAL,
-     .default_value = "1",
-     .minimum = -1000,
-     .maximum = 1e6,
-     .help = "Squared mass mu^2; below zero the action is a double well."},
-    {.name = "g",
-     .type = PARAMETER_REAL,
-     .default_value = "0.4",
-     .minimum = 0,
-     .maximum = 1e6,
-     .help = "Coupling of phi^4/24."},
-    {.name = "configurations",
-     .type = PARAMETER_INTEGER,
-     .default_value = "5120",
-     .minimum = 1,
-     .maximum = 1e9,
-     .help = "Independent configurations to draw."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the draws."},
+    PARAMETERS_TOY("1", ""),
+    PARAMETER_CONFIGURATIONS("5120", 1, "Independent configurations to draw."),
+    PARAMETER_SEED("Seed of the draws."),
 };
 
 static const struct stage_array arrays[] = {

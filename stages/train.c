@@ -20,6 +20,7 @@
 #include "lattice/propagator.h"
 #include "score/kinds.h"
 #include "stages/arrays.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 
 static const struct parameter parameters[] = {
@@ -29,12 +30,7 @@ static const struct parameter parameters[] = {
      .choices = SCORE_KIND_CHOICES,
      .help = SCORE_KIND_HELP},
     SCORE_KIND_PARAMETERS,
-    {.name = "sigma",
-     .type = PARAMETER_REAL,
-     .default_value = "25",
-     .minimum = 1.001,
-     .maximum = 1e6,
-     .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
+    PARAMETER_SIGMA,
     {.name = "scaling",
      .type = PARAMETER_CHOICE,
      .default_value = "none",
@@ -116,12 +112,7 @@ static const struct parameter parameters[] = {
      .minimum = 2,
      .maximum = 1000,
      .help = "Noise levels at which the loss is compared with that of the Wiener filter."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of weights, shuffling, times and noise."},
+    PARAMETER_SEED("Seed of weights, shuffling, times and noise."),
 };
 
 static const struct stage_input inputs[] = {

@@ -14,6 +14,7 @@
 
 #include "base/functions.h"
 #include "diffusion/toy_process.h"
+#include "stages/shared_parameters.h"
 #include "stages/stage.h"
 #include "statistics/histogram.h"
 #include "statistics/running.h"
@@ -28,18 +29,7 @@ static const struct parameter parameters[] = {
      .help =
          "langevin: from a Gaussian prior towards exp(-S) (A 2.15); forward: data to noise (A 3.1); reverse: noise to "
          "data by the reverse equation with the exact score (A 3.2)."},
-    {.name = "mu2",
-     .type = PARAMETER_REAL,
-     .default_value = "-1",
-     .minimum = -1000,
-     .maximum = 1e6,
-     .help = "Squared mass mu^2 of the toy model; below zero the action is a double well."},
-    {.name = "g",
-     .type = PARAMETER_REAL,
-     .default_value = "0.4",
-     .minimum = 0,
-     .maximum = 1e6,
-     .help = "Coupling of phi^4/24."},
+    PARAMETERS_TOY("-1", " of the toy model"),
     {.name = "trajectories",
      .type = PARAMETER_INTEGER,
      .default_value = "16384",
@@ -76,18 +66,8 @@ static const struct parameter parameters[] = {
      .minimum = 1e-3,
      .maximum = 1e3,
      .help = "Standard deviation of the prior of langevin; that of reverse is s(1)."},
-    {.name = "sigma",
-     .type = PARAMETER_REAL,
-     .default_value = "25",
-     .minimum = 1.001,
-     .maximum = 1e6,
-     .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)."},
-    {.name = "t-end",
-     .type = PARAMETER_REAL,
-     .default_value = "1e-3",
-     .minimum = 1e-10,
-     .maximum = 0.5,
-     .help = "Time of the last evaluation of the score."},
+    PARAMETER_SIGMA,
+    PARAMETER_T_END("Time of the last evaluation of the score."),
     {.name = "times",
      .type = PARAMETER_REALS,
      .default_value = "0,0.25,0.5,0.75,1",
@@ -106,12 +86,7 @@ static const struct parameter parameters[] = {
      .minimum = 0.1,
      .maximum = 1e4,
      .help = "Histograms and curves go from -range to range."},
-    {.name = "seed",
-     .type = PARAMETER_INTEGER,
-     .default_value = "1",
-     .minimum = 0,
-     .maximum = 9007199254740992.0,
-     .help = "Seed of the starts and the noise."},
+    PARAMETER_SEED("Seed of the starts and the noise."),
 };
 
 static const struct stage_array arrays[] = {

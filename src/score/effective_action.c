@@ -106,11 +106,7 @@ static double highest_level(const struct score_model *m, const struct parameters
 /* Whether coefficients of `other` have the same meaning here. */
 static enum status check_transfer(const struct score_model *m, const struct score_model *other, struct error *e) {
     const struct effective_model *own = model_of(m), *from = model_of(other);
-    if (other->theory.kappa != m->theory.kappa || other->theory.lambda != m->theory.lambda) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "transfer: model of kappa %g, lambda %g found, %g and %g of the training set expected",
-                         other->theory.kappa, other->theory.lambda, m->theory.kappa, m->theory.lambda);
-    }
+    TRY(theory_same(&m->theory, &other->theory, "transfer", "the training set", e));
     if (from->dimensions != own->dimensions || from->one_phase != own->one_phase) {
         return error_set(e, STATUS_BAD_INPUT, "transfer: model of %zu dimensions%s found, %zu dimensions%s expected",
                          from->dimensions, from->one_phase ? " and one phase" : "", own->dimensions,
