@@ -59,12 +59,13 @@ enum status stage_arrays(struct stage_context *c, const char *output, struct npz
 /* Path of a temporary file that becomes outputs `name` when run() succeeded (for figures and tables). */
 const char *stage_output(struct stage_context *c, const char *name);
 
-/* A fact about the run for its record and the ledger, in words ("thermalised", "yes"); numbers are for stage_note_value(). */
+/* A fact about the run for its record and the ledger, in words ("thermalised", "yes"); numbers are for
+ * stage_note_value(). */
 void stage_note(struct stage_context *c, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A number, its standard error and its unit, "" of a pure number or in lattice units. An error of zero, of what never changed, is
- * none, as is NaN. */
+/* A number, its standard error and its unit, "" of a pure number or in lattice units. An error of zero, of what never
+ * changed, is none, as is NaN. */
 void stage_note_value(struct stage_context *c, const char *name, double value, double error, const char *unit);
 
 /* The whole life of a stage program; returns its exit status. */

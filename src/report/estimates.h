@@ -1,5 +1,6 @@
-/* Rows of estimates in an artifact: what the stages that measure write, and tables, figures and comparisons read. Members names,
- * values, errors, tau_int, tau_int_error, all of K elements; error_method and configurations of all of them. */
+/* Rows of estimates in an artifact: what the stages that measure write, and tables, figures and comparisons read.
+ * Members names, values, errors, tau_int, tau_int_error, all of K elements; error_method and configurations of all of
+ * them. */
 #ifndef DMSQ_REPORT_ESTIMATES_H
 #define DMSQ_REPORT_ESTIMATES_H
 
@@ -19,8 +20,8 @@ struct estimates {
 
 enum status estimates_add(const struct estimates *rows, struct npz_writer *writer, struct error *e);
 
-/* Numbers stay in the artifact, which has to outlive them. STATUS_BAD_INPUT names the file and the member that is missing or does not
- * fit the others; then there is nothing to free. */
+/* Numbers stay in the artifact, which has to outlive them. STATUS_BAD_INPUT names the file and the member that is
+ * missing or does not fit the others; then there is nothing to free. */
 enum status estimates_read(const struct npz *npz, struct estimates *rows, struct error *e);
 void estimates_free(struct estimates *rows);
 

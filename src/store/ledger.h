@@ -1,10 +1,10 @@
-/* The ledger: run records in one SQLite database, to be asked questions. The records are the truth: the
- * ledger can be rebuilt from them at any time, with the same content.
+/* The ledger: run records in one SQLite database, to be asked questions. The records are the truth: the ledger can be
+ * rebuilt from them at any time, with the same content.
  *
- * Tables (schema version in PRAGMA user_version): runs, one row an attempt; parameters, notes and
- * environment (run, name, value); numbers (run, name, value, error, unit), the notes that are numbers; inputs (run, position, name, path, key, sha256) and outputs (run,
- * position, name, bytes, sha256). Columns of runs are the members of a record (store/record.h). Rows are
- * in the order of their primary keys, so equal content gives equal dumps.
+ * Tables (schema version in PRAGMA user_version): runs, one row an attempt; parameters, notes and environment (run,
+ * name, value); numbers (run, name, value, error, unit), the notes that are numbers; inputs (run, position, name,
+ * path, key, sha256) and outputs (run, position, name, bytes, sha256). Columns of runs are the members of a record
+ * (store/record.h). Rows are in the order of their primary keys, so equal content gives equal dumps.
  *
  * No WAL (network file systems); many processes may enter runs at once: each waits up to a minute for the others, as
  * `wait` says (base/lock.h; NULL: in silence). Where the file system has no locks, processes would spoil the database

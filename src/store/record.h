@@ -1,17 +1,17 @@
-/* Run records: what one attempt to make an artifact did, as JSON (sorted keys, indented) beside the
- * artifact. The artifact itself holds no time, host or user; they are here. Every attempt has its record
+/* Run records: what one attempt to make an artifact did, as JSON (sorted keys, indented) beside the artifact. The
+ * artifact itself holds no time, host or user; they are here. Every attempt has its record
  * FOLDER/runs/<UTC>-<host>-<rank>-<pid>.json, and FOLDER/run.json is the record of the attempt that succeeded.
  *
- * Members (format 2): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical
- * text}, seed (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status
- * ("running", "done", "failed", "interrupted"; "part": it computed a share of the work), message,
- * notes {name: text, or {value, error, unit}}, theory {name, couplings {name: number}} of artifacts that have couplings, start (UTC), wall_seconds, cpu_user_seconds, cpu_system_seconds, peak_memory_bytes,
- * threads, git_commit and git_dirty (or null) of the sources that the program was built from,
- * environment {name: text: compiler, libraries, processor, kernel, host}.
+ * Members (format 2): format, id, stage, version, key, recipe, label, folder, parameters {name: canonical text}, seed
+ * (or null), inputs [{name, path, key, sha256}], outputs [{name, bytes, sha256}], status ("running", "done", "failed",
+ * "interrupted"; "part": it computed a share of the work), message, notes {name: text, or {value, error, unit}},
+ * theory {name, couplings {name: number}} of artifacts that have couplings, start (UTC), wall_seconds,
+ * cpu_user_seconds, cpu_system_seconds, peak_memory_bytes, threads, git_commit and git_dirty (or null) of the sources
+ * that the program was built from, environment {name: text: compiler, libraries, processor, kernel, host}.
  *
- * Format 1 had no theory, and wrote numbers among the notes as prose, "0.75 +- 0.02". Such records lie under results/reference and
- * in results of users; they are read, and never written again, for as long as artifacts of their time are worth having: record_value()
- * reads both. */
+ * Format 1 had no theory, and wrote numbers among the notes as prose, "0.75 +- 0.02". Such records lie under
+ * results/reference and in results of users; they are read, and never written again, for as long as artifacts of their
+ * time are worth having: record_value() reads both. */
 #ifndef DMSQ_STORE_RECORD_H
 #define DMSQ_STORE_RECORD_H
 
@@ -71,10 +71,11 @@ enum { RECORD_TEXT = 160 };
 const char *record_value_text(struct record_value value, char buffer[RECORD_TEXT]);
 /* A note as people read it, whether text or number; "" when missing. It belongs to the record or is the buffer. */
 const char *record_note_text(const struct record *record, const char *name, char buffer[RECORD_TEXT]);
-/* Refuses a file whose run record beside it names another theory than this; a file without a record, and a record without a theory,
- * are taken as they are. */
+/* Refuses a file whose run record beside it names another theory than this; a file without a record, and a record
+ * without a theory, are taken as they are. */
 enum status record_check_theory(const char *path, const char *name, struct error *e);
-/* Calls `visit` for each text of a group, and each number among the notes as people read it, in the order of their names. */
+/* Calls `visit` for each text of a group, and each number among the notes as people read it, in the order of their
+ * names. */
 void record_visit(const struct record *record, const char *group,
                   void (*visit)(void *context, const char *name, const char *text), void *context);
 

@@ -7,12 +7,12 @@
 
 #include "store/record.h"
 
-/* {"value": 0.75, "error": 0.02, "unit": "steps"}; without "error" or "unit" where there is none; a value that is no finite number
- * is null. NULL: out of memory. */
+/* {"value": 0.75, "error": 0.02, "unit": "steps"}; without "error" or "unit" where there is none; a value that is no
+ * finite number is null. NULL: out of memory. */
 json_t *record_note_json(struct record_value value);
 
-/* The number in a note; its value is NaN where there is none. With `prose`, as in records of format 1, also that of a text
- * "0.75", "0.75 +- 0.02" or "587 steps": what follows the number is its unit, unless it holds further digits. */
+/* The number in a note; its value is NaN where there is none. With `prose`, as in records of format 1, also that of a
+ * text "0.75", "0.75 +- 0.02" or "587 steps": what follows the number is its unit, unless it holds further digits. */
 struct record_value record_note_value_of(const json_t *note, bool prose);
 
 /* The note as people read it, a text as it is, a number as record_value_text() has it; "" for anything else. */

@@ -31,7 +31,11 @@ check "it says what has not been measured"
 dmsq chains
 check "make chains succeeds"
 dmsq costs
-noted() { awk -v name="\"$1\":" '$1 == name { inside = 1 } inside && $1 == "\"value\":" { sub(",", "", $2); print $2; exit }' "$2"; } # a number among the notes of a run record
+# noted NAME FILE: a number among the notes of a run record
+noted() {
+    awk -v name="\"$1\":" '$1 == name { inside = 1 }
+        inside && $1 == "\"value\":" { sub(",", "", $2); print $2; exit }' "$2"
+}
 tau=$(noted tau_right_abs_M "$(dirname "$(readlink -f "$root/chains/ac-chain.npz")")/run.json")
 rate=$(noted steps_per_second "$(dirname "$(readlink -f "$root/chains/chain.npz")")/run.json")
 awk -F '\t' -v tau="$tau" -v rate="$rate" '$1 == "chains: chain" && $2 == "seconds_per_independent_configuration" {

@@ -1,4 +1,5 @@
-/* Rows of estimates: what was written is read again, as an artifact and as lines of a table; what does not fit is refused. */
+/* Rows of estimates: what was written is read again, as an artifact and as lines of a table; what does not fit is
+ * refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

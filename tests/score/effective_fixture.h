@@ -1,4 +1,5 @@
-/* What tests of fitted effective-action models share: one that is fitted to an ensemble, and single noise levels of models. */
+/* What tests of fitted effective-action models share: one that is fitted to an ensemble, and single noise levels of
+ * models. */
 #ifndef DMSQ_TESTS_SCORE_EFFECTIVE_FIXTURE_H
 #define DMSQ_TESTS_SCORE_EFFECTIVE_FIXTURE_H
 

@@ -1,5 +1,5 @@
-/* The effective-action model where results are known: free fields, independent sites by quadrature, the action's force at low
- * noise, chains by their transfer matrix. */
+/* The effective-action model where results are known: free fields, independent sites by quadrature, the action's force
+ * at low noise, chains by their transfer matrix. */
 #include "tests/score/effective_fixture.h"
 
 /* score[V] of a pack of fields y[V], both in position space; in place. */
@@ -123,8 +123,8 @@ static float *site_draws(const struct site *site, size_t count) {
     return phi;
 }
 
-/* The local term is exact where sites are independent: the score by quadrature, and weights that all become equal as the
- * basis grows. */
+/* The local term is exact where sites are independent: the score by quadrature, and weights that all become equal as
+ * the basis grows. */
 static void test_independent_sites(void **state) {
     (void)state;
     enum { V = 16, COUNTED = 2048 };

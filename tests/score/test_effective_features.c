@@ -1,4 +1,4 @@
-/* A noise level of the effective-action model: its divergence against differences, and its features against their sum. */
+/* A noise level of the effective-action model: its divergence against differences, its features against their sum. */
 #include "tests/score/effective_fixture.h"
 
 /* Coefficients of order one, the same for every run. */

@@ -1,5 +1,5 @@
-/* The effective-action model as it is fitted, refined and drawn from: the flow against its reverse and against finer steps, one
- * phase; and bits: of any number of threads, on any instruction set. */
+/* The effective-action model as it is fitted, refined and drawn from: the flow against its reverse and against finer
+ * steps, one phase; and bits: of any number of threads, on any instruction set. */
 #include "tests/score/effective_fixture.h"
 
 /* --- the flow ------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
-/* Notes of run records: numbers are read as they were noted, prose of older records as well, and the theory of an input is looked
- * at. The rest of records is in test_ledger.c. */
+/* Notes of run records: numbers are read as they were noted, prose of older records as well, and the theory of an
+ * input is looked at. The rest of records is in test_ledger.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
