@@ -46,29 +46,6 @@ static enum status compare_tables(const char *path_a, const char *path_b, FILE *
 
 /* --- artifacts ----------------------------------------------------------------------------------- */
 
-/* Elements as doubles; false for texts. */
-static bool element(const struct npz_array *x, size_t i, double *value) {
-    switch (x->type) {
-    case NPZ_FLOAT32:
-        *value = ((const float *)x->data)[i];
-        return true;
-    case NPZ_FLOAT64:
-        *value = ((const double *)x->data)[i];
-        return true;
-    case NPZ_INT32:
-        *value = ((const int32_t *)x->data)[i];
-        return true;
-    case NPZ_INT64:
-        *value = (double)((const int64_t *)x->data)[i];
-        return true;
-    case NPZ_UINT8:
-        *value = ((const uint8_t *)x->data)[i];
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void shape_text(const struct npz_array *x, char text[128]) {
     size_t used = 0;
     text[0] = '\0';
@@ -91,7 +68,7 @@ static void compare_arrays(const struct npz_array *a, const struct npz_array *b,
     size_t differ = 0;
     double largest = 0, x = 0, y = 0;
     for (size_t i = 0; i < a->count; i++) {
-        if (!element(a, i, &x) || !element(b, i, &y)) {
+        if (!npz_number_at(a, i, &x) || !npz_number_at(b, i, &y)) {
             compare_row(1, a->name, "text", "another text", out);
             return;
         }

@@ -26,6 +26,11 @@ struct transform_site {
     wide re, im;
 };
 
+/* The value of field `field` of a pack at a site. */
+static inline float *transform_field(struct transform_site *site, size_t field) {
+    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
+}
+
 struct transform; /* the plan of one lattice: immutable, may be shared by threads */
 
 /* STATUS_BAD_INPUT: no dimension, or an extent that is not 1 to 4096; STATUS_FAILED: out of memory. */

@@ -9,30 +9,6 @@
 #include "report/estimates.h"
 #include "statistics/histogram.h"
 
-/* The element of `array` as a number; of text there is none. */
-static bool number_at(const struct npz_array *a, size_t i, double *x) {
-    switch (a->type) {
-    case NPZ_FLOAT32:
-        *x = (double)((const float *)a->data)[i];
-        return true;
-    case NPZ_FLOAT64:
-        *x = ((const double *)a->data)[i];
-        return true;
-    case NPZ_INT32:
-        *x = ((const int32_t *)a->data)[i];
-        return true;
-    case NPZ_INT64:
-        *x = (double)((const int64_t *)a->data)[i];
-        return true;
-    case NPZ_UINT8:
-        *x = ((const uint8_t *)a->data)[i];
-        return true;
-    case NPZ_BYTES:
-        break;
-    }
-    return false;
-}
-
 enum status block_numbers(const struct npz *npz, const char *member, double **x, size_t *count, struct error *e) {
     const struct npz_array *a = npz_find(npz, member);
     if (a == NULL) {
@@ -48,7 +24,7 @@ enum status block_numbers(const struct npz *npz, const char *member, double **x,
         return error_set(e, STATUS_FAILED, "%s: member %s: out of memory", npz_path(npz), member);
     }
     for (size_t i = 0; i < a->count; i++) {
-        number_at(a, i, &values[i]);
+        npz_number_at(a, i, &values[i]);
     }
     *x = values;
     *count = a->count;
@@ -152,7 +128,7 @@ static enum status find_number(const struct npz *npz, const char *member, double
     snprintf(name, sizeof name, "%.*s", (int)(last ? length - 2 : length), member);
     const struct npz_array *a = npz_find(npz, name);
     if (a != NULL && (last ? a->dimensions == 1 && a->count > 0 : a->dimensions == 0) &&
-        number_at(a, last ? a->count - 1 : 0, x)) {
+        npz_number_at(a, last ? a->count - 1 : 0, x)) {
         return STATUS_OK;
     }
     if (!last && find_observable(npz, member, x)) {

@@ -393,10 +393,6 @@ static enum status set_level(struct worker *w, double t, struct error *e) {
     return STATUS_OK;
 }
 
-static float *lane(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 /* s(t) score = -s y/(G + s^2) + s W f, of n configurations at one time. */
 static void evaluate_level(struct worker *w, size_t n, const float *phi, float *out, double *traces) {
     const struct transform *transform = w->shared->lattices.lattice[0].transform;
@@ -407,7 +403,7 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
     memset(y, 0, V * sizeof *y);
     for (size_t i = 0; i < n; i++) {
         for (size_t x = 0; x < V; x++) {
-            *lane(&y[x], i) = phi[i * V + x];
+            *transform_field(&y[x], i) = phi[i * V + x];
         }
     }
     transform_forward(transform, y, y, room);
@@ -428,7 +424,7 @@ static void evaluate_level(struct worker *w, size_t n, const float *phi, float *
     transform_inverse(transform, drift, drift, room);
     for (size_t i = 0; i < n; i++) {
         for (size_t x = 0; x < V; x++) {
-            out[i * V + x] = *lane(&drift[x], i);
+            out[i * V + x] = *transform_field(&drift[x], i);
         }
         traces[i] = -s * trace - divergence[i] / s;
     }
@@ -473,7 +469,7 @@ static enum status modes(const struct score_model *m, const struct score_modes *
     TRY(work->noisy ? effective_flow_noisy_new(model_of(m), work->steps, work->threads, &flow, e)
                     : effective_flow_new(model_of(m), work->steps, stretch, work->threads, &flow, e));
     enum status status =
-        work->roughness > 0 ? effective_flow_recheck(flow, stretch, work->roughness, work->threads, e) : STATUS_OK;
+        work->roughness > 0 ? effective_flow_recheck(flow, work->roughness, work->threads, e) : STATUS_OK;
     const struct effective_flow_work own = {work->key, work->first, work->count,       work->threads,
                                             work->phi, work->log_q, work->interrupted, work->progress};
     THEN(status, effective_flow_run(flow, &own, e));

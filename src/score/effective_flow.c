@@ -7,6 +7,7 @@
 
 #include "base/functions.h"
 #include "base/sum.h"
+#include "score/effective_grid.h"
 #include "score/effective_levels.h"
 
 struct effective_flow {
@@ -14,150 +15,14 @@ struct effective_flow {
     struct effective_lattices lattices;
     const struct transform *transform; /* of the whole lattice */
     bool noisy;                        /* the reverse process */
-    size_t steps, points;
-    double step;                    /* d ln s of a step, negative; of the mean one where they differ */
-    double *log_s;                  /* [points]: of every level */
-    size_t *first;                  /* [steps] of the flow: index of the level at the start of step k; the next two are
-                                       its */
-    bool equal;                     /* steps of length `step` */
-    struct effective_level **level; /* [points]: 2 steps + 1, of every half step, or `steps`, where noisy */
+    struct effective_grid grid;
+    double stretch;
+    struct effective_level **level; /* of every level of the grid */
     struct effective_flow *finer;   /* with more steps, for fields whose path is rough; NULL: none */
     double limit;                   /* of the roughness */
     float *gain;                    /* [V] sqrt(G)/V: from modes to the field */
     double constant;                /* -V/2 ln 2 pi - 1/2 sum ln G, and ln 1/2 of a model of one phase */
 };
-
-static double length_of(const struct effective_flow *flow, size_t k) {
-    return flow->equal ? flow->step : flow->log_s[flow->first[k] + 2] - flow->log_s[flow->first[k]];
-}
-
-/* Levels of equally long steps, whatever lattices they have. */
-static void grid_equal(struct effective_flow *flow) {
-    const double highest = flow->model->log_s[flow->model->levels - 1];
-    for (size_t k = 0; k < flow->steps && !flow->noisy; k++) {
-        flow->first[k] = 2 * k;
-    }
-    for (size_t i = 0; i < flow->points; i++) {
-        flow->log_s[i] = highest + (flow->noisy ? flow->step : 0.5 * flow->step) * (double)i;
-    }
-    flow->equal = true;
-}
-
-/* --- steps that keep to one lattice -------------------------------------------------------------- */
-
-/* Where the way down passes from one lattice to the next finer one: ln s just before and after, and the part of the
- * steps before it. */
-struct passage {
-    double before, after, part;
-};
-
-/* The part of the way in ln s that is behind after the part u of the steps, and its inverse. */
-static double way_at(double stretch, double u) {
-    return stretch > 1 ? (function_exp(function_log(stretch) * u) - 1) / (stretch - 1) : u;
-}
-static double part_at(double stretch, double way) {
-    return stretch > 1 ? function_log(1 + (stretch - 1) * way) / function_log(stretch) : way;
-}
-
-static size_t factor_at(const struct effective_flow *flow, double log_s) {
-    return effective_lattices_choose(&flow->lattices, flow->model->propagator, function_exp(log_s))->factor;
-}
-
-/* Passages on the way down, in their order; *count: how many. */
-static void find_passages(const struct effective_flow *flow, double stretch, struct passage *passage, size_t *count) {
-    const struct effective_model *m = flow->model;
-    const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];
-    *count = 0;
-    for (double above = highest; *count + 1 < EFFECTIVE_LATTICES && factor_at(flow, above) > factor_at(flow, lowest);) {
-        const size_t factor = factor_at(flow, above);
-        double before = above, after = lowest;
-        while (before - after > 1e-9) {
-            const double middle = 0.5 * (before + after);
-            *(factor_at(flow, middle) == factor ? &before : &after) = middle;
-        }
-        passage[(*count)++] = (struct passage){before, after, part_at(stretch, (highest - after) / (highest - lowest))};
-        above = after;
-    }
-}
-
-/* Shares `steps` out among parts of these sizes, whose sum is 1: at least one to each. */
-static void share_out(size_t steps, const double *size, size_t parts, size_t *share) {
-    size_t given = 0;
-    for (size_t i = 0; i < parts; i++) {
-        const double wanted = size[i] * (double)steps;
-        share[i] = wanted < 1 ? 1 : (size_t)wanted;
-        given += share[i];
-    }
-    while (given != steps) { /* where most is missing, or too much */
-        const bool more = given < steps;
-        size_t best = parts;
-        double most = 0;
-        for (size_t i = 0; i < parts; i++) {
-            const double missing = (size[i] * (double)steps - (double)share[i]) * (more ? 1 : -1);
-            if ((more || share[i] > 1) && (best == parts || missing > most)) {
-                best = i;
-                most = missing;
-            }
-        }
-        share[best] += more ? 1 : (size_t)-1;
-        given += more ? 1 : (size_t)-1;
-    }
-}
-
-/* Levels of steps that grow by `stretch` and of which none has two lattices: where the lattice changes there are two
- * levels of one noise, the end of a step and the start of the next. */
-static void grid_stretched(struct effective_flow *flow, double stretch, const struct passage *passage,
-                           size_t passages) {
-    const double lowest = flow->model->log_s[0], highest = flow->model->log_s[flow->model->levels - 1];
-    double size[EFFECTIVE_LATTICES];
-    size_t share[EFFECTIVE_LATTICES], i = 0, k = 0;
-    for (size_t g = 0; g <= passages; g++) {
-        size[g] = (g < passages ? passage[g].part : 1) - (g > 0 ? passage[g - 1].part : 0);
-    }
-    share_out(flow->steps, size, passages + 1, share);
-    for (size_t g = 0; g <= passages; g++) {
-        const double start = g > 0 ? passage[g - 1].part : 0;
-        for (size_t n = 0; n <= share[g]; n++) {
-            double log_s =
-                highest - (highest - lowest) * way_at(stretch, start + size[g] * (double)n / (double)share[g]);
-            if (n == 0) {
-                log_s = g > 0 ? passage[g - 1].after : highest;
-            } else if (n == share[g]) {
-                log_s = g < passages ? passage[g].before : lowest;
-            }
-            if (n > 0) {
-                flow->log_s[i - 1] = 0.5 * (flow->log_s[i - 2] + log_s);
-                flow->first[k++] = i - 2;
-            }
-            flow->log_s[i] = log_s;
-            i += n < share[g] ? 2 : 1;
-        }
-    }
-}
-
-/* Makes room for the levels, and fills log_s and first. */
-static enum status make_grid(struct effective_flow *flow, double stretch, struct error *e) {
-    struct passage passage[EFFECTIVE_LATTICES];
-    size_t passages = 0;
-    if (stretch > 0) {
-        find_passages(flow, stretch, passage, &passages);
-    }
-    const bool keeps = passages < flow->steps;
-    passages = keeps ? passages : 0;
-    flow->points = flow->noisy ? flow->steps : 2 * flow->steps + 1 + passages;
-    flow->log_s = malloc(flow->points * sizeof *flow->log_s);
-    flow->first = malloc(flow->steps * sizeof *flow->first);
-    flow->level = calloc(flow->points, sizeof *flow->level);
-    if (!flow->log_s || !flow->first || !flow->level) {
-        return error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", flow->steps);
-    }
-    if (passages == 0 && !(stretch > 1)) {
-        grid_equal(flow);
-    } else {
-        grid_stretched(flow, stretch, passage, passages);
-    }
-    return STATUS_OK;
-}
 
 static enum status make(const struct effective_model *m, size_t steps, double stretch, bool noisy, int threads,
                         struct effective_flow **out, struct error *e) {
@@ -167,9 +32,8 @@ static enum status make(const struct effective_model *m, size_t steps, double st
         return error_set(e, STATUS_FAILED, "out of memory for a flow");
     }
     flow->model = m;
-    flow->steps = steps;
     flow->noisy = noisy;
-    flow->step = (m->log_s[0] - m->log_s[m->levels - 1]) / (double)(noisy ? steps - 1 : steps);
+    flow->stretch = stretch;
     enum status status = effective_lattices_make(m->extents, m->dimensions, m->blocking, &flow->lattices, e);
     flow->transform = flow->lattices.lattice[0].transform;
     flow->gain = malloc(m->volume * sizeof *flow->gain);
@@ -190,8 +54,14 @@ static enum status make(const struct effective_model *m, size_t steps, double st
         }
         free(logs);
     }
-    THEN(status, make_grid(flow, stretch, e));
-    THEN(status, effective_levels_make(m, &flow->lattices, flow->points, flow->log_s, threads, flow->level, e));
+    THEN(status, noisy ? effective_grid_noisy(m, steps, &flow->grid, e)
+                       : effective_grid_make(m, &flow->lattices, steps, stretch, &flow->grid, e));
+    flow->level = calloc(flow->grid.points + 1, sizeof *flow->level);
+    if (status == STATUS_OK && !flow->level) {
+        status = error_set(e, STATUS_FAILED, "out of memory for the levels of %zu steps", steps);
+    }
+    THEN(status,
+         effective_levels_make(m, &flow->lattices, flow->grid.points, flow->grid.log_s, threads, flow->level, e));
     if (status == STATUS_OK) {
         *out = flow;
     } else {
@@ -210,10 +80,9 @@ enum status effective_flow_noisy_new(const struct effective_model *m, size_t ste
     return make(m, steps, 0, true, threads, flow, e);
 }
 
-enum status effective_flow_recheck(struct effective_flow *flow, double stretch, double limit, int threads,
-                                   struct error *e) {
+enum status effective_flow_recheck(struct effective_flow *flow, double limit, int threads, struct error *e) {
     flow->limit = limit;
-    return make(flow->model, 4 * flow->steps, stretch, false, threads, &flow->finer, e);
+    return make(flow->model, 4 * flow->grid.steps, flow->stretch, false, threads, &flow->finer, e);
 }
 
 void effective_flow_free(struct effective_flow *flow) {
@@ -221,26 +90,22 @@ void effective_flow_free(struct effective_flow *flow) {
         return;
     }
     effective_flow_free(flow->finer);
-    for (size_t i = 0; flow->level && i < flow->points; i++) {
+    for (size_t i = 0; flow->level && i < flow->grid.points; i++) {
         effective_level_free(flow->level[i]);
     }
     free(flow->level);
-    free(flow->log_s);
-    free(flow->first);
     free(flow->gain);
+    effective_grid_release(&flow->grid);
     effective_lattices_release(&flow->lattices);
     free(flow);
 }
 
 double effective_flow_log_s(const struct effective_flow *flow, size_t k) {
-    if (flow->noisy) {
-        return flow->log_s[k];
-    }
-    return k < flow->steps ? flow->log_s[flow->first[k]] : flow->log_s[flow->points - 1];
+    return effective_grid_log_s(&flow->grid, k);
 }
 
 size_t effective_flow_evaluations(const struct effective_flow *flow) {
-    return (flow->noisy ? 1 : 4) * flow->steps;
+    return (flow->noisy ? 1 : 4) * flow->grid.steps;
 }
 
 /* --- integration --------------------------------------------------------------------------------- */
@@ -251,7 +116,7 @@ struct room {
 };
 
 static size_t evaluation_workspace(const struct effective_flow *flow) {
-    const size_t own = effective_levels_workspace(&flow->lattices, flow->points, flow->level),
+    const size_t own = effective_levels_workspace(&flow->lattices, flow->grid.points, flow->level),
                  finer = flow->finer ? evaluation_workspace(flow->finer) : 0;
     return own > finer ? own : finer;
 }
@@ -312,26 +177,23 @@ static void step(const struct effective_flow *flow, const struct effective_level
 
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,
                  struct way *way) {
-    for (size_t k = 0; k <= flow->steps; k++) {
+    for (size_t k = 0; k <= flow->grid.steps; k++) {
         if (observer) {
             observer->see(observer->context, k, r->modes);
         }
-        if (k < flow->steps) {
-            step(flow, (const struct effective_level *const *)flow->level + flow->first[k], length_of(flow, k), r, way);
+        if (k < flow->grid.steps) {
+            step(flow, (const struct effective_level *const *)flow->level + flow->grid.first[k],
+                 effective_grid_length(&flow->grid, k), r, way);
         }
     }
 }
 
 static void up(const struct effective_flow *flow, const struct room *r, struct way *way) {
-    for (size_t k = flow->steps; k-- > 0;) {
-        struct effective_level *const *const down = flow->level + flow->first[k];
+    for (size_t k = flow->grid.steps; k-- > 0;) {
+        struct effective_level *const *const down = flow->level + flow->grid.first[k];
         const struct effective_level *const level[3] = {down[2], down[1], down[0]};
-        step(flow, level, -length_of(flow, k), r, way);
+        step(flow, level, -effective_grid_length(&flow->grid, k), r, way);
     }
-}
-
-static float *field_of(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
 }
 
 static void scale_modes(size_t V, const float *gain, bool inverse, struct transform_site *modes) {
@@ -368,7 +230,7 @@ static void white(const struct effective_flow *flow, struct random_key key, size
         square[i] = 0;
         for (size_t x = 0; x < V; x++) {
             const float value = r->normal[x] + more;
-            *field_of(&modes[x], i) = value;
+            *transform_field(&modes[x], i) = value;
             square[i] += (double)value * (double)value;
         }
     }
@@ -379,9 +241,9 @@ static void white(const struct effective_flow *flow, struct random_key key, size
 static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first,
                             const struct room *r) {
     const size_t V = flow->model->volume;
-    for (size_t k = 0; k < flow->steps; k++) {
+    for (size_t k = 0; k < flow->grid.steps; k++) {
         const double s = function_exp(effective_flow_log_s(flow, k)),
-                     next = k + 1 < flow->steps ? function_exp(effective_flow_log_s(flow, k + 1)) : 0,
+                     next = k + 1 < flow->grid.steps ? function_exp(effective_flow_log_s(flow, k + 1)) : 0,
                      part = 1 - next / s * (next / s);
         double unused[TRANSFORM_FIELDS];
         effective_level_evaluate(flow->level[k], r->modes, r->slope, unused, r->evaluation);
@@ -410,7 +272,7 @@ static void land(const struct effective_flow *flow, const struct room *r, size_t
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
         for (size_t x = 0; x < V; x++) {
-            const double value = (double)*field_of(&r->modes[x], i) + m->mean;
+            const double value = (double)*transform_field(&r->modes[x], i) + m->mean;
             phi[i * V + x] = (float)value;
             sum += value;
         }
@@ -458,7 +320,7 @@ void effective_flow_follow(const struct effective_flow *flow, size_t count, cons
     memset(r.modes, 0, V * sizeof *r.modes);
     for (size_t i = 0; i < count; i++) {
         for (size_t x = 0; x < V; x++) {
-            *field_of(&r.modes[x], i) = noise[i * V + x];
+            *transform_field(&r.modes[x], i) = noise[i * V + x];
         }
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
@@ -486,7 +348,7 @@ static void rise(const struct effective_flow *flow, size_t count, const float *p
         }
         const double sign = m->one_phase && sum < 0 ? -1 : 1;
         for (size_t x = 0; x < V; x++) {
-            *field_of(&r.modes[x], i) = (float)(sign * (double)phi[i * V + x] - m->mean);
+            *transform_field(&r.modes[x], i) = (float)(sign * (double)phi[i * V + x] - m->mean);
         }
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
@@ -497,7 +359,7 @@ static void rise(const struct effective_flow *flow, size_t count, const float *p
     for (size_t i = 0; i < count; i++) {
         double square = 0;
         for (size_t x = 0; x < V; x++) {
-            const double value = scale * (double)*field_of(&r.modes[x], i);
+            const double value = scale * (double)*transform_field(&r.modes[x], i);
             square += value * value;
             if (noise) {
                 noise[i * V + x] = (float)value;

@@ -38,18 +38,14 @@
 
 struct effective_flow; /* the tables of all steps: immutable, shared by threads */
 
-/* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps if it is 1.
- * If there are blocked lattices, steps are moved a little so that each keeps to one of them: the model is not smooth
- * where the lattice changes. stretch 0: equal steps even then. The model must outlive the flow. STATUS_FAILED: out of
- * memory. */
+/* steps and stretch: of its grid (effective_grid.h). The model must outlive the flow. STATUS_FAILED: out of memory. */
 enum status effective_flow_new(const struct effective_model *model, size_t steps, double stretch, int threads,
                                struct effective_flow **flow, struct error *e);
 /* From now on effective_flow_run follows a field again with four times the steps where its way is rough: where what
  * the two slopes in the middle of a step differ by in the integral of the divergence adds up to more than `limit`
  * over the steps. Among ten thousand fields there can be one that the integrator takes wrong by several in log q,
- * and the chain sticks to it. stretch: as above. STATUS_FAILED: out of memory. */
-enum status effective_flow_recheck(struct effective_flow *flow, double stretch, double limit, int threads,
-                                   struct error *e);
+ * and the chain sticks to it. STATUS_FAILED: out of memory. */
+enum status effective_flow_recheck(struct effective_flow *flow, double limit, int threads, struct error *e);
 /* The reverse process instead, steps >= 2; its log_q is 0, or NaN of a field that is rejected. It draws only. */
 enum status effective_flow_noisy_new(const struct effective_model *model, size_t steps, int threads,
                                      struct effective_flow **flow, struct error *e);

@@ -163,10 +163,6 @@ static struct room divide(const struct effective_path *path, struct transform_si
     return r;
 }
 
-static float *field_of(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 /* sum[i] += sum over modes of weight a b of field i; products of modes taken apart. */
 static void accumulate(const struct effective_path *path, const double *weight, const struct transform_site *a,
                        const struct transform_site *b, double sum[TRANSFORM_FIELDS]) {
@@ -191,7 +187,7 @@ static void white(const struct effective_path *path, struct random_key key, size
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
         random_normal_float(key, first + i, number, r->normal, V);
         for (size_t x = 0; x < V; x++) {
-            *field_of(&r->noise[x], i) = r->normal[x];
+            *transform_field(&r->noise[x], i) = r->normal[x];
         }
     }
     transform_forward(path->transform, r->noise, r->noise, r->evaluation);
@@ -271,7 +267,7 @@ static void load(const struct effective_path *path, size_t count, const float *p
     memset(r->modes, 0, V * sizeof *r->modes);
     for (size_t i = 0; i < count; i++) {
         for (size_t x = 0; x < V; x++) {
-            *field_of(&r->modes[x], i) = (float)((double)phi[i * V + x] - m->mean);
+            *transform_field(&r->modes[x], i) = (float)((double)phi[i * V + x] - m->mean);
         }
     }
     transform_forward(path->transform, r->modes, r->modes, r->evaluation);
@@ -303,7 +299,7 @@ void effective_path_propose(const struct effective_path *path, struct random_key
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
         for (size_t x = 0; x < V; x++) {
-            const double value = (double)*field_of(&r.modes[x], i) + m->mean;
+            const double value = (double)*transform_field(&r.modes[x], i) + m->mean;
             proposal[i * V + x] = (float)value;
             sum += value;
         }

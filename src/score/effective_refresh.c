@@ -114,10 +114,6 @@ static void land(const void *own, size_t count, const float *state, float *phi, 
     }
 }
 
-static float *field_of(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 /* A part of the white noise drawn anew. */
 static void mix(const struct refresh *r, const struct score_refresh_step *step, struct transform_site *workspace) {
     const size_t V = r->model->volume;
@@ -127,8 +123,8 @@ static void mix(const struct refresh *r, const struct score_refresh_step *step, 
         float *noise = step->new_state + i * V;
         random_normal_float(step->key, step->first + i, step->step, noise, V);
         for (size_t x = 0; x < V; x++) {
-            *field_of(&old[x], i) = step->state[i * V + x];
-            *field_of(&fresh[x], i) = noise[x];
+            *transform_field(&old[x], i) = step->state[i * V + x];
+            *transform_field(&fresh[x], i) = noise[x];
         }
     }
     transform_forward(r->transform, old, old, rest);
@@ -140,7 +136,7 @@ static void mix(const struct refresh *r, const struct score_refresh_step *step, 
     transform_inverse(r->transform, old, old, rest);
     for (size_t i = 0; i < step->count; i++) {
         for (size_t x = 0; x < V; x++) {
-            step->new_state[i * V + x] = *field_of(&old[x], i);
+            step->new_state[i * V + x] = *transform_field(&old[x], i);
         }
     }
 }

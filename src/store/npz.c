@@ -277,6 +277,29 @@ const struct npz_array *npz_find(const struct npz *npz, const char *name) {
     return NULL;
 }
 
+bool npz_number_at(const struct npz_array *a, size_t i, double *x) {
+    switch (a->type) {
+    case NPZ_FLOAT32:
+        *x = (double)((const float *)a->data)[i];
+        return true;
+    case NPZ_FLOAT64:
+        *x = ((const double *)a->data)[i];
+        return true;
+    case NPZ_INT32:
+        *x = ((const int32_t *)a->data)[i];
+        return true;
+    case NPZ_INT64:
+        *x = (double)((const int64_t *)a->data)[i];
+        return true;
+    case NPZ_UINT8:
+        *x = ((const uint8_t *)a->data)[i];
+        return true;
+    case NPZ_BYTES:
+        break;
+    }
+    return false;
+}
+
 enum status npz_require(const struct npz *npz, const char *name, enum npz_type type, int dimensions,
                         const struct npz_array **array, struct error *e) {
     const struct npz_array *found = npz_find(npz, name);

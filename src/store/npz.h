@@ -37,6 +37,8 @@ const char *npz_path(const struct npz *npz);
 size_t npz_count(const struct npz *npz);
 const struct npz_array *npz_array_at(const struct npz *npz, size_t i);
 /* NULL when there is none of that name. Data stays valid until npz_free and is aligned to 64 bytes. */
+/* Element i as a number; false for texts, which are none. */
+bool npz_number_at(const struct npz_array *a, size_t i, double *x);
 const struct npz_array *npz_find(const struct npz *npz, const char *name);
 /* Finds a member that must be there with that type and number of dimensions (dimensions < 0: any);
  * else STATUS_BAD_INPUT naming file, member, what was found and what was expected. */

@@ -27,10 +27,6 @@ static const struct lattice lattices[] = {
 
 enum { LATTICES = sizeof lattices / sizeof *lattices };
 
-static float *lane(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 struct plan {
     const struct lattice *lattice;
     struct transform *transform;
@@ -83,13 +79,14 @@ static void test_fields(void **state) {
             double largest = 0, error = 0;
             const size_t l = field % WIDE_LANES;
             for (size_t x = 0; x < V; x++) {
-                phi[x] = (double)*lane(&p.in[x], field);
+                phi[x] = (double)*transform_field(&p.in[x], field);
             }
             fourier_forward(f, phi, re, im, im + V);
             for (size_t k = 0; k < V; k++) {
-                const double z_re = (double)*lane(&p.out[k], l), z_im = (double)*lane(&p.out[k], l + WIDE_LANES),
-                             o_re = (double)*lane(&p.out[opposite[k]], l),
-                             o_im = -(double)*lane(&p.out[opposite[k]], l + WIDE_LANES);
+                const double z_re = (double)*transform_field(&p.out[k], l),
+                             z_im = (double)*transform_field(&p.out[k], l + WIDE_LANES),
+                             o_re = (double)*transform_field(&p.out[opposite[k]], l),
+                             o_im = -(double)*transform_field(&p.out[opposite[k]], l + WIDE_LANES);
                 const double here_re = field < WIDE_LANES ? (z_re + o_re) / 2 : (z_im - o_im) / 2,
                              here_im = field < WIDE_LANES ? (z_im + o_im) / 2 : -(z_re - o_re) / 2;
                 largest = fmax(largest, hypot(re[k], im[k]));
@@ -131,14 +128,14 @@ static void test_plain_sum(void **state) {
                     double re = 0, im = 0;
                     for (size_t x = 0; x < p.volume; x++) {
                         const double angle = (inverse ? 2 : -2) * M_PI * turns(p.lattice, k, x), c = cos(angle),
-                                     s = sin(angle), a = (double)*lane(&p.in[x], l),
-                                     b = (double)*lane(&p.in[x], l + WIDE_LANES);
+                                     s = sin(angle), a = (double)*transform_field(&p.in[x], l),
+                                     b = (double)*transform_field(&p.in[x], l + WIDE_LANES);
                         re += a * c - b * s;
                         im += a * s + b * c;
                     }
                     largest = fmax(largest, hypot(re, im));
-                    error = fmax(
-                        error, hypot((double)*lane(&p.out[k], l) - re, (double)*lane(&p.out[k], l + WIDE_LANES) - im));
+                    error = fmax(error, hypot((double)*transform_field(&p.out[k], l) - re,
+                                              (double)*transform_field(&p.out[k], l + WIDE_LANES) - im));
                 }
                 if (!(error <= 3e-7 * largest)) {
                     fail_msg("lattice %zu: error %g of %g", i, error, largest);
@@ -165,8 +162,8 @@ static void test_inverse(void **state) {
         assert_memory_equal(back, p.out, p.volume * sizeof *back);
         for (size_t x = 0; x < p.volume; x++) {
             for (size_t field = 0; field < TRANSFORM_FIELDS; field++) {
-                const double found = (double)*lane(&back[x], field) / (double)p.volume,
-                             expected = (double)*lane(&p.in[x], field);
+                const double found = (double)*transform_field(&back[x], field) / (double)p.volume,
+                             expected = (double)*transform_field(&p.in[x], field);
                 if (!(fabs(found - expected) <= 2e-6)) {
                     fail_msg("lattice %zu, site %zu, field %zu: %.9g, expected %.9g", i, x, field, found, expected);
                 }
@@ -187,14 +184,16 @@ static void test_lanes(void **state) {
         assert_non_null(lonely);
         for (size_t x = 0; x < p.volume; x++) {
             for (size_t field = 0; field < TRANSFORM_FIELDS; field++) {
-                *lane(&lonely[x], field) = field % WIDE_LANES == kept ? *lane(&p.in[x], field) : NAN;
+                *transform_field(&lonely[x], field) =
+                    field % WIDE_LANES == kept ? *transform_field(&p.in[x], field) : NAN;
             }
         }
         transform_forward(p.transform, p.in, p.out, p.workspace);
         transform_forward(p.transform, lonely, lonely, p.workspace);
         for (size_t k = 0; k < p.volume; k++) {
             for (size_t field = kept; field < TRANSFORM_FIELDS; field += WIDE_LANES) {
-                assert_memory_equal(lane(&lonely[k], field), lane(&p.out[k], field), sizeof(float));
+                assert_memory_equal(transform_field(&lonely[k], field), transform_field(&p.out[k], field),
+                                    sizeof(float));
             }
         }
         free(lonely);

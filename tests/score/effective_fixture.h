@@ -30,10 +30,6 @@ static inline int tear_down(void **state) {
     return 0;
 }
 
-static inline float *lane(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 /* A level of a model at noise s, with its scratch. */
 struct scene {
     struct effective_lattices *lattices;

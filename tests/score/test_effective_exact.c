@@ -162,16 +162,16 @@ static void test_independent_sites(void **state) {
         assert_non_null(y);
         memset(y, 0, V * sizeof *y);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            *lane(&y[V - 1], i) =
+            *transform_field(&y[V - 1], i) =
                 (float)(width * 2.5 * ((double)i / (TRANSFORM_FIELDS - 1) * 2 - 1)); /* to 2.5 deviations */
         }
         float in[TRANSFORM_FIELDS];
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            in[i] = *lane(&y[V - 1], i);
+            in[i] = *transform_field(&y[V - 1], i);
         }
         score_of(&c, y);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            const double expected = site_score(&site, s, (double)in[i]), found = (double)*lane(&y[V - 1], i);
+            const double expected = site_score(&site, s, (double)in[i]), found = (double)*transform_field(&y[V - 1], i);
             if (!(fabs(found - expected) * width < 0.06)) {
                 fail_msg("s = %g, y = %g: score %g, by quadrature %g", s, (double)in[i], found, expected);
             }
@@ -202,7 +202,7 @@ static void test_force(void **state) {
         assert_non_null(y);
         for (size_t x = 0; x < SITES; x++) {
             for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-                *lane(&y[x], i) = shared.fields[i * SITES + x];
+                *transform_field(&y[x], i) = shared.fields[i * SITES + x];
             }
         }
         score_of(&c, y);
@@ -213,7 +213,7 @@ static void test_force(void **state) {
             action_force(g, &shared.theory, phi, force);
             for (size_t x = 0; x < SITES; x++) {
                 square += force[x] * force[x];
-                error += pow((double)*lane(&y[x], i) - force[x], 2);
+                error += pow((double)*transform_field(&y[x], i) - force[x], 2);
             }
         }
         error = sqrt(error / square);

@@ -40,7 +40,8 @@ static void check_divergence(const struct effective_families *families, double s
             transform_inverse(c.transform, out, out, c.workspace);
         }
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            trace[i] += ((double)*lane(&drift[x], i) - (double)*lane(&minus[x], i)) / (2 * h * (double)V);
+            trace[i] +=
+                ((double)*transform_field(&drift[x], i) - (double)*transform_field(&minus[x], i)) / (2 * h * (double)V);
         }
     }
     double scale = 0;
@@ -90,11 +91,11 @@ static void check_sum(const struct effective_families *families, double s) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             double sum = 0;
             for (size_t f = 0; f < F; f++) {
-                sum += a[f] * (double)*lane(&feature[f * V + p], i);
+                sum += a[f] * (double)*transform_field(&feature[f * V + p], i);
             }
             sum *= -s * s / c.filters.root[p];
             scale = fmax(scale, fabs(sum));
-            error = fmax(error, fabs(sum - (double)*lane(&drift[p], i)));
+            error = fmax(error, fabs(sum - (double)*transform_field(&drift[p], i)));
         }
     }
     if (!(error < 1e-5 * scale)) {

@@ -10,10 +10,6 @@ enum { SIDE = 16, SITES = SIDE * SIDE };
 
 static const struct effective_families rich = {.local = 7, .kernels = 2, .pair = 5, .linear_pairs = 2, .zero = 5};
 
-static float *lane(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 static void free_propagator(size_t L, double *G) {
     for (size_t p = 0; p < L * L; p++) {
         G[p] = 1 / (1.002 - 0.5 * cos(2 * M_PI * (double)(p / L) / (double)L) -
@@ -60,7 +56,7 @@ static void test_modes(void **state) {
             for (size_t p = 0; p < half->volume; p++) {
                 kept = kept || half->mode[p] == q;
             }
-            assert_true(*lane(&again[q], i) == (kept ? *lane(&whole[q], i) : 0));
+            assert_true(*transform_field(&again[q], i) == (kept ? *transform_field(&whole[q], i) : 0));
         }
     }
     free(whole);
@@ -167,17 +163,17 @@ static void test_linear(void **state) {
     effective_level_evaluate(half.level, xi, b, unused, half.workspace);
     for (size_t p = 0; p < SITES; p++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            scale = fmax(scale, fabs((double)*lane(&a[p], i)));
+            scale = fmax(scale, fabs((double)*transform_field(&a[p], i)));
         }
     }
     for (size_t p = 0; p < SITES; p++) {
         const size_t i = p / SIDE, j = p % SIDE, k = i < SIDE - i ? i : SIDE - i, m = j < SIDE - j ? j : SIDE - j;
         const bool kept = k < SIDE / 4 && m < SIDE / 4;
         for (size_t f = 0; f < TRANSFORM_FIELDS; f++) {
-            const double expected = kept ? (double)*lane(&a[p], f) : 0;
-            if (!(fabs((double)*lane(&b[p], f) - expected) <= (kept ? 2e-3 * scale : 0))) {
+            const double expected = kept ? (double)*transform_field(&a[p], f) : 0;
+            if (!(fabs((double)*transform_field(&b[p], f) - expected) <= (kept ? 2e-3 * scale : 0))) {
                 fail_msg("mode %zu of field %zu: drift %g on the blocked lattice, %g expected", p, f,
-                         (double)*lane(&b[p], f), expected);
+                         (double)*transform_field(&b[p], f), expected);
             }
         }
     }
@@ -211,7 +207,8 @@ static void test_divergence(void **state) {
             transform_inverse(c.transform, out, out, c.workspace);
         }
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            trace[i] += ((double)*lane(&drift[x], i) - (double)*lane(&minus[x], i)) / (2 * h * SITES);
+            trace[i] +=
+                ((double)*transform_field(&drift[x], i) - (double)*transform_field(&minus[x], i)) / (2 * h * SITES);
         }
     }
     for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
@@ -253,10 +250,10 @@ static void test_sum_of_features(void **state) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             double sum = 0;
             for (size_t f = 0; f < F; f++) {
-                sum -= s * s / c.filters.root[p] * c.coefficients[f] * (double)*lane(&feature[f * V + p], i);
+                sum -= s * s / c.filters.root[p] * c.coefficients[f] * (double)*transform_field(&feature[f * V + p], i);
             }
             scale = fmax(scale, fabs(sum));
-            error = fmax(error, fabs(sum - (double)*lane(&own[p], i)));
+            error = fmax(error, fabs(sum - (double)*transform_field(&own[p], i)));
         }
     }
     if (!(error < 1e-5 * scale)) {
@@ -369,7 +366,7 @@ static void test_recheck(void **state) {
         const double limit = (double[]){0, 0.6, 0.6, 1e9}[turn];
         struct effective_flow *flow;
         check(effective_flow_new(&f.model, 6, 1, 2, &flow, &e), &e);
-        check(effective_flow_recheck(flow, 1, limit, 2, &e), &e);
+        check(effective_flow_recheck(flow, limit, 2, &e), &e);
         const struct effective_flow_work work = {&key, 0, N, turn == 1 ? 1 : 2, found, log_q[2], &never, NULL};
         check(effective_flow_run(flow, &work, &e), &e);
         size_t again = 0;

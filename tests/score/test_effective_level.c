@@ -95,10 +95,6 @@ static void model_free(struct model *m) {
     npz_free(m->npz);
 }
 
-static float *lane(struct transform_site *site, size_t field) {
-    return (float *)(field < WIDE_LANES ? &site->re : &site->im) + field % WIDE_LANES;
-}
-
 /* The score and its divergence from the drift of the normalised modes. */
 static void reference(const char *path, double tolerance) {
     struct model m = model_read(path);
@@ -109,7 +105,7 @@ static void reference(const char *path, double tolerance) {
     /* every field in two places, a real and an imaginary part, of which the others are copies */
     for (size_t x = 0; x < V; x++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            *lane(&y[x], i) = (float)m.phi[i % m.fields * V + x];
+            *transform_field(&y[x], i) = (float)m.phi[i % m.fields * V + x];
         }
     }
     transform_forward(m.transform, y, y, m.workspace);
@@ -129,7 +125,7 @@ static void reference(const char *path, double tolerance) {
     for (size_t x = 0; x < V; x++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             const double expected = m.score[i % m.fields * V + x];
-            error = fmax(error, fabs((double)*lane(&drift[x], i) - expected));
+            error = fmax(error, fabs((double)*transform_field(&drift[x], i) - expected));
             scale = fmax(scale, fabs(expected));
         }
     }
