@@ -176,7 +176,7 @@ static bool is_first(const struct plan *plan, size_t experiment, size_t node) {
 
 static bool write_target(const struct plan *plan, const struct experiment *x, const char *name, FILE *out,
                          struct node *const *nodes, size_t count, bool only) {
-    fprintf(out, "\n.PHONY: %s\n%s: |", name, name);
+    fprintf(out, "\n.PHONY: %s\n%s: | %s/ledger", name, name, plan->programs);
     for (size_t i = 0; i < count; i++) {
         const char *path = plan_artifact(plan, nodes[i]);
         if (!path) {

@@ -209,8 +209,10 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t' "), 1); /* all that one run is for */
     assert_int_equal(count_of(text, "--users="), 1);
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
-    assert_non_null(strstr(text, "\n.PHONY: a\na: |"));
-    assert_non_null(strstr(text, "\n.PHONY: x\nx: |"));
+    /* what recipes run is built before, on a fresh clone, too */
+    assert_non_null(strstr(text, "\n.PHONY: a\na: | bin/ledger \\\n"));
+    assert_non_null(strstr(text, "\n.PHONY: x\nx: | bin/ledger \\\n"));
+    assert_non_null(strstr(text, "\nPLAN_REBUILD = @bin/ledger --rebuild"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
     assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
@@ -263,8 +265,8 @@ static void texts_reach_no_shell(void **state) {
     write_text("experiments/a.ini", experiment);
     snprintf(script, sizeof script, keeps_options, folder);
     snprintf(expected, sizeof expected, "%s/programs", folder);
-    static const char *const programs[] = {"programs/simulate", "programs/picture"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const programs[] = {"programs/simulate", "programs/picture", "programs/ledger"};
+    for (size_t i = 0; i < 3; i++) {
         assert_int_equal(chmod(write_text(programs[i], script), 0755), 0);
     }
     struct plan_request r = request("paper", "");
