@@ -1,10 +1,10 @@
-/* Time for run records. Nothing that is computed may depend on it. */
+/* Time for run records and progress messages. No computed result may depend on it. */
 #ifndef DMSQ_BASE_CLOCK_H
 #define DMSQ_BASE_CLOCK_H
 
 #include <time.h>
 
-/* Seconds of a clock that only runs forwards. */
+/* Seconds on a monotonic clock, from an arbitrary origin. */
 static inline double clock_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

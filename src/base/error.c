@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A cut message would still end in "..." so that nobody takes it for a whole one. */
+/* Ends a truncated message in "...", so that the reader sees that it was cut. */
 static void mark_truncation(char *message, size_t capacity, int wanted) {
     if (wanted >= 0 && (size_t)wanted >= capacity) {
         memcpy(message + capacity - 4, "...", 4);
@@ -16,10 +16,10 @@ static void mark_truncation(char *message, size_t capacity, int wanted) {
 
 void error_plain_text(char *text) {
     for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-        const bool second = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0; /* U+0080 to U+009F */
-        if ((iscntrl(*c) && *c != '\n' && *c != '\t') || second) {
+        const bool two_bytes = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0; /* U+0080 to U+009F */
+        if ((iscntrl(*c) && *c != '\n' && *c != '\t') || two_bytes) {
             *c = '?';
-            c[second] = '?';
+            c[two_bytes] = '?';
         }
     }
 }

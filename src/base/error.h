@@ -4,12 +4,11 @@
  * argument. The numeric value of a status is the exit status of a program that ends with it.
  * Libraries never print and never exit; only mains do.
  *
- * Calls are chained in two ways. Where nothing is to be freed, TRY returns the status of a call that fails:
+ * Calls are chained in two ways. If nothing has to be freed, TRY returns the status of a call that fails:
  *
  *     TRY(file_read(path, &data, &size, e));
  *
- * Where there is, a chain of THEN skips the calls after one that failed, and the function ends by freeing and
- * returning:
+ * Otherwise a chain of THEN skips all calls after one that failed, and the function frees its memory before it returns:
  *
  *     enum status status = npz_create(path, &writer, e);
  *     THEN(status, npz_add_real(writer, "kappa", kappa, e));
@@ -25,7 +24,7 @@ enum status {
     STATUS_BAD_INPUT = 2, /* bad usage or input: unknown key, wrong type, corrupt artifact */
 };
 
-/* Returns the status of `call` from the function that it stands in, unless it is STATUS_OK. */
+/* Returns the status of `call` from the enclosing function, unless it is STATUS_OK. */
 #define TRY(call) \
     do { \
         const enum status status_ = (call); \
@@ -34,7 +33,7 @@ enum status {
         } \
     } while (0)
 
-/* Sets `status` to that of `call`, which is made only if `status` is STATUS_OK. */
+/* Makes the call only if `status` is STATUS_OK, and sets `status` to its result. */
 #define THEN(status, call) \
     do { \
         if ((status) == STATUS_OK) { \
@@ -44,8 +43,8 @@ enum status {
 
 struct error {
     enum status status;
-    char message[1024]; /* one line: file, line or parameter; what was found; what was expected; no control characters,
-                           which a terminal would obey, whatever a file that is quoted holds */
+    char message[1024]; /* one line: file, line or parameter; what was found; what was expected. Without control
+                           characters, even if the message quotes a file that has some */
 };
 
 /* Sets status and message, truncating a message that is too long, and returns the status, so that
@@ -56,7 +55,8 @@ enum status error_set(struct error *e, enum status status, const char *format, .
 /* Puts "prefix: " before the message already in `e` and returns its status. */
 enum status error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Turns the control characters of a text, but for line ends and tabs, into '?'. */
+/* Replaces the control characters of a UTF-8 text, except line ends and tabs, by '?': a terminal would interpret
+ * them. */
 void error_plain_text(char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* Files written whole or not at all, folders, and SHA-256 of files and memory. */
+/* Atomic writing of files, folders, and SHA-256 of files and memory: see file.h. */
 #include "base/file.h"
 
 #include <dirent.h>
@@ -47,7 +47,8 @@ void file_sweep(const char *folder) {
     }
 }
 
-/* Opens a new file "<path>.tmp-<owner>-<n>"; its name, which the caller frees, goes to *temporary. */
+/* Opens a new file "PATH.tmp-OWNER-N" and returns its descriptor, or -1 with a message. The caller frees *temporary,
+ * its name. */
 static int open_temporary(const char *path, char **temporary, struct error *e) {
     char owner[OWNER_NAME];
     size_t size = strlen(path) + sizeof owner + 24;
@@ -65,7 +66,7 @@ static int open_temporary(const char *path, char **temporary, struct error *e) {
         }
     }
     if (file < 0) {
-        failed(e, "create a file there", path);
+        failed(e, "create the file", path);
         free(name);
         return -1;
     }
@@ -120,8 +121,8 @@ static enum status sync_file(const char *name, const char *path, struct error *e
     return status;
 }
 
-/* Not all file systems can do this (FAT, CIFS, some FUSE ones), and say so in different words; only what speaks of the
- * disk itself is an error. */
+/* Some file systems cannot do this (FAT, CIFS, some of FUSE), and their error codes differ. Only codes that mean a
+ * failing or full disk are errors here. */
 static enum status sync_folder(const char *name, const char *path, struct error *e) {
     int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool broken = file >= 0 && fsync(file) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
@@ -160,7 +161,7 @@ enum status file_read(const char *path, char **data, size_t *size, struct error 
         error_set(e, errno == ENOENT ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: cannot open: %s", path, strerror(errno));
         return e->status;
     }
-    /* The size from fstat is only a first guess: /proc files say zero, and a file may grow. */
+    /* The size from fstat is only a first guess: it is zero for files of /proc, and a file may grow. */
     struct stat info;
     size_t capacity = fstat(file, &info) == 0 && info.st_size > 0 ? (size_t)info.st_size + 1 : 4096;
     char *buffer = malloc(capacity);
@@ -283,8 +284,8 @@ enum status file_copy(const char *source, const char *path, struct error *e) {
 
 enum status file_make_folder(const char *path, struct error *e) {
     if (path[0] == '~' && (path[1] == '/' || path[1] == '\0')) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the shell left the ~ as it is; expected the home folder's name",
-                         path);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: the shell did not expand the ~; expected the full path of the home folder", path);
     }
     char *partial = strdup(path);
     if (partial == NULL) {

@@ -1,12 +1,12 @@
-/* exp, log, and the sine and cosine of an angle in turns, in double and single precision.
+/* exp, log, tanh, and the sine and cosine of an angle in turns, in double and single precision.
  *
- * libm's results may differ between machines; these do not: they use only the four operations, comparisons
- * and integer shifts, all exactly defined, with contraction off (-ffp-contract=off). A loop that calls them
- * is vectorised by the compiler (no branches, no tables) and gives the same bits for any vector width.
- * They are inline for that reason.
+ * libm's results may differ between machines. These do not: they use only the four arithmetic operations, comparisons
+ * and integer shifts, all exactly defined, without contraction (-ffp-contract=off). They are inline, and have no
+ * branches and no tables, so that the compiler vectorises a loop that calls them; its bits are the same for any vector
+ * width.
  *
- * Errors, checked in tests/base/test_functions.c: exp and log below 1 ulp, sine and cosine below 2 ulp, in
- * both precisions. NaN in gives NaN out for exp, sine and cosine.
+ * Errors, checked in tests/base/test_functions.c: exp and log below 1 ulp, sine and cosine below 2 ulp, in both
+ * precisions. exp, sine and cosine of NaN are NaN.
  *
  * Polynomials: double from fdlibm (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute
  * this software is freely granted, provided that this notice is preserved."), float from Cephes (Moshier).
@@ -41,9 +41,9 @@ static inline uint32_t function_to_bits_float(float x) {
     return bits;
 }
 
-/* e^x; an argument beyond +-708 is taken as +-708. */
+/* e^x, with x clamped to [-708, 708]. */
 static inline double function_exp(double x) {
-    const double magic = 0x1.8p52; /* adding it rounds to an integer and leaves that in the low bits */
+    const double magic = 0x1.8p52; /* adding it rounds to an integer, which is then in the low bits */
     x = x < -708.0 ? -708.0 : x;
     x = x > 708.0 ? 708.0 : x;
     const double shifted = x * 1.44269504088896338700e+00 + magic;
@@ -68,7 +68,7 @@ static inline double function_tanh(double x) {
     return x < 0 ? -t : t;
 }
 
-/* e^x in single precision; an argument beyond +-87 is taken as +-87. */
+/* e^x in single precision, with x clamped to [-87, 87]. */
 static inline float function_exp_float(float x) {
     const float magic = 0x1.8p23f;
     x = x < -87.0f ? -87.0f : x;
@@ -93,7 +93,7 @@ static inline double function_log(double x) {
     const uint64_t root_half = 0x3fe6a09e00000000u;
     const uint64_t one = 0x3ff0000000000000u;
     const uint64_t bits = function_to_bits(x) + (one - root_half);
-    /* the exponent becomes a double by putting it into the low bits of 2^52 */
+    /* the exponent, put into the low bits of 2^52, converts to double */
     const double k = function_from_bits((bits >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
     const double f = function_from_bits((bits & 0x000fffffffffffffu) + root_half) - 1.0;
     const double s = f / (2.0 + f);

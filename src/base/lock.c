@@ -1,4 +1,4 @@
-/* Locks between processes, see lock.h. */
+/* Locks between processes: see lock.h. */
 #include "base/lock.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 static const double PAUSE_SECONDS = 0.02, SILENT_SECONDS = 2;
 
-/* What a file system answers that has no locks, or whose lock service is off. */
+/* The error codes of file systems that have no locks, or whose lock service is off. */
 static bool is_missing(int error) {
     return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == ENOTSUP || error == EINVAL;
 }
@@ -49,7 +49,7 @@ enum status lock_take(const char *path, enum lock_kind kind, const struct lock_w
     while (flock(lock->file, (kind == LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (is_missing(errno)) {
             say(wait,
-                "%s: the file system has no locks (%s): works without one, and finds others at the same work by their "
+                "%s: the file system has no locks (%s): continues without one, and recognises other processes by their "
                 "run records",
                 path, strerror(errno));
             return STATUS_OK;

@@ -1,6 +1,6 @@
-/* Locks between processes, on a file that stays (flock). The kernel gives a lock back when its process ends, however it
- * ends. Some file systems have no locks (Lustre and NFS as some mount them, shared folders of virtual machines): there
- * work goes on without one, and `held` says so. */
+/* Locks between processes (flock), on a file that is never removed. The kernel releases a lock when its process ends,
+ * in whatever way. Some file systems have no locks (Lustre and NFS with some mount options, shared folders of virtual
+ * machines). There programs continue without one, and `held` is false. */
 #ifndef DMSQ_BASE_LOCK_H
 #define DMSQ_BASE_LOCK_H
 
@@ -17,29 +17,29 @@ struct lock {
 
 /* How to wait. All members may be 0. */
 struct lock_wait {
-    void (*say)(const void *context, const char *text); /* what is waited for, once, after two seconds; and that there
-                                                           are no locks */
-    bool (*stop)(const void *context);                  /* asked again and again; true ends the wait */
+    void (*say)(const void *context, const char *text); /* called once if the wait exceeds two seconds, and if there are
+                                                           no locks */
+    bool (*stop)(const void *context);                  /* called repeatedly; true ends the wait */
     const void *context;
-    const char *what; /* of the sentence "waits for WHAT"; NULL: "another process that holds FILE" */
+    const char *what; /* for the message "waits for WHAT"; NULL: "another process that holds FILE" */
     double seconds;   /* longest wait; 0: without limit */
 };
 
-/* Takes a lock on the file, which is made if it is missing. On success lock->held says whether it could be locked.
- * STATUS_FAILED when the file cannot be opened, or the wait ended without the lock. */
+/* Takes a lock on the file, which is created if it is missing. lock->held is false on success if the file system has no
+ * locks. STATUS_FAILED: the file cannot be opened, or the wait ended without the lock. */
 enum status lock_take(const char *path, enum lock_kind kind, const struct lock_wait *wait, struct lock *lock,
                       struct error *e);
 void lock_release(struct lock *lock);
 
-/* What can be told of a lock without taking it. */
+/* State of a lock that other processes may hold, without taking it. */
 enum lock_state { LOCK_NO_FILE, LOCK_FREE, LOCK_HELD, LOCK_UNKNOWN /* the file system has no locks */ };
 enum lock_state lock_state(const char *path);
 
-/* Whether the locks of parts of a file (fcntl), which SQLite uses, are missing for this file, which must be there. */
+/* True if the file system of this existing file has no locks on byte ranges (fcntl), which SQLite uses. */
 bool lock_of_ranges_missing(const char *path);
 
-/* For a wait of another kind: pauses, and says after two seconds that it waits for `what`. `waited` counts the seconds
- * from 0. False when the wait is over: stopped, or longer than wait->seconds. */
+/* One pause of a loop that waits for `what`, which may be anything; `*waited`, 0 at first, counts the seconds. Calls
+ * wait->say once two seconds have passed. False if the wait is over: stopped, or longer than wait->seconds. */
 bool lock_pause(const struct lock_wait *wait, const char *what, double *waited);
 
 #endif

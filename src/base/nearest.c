@@ -1,11 +1,11 @@
-/* The word somebody may have meant: see nearest.h. */
+/* Suggestions for misspelt words: see nearest.h. */
 #include "base/nearest.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Levenshtein distance with one row of the table; words longer than the row are never near. */
+/* Levenshtein distance, computed row by row; SIZE_MAX if a word is longer than LONGEST. */
 static size_t edit_distance(const char *a, const char *b) {
     enum { LONGEST = 128 };
     size_t n = strlen(a), m = strlen(b);
@@ -44,11 +44,11 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
     return best;
 }
 
-void nearest_hint(const char *word, const char *const *candidates, size_t count, const char *before,
+void nearest_hint(const char *word, const char *const *candidates, size_t count, const char *prefix,
                   char hint[NEAREST_HINT]) {
     const char *near = nearest_word(word, candidates, count);
     hint[0] = '\0';
     if (near) {
-        snprintf(hint, NEAREST_HINT, " (did you mean '%s%.120s'?)", before, near);
+        snprintf(hint, NEAREST_HINT, " (did you mean '%s%.120s'?)", prefix, near);
     }
 }

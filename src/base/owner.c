@@ -1,4 +1,4 @@
-/* Names of processes, see owner.h. */
+/* Names of processes: see owner.h. */
 #include "base/owner.h"
 
 #include <ctype.h>

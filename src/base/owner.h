@@ -1,6 +1,6 @@
-/* Who writes: names of temporary files, of unfinished outputs and of runs carry the process, its host and its rank, so
- * that processes of hosts that share a file system, or of containers of one host, choose different names, and nobody
- * takes what another is still writing for what a dead process left. */
+/* The process that writes a file. Names of temporary files, unfinished outputs and runs contain its number, host and
+ * rank. So processes choose different names, even on hosts that share a file system or in containers of one host, and a
+ * file that is still being written is not mistaken for one left by a killed process. */
 #ifndef DMSQ_BASE_OWNER_H
 #define DMSQ_BASE_OWNER_H
 
@@ -11,26 +11,28 @@ enum { OWNER_HOST = 65, OWNER_NAME = 112 };
 
 struct owner {
     long process;
-    char host[OWNER_HOST]; /* as owner_host() gives it; "": not named */
+    char host[OWNER_HOST]; /* as from owner_host(); "": unknown */
     long rank;
 };
 
-/* This process. Its rank is that of srun, mpirun or PMI; 0 where nothing started it with one. */
+/* This process. Its rank is the one given by srun, mpirun or PMI, else 0. */
 struct owner owner_here(void);
-/* The name of this host, with '_' for what is no letter, digit or one of "-._"; longer ones are cut off. */
+/* The name of this host, truncated to OWNER_HOST - 1 characters; all but letters, digits and "-._" are replaced by
+ * '_'. */
 void owner_host(char host[OWNER_HOST]);
 
-/* "4242@node17+0": process, host, rank. Files that a process is still writing are PATH.tmp-OWNER, with anything behind
- * it. */
+/* The name of this process, as "4242@node17+0" (process, host, rank). Files that it is still writing are called
+ * PATH.tmp-OWNER, with any ending. */
 const char *owner_name(char name[OWNER_NAME]);
-/* Reads such a name, or a process alone ("4242"), from the beginning of a text; returns its length, 0: there is
- * none. */
+/* Reads such a name, or a process number alone ("4242"), from the beginning of a text. Returns its length, 0 if there
+ * is none. */
 size_t owner_read(const char *text, struct owner *owner);
 
-/* Whether it is this process; and whether it is of this host, as one that names none is taken to be. */
+/* True if the owner is this process; if it is a process of this host, which an owner without a host is assumed to
+ * be. */
 bool owner_is_me(const struct owner *owner);
 bool owner_is_here(const struct owner *owner);
-/* Whether a process of this host has ended; of other hosts that cannot be told: false. */
+/* True if the owner was a process of this host and has ended. False for other hosts, whose processes cannot be seen. */
 bool owner_is_gone(const struct owner *owner);
 
 #endif

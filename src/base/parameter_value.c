@@ -55,7 +55,7 @@ static enum status no_memory(const char *where, struct error *e) {
 
 enum { REAL_TEXT = 40 };
 
-/* The shortest of all %.Ng that reads back to x; of two equally short ones the one without exponent. */
+/* The shortest result of %.Ng that reads back to x; of two equally short ones the one without exponent. */
 static void write_real(double x, char text[REAL_TEXT]) {
     size_t best = REAL_TEXT;
     for (int digits = 1; digits <= 17; digits++) {
@@ -110,7 +110,7 @@ static bool parse_integer(const struct parameter *t, const char *text, int64_t *
 }
 
 static bool parse_real(const struct parameter *t, const char *text, double *value, const char **end) {
-    /* strtod would also take "inf", "nan" and hexadecimal numbers. */
+    /* strtod would also accept "inf", "nan" and hexadecimal numbers. */
     size_t length = strspn(text, "0123456789+-.eE");
     if (length == 0 || length >= 128) {
         return false;
@@ -123,12 +123,12 @@ static bool parse_real(const struct parameter *t, const char *text, double *valu
     if (stop == number || *stop != '\0' || !isfinite(x)) {
         return false;
     }
-    *value = x == 0 ? 0 : x; /* one zero only */
+    *value = x == 0 ? 0 : x; /* -0 becomes 0 */
     *end = text + length;
     return in_range(t, x);
 }
 
-/* One number, or numbers separated by commas or blanks (integers also by 'x'). */
+/* One number, or a list separated by commas or blanks (integers also by 'x'). */
 static enum status parse_numbers(const struct parameter *t, const char *text, const char *where,
                                  struct parameter_value *v, struct error *e) {
     bool integers = t->type == PARAMETER_INTEGER || t->type == PARAMETER_INTEGERS;
@@ -259,9 +259,9 @@ static enum status parse_value(const struct parameter *t, const char *text, cons
         break;
     }
     for (const char *at = text; *at != '\0'; at++) {
-        if (iscntrl((unsigned char)*at)) { /* a recipe has one line a parameter */
+        if (iscntrl((unsigned char)*at)) { /* each parameter is one line of a recipe */
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: %s: found a control character (code %d), expected one line of text", where, t->name,
+                             "%s: %s: found a control character (code %d); expected one line of text", where, t->name,
                              (unsigned char)*at);
         }
     }

@@ -11,17 +11,17 @@ struct parameter_value {
     size_t count;
     char *text;      /* TEXT, CHOICE, and the path of a FILE */
     char *canonical; /* see parameters.h */
-    char *origin;    /* where it was set; NULL: it is the default */
+    char *origin;    /* where it was set; NULL: default */
 };
 
-/* Parses text, whose surrounding blanks do not count, into *value, which need not be initialised and is zero after
- * a failure. `where` opens the message. */
+/* Parses text, ignoring surrounding blanks, into *value, which need not be initialised and is zero after a failure.
+ * `where` is the beginning of the error message. */
 enum status parameter_value_parse(const struct parameter *t, const char *text, const char *where,
                                   struct parameter_value *value, struct error *e);
-/* Frees what it holds; it is zero then. */
+/* Frees the members and sets them to zero. */
 void parameter_value_clear(struct parameter_value *value);
 
-/* What is expected: "a real number in [0, 1]". */
+/* What is expected, for messages: "a real number in [0, 1]". */
 void parameter_describe(const struct parameter *t, char *text, size_t size);
 
 #endif

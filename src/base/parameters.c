@@ -1,5 +1,5 @@
-/* Parameters of a stage: defaults, setting, access and --help, all from one table. What a text means, and how a
- * value is written, is in parameter_value.c. */
+/* Parameters of a stage: defaults, setting, access and --help, all from one table. parameter_value.c parses and writes
+ * values. */
 #include "base/parameters.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ struct parameters {
     const struct parameter *table;
     size_t count;
     struct parameter_value *values;
-    char **default_canonical; /* NULL where there is no default */
+    char **default_canonical; /* NULL: no default */
 };
 
 static enum status no_memory(const char *where, struct error *e) {
@@ -50,7 +50,7 @@ struct parameters *parameters_new(const struct parameter *table, size_t count) {
     for (size_t i = 0; fine && i < count; i++) {
         if (table[i].default_value == NULL) {
             if (table[i].later) {
-                misuse(table[i].name, "was added later and needs a default");
+                misuse(table[i].name, "is marked as added later and needs a default");
             }
             continue;
         }
@@ -59,7 +59,7 @@ struct parameters *parameters_new(const struct parameter *table, size_t count) {
             p->default_canonical[i] = strdup(p->values[i].canonical);
             fine = p->default_canonical[i] != NULL;
         } else if (table[i].type != PARAMETER_FILE) {
-            /* A file that is missing may still be given later; parameters_complete() looks again. */
+            /* a default file may be missing: another may be given, which parameters_complete() checks */
             if (e.status == STATUS_BAD_INPUT) {
                 misuse(table[i].name, e.message);
             }
@@ -141,7 +141,7 @@ enum status parameters_unchanged(const struct parameters *p, struct error *e) {
         TRY(parameter_value_parse(&p->table[i], v->text, p->table[i].name, &now, e));
         enum status status = STATUS_OK;
         if (strcmp(now.canonical, v->canonical) != 0) {
-            status = error_set(e, STATUS_FAILED, "%s: %s was changed while this ran: run it again", p->table[i].name,
+            status = error_set(e, STATUS_FAILED, "%s: %s was changed during the run: run it again", p->table[i].name,
                                v->text);
         }
         parameter_value_clear(&now);
@@ -162,7 +162,7 @@ static const struct parameter_value *get(const struct parameters *p, const char 
         }
         enum parameter_type type = p->table[i].type;
         if (type != first && type != second && type != third) {
-            misuse(name, "is read as another type than it was declared");
+            misuse(name, "is read as another type than its declared one");
         }
         if (!p->values[i].set) {
             misuse(name, "is read but was never set");
@@ -209,7 +209,7 @@ int parameters_word(const struct parameters *p, const char *name, const char *co
     const char *text = get(p, name, PARAMETER_CHOICE, PARAMETER_CHOICE, PARAMETER_CHOICE)->text;
     const int i = words_find(words, count, text);
     if (i < 0) {
-        misuse(name, "has a choice that stands for nothing");
+        misuse(name, "has a choice without a value of the enum");
     }
     return i;
 }

@@ -1,7 +1,7 @@
-/* Parameters of a stage: declared once in a table, and from that table parsed, validated,
- * documented and written in canonical form.
+/* Parameters of a stage: a table declares each once, and from it they are parsed, validated, documented and written in
+ * canonical form.
  *
- * Canonical form of a value (what recipes hold, so it never changes lightly):
+ * Canonical form of a value. Recipes hold it, so changing it would change the keys of all artifacts:
  *   INTEGER   decimal                     "250"
  *   REAL      shortest text that reads back to the same double ("0.21", "1e-05", "25")
  *   CHOICE    the word itself             "hmc"
@@ -11,10 +11,10 @@
  *   REALS     comma-separated             "1,0.5,0" (input accepts commas or blanks; may be empty)
  *   FILE      "sha256:<hex>" of the file's contents; the path itself does not enter a recipe
  *
- * A stage that has run somewhere gets a further parameter with `later` set and, as its default, the value that means
- * "as before". Recipes leave such a parameter out while it has its default (store/recipe.h), so that the keys of what
- * was computed before it existed stay. Its default never changes after that; nor is `later` ever removed. The same
- * holds for a further word among `choices` and a further optional input, which recipes do not show until they are used.
+ * A parameter that is added to a stage in use has `later` set, and its default is the value that means "as before".
+ * Recipes omit it as long as it has its default (store/recipe.h), so that earlier results keep their keys. Neither this
+ * default nor `later` may change afterwards. New words among `choices` and new optional inputs do not appear in recipes
+ * until they are used.
  */
 #ifndef DMSQ_BASE_PARAMETERS_H
 #define DMSQ_BASE_PARAMETERS_H
@@ -41,30 +41,30 @@ struct parameter {
     const char *name; /* lower case, words joined by '-' */
     enum parameter_type type;
     const char *default_value; /* as text, in any accepted form; NULL: must be given */
-    double minimum, maximum;   /* inclusive, for numbers and every element of a list; 0, 0: no limits */
+    double minimum, maximum;   /* inclusive limits of numbers and of the elements of lists; 0, 0: none */
     const char *choices;       /* "hmc|metropolis|langevin", for CHOICE only */
     const char *unit;          /* "lattice units", "trajectories", "" */
-    const char *help;          /* one sentence; names the paper's equation where there is one */
-    bool later;                /* added after the stage had run: see above */
+    const char *help;          /* one sentence; names the paper's equation if there is one */
+    bool later;                /* added to a stage in use: see above */
 };
 
 struct parameters; /* the values of one table */
 
-/* Makes a set of values, all at their defaults. `table` (count entries) must outlive it.
- * Returns NULL when out of memory. */
+/* A set of values, all at their defaults. `table` (count entries) must outlive it. NULL: out of memory. */
 struct parameters *parameters_new(const struct parameter *table, size_t count);
 void parameters_free(struct parameters *p);
 
-/* Sets one value from text. `where` ("experiments/table1.ini:12", "--kappa", "SET") opens the message
- * of an error, which also says what was expected, and the nearest known name for an unknown one. */
+/* Sets one value from text. `where` ("experiments/table1.ini:12", "--kappa", "SET") is the beginning of an error
+ * message, which also says what was expected, and suggests the nearest name for an unknown parameter. STATUS_BAD_INPUT:
+ * unknown name, or a value of the wrong type or out of range. */
 enum status parameters_set(struct parameters *p, const char *name, const char *text, const char *where,
                            struct error *e);
 
-/* Fails with STATUS_BAD_INPUT when a parameter without default has not been set. */
+/* STATUS_BAD_INPUT: a parameter without default has not been set, or a default file cannot be read. */
 enum status parameters_complete(const struct parameters *p, const char *where, struct error *e);
 
-/* Values. A name that is not in the table, or a type that does not fit, is a programming error and
- * aborts with a message. Lists and texts belong to `p`. */
+/* Values. A name that is not in the table, or a wrong type, is a programming error and aborts with a message. Lists and
+ * texts belong to `p`. */
 int64_t parameters_integer(const struct parameters *p, const char *name);
 double parameters_real(const struct parameters *p, const char *name);
 bool parameters_flag(const struct parameters *p, const char *name);
@@ -72,27 +72,26 @@ const char *parameters_text(const struct parameters *p, const char *name); /* TE
 const int64_t *parameters_integers(const struct parameters *p, const char *name, size_t *count);
 const double *parameters_reals(const struct parameters *p, const char *name, size_t *count);
 bool parameters_is(const struct parameters *p, const char *name, const char *choice); /* CHOICE == choice */
-/* CHOICE as an index of words[count], among which it must be: a value of an enum from a table of its names. */
+/* CHOICE as its index in words[count], a table of the names of an enum; a choice that is not in it aborts. */
 int parameters_word(const struct parameters *p, const char *name, const char *const *words, int count);
 #define PARAMETERS_WORD(p, name, words) parameters_word(p, name, words, (int)(sizeof(words) / sizeof *(words)))
 
-/* The table, and whether the value of entry i differs from its default. */
+/* The table: number of entries, entry i, and whether its value differs from its default. */
 size_t parameters_count(const struct parameters *p);
 const struct parameter *parameters_entry(const struct parameters *p, size_t i);
 bool parameters_differs(const struct parameters *p, size_t i);
-/* Whether entry i belongs to recipes: always, but for one added later that has its default. */
+/* False if entry i was added later (above) and has its default. */
 bool parameters_in_recipe(const struct parameters *p, size_t i);
 
 /* Canonical text of entry i; belongs to `p`, valid until the next set. FILE: "sha256:..." */
 const char *parameters_canonical(const struct parameters *p, size_t i);
-/* Where entry i got its value from, the `where` of parameters_set; "default" when it was not set. Valid until the next
- * set. */
+/* Origin of the value of entry i: the `where` of parameters_set, or "default". Valid until the next set. */
 const char *parameters_origin(const struct parameters *p, size_t i);
-/* The text to hand to a command line so that it parses to the same value (FILE: the path). */
+/* Text of entry i for a command line, which parses to the same value (FILE: the path). */
 const char *parameters_argument(const struct parameters *p, size_t i);
 
-/* Whether the files still hold what they did when they were set, so that what was read of them since belongs to the
- * recipe; else STATUS_FAILED naming the file. */
+/* Checks that files still have the contents that they had when they were set, so that data read from them since belong
+ * to the recipe. STATUS_FAILED: one changed; the message names it. */
 enum status parameters_unchanged(const struct parameters *p, struct error *e);
 
 /* Prints a sentence of --help, indented, in lines of at most 100 bytes. */

@@ -17,7 +17,7 @@
 #define SECOND(first, second, ...) second
 
 #if defined __x86_64__
-/* Name, what __builtin_cpu_supports calls it, the macro by which the compiler says that it uses it. */
+/* Name, name in __builtin_cpu_supports, macro that the compiler defines if it uses the extension. */
 /* clang-format off */
 #define EXTENSIONS(X)                                                                                        \
     X(" SSE4.2", "sse4.2", __SSE4_2__) X(" POPCNT", "popcnt", __POPCNT__) X(" AVX", "avx", __AVX__)          \
@@ -29,7 +29,7 @@
 /* clang-format on */
 #define BASELINE "x86-64"
 #define SUPPORTED(name, word, macro) set |= (__builtin_cpu_supports(word) ? 1u : 0u) << bit++;
-#define PLAIN_CODE __attribute__((target("no-avx"))) /* the check must not need what it looks for */
+#define PLAIN_CODE __attribute__((target("no-avx"))) /* the check itself must run on any processor */
 #else
 #define EXTENSIONS(X)
 #if defined __aarch64__
@@ -57,7 +57,7 @@ PLAIN_CODE unsigned processor_supported(void) {
     unsigned set = 0;
 #ifdef SUPPORTED
     int bit = 0;
-    __builtin_cpu_init(); /* constructors may come before libgcc's own */
+    __builtin_cpu_init(); /* constructors may run before libgcc's */
     EXTENSIONS(SUPPORTED)
 #endif
     return set;
@@ -78,7 +78,7 @@ PLAIN_CODE static void say(const char *text) {
     }
 }
 
-/* Before main(), whose first instructions may already be of the wrong kind. */
+/* Runs before main(), which may contain unsupported instructions. */
 PLAIN_CODE __attribute__((constructor)) static void check_processor(void) {
     const char *missing = processor_lacks(processor_supported());
     if (missing != NULL) {
@@ -86,17 +86,17 @@ PLAIN_CODE __attribute__((constructor)) static void check_processor(void) {
         gethostname(host, sizeof host - 1);
         say("this program was compiled for a processor with ");
         say(missing);
-        say(", which that of ");
+        say(", which the processor of ");
         say(host);
-        say(" lacks: build it there, or with an ARCH= that both have (x86-64 runs everywhere)\n");
+        say(" lacks: build it there, or with an ARCH= that both support (x86-64 runs everywhere)\n");
         _exit(1);
     }
 }
 
 /* --- threads ------------------------------------------------------------------------------------- */
 
-/* CPUs that the file of a group allows, 0: no limit. In version 2 it holds "QUOTA PERIOD"; in version 1 there is a file
- * of each. */
+/* CPUs that a control group allows, 0: no limit. Version 2 has one file with "QUOTA PERIOD", version 1 a file for
+ * each. */
 static int quota_of(const char *mount, const char *group, bool second) {
     char path[4096];
     double quota = 0, period = 0;
@@ -148,7 +148,7 @@ int processor_quota(const char *mount, const char *self) {
         if (!cpu || snprintf(root, sizeof root, "%s%s%s", mount, second ? "" : "/", controllers) >= (int)sizeof root) {
             continue;
         }
-        /* the group and those above it */
+        /* the group and its parents */
         for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) {
             *end = '\0';
             limit = smaller(limit, quota_of(root, group, second));
@@ -161,7 +161,7 @@ int processor_quota(const char *mount, const char *self) {
     return limit;
 }
 
-/* CPUs of the affinity mask, also where there are more than a cpu_set_t holds. */
+/* CPUs of the affinity mask, even if they are more than fit into a cpu_set_t. */
 static int affinity(void) {
     for (int cpus = 1024; cpus <= 1 << 20; cpus *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)cpus);
@@ -178,7 +178,7 @@ static int affinity(void) {
 int processor_threads(void) {
     enum { MOST = 1024 };
     int threads = smaller(affinity(), processor_quota("/sys/fs/cgroup", "/proc/self/cgroup"));
-    const char *text = getenv("OMP_NUM_THREADS"); /* a number, or one for each level of nesting */
+    const char *text = getenv("OMP_NUM_THREADS"); /* a number, or one per nesting level */
     const long limit = text != NULL ? strtol(text, NULL, 10) : 0;
     if (limit > 0 && limit < threads) {
         threads = (int)limit;

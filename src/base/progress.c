@@ -1,4 +1,4 @@
-/* Progress on stderr: throttled, with rate and time left. */
+/* Progress on stderr: see progress.h. */
 #include "base/progress.h"
 
 #include <pthread.h>
@@ -15,12 +15,12 @@ struct progress {
     uint64_t total, done, resumed;
     bool terminal;
     double start, last; /* seconds; last: when a line was printed */
-    size_t width;       /* of the last line, to blank what a shorter one leaves */
+    size_t width;       /* of the last line, to overwrite it with blanks if the next is shorter */
     pthread_mutex_t lock;
 };
 
 struct progress *progress_new(const char *what, const char *unit, uint64_t total, int quiet) {
-    /* No progress is no reason to fail: NULL is a progress that prints nothing. */
+    /* Without memory nothing is printed; the work does not fail for that. */
     struct progress *p = quiet ? NULL : calloc(1, sizeof *p);
     if (p == NULL) {
         return NULL;

@@ -1,4 +1,4 @@
-/* Philox4x32-10 and what is made of it: uniforms, normals, permutations (random.h).
+/* Philox4x32-10, and uniforms, normals and permutations from it (random.h).
  *
  * Single blocks come from Random123's own header. The loops that fill arrays do the same ten rounds on
  * lanes, in vectors: lanes are either consecutive blocks of one stream or consecutive streams. Every lane does
@@ -49,8 +49,8 @@ void random_block(struct random_key key, uint64_t stream, uint64_t step, uint32_
     }
 }
 
-/* Words of 32 bits in the low halves of 64: the form in which machines multiply vectors of them to products of 64 bits.
- * What the high halves hold does not matter. */
+/* Vectors of 32-bit words in the low halves of 64-bit elements: the instructions that multiply them to 64-bit products
+ * expect this form. The high halves are ignored. */
 #if defined __AVX512F__
 typedef uint64_t words __attribute__((vector_size(64)));
 #define WORDS_MULTIPLY(a, factor) ((words)_mm512_mul_epu32((__m512i)(a), _mm512_set1_epi64(factor)))
@@ -136,9 +136,8 @@ static inline void normals_float_of(uint32_t radius_word, uint32_t angle_word, f
     *second = radius * sine;
 }
 
-/* What a chunk of n blocks gives, z[number][lane]. Loops of their own behind that of the blocks: the chains of
- * dependent operations are long, and the shorter a turn of a loop is, the more of its turns a processor works on at
- * once. */
+/* Numbers z[number][lane] from a chunk of n blocks. The blocks are computed by a loop of their own, because the chains
+ * of dependent operations are long: the shorter an iteration, the more iterations a processor overlaps. */
 
 static void chunk_uniform(size_t n, uint32_t b[4][CHUNK][LANES], double *z) {
     for (size_t i = 0; i < n; i++) {
@@ -166,7 +165,7 @@ static void chunk_normal(size_t n, uint32_t b[4][CHUNK][LANES], double *z) {
 
 static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) {
     for (size_t pair = 0; pair < 2; pair++) {
-        /* all blocks in one row, so that vectors may be longer than the lanes */
+        /* all blocks in one row, so that vectors may be longer than LANES */
         const uint32_t *radius = (const uint32_t *)b[2 * pair], *angle = (const uint32_t *)b[2 * pair + 1];
         float first[CHUNK * LANES], second[CHUNK * LANES];
 #pragma omp simd
@@ -180,7 +179,7 @@ static void chunk_normal_float(size_t n, uint32_t b[4][CHUNK][LANES], float *z) 
     }
 }
 
-/* random_KIND_lanes and random_KIND, made of chunk_KIND, which gives PER numbers a block. */
+/* Defines random_KIND_lanes and random_KIND by chunk_KIND, which makes PER numbers of a block. */
 #define DEFINE_RANDOM(KIND, TYPE, PER) \
     static void KIND##_lanes_from(struct random_key key, uint64_t stream, uint64_t step, uint64_t first, TYPE *z, \
                                   size_t n) { \

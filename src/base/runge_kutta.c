@@ -1,4 +1,4 @@
-/* The controller of an integration: tableaus, step sizes, acceptance (runge_kutta.h). */
+/* The controller of an integration: tableaus, step sizes, acceptance of steps (runge_kutta.h). */
 #include "base/runge_kutta.h"
 
 #include <math.h>
@@ -8,8 +8,8 @@
 
 enum { EVALUATIONS_MAX = 100000 };
 
-/* Stage i is at x + c[i] h, y + h sum_j a[i][j] k_j. The last row of a is the step itself: of stages = n derivatives,
- * row n gives the new y. For dopri5 that is also its last stage, whose derivative is the first of the next step. */
+/* Stage i evaluates f at x + c[i] h and y + h sum_j a[i][j] k_j. Row `stages` of a gives the new y. For dopri5 the
+ * derivative at the new y is also needed, for the error estimate; it is the first one of the next step. */
 struct tableau {
     int stages;
     double c[RUNGE_KUTTA_STAGES], a[RUNGE_KUTTA_STAGES][RUNGE_KUTTA_STAGES - 1];
@@ -52,7 +52,7 @@ int64_t runge_kutta_evaluations(const struct runge_kutta *r) {
 
 /* --- orders -------------------------------------------------------------------------------------- */
 
-/* A new order: next = y, its derivative to k_slot. */
+/* A new order: next = y, with its derivative stored in k_slot. */
 static struct runge_kutta_order *order_new(struct runge_kutta *r, int slot, enum runge_kutta_measure measure) {
     struct runge_kutta_order *o = &r->order;
     *o = (struct runge_kutta_order){.slot = slot, .measure = measure, .h = r->h, .tolerance = o->tolerance};
@@ -72,7 +72,7 @@ static struct runge_kutta_order *order_row(struct runge_kutta *r, int row, int s
     return o;
 }
 
-/* Root mean square of what was measured, the mean of the quadratures being the last element. */
+/* Root mean square of the measured vector, in which the mean of the quadratures counts as one more element. */
 static double norm_of(const struct runge_kutta *r, const struct runge_kutta_norm *s) {
     double sum = r->components ? s->squares : 0;
     if (r->quadratures) {
@@ -85,7 +85,7 @@ static double norm_of(const struct runge_kutta *r, const struct runge_kutta_norm
 
 /* --- steps --------------------------------------------------------------------------------------- */
 
-/* x^power of a positive number, with the same bits everywhere. */
+/* x^exponent for positive x, with the same bits on every machine. */
 static double power(double x, double exponent) {
     return function_exp(exponent * function_log(x));
 }
@@ -98,7 +98,7 @@ static double directed(const struct runge_kutta *r, double step) {
     return r->to < r->from ? -step : step;
 }
 
-/* A step of length h from x, no longer than to the end. */
+/* Begins a step of length h from x, shortened if it would pass the end. */
 static void begin_step(struct runge_kutta *r, double h) {
     r->phase = RUNGE_KUTTA_STEP;
     r->h = h;
@@ -108,7 +108,7 @@ static void begin_step(struct runge_kutta *r, double h) {
     }
 }
 
-/* Its second stage is the first to be evaluated. */
+/* The step begins with its second stage: the derivative of the first is known. */
 static struct runge_kutta_order *begin_adaptive_step(struct runge_kutta *r, double h) {
     begin_step(r, h);
     r->stage = 1;
@@ -156,13 +156,13 @@ static void begin_first_step(struct runge_kutta *r, const struct runge_kutta_sum
     begin_adaptive_step(r, directed(r, fmin(fmin(100 * h0, h1), span(r))));
 }
 
-/* All derivatives of an adaptive step are there, the one at its end in k_6. */
+/* Accepts or rejects an adaptive step whose derivatives are all known, the one at its end in k_6. */
 static enum runge_kutta_state judge(struct runge_kutta *r, const struct runge_kutta_sums *sums) {
     const double rms = norm_of(r, &sums->norm[0]);
     if (!isfinite(rms)) {
         return RUNGE_KUTTA_NOT_FINITE;
     }
-    const double wish = rms < 1e-10 ? 10 : fmin(10, 0.9 * power(rms, -0.2));
+    const double growth = rms < 1e-10 ? 10 : fmin(10, 0.9 * power(rms, -0.2));
     const bool accepted = rms < 1;
     double length = fabs(r->h);
     if (accepted) {
@@ -172,9 +172,9 @@ static enum runge_kutta_state judge(struct runge_kutta *r, const struct runge_ku
             order_new(r, 0, RUNGE_KUTTA_NOTHING)->accept = true;
             return RUNGE_KUTTA_DONE;
         }
-        length *= r->rejected ? fmin(1, wish) : wish;
+        length *= r->rejected ? fmin(1, growth) : growth;
     } else {
-        length *= fmax(0.2, fmin(1, wish));
+        length *= fmax(0.2, fmin(1, growth));
     }
     r->rejected = !accepted;
     if (length < 10 * (nextafter(fabs(r->x), INFINITY) - fabs(r->x))) {
@@ -199,8 +199,8 @@ static enum runge_kutta_state advance_adaptive(struct runge_kutta *r, const stru
     return RUNGE_KUTTA_MORE;
 }
 
-/* The new y of a step is the `next` at which the first derivative of the following one is taken; it becomes y with the
- * order after that. */
+/* The new y of a step is left in `next`, where the first derivative of the following step is evaluated. The order after
+ * that one accepts it as y. */
 static enum runge_kutta_state advance_fixed(struct runge_kutta *r) {
     const int stages = tableaus[r->method].stages;
     if (++r->stage < stages) {

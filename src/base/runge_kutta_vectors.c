@@ -1,4 +1,4 @@
-/* The vectors of an integration on the host, and what an order does with them (runge_kutta.h). */
+/* The vectors of an integration on the host, and the execution of orders (runge_kutta.h). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

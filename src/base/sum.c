@@ -1,6 +1,5 @@
-/* Sums in a fixed order. Leaves of up to 64 terms are summed in eight lanes (the compiler may then use
- * vector registers of any width without changing a bit), and leaves are joined in a binary tree whose
- * left branch is the largest power of two below n. */
+/* Sums in a fixed order. Leaves of up to 64 terms are summed in eight lanes (so that vector registers of any width give
+ * the same bits), and leaves are joined in a binary tree whose left branch is the largest power of two below n. */
 #include "base/sum.h"
 
 enum { LANES = 8, LEAF = 64 };

@@ -1,4 +1,4 @@
-/* The version of dmsq, from the file VERSION when it is compiled. */
+/* The version of dmsq, as in the file VERSION at compile time. */
 #ifndef DMSQ_BASE_VERSION_H
 #define DMSQ_BASE_VERSION_H
 
@@ -6,7 +6,7 @@
 
 extern const char version_text[]; /* "1.0.0" */
 
-/* What every program prints for --version: "PROGRAM (dmsq 1.0.0)", where PROGRAM may be a path. */
+/* Prints the answer to --version: "NAME (dmsq 1.0.0)", with the file name of `program`, which may be a path. */
 void version_print(const char *program, FILE *out);
 
 #endif

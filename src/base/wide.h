@@ -1,6 +1,5 @@
-/* WIDE_LANES numbers that are computed at once, each lane for itself: operators act lane by lane, and a lane's bits
- * depend neither on the other lanes nor on how many of them one instruction takes (the compiler splits what is wider
- * than the machine's registers). */
+/* Vectors of WIDE_LANES numbers. Operators act on each lane separately; a lane's bits depend neither on the other lanes
+ * nor on the width of the machine's registers, into which the compiler splits the vectors. */
 #ifndef DMSQ_BASE_WIDE_H
 #define DMSQ_BASE_WIDE_H
 
@@ -19,15 +18,15 @@ static inline void wide_accumulate(double sum[WIDE_LANES], const wide *x) {
     }
 }
 
-/* tanh x, of an absolute error below 2e-7; NaN for NaN. From e^(-2|x|) as function_exp_float (base/functions.h) has
- * it. */
+/* tanh x with an absolute error below 2e-7; NaN for NaN. From e^(-2|x|), computed as in function_exp_float
+ * (base/functions.h). */
 static inline wide wide_tanh(wide x) {
     const wide_integer sign = (wide_integer)x & INT32_MIN;
     wide y = (wide)((wide_integer)x ^ sign) * -2.0f; /* -2|x| */
     const wide least = (wide){0} - 80.0f;
     const wide_integer small = y < least;
     y = (wide)((small & (wide_integer)least) | (~small & (wide_integer)y));
-    const float magic = 0x1.8p23f; /* adding it rounds to an integer and leaves that in the low bits */
+    const float magic = 0x1.8p23f; /* adding it rounds to an integer, which is then in the low bits */
     const wide shifted = y * 1.44269504088896341f + magic;
     const wide n = shifted - magic;
     const wide r = (y - n * 0.693359375f) - n * -2.12194440e-4f;

@@ -1,4 +1,4 @@
-/* BagIt and tar files, see bag.h. */
+/* BagIt and tar files: see bag.h. */
 #include "provenance/bag.h"
 
 #include <archive.h>
@@ -19,7 +19,7 @@ static enum status no_memory(struct error *e) {
     return error_set(e, STATUS_FAILED, "out of memory");
 }
 
-/* Section 2.1.3: line ends and the percent sign are escaped in a path. */
+/* RFC 8493, section 2.1.3: line ends and percent signs of a path are escaped. */
 static void write_path(const char *path, FILE *out) {
     for (const char *c = path; *c; c++) {
         if (*c == '%' || *c == '\n' || *c == '\r') {
@@ -31,7 +31,7 @@ static void write_path(const char *path, FILE *out) {
     fputc('\n', out);
 }
 
-/* A manifest of the files named, all below the folder. */
+/* Writes FOLDER/name, a manifest (digests) of the given files below the folder. */
 static enum status write_manifest(const char *folder, const char *name, char *const *paths, size_t count,
                                   struct error *e) {
     char *text = NULL, path[PATH_MAX], digest[65];
@@ -126,7 +126,7 @@ static enum status pack_file(struct archive *a, const char *source, const char *
             status = tar_failed(a, path, e);
         }
     } else if (status == STATUS_OK) {
-        status = error_set(e, STATUS_FAILED, "%s: cannot pack this file", source);
+        status = error_set(e, STATUS_FAILED, "%s: cannot read the file to pack it", source);
     }
     archive_entry_free(entry);
     free(data);
@@ -140,7 +140,7 @@ enum status bag_pack(const char *folder, const char *name, const char *path, lon
     char owner[OWNER_NAME];
     snprintf(temporary, sizeof temporary, "%s.tmp-%s", path, owner_name(owner));
     struct archive *a = archive_write_new();
-    /* pax only where a name needs it; no time in the head of gzip's file. */
+    /* pax headers only for names that need them, and no time in the gzip header: equal content, equal bytes */
     if (status == STATUS_OK &&
         (!a || archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
          archive_write_add_filter_gzip(a) != ARCHIVE_OK ||

@@ -7,17 +7,17 @@
 #include "base/error.h"
 
 struct bag_field {
-    const char *name, *value; /* of bag-info.txt; values of one line, those that are "" are left out */
+    const char *name, *value; /* of bag-info.txt; a value is one line, and "" omits the field */
 };
 
-/* Makes a bag of a folder whose payload lies in FOLDER/data: writes bagit.txt, bag-info.txt (with Bagging-Date and
- * Payload-Oxum), manifest-sha256.txt and tagmanifest-sha256.txt, and gives all files and folders fixed modes and the
- * time `seconds`. */
+/* Turns a folder whose payload is in FOLDER/data into a bag: writes bagit.txt, bag-info.txt (info[count], Bagging-Date
+ * and Payload-Oxum), manifest-sha256.txt and tagmanifest-sha256.txt. All files and folders get fixed modes and the time
+ * `seconds` (since 1970). */
 enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds,
                       struct error *e);
 
-/* Packs FOLDER/NAME with all that is in it into a gzip-compressed tar file, in the order of the names, owned by
- * nobody. */
+/* Packs FOLDER/NAME with its contents into the gzip-compressed tar file `path`, in the order of the names, with user
+ * and group 0 and the time `seconds`. */
 enum status bag_pack(const char *folder, const char *name, const char *path, long long seconds, struct error *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* Two runs beside each other, see compare.h. */
+/* Two runs side by side: see compare.h. */
 #include "provenance/compare.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 
 enum { NAME = 34, VALUE = 30, DEEPEST = 16 };
 
-/* A text as shown: "-" for none, of digests and commits the beginning. */
+/* A text as printed: "-" if it is empty; digests and commits are shortened. */
 static const char *shown(const char *text, char cell[32]) {
     const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
     const size_t length = strlen(hex);
@@ -24,7 +24,7 @@ static const char *shown(const char *text, char cell[32]) {
 void compare_row(int depth, const char *name, const char *a, const char *b, FILE *out) {
     char first[32], second[32];
     const char *left = shown(a, first), *right = shown(b, second);
-    if (strlen(left) > VALUE) { /* long texts below each other */
+    if (strlen(left) > VALUE) { /* long texts on lines of their own */
         fprintf(out, "%*s%s\n%*sA  %s\n%*sB  %s\n", 2 * depth, "", name, 2 * depth + 2, "", left, 2 * depth + 2, "",
                 right);
     } else {
@@ -53,13 +53,14 @@ void compare_heads(const struct compared *a, const struct compared *b, FILE *out
 
 /* --- recipes ------------------------------------------------------------------------------------- */
 
-/* Pairs of artifacts that have been compared. */
-struct seen {
+/* Pairs of artifacts that were already compared. */
+struct compared_pairs {
     char (*pairs)[2][65];
     size_t count;
 };
 
-static bool see(struct seen *s, const char *a, const char *b) {
+/* True if the pair was compared before; else adds it. */
+static bool is_repeated(struct compared_pairs *s, const char *a, const char *b) {
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->pairs[i][0], a) == 0 && strcmp(s->pairs[i][1], b) == 0) {
             return true;
@@ -74,33 +75,33 @@ static bool see(struct seen *s, const char *a, const char *b) {
     return false;
 }
 
-static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct seen *seen, FILE *out,
-                           struct error *e);
+static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct compared_pairs *seen,
+                           FILE *out, struct error *e);
 
-/* Follows an input that both have into its own recipes. */
-static enum status follow(const struct difference *d, const struct compared *a, const struct compared *b, int depth,
-                          struct seen *seen, FILE *out, struct error *e) {
+/* Compares the recipes of an input that both have. */
+static enum status compare_inputs(const struct difference *d, const struct compared *a, const struct compared *b,
+                                  int depth, struct compared_pairs *seen, FILE *out, struct error *e) {
     const struct record *first = a->lineage ? lineage_find(a->lineage, d->before) : NULL;
     const struct record *second = b->lineage ? lineage_find(b->lineage, d->after) : NULL;
     if (first == NULL || second == NULL || depth >= DEEPEST) {
         return STATUS_OK;
     }
-    if (see(seen, d->before, d->after)) {
+    if (is_repeated(seen, d->before, d->after)) {
         fprintf(out, "%*sas above\n", 2 * depth, "");
         return STATUS_OK;
     }
     return recipes(&(struct compared){first, a->lineage}, &(struct compared){second, b->lineage}, depth, seen, out, e);
 }
 
-static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct seen *seen, FILE *out,
-                           struct error *e) {
+static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct compared_pairs *seen,
+                           FILE *out, struct error *e) {
     struct differences d;
     if (differences_of(record_text(a->record, "recipe"), record_text(b->record, "recipe"), &d) != 0) {
         differences_free(&d);
         return error_set(e, STATUS_FAILED, "out of memory");
     }
     enum status status = STATUS_OK;
-    bool own = false;
+    bool more_than_inputs = false;
     for (size_t i = 0; status == STATUS_OK && i < d.count; i++) {
         const struct difference *one = &d.list[i];
         const bool input = one->kind == DIFFERENCE_INPUT;
@@ -112,15 +113,15 @@ static enum status recipes(const struct compared *a, const struct compared *b, i
                  : one->kind == DIFFERENCE_VERSION ? "%s of the stage"
                                                    : "%s",
                  one->name);
-        own = own || !input;
+        more_than_inputs = more_than_inputs || !input;
         if (input) {
             compare_row(depth, name, first, second, out);
         } else {
             const char *absent = one->kind == DIFFERENCE_PARAMETER ? "(default)" : "";
             compare_row(depth, name, one->before ? one->before : absent, one->after ? one->after : absent, out);
         }
-        if (input && one->before && one->after && (depth == 1 || !own)) {
-            status = follow(one, a, b, depth + 1, seen, out, e);
+        if (input && one->before && one->after && (depth == 1 || !more_than_inputs)) {
+            status = compare_inputs(one, a, b, depth + 1, seen, out, e);
         }
     }
     differences_free(&d);
@@ -128,7 +129,7 @@ static enum status recipes(const struct compared *a, const struct compared *b, i
 }
 
 enum status compare_recipes(const struct compared *a, const struct compared *b, FILE *out, struct error *e) {
-    struct seen seen = {0};
+    struct compared_pairs seen = {0};
     fputs("\nrecipe\n", out);
     if (strcmp(record_text(a->record, "key"), record_text(b->record, "key")) == 0) {
         fputs("  the same\n", out);

@@ -1,4 +1,4 @@
-/* Two runs beside each other: what of their recipes, inputs, programs, machines and times differs. */
+/* Two runs side by side: differences of their recipes, inputs, programs, machines and times. */
 #ifndef DMSQ_PROVENANCE_COMPARE_H
 #define DMSQ_PROVENANCE_COMPARE_H
 
@@ -7,23 +7,23 @@
 #include "base/error.h"
 #include "provenance/lineage.h"
 
-/* A run, and where the records of its inputs are looked for (NULL: nowhere). */
+/* A run, and the run records among which those of its inputs are looked up (NULL: none). */
 struct compared {
     const struct record *record;
     const struct lineage *lineage;
 };
 
-/* The head of a comparison: label, key, start and wall time of both. */
+/* Prints the head of a comparison: label, key, start and wall time of both. */
 void compare_heads(const struct compared *a, const struct compared *b, FILE *out);
 
-/* Prints stage version, parameters and inputs that differ. Each changed input is followed into its own recipe, and on
- * through changed inputs as far as the first recipes that differ in more than these. */
+/* Prints differences of stage version, parameters and inputs. For each changed input it also prints those of its
+ * recipe, and so on, down to the first recipes that differ in more than their inputs. */
 enum status compare_recipes(const struct compared *a, const struct compared *b, FILE *out, struct error *e);
 
-/* Prints what differs in program, libraries, machine, and the times and memory of both. */
+/* Prints differences of program, libraries and machine, and the times and memory of both. */
 void compare_runs(const struct compared *a, const struct compared *b, FILE *out);
 
-/* A row of any of these tables: name, what holds for A, what for B. */
+/* Prints a row of these tables: name, value of A, value of B. */
 void compare_row(int depth, const char *name, const char *a, const char *b, FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* Writes the metadata of an archive, see crate.h. */
+/* Writes the metadata of an archive: see crate.h. */
 #include "provenance/crate.h"
 
 #include <jansson.h>
@@ -24,11 +24,11 @@ enum { ID = 512 };
 struct writer {
     const struct crate *crate;
     json_t *graph;
-    json_t *actions; /* references to all of them */
+    json_t *actions; /* references to all attempts */
     bool failed;     /* out of memory */
 };
 
-/* --- small pieces -------------------------------------------------------------------------------- */
+/* --- JSON-LD ------------------------------------------------------------------------------------- */
 
 static void put(struct writer *w, json_t *object, const char *name, json_t *value) {
     w->failed = json_object_set_new(object, name, value) != 0 || w->failed;
@@ -57,7 +57,7 @@ static void append(struct writer *w, json_t *list, json_t *value) {
     w->failed = json_array_append_new(list, value) != 0 || w->failed;
 }
 
-/* A list as JSON-LD has it: nothing, a single value by itself, or an array. */
+/* Puts a list in the form of JSON-LD: nothing if it is empty, a single value without an array, or an array. */
 static void put_list(struct writer *w, json_t *object, const char *name, json_t *list) {
     if (json_array_size(list) > 1) {
         put(w, object, name, list);
@@ -69,7 +69,7 @@ static void put_list(struct writer *w, json_t *object, const char *name, json_t 
     json_decref(list);
 }
 
-/* A new entity of the graph; types as "File|SoftwareSourceCode". */
+/* Adds an entity to the graph and returns it; `types` is like "File|SoftwareSourceCode", the format gives its "@id". */
 static json_t *entity(struct writer *w, const char *types, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -85,11 +85,11 @@ static json_t *entity(struct writer *w, const char *types, const char *format, .
     }
     put(w, object, "@id", json_string(id));
     put_list(w, object, "@type", list);
-    append(w, w->graph, object); /* which holds it */
+    append(w, w->graph, object); /* the graph owns it */
     return object;
 }
 
-/* What an identifier may not hold becomes '-'. */
+/* Replaces characters that an identifier must not contain by '-'. */
 static const char *clean(const char *text, char id[ID]) {
     snprintf(id, ID, "%s", text);
     for (char *c = id; *c; c++) {
@@ -165,12 +165,12 @@ static void write_people(struct writer *w) {
             char place[ID];
             const char *where = *p->ror ? p->ror : clean(p->affiliation, place);
             put(w, person, "affiliation", reference(*p->ror ? "%s" : "#%s", where));
-            bool said = false; /* by an author before */
+            bool written = false; /* for an earlier author */
             for (size_t j = 0; j < i; j++) {
-                said = said ||
-                       (strcmp(c->people[j].affiliation, p->affiliation) == 0 && strcmp(c->people[j].ror, p->ror) == 0);
+                written = written || (strcmp(c->people[j].affiliation, p->affiliation) == 0 &&
+                                      strcmp(c->people[j].ror, p->ror) == 0);
             }
-            if (!said) {
+            if (!written) {
                 put_text(w, entity(w, "Organization", *p->ror ? "%s" : "#%s", where), "name", p->affiliation);
             }
         }
@@ -196,7 +196,7 @@ static bool is_file(const struct crate *c, const char *path) {
     return false;
 }
 
-/* Returns what root and workflow refer to. */
+/* Writes the licence and returns a reference to it, for root and workflow. */
 static json_t *write_license(struct writer *w) {
     const char *license = w->crate->license;
     if (is_file(w->crate, license)) {
@@ -205,7 +205,7 @@ static json_t *write_license(struct writer *w) {
     const bool url = strstr(license, "://") != NULL, spdx = *license && !url;
     json_t *text =
         entity(w, "CreativeWork", spdx ? "https://spdx.org/licenses/%s" : "%s", url || spdx ? license : "#no-licence");
-    put_text(w, text, "name", *license ? license : "No licence was given: all rights are reserved");
+    put_text(w, text, "name", *license ? license : "No licence was given; all rights are reserved");
     return reference("%s", json_string_value(json_object_get(text, "@id")));
 }
 
@@ -235,7 +235,7 @@ static const char *format_of(const char *path) {
     return "";
 }
 
-/* Files with a name of their own in the metadata: results; the source is one folder. */
+/* Results are entities of the metadata, one per file; the source is one entity for its folder. */
 static bool is_source(const char *path) {
     return strncmp(path, "source/", 7) == 0;
 }
@@ -271,7 +271,7 @@ static void write_files(struct writer *w, json_t *parts) {
     const struct crate *c = w->crate;
     for (size_t i = 0; i < c->file_count; i++) {
         const struct crate_file *f = &c->files[i];
-        bool described = false; /* as workflow or stage */
+        bool described = false; /* already, as workflow or stage */
         for (size_t j = 0; j < c->stage_count; j++) {
             described = described || strcmp(c->stages[j].source, f->path) == 0;
         }
@@ -286,7 +286,7 @@ static void write_files(struct writer *w, json_t *parts) {
         append(w, parts, reference("%s", f->path));
     }
     json_t *source = entity(w, "Dataset", "source/");
-    put_text(w, source, "name", "The program that computed the results, as source");
+    put_text(w, source, "name", "Source of the program that computed the results");
     put_text(w, source, "version", c->version);
     put_text(w, source, "identifier", c->commit);
     append(w, parts, reference("source/"));
@@ -325,19 +325,19 @@ static void write_parameter(struct writer *w, const struct parameter *t, const c
     }
 }
 
-/* The names of the outputs of a stage, from those of its artifacts: each is a FormalParameter once. */
+/* Writes the outputs of a stage, one FormalParameter for each file name among the outputs of its artifacts. */
 static void write_outputs(struct writer *w, const struct crate_stage *s, json_t *outputs) {
     const struct crate *c = w->crate;
     for (size_t i = 0; i < c->file_count; i++) {
         const struct crate_file *f = &c->files[i];
         const char *stage = is_output(f) ? stage_of(c, f->key) : NULL;
-        bool said = !stage || strcmp(stage, s->name) != 0;
+        bool written = !stage || strcmp(stage, s->name) != 0;
         char id[ID];
         snprintf(id, sizeof id, "#%s.output.%s", s->name, file_name(f->path));
-        for (size_t j = 0; j < json_array_size(outputs) && !said; j++) {
-            said = strcmp(json_string_value(json_object_get(json_array_get(outputs, j), "@id")), id) == 0;
+        for (size_t j = 0; j < json_array_size(outputs) && !written; j++) {
+            written = strcmp(json_string_value(json_object_get(json_array_get(outputs, j), "@id")), id) == 0;
         }
-        if (!said) {
+        if (!written) {
             append(w, outputs, reference("%s", id));
             formal(w, "File", file_name(f->path), "", id);
         }
@@ -391,7 +391,7 @@ static const struct crate_stage *find_stage(const struct crate *c, const char *n
     return NULL;
 }
 
-/* The file of the crate that is this output of this artifact. */
+/* The file of the crate with the output `name` of the artifact `key`; NULL if there is none. */
 static const struct crate_file *find_output(const struct crate *c, const char *key, const char *name) {
     for (size_t i = 0; i < c->file_count; i++) {
         if (is_output(&c->files[i]) && strcmp(c->files[i].key, key) == 0 &&
@@ -408,7 +408,7 @@ struct values {
     const char *stage, *key;
 };
 
-/* A parameter's value, shared by the attempts of one recipe. */
+/* Writes a parameter's value, which all attempts with this key share. */
 static void write_value(void *context, const char *name, const char *text) {
     struct values *v = context;
     append(v->w, v->list, reference("#%.12s.%s", v->key, name));
@@ -433,7 +433,7 @@ static void write_machine(void *context, const char *name, const char *text) {
     append(v->w, v->list, json_string(all));
 }
 
-/* "computed by commit ... on ...": the environment in one text. */
+/* Describes the environment in one text: "Commit ..., 4 threads; processor: ...; ...". */
 static void put_environment(struct writer *w, json_t *action, const struct record *r) {
     struct values v = {w, json_array(), "", ""};
     char *text = NULL;
@@ -496,7 +496,7 @@ static void write_attempt(struct writer *w, const struct crate_step *step, const
     append(w, w->actions, reference("#run-%s", record_text(r, "id")));
 }
 
-/* The step and the attempts that it controlled. */
+/* Writes a step and its attempts. */
 static enum status write_step(struct writer *w, size_t i, json_t *controls, struct error *e) {
     const struct crate *c = w->crate;
     const struct crate_step *step = &c->steps[i];
@@ -508,7 +508,7 @@ static enum status write_step(struct writer *w, size_t i, json_t *controls, stru
     put_text(w, how, "name", step->name);
     put_text(w, how, "position", position);
     put(w, how, "workExample", reference("%s", stage->source));
-    bool again = false; /* equal steps have one artifact, and one run */
+    bool again = false; /* equal steps share one artifact and its attempts */
     for (size_t j = 0; j < i; j++) {
         again = again || strcmp(c->steps[j].key, step->key) == 0;
     }
@@ -532,7 +532,7 @@ static enum status write_step(struct writer *w, size_t i, json_t *controls, stru
     return status;
 }
 
-/* The run of the whole, and make, which organised it. */
+/* Writes the run of the whole workflow, and that of make, which organised it. */
 static void write_whole(struct writer *w, long long first, long long last, json_t *controls) {
     const struct crate *c = w->crate;
     json_t *run = entity(w, "CreateAction", "#workflow-run"), *results = json_array();
@@ -561,7 +561,7 @@ static void write_whole(struct writer *w, long long first, long long last, json_
     put_list(w, organize, "agent", people(w));
 }
 
-/* --- the whole ----------------------------------------------------------------------------------- */
+/* --- the whole crate ----------------------------------------------------------------------------- */
 
 static void write_head(struct writer *w, json_t *root, long long last) {
     const struct crate *c = w->crate;
@@ -618,7 +618,7 @@ static void write_workflow(struct writer *w, const char *license, json_t *tools)
         append(w, steps, reference("%s#%s", c->workflow, clean(c->steps[i].name, id)));
     }
     put_list(w, workflow, "step", steps);
-    for (size_t i = 0; i < json_array_size(w->graph); i++) { /* of all its stages */
+    for (size_t i = 0; i < json_array_size(w->graph); i++) { /* the outputs of all stages */
         const char *id = json_string_value(json_object_get(json_array_get(w->graph, i), "@id"));
         if (id && strstr(id, ".output.")) {
             append(w, outputs, reference("%s", id));
@@ -635,7 +635,7 @@ static enum status write_all(struct writer *w, struct error *e) {
     long long first, last;
     enum status status = span(c, &first, &last, e);
     json_t *root = json_object(), *parts = json_array(), *tools = json_array(), *controls = json_array();
-    write_head(w, root, last); /* the graph holds the root from here on */
+    write_head(w, root, last); /* the graph owns the root from here on */
     json_t *license = write_license(w);
     put(w, root, "license", json_incref(license));
     write_people(w);

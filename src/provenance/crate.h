@@ -1,7 +1,7 @@
 /* The metadata of an archive: an RO-Crate 1.1 (ro-crate-metadata.json) that fulfils the profiles Process Run Crate,
- * Workflow Run Crate and Provenance Run Crate, all 0.5. The experiment is the workflow, a HowToStep a node; a stage is
- * a SoftwareSourceCode with its inputs and parameters as FormalParameters; each attempt is a CreateAction from files
- * and values to files, controlled by its step. */
+ * Workflow Run Crate and Provenance Run Crate, all 0.5. The experiment is the workflow, and each node is a HowToStep of
+ * it. A stage is a SoftwareSourceCode with its inputs and parameters as FormalParameters. Each attempt to run a node is
+ * a CreateAction with files and values as objects and files as results, controlled by its step. */
 #ifndef DMSQ_PROVENANCE_CRATE_H
 #define DMSQ_PROVENANCE_CRATE_H
 
@@ -24,7 +24,7 @@ struct crate_input {
 };
 
 struct crate_stage {
-    const char *name, *summary, *source; /* source: its file, below the crate's root */
+    const char *name, *summary, *source; /* source: path of its file, relative to the crate's root */
     int version;
     const struct parameter *parameters;
     size_t parameter_count;
@@ -36,7 +36,7 @@ struct crate_step {
     const char *name, *stage, *key; /* "model", "train" */
 };
 
-/* A file of the crate. Outputs of artifacts belong to a key, others have key "". */
+/* A file of the crate. An output of an artifact has its key, other files have key "". */
 struct crate_file {
     const char *path, *name, *key;
     uint64_t bytes;
@@ -45,9 +45,9 @@ struct crate_file {
 
 struct crate {
     const char *name, *title, *description, *version, *commit;
-    const char *workflow;       /* the experiment's file, below the crate's root */
-    const char *license;        /* an SPDX identifier, a URL, or a file of the crate; "" */
-    const char *funder, *grant; /* "" */
+    const char *workflow;       /* path of the experiment's file, relative to the crate's root */
+    const char *license;        /* an SPDX identifier, a URL, or a file of the crate; "": none */
+    const char *funder, *grant; /* "": none */
     const struct crate_person *people;
     size_t people_count;
     const struct crate_stage *stages;
@@ -59,9 +59,10 @@ struct crate {
     const struct lineage *lineage; /* the run records of all steps */
 };
 
-/* When the last run of the crate's artifacts ended, in seconds since 1970: the time of the archive. */
+/* The time of the archive: end of the last run of its artifacts, in seconds since 1970. STATUS_BAD_INPUT: a step has no
+ * run record. */
 enum status crate_time(const struct crate *crate, long long *seconds, struct error *e);
-/* The JSON text, which the caller frees. Equal crates give equal texts. */
+/* The JSON text, which the caller frees. Equal crates give equal texts. STATUS_BAD_INPUT: a step has no run record. */
 enum status crate_json(const struct crate *crate, char **text, struct error *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* Compares recipes line by line. */
+/* Compares recipes line by line: see difference.h. */
 #include "provenance/difference.h"
 
 #include <stdbool.h>
@@ -8,18 +8,19 @@
 
 #include "store/recipe.h"
 
-/* What a line of a recipe is about. */
+/* The kind of a line of a recipe, by its name. */
 static enum difference_kind kind_of(const char *name) {
-    static const char *const own[] = {"stage", "version", "backend"};
+    static const char *const names[] = {"stage", "version", "backend"};
     for (int i = 0; i < 3; i++) {
-        if (strcmp(name, own[i]) == 0) {
+        if (strcmp(name, names[i]) == 0) {
             return (enum difference_kind)i;
         }
     }
     return strncmp(name, "input.", 6) == 0 ? DIFFERENCE_INPUT : DIFFERENCE_PARAMETER;
 }
 
-/* "epochs"; of the line "input.model" "model", of "input.rows.003" "rows[3]". */
+/* The name of a line as printed, which the caller frees: "epochs", "model" for "input.model", "rows[3]" for
+ * "input.rows.003". */
 static char *shown_name(const char *line) {
     if (kind_of(line) != DIFFERENCE_INPUT) {
         return strdup(line);
@@ -48,20 +49,20 @@ static bool add(struct differences *d, const char *line, char *before, char *aft
     return true;
 }
 
-/* Adds the lines of `text` that `other` has not, or with another value; those that both have only when `text` is the
- * first of the two. */
+/* Adds the lines of `text` that `other` lacks and, if `text` is the first recipe, those with another value in
+ * `other`. */
 static bool compare(const char *text, const char *other, bool first, struct differences *d) {
     for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
         char *name = strndup(at, strcspn(at, "=\n"));
-        char *here = name != NULL ? recipe_value(text, name) : NULL,
-             *there = here != NULL ? recipe_value(other, name) : NULL;
-        const bool differs = there == NULL || (first && strcmp(here, there) != 0);
-        bool fine = here != NULL;
+        char *value = name != NULL ? recipe_value(text, name) : NULL,
+             *other_value = value != NULL ? recipe_value(other, name) : NULL;
+        const bool differs = other_value == NULL || (first && strcmp(value, other_value) != 0);
+        bool fine = value != NULL;
         if (fine && differs) {
-            fine = first ? add(d, name, here, there) : add(d, name, there, here);
+            fine = first ? add(d, name, value, other_value) : add(d, name, other_value, value);
         } else {
-            free(here);
-            free(there);
+            free(value);
+            free(other_value);
         }
         free(name);
         if (!fine) {

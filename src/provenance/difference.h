@@ -1,4 +1,4 @@
-/* What two recipes (store/recipe.h) differ in, line by line. */
+/* Differences of two recipes (store/recipe.h), line by line. */
 #ifndef DMSQ_PROVENANCE_DIFFERENCE_H
 #define DMSQ_PROVENANCE_DIFFERENCE_H
 
@@ -14,8 +14,8 @@ enum difference_kind {
 
 struct difference {
     enum difference_kind kind;
-    char *name;           /* "epochs"; of an input "model", or "rows[3]" of one that is a list */
-    char *before, *after; /* the values, of an input its key; NULL: that recipe has no such line */
+    char *name;           /* "epochs"; for an input "model", or "rows[3]" if it is a list */
+    char *before, *after; /* the values (for an input, keys); NULL: that recipe has no such line */
 };
 
 struct differences {
@@ -23,8 +23,8 @@ struct differences {
     size_t count;
 };
 
-/* Compares two recipes. A recipe leaves out a parameter that was added to a stage later and has its default: before or
- * after is then NULL. Returns 0, or -1 when out of memory; differences_free() in either case. */
+/* Compares two recipes. A recipe omits a parameter that was added to a stage later and has its default; `before` or
+ * `after` is then NULL. Returns 0, or -1 when out of memory; call differences_free() in either case. */
 int differences_of(const char *before, const char *after, struct differences *differences);
 void differences_free(struct differences *differences);
 

@@ -1,4 +1,4 @@
-/* Run records by key and by label. */
+/* Run records by key and by label: see lineage.h. */
 #include "provenance/lineage.h"
 
 #include <dirent.h>
@@ -29,7 +29,7 @@ static int is_record(const struct dirent *entry) {
     return entry->d_name[0] != '.' && length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-/* scandir; a folder that is not there is empty. Returns the number of names, or -1 with a message. */
+/* Lists a folder in alphabetical order; a missing one is empty. Returns the number of names, or -1 with a message. */
 static int list(const char *folder, int (*wanted)(const struct dirent *), struct dirent ***names, struct error *e) {
     const int count = scandir(folder, names, wanted, alphasort);
     if (count < 0 && (errno == ENOENT || errno == ENOTDIR)) {
@@ -42,7 +42,7 @@ static int list(const char *folder, int (*wanted)(const struct dirent *), struct
     return count;
 }
 
-/* Reads FOLDER/NAME[i]ENDING for all names, which are freed; with `optional`, of those that are there. */
+/* Reads the records FOLDER/names[i]ENDING; with `optional`, those that exist. Frees the names. */
 static enum status read_all(const char *folder, struct dirent **names, int count, const char *ending, bool optional,
                             struct record ***records, size_t *found, struct error *e) {
     *records = calloc((size_t)count + 1, sizeof **records);
@@ -130,7 +130,7 @@ enum status lineage_find_prefix(const struct lineage *l, const char *prefix, con
         }
         if (*record != NULL) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: begins the keys of several artifacts (%.12s, %.12s): expected more of its "
+                             "%s: several keys begin with it (%.12s, %.12s); expected more of its "
                              "digits",
                              prefix, record_text(*record, "key"), key);
         }
@@ -138,7 +138,7 @@ enum status lineage_find_prefix(const struct lineage *l, const char *prefix, con
     }
     return *record != NULL
                ? STATUS_OK
-               : error_set(e, STATUS_BAD_INPUT, "%s: begins no key of an artifact under %s", prefix, l->root);
+               : error_set(e, STATUS_BAD_INPUT, "%s: no key of an artifact under %s begins with it", prefix, l->root);
 }
 
 const struct record *lineage_last(const struct lineage *l, const char *label) {

@@ -1,4 +1,4 @@
-/* Folders as a whole, see tree.h. */
+/* Whole folders: see tree.h. */
 #include "provenance/tree.h"
 
 #include <dirent.h>
@@ -39,7 +39,7 @@ static enum status list(const char *folder, const char *below, struct tree *t, s
     snprintf(path, sizeof path, "%s%s%s", folder, *below ? "/" : "", below);
     DIR *d = opendir(path);
     if (!d) {
-        return failed(path, "list this folder", e);
+        return failed(path, "list the folder", e);
     }
     enum status status = STATUS_OK;
     for (const struct dirent *entry; status == STATUS_OK && (entry = readdir(d));) {
@@ -52,7 +52,7 @@ static enum status list(const char *folder, const char *below, struct tree *t, s
             snprintf(full, sizeof full, "%s/%s", folder, name) >= (int)sizeof full) {
             status = error_set(e, STATUS_FAILED, "%s: the path is too long", path);
         } else if (stat(full, &info) != 0) {
-            status = failed(full, "find this file", e);
+            status = failed(full, "find the file", e);
         } else {
             status = S_ISDIR(info.st_mode) ? list(folder, name, t, e) : add(t, name, e);
         }
@@ -100,7 +100,7 @@ static bool write_all(int file, const char *data, size_t size) {
     return true;
 }
 
-/* Not by file_copy(): the whole folder appears at once, so its files need not be flushed one by one. */
+/* Without the fsync of file_copy(): the finished folder is renamed as a whole. */
 enum status tree_copy(const char *source, const char *path, struct error *e) {
     enum { CHUNK = 1 << 18 };
     enum status status = make_parent(path, e);
@@ -141,7 +141,7 @@ enum status tree_write(const char *path, const char *text, struct error *e) {
     return file_write(path, text, strlen(text), e);
 }
 
-/* nftw takes no context: these are for the walk in progress, of one thread. */
+/* nftw passes no context to its callback: the time is that of the walk in progress in this thread. */
 static __thread struct timespec fixed_time[2];
 
 static int normalise_one(const char *path, const struct stat *info, int type, struct FTW *place) {
@@ -170,6 +170,5 @@ enum status tree_remove(const char *folder, struct error *e) {
     if (access(folder, F_OK) != 0 && errno == ENOENT) {
         return STATUS_OK;
     }
-    return nftw(folder, remove_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK
-                                                                   : failed(folder, "remove this folder", e);
+    return nftw(folder, remove_one, 32, FTW_DEPTH | FTW_PHYS) == 0 ? STATUS_OK : failed(folder, "remove the folder", e);
 }

@@ -1,4 +1,4 @@
-/* Artifacts against their records, records against the ledger, and artifacts against those computed again. */
+/* Compares artifacts with their run records, run records with the ledger, and artifacts with recomputed ones. */
 #include "provenance/verify.h"
 
 #include <limits.h>
@@ -26,7 +26,7 @@ static bool is_wanted(const char *key, const char *const *keys, size_t count) {
 
 static void output_path(const struct lineage *l, const char *key, const char *name, char path[PATH_MAX]) {
     if (snprintf(path, PATH_MAX, "%s/artifacts/%s/%s", lineage_root(l), key, name) >= PATH_MAX) {
-        path[0] = '\0'; /* nothing opens it */
+        path[0] = '\0'; /* opening it fails */
     }
 }
 
@@ -46,7 +46,7 @@ struct tally {
     size_t artifacts, altered, missing;
 };
 
-/* An output against its record: 0 the same, 1 altered, 2 not there. */
+/* Compares an output with its record: 0 equal, 1 changed, 2 missing. */
 static int check_output(const struct lineage *l, const struct record *r, size_t i, FILE *out) {
     const struct record_file file = record_file_at(r, "outputs", i);
     char path[PATH_MAX], digest[65];
@@ -55,12 +55,12 @@ static int check_output(const struct lineage *l, const struct record *r, size_t 
     output_path(l, record_text(r, "key"), file.name, path);
     if (stat(path, &info) != 0) {
         begin_line(r, file.name, out);
-        fputs("is not there\n", out);
+        fputs("is missing\n", out);
         return 2;
     }
     if ((uint64_t)info.st_size != file.bytes) {
         begin_line(r, file.name, out);
-        fprintf(out, "%llu bytes found, %llu expected by its run record\n", (unsigned long long)info.st_size,
+        fprintf(out, "found %llu bytes, expected %llu by its run record\n", (unsigned long long)info.st_size,
                 (unsigned long long)file.bytes);
         return 1;
     }
@@ -71,7 +71,7 @@ static int check_output(const struct lineage *l, const struct record *r, size_t 
     }
     if (strcmp(digest, file.sha256) != 0) {
         begin_line(r, file.name, out);
-        fprintf(out, "SHA-256 %.12s found, %.12s expected by its run record\n", digest, file.sha256);
+        fprintf(out, "found SHA-256 %.12s, expected %.12s by its run record\n", digest, file.sha256);
         return 1;
     }
     return 0;
@@ -83,7 +83,7 @@ static void check_artifact(const struct lineage *l, const struct record *r, FILE
     recipe_key(record_text(r, "recipe"), key);
     if (strcmp(key, record_text(r, "key")) != 0) {
         begin_line(r, "run.json", out);
-        fprintf(out, "its recipe has the key %.12s, %.12s expected\n", key, record_text(r, "key"));
+        fprintf(out, "found the key %.12s of its recipe, expected %.12s\n", key, record_text(r, "key"));
         worst = 1;
     }
     const size_t outputs = record_file_count(r, "outputs");
@@ -98,8 +98,8 @@ static void check_artifact(const struct lineage *l, const struct record *r, FILE
         const char *made = source ? record_output_sha256(source, slash ? slash + 1 : input.path) : "";
         if (*made && strcmp(made, input.sha256) != 0) {
             begin_line(r, "run.json", out);
-            fprintf(out, "its input %s had the SHA-256 %.12s, that of %s is %.12s\n", input.name, input.sha256,
-                    label_of(source), made);
+            fprintf(out, "found SHA-256 %.12s of its input %s, expected %.12s by the run record of %s\n", input.sha256,
+                    input.name, made, label_of(source));
             worst = worst ? worst : 1;
         }
     }
@@ -111,8 +111,8 @@ static void check_artifact(const struct lineage *l, const struct record *r, FILE
 struct findings {
     FILE *out;
     char *const *records;
-    size_t wrong, alone;
-    bool whole; /* all records are compared, so a run without one is wrong */
+    size_t wrong, without_record;
+    bool whole; /* all records are compared, so a run without a record is an error */
 };
 
 static void report_finding(void *context, enum ledger_finding finding, const char *id) {
@@ -120,13 +120,13 @@ static void report_finding(void *context, enum ledger_finding finding, const cha
     if (finding == LEDGER_ALONE && !f->whole) {
         return;
     }
-    static const char *const texts[] = {"is not in the ledger", "is in the ledger with other content",
-                                        "is in the ledger and has no record"};
+    static const char *const texts[] = {"is not in the ledger", "differs between ledger and run record",
+                                        "is in the ledger but has no run record"};
     fprintf(f->out, "run %s: %s\n", id, texts[finding]);
-    *(finding == LEDGER_ALONE ? &f->alone : &f->wrong) += 1;
+    *(finding == LEDGER_ALONE ? &f->without_record : &f->wrong) += 1;
 }
 
-/* All attempts of the artifact as JSON, added to the list. */
+/* Adds the records of all attempts at the artifact, as JSON, to the list. */
 static enum status add_attempts(const struct lineage *l, const char *key, char ***texts, size_t *count,
                                 struct error *e) {
     struct record **attempts;
@@ -161,16 +161,15 @@ static enum status check_ledger(const struct lineage *l, char *const *texts, siz
     }
     const enum status status = records ? ledger_compare(path, records, count, report_finding, &f, e) : no_memory(e);
     free(records);
-    if (status == STATUS_OK && f.wrong + f.alone == 0) {
+    if (status == STATUS_OK && f.wrong + f.without_record == 0) {
         fprintf(out, "%zu run records: the ledger has all of them\n", count);
     } else if (status == STATUS_OK) {
-        fprintf(
-            out,
-            "%zu run records: the ledger has %zu of them, and %zu without a record; make ledger-rebuild makes it anew "
-            "from the records\n",
-            count, count - f.wrong, f.alone);
+        fprintf(out,
+                "%zu run records: the ledger has %zu of them, and %zu runs without a record; make ledger-rebuild "
+                "repairs it\n",
+                count, count - f.wrong, f.without_record);
     }
-    *wrong += f.wrong + f.alone;
+    *wrong += f.wrong + f.without_record;
     return status;
 }
 
@@ -187,7 +186,7 @@ enum status verify_results(const struct lineage *l, const char *const *keys, siz
             status = keys ? add_attempts(l, record_text(r, "key"), &texts, &text_count, e) : STATUS_OK;
         }
     }
-    /* Of the whole also those that failed, and so have no artifact. */
+    /* Without `keys` also the runs that failed, and so have no artifact. */
     char **folders = NULL;
     size_t folder_count = 0;
     if (status == STATUS_OK && !keys) {
@@ -217,20 +216,20 @@ enum status verify_results(const struct lineage *l, const char *const *keys, siz
     return status;
 }
 
-/* --- computed again ------------------------------------------------------------------------------ */
+/* --- recomputed artifacts ------------------------------------------------------------------------ */
 
-/* How two runs differ in what may change bits: "AVX2 here, AVX512 there". */
+/* Instruction sets, on which bits may depend, of original and recomputed artifacts that differ; "": unknown. */
 struct machines {
-    char here[32], there[32]; /* instruction sets; "" while none is known */
-    bool several;             /* not the same in all that differ */
+    char original[32], again[32];
+    bool several; /* they are not the same for all of these artifacts */
 };
 
-static void note_machines(struct machines *m, const struct record *here, const struct record *there) {
-    const char *h = record_member(here, "environment", "instruction set"),
-               *t = record_member(there, "environment", "instruction set");
-    m->several = m->several || (*m->here && (strcmp(m->here, h) != 0 || strcmp(m->there, t) != 0));
-    snprintf(m->here, sizeof m->here, "%s", h);
-    snprintf(m->there, sizeof m->there, "%s", t);
+static void note_machines(struct machines *m, const struct record *original, const struct record *again) {
+    const char *first = record_member(original, "environment", "instruction set"),
+               *second = record_member(again, "environment", "instruction set");
+    m->several = m->several || (*m->original && (strcmp(m->original, first) != 0 || strcmp(m->again, second) != 0));
+    snprintf(m->original, sizeof m->original, "%s", first);
+    snprintf(m->again, sizeof m->again, "%s", second);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -239,32 +238,32 @@ static int by_start(const void *a, const void *b) {
     return order ? order : strcmp(record_text(*x, "id"), record_text(*y, "id"));
 }
 
-enum status verify_again(const struct lineage *there, const struct lineage *here, const char *const *keys, size_t count,
-                         FILE *out, size_t *wrong, struct error *e) {
+enum status verify_again(const struct lineage *original, const struct lineage *repeated, const char *const *keys,
+                         size_t count, FILE *out, size_t *wrong, struct error *e) {
     size_t artifacts = 0, differ = 0, missing = 0;
     struct machines m = {0};
-    /* In the order in which they were made: what differs first is the cause of the rest. */
-    const struct record **records = malloc((lineage_count(there) + 1) * sizeof *records);
+    /* in the order of their starts: the first that differs is the cause of the others */
+    const struct record **records = malloc((lineage_count(original) + 1) * sizeof *records);
     if (records == NULL) {
         return no_memory(e);
     }
-    for (size_t i = 0; i < lineage_count(there); i++) {
-        records[i] = lineage_at(there, i);
+    for (size_t i = 0; i < lineage_count(original); i++) {
+        records[i] = lineage_at(original, i);
     }
-    if (lineage_count(there) > 0) {
-        qsort(records, lineage_count(there), sizeof *records, by_start);
+    if (lineage_count(original) > 0) {
+        qsort(records, lineage_count(original), sizeof *records, by_start);
     }
-    for (size_t i = 0; i < lineage_count(there); i++) {
+    for (size_t i = 0; i < lineage_count(original); i++) {
         const struct record *r = records[i];
         const char *key = record_text(r, "key");
         if (!is_wanted(key, keys, count)) {
             continue;
         }
         artifacts++;
-        const struct record *again = lineage_find(here, key);
+        const struct record *again = lineage_find(repeated, key);
         if (again == NULL) {
             begin_line(r, "run.json", out);
-            fputs("was not computed again\n", out);
+            fputs("was not recomputed\n", out);
             missing++;
             continue;
         }
@@ -272,8 +271,8 @@ enum status verify_again(const struct lineage *there, const struct lineage *here
         for (size_t j = 0; j < record_file_count(r, "outputs"); j++) {
             const struct record_file file = record_file_at(r, "outputs", j);
             char path[PATH_MAX], path_again[PATH_MAX];
-            output_path(there, key, file.name, path);
-            output_path(here, key, file.name, path_again);
+            output_path(original, key, file.name, path);
+            output_path(repeated, key, file.name, path_again);
             if (!file_same(path, path_again)) {
                 begin_line(r, file.name, out);
                 fprintf(out, "differs from %s\n", path_again);
@@ -282,7 +281,7 @@ enum status verify_again(const struct lineage *there, const struct lineage *here
         }
         if (!same) {
             differ++;
-            note_machines(&m, again, r);
+            note_machines(&m, r, again);
         }
     }
     free(records);
@@ -290,11 +289,13 @@ enum status verify_again(const struct lineage *there, const struct lineage *here
     if (differ) {
         fprintf(out, ", %zu differ", differ);
     }
-    if (differ && !m.several && *m.here && *m.there) {
-        fprintf(out, strcmp(m.here, m.there) ? " (%s here, %s there)" : " (%s here and there)", m.here, m.there);
+    if (differ && !m.several && *m.original && *m.again) {
+        fprintf(out,
+                strcmp(m.original, m.again) ? " (computed with %s, recomputed with %s)" : " (both computed with %s)",
+                m.original, m.again);
     }
     if (missing) {
-        fprintf(out, ", %zu not computed again", missing);
+        fprintf(out, ", %zu not recomputed", missing);
     }
     fputc('\n', out);
     *wrong = differ + missing;

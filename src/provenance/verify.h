@@ -1,4 +1,4 @@
-/* Whether results are what their run records say, and whether others computed again are the same. */
+/* Checks that results agree with their run records, and with recomputed ones. */
 #ifndef DMSQ_PROVENANCE_VERIFY_H
 #define DMSQ_PROVENANCE_VERIFY_H
 
@@ -9,21 +9,19 @@
 #include "base/error.h"
 #include "provenance/lineage.h"
 
-/* Checks the artifacts with these keys (NULL: all under the root), and prints a line for each thing that is wrong and
- * two for the whole to `out`:
- *   - an output has the size and SHA-256 of its run record; the key is the SHA-256 of the recipe; the inputs that the
- *   record
- *     names are those that their own records describe;
- *   - the ledger has every run of these artifacts just as its record, and without `keys` no other.
- * *wrong counts what is not so. A status other than STATUS_OK: it could not be checked. */
+/* Checks the artifacts keys[count] (NULL: all), and prints a line for each error and two lines in summary to `out`:
+ *   - each output has the size and SHA-256 of its run record, and the key is the SHA-256 of the recipe;
+ *   - the inputs in a run record have the SHA-256 of their own run records;
+ *   - the ledger agrees with all run records of these artifacts, and without `keys` has no other runs.
+ * *wrong counts artifacts and runs with errors. STATUS_BAD_INPUT, STATUS_FAILED: the check was not possible. */
 enum status verify_results(const struct lineage *lineage, const char *const *keys, size_t count, FILE *out,
                            size_t *wrong, struct error *e);
 
-/* Compares the artifacts with these keys (NULL: all) byte by byte with those of the same recipes under another root,
- * where they were computed again, and prints each output that differs, then "23 artifacts: 21 identical, 2 differ
- * (instruction set AVX2 here, AVX-512 there)", `here` being the second. *wrong counts those that differ or are not
- * there. */
-enum status verify_again(const struct lineage *there, const struct lineage *here, const char *const *keys, size_t count,
-                         FILE *out, size_t *wrong, struct error *e);
+/* Compares the artifacts keys[count] (NULL: all) byte by byte with recomputed ones, which have the same recipes, in
+ * another folder of results. Prints each output that differs, then "23 artifacts: 21 identical, 2 differ (computed with
+ * AVX-512, recomputed with AVX2)". *wrong counts artifacts that differ or were not recomputed. STATUS_FAILED: out of
+ * memory. */
+enum status verify_again(const struct lineage *original, const struct lineage *repeated, const char *const *keys,
+                         size_t count, FILE *out, size_t *wrong, struct error *e);
 
 #endif

@@ -1,10 +1,11 @@
-/* The chain of reasons, see why.h. */
+/* The chain of reasons: see why.h. */
 #include "provenance/why.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "provenance/difference.h"
 #include "store/recipe.h"
 
@@ -14,7 +15,7 @@ static enum status no_memory(struct error *e) {
     return error_set(e, STATUS_FAILED, "out of memory");
 }
 
-/* A value as shown: "(none)" where it is empty, the beginning of a digest, or of a long text. */
+/* Prints a value: "(empty)" for an empty one, only the beginning of a digest or a long text. */
 static void print_value(const char *value, FILE *out) {
     if (strncmp(value, "sha256:", 7) == 0) {
         fprintf(out, "sha256:%.*s", SHOWN_KEY, value + 7);
@@ -25,8 +26,8 @@ static void print_value(const char *value, FILE *out) {
     }
 }
 
-/* The node with this key; of equal ones in several experiments that in the experiment of `near`. NULL: there is
- * none. */
+/* The node with this key, or NULL. Several experiments may have one; that of the experiment of node `near` is
+ * preferred. */
 static const struct why_node *find_wanted(const struct why *w, const char *key, size_t near, size_t *index) {
     const char *label = w->nodes[near].label;
     const size_t length = strcspn(label, "/") + 1;
@@ -43,21 +44,21 @@ static const struct why_node *find_wanted(const struct why *w, const char *key, 
     return found;
 }
 
-/* The first line about one difference, without "because". */
+/* Prints one difference, without "because". */
 static void print_difference(const struct why *w, size_t node, const struct difference *d, FILE *out) {
     const struct why_node *n = &w->nodes[node];
     size_t source;
     if (d->kind == DIFFERENCE_INPUT) {
         const struct why_node *wanted = d->after ? find_wanted(w, d->after, node, &source) : NULL;
-        const struct record *had = d->before ? lineage_find(w->lineage, d->before) : NULL;
+        const struct record *previous = d->before ? lineage_find(w->lineage, d->before) : NULL;
         if (d->before && d->after) {
             fprintf(out, "input %s changes: %.*s -> %.*s", d->name, SHOWN_KEY, d->before, SHOWN_KEY, d->after);
         } else {
-            fprintf(out, "input %s is %s: %.*s", d->name, d->after ? "new" : "left out", SHOWN_KEY,
+            fprintf(out, "input %s is %s: %.*s", d->name, d->after ? "new" : "no longer used", SHOWN_KEY,
                     d->after ? d->after : d->before);
         }
-        if (wanted != NULL || had != NULL) {
-            fprintf(out, "  (%s)", wanted != NULL ? wanted->label : record_text(had, "label"));
+        if (wanted != NULL || previous != NULL) {
+            fprintf(out, "  (%s)", wanted != NULL ? wanted->label : record_text(previous, "label"));
         }
         return;
     }
@@ -68,7 +69,7 @@ static void print_difference(const struct why *w, size_t node, const struct diff
         print_value(d->before ? d->before : standard ? standard : "(default)", out);
         fputs(" -> ", out);
         print_value(d->after ? d->after : standard ? standard : "(default)", out);
-        if (origin != NULL) { /* of SET its assignment is what stands before */
+        if (origin != NULL) { /* an assignment of SET need not be repeated */
             fprintf(out, "  (%s)", strncmp(origin, "SET:", 4) == 0 ? "SET" : origin);
         }
         return;
@@ -77,7 +78,7 @@ static void print_difference(const struct why *w, size_t node, const struct diff
     fprintf(out, "%s changes: %s -> %s", names[d->kind], d->before ? d->before : "none", d->after ? d->after : "none");
 }
 
-/* The last attempt to make the artifact, when it did not succeed. */
+/* Reads the last attempt to make the artifact; *last is NULL if it succeeded or there is none. */
 static enum status read_unfinished(const struct why *w, const char *key, struct record **last, struct error *e) {
     struct record **attempts;
     size_t count;
@@ -95,26 +96,25 @@ static enum status read_unfinished(const struct why *w, const char *key, struct 
 }
 
 static void print_unfinished(const struct record *last, FILE *out) {
-    const char *state = record_text(last, "status"), *message = record_text(last, "message");
-    fprintf(out, "its last run, of %s, %s%s%s", record_text(last, "start"),
-            strcmp(state, "running") == 0  ? "is still running or was killed"
-            : strcmp(state, "failed") == 0 ? "failed"
-            : strcmp(state, "part") == 0   ? "computed a part"
-                                           : "was interrupted",
-            *message ? ": " : "", message);
+    static const char *const states[] = {"running", "failed", "part"};
+    static const char *const texts[] = {"is still running or was killed", "failed", "computed a part"};
+    const int state = words_find(states, sizeof states / sizeof *states, record_text(last, "status"));
+    const char *message = record_text(last, "message");
+    fprintf(out, "its last run, started %s, %s%s%s", record_text(last, "start"),
+            state < 0 ? "was interrupted" : texts[state], *message ? ": " : "", message);
 }
 
-/* What the node was last, to compare it with; NULL: nothing. Not the artifact of this very recipe. */
-static const struct record *last_of(const struct why *w, size_t node) {
-    const struct record *had = lineage_last(w->lineage, w->nodes[node].label);
-    return had != NULL && strcmp(record_text(had, "key"), w->nodes[node].key) != 0 ? had : NULL;
+/* The last result of the node, if it was made by another recipe; else NULL. */
+static const struct record *last_result(const struct why *w, size_t node) {
+    const struct record *previous = lineage_last(w->lineage, w->nodes[node].label);
+    return previous != NULL && strcmp(record_text(previous, "key"), w->nodes[node].key) != 0 ? previous : NULL;
 }
 
-static enum status explain(const struct why *w, size_t node, const char *before, int depth, bool *said, FILE *out,
+static enum status explain(const struct why *w, size_t node, const char *before, int depth, bool *explained, FILE *out,
                            struct error *e);
 
-/* The reasons in what differs from the recipe `before`, each with its own. */
-static enum status explain_differences(const struct why *w, size_t node, const char *before, int depth, bool *said,
+/* Prints the differences from the recipe `before`, each followed by the reasons for a changed input. */
+static enum status explain_differences(const struct why *w, size_t node, const char *before, int depth, bool *explained,
                                        FILE *out, struct error *e) {
     struct differences d;
     enum status status = differences_of(before, w->nodes[node].recipe, &d) == 0 ? STATUS_OK : no_memory(e);
@@ -124,12 +124,14 @@ static enum status explain_differences(const struct why *w, size_t node, const c
         size_t source;
         const bool followed =
             d.list[i].kind == DIFFERENCE_INPUT && d.list[i].after && find_wanted(w, d.list[i].after, node, &source);
-        const struct record *had = followed && d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
-        if (followed && said[source]) {
+        const struct record *previous =
+            followed && d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
+        if (followed && explained[source]) {
             fputs(", see above\n", out);
         } else {
             fputc('\n', out);
-            status = followed ? explain(w, source, had ? record_text(had, "recipe") : NULL, depth + 1, said, out, e)
+            status = followed ? explain(w, source, previous ? record_text(previous, "recipe") : NULL, depth + 1,
+                                        explained, out, e)
                               : STATUS_OK;
         }
     }
@@ -137,34 +139,35 @@ static enum status explain_differences(const struct why *w, size_t node, const c
     return status;
 }
 
-/* The reasons of one node. `before`: the recipe of what stood in its place; NULL: look for it. */
-static enum status explain(const struct why *w, size_t node, const char *before, int depth, bool *said, FILE *out,
+/* Prints the reasons for one node. `before` is the recipe to compare with; NULL: that of the node's last result. */
+static enum status explain(const struct why *w, size_t node, const char *before, int depth, bool *explained, FILE *out,
                            struct error *e) {
     const struct why_node *n = &w->nodes[node];
-    const struct record *had = before ? NULL : last_of(w, node);
+    const struct record *previous = before ? NULL : last_result(w, node);
     struct record *unfinished = NULL;
     enum status status = STATUS_OK;
-    said[node] = true;
-    if (!n->is_there) {
+    explained[node] = true;
+    if (!n->exists) {
         status = read_unfinished(w, n->key, &unfinished, e);
     }
     if (status == STATUS_OK && unfinished != NULL) {
         fprintf(out, "%*sbecause ", 2 * depth, "");
         print_unfinished(unfinished, out);
         fputc('\n', out);
-    } else if (status == STATUS_OK && !n->is_there && lineage_find(w->lineage, n->key) != NULL) {
-        fprintf(out, "%*sbecause its artifact is not there any more\n", 2 * depth, "");
-    } else if (status == STATUS_OK && (before || had)) {
-        status = explain_differences(w, node, before ? before : record_text(had, "recipe"), depth, said, out, e);
-    } else if (status == STATUS_OK && !n->is_there) {
+    } else if (status == STATUS_OK && !n->exists && lineage_find(w->lineage, n->key) != NULL) {
+        fprintf(out, "%*sbecause its artifact was removed\n", 2 * depth, "");
+    } else if (status == STATUS_OK && (before || previous)) {
+        status =
+            explain_differences(w, node, before ? before : record_text(previous, "recipe"), depth, explained, out, e);
+    } else if (status == STATUS_OK && !n->exists) {
         fprintf(out, "%*sbecause it has never been computed\n", 2 * depth, "");
     }
     record_free(unfinished);
     return status;
 }
 
-/* Marks the nodes that would run for this one: order-only prerequisites, so a missing input is made also where the node
- * itself is there. */
+/* Marks this node and its inputs, direct and indirect. make runs the missing ones, even if this node exists: inputs are
+ * order-only prerequisites. */
 static enum status mark_needed(const struct why *w, size_t node, bool *needed, struct error *e) {
     needed[node] = true;
     for (size_t i = node + 1; i-- > 0;) {
@@ -203,18 +206,18 @@ static void print_up_to_date(const struct why *w, size_t node, FILE *out) {
 
 enum status why_print(const struct why *w, size_t node, FILE *out, struct error *e) {
     const struct why_node *n = &w->nodes[node];
-    bool *said = calloc(2 * w->count + 1, sizeof *said), *needed = said + w->count;
-    enum status status = said != NULL ? mark_needed(w, node, needed, e) : no_memory(e);
-    if (status == STATUS_OK && n->is_there) {
+    bool *explained = calloc(2 * w->count + 1, sizeof *explained), *needed = explained + w->count;
+    enum status status = explained != NULL ? mark_needed(w, node, needed, e) : no_memory(e);
+    if (status == STATUS_OK && n->exists) {
         print_up_to_date(w, node, out);
     } else if (status == STATUS_OK) {
-        const struct record *had = last_of(w, node);
+        const struct record *previous = last_result(w, node);
         fprintf(out, "%s  will run (key %.*s", n->label, SHOWN_KEY, n->key);
-        if (had != NULL) {
-            fprintf(out, ", has %.*s", SHOWN_KEY, record_text(had, "key"));
+        if (previous != NULL) {
+            fprintf(out, ", has %.*s", SHOWN_KEY, record_text(previous, "key"));
         }
         fputs(")\n", out);
-        status = explain(w, node, NULL, 1, said, out, e);
+        status = explain(w, node, NULL, 1, explained, out, e);
     }
     size_t running = 0;
     for (size_t i = 0; status == STATUS_OK && i < w->count; i++) {
@@ -222,48 +225,49 @@ enum status why_print(const struct why *w, size_t node, FILE *out, struct error 
         for (size_t j = 0; j < i && !again; j++) {
             again = needed[j] && strcmp(w->nodes[j].key, w->nodes[i].key) == 0;
         }
-        if (needed[i] && !w->nodes[i].is_there && !again && i != node) {
+        if (needed[i] && !w->nodes[i].exists && !again && i != node) {
             fprintf(out, running++ ? ", %s" : "  before it run: %s", w->nodes[i].label);
         }
     }
     fputs(running ? "\n" : "", out);
-    free(said);
+    free(explained);
     return status;
 }
 
-/* A remark follows from what else changes: it is a reason only where nothing else is. */
+/* The parameter `remark` follows from other changes: it is a reason only if nothing else changed. */
 static bool is_remark(const struct difference *d) {
     return d->kind == DIFFERENCE_PARAMETER && strcmp(d->name, "remark") == 0;
 }
 
-/* The differences in one line: those of the node itself, or else the first changed input with what changed there. */
+/* Prints the differences in one line: those of the node itself or, if only inputs changed, the first of them with its
+ * own differences. */
 static enum status line_of_differences(const struct why *w, size_t node, const char *before, int depth, FILE *out,
                                        struct error *e) {
     enum { DEEPEST = 8 };
     struct differences d;
     enum status status = differences_of(before, w->nodes[node].recipe, &d) == 0 ? STATUS_OK : no_memory(e);
-    size_t own = 0;
+    size_t printed = 0;
     for (size_t i = 0; status == STATUS_OK && i < d.count; i++) {
         if (d.list[i].kind != DIFFERENCE_INPUT && (!is_remark(&d.list[i]) || d.count == 1)) {
-            fputs(own++ ? ", " : "", out);
+            fputs(printed++ ? ", " : "", out);
             print_difference(w, node, &d.list[i], out);
         }
     }
-    for (size_t i = 0; status == STATUS_OK && i < d.count && !own; i++) {
+    for (size_t i = 0; status == STATUS_OK && i < d.count && !printed; i++) {
         size_t source;
         if (d.list[i].kind != DIFFERENCE_INPUT) {
             continue;
         }
-        own++; /* one input is reason enough; `make why` shows all */
-        const struct record *had = d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
+        printed++; /* one changed input is enough; `make why` shows all */
+        const struct record *previous = d.list[i].before ? lineage_find(w->lineage, d.list[i].before) : NULL;
         const bool followed =
-            had && d.list[i].after && depth < DEEPEST && find_wanted(w, d.list[i].after, node, &source);
+            previous && d.list[i].after && depth < DEEPEST && find_wanted(w, d.list[i].after, node, &source);
         if (!followed) {
             print_difference(w, node, &d.list[i], out);
             continue;
         }
         fprintf(out, "input %s changes: ", d.list[i].name);
-        status = line_of_differences(w, source, record_text(had, "recipe"), depth + 1, out, e);
+        status = line_of_differences(w, source, record_text(previous, "recipe"), depth + 1, out, e);
     }
     differences_free(&d);
     return status;
@@ -272,14 +276,14 @@ static enum status line_of_differences(const struct why *w, size_t node, const c
 enum status why_line(const struct why *w, size_t node, char **line, struct error *e) {
     const struct why_node *n = &w->nodes[node];
     *line = NULL;
-    if (n->is_there) {
+    if (n->exists) {
         return STATUS_OK;
     }
     struct record *unfinished;
     enum status status = read_unfinished(w, n->key, &unfinished, e);
-    const struct record *had = last_of(w, node);
+    const struct record *previous = last_result(w, node);
     const bool lost = lineage_find(w->lineage, n->key) != NULL;
-    if (status != STATUS_OK || (!unfinished && !lost && !had)) {
+    if (status != STATUS_OK || (!unfinished && !lost && !previous)) {
         return status;
     }
     size_t size;
@@ -289,9 +293,9 @@ enum status why_line(const struct why *w, size_t node, char **line, struct error
     } else if (unfinished != NULL) {
         print_unfinished(unfinished, out);
     } else if (lost) {
-        fputs("its artifact is not there any more", out);
+        fputs("its artifact was removed", out);
     } else {
-        status = line_of_differences(w, node, record_text(had, "recipe"), 0, out, e);
+        status = line_of_differences(w, node, record_text(previous, "recipe"), 0, out, e);
     }
     record_free(unfinished);
     if (out != NULL && (fclose(out) != 0 || status != STATUS_OK)) {

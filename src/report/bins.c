@@ -31,10 +31,10 @@ enum status bins_choose(const double *const *x, const size_t *n, size_t sets, si
         }
     }
     if (!(low <= high) || wanted == 0) {
-        return error_set(e, STATUS_BAD_INPUT, "histogram: found no numbers, expected some");
+        return error_set(e, STATUS_BAD_INPUT, "histogram: found no numbers, expected at least one");
     }
     double span = high - low, least = 1e-6 * fmax(fabs(low), fabs(high));
-    span = span > least ? span : least > 0 ? least : 1.0; /* all equal: some width all the same */
+    span = span > least ? span : least > 0 ? least : 1.0; /* equal numbers need a width too */
     double width = round_up(span / (double)wanted);
     double first = floor(low / width), last = floor(high / width) + 1;
     bins->low = first * width;

@@ -1,4 +1,4 @@
-/* Bins of a round width that several datasets of one histogram share (statistics/histogram.h fills them). */
+/* Bins of a round width, common to all datasets of a histogram (statistics/histogram.h fills them). */
 #ifndef DMSQ_REPORT_BINS_H
 #define DMSQ_REPORT_BINS_H
 
@@ -11,9 +11,9 @@ struct bins {
     size_t count;
 };
 
-/* About `wanted` bins that cover all the numbers of `sets` datasets: the width is 1, 2, 2.5 or 5 times a
- * power of ten, the smallest with which at most `wanted` bins of it span the data; edges are multiples of
- * it. STATUS_BAD_INPUT when there is no number or one is not finite. */
+/* Chooses bins that cover all numbers x[sets][n[set]] of the datasets. Their width is the smallest of 1, 2, 2.5 or 5
+ * times a power of ten such that at most `wanted` widths span the data; edges are multiples of it. STATUS_BAD_INPUT:
+ * there are no numbers, or one is not finite. */
 enum status bins_choose(const double *const *x, const size_t *n, size_t sets, size_t wanted, struct bins *bins,
                         struct error *e);
 

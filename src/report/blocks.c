@@ -69,7 +69,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     }
     enum status status = STATUS_OK;
     size_t rows = 0;
-    const char *first = NULL; /* the member that has set the length */
+    const char *first = NULL; /* the member that determines the number of rows */
     for (size_t c = 0; c < members->count && status == STATUS_OK; c++) {
         size_t n;
         if (is_index(members->item[c])) {
@@ -87,7 +87,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     }
     if (status == STATUS_OK && first == NULL) {
         status =
-            error_set(e, STATUS_BAD_INPUT, "parameter members: found no member but index, expected a vector's name");
+            error_set(e, STATUS_BAD_INPUT, "parameter members: found only index, expected also the name of a vector");
     }
     THEN(status, allocate(block, members->count, rows, e));
     for (size_t i = 0; status == STATUS_OK && i < rows; i++) {
@@ -102,7 +102,7 @@ enum status block_columns(const struct npz *npz, const struct report_list *membe
     return status;
 }
 
-/* An observable, or its error where the name ends so. */
+/* The value of an observable, or its error if the name ends in "_error". */
 static bool find_observable(const struct npz *npz, const char *member, double *x) {
     static const char suffix[] = "_error";
     struct estimates rows;
@@ -135,8 +135,7 @@ static enum status find_number(const struct npz *npz, const char *member, double
         return STATUS_OK;
     }
     return error_set(e, STATUS_BAD_INPUT,
-                     "%s: found no number %s, expected a scalar member, an observable, or a vector "
-                     "as name[]",
+                     "%s: found no number %s; expected a scalar member, an observable, or a vector as name[]",
                      npz_path(npz), member);
 }
 

@@ -24,23 +24,20 @@ enum status estimates_add(const struct estimates *rows, struct npz_writer *write
     return s;
 }
 
-/* A vector of as many doubles as there are names. */
+/* Reads a vector of `count` doubles. */
 static enum status read_reals(const struct npz *npz, const char *name, size_t count, const double **data,
                               struct error *e) {
     const struct npz_array *array;
-    const enum status s = npz_require(npz, name, NPZ_FLOAT64, 1, &array, e);
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(npz_require(npz, name, NPZ_FLOAT64, 1, &array, e));
     if (array->count != count) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu values, expected %zu, one a name",
+        return error_set(e, STATUS_BAD_INPUT, "%s: member %s: found %zu values, expected %zu, one for each name",
                          npz_path(npz), name, array->count, count);
     }
     *data = array->data;
     return STATUS_OK;
 }
 
-/* Texts without zeros at their ends, one after the other behind the pointers to them; and the method, the last one. */
+/* Copies names and method, without padding, into one block of memory: pointers first, then the texts. */
 static enum status read_texts(const struct npz *npz, const struct npz_array *names, const struct npz_array *method,
                               struct estimates *rows, struct error *e) {
     const size_t n = names->count;
@@ -60,7 +57,7 @@ static enum status read_texts(const struct npz *npz, const struct npz_array *nam
     rows->count = n;
     rows->names = text;
     rows->method = text[n];
-    rows->own = text;
+    rows->memory = text;
     return STATUS_OK;
 }
 
@@ -82,7 +79,7 @@ enum status estimates_read(const struct npz *npz, struct estimates *rows, struct
 }
 
 void estimates_free(struct estimates *rows) {
-    free(rows->own);
+    free(rows->memory);
     *rows = (struct estimates){0};
 }
 

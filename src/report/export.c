@@ -60,7 +60,7 @@ static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-/* Where jansson has no memory it gives NULL, and every call with that fails: the last one tells. */
+/* Without memory Jansson returns NULL, and accepts NULL everywhere: the failure shows in dump(). */
 static json_t *lattice_of(const struct export *x) {
     json_t *lattice = json_array();
     for (size_t mu = 0; mu < x->dimensions; mu++) {
@@ -122,8 +122,8 @@ enum status export_json(const struct export *x, char **text, struct error *e) {
 
 /* --- pyerrors ------------------------------------------------------------------------------------ */
 
-/* Place of a point on the Monte Carlo axis: chains of a Markov process lie a chain's length apart. */
-static size_t place(const struct export *x, size_t point) {
+/* Position of a point on the Monte Carlo axis; gaps as long as a chain separate Markov chains. */
+static size_t position_of(const struct export *x, size_t point) {
     const bool chains = x->window > 0.0 && x->points == x->chains * x->length;
     return 1 + point + (chains ? point / x->length * x->length : 0);
 }
@@ -139,7 +139,7 @@ static bool is_number(const struct export *x, const struct export_value *v) {
 static json_t *observable(const struct export *x, const struct export_value *v) {
     json_t *deltas = json_array();
     for (size_t i = 0; i < x->points; i++) {
-        json_array_append_new(deltas, json_pack("[I,f]", (json_int_t)place(x, i), v->fluctuations[i]));
+        json_array_append_new(deltas, json_pack("[I,f]", (json_int_t)position_of(x, i), v->fluctuations[i]));
     }
     return json_pack("{s:s,s:s,s:[f],s:[s],s:[{s:s,s:[{s:s,s:o}]}]}", "type", "Obs", "layout", "1", "value", v->value,
                      "tag", v->name, "data", "id", x->node, "replica", "name", x->node, "deltas", deltas);
@@ -169,10 +169,10 @@ enum status export_gzip(const char *text, unsigned char **data, size_t *size, st
     const size_t length = strlen(text);
     z_stream z = {0};
     if (length > UINT32_MAX / 2 || deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        return error_set(e, STATUS_FAILED, "export: %zu bytes: too much to compress at once", length);
+        return error_set(e, STATUS_FAILED, "export: cannot compress %zu bytes at once", length);
     }
     const size_t room = deflateBound(&z, length);
-    Bytef *in = (Bytef *)strdup(text); /* zlib's input is not const */
+    Bytef *in = (Bytef *)strdup(text); /* a copy, as zlib's input is not const */
     *data = malloc(room);
     z.next_in = in;
     z.avail_in = (uInt)length;

@@ -1,19 +1,19 @@
-/* Measured series and the results computed from them, for the programs of others.
+/* Export of measured series and their results for other programs.
  *
- *   csv       one line of results, columns NAME_value and NAME_uncertainty; and the series, a line a configuration
+ *   csv       one line of results, columns NAME_value and NAME_uncertainty; series, one line per configuration
  *   json      both in one file: results by name, series as (chain, configuration)
  *   pyerrors  the file that pyerrors reads (input.json.load_json_dict), gzipped: every result and every mean as an Obs
  *
- * Values are written with 17 digits, which read back to the same double. A result that is no number is null in JSON, an
- * empty field in CSV, and left out for pyerrors, whose description lists it. No file holds a time or a host: equal
+ * Values have 17 digits, which read back to the same double. A result that is not finite is null in JSON, an empty
+ * field in CSV, and omitted for pyerrors, where the description lists it. Files contain no time and no host: equal
  * results give equal bytes.
  *
- * Chains in pyerrors: an Obs made from a replica for each chain has each chain's own mean subtracted, which
- * underestimates errors of short chains. dmsq takes the mean of all chains (Wolff, hep-lat/0306017, eq. 31). So the
- * chains lie one behind the other on the Monte Carlo axis of one replica, with a gap as long as a chain between them:
- * pyerrors leaves out pairs of configurations across a gap, and then the Gamma method is ours. Independent
- * configurations have no autocorrelation: S = 0; with jackknife errors their fluctuations are pseudo-values, as
- * import_jackknife takes them. */
+ * Chains in pyerrors: for an Obs with a replica for each chain, pyerrors subtracts each chain's own mean, which
+ * underestimates errors of short chains. dmsq subtracts the mean of all chains (Wolff, hep-lat/0306017, eq. 31). So the
+ * chains are put on the Monte Carlo axis of a single replica, with gaps as long as a chain. pyerrors omits pairs of
+ * configurations across a gap; its Gamma method then agrees with dmsq's. Independent configurations have no
+ * autocorrelation: S = 0. If they have jackknife errors, their fluctuations are pseudo-values, as in
+ * import_jackknife. */
 #ifndef DMSQ_REPORT_EXPORT_H
 #define DMSQ_REPORT_EXPORT_H
 
@@ -31,29 +31,30 @@ struct export_series {
 struct export_value {
     const char *name;
     double value, error;
-    double tau_int, tau_int_error; /* in units of the distance of two configurations; NaN: not known */
-    const double *fluctuations;    /* (points), around zero */
-    bool is_result;                /* else the mean of a series that is no result by itself, for pyerrors only */
+    double tau_int, tau_int_error; /* in units of the distance between stored configurations; NaN: unknown */
+    const double *fluctuations;    /* (points), with mean zero */
+    bool is_result;                /* false: the mean of a series, exported for pyerrors only */
 };
 
 struct export {
-    const char *node, *key, *recipe; /* of the measurement; "table1/observables-equilibrium" */
+    const char *node, *key, *recipe; /* of the measurement; node: "table1/observables-equilibrium" */
     const char *fields_key;          /* of the configurations */
     const char *method;              /* "jackknife" or "gamma" */
     double window;                   /* S of the Gamma method; 0 for the jackknife */
     double kappa, lambda;
     size_t dimensions;
     const size_t *extents;
-    size_t chains, length; /* length: configurations a chain */
+    size_t chains, length; /* length: configurations per chain */
     bool independent;
-    int64_t thermalised; /* 1 passed, 0 failed its tests, -1 could not be tested */
-    size_t points;       /* chains * length, or bins of the jackknife */
+    int64_t thermalised; /* 1: passed its tests, 0: failed, -1: could not be tested */
+    size_t points;       /* chains * length, or the number of bins of the jackknife */
     const struct export_series *series;
     size_t series_count;
     const struct export_value *values;
     size_t value_count;
 };
 
+/* Write the results as one line, and the series, both with a header line. */
 void export_csv_results(const struct export *x, FILE *out);
 void export_csv_series(const struct export *x, FILE *out);
 
@@ -61,7 +62,7 @@ void export_csv_series(const struct export *x, FILE *out);
 enum status export_json(const struct export *x, char **text, struct error *e);
 enum status export_pyerrors(const struct export *x, char **text, struct error *e);
 
-/* The text as a gzip file without time and name. Memory that the caller frees. */
+/* The text as a gzip file without time and name, in memory that the caller frees. */
 enum status export_gzip(const char *text, unsigned char **data, size_t *size, struct error *e);
 
 #endif

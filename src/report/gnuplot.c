@@ -13,8 +13,8 @@
 
 #include "base/file.h"
 
-/* One line of a child's output: blanks and line ends become single blanks, and of a long text the end is
- * kept, where gnuplot states what is wrong. */
+/* Makes the output of gnuplot one line: white space becomes single blanks. Only the end of a long text is kept, where
+ * gnuplot states the error. */
 static void tidy(char *text, size_t most) {
     size_t to = 0;
     for (size_t from = 0; text[from] != '\0'; from++) {
@@ -51,8 +51,8 @@ static void drain(int pipe, char *text, size_t size) {
     text[length] = '\0';
 }
 
-/* Runs a program in `folder`; `stream` (1 or 2) of it is kept in text. The environment is a fixed one, so that
- * neither the user's locale nor the user's fonts get into a figure. */
+/* Runs a program in `folder` and stores its output, stream 1 or 2, in text. The environment is fixed, so that a figure
+ * does not depend on the user's locale and fonts. */
 static enum status spawn(const char *folder, char *const arguments[], const char *package, int stream, char *text,
                          size_t size, int *wait_status, struct error *e) {
     int ends[2];
@@ -95,7 +95,7 @@ static enum status spawn(const char *folder, char *const arguments[], const char
     close(ends[0]);
     while (waitpid(child, wait_status, 0) < 0) {
         if (errno != EINTR) {
-            return error_set(e, STATUS_FAILED, "gnuplot: cannot wait for it: %s", strerror(errno));
+            return error_set(e, STATUS_FAILED, "gnuplot: cannot wait for the process: %s", strerror(errno));
         }
     }
     return STATUS_OK;
@@ -133,8 +133,8 @@ enum status gnuplot_font(const char *folder, const char *family, struct error *e
     return strncmp(text, family, length) == 0 && (text[length] == '\0' || text[length] == ',')
                ? STATUS_OK
                : error_set(e, STATUS_FAILED,
-                           "the font %s is missing: found '%s' in its place; expected what the Debian package "
-                           "fonts-dejavu-core holds (`make setup` installs it)",
+                           "the font %s is missing: found '%s' instead; expected that of the Debian package "
+                           "fonts-dejavu-core (`make setup` installs it)",
                            family, text);
 }
 
@@ -163,7 +163,7 @@ enum status gnuplot_run(const char *folder, const char *script, struct error *e)
 void gnuplot_string(const char *text, FILE *out) {
     fputc('"', out);
     for (; *text != '\0'; text++) {
-        /* Everything that means something to gnuplot, also within a string, in octal. */
+        /* characters with a meaning to gnuplot, even within a string, in octal */
         fprintf(out, strchr("'\"`\\@", *text) || iscntrl((unsigned char)*text) ? "\\%03o" : "%c", (unsigned char)*text);
     }
     fputc('"', out);
@@ -173,7 +173,7 @@ enum status gnuplot_complete(const char *path, struct error *e) {
     static const struct {
         const char *extension, *end;
     } formats[] = {{".svg", "</svg>"}, {".png", "IEND"}, {".pdf", "%%EOF"}};
-    enum { TAIL = 32 }; /* line ends and a checksum follow */
+    enum { TAIL = 32 }; /* bytes: the mark, line ends and a checksum */
     char *data;
     size_t size;
     TRY(file_read(path, &data, &size, e));
@@ -184,8 +184,8 @@ enum status gnuplot_complete(const char *path, struct error *e) {
         if (strcmp(extension ? extension : "", formats[i].extension) == 0 &&
             memmem(data + size - tail, tail, formats[i].end, strlen(formats[i].end)) == NULL) {
             status = error_set(e, STATUS_FAILED,
-                               "%s: gnuplot wrote %zu bytes, and not the end (is the disk full, or the size "
-                               "of files limited?)",
+                               "%s: gnuplot wrote only %zu bytes; the end is missing (is the disk full, or the size of "
+                               "files limited?)",
                                path, size);
         }
     }
@@ -195,7 +195,7 @@ enum status gnuplot_complete(const char *path, struct error *e) {
 
 enum status pdf_neutralise_dates(const char *path, struct error *e) {
     static const char *const key[] = {"/CreationDate (D:", "/ModDate (D:"};
-    static const char date[] = "19800101000000"; /* the same length, so that the offsets in the file hold */
+    static const char date[] = "19800101000000"; /* of the same length, so that offsets in the file remain valid */
     char *data;
     size_t size;
     TRY(file_read(path, &data, &size, e));

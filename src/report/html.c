@@ -1,4 +1,4 @@
-/* Pages, text and pictures in HTML, see html.h. */
+/* Pages, text and pictures in HTML: see html.h. */
 #include "report/html.h"
 
 #include <openssl/evp.h>
@@ -10,14 +10,14 @@ static const char styles[] =
     "--bad:#a3260f;--bad-card:#fdeeea;--good:#1d6b3a;--figure:#fff}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#a3abb5;--page:#15181c;--card:#1f242a;--line:#39414a;"
     "--link:#7db8f5;--bad:#ff9c85;--bad-card:#3a1f1a;--good:#83cf9e;--figure:#191919}"
-    /* white to the card's black, hues as they were: the pictures are data, no part of the page */
+    /* in dark mode: inverts brightness and keeps hues, as a picture has no styles of the page */
     "figure img{filter:invert(.9) hue-rotate(180deg)}}"
     "*{box-sizing:border-box}"
     "html{-webkit-text-size-adjust:100%;scroll-padding-top:4rem}"
     "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,"
     "\"DejaVu Sans\",sans-serif;overflow-wrap:anywhere}"
     "main{max-width:62rem;margin:0 auto;padding:1.25rem 1rem 4rem;min-width:0}"
-    /* contents: a bar that stays at the top, at the left where there is room */
+    /* contents: a bar that stays at the top, or at the left on a wide screen */
     "nav{position:sticky;top:0;z-index:1;background:var(--page);border-bottom:1px solid var(--line);padding:.4rem "
     "1rem;display:flex;gap:.9rem;overflow-x:auto;white-space:nowrap;font-size:.88rem}nav "
     "ul{display:flex;gap:.9rem;list-style:none;margin:0;padding:0}nav li{margin:0}nav a{text-decoration:none}nav "
@@ -28,7 +28,7 @@ static const char styles[] =
     "solid var(--line);padding:1.5rem 1rem;white-space:normal}nav ul,nav fieldset{display:block}nav "
     "label{display:block}nav fieldset{margin-bottom:1rem}nav legend{display:block;color:var(--soft)}nav "
     "li{padding:.15rem 0}html{scroll-padding-top:1rem}}"
-    /* the filter: what is chosen in the contents hides the rest, without any program */
+    /* the filter in the contents hides parts of the page, without scripts */
     "body:has(#show-computed:checked) .missing,body:has(#show-tables:checked) figure,body:has(#show-tables:checked) "
     ".missing,body:has(#show-figures:checked) .missing,body:has(#show-figures:checked) "
     ".tables,body:has(#show-figures:checked) .words,body:has(#show-tables:checked) "

@@ -1,4 +1,4 @@
-/* Markdown and columns of numbers as HTML, see html.h. */
+/* Markdown and columns of numbers as HTML: see html.h. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "report/table.h"
 #include "report/text.h"
 
-/* What is open while the lines of a Markdown text pass. */
+/* The element that is open at the present line of a Markdown text. */
 enum open { NOTHING, PARAGRAPH, LIST, TABLE };
 
 enum { MOST_COLUMNS = 64 };
@@ -15,11 +15,11 @@ enum { MOST_COLUMNS = 64 };
 struct page {
     FILE *out;
     enum open open;
-    bool right[MOST_COLUMNS]; /* of the open table: columns that stand on the right */
-    const char *caption;      /* a line that ends with ':', for the table that may follow; NULL: none */
+    bool right[MOST_COLUMNS]; /* of the open table: columns that are aligned to the right */
+    const char *caption;      /* a line that ends with ':', in case a table follows; NULL: none */
 };
 
-/* What was kept for the caption of a table that did not follow. */
+/* No table followed: writes the line that was kept for its caption as a paragraph. */
 static void drop_caption(struct page *p) {
     if (p->caption != NULL) {
         fputs("<p>", p->out);
@@ -43,7 +43,7 @@ static char *trim(char *text) {
     return text;
 }
 
-/* Splits "| a | b |" in place; "\|" is no border. */
+/* Splits "| a | b |" in place; "\|" does not separate cells. */
 static size_t split_row(char *line, char *cells[MOST_COLUMNS]) {
     size_t count = 0;
     char *start = line + 1;
@@ -66,7 +66,7 @@ void html_observable(const char *name, FILE *out) {
         return;
     }
     fputs("<abbr title=\"", out);
-    for (; *meaning != '\0'; meaning++) { /* its marks of code are not for a title */
+    for (; *meaning != '\0'; meaning++) { /* a title cannot contain <code> */
         html_text((const char[]){*meaning == '`' ? ' ' : *meaning, '\0'}, out);
     }
     fputs("\">", out);
@@ -80,7 +80,7 @@ void html_observable(const char *name, FILE *out) {
     fputs("</abbr>", out);
 }
 
-/* The names of the columns, and a row whose first cell says what it is of. */
+/* Writes the line with the names of the columns. */
 static void write_names(struct page *p, char *line) {
     char *cells[MOST_COLUMNS];
     const size_t count = split_row(line, cells);
@@ -107,7 +107,7 @@ static void write_row(struct page *p, char *line) {
     fputs("</tr>\n", p->out);
 }
 
-/* The head of a table: its line of names, and the one below that says where columns stand. */
+/* Opens a table: `names` is its line of names, `rule` the next line, which determines the alignment. */
 static void open_table(struct page *p, char *names, char *rule) {
     char *cells[MOST_COLUMNS];
     const size_t count = split_row(rule, cells);
@@ -198,7 +198,7 @@ enum status html_markdown(const char *markdown, FILE *out, struct error *e) {
     return STATUS_OK;
 }
 
-/* Cells of a line, cut in place. */
+/* Splits a line in place. */
 static size_t split_tabs(char *line, char *cells[MOST_COLUMNS]) {
     size_t count = 0;
     for (char *cell = line, *tab; cell != NULL && count < MOST_COLUMNS; cell = tab) {
@@ -217,7 +217,7 @@ static bool number_of(const char *text, double *x) {
     return text[0] != '\0' && *end == '\0';
 }
 
-/* A number, with its error where there is one, else as text. */
+/* Writes a number, with its error if it has one, or a text. */
 static void write_cell(const char *text, const char *error_text, FILE *out) {
     double x, error;
     char number[REPORT_NUMBER];
@@ -233,7 +233,7 @@ static void write_cell(const char *text, const char *error_text, FILE *out) {
     fputs("</td>", out);
 }
 
-/* Whether a column holds the errors of the one before it: "error", "chi2_error", "excess.error". */
+/* True if a column contains the errors of the previous one: "error", "chi2_error", "excess.error". */
 static bool is_error(const char *name) {
     const size_t n = strlen(name), m = strlen("error");
     return n >= m && strcmp(name + n - m, "error") == 0 && (n == m || name[n - m - 1] == '_' || name[n - m - 1] == '.');
@@ -277,7 +277,8 @@ enum status html_tsv(const char *tsv, size_t most, FILE *out, struct error *e) {
     }
     fputs(rows > 0 ? "</tbody></table></div>\n" : "</thead></table></div>\n", out);
     if (rows > most + 1) {
-        fprintf(out, "<p class=\"soft small\">The first %zu of %zu rows; the file beside the figure has all.</p>\n",
+        fprintf(out,
+                "<p class=\"soft small\">The first %zu of %zu rows; the .tsv file beside the figure has all.</p>\n",
                 most, rows - 1);
     }
     free(copy);

@@ -1,4 +1,4 @@
-/* The numbers that the papers print: see published.h. */
+/* The published values: see published.h. */
 #include "report/published.h"
 
 #include <math.h>
@@ -10,14 +10,14 @@
 #define COLUMNS 6
 
 struct published {
-    char *text; /* the file, cut into fields in place */
+    char *text; /* the file, split into fields in place */
     size_t count;
     struct published_value *value;
 };
 
 static const char header[] = "experiment\tdataset\tobservable\tvalue\terror\tsource";
 
-/* Digits behind the point of a number in plain notation. */
+/* Digits after the decimal point of a number in plain notation. */
 static int decimals_of(const char *number) {
     const char *point = strchr(number, '.');
     return point == NULL ? 0 : (int)strspn(point + 1, "0123456789");
@@ -76,8 +76,8 @@ static enum status parse_line(const char *path, int line, char *text, struct pub
     }
     const struct published_value *twin = published_find(p, v.experiment, v.dataset, v.observable);
     if (twin != NULL) {
-        return error_set(e, STATUS_BAD_INPUT, "%s:%d: %s %s %s stands there already, on line %d", path, line,
-                         v.experiment, v.dataset, v.observable, twin->line);
+        return error_set(e, STATUS_BAD_INPUT, "%s:%d: %s %s %s is also on line %d; expected one value of each", path,
+                         line, v.experiment, v.dataset, v.observable, twin->line);
     }
     p->value[p->count++] = v;
     return STATUS_OK;
@@ -110,7 +110,7 @@ enum status published_read(const char *path, struct published **published, struc
             *next++ = '\0';
         }
         const size_t length = strlen(text);
-        if (length > 0 && text[length - 1] == '\r') { /* a line end of Windows */
+        if (length > 0 && text[length - 1] == '\r') { /* line ends of Windows */
             text[length - 1] = '\0';
         }
         line++;

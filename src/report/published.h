@@ -1,7 +1,6 @@
-/* The numbers that the papers print, for tables to stand beside: experiments/published.tsv, whose columns
- * are `experiment dataset observable value error source`, separated by tabs, the first line being their
- * names. Lines that open with '#' and empty lines are skipped. An empty error is one that the paper does
- * not give. */
+/* The published values that tables are compared with: experiments/published.tsv, with columns `experiment dataset
+ * observable value error source`, separated by tabs, and a header line with these names. Lines that begin with '#' and
+ * empty lines are skipped. The error is empty if the paper gives none. */
 #ifndef DMSQ_REPORT_PUBLISHED_H
 #define DMSQ_REPORT_PUBLISHED_H
 
@@ -11,19 +10,20 @@
 
 struct published_value {
     const char *experiment, *dataset, *observable, *source;
-    double value, error; /* error NaN: not given */
-    int decimals;        /* digits behind the point in the file, of the value or of its error */
+    double value, error; /* error NaN: none published */
+    int decimals;        /* digits after the decimal point in the file: the larger number, of value and error */
     int line;
 };
 
 struct published;
 
-/* Reads and checks the file: number of columns, numbers, no entry twice. */
+/* Reads the file. STATUS_BAD_INPUT: wrong columns, a text that is not a number, or an entry given twice; the message
+ * names the line. */
 enum status published_read(const char *path, struct published **published, struct error *e);
 void published_free(struct published *published);
 size_t published_count(const struct published *published);
 const struct published_value *published_at(const struct published *published, size_t i);
-/* NULL when there is none; `published` may be NULL. */
+/* The published value, or NULL; `published` may be NULL. */
 const struct published_value *published_find(const struct published *published, const char *experiment,
                                              const char *dataset, const char *observable);
 

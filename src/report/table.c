@@ -1,5 +1,4 @@
-/* A table of observables: reading rows, putting them beside published and equilibrium values.
- * See table.h. */
+/* A table of observables: reads rows and compares them with published values and the equilibrium run. See table.h. */
 #include "report/table.h"
 
 #include <math.h>
@@ -48,31 +47,28 @@ static const struct {
      "τ of |φ|, Gamma method"},
 };
 
-const char *observable_meaning(const char *observable) {
+static int find_known(const char *observable) {
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i].name, observable) == 0) {
-            return known[i].meaning;
+            return (int)i;
         }
     }
-    return "";
+    return -1;
+}
+
+const char *observable_meaning(const char *observable) {
+    const int i = find_known(observable);
+    return i < 0 ? "" : known[i].meaning;
 }
 
 const char *observable_print(const char *observable) {
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(known[i].name, observable) == 0) {
-            return known[i].print;
-        }
-    }
-    return observable;
+    const int i = find_known(observable);
+    return i < 0 ? observable : known[i].print;
 }
 
 const char *observable_tex(const char *observable) {
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(known[i].name, observable) == 0) {
-            return known[i].tex;
-        }
-    }
-    return NULL;
+    const int i = find_known(observable);
+    return i < 0 ? NULL : known[i].tex;
 }
 
 enum status table_row_read(const struct npz *observables, const char *dataset, const char *label, struct table_row *row,
@@ -104,7 +100,7 @@ static const struct published_value *find_published(const struct table_row *row,
     return row->altered ? NULL : published_find(published, experiment, row->dataset, observable);
 }
 
-/* The columns, those with a published value in any row first, otherwise in the order given. */
+/* Chooses the columns: those with a published value in any row first, otherwise in the given order. */
 static enum status choose_columns(struct table *table, const char *experiment, const struct report_list *observables,
                                   const struct published *published, struct error *e) {
     for (size_t i = 0; i < observables->count; i++) {
@@ -122,7 +118,8 @@ static enum status choose_columns(struct table *table, const char *experiment, c
                          table->row[0].estimates.names[k]);
             }
             return error_set(e, STATUS_BAD_INPUT,
-                             "parameter observables: found '%s', expected names that a row has (%s)", name, have);
+                             "parameter observables: found '%s', expected names of observables in the rows (%s)", name,
+                             have);
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(observables->item[j], name) == 0) {
@@ -186,7 +183,8 @@ enum status table_new(const char *title, const char *notes, const char *experime
         status = error_set(e, STATUS_FAILED, "out of memory for a table");
     }
     if (status == STATUS_OK && (row_count == 0 || observables->count == 0)) {
-        status = error_set(e, STATUS_BAD_INPUT, "a table needs a row and an observable: found %zu and %zu", row_count,
+        status = error_set(e, STATUS_BAD_INPUT,
+                           "found %zu rows and %zu observables, expected at least one of each in a table", row_count,
                            observables->count);
     }
     THEN(status, choose_columns(table, experiment, observables, published, e));

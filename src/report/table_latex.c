@@ -1,9 +1,9 @@
-/* Tables for LaTeX, with booktabs and the alignment of siunitx: as a float of its own, as bare tabulars for the float
- * of a paper, and as a macro for every number. See table.h.
+/* Tables for LaTeX, with booktabs and the alignment of siunitx: a float, tabulars for another float, and a macro for
+ * every number. See table.h.
  *
- * What fits into one column of a journal, 89 mm, stands in `table`: labels on lines of their own, at most as many
- * observables as have room. The rest is a `table*` of 183 mm with labels before the numbers. Widths are those of
- * \footnotesize in Computer Modern, 8 pt, where a digit is 4.25 pt wide. */
+ * A table that fits into a journal column of 89 mm is a `table`, with labels on lines of their own. Any other is a
+ * `table*` of 183 mm, with labels before the numbers. Widths are those of \footnotesize in Computer Modern, 8 pt, where
+ * a digit is 4.25 pt wide. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum content { OURS, PUBLISHED, PULL, PULL_EQUILIBRIUM, CONTENTS };
 static const char *const content_label[CONTENTS] = {"this work", "published", "pull", "pull on equilibrium"};
 static const char *const content_macro[CONTENTS] = {"", "Published", "Pull", "PullEquilibrium"};
 
-/* Widths in mm: a digit, a letter of a label on average, and what lies between two columns. */
+/* Widths in mm: of a digit, of a letter of a label on average, and of the gap between two columns. */
 static const double digit_width = 1.5, letter_width = 1.42, gap = 2.2;
 
 static struct tex_number number_of(const struct table *table, size_t row, size_t column, enum content content) {
@@ -48,7 +48,7 @@ static bool has_any(const struct table *table, size_t row, size_t first, size_t 
     return content == OURS;
 }
 
-/* What a column needs to be aligned at the point. */
+/* The width of a column and, for the alignment at the decimal point, its largest numbers of digits. */
 struct column {
     size_t before, after, uncertainty;
     bool sign;
@@ -57,7 +57,7 @@ struct column {
 
 static struct column measure(const struct table *table, size_t c) {
     struct column column = {.before = 1};
-    size_t widest = 4; /* of a name like <S>/V */
+    size_t widest = 4; /* digits: the width of a name like <S>/V */
     for (size_t r = 0; r < table->rows; r++) {
         for (int content = 0; content < CONTENTS; content++) {
             const struct tex_number n = number_of(table, r, c, (enum content)content);
@@ -77,7 +77,7 @@ static struct column measure(const struct table *table, size_t c) {
     return column;
 }
 
-/* How the table is laid out: in one column or two, and its columns in blocks one below the other. */
+/* Layout of a table: for one journal column or two, with its own columns in blocks one below the other. */
 struct layout {
     bool wide;
     double label; /* width of the labels, mm */
@@ -85,7 +85,7 @@ struct layout {
     size_t columns, block_end[MOST_COLUMNS], blocks;
 };
 
-/* Fills blocks greedily, the published observables apart; their number. */
+/* Distributes the columns to blocks greedily, published observables separately. Returns the number of blocks. */
 static size_t fill_blocks(const struct table *table, struct layout *l, double room) {
     l->blocks = 0;
     for (size_t first = 0; first < l->columns;) {
@@ -216,7 +216,7 @@ static void write_needs(FILE *out) {
     fputs("% needs \\usepackage{booktabs,siunitx}\n", out);
 }
 
-/* So that "+1.4" keeps its sign, and 0.0000(15) its zeros. */
+/* retain-explicit-plus: "+1.4" keeps its sign. */
 static const char settings[] =
     "\\par\\smallskip\n\\footnotesize\n\\setlength{\\tabcolsep}{3pt}\n\\sisetup{retain-explicit-plus}\n";
 

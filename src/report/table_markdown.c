@@ -1,5 +1,5 @@
-/* Tables as Markdown that reads as well on a terminal: columns are padded, and a table that would be wider
- * than about 100 characters is cut into several. See table.h. */
+/* Tables as Markdown that can also be read on a terminal: columns are padded, and a table wider than about 100
+ * characters is split into several. See table.h. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include "report/table.h"
 
 #define PAGE 100
-#define MOST_COLUMNS 32 /* of one table; more go into the next */
+#define MOST_COLUMNS 32 /* of one table; further columns are in the next one */
 
-/* What of a cell is shown. */
+/* The number of a cell that is shown. */
 enum content { VALUE, PUBLISHED, PULL, PULL_EQUILIBRIUM, TAU_INT };
 
-/* A line of a table: a dataset, and which of its numbers. */
+/* A line of a table: a dataset, and the kind of its numbers. */
 struct line {
     size_t row;
     enum content content;
@@ -55,7 +55,7 @@ static void repeat(char character, size_t times, FILE *out) {
     }
 }
 
-/* " text   |" or " text |" with the blanks on the other side. */
+/* Writes " text   |", or, aligned to the right, "   text |". */
 static void write_cell(const char *text, size_t width, bool left, FILE *out) {
     size_t used = report_width(text), blanks = used < width ? width - used : 0;
     fputc(' ', out);
@@ -91,7 +91,7 @@ static size_t column_width(const struct table *table, const struct line *lines, 
     return width;
 }
 
-/* Tables of the given lines with the columns first ... last-1. */
+/* Writes tables of the given lines with the columns first ... last-1. */
 static void write_tables(const struct table *table, const struct line *lines, size_t count, size_t first, size_t last,
                          FILE *out) {
     static const char corner[] = "data set";
@@ -130,7 +130,7 @@ static void write_tables(const struct table *table, const struct line *lines, si
     }
 }
 
-/* Lines for every row (but the equilibrium row when it would be compared with itself). */
+/* Lines of all rows; TAU_INT: of chains only; PULL_EQUILIBRIUM: except that of the equilibrium run itself. */
 static size_t all_rows(const struct table *table, enum content content, struct line *lines) {
     size_t count = 0;
     for (size_t r = 0; r < table->rows; r++) {
@@ -155,7 +155,7 @@ static bool any_open(const struct table *table, const struct line *lines, size_t
     return open;
 }
 
-/* The paper's own table: under each dataset that the paper has, what it prints and how far that is. */
+/* Lines of the published observables: for each row our values, the published ones and the pulls, if it has any. */
 static size_t published_rows(const struct table *table, struct line *lines) {
     size_t count = 0;
     for (size_t r = 0; r < table->rows; r++) {

@@ -1,4 +1,4 @@
-/* A table as plain lines with tabs, for programs: writing, and reading again. See table.h. */
+/* A table as lines with tabs, for programs: writing and reading. See table.h. */
 #include "report/table.h"
 
 #include <math.h>
@@ -7,11 +7,11 @@
 
 static const char header[] = "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n";
 
-/* A tab and the number, which is left out where there is none. */
+/* Writes a tab and, if there is one, the number. */
 static void write_number(bool there, double number, FILE *out) {
     fputc('\t', out);
     if (there) {
-        fprintf(out, "%.10g", isnan(number) ? (double)NAN : number); /* one NaN, never "-nan" */
+        fprintf(out, "%.10g", isnan(number) ? (double)NAN : number); /* never "-nan" */
     }
 }
 
@@ -29,7 +29,7 @@ void table_write_tsv(const struct table *table, FILE *out) {
                 fprintf(out, "%s\t%s", table->row[r].dataset, table->observable[c]);
                 write_number(cell->present, cell->value, out);
                 write_number(cell->present, cell->error != 0 ? cell->error : NAN,
-                             out); /* of what never changed: none */
+                             out); /* 0: unknown, of a series that never changed */
                 write_number(p != NULL, p != NULL ? p->value : 0, out);
                 write_number(p != NULL && !isnan(p->error), p != NULL ? p->error : 0, out);
                 write_number(!isnan(cell->pull), cell->pull, out);

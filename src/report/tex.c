@@ -26,7 +26,8 @@ struct tex_number tex_number_read(const char *text) {
         }
     }
     const char *close = *at == '(' ? strchr(at, ')') : NULL;
-    if (close && strspn(at + 1, "0123456789.") == (size_t)(close - at - 1)) { /* the point in 475.6(2.6) goes */
+    if (close && strspn(at + 1, "0123456789.") == (size_t)(close - at - 1)) { /* without the point: 475.6(2.6) becomes
+                                                                                 475.6(26) */
         n.text[used++] = '(';
         for (at++; at < close; at++) {
             if (*at != '.') {
@@ -36,7 +37,7 @@ struct tex_number tex_number_read(const char *text) {
         }
         n.text[used++] = ')';
         at++;
-    } else if (close) { /* (1.0e-30), (inf) */
+    } else if (close) { /* "(1.0e-30)" and "(inf)" are omitted */
         at = close + 1;
     }
     n.text[used] = '\0';
@@ -60,7 +61,7 @@ struct tex_number tex_number(double value, double error, int max_decimals) {
     return tex_number_read(text);
 }
 
-/* What stands in sentences of ours, and how mathematics writes it. */
+/* Words and formulas of our sentences, and their mathematical form. */
 static const struct {
     const char *word, *tex;
 } words[] = {
@@ -89,7 +90,7 @@ static bool in_word(char c) {
     return isalnum((unsigned char)c) || c == '_' || c == '/';
 }
 
-/* Whether the word at `text` is one of ours; its length, and with a power behind it, "^4". */
+/* The mathematical form of the word at `text`, or NULL; its length, and the power that follows it, as "^{4}" or "". */
 static const char *find_word(const char *text, size_t *length, char power[8]) {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         const size_t n = strlen(words[i].word);
@@ -105,7 +106,7 @@ static const char *find_word(const char *text, size_t *length, char power[8]) {
     return NULL;
 }
 
-/* "32x32": the length of such a word, 0 where there is none. */
+/* The length of a lattice like "32x32" at the beginning of the text; 0 if there is none. */
 static size_t lattice_length(const char *text) {
     size_t length = strspn(text, "0123456789"), crosses = 0;
     while (length > 0 && text[length] == 'x' && isdigit((unsigned char)text[length + 1])) {
@@ -117,7 +118,7 @@ static size_t lattice_length(const char *text) {
 
 static void escape(const char *text, size_t length, FILE *out) {
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '<' || text[i] == '>' || text[i] == '|') { /* other glyphs in the fonts of old */
+        if (text[i] == '<' || text[i] == '>' || text[i] == '|') { /* other glyphs in the OT1 encoding */
             fprintf(out, "$%c$", text[i]);
         } else {
             report_tex((const char[]){text[i], '\0'}, out);

@@ -6,23 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The decimals at which the second digit of an error stands: 3 for 0.02512, -1 for 250 (tens). printf rounds, so that
- * 0.0996 is 0.10 and not 0.100. */
+/* The decimal of the second digit of an error: 3 for 0.02512, -1 for 250 (tens). Taken from the rounded number, as
+ * 0.0996 is printed as 0.10. */
 static int error_decimals(double error) {
     char text[REPORT_NUMBER];
     snprintf(text, sizeof text, "%.1e", error); /* d.de+xx */
     return 1 - (int)strtol(text + 4, NULL, 10);
 }
 
-/* Both numbers in the same fixed notation, the last digit of either at `decimals`. */
+/* Writes both numbers in fixed notation with the given decimals. */
 static int fixed(double value, double error, int decimals, char *text, size_t size) {
-    if (decimals < 0) { /* no digits behind tens, hundreds, ... */
+    if (decimals < 0) { /* rounded to tens, hundreds, ... */
         double unit = pow(10.0, -decimals);
         return snprintf(text, size, "%.0f(%.0f)", round(value / unit) * unit + 0.0, round(error / unit) * unit);
     }
     double unit = pow(10.0, decimals);
     if (value < 0 && value > -0.5 / unit) {
-        value = 0.0; /* no "-0.000" */
+        value = 0.0; /* not "-0.000" */
     }
     if (error < 0.995 || decimals == 0) {
         return snprintf(text, size, "%.*f(%.0f)", decimals, value, error * unit);
@@ -31,7 +31,7 @@ static int fixed(double value, double error, int decimals, char *text, size_t si
 }
 
 void report_value(double value, double error, int max_decimals, char text[REPORT_NUMBER]) {
-    if (!(error >= 1e-290) || !isfinite(value)) { /* denormal errors have no two digits */
+    if (!(error >= 1e-290) || !isfinite(value)) { /* denormal errors have fewer digits */
         snprintf(text, REPORT_NUMBER, "%.6g", isnan(value) ? (double)NAN : value);
         return;
     }
@@ -41,7 +41,7 @@ void report_value(double value, double error, int max_decimals, char text[REPORT
     }
     int decimals = error_decimals(error);
     double largest = fabs(value) > error ? fabs(value) : error;
-    if (largest < 1e-5 || largest >= 1e7) { /* a common power of ten, that of the larger one */
+    if (largest < 1e-5 || largest >= 1e7) { /* with a common power of ten */
         int exponent = (int)floor(log10(largest));
         double scaled = value / pow(10.0, exponent), scaled_error = error / pow(10.0, exponent);
         if (isfinite(scaled) && isfinite(scaled_error)) {
@@ -59,7 +59,7 @@ void report_value(double value, double error, int max_decimals, char text[REPORT
     if (max_decimals >= 0 && decimals > max_decimals) {
         decimals = max_decimals;
     }
-    if (decimals > 15) { /* digits that a double does not have */
+    if (decimals > 15) { /* more digits than a double has */
         snprintf(text, REPORT_NUMBER, "%.15g(%.1e)", value, error);
         return;
     }
@@ -76,7 +76,7 @@ void report_pull_text(double pull, char text[REPORT_NUMBER]) {
     if (isnan(pull)) {
         text[0] = '\0';
     } else if (fabs(pull) < 0.05) {
-        snprintf(text, REPORT_NUMBER, "+0.0"); /* no "-0.0" */
+        snprintf(text, REPORT_NUMBER, "+0.0"); /* not "-0.0" */
     } else {
         snprintf(text, REPORT_NUMBER, fabs(pull) < 1000 ? "%+.1f" : "%+.2g", pull);
     }

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The CRC-32 of what `crc` is that of, with `size` bytes behind it; 0 is that of nothing. zlib's, some ten times as
- * fast where the machine multiplies polynomials. */
+/* Continues a CRC-32: `crc` is that of the preceding bytes (0: none), the result that with `size` more bytes. Equal to
+ * zlib's crc32, and some ten times as fast on processors with carry-less multiplication (PCLMULQDQ). */
 uint32_t checksum_crc32(uint32_t crc, const void *data, size_t size);
 
 #endif

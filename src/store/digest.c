@@ -11,7 +11,7 @@
 
 enum { CHUNK = 1 << 18, SPANS = 64 };
 
-/* Bytes of the file that lie in memory. */
+/* Bytes of the file, from offset `at`, that are in memory. */
 struct span {
     uint64_t at;
     const char *data;
@@ -21,22 +21,23 @@ struct span {
 struct digest {
     const char *path;
     int file;
-    uint64_t size, hashed; /* of the file; of it, done */
+    uint64_t size, hashed; /* bytes of the file; bytes hashed so far */
     EVP_MD_CTX *context;
     char *chunk;
     enum status status;
     struct error e;
     pthread_t thread;
-    bool beside; /* there is a thread */
-    /* what the reader and the thread share */
+    bool has_thread; /* false if it could not be created */
+    /* shared by the reader and the thread */
     pthread_mutex_t mutex;
     pthread_cond_t more;
-    struct span spans[SPANS]; /* in the order of the file; what finds no place here is read again */
-    size_t first, count;      /* the next one for the thread; those that there were */
+    struct span spans[SPANS]; /* a ring buffer, in the order of the file; when it is full, bytes are read from the file
+                                 again */
+    size_t first, count;      /* number of spans taken by the thread; number of spans added */
     bool complete, stopped;
 };
 
-/* Hashes what lies in the file up to `end`. */
+/* Reads and hashes the file from the last hashed byte up to `end`. */
 static void hash_file(struct digest *d, uint64_t end) {
     while (d->status == STATUS_OK && d->hashed < end) {
         const uint64_t left = end - d->hashed;
@@ -46,7 +47,7 @@ static void hash_file(struct digest *d, uint64_t end) {
         }
         if (n <= 0) {
             d->status = error_set(&d->e, n == 0 ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: cannot read: %s", d->path,
-                                  n == 0 ? "it became shorter meanwhile" : strerror(errno));
+                                  n == 0 ? "the file was truncated while it was read" : strerror(errno));
             return;
         }
         EVP_DigestUpdate(d->context, d->chunk, (size_t)n);
@@ -54,7 +55,7 @@ static void hash_file(struct digest *d, uint64_t end) {
     }
 }
 
-/* The next bytes in memory, once they are there; false: no more come. */
+/* Waits for the next bytes in memory; false if there are no more. */
 static bool next_span(struct digest *d, struct span *span) {
     pthread_mutex_lock(&d->mutex);
     while (d->first == d->count && !d->complete && !d->stopped) {
@@ -68,12 +69,12 @@ static bool next_span(struct digest *d, struct span *span) {
     return found;
 }
 
-static void *work(void *context) {
+static void *hash_spans(void *context) {
     struct digest *d = context;
     struct span span;
     while (d->status == STATUS_OK && next_span(d, &span)) {
         hash_file(d, span.at);
-        if (d->status == STATUS_OK && d->hashed == span.at) { /* else the file was not read in its order */
+        if (d->status == STATUS_OK && d->hashed == span.at) { /* else this part was already read from the file */
             EVP_DigestUpdate(d->context, span.data, span.size);
             d->hashed += span.size;
         }
@@ -108,7 +109,7 @@ enum status digest_begin(const char *path, int file, uint64_t size, struct diges
         release(d);
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
-    d->beside = pthread_create(&d->thread, NULL, work, d) == 0; /* else digest_end does the work */
+    d->has_thread = pthread_create(&d->thread, NULL, hash_spans, d) == 0; /* else digest_end hashes the file */
     *result = d;
     return STATUS_OK;
 }
@@ -131,10 +132,10 @@ static void finish(struct digest *d, bool stopped) {
     d->stopped = stopped;
     pthread_cond_signal(&d->more);
     pthread_mutex_unlock(&d->mutex);
-    if (d->beside) {
+    if (d->has_thread) {
         pthread_join(d->thread, NULL);
     } else if (!stopped) {
-        work(d);
+        hash_spans(d);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Arrays of other programs: see foreign.h. */
+/* Arrays written by other programs: see foreign.h. */
 #include "store/foreign.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "store/npy.h"
 
-/* The whole of one member. */
+/* Reads a whole member into memory that the caller frees. */
 static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index, char **data, size_t *size,
                                struct error *e) {
     zip_stat_t info;
@@ -21,10 +21,11 @@ static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index,
     }
     enum status status = STATUS_OK;
     *size = (size_t)info.size;
-    *data = info.size <= 1032 * (info.comp_size + 1) ? malloc(*size + 1) : NULL; /* no deflate expands more */
+    *data = info.size <= 1032 * (info.comp_size + 1) ? malloc(*size + 1) : NULL; /* the largest expansion of deflate */
     if (*data == NULL) {
-        status = error_set(e, STATUS_FAILED, "%s: member '%.100s' claims %llu bytes: no memory for it", path, info.name,
-                           (unsigned long long)info.size);
+        status = error_set(e, STATUS_FAILED,
+                           "%s: member '%.100s' claims %llu bytes, more than its compressed data or the memory allow",
+                           path, info.name, (unsigned long long)info.size);
     }
     for (size_t done = 0; status == STATUS_OK && done < *size;) {
         const zip_int64_t n = zip_fread(file, *data + done, *size - done);
@@ -34,7 +35,7 @@ static enum status read_member(const char *path, zip_t *zip, zip_uint64_t index,
         done += n > 0 ? (size_t)n : 0;
     }
     char beyond;
-    if (status == STATUS_OK && zip_fread(file, &beyond, 1) != 0) { /* at the end, libzip compares the CRC-32 */
+    if (status == STATUS_OK && zip_fread(file, &beyond, 1) != 0) { /* libzip checks the CRC-32 at the end */
         status =
             error_set(e, STATUS_BAD_INPUT, "%s: member '%.100s' is corrupt: its CRC-32 does not fit", path, info.name);
     }
@@ -81,7 +82,7 @@ static enum status parse(const char *path, char *data, size_t size, struct forei
         return error_set(e, STATUS_BAD_INPUT, "%s: the .npy header claims %zu bytes of a file of %zu", path, length,
                          size);
     }
-    const char first = text[length]; /* the parser wants a text */
+    const char first = text[length]; /* the parser expects a zero-terminated text */
     text[length] = '\0';
     const enum status status = npy_parse_floats(text, length, &parsed, &layout, e);
     text[length] = first;
@@ -98,7 +99,7 @@ static enum status parse(const char *path, char *data, size_t size, struct forei
                               .item_size = parsed.item_size,
                               .big_endian = layout.big_endian,
                               .data = (const unsigned char *)text + length,
-                              .own = data};
+                              .memory = data};
     memcpy(array->shape, parsed.shape, sizeof array->shape);
     for (size_t i = 0, stride = 1; i < parsed.dimensions; i++) {
         const size_t axis = layout.fortran ? i : parsed.dimensions - 1 - i;
@@ -126,7 +127,7 @@ enum status foreign_read(const char *path, const char *member, struct foreign *a
 }
 
 void foreign_free(struct foreign *array) {
-    free(array->own);
+    free(array->memory);
     *array = (struct foreign){0};
 }
 

@@ -1,6 +1,5 @@
-/* An array of floating-point numbers that another program wrote: a .npy file, or a member of an .npz file, in either
- * byte order, C or Fortran order of the axes, half to extended precision. (Our own artifacts are read by npz.h,
- * strictly.) */
+/* Arrays of floating-point numbers that other programs wrote: a .npy file, or a member of an .npz file, in either byte
+ * order, C or Fortran order of the axes, half to extended precision. (npz.h reads dmsq's own artifacts, strictly.) */
 #ifndef DMSQ_STORE_FOREIGN_H
 #define DMSQ_STORE_FOREIGN_H
 
@@ -16,15 +15,15 @@ struct foreign {
     size_t item_size;
     bool big_endian;
     const unsigned char *data; /* count * item_size bytes */
-    char *own;                 /* the memory behind it */
+    char *memory;              /* to be freed; data points into it */
 };
 
-/* member: the array of an .npz file, "" where it has one only; of a .npy file it is ignored. STATUS_BAD_INPUT names the
- * file, what was found and what was expected. */
+/* Reads a .npy file (`member` is ignored) or an array of an .npz file; `member` may be "" if that has only one.
+ * STATUS_BAD_INPUT: the message names the file, what was found and what was expected. */
 enum status foreign_read(const char *path, const char *member, struct foreign *array, struct error *e);
 void foreign_free(struct foreign *array);
 
-/* Element `index` of the data, an offset made of strides; rounded to double from extended precision. */
+/* Element at offset `index` (sum of index times stride over the axes), rounded to double. */
 double foreign_at(const struct foreign *array, size_t index);
 
 #endif

@@ -1,4 +1,4 @@
-/* The ledger of runs: entering and rebuilding. Showing is in ledger_show.c. */
+/* The ledger of runs: entering and rebuilding. ledger_show.c prints it. */
 #include "store/ledger.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #include "store/ledger_open.h"
 #include "store/record_note.h"
 
-/* Version 1 had no numbers: it becomes version 2 where it is written to. */
+/* Version 1 of the schema lacks this table; it is added when a ledger of version 1 is opened for writing. */
 #define NUMBERS \
     "CREATE TABLE numbers (run TEXT, name TEXT, value REAL, error REAL, unit TEXT, PRIMARY KEY (run, name)) WITHOUT " \
     "ROWID;" \
@@ -41,15 +41,15 @@ enum status ledger_failed(sqlite3 *db, const char *path, struct error *e) {
     bool broken = code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
     return error_set(e, broken ? STATUS_BAD_INPUT : STATUS_FAILED, "%s: ledger: %s%s", path,
                      db != NULL ? sqlite3_errmsg(db) : "out of memory",
-                     broken ? " (it can be rebuilt from the run records)" : "");
+                     broken ? "; make ledger-rebuild makes it from the run records" : "");
 }
 
 static enum status execute(sqlite3 *db, const char *sql, const char *path, struct error *e) {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : ledger_failed(db, path, e);
 }
 
-/* SQLite asks whether to go on waiting for the locks of the others. */
-static int busy(void *context, int tries) {
+/* SQLite's busy handler: false ends the wait for the locks of other processes. */
+static int wait_for_locks(void *context, int tries) {
     struct ledger_wait *w = context;
     w->waited = tries == 0 ? 0 : w->waited;
     char what[1024];
@@ -66,7 +66,7 @@ struct ledger_wait ledger_wait_for(const char *path, const struct lock_wait *wai
 
 enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, sqlite3 **result, struct error *e) {
     sqlite3 *db = NULL;
-    /* Not READONLY where that can be helped: what a killed writer left half done is undone by whoever reads next. */
+    /* Readers open it for writing too, if they can: they must roll back a transaction that a killed process left. */
     int flags = SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
     enum status status = STATUS_OK;
     if (sqlite3_open_v2(path, &db, flags, wait->unlocked ? "unix-none" : NULL) != SQLITE_OK) {
@@ -74,8 +74,8 @@ enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, 
     }
     int version = 0;
     if (status == STATUS_OK) {
-        sqlite3_busy_handler(db, busy, wait);
-        /* The version is looked at under the lock, so that of many newcomers only one makes the tables. */
+        sqlite3_busy_handler(db, wait_for_locks, wait);
+        /* The version is read in the transaction, so that only one of several processes creates the tables. */
         status = execute(db, write ? "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE" : "BEGIN", path, e);
     }
     sqlite3_stmt *query = NULL;
@@ -93,8 +93,9 @@ enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, 
     } else if (status == STATUS_OK && version == 1) {
         status = write ? execute(db, NUMBERS, path, e) : STATUS_OK;
     } else if (status == STATUS_OK && version != LEDGER_VERSION) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: ledger of version %d, expected %d: rebuild it", path, version,
-                           LEDGER_VERSION);
+        status = error_set(e, STATUS_BAD_INPUT,
+                           "%s: ledger of version %d, expected %d: make ledger-rebuild makes it from the run records",
+                           path, version, LEDGER_VERSION);
     }
     if (status != STATUS_OK) {
         sqlite3_close(db);
@@ -120,8 +121,8 @@ static void bind_json(sqlite3_stmt *s, int at, const json_t *value) {
     }
 }
 
-/* Runs a prepared statement once with these values and is ready for the next; after a failure only to be finalized,
- * which keeps the message. */
+/* Executes a prepared statement and resets it for the next values. After a failure it is not reset, so that SQLite
+ * keeps the error message. */
 static bool step(sqlite3_stmt *s) {
     bool fine = sqlite3_step(s) == SQLITE_DONE;
     if (fine) {
@@ -163,7 +164,7 @@ static bool insert_run(sqlite3 *db, const json_t *record) {
     return fine;
 }
 
-/* A table (run, name, value) from an object. */
+/* Fills a table (run, name, value) from a JSON object. */
 static bool insert_pairs(sqlite3 *db, const char *sql, const char *id, json_t *pairs) {
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
@@ -185,7 +186,7 @@ static bool insert_pairs(sqlite3 *db, const char *sql, const char *id, json_t *p
     return fine;
 }
 
-/* Notes as people read them, and those that are numbers once more as such. */
+/* Enters notes as text, and those that are numbers also into the table numbers. */
 static bool insert_notes(sqlite3 *db, const char *id, json_t *notes) {
     sqlite3_stmt *text = NULL, *number = NULL;
     bool fine = sqlite3_prepare_v2(db, "INSERT INTO notes VALUES (?,?,?)", -1, &text, NULL) == SQLITE_OK &&
@@ -216,7 +217,7 @@ static bool insert_notes(sqlite3 *db, const char *id, json_t *notes) {
     return fine;
 }
 
-/* A table (run, position, columns...) from a list of objects; columns ends with NULL. */
+/* Fills a table (run, position, columns...) from a list of JSON objects; `columns` ends with NULL. */
 static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *list, const char *const *columns) {
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
@@ -240,7 +241,7 @@ static bool insert_files(sqlite3 *db, const char *sql, const char *id, json_t *l
     return fine;
 }
 
-static bool forget(sqlite3 *db, const char *id) {
+static bool delete_run(sqlite3 *db, const char *id) {
     static const char *const deletions[] = {
         "DELETE FROM runs WHERE id = ?",     "DELETE FROM parameters WHERE run = ?",
         "DELETE FROM inputs WHERE run = ?",  "DELETE FROM outputs WHERE run = ?",
@@ -266,10 +267,10 @@ enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struc
     const char *id = json_string_value(json_object_get(record, "id"));
     if (id == NULL) {
         json_decref(record);
-        return error_set(e, STATUS_BAD_INPUT, "%s: ledger: what should be entered is not a run record", path);
+        return error_set(e, STATUS_BAD_INPUT, "%s: ledger: expected a run record with an id", path);
     }
     bool fine =
-        forget(db, id) && insert_run(db, record) &&
+        delete_run(db, id) && insert_run(db, record) &&
         insert_pairs(db, "INSERT INTO parameters VALUES (?,?,?)", id, json_object_get(record, "parameters")) &&
         insert_notes(db, id, json_object_get(record, "notes")) &&
         insert_pairs(db, "INSERT INTO environment VALUES (?,?,?)", id, json_object_get(record, "environment")) &&
@@ -281,8 +282,8 @@ enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struc
     return fine ? STATUS_OK : ledger_failed(db, path, e);
 }
 
-/* Takes the lock FILE.lock: shared to enter runs (SQLite keeps those apart), exclusive to put another database
- * in place of the ledger, which SQLite knows nothing of. */
+/* Takes the lock FILE.lock: shared to enter runs (SQLite's own locks separate those), exclusive to replace the whole
+ * database, which SQLite's locks do not cover. */
 static enum status take_lock(const char *path, enum lock_kind kind, struct ledger_wait *wait, struct lock *lock,
                              struct error *e) {
     char *name = NULL;
@@ -317,7 +318,7 @@ enum status ledger_enter(const char *path, const char *json, const struct lock_w
     if (status == STATUS_OK) {
         status = ledger_insert(db, path, json, e);
         THEN(status, execute(db, "COMMIT", path, e));
-        sqlite3_close(db); /* rolls back what was not committed */
+        sqlite3_close(db); /* rolls back an uncommitted transaction */
     }
     lock_release(&lock);
     return status;
@@ -325,14 +326,14 @@ enum status ledger_enter(const char *path, const char *json, const struct lock_w
 
 /* --- rebuilding ---------------------------------------------------------------------------------- */
 
-/* The ledger in the making. */
+/* A ledger to which records are entered from files. */
 struct rebuilding {
     sqlite3 *db;
     const char *path;
     const struct lock_wait *wait;
 };
 
-/* A record that cannot be read is no reason to lose all others. */
+/* Enters one record; one that cannot be read is skipped with a warning. */
 static enum status enter_record(const struct rebuilding *r, const char *file, struct error *e) {
     struct record *record;
     enum status status = record_read(file, &record, e);
@@ -352,8 +353,8 @@ static enum status enter_record(const struct rebuilding *r, const char *file, st
     return status;
 }
 
-/* Enters the records in `folder`, or those in the folder `below` of each of its folders. What is no folder there, or
- * has none, has no records. */
+/* Enters the records in `folder`, or, unless `below` is NULL, those in the subfolder `below` of each of its subfolders.
+ * A folder that does not exist has no records. */
 static enum status enter_folder(const struct rebuilding *r, const char *folder, const char *below, struct error *e) {
     DIR *list = opendir(folder);
     if (list == NULL) {
@@ -410,19 +411,19 @@ enum status ledger_take_in(const char *path, const char *runs, const struct lock
     return status;
 }
 
-/* Puts the new database in place of the ledger. What a process left beside the old one that was killed in the middle of
- * a transaction (its journal, or a log where a viewer had switched to WAL) would be played back into the new one. */
-static enum status replace(const char *temporary, const char *path, struct error *e) {
-    static const char *const beside[] = {"-journal", "-wal", "-shm"};
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+/* Replaces the ledger by the new database. First removes the journal or write-ahead log of a process that was killed in
+ * a transaction: SQLite would apply it to the new database. */
+static enum status replace_ledger(const char *temporary, const char *path, struct error *e) {
+    static const char *const leftovers[] = {"-journal", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
         char *name = NULL;
-        if (asprintf(&name, "%s%s", path, beside[i]) < 0) {
+        if (asprintf(&name, "%s%s", path, leftovers[i]) < 0) {
             return error_set(e, STATUS_FAILED, "%s: out of memory", path);
         }
         const bool gone = unlink(name) == 0 || errno == ENOENT;
         free(name);
         if (!gone) {
-            return error_set(e, STATUS_FAILED, "%s%s: cannot remove: %s", path, beside[i], strerror(errno));
+            return error_set(e, STATUS_FAILED, "%s%s: cannot remove: %s", path, leftovers[i], strerror(errno));
         }
     }
     return file_replace(temporary, path, e);
@@ -431,7 +432,7 @@ static enum status replace(const char *temporary, const char *path, struct error
 enum status ledger_rebuild(const char *path, const char *root, const struct lock_wait *how, struct error *e) {
     struct stat info;
     if (stat(root, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: is not a folder of results", root);
+        return error_set(e, STATUS_BAD_INPUT, "%s: is not a folder; expected a folder of results", root);
     }
     char *temporary = NULL;
     char owner[OWNER_NAME];
@@ -439,8 +440,8 @@ enum status ledger_rebuild(const char *path, const char *root, const struct lock
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     unlink(temporary);
-    /* Whoever enters a run now waits, and then finds the new ledger. A record is written before its run is
-     * entered, so what came before is found below. */
+    /* Processes that enter a run now wait, and then find the new ledger. Runs entered earlier are not lost: their
+     * records were written before. */
     struct ledger_wait wait = ledger_wait_for(path, how);
     struct rebuilding r = {.path = path, .wait = how};
     struct lock lock = {.file = -1};
@@ -451,7 +452,7 @@ enum status ledger_rebuild(const char *path, const char *root, const struct lock
         THEN(status, execute(r.db, "COMMIT", path, e));
         sqlite3_close(r.db);
     }
-    THEN(status, replace(temporary, path, e));
+    THEN(status, replace_ledger(temporary, path, e));
     if (status != STATUS_OK) {
         unlink(temporary);
     }

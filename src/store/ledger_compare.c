@@ -1,5 +1,5 @@
-/* Compares the ledger with run records: these are entered into a second ledger, in memory, and SQLite subtracts the
- * tables. */
+/* Compares the ledger with run records: the records are entered into a second ledger, in memory, and SQLite computes
+ * the differences of the tables. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ static const struct {
 
 enum { TABLES = sizeof tables / sizeof *tables };
 
-/* Calls visit for each id that a query gives. */
+/* Calls visit for each id that a query returns. */
 static enum status visit_all(sqlite3 *db, const char *sql, const char *path, enum ledger_finding finding,
                              void (*visit)(void *context, enum ledger_finding finding, const char *id), void *context,
                              struct error *e) {
@@ -31,7 +31,7 @@ static enum status visit_all(sqlite3 *db, const char *sql, const char *path, enu
     return status;
 }
 
-/* Runs that both have, with another row in one of the tables. */
+/* Visits the runs that are in both, but differ in a row of one of the tables. */
 static enum status visit_differing(sqlite3 *db, const char *path,
                                    void (*visit)(void *context, enum ledger_finding finding, const char *id),
                                    void *context, struct error *e) {
@@ -48,10 +48,11 @@ static enum status visit_differing(sqlite3 *db, const char *path,
     return visit_all(db, sql, path, LEDGER_DIFFERS, visit, context, e);
 }
 
-/* Makes the ledger at `path` the schema "ledger" beside the one in memory. */
+/* Attaches the ledger at `path`, as the schema "ledger", to the one in memory. */
 static enum status attach(sqlite3 *db, const char *path, struct error *e) {
     sqlite3_stmt *s;
-    bool fine = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK && /* no ATTACH in a transaction */
+    bool fine = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK && /* ATTACH is not possible in a
+                                                                                transaction */
                 sqlite3_prepare_v2(db, "ATTACH ? AS ledger", -1, &s, NULL) == SQLITE_OK;
     if (fine) {
         sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);
@@ -67,8 +68,9 @@ static enum status attach(sqlite3 *db, const char *path, struct error *e) {
         fine = false;
     }
     if (fine && version != LEDGER_VERSION) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: ledger of version %d, expected %d: rebuild it", path, version,
-                         LEDGER_VERSION);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: ledger of version %d, expected %d: make ledger-rebuild makes it from the run records",
+                         path, version, LEDGER_VERSION);
     }
     return fine ? STATUS_OK : ledger_failed(db, path, e);
 }
@@ -78,7 +80,7 @@ enum status ledger_compare(const char *path, const char *const *records, size_t 
                            struct error *e) {
     if (access(path, F_OK) != 0) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: there is no ledger; make ledger-rebuild makes it from the run records", path);
+                         "%s: the ledger is missing; make ledger-rebuild makes it from the run records", path);
     }
     struct ledger_wait wait = ledger_wait_for(path, NULL);
     sqlite3 *db;

@@ -10,25 +10,26 @@
 
 enum { LEDGER_VERSION = 2, LEDGER_WAIT_SECONDS = 60 };
 
-/* How an open database waits for the locks of others; has to stay as long as that is open. */
+/* How an open database waits for the locks of other processes. Must remain valid while it is open. */
 struct ledger_wait {
     struct lock_wait wait;
     const char *path;
     double waited;
-    bool unlocked; /* the file system has no locks for SQLite to take */
+    bool unlocked; /* the file system has no locks on byte ranges, which SQLite uses */
 };
 
-/* Waits as `wait` says (NULL: in silence), but no longer than a minute. */
+/* Waits as `wait` says (NULL: without messages), by default at most a minute. */
 struct ledger_wait ledger_wait_for(const char *path, const struct lock_wait *wait);
 
-/* Opens the ledger in a transaction; to write, it makes what is missing. The caller commits and closes. */
+/* Opens the ledger and begins a transaction; for writing, creates a missing file and missing tables. The caller commits
+ * and closes. */
 enum status ledger_open(const char *path, bool write, struct ledger_wait *wait, sqlite3 **db, struct error *e);
 
-/* Enters a run record (JSON text) into an open ledger, in place of an earlier state of the same run. `path` is for the
- * message. */
+/* Enters a run record (JSON text) into an open ledger, replacing an earlier state of the same run. Messages name
+ * `path`. */
 enum status ledger_insert(sqlite3 *db, const char *path, const char *json, struct error *e);
 
-/* The last error of the database as a message. */
+/* Reports the last error of the database: STATUS_BAD_INPUT if it is corrupt, else STATUS_FAILED. */
 enum status ledger_failed(sqlite3 *db, const char *path, struct error *e);
 
 #endif

@@ -26,7 +26,7 @@ static const char *text(sqlite3_stmt *s, int column) {
     return value != NULL ? (const char *)value : "";
 }
 
-/* A number of seconds, or "-" while it is not known. */
+/* A number of seconds, or "-" if it is not recorded (yet). */
 static const char *time_text(sqlite3_stmt *s, int column, char buffer[32]) {
     if (sqlite3_column_type(s, column) == SQLITE_NULL) {
         return "-";
@@ -49,7 +49,7 @@ enum status ledger_show(FILE *out, const char *path, const struct lock_wait *how
         sqlite3_close(db);
         return status;
     }
-    /* Column widths first: labels are as long as experiments and nodes are named. */
+    /* a first pass finds the widths of the columns */
     int stage_width = 5, label_width = 5, code;
     while ((code = sqlite3_step(s)) == SQLITE_ROW) {
         int stage = sqlite3_column_bytes(s, 2), label = sqlite3_column_bytes(s, 3);
@@ -76,7 +76,7 @@ enum status ledger_show(FILE *out, const char *path, const struct lock_wait *how
     return status;
 }
 
-/* Prints the rows of one table that belong to a run: a heading, then the columns behind the first one. */
+/* Prints the rows of one table that belong to a run: a heading, then the columns after the first one. */
 static enum status show_rows(FILE *out, sqlite3 *db, const char *path, const char *heading, const char *sql,
                              const char *id, struct error *e) {
     sqlite3_stmt *s;
@@ -112,7 +112,7 @@ static enum status show_run(FILE *out, sqlite3 *db, sqlite3_stmt *run, const cha
     }
     for (int i = 1; i < sqlite3_column_count(run); i++) {
         const char *name = sqlite3_column_name(run, i), *value = text(run, i);
-        if (strcmp(name, "recipe") != 0 && *value != '\0') { /* the recipe is parameters and inputs again */
+        if (strcmp(name, "recipe") != 0 && *value != '\0') { /* the recipe repeats parameters and inputs */
             fprintf(out, "  %-24s  %s\n", name,
                     strcmp(name, "status") == 0 ? ledger_state(path, state, key, folder) : value);
         }
@@ -165,7 +165,8 @@ enum status ledger_show_runs(FILE *out, const char *path, const char *key_prefix
     sqlite3_finalize(s);
     sqlite3_close(db);
     if (status == STATUS_OK && runs == 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: no run of an artifact whose key begins with '%s'", path, key_prefix);
+        return error_set(e, STATUS_BAD_INPUT, "%s: no run found of an artifact whose key begins with '%s'", path,
+                         key_prefix);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-/* Headers of numpy arrays, written as numpy writes them and read strictly. */
+/* Headers of numpy arrays, written as by numpy and read strictly: see npy.h. */
 #include "store/npy.h"
 
 #include <ctype.h>
@@ -67,14 +67,14 @@ enum status npy_header_length(const unsigned char start[NPY_START], size_t *leng
         return error_set(e, STATUS_BAD_INPUT, "found .npy version %d.%d, expected 1.0 or 2.0", start[6], start[7]);
     }
     if (*length < 10 || *length > LONGEST_HEADER) {
-        return error_set(e, STATUS_BAD_INPUT, ".npy header length %zu is absurd, expected 10 to %d bytes", *length,
+        return error_set(e, STATUS_BAD_INPUT, "found a .npy header of %zu bytes, expected 10 to %d bytes", *length,
                          LONGEST_HEADER);
     }
     return STATUS_OK;
 }
 
 static enum status malformed(struct error *e, const char *what, const char *at) {
-    char shown[24]; /* what stands there, as printable characters */
+    char shown[24]; /* the text that was found, as printable characters */
     size_t n = 0;
     for (; n + 1 < sizeof shown && at[n] != '\0'; n++) {
         shown[n] = (char)(isprint((unsigned char)at[n]) ? at[n] : '?');
@@ -90,7 +90,7 @@ static const char *skip(const char *at) {
     return at;
 }
 
-/* 'word' in quotes; returns what follows, or NULL. */
+/* Parses 'word' in quotes; returns the text after it, or NULL. */
 static const char *quoted(const char *at, char *word, size_t size) {
     char quote = *at;
     if (quote != '\'' && quote != '"') {
@@ -137,12 +137,12 @@ static enum status parse_descr(const char *descr, struct npz_array *array, struc
             return STATUS_OK;
         }
     }
-    const char *why = strchr(descr, 'O') ? "an array of Python objects" : descr[0] == '>' ? "big-endian" : "not known";
+    const char *why = strchr(descr, 'O') ? "an array of Python objects" : descr[0] == '>' ? "big-endian" : "unknown";
     return error_set(e, STATUS_BAD_INPUT, "type '%s' is %s: expected one of <f4 <f8 <i4 <i8 |u1 |S<length>", descr,
                      why);
 }
 
-/* Floating-point numbers of any size that numpy has, in either byte order. */
+/* The type of a foreign array: floating-point numbers of any size of numpy, in either byte order. */
 static enum status parse_floats(const char *descr, struct npz_array *array, struct npy_layout *layout,
                                 struct error *e) {
     const char order = descr[0], *digits = descr + 2;
@@ -153,10 +153,10 @@ static enum status parse_floats(const char *descr, struct npz_array *array, stru
                          "type '%s': expected floating-point numbers, <f2 <f4 <f8 <f16 or >f2 >f4 >f8", descr);
     }
     if (size == 16 && (order == '>' || sizeof(long double) != 16)) {
-        return error_set(e, STATUS_BAD_INPUT, "type '%s': this machine has no such numbers: expected up to 8 bytes",
-                         descr);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "type '%s' is not supported by this machine: expected numbers of up to 8 bytes", descr);
     }
-    array->type = NPZ_FLOAT64; /* as which they are read */
+    array->type = NPZ_FLOAT64; /* to which they are converted */
     array->item_size = size;
     layout->big_endian = order == '>';
     return STATUS_OK;
@@ -189,7 +189,7 @@ static enum status parse_shape(const char **position, struct npz_array *array, s
     return STATUS_OK;
 }
 
-/* layout NULL: only what we write ourselves. */
+/* Parses a header; layout = NULL: only types and orders that npy_write_header writes. */
 static enum status parse(const char *header, size_t length, struct npz_array *array, struct npy_layout *layout,
                          struct error *e) {
     if (strlen(header) != length || header[length - 1] != '\n') {
@@ -251,10 +251,10 @@ static enum status parse(const char *header, size_t length, struct npz_array *ar
     if (*at != '\n' || at + 1 != header + length) {
         return malformed(e, "blanks and one newline after }", at);
     }
-    if (array->item_size == 0 && array->dimensions > 0) { /* any number of empty strings would fit in no bytes */
+    if (array->item_size == 0 && array->dimensions > 0) { /* the file size would not limit their number */
         return error_set(e, STATUS_BAD_INPUT, "is a list of empty strings");
     }
-    /* The product may not overflow, also not in the order of multiplication that finds a zero last. */
+    /* The product may not overflow, even if the axis of length 0 comes last. */
     size_t bytes = array->item_size > 0 ? array->item_size : 1;
     array->count = 1;
     for (size_t i = 0; i < array->dimensions; i++) {

@@ -8,24 +8,25 @@
 #include "store/npz.h"
 
 enum {
-    NPY_START = 12,   /* bytes to read first: magic, version and a header length of either version */
-    NPY_HEADER = 512, /* room for the header of any array we write */
+    NPY_START = 12,   /* bytes to read first: magic, version and the header length in either version */
+    NPY_HEADER = 512, /* bytes for the longest header that is written */
 };
 
 const char *npy_type_name(enum npz_type type);
 size_t npy_type_size(enum npz_type type);
 
-/* From the first 12 bytes: the length of the dictionary, and how many of its bytes the 12 already hold. */
+/* From the first 12 bytes: the length of the dictionary, and the number of its bytes that are among the 12. */
 enum status npy_header_length(const unsigned char start[NPY_START], size_t *length, size_t *already, struct error *e);
 
 /* Fills type, item_size, dimensions, shape and count from the dictionary (length bytes, then a zero). */
 enum status npy_parse(const char *header, size_t length, struct npz_array *array, struct error *e);
 
-/* How the numbers of others lie in memory. */
+/* Layout of a foreign array. */
 struct npy_layout {
     bool big_endian, fortran;
 };
-/* The same for floating-point numbers of 2, 4, 8 or 16 bytes (item_size) in either order of bytes and axes. */
+/* The same for foreign arrays: floating-point numbers of 2, 4, 8 or 16 bytes (item_size) in either order of bytes and
+ * axes. */
 enum status npy_parse_floats(const char *header, size_t length, struct npz_array *array, struct npy_layout *layout,
                              struct error *e);
 

@@ -1,4 +1,4 @@
-/* Arrays in .npz files: strict reading. Writing is in npz_writer.c, the .npy header inside each member in npy.c. */
+/* Arrays in .npz files: strict reading. npz_writer.c writes them; npy.c handles the .npy header of each member. */
 #include "store/npz.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct npz {
 
 enum { ALIGNMENT = 64, LARGE_PAGE = 1 << 21, PIECE = 1 << 20 };
 
-/* Reads exactly size bytes; libzip has checked the CRC-32 once the end of a member was seen. */
+/* Reads exactly size bytes. (libzip checks the CRC-32 only at the end of a member.) */
 static bool read_exactly(zip_file_t *member, void *data, size_t size) {
     char *at = data;
     while (size > 0) {
@@ -50,8 +50,8 @@ struct member {
     uint32_t crc;
 };
 
-/* Reads the data of a stored member, which begin at `start`, and checks its CRC-32, `crc` being that of what comes
- * before: libzip leaves that to us for a part of a member, and checksum.h is faster. *fine: whether it is right. */
+/* Reads the data of a stored member, which begin at `start`, and compares its CRC-32; `crc` is that of the bytes before
+ * `start`. libzip does not check it for a part of a member. *fine: the CRC-32 agrees. */
 static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, void *data, size_t size, bool *fine) {
     zip_source_t *source = zip_source_zip(m->archive->zip, m->archive->zip, m->index, 0, start, (zip_int64_t)size);
     bool read = source != NULL && zip_source_open(source) == 0;
@@ -59,7 +59,7 @@ static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, vo
     m->archive->kept_size = size;
     if (read) {
         for (size_t at = 0; read && at < size;) {
-            /* pieces that are still in the cache when they are checked */
+            /* pieces small enough to be in the cache when they are checked */
             const size_t piece = size - at < PIECE ? size - at : PIECE;
             const zip_int64_t n = zip_source_read(source, (char *)data + at, piece);
             read = n > 0;
@@ -74,13 +74,13 @@ static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, vo
     return read;
 }
 
-/* Memory of at least `size` bytes; in large pages where there is much, which the system gives faster. */
+/* Memory of at least `size` bytes, in large pages if there are many, which the system provides faster. */
 static void *memory_for(size_t size) {
     const size_t alignment = size < 2 * LARGE_PAGE ? ALIGNMENT : LARGE_PAGE;
     void *data = aligned_alloc(alignment, (size + alignment) / alignment * alignment);
 #ifdef MADV_HUGEPAGE
     if (data != NULL && alignment == LARGE_PAGE) {
-        (void)madvise(data, size, MADV_HUGEPAGE); /* a wish */
+        (void)madvise(data, size, MADV_HUGEPAGE); /* only a hint */
     }
 #endif
     return data;
@@ -176,7 +176,7 @@ static enum status read_member(struct npz *npz, struct npz_file *archive, size_t
                          npz->path, info.name, sizeof array->name - 1);
     }
     memcpy(array->name, info.name, length - 4);
-    /* Deflate cannot expand by more than 1032; a directory that claims more would only make us allocate. */
+    /* Deflate expands by a factor of 1032 at most; a directory that claims more would cause a huge allocation. */
     uint64_t expansion = info.comp_method == ZIP_CM_STORE ? 1 : 1032;
     if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE) {
         return error_set(e, STATUS_BAD_INPUT, "%s: member '%s': unknown compression method %u", npz->path, array->name,
@@ -202,7 +202,7 @@ static enum status read_member(struct npz *npz, struct npz_file *archive, size_t
     return status;
 }
 
-/* sha256: NULL if it is not wanted. */
+/* sha256 may be NULL. */
 static enum status read_file(const char *path, struct npz **result, char *sha256, struct error *e) {
     struct npz_file archive;
     TRY(npz_file_open(path, sha256 != NULL, &archive, e));
@@ -213,7 +213,7 @@ static enum status read_file(const char *path, struct npz **result, char *sha256
         (npz->arrays = calloc((size_t)count + 1, sizeof *npz->arrays)) == NULL) {
         status = error_set(e, STATUS_FAILED, "%s: out of memory", path);
     } else if (count == 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: holds no arrays", path);
+        status = error_set(e, STATUS_BAD_INPUT, "%s: has no arrays, expected at least one", path);
     }
     for (size_t i = 0; status == STATUS_OK && i < (size_t)count; i++) {
         npz->count = i + 1;
@@ -237,7 +237,7 @@ enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65],
     return read_file(path, npz, sha256, e);
 }
 
-/* The arrays of a struct npz own their data; only readers see it as constant. */
+/* Frees the data of an array, which is constant only for readers. */
 static void free_data(const void *data) {
     void *own;
     memcpy(&own, &data, sizeof own);

@@ -23,7 +23,7 @@ static zip_int64_t read_some(struct npz_file *a, void *data, zip_uint64_t length
     return n;
 }
 
-static zip_int64_t tell_size(struct npz_file *a, void *data, zip_uint64_t length) {
+static zip_int64_t file_status(struct npz_file *a, void *data, zip_uint64_t length) {
     if (length < sizeof(zip_stat_t)) {
         zip_error_set(&a->error, ZIP_ER_INVAL, 0);
         return -1;
@@ -35,8 +35,8 @@ static zip_int64_t tell_size(struct npz_file *a, void *data, zip_uint64_t length
     return sizeof *info;
 }
 
-/* What libzip asks of a source. */
-static zip_int64_t serve(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command) {
+/* libzip's callback for a source: executes its commands. */
+static zip_int64_t execute(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command) {
     struct npz_file *a = state;
     switch (command) {
     case ZIP_SOURCE_SUPPORTS:
@@ -48,7 +48,7 @@ static zip_int64_t serve(void *state, void *data, zip_uint64_t length, zip_sourc
     case ZIP_SOURCE_READ:
         return read_some(a, data, length);
     case ZIP_SOURCE_STAT:
-        return tell_size(a, data, length);
+        return file_status(a, data, length);
     case ZIP_SOURCE_ERROR:
         return zip_error_to_data(&a->error, data, length);
     case ZIP_SOURCE_TELL:
@@ -72,7 +72,7 @@ static zip_int64_t serve(void *state, void *data, zip_uint64_t length, zip_sourc
 static enum status open_zip(struct npz_file *a, struct error *e) {
     zip_error_t reason;
     zip_error_init(&reason);
-    zip_source_t *source = zip_source_function_create(serve, a, &reason);
+    zip_source_t *source = zip_source_function_create(execute, a, &reason);
     a->zip = source == NULL ? NULL : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &reason);
     if (a->zip == NULL) {
         error_set(e, STATUS_BAD_INPUT, "%s: not a readable .npz file (%lld bytes): %s", a->path, (long long)a->size,
@@ -95,11 +95,9 @@ enum status npz_file_open(const char *path, bool with_digest, struct npz_file *a
         return STATUS_BAD_INPUT;
     }
     a->size = (uint64_t)info.st_size;
-    enum status status = S_ISREG(info.st_mode) ? STATUS_OK
-                                               : error_set(e, STATUS_BAD_INPUT,
-                                                           "%s: expected an .npz file, found something "
-                                                           "that is not a file",
-                                                           path);
+    enum status status = S_ISREG(info.st_mode)
+                             ? STATUS_OK
+                             : error_set(e, STATUS_BAD_INPUT, "%s: is not a regular file; expected an .npz file", path);
     THEN(status, open_zip(a, e));
     if (status == STATUS_OK && with_digest) {
         status = digest_begin(path, a->file, a->size, &a->digest, e);

@@ -1,5 +1,5 @@
-/* A zip file as libzip reads it, with the SHA-256 of its bytes taken on the way: both come from one opening of the
- * file, so the digest is that of what was read. */
+/* A zip file for libzip, with the SHA-256 of its bytes. The file is opened only once, so the digest belongs to the
+ * bytes that were read. */
 #ifndef DMSQ_STORE_NPZ_FILE_H
 #define DMSQ_STORE_NPZ_FILE_H
 
@@ -14,18 +14,17 @@
 struct npz_file {
     const char *path;
     int file;
-    uint64_t size, at; /* of the file; where it is read next */
+    uint64_t size, at; /* bytes of the file; offset of the next read */
     zip_error_t error;
-    struct digest *digest; /* NULL: none is wanted */
-    const char *kept;      /* memory that stays: what is read into it is hashed there */
+    struct digest *digest; /* NULL: not requested */
+    const char *kept;      /* bytes read into this memory, which remains valid, are hashed there */
     size_t kept_size;
     zip_t *zip;
 };
 
-/* Opens the file and its directory; `path` must stay. Errors name the file and what is wrong. */
+/* Opens the file and reads its zip directory; `path` must remain valid. STATUS_BAD_INPUT: not a readable .npz file. */
 enum status npz_file_open(const char *path, bool with_digest, struct npz_file *a, struct error *e);
-/* Closes all that a successful npz_file_open opened. sha256: where it was wanted and all went well so far, else
- * NULL. */
+/* Closes the file. `sha256` receives the digest; NULL if it was not requested or after a failure. */
 enum status npz_file_close(struct npz_file *a, char *sha256, struct error *e);
 
 #endif

@@ -1,5 +1,4 @@
-/* Arrays in .npz files: writing (libzip, stored members, fixed times). The .npy header inside each member is made
- * in npy.c. */
+/* Arrays in .npz files: writing (libzip, stored members, fixed times). npy.c writes the .npy header of each member. */
 #include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 
 struct member {
     struct npz_array array;
-    void *owned; /* copy of the data, where the writer made one */
+    void *owned; /* data that the writer frees, or NULL */
     char header[NPY_HEADER];
     size_t header_size;
 };
@@ -43,7 +42,7 @@ const struct npz_array *npz_writer_array(const struct npz_writer *writer, size_t
     return &writer->members[i]->array;
 }
 
-/* Takes `owned` (may be NULL) in any case. */
+/* Takes ownership of `owned` (may be NULL), also on failure. */
 static enum status add(struct npz_writer *w, const char *name, enum npz_type type, size_t item_size, size_t dimensions,
                        const size_t *shape, const void *data, void *owned, struct error *e) {
     struct member *m = calloc(1, sizeof *m);
@@ -78,8 +77,8 @@ static enum status add(struct npz_writer *w, const char *name, enum npz_type typ
         free(owned);
         free(m);
         return error_set(e, STATUS_FAILED,
-                         "%s: cannot add array '%s' (%zu dimensions): name empty, too long or "
-                         "twice, or too many dimensions",
+                         "%s: cannot add array '%s' (%zu dimensions): the name is empty, too long or already used, or "
+                         "there are too many dimensions",
                          w->path, name, dimensions);
     }
     memcpy(m->array.name, name, length + 1);
@@ -121,7 +120,7 @@ static enum status add_copy(struct npz_writer *w, const char *name, enum npz_typ
 
 enum status npz_add_text(struct npz_writer *w, const char *name, const char *text, struct error *e) {
     size_t length = strlen(text);
-    return add_copy(w, name, NPZ_BYTES, text, length > 0 ? length : 1, e); /* numpy has no empty strings */
+    return add_copy(w, name, NPZ_BYTES, text, length > 0 ? length : 1, e); /* numpy has no strings of length 0 */
 }
 
 enum status npz_add_texts(struct npz_writer *w, const char *name, const char *const *texts, size_t count,
@@ -182,7 +181,7 @@ void npz_abandon(struct npz_writer *w) {
     free(w);
 }
 
-/* libzip takes data as fragments it may not change, through a pointer that is not const. */
+/* libzip does not change the data, but its interface takes a pointer that is not const. */
 static zip_uint8_t *fragment_of(const void *data) {
     zip_uint8_t *pointer;
     memcpy(&pointer, &data, sizeof pointer);

@@ -16,7 +16,7 @@
 #include "store/environment.h"
 #include "store/record_note.h"
 
-enum { FORMAT = 2, FORMAT_OF_PROSE = 1 }; /* the first one is still read */
+enum { FORMAT = 2, FORMAT_OF_PROSE = 1 }; /* FORMAT_OF_PROSE can be read, but is no longer written */
 
 struct record {
     json_t *root;
@@ -31,7 +31,7 @@ static void put(struct record *r, json_t *object, const char *name, json_t *valu
     }
 }
 
-/* Text that may not be UTF-8 (a path, a message with one) loses its other bytes, not the whole record. */
+/* Bytes that are not UTF-8 (of a path, or in a message) are replaced: Jansson would refuse the text. */
 static json_t *text_of(const char *text) {
     json_t *value = json_string(text);
     if (value != NULL) {
@@ -74,7 +74,7 @@ struct record *record_new(const char *stage, int version, const char *key, const
     char start[32], id[128 + OWNER_HOST];
     strftime(start, sizeof start, "%Y%m%dT%H%M%SZ", &utc);
     snprintf(r->name, sizeof r->name, "%s-%s-%ld-%ld", start, owner.host, owner.rank, owner.process);
-    snprintf(id, sizeof id, "%s-%.12s", r->name, key); /* one process may make several artifacts within a second */
+    snprintf(id, sizeof id, "%s-%.12s", r->name, key); /* a process may make several artifacts within a second */
     strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", &utc);
     put(r, r->root, "format", json_integer(FORMAT));
     put_text(r, "id", id);
@@ -128,11 +128,11 @@ enum status record_read(const char *path, struct record **result, struct error *
     struct record *r = missing == NULL ? calloc(1, sizeof *r) : NULL;
     if (r == NULL) {
         json_decref(root);
-        return missing != NULL ? error_set(e, STATUS_BAD_INPUT,
-                                           "%s: is not a run record of format %d or %d: '%s' is "
-                                           "missing or different",
-                                           path, FORMAT_OF_PROSE, FORMAT, missing)
-                               : error_set(e, STATUS_FAILED, "%s: out of memory", path);
+        return missing != NULL
+                   ? error_set(e, STATUS_BAD_INPUT,
+                               "%s: is not a run record of format %d or %d: '%s' is missing or of another type", path,
+                               FORMAT_OF_PROSE, FORMAT, missing)
+                   : error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     r->root = root;
     const char *id = record_text(r, "id"), *end = strrchr(id, '-');
@@ -192,7 +192,8 @@ void record_visit(const struct record *r, const char *group,
                   void (*visit)(void *context, const char *name, const char *text), void *context) {
     json_t *object = json_object_get(r->root, group);
     const char *last = "";
-    for (const char *next = ""; next != NULL; last = next) { /* few members: the next name after the last */
+    for (const char *next = ""; next != NULL; last = next) { /* finds the next name in alphabetical order; there are
+                                                                few */
         const char *name;
         json_t *value;
         next = NULL;
@@ -288,8 +289,8 @@ const char *record_output_sha256(const struct record *r, const char *name) {
     return sha256 != NULL ? sha256 : "";
 }
 
-/* The record of the run that made a file, run.json beside it; NULL: there is none. */
-static enum status read_beside(const char *path, struct record **record, struct error *e) {
+/* Reads run.json beside a file, the record of the run that made it; *record is NULL if there is none. */
+static enum status read_run(const char *path, struct record **record, struct error *e) {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     char *run = NULL;
     *record = NULL;
@@ -298,16 +299,16 @@ static enum status read_beside(const char *path, struct record **record, struct 
     }
     enum status status = access(run, F_OK) == 0 ? record_read(run, record, e) : STATUS_OK;
     free(run);
-    return status == STATUS_OK ? status : error_prefix(e, "%s: what its run record says of it is not known", path);
+    return status == STATUS_OK ? status : error_prefix(e, "%s: cannot be checked against its run record", path);
 }
 
 enum status record_check_theory(const char *path, const char *name, struct error *e) {
     struct record *record;
-    enum status status = read_beside(path, &record, e);
+    enum status status = read_run(path, &record, e);
     const char *found = record != NULL ? record_member(record, "theory", "name") : "";
     if (status == STATUS_OK && *found != '\0' && strcmp(found, name) != 0) {
         status =
-            error_set(e, STATUS_BAD_INPUT, "%s: theory %.60s found in its run record, %s expected", path, found, name);
+            error_set(e, STATUS_BAD_INPUT, "%s: found theory %.60s in its run record, expected %s", path, found, name);
     }
     record_free(record);
     return status;
@@ -316,21 +317,21 @@ enum status record_check_theory(const char *path, const char *name, struct error
 enum status record_check_output(const char *path, const char *sha256, struct error *e) {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     struct record *record;
-    enum status status = read_beside(path, &record, e);
+    enum status status = read_run(path, &record, e);
     if (status != STATUS_OK) {
         return status;
     }
-    const json_t *said = record != NULL ? find_output(record, name) : NULL;
+    const json_t *recorded = record != NULL ? find_output(record, name) : NULL;
     const char *expected = record != NULL ? record_output_sha256(record, name) : "";
-    static const char advice[] = "damaged or altered; make computes it anew once its folder is removed";
+    static const char advice[] = "it is damaged or was changed; remove its folder, and make computes it again";
     struct stat info;
-    if (sha256 == NULL && said != NULL && stat(path, &info) == 0 &&
-        json_integer_value(json_object_get(said, "bytes")) != info.st_size) {
-        status =
-            error_set(e, STATUS_BAD_INPUT, "%s: %lld bytes found, %lld expected by its run record: %s", path,
-                      (long long)info.st_size, (long long)json_integer_value(json_object_get(said, "bytes")), advice);
+    if (sha256 == NULL && recorded != NULL && stat(path, &info) == 0 &&
+        json_integer_value(json_object_get(recorded, "bytes")) != info.st_size) {
+        status = error_set(e, STATUS_BAD_INPUT, "%s: found %lld bytes, expected %lld by its run record: %s", path,
+                           (long long)info.st_size, (long long)json_integer_value(json_object_get(recorded, "bytes")),
+                           advice);
     } else if (sha256 != NULL && *expected != '\0' && strcmp(expected, sha256) != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: SHA-256 %.12s found, %.12s expected by its run record: %s", path,
+        status = error_set(e, STATUS_BAD_INPUT, "%s: found SHA-256 %.12s, expected %.12s by its run record: %s", path,
                            sha256, expected, advice);
     }
     record_free(record);
@@ -403,7 +404,7 @@ enum status record_write(const struct record *r, const char *path, struct error 
         return error_set(e, STATUS_FAILED, "%s: out of memory", path);
     }
     size_t length = strlen(text);
-    text[length] = '\n'; /* takes the place of the zero */
+    text[length] = '\n'; /* replaces the final zero */
     enum status status = file_write(path, text, length + 1, e);
     free(text);
     return status;

@@ -1,4 +1,4 @@
-/* Notes of a run record in JSON: a text, or a number with its error and unit. Private to the store. */
+/* Notes of a run record in JSON: a text, or a number with its error and unit. Private to src/store. */
 #ifndef DMSQ_STORE_RECORD_NOTE_H
 #define DMSQ_STORE_RECORD_NOTE_H
 
@@ -7,15 +7,15 @@
 
 #include "store/record.h"
 
-/* {"value": 0.75, "error": 0.02, "unit": "steps"}; without "error" or "unit" where there is none; a value that is no
- * finite number is null. NULL: out of memory. */
+/* {"value": 0.75, "error": 0.02, "unit": "steps"}, without "error" or "unit" if there is none; a value that is not
+ * finite is null. NULL: out of memory. */
 json_t *record_note_json(struct record_value value);
 
-/* The number in a note; its value is NaN where there is none. With `prose`, as in records of format 1, also that of a
- * text "0.75", "0.75 +- 0.02" or "587 steps": what follows the number is its unit, unless it holds further digits. */
+/* The number in a note; its value is NaN if there is none. With `prose`, as in records of format 1, also that of a text
+ * "0.75", "0.75 +- 0.02" or "587 steps": the text after the number is its unit, unless it contains digits. */
 struct record_value record_note_value_of(const json_t *note, bool prose);
 
-/* The note as people read it, a text as it is, a number as record_value_text() has it; "" for anything else. */
+/* The note as text: a text unchanged, a number as by record_value_text(), "" for anything else. */
 const char *record_note_text_of(const json_t *note, char buffer[RECORD_TEXT]);
 
 #endif

@@ -103,7 +103,7 @@ static void errors(void **state) {
     assert_int_equal(file_sha256(in_folder("none"), hex, &e), STATUS_BAD_INPUT);
     assert_string_equal(e.message, expected);
     assert_int_equal(file_write(in_folder("none/file"), "x", 1, &e), STATUS_FAILED);
-    assert_non_null(strstr(e.message, "none/file: cannot create a file there: No such file or directory"));
+    assert_non_null(strstr(e.message, "none/file: cannot create the file: No such file or directory"));
     assert_int_equal(file_read(folder, &data, &size, &e), STATUS_FAILED);
     assert_non_null(strstr(e.message, "Is a directory"));
 }
@@ -121,7 +121,7 @@ static void folders(void **state) {
     assert_non_null(strstr(e.message, "plain: is not a folder"));
     assert_int_equal(file_make_folder(in_folder("plain/sub"), &e), STATUS_FAILED);
     assert_int_equal(file_make_folder("~/x", &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message, "~/x: the shell left the ~ as it is; expected the home folder's name");
+    assert_string_equal(e.message, "~/x: the shell did not expand the ~; expected the full path of the home folder");
     assert_int_not_equal(stat("~", &info), 0);
     assert_int_equal(file_make_folder(in_folder("~"), &e), STATUS_OK); /* elsewhere it is a character */
 }

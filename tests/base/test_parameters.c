@@ -198,7 +198,7 @@ static void rejected(void **state) {
         {"algorithm", "hcm", "a.ini:7: algorithm = 'hcm': expected one of hmc|metropolis|langevin"},
         {"algorithm", "metropolys",
          "a.ini:7: algorithm = 'metropolys': expected one of hmc|metropolis|langevin (did you mean 'metropolis'?)"},
-        {"title", "a\nb", "a.ini:7: title: found a control character (code 10), expected one line of text"},
+        {"title", "a\nb", "a.ini:7: title: found a control character (code 10); expected one line of text"},
         {"style", "build/tmp/none", "a.ini:7: build/tmp/none: cannot open: No such file or directory"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -233,7 +233,7 @@ static void completeness_and_files(void **state) {
     fputs("d", file);
     fclose(file);
     assert_int_equal(parameters_unchanged(p, &e), STATUS_FAILED);
-    assert_non_null(strstr(e.message, path) && strstr(e.message, "was changed while this ran") ? path : NULL);
+    assert_non_null(strstr(e.message, path) && strstr(e.message, "was changed during the run") ? path : NULL);
     unlink(path);
     assert_int_not_equal(parameters_unchanged(p, &e), STATUS_OK);
     scratch_remove(folder);

@@ -11,10 +11,10 @@ table=$(folder_of short.md) figure=$(folder_of short-fig.tsv)
 refused() { # refused FILE MESSAGE: make says what is wrong with the file; where the report shows it, so does that
     tail=${1##*/artifacts/}
     dmsq short
-    [ $? -ne 0 ] && grep -q "$tail: $2 .* expected by its run record: damaged or altered" "$log" || return 1
+    [ $? -ne 0 ] && grep -q "$tail: found $2.*, expected .* by its run record: it is damaged or was changed" "$log" || return 1
     case $1 in *.md | *.svg)
         dmsq report
-        [ $? -ne 0 ] && grep -q "$tail: .* expected by its run record" "$log" ;;
+        [ $? -ne 0 ] && grep -q "$tail: found .*, expected .* by its run record" "$log" ;;
     esac
 }
 for file in "$table/table.md" "$table/table.tsv" "$table/table.tex" "$figure/figure.svg"; do
@@ -30,7 +30,7 @@ done
 artifact=$(readlink -f "$root/short/testing.npz")
 cp "$artifact" "$folder/kept"
 head -c 1000 "$folder/kept" >"$artifact"
-refused "$artifact" '1000 bytes found,'
+refused "$artifact" '1000 bytes'
 check "an artifact cut short is not published"
 cp "$folder/kept" "$artifact"
 dmsq short && ! grep -q 'other sources' "$log" && dmsq report

@@ -23,7 +23,7 @@ written=$(find . -newer "$folder/mark" -not -path './build*' -not -path './.git*
 [ -z "$written" ] && [ -s "$folder/elsewhere/report.html" ]
 check "and then nothing is written among the sources: $written"
 "$build/bin/ensemble" --output='~/x' --quiet >"$log" 2>&1
-[ $? -eq 2 ] && grep -q '^ensemble: ~/x: the shell left the ~ as it is' "$log" && [ ! -e '~' ]
+[ $? -eq 2 ] && grep -q '^ensemble: ~/x: the shell did not expand the ~' "$log" && [ ! -e '~' ]
 check "a program refuses it"
 
 # A limit of 512 bytes: status 1, and the name of the file that cannot be written; nothing half-written stays.

@@ -68,7 +68,7 @@ model=$(readlink -f "$folder/results/chain/model.npz")
 cp "$model" "$folder/model.npz"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
 dmsq verify NAME=chain
-[ $? -eq 2 ] && grep -q 'chain/model ([0-9a-f]*)  artifact.npz: SHA-256' "$log" &&
+[ $? -eq 2 ] && grep -q 'chain/model ([0-9a-f]*)  artifact.npz: found SHA-256' "$log" &&
     said '7 artifacts: 6 as recorded, 1 altered$'
 check "an altered artifact is found"
 dmsq verify NAME=chain RECOMPUTE=1 RECOMPUTED="$folder/recomputed"

@@ -124,7 +124,7 @@ static void test_unfinished(void **state) {
     free(line);
     make_run("x/model", "train", "epochs=5\nstage=train\nversion=1\n", NULL, "failed", "", key);
     explain(as_it_was, "epochs=5\nstage=train\nversion=1\n", true, false, &text, &line);
-    assert_non_null(strstr(text, "  because its last run, of 20"));
+    assert_non_null(strstr(text, "  because its last run, started 20"));
     assert_non_null(strstr(line, " failed: the disk is full"));
     free(text);
     free(line);
@@ -132,7 +132,7 @@ static void test_unfinished(void **state) {
     assert_int_equal(unlink(path), 0);
     explain(as_it_was, model, true, false, &text, &line);
     assert_non_null(strstr(text, "will run"));
-    assert_string_equal(line, "its artifact is not there any more");
+    assert_string_equal(line, "its artifact was removed");
     free(text);
     free(line);
 }

@@ -117,8 +117,8 @@ static void columns_block(void **state) {
         {"loss,few", "member few: found 2 numbers, expected 3 as in loss"},
         {"index,lost", "found no member lost, expected a vector"},
         {"recipe", "member recipe: found 0 dimensions of text"},
-        {"index", "found no member but index"},
-        {"#", "found no member but index"},
+        {"index", "found only index"},
+        {"#", "found only index"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(report_split(bad[i].members, ',', &members, &e), STATUS_OK);

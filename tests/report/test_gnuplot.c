@@ -66,8 +66,8 @@ static void fonts(void **state) {
     free(before);
     assert_int_equal(status, STATUS_FAILED);
     assert_string_equal(
-        e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' in its place; expected what the "
-                   "Debian package fonts-dejavu-core holds (`make setup` installs it)");
+        e.message, "the font DejaVu Sans is missing: found 'Noto Sans,Noto Sans Thin' instead; expected that of the "
+                   "Debian package fonts-dejavu-core (`make setup` installs it)");
 }
 
 /* A failure tells the line and what gnuplot says; the child's locale, home and settings are not the user's. */
@@ -161,7 +161,7 @@ static void complete(void **state) {
         write_text(folder, cases[i].name, cases[i].text);
         snprintf(path, sizeof path, "%s/%s", folder, cases[i].name);
         assert_int_equal(gnuplot_complete(path, &e), cases[i].whole ? STATUS_OK : STATUS_FAILED);
-        assert_true(cases[i].whole || (strstr(e.message, path) && strstr(e.message, "and not the end")));
+        assert_true(cases[i].whole || (strstr(e.message, path) && strstr(e.message, "the end is missing")));
     }
 }
 

@@ -90,7 +90,7 @@ static void columns(void **state) {
            "<div class=\"wide\" tabindex=\"0\"><table><thead>\n<tr><th scope=\"col\">curve</th><th "
            "scope=\"col\">x</th></tr>\n</thead><tbody>\n"
            "<tr><td>a &amp; b</td><td class=\"n\">0.12346</td></tr>\n<tr><td></td><td class=\"n\">-3e-20</td></tr>\n"
-           "</tbody></table></div>\n<p class=\"soft small\">The first 2 of 3 rows; the file beside the figure has "
+           "</tbody></table></div>\n<p class=\"soft small\">The first 2 of 3 rows; the .tsv file beside the figure has "
            "all.</p>\n");
     /* Numbers are rounded to the errors behind them; "error" alone, or of another column, is a column. */
     out = begin();

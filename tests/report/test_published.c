@@ -67,7 +67,7 @@ static void bad_files(void **state) {
     expect_error(HEADER "a\tb\tc\t\t2\tx\n", ":2: column value: found '', expected a number");
     expect_error(HEADER "a\tb\tc\t1\t2x\tx\n", ":2: column error: found '2x', expected a number");
     expect_error(HEADER "a\tb\tc\t1\t-2\tx\n", ":2: column error: found -2, expected 0 or more");
-    expect_error(HEADER "a\tb\tc\t1\t2\tx\n#\na\tb\tc\t1\t2\ty\n", ":4: a b c stands there already, on line 2");
+    expect_error(HEADER "a\tb\tc\t1\t2\tx\n#\na\tb\tc\t1\t2\ty\n", ":4: a b c is also on line 2");
     struct published *p;
     struct error e;
     assert_int_equal(published_read("build/tmp/no-such-file", &p, &e), STATUS_BAD_INPUT);

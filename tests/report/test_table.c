@@ -273,8 +273,8 @@ static void unknown_observable(void **state) {
     struct error e;
     assert_int_equal(report_split("M,chi", ',', &observables, &e), STATUS_OK);
     assert_int_equal(table_new("", "", "none", set->row, 3, &observables, NULL, &table, &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message,
-                        "parameter observables: found 'chi', expected names that a row has (M, chi2, action)");
+    assert_string_equal(
+        e.message, "parameter observables: found 'chi', expected names of observables in the rows (M, chi2, action)");
     report_list_free(&observables);
     assert_int_equal(report_split("M,chi2,M", ',', &observables, &e), STATUS_OK);
     assert_int_equal(table_new("", "", "none", set->row, 3, &observables, NULL, &table, &e), STATUS_BAD_INPUT);

@@ -131,7 +131,7 @@ static void theory(void **state) {
     record_free(r);
     snprintf(output, sizeof output, "--output=%s/other-theory", folder);
     expect_message(&stage_orient, (const char *[]){fields, output, "--sign=positive", NULL}, 2,
-                   "fields.npz: theory phi^6 found in its run record, phi^4 expected");
+                   "fields.npz: found theory phi^6 in its run record, expected phi^4");
     assert_int_equal(unlink(path), 0);
 }
 

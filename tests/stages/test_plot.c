@@ -299,7 +299,7 @@ static void full_disk(void **state) {
         expect_message(&stage_plot,
                        (const char *const[]){output("full"), rows[0], "--style=figures/magnetization.gp",
                                              "--kind=histogram", "--ledger=", NULL},
-                       1, "figure.svg: gnuplot wrote 12000 bytes, and not the end");
+                       1, "figure.svg: gnuplot wrote only 12000 bytes; the end is missing");
         _exit(0);
     }
     int how;
@@ -322,7 +322,7 @@ static void changed_style(void **state) {
     free(absolute);
     assert_int_equal(file_write(bad, text, strlen(text), &e), STATUS_OK);
     expect_message(&stage_plot, (const char *const[]){output("changing"), style, "--kind=schematic", NULL}, 1,
-                   "changing.gp was changed while this ran: run it again");
+                   "changing.gp was changed during the run: run it again");
     snprintf(bad, sizeof bad, "%s/changing/figure.svg", folder);
     assert_int_not_equal(access(bad, F_OK), 0);
 }

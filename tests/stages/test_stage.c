@@ -163,8 +163,8 @@ static void inputs(void **state) {
     snprintf(arguments, sizeof arguments, "--kappa=1 --rows=%s --rows %s", in("a", "artifact.npz"),
              in("b", "artifact.npz"));
     assert_run("altered", arguments, 2);
-    assert_says("b/artifact.npz: SHA-256 ");
-    assert_says("expected by its run record: damaged or altered");
+    assert_says("b/artifact.npz: found SHA-256 ");
+    assert_says("by its run record: it is damaged or was changed");
     assert_false(there("altered", "artifact.npz"));
     /* An artifact of a stage that does not fit. */
     assert_int_equal(npz_create(in("", "foreign.npz"), &w, &e), STATUS_OK);

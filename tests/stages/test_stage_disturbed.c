@@ -243,7 +243,7 @@ static void ledger_troubles(void **state) {
     assert_true(there("a", "artifact.npz") && there("a", "run.json"));
     assert_int_equal(file_write(in("", "ledger.sqlite"), "this is no database at all", 26, &e), STATUS_OK);
     assert_run("b", "--kappa=0.2", 0);
-    assert_says("can be rebuilt");
+    assert_says("make ledger-rebuild makes it from the run records");
     assert_run("c", "--kappa=0.2 --ledger=", 0); /* none at all */
     assert_string_equal(log_text(), "");
 }

@@ -125,7 +125,7 @@ static void counts_do_not_fit(void **state) {
     expect_message(
         &stage_table,
         (const char *const[]){other, row[0], "--experiment=table1", "--datasets=a", "--observables=chi", NULL}, 2,
-        "found 'chi', expected names that a row has");
+        "found 'chi', expected names of observables in the rows");
     expect_message(&stage_table, (const char *const[]){other, row[0], "--datasets=a", NULL}, 2, "experiment");
 }
 
