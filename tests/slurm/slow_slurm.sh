@@ -57,11 +57,15 @@ check "LAUNCH starts stages through srun, and make enters their records into the
 # parts, where one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
 experiments=experiments name=fig13 profile=quick
 long='SET=training-weak.thermalisation=10000 training-weak.test-chains=0'
+# A process that was killed may stay as a zombie until its parent asks for its status; signals still find it.
+alive() {
+    grep -q '^State:[[:space:]]*[RSD]' "/proc/$1/status" 2>/dev/null
+}
 running() { # running RESULTS NODE: waits for a part of the node that runs; $record is its record, $process its stage
     for i in $(seq 1200); do
         for record in $(grep -l "\"label\": \"[^\"]*/$2\"" "$folder/$1"/quick/artifacts/*/runs/*.json 2>/dev/null); do
             process=$(basename "$record" .json | sed 's/.*-//')
-            grep -q '"status": "running"' "$record" && kill -0 "$process" 2>/dev/null && return 0
+            grep -q '"status": "running"' "$record" && alive "$process" && return 0
         done
         sleep 0.05
     done
