@@ -1,16 +1,17 @@
-/* What the planner finds out about nodes beside each other, before anything is computed; see expand.h. */
+/* Texts and checks of nodes that depend on other nodes, before anything is computed; see expand.h. */
 #include "experiment/expand.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "experiment/names.h"
 
 /* --- texts that name parameters ------------------------------------------------------------------ */
 
-/* The value of PARAMETER of NODE in "{NODE.PARAMETER}", of the one with the coordinates of the node whose text it is,
- * or of the first where that is NULL; NULL: there is none. */
+/* The value of PARAMETER of NODE for "{NODE.PARAMETER}" in a text of `node`. If NODE is swept, the value is that of the
+ * node with the same coordinates as `node`, or of the first one if `node` is NULL. NULL if there is none. */
 static const char *value_of(struct pool *pool, const struct experiment *x, const struct node *node, const char *name,
                             size_t length) {
     const char *dot = memchr(name, '.', length);
@@ -81,14 +82,10 @@ enum status name_altered_inputs(struct pool *pool, const struct node *node, stru
 
 /* --- random numbers that two nodes share --------------------------------------------------------- */
 
-/* Parameters that say how much is made of the same random numbers, and how far apart. */
+/* Parameters that do not change the random numbers, but only the number of configurations and their distance. */
 static bool is_amount(const char *name) {
     static const char *const names[] = {"configurations", "chains", "thermalisation", "stride", "test-chains"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        found = found || !strcmp(names[i], name);
-    }
-    return found;
+    return words_find(names, sizeof names / sizeof *names, name) >= 0;
 }
 
 static bool share_random_numbers(const struct node *a, const struct node *b) {
@@ -114,8 +111,8 @@ static bool share_random_numbers(const struct node *a, const struct node *b) {
     return true;
 }
 
-/* Whether something is made of both: only there they are taken as independent. Marks nodes, which come after their
- * inputs. */
+/* A node that depends on both a and b, and would take them as independent; NULL if there is none. `marks` is scratch,
+ * [node_count]. */
 static const struct node *find_meeting(const struct experiment *x, const struct node *a, const struct node *b,
                                        unsigned char *marks) {
     for (size_t i = 0; i < x->node_count; i++) {
@@ -151,8 +148,8 @@ enum status check_shared_random_numbers(struct pool *pool, const struct experime
                                : parameters_canonical(a->parameters, k);
                 }
                 return error_set(e, STATUS_BAD_INPUT,
-                                 "%s: %s and %s are made of the same random numbers (seed = %s): one is the other "
-                                 "or part of it, and %s is made of both; expected different seeds",
+                                 "%s: %s and %s have the same random numbers (seed = %s), so that one is equal to or a "
+                                 "part of the other, but %s depends on both; expected different seeds",
                                  b->family->section->where, a->name, b->name, seed, meeting->name);
             }
         }

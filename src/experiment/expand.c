@@ -1,4 +1,4 @@
-/* Turns families into nodes: sweeps multiplied out, parameters resolved by precedence, recipes and keys. */
+/* Expands families into nodes: combinations of sweeps, parameters by precedence, recipes and keys. */
 #include "experiment/expand.h"
 
 #include <ctype.h>
@@ -11,9 +11,9 @@
 
 /* --- axes ---------------------------------------------------------------------------------------- */
 
-/* Compares a sweep with the axis of the family for the same parameter, if there is one (*met). */
-static enum status meet_axis(const struct family *family, const struct sweep *axis, bool *met, struct error *e) {
-    *met = false;
+/* Compares a sweep with the family's axis for the same parameter. *found: there is one. */
+static enum status compare_axis(const struct family *family, const struct sweep *axis, bool *found, struct error *e) {
+    *found = false;
     for (size_t i = 0; i < family->axis_count; i++) {
         const struct sweep *other = &family->axes[i];
         if (strcmp(other->parameter, axis->parameter)) {
@@ -29,16 +29,16 @@ static enum status meet_axis(const struct family *family, const struct sweep *ax
                              "different values; expected the same list",
                              family->section->where, family->name, axis->parameter, other->where, axis->where);
         }
-        *met = true;
+        *found = true;
         return STATUS_OK;
     }
     return STATUS_OK;
 }
 
 static enum status add_axis(struct pool *pool, struct family *family, const struct sweep *axis, struct error *e) {
-    bool met;
-    const enum status status = meet_axis(family, axis, &met, e);
-    if (status != STATUS_OK || met) {
+    bool found;
+    const enum status status = compare_axis(family, axis, &found, e);
+    if (status != STATUS_OK || found) {
         return status;
     }
     family->axes = pool_extend(pool, family->axes, family->axis_count, sizeof *axis);
@@ -63,13 +63,13 @@ static enum status find_axes(struct pool *pool, struct family *family, struct er
     for (size_t i = 0; i < family->sweep_count && status == STATUS_OK; i++) {
         status = add_axis(pool, family, &family->sweeps[i], e);
     }
-    /* An input of many nodes brings no axis along, but collects by those that it shares. */
+    /* an input of many nodes adds no axis, but the sweeps that it shares with the family must agree */
     for (size_t i = 0; i < family->stage->input_count && status == STATUS_OK; i++) {
         for (size_t j = 0; family->stage->inputs[i].many && j < family->inputs[i].count; j++) {
             const struct family *source = family->inputs[i].families[j];
-            bool met;
+            bool found;
             for (size_t k = 0; k < source->axis_count && status == STATUS_OK; k++) {
-                status = meet_axis(family, &source->axes[k], &met, e);
+                status = compare_axis(family, &source->axes[k], &found, e);
             }
         }
     }
@@ -108,7 +108,7 @@ static bool is_input(const struct stage *stage, const char *name) {
     return false;
 }
 
-/* The profile's own sweeps replace those of the file. */
+/* Replaces sweeps of the file by those of the profile. */
 static enum status override_sweeps(struct pool *pool, const struct experiment *x, struct family *family,
                                    const struct overrides *overrides, struct error *e) {
     enum status status = STATUS_OK;
@@ -135,7 +135,7 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
     return status;
 }
 
-/* All values of a node, from weak to the strongest that counts. */
+/* Sets all parameters of a node, in the order of precedence, with overrides up to level `strongest`. */
 static enum status resolve(const struct experiment *x, const struct family *family, struct node *node,
                            const struct overrides *overrides, int strongest, struct error *e) {
     const struct stage *stage = family->stage;
@@ -222,8 +222,7 @@ static enum status make_recipe(struct pool *pool, struct node *node, const char 
     return STATUS_OK;
 }
 
-/* Parameters from weak to the strongest that counts, with the texts that speak of other nodes; after
- * collect_inputs(). */
+/* The same, with the parameters that depend on other nodes; after collect_inputs(). */
 static enum status resolve_all(struct pool *pool, const struct experiment *x, struct node *node,
                                const struct overrides *overrides, int strongest, struct error *e) {
     enum status status = resolve(x, node->family, node, overrides, strongest, e);
@@ -232,7 +231,7 @@ static enum status resolve_all(struct pool *pool, const struct experiment *x, st
     return status;
 }
 
-/* Whether the node has another recipe than with nothing stronger than `strongest`, what feeds it being the same. */
+/* *result: with overrides up to level `strongest` only, and the same inputs, the node would have another recipe. */
 static enum status differs(struct pool *pool, const struct experiment *x, const struct node *node,
                            const struct overrides *overrides, int strongest, const char *backend, bool *result,
                            struct error *e) {
@@ -252,7 +251,7 @@ static enum status differs(struct pool *pool, const struct experiment *x, const 
     return status;
 }
 
-/* Whether SET, or profile and SET, give the node another recipe than it had without. */
+/* Sets node->changed and node->altered: SET, or profile and SET, change the recipe of the node or of an input. */
 static enum status find_change(struct pool *pool, const struct experiment *x, struct node *node,
                                const struct overrides *overrides, const char *backend, struct error *e) {
     bool changed = false, altered = false;
@@ -273,7 +272,7 @@ static enum status find_change(struct pool *pool, const struct experiment *x, st
     return status;
 }
 
-/* The assignments of SET that an experiment has a use for, shortened where they are long; NULL: there are none. */
+/* The assignments of SET that apply to an experiment, shortened if they are long; NULL if there are none. */
 static const char *assignments(struct pool *pool, const struct experiment *x, const struct overrides *overrides) {
     enum { LONGEST = 48 };
     const char *all = NULL;
@@ -290,26 +289,26 @@ static const char *assignments(struct pool *pool, const struct experiment *x, co
     return all && strlen(all) > LONGEST ? pool_print(pool, "%.*s...", LONGEST - 3, all) : all;
 }
 
-/* Figures and tables of what SET changes say so. */
-static enum status say_what_is_set(struct pool *pool, const struct experiment *x, struct node *node,
-                                   const struct overrides *overrides, const char *backend, struct error *e) {
+/* Adds the assignments of SET to the remark of figures and tables that they change. */
+static enum status remark_on_set(struct pool *pool, const struct experiment *x, struct node *node,
+                                 const struct overrides *overrides, const char *backend, struct error *e) {
     enum status status = find_change(pool, x, node, overrides, backend, e);
-    const char *said = assignments(pool, x, overrides);
-    if (status != STATUS_OK || !said || !node->changed || !has_parameter(node->stage, "remark")) {
+    const char *set = assignments(pool, x, overrides);
+    if (status != STATUS_OK || !set || !node->changed || !has_parameter(node->stage, "remark")) {
         return status;
     }
     const char *remark = parameters_text(node->parameters, "remark");
-    const char *both = *remark ? pool_print(pool, "%s; %s", said, remark) : said;
-    status = both ? parameters_set(node->parameters, "remark", both, said, e) : pool_exhausted(e);
+    const char *both = *remark ? pool_print(pool, "%s; %s", set, remark) : set;
+    status = both ? parameters_set(node->parameters, "remark", both, set, e) : pool_exhausted(e);
     free(node->recipe);
     node->recipe = NULL;
     THEN(status, make_recipe(pool, node, backend, e));
     return status;
 }
 
-/* "generated@kappa=0.21,steps=100"; the commas of a list become 'x', as in "training@lattice=16x16". The name is that
- * of a file, too, and stands in commands: other characters become '_', of a long value the beginning counts, and a
- * value that then looks like an earlier one gets a number, as in "plot@title=a_b~2". */
+/* The name of a node: "generated@kappa=0.21,steps=100". As it is also used in file names and commands, commas of a list
+ * become 'x' ("training@lattice=16x16"), other characters become '_', and long values are truncated. A name that then
+ * equals an earlier one gets a number: "plot@title=a_b~2". */
 static const char *node_name(struct pool *pool, const struct family *family, const char *const *coordinates) {
     enum { LONGEST = 40 };
     const char *name = family->name;
@@ -326,15 +325,15 @@ static const char *node_name(struct pool *pool, const struct family *family, con
     for (size_t i = 0; i < family->node_count && name; i++) {
         if (!strcmp(family->nodes[i]->name, name)) {
             name = pool_print(pool, "%s~%zu", plain, ++number);
-            i = (size_t)-1; /* from the start again */
+            i = (size_t)-1; /* restart the search */
         }
     }
     return name;
 }
 
-/* For stages: the i-th node of an input, see stage_node. The view is the first member of a node. */
-static const struct stage_node *node_input(const struct stage_node *view, const char *name, size_t i) {
-    const struct node *node = (const struct node *)view;
+/* The i-th node of an input, for stages: see stage_node. A stage_node is the first member of a node. */
+static const struct stage_node *node_input(const struct stage_node *as_stage, const char *name, size_t i) {
+    const struct node *node = (const struct node *)as_stage;
     for (size_t k = 0; k < node->stage->input_count; k++) {
         if (!strcmp(node->stage->inputs[k].name, name)) {
             return i < node->inputs[k].count ? &node->inputs[k].nodes[i]->as_stage : NULL;
@@ -343,7 +342,7 @@ static const struct stage_node *node_input(const struct stage_node *view, const 
     return NULL;
 }
 
-/* The node at place `index` among all combinations; the last axis runs fastest. */
+/* Makes the node number `index` of all combinations; the last axis varies fastest. */
 static enum status expand_one(struct pool *pool, struct experiment *x, struct family *family, size_t index,
                               const struct overrides *overrides, const char *backend, struct error *e) {
     struct node *node = pool_take(pool, sizeof *node);
@@ -365,7 +364,7 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
                           .coordinates = coordinates};
     node->parameters = parameters_new(family->stage->parameters, family->stage->parameter_count);
     node->index = x->node_count;
-    x->nodes[x->node_count++] = family->nodes[family->node_count++] = node; /* from here on, released with x */
+    x->nodes[x->node_count++] = family->nodes[family->node_count++] = node; /* from here on, x owns it */
     if (!node->name || !node->parameters) {
         return pool_exhausted(e);
     }
@@ -376,7 +375,7 @@ static enum status expand_one(struct pool *pool, struct experiment *x, struct fa
         status = node->stage->check_node(&node->as_stage, family->section->where, e);
     }
     THEN(status, make_recipe(pool, node, backend, e));
-    THEN(status, say_what_is_set(pool, x, node, overrides, backend, e));
+    THEN(status, remark_on_set(pool, x, node, overrides, backend, e));
     return status;
 }
 

@@ -4,21 +4,22 @@
 
 #include "experiment/experiment.h"
 
-/* Whether the node agrees with the coordinates on the axes that its family and this one both have. */
+/* True if the node has these coordinates (of `family`) on all axes that its own family and `family` share. */
 bool nodes_agree(const struct node *node, const struct family *family, const char *const *coordinates);
 
-/* The text with values in the place of "{NODE.PARAMETER}", so that titles say what was computed, also when SET changes
- * it; other braces stay. NODE comes before `node` in order of dependence (NULL: any). NULL: out of memory. */
+/* The text with "{NODE.PARAMETER}" replaced by values, so that titles state what was computed even if SET changes it.
+ * Other braces are unchanged. NODE must precede `node` in the order of dependence (NULL: any). NULL: out of memory. */
 const char *fill_in(struct pool *pool, const struct experiment *x, const struct node *node, const char *text);
 /* The same for the texts among the node's parameters. */
 enum status fill_in_texts(struct pool *pool, const struct experiment *x, const struct node *node, struct error *e);
 
-/* Where the stage has a parameter "altered": sets it to the numbers, from 1 on, of the inputs (of those that are lists)
- * that a profile or SET makes others than the experiment's file says. */
+/* Sets the parameter "altered", if the stage has it, to the positions (from 1) of those nodes, in inputs that are
+ * lists, that a profile or SET changed from the experiment's file. */
 enum status name_altered_inputs(struct pool *pool, const struct node *node, struct error *e);
 
-/* Nodes that make configurations of the same random numbers may not meet in a third: data for training and for testing
- * would not be independent. Those of one family may (nested sets in a sweep of their size). */
+/* STATUS_BAD_INPUT: a node depends on two nodes that make configurations from the same random numbers, so that data for
+ * training and testing, say, are not independent. Two nodes of one family are accepted (nested sets, in a sweep of
+ * their size). */
 enum status check_shared_random_numbers(struct pool *pool, const struct experiment *x, struct error *e);
 
 #endif

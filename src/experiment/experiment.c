@@ -8,7 +8,7 @@
 #include "base/words.h"
 #include "experiment/names.h"
 
-/* Lower case, digits and '-', a letter first: such a name needs no quoting anywhere. */
+/* Lower-case letters, digits and '-', beginning with a letter: such a name never needs quotes. */
 static bool is_name(const char *text) {
     if (!islower((unsigned char)*text)) {
         return false;
@@ -21,7 +21,7 @@ static bool is_name(const char *text) {
     return true;
 }
 
-/* --- keys of a node ------------------------------------------------------------------------------ */
+/* --- settings of a node -------------------------------------------------------------------------- */
 
 static enum status unknown_setting(struct pool *pool, const struct setting *s, const char *word,
                                    const struct section *section, const struct stage *stage, bool inputs,
@@ -47,7 +47,7 @@ static enum status unknown_setting(struct pool *pool, const struct setting *s, c
                      *near ? "" : known, *near ? "" : ")");
 }
 
-/* The values of "sweep.NAME = a, b", each in canonical form. */
+/* Reads the values of "sweep.NAME = a, b", each in canonical form. */
 static enum status read_sweep(struct pool *pool, const struct stage *stage, const char *parameter, const char *text,
                               const char *where, struct sweep *sweep, struct error *e) {
     const char *const *parts;
@@ -105,7 +105,8 @@ enum status family_sweep(struct pool *pool, struct family *family, const char *p
     return STATUS_OK;
 }
 
-/* The nodes named by an input: known, of a stage that fits, and one only unless the stage takes many. */
+/* Reads the nodes of an input: they must exist and be of a stage that the input accepts; only one, unless it takes
+ * many. */
 static enum status read_input(struct pool *pool, const struct experiment *x, struct family *family, size_t index,
                               const struct setting *s, struct error *e) {
     const struct stage_input *input = &family->stage->inputs[index];
@@ -165,8 +166,9 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
         } else if (!has_parameter(stage, swept ? swept : s->name)) {
             status = unknown_setting(pool, s, swept ? swept : s->name, section, stage, !swept, e);
         } else if (swept && section_find(section, swept)) {
-            status = error_set(e, STATUS_BAD_INPUT, "%s: '%s' is given a value, at %s, and swept; expected one of both",
-                               s->where, swept, section_find(section, swept)->where);
+            status =
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is given a value, at %s, and swept; expected only one of them",
+                          s->where, swept, section_find(section, swept)->where);
         } else if (swept) {
             status = family_sweep(pool, family, swept, s->value, s->where, e);
         }
@@ -184,7 +186,8 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
 
 enum mark { UNSEEN, ON_PATH, DONE };
 
-/* Appends the family after its inputs; path holds the families from the root of the walk to here. */
+/* Appends the family to `order` after its inputs; path[depth] are the families from the root of the walk to this
+ * one. */
 static enum status visit(struct family *family, struct family **path, size_t depth, struct family **order,
                          size_t *count, struct error *e) {
     if (family->mark == DONE) {
@@ -313,7 +316,7 @@ static enum status read_head(struct pool *pool, struct experiment *x, struct err
 
 /* --- the file ------------------------------------------------------------------------------------ */
 
-/* Makes a family of the section, or finds out that it holds parameters of a stage. */
+/* Makes a family of the section, unless it is named after a stage and contains parameters for all its nodes. */
 static enum status add_section(struct pool *pool, const struct stage *const *stages, struct experiment *x,
                                const struct section *section, struct error *e) {
     const struct stage *shared = find_stage(stages, section->name);
@@ -334,8 +337,9 @@ static enum status add_section(struct pool *pool, const struct stage *const *sta
         return status;
     }
     if (!key) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: [%s] is no stage, and as a node it lacks 'stage = ...'%s",
-                         section->where, section->name, suggest_stage(pool, section->name, stages));
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: [%s] is not the name of a stage, and as a node it lacks 'stage = ...'%s", section->where,
+                         section->name, suggest_stage(pool, section->name, stages));
     }
     if (!is_name(section->name)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: [%s]: expected a name of lower case letters, digits and '-'",

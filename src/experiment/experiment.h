@@ -1,4 +1,4 @@
-/* Experiments: which stages run with which parameters, and which feeds which (experiments/NAME.ini).
+/* Experiments (experiments/NAME.ini): which stages run, with which parameters and which inputs.
  *
  *   [experiment]
  *   title = Table 1 of paper A                 what it reproduces
@@ -6,9 +6,9 @@
  *   cost = 1 h; 80 s with PROFILE=quick        what it takes, for make help
  *   differs = ... | ...                        what differs from the published protocol and why, for the
  *                                              report: one statement or several
- *   tool = costs                               a program of build/bin that is run, with the planner's options,
- *                                              behind the experiment: for what holds times, so is no artifact;
- *                                              it writes results/NAME/NAME.{tsv,md}
+ *   tool = costs                               a program of build/bin that is run after the experiment, with the
+ *                                              planner's options, and writes results/NAME/NAME.{tsv,md}: for
+ *                                              results that contain times, and so cannot be artifacts
  *   table = comparison                         results/NAME/NAME.{tsv,md,tex} come from this node
  *   table.OTHER = node                         and results/NAME/OTHER.* from that
  *   figure.fig6 = magnetization                figures/fig6.{pdf,svg,png}; `make fig6` draws just this
@@ -25,14 +25,13 @@
  *   title = at kappa = {training.kappa}        a text with the value of a parameter of a node
  *   sweep.width = 16, 32                       a node for each value: model@width=16, model@width=32
  *
- * A node that takes a swept node as a single input is expanded along with it; an input of many nodes
- * collects them all, or, where both sweep a parameter, those of its own value. Two sweeps of the same
- * parameter that meet in a node must list the same values; they
- * then run in step. Two different ones give every combination.
+ * A node that takes a swept node as a single input is swept with it. An input of many nodes collects all of them or, if
+ * both nodes sweep the same parameter, those of its own value. Two sweeps of the same parameter that meet in a node
+ * must list the same values, and run in step; two of different parameters give every combination.
  *
- * Which value of a parameter counts, from weak to strong: the stage's default, [STAGE], [node], the
- * profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value
- * yields only to `sweep.` in the profile's [experiment.node]. */
+ * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], the profile's
+ * [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only to `sweep.` in
+ * the profile's [experiment.node]. */
 #ifndef DMSQ_EXPERIMENT_EXPERIMENT_H
 #define DMSQ_EXPERIMENT_EXPERIMENT_H
 
@@ -62,8 +61,8 @@ struct node_inputs {
 
 /* One step of the computation: a stage with all its parameters and inputs, hence with a recipe. */
 struct node {
-    struct stage_node as_stage; /* first, for its function that finds inputs */
-    const char *name;           /* "generated", or "generated@steps=100" where it is swept */
+    struct stage_node as_stage; /* first member: see node_input() in expand.c */
+    const char *name;           /* "generated", or "generated@steps=100" if it is swept */
     const struct family *family;
     const struct stage *stage;
     struct parameters *parameters;
@@ -72,8 +71,8 @@ struct node {
     char *recipe;
     char key[65];
     size_t index; /* among the nodes of the experiment */
-    bool changed; /* by SET, or what it is made from is */
-    bool altered; /* by profile or SET, or what it is made from is: not what the experiment's file says */
+    bool changed; /* SET changes its recipe or that of an input */
+    bool altered; /* profile or SET change its recipe or that of an input from what the experiment's file says */
 };
 
 /* A node as written in the file: one section. A sweep makes several nodes of it. */
@@ -85,52 +84,54 @@ struct family {
         struct family **families;
         size_t count;
     } *inputs;            /* in the order of stage->inputs */
-    struct sweep *sweeps; /* own */
+    struct sweep *sweeps; /* of this section */
     size_t sweep_count;
-    struct sweep *axes; /* own and those that come in through single inputs */
+    struct sweep *axes; /* its sweeps and those of its single inputs */
     size_t axis_count;
     struct node **nodes;
     size_t node_count;
-    int mark; /* of the walk in order of dependence */
+    int mark; /* for sorting by dependence */
 };
 
-/* Files that users look at: figures/NAME.{pdf,svg,png}, results/EXPERIMENT/NAME.{tsv,md,tex}. */
+/* A figure or table for users: figures/NAME.{pdf,svg,png}, results/EXPERIMENT/NAME.{tsv,md,tex}. */
 struct exported {
-    bool is_figure; /* else a table */
+    bool is_figure; /* false: a table */
     const char *name;
     const struct family *family;
-    const char *summary; /* "" when none is given */
+    const char *summary; /* "": none */
     const char *where;
 };
 
 struct experiment {
     const char *name; /* "table1" */
     struct settings settings;
-    const char *title, *summary, *cost, *differs, *tool; /* "" when not given */
+    const char *title, *summary, *cost, *differs, *tool; /* "": not given */
     struct family **families;                            /* inputs first */
     size_t family_count;
     struct node **nodes; /* inputs first */
     size_t node_count;
     struct exported *exports;
     size_t export_count;
-    const char *refusal; /* why there are no nodes: its file is wrong, or SET does not fit it; NULL: there are */
-    bool broken;         /* its file is wrong: the experiment is left out, with a warning */
+    const char *refusal; /* why it has no nodes: an error in its file, or SET does not apply to it; else NULL */
+    bool broken;         /* its file has an error: the experiment is left out, with a warning */
 };
 
-/* Reads experiments/NAME.ini up to families: names, stages, references, cycles, sweeps. Values of
- * parameters are checked by experiment_expand(). Everything belongs to the pool. */
+/* Reads experiments/NAME.ini into families, and checks names, stages, references, cycles and sweeps. Values of
+ * parameters are checked by experiment_expand(). Everything belongs to the pool. STATUS_BAD_INPUT: the message names
+ * file and line. */
 enum status experiment_read(struct pool *pool, const char *path, const struct stage *const *stages,
                             struct experiment *experiment, struct error *e);
 
 struct overrides;
 
-/* Makes the nodes, with their parameters, recipes and keys. `overrides` holds profile and SET.
- * After this experiment_release() has to be called, also on failure. */
+/* Makes the nodes, with their parameters, recipes and keys. `overrides` are profile and SET. Call experiment_release()
+ * afterwards, also on failure. */
 enum status experiment_expand(struct pool *pool, struct experiment *experiment, const struct overrides *overrides,
                               const char *backend, struct error *e);
 void experiment_release(struct experiment *experiment);
 
-/* Sets the values of the family's own sweep of a parameter (canonical, distinct), from "a, b, c". */
+/* Sets the values of the family's sweep of a parameter from "a, b, c"; they are converted to canonical form and must be
+ * distinct. */
 enum status family_sweep(struct pool *pool, struct family *family, const char *parameter, const char *text,
                          const char *where, struct error *e);
 

@@ -1,4 +1,4 @@
-/* Job scripts for Slurm, see jobs.h. */
+/* Job scripts for Slurm: see jobs.h. */
 #include "experiment/jobs.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static bool has(const struct node *node, const char *name) {
     return false;
 }
 
-/* Sites of the lattice that the node rests on; 0: not known. */
+/* Sites of the lattice of the node or its inputs; 0: unknown. */
 static double volume_of(const struct node *node) {
     if (has(node, "lattice")) {
         size_t dimensions;
@@ -54,8 +54,8 @@ static int cores_of(const struct node *node, const struct jobs_request *request)
     return node->stage->items || node->stage->uses_backend ? request->cores : 1;
 }
 
-/* In MB: the fields that are read and made, in floats with copies, and what a network holds for each thread and site,
- * which was measured to be below 40 kB (peak_memory_bytes of the run records). */
+/* Memory of a job in MB: for the fields that are read and written, as floats and with copies, and for the network, per
+ * thread and site (measured: below 40 kB, by peak_memory_bytes of the run records). */
 static unsigned long memory_of(const struct node *node, const struct jobs_request *request) {
     enum { PROGRAM = 256 };
     static const double field = 4 * sizeof(float), network = 48e3;
@@ -82,7 +82,7 @@ static void option(FILE *out, const char *name, const char *value) {
     }
 }
 
-/* "FOLDER/NAME" and a blank, for the shell. */
+/* Writes 'FOLDER/NAME', quoted for the shell, and a blank. */
 static void write_path(FILE *out, const char *folder, const char *name) {
     fputc('\'', out);
     for (const char *c = folder; *c; c++) {
@@ -124,9 +124,9 @@ static enum status write_script(const struct plan *plan, const struct experiment
             "case $1 in\npart) set -- \"--part=$SLURM_ARRAY_TASK_ID/%zu\" ;;\nfinish) set -- --finish ;;\n*) set -- "
             ";;\nesac\n",
             parts);
-    fputs("# Before the time limit, and where Slurm takes the node back, the stage ends as after an interruption: what "
-          "it has\n"
-          "# finished is saved, and the job that is queued again resumes from there.\n"
+    fputs("# Before the time limit, or if Slurm reclaims the node, the stage is interrupted: it saves what it has "
+          "finished,\n"
+          "# and the job, which is queued again, resumes from there.\n"
           "limit=\n"
           "trap 'limit=1; echo \"time limit is near, on $(hostname)\"; kill -TERM $stage' USR1\n"
           "trap 'kill -TERM $stage 2>/dev/null' TERM\n",

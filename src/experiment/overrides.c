@@ -1,4 +1,4 @@
-/* Profiles and SET, see overrides.h. */
+/* Profiles and SET: see overrides.h. */
 #include "experiment/names.h"
 #include "experiment/overrides.h"
 
@@ -39,7 +39,7 @@ enum status overrides_profile(struct pool *pool, struct overrides *overrides, co
             o.where = section->settings[j].where;
             status = add(pool, overrides, o, e);
         }
-        if (!section->count) { /* so that the name is checked all the same */
+        if (!section->count) { /* to check the name of an empty section too */
             o.name = NULL;
             o.where = section->where;
             status = add(pool, overrides, o, e);
@@ -103,7 +103,7 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
     return STATUS_OK;
 }
 
-/* Whether the node is of the experiment and the name that are meant. */
+/* True if the override names this experiment (or none) and this node. */
 static bool is_meant(const struct override *o, const struct experiment *experiment, const struct family *family) {
     return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);
 }
@@ -115,7 +115,7 @@ bool override_applies(const struct override *o, const struct experiment *experim
     return is_meant(o, experiment, family) && (o->experiment || !o->name || has_parameter(family->stage, o->name));
 }
 
-/* Says that nothing bears the name, with the nearest that does. */
+/* Fails with a message that suggests the nearest name. */
 static enum status unknown_target(struct pool *pool, const struct override *o, const struct experiment *experiments,
                                   size_t count, const struct stage *const *stages, struct error *e) {
     size_t n = 0;
@@ -149,11 +149,11 @@ static enum status unknown_target(struct pool *pool, const struct override *o, c
                      suggestion(pool, o->target, names, n));
 }
 
-/* Sets the value in a scratch table, which checks name, type and range. */
+/* Checks name, type and range by setting the value in a temporary table. */
 static enum status try_value(const struct override *o, const struct stage *stage, struct error *e) {
     const char *swept = o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
     if (swept) {
-        return STATUS_OK; /* experiment_expand() checks it where it applies */
+        return STATUS_OK; /* checked by experiment_expand(), if it applies */
     }
     struct parameters *p = parameters_new(stage->parameters, stage->parameter_count);
     enum status status = p ? parameters_set(p, o->name, o->value, o->where, e) : pool_exhausted(e);
@@ -171,7 +171,7 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
             continue;
         }
         const struct family *meant = NULL;
-        bool applies = false, may_apply = false; /* to a node of an experiment that is left out */
+        bool applies = false, may_apply = false; /* may_apply: to a node of an experiment that is left out */
         for (size_t j = 0; j < count && status == STATUS_OK; j++) {
             may_apply =
                 may_apply || (experiments[j].broken && (!o->experiment || !strcmp(o->experiment, experiments[j].name)));
@@ -185,7 +185,7 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
                 status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
-        /* of several nodes of that name none has such a parameter */
+        /* nodes of that name exist, but none has such a parameter */
         if (status == STATUS_OK && !applies && (meant || !may_apply)) {
             status = meant ? try_value(o, meant->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
         }

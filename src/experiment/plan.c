@@ -1,4 +1,4 @@
-/* Reads all experiments with a profile, SET and backend, see plan.h. */
+/* Reads all experiments with a profile, SET and backend: see plan.h. */
 #include "experiment/plan.h"
 
 #include <dirent.h>
@@ -10,7 +10,7 @@
 #include "experiment/names.h"
 #include "experiment/overrides.h"
 
-/* Names that make uses for itself. */
+/* Targets of the Makefile, which experiments, figures and tables cannot use. */
 static const char *const reserved[] = {
     "all",       "bench",  "check-slow", "clean",    "help",    "ledger",  "ledger-rebuild",
     "paper",     "setup",  "test",       "profiles", "report",  "gallery", "documents",
@@ -22,7 +22,7 @@ static int by_name(const void *a, const void *b) {
     return strverscmp(*x, *y);
 }
 
-/* The names, without ".ini", of the files in a folder, sorted. */
+/* Lists the .ini files in a folder, without ".ini", sorted. */
 static enum status list_folder(struct pool *pool, const char *folder, const char ***names, size_t *count,
                                struct error *e) {
     *names = NULL;
@@ -51,7 +51,7 @@ static enum status list_folder(struct pool *pool, const char *folder, const char
     return status;
 }
 
-/* Reads the profile and finds the folders that belong to it. */
+/* Reads the profile and determines its folders. */
 static enum status read_profile(const struct plan_request *r, struct plan *plan, struct overrides *overrides,
                                 struct error *e) {
     plan->root = r->results;
@@ -93,8 +93,8 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     if (strspn(plan->profile, letters) != base_length || !base_length || *plan->profile == '.' ||
         !strcmp(plan->profile, "artifacts") || !strcmp(plan->profile, "reference") || !strcmp(plan->profile, "paper")) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "PROFILE=%s: its results get a folder of that name: expected one of letters, digits, "
-                         "'-', '_' and '.', other than artifacts, reference and paper",
+                         "PROFILE=%s: this is also the name of a folder; expected letters, digits, '-', '_' and '.', "
+                         "and not artifacts, reference or paper",
                          r->profile);
     }
     plan->root = pool_print(plan->pool, "%s/%.*s", r->results, (int)base_length, base);
@@ -105,8 +105,8 @@ static enum status read_profile(const struct plan_request *r, struct plan *plan,
     return overrides_profile(plan->pool, overrides, path, r->stages, e);
 }
 
-/* Leaves an experiment out that is wrong, for the reason in e, unless that is no matter of input or no other one is
- * left. */
+/* Leaves out an experiment with the error e. Fails with e if that is not an error of the input, or if no other
+ * experiment remains. */
 static enum status refuse(struct plan *plan, struct experiment *x, bool broken, struct error *e) {
     bool others = false;
     for (size_t i = 0; i < plan->count; i++) {
@@ -131,8 +131,8 @@ struct target {
     struct experiment *owner;
 };
 
-/* No two targets of make may bear one name: its own, the experiments', their figures' and tables'. The later experiment
- * is left out. */
+/* Checks that targets of make have different names: those of the Makefile, experiments, figures and tables. Of two
+ * experiments with a common name the later one is left out. */
 static enum status check_targets(struct plan *plan, struct error *e) {
     struct target *targets = NULL;
     size_t count = 0;
@@ -183,7 +183,7 @@ static enum status check_targets(struct plan *plan, struct error *e) {
         for (size_t j = 0; j < i && !clash; j++) {
             clash = !targets[j].owner->refusal && !strcmp(t->name, targets[j].name);
             if (clash) {
-                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is a target already, of %s; expected another name", t->where,
+                error_set(e, STATUS_BAD_INPUT, "%s: '%s' is already a target, of %s; expected another name", t->where,
                           t->name, targets[j].where);
             }
         }
@@ -194,7 +194,8 @@ static enum status check_targets(struct plan *plan, struct error *e) {
     return status;
 }
 
-/* With SET, what does not fit one experiment is said when that is asked for, unless it fits none. */
+/* Expands all experiments. With SET, an error is reported only when the experiment is requested, unless all experiments
+ * have one. */
 static enum status expand_all(struct plan *plan, const struct overrides *overrides, bool set, struct error *e) {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
@@ -215,8 +216,7 @@ void plan_warn(const struct plan *plan, FILE *out) {
     }
 }
 
-/* All experiments; of files that are wrong only what stands in their place. A name that could be no target is
- * refused. */
+/* Reads all experiments; those with an error are left out. STATUS_BAD_INPUT: the name of a file cannot be a target. */
 static enum status read_experiments(struct plan *plan, const char *folder, const char *const *names, size_t count,
                                     struct error *e) {
     enum status status = STATUS_OK;
@@ -233,7 +233,7 @@ static enum status read_experiments(struct plan *plan, const char *folder, const
             *e = errors[i];
         }
         if (status == STATUS_BAD_INPUT && x->settings.path) {
-            x->refusal = errors[i].message; /* until all are read, and it is known whether others are right */
+            x->refusal = errors[i].message; /* preliminary: all must be read to know whether any is valid */
             status = STATUS_OK;
         }
     }
@@ -263,7 +263,7 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     }
     char *title = pool_print(plan->pool, "PROFILE=%s SET=%s BACKEND=%s", r->profile, r->set, r->backend);
     for (char *c = title; c && *c; c++) {
-        *c = *c == '\\' || (unsigned char)*c < ' ' ? ' ' : *c; /* it ends in a comment line of the rules */
+        *c = *c == '\\' || (unsigned char)*c < ' ' ? ' ' : *c; /* it is written to a comment line of the rules */
     }
     plan->title = title;
     enum status status = plan->title ? list_folder(plan->pool, r->experiments, &names, &count, e) : pool_exhausted(e);

@@ -1,4 +1,4 @@
-/* Memory released all at once: a chain of separate allocations, see pool.h. */
+/* Memory that is released all at once, a chain of separate allocations: see pool.h. */
 #include "experiment/pool.h"
 
 #include <stdarg.h>
@@ -63,7 +63,7 @@ char *pool_print(struct pool *pool, const char *format, ...) {
 }
 
 void *pool_extend(struct pool *pool, void *list, size_t count, size_t size) {
-    /* Room doubles at powers of two, so it is full exactly when count is one (or 0). */
+    /* The capacity doubles at powers of two, so the list is full exactly if count is one (or 0). */
     if (count && (count & (count - 1))) {
         return list;
     }

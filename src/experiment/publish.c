@@ -1,4 +1,4 @@
-/* Puts the results of an experiment where users look for them, see plan_publish() in plan.h. */
+/* Makes links, tables and figures of an experiment for users: see plan_publish() in plan.h. */
 #include "experiment/plan.h"
 
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include "experiment/names.h"
 #include "store/record.h"
 
-/* The names that belong into ROOT/EXPERIMENT. */
+/* A list of names of files in ROOT/EXPERIMENT. */
 struct names {
     const char **item;
     size_t count;
@@ -23,11 +23,11 @@ struct publishing {
     const struct plan *plan;
     const struct experiment *experiment;
     const char *folder; /* ROOT/EXPERIMENT */
-    const char *copies; /* file that lists the names that are copies where the file system has no links */
+    const char *copies; /* file with the names of copies, on file systems without links */
     struct names kept, copied, copied_before;
     FILE *out;
-    bool act;     /* false: only look */
-    bool differs; /* what was looked for is not there, or is another */
+    bool act;     /* false: only check whether anything differs */
+    bool differs; /* something is missing or different */
 };
 
 static enum status add_name(const struct plan *plan, struct names *names, const char *name, struct error *e) {
@@ -54,7 +54,7 @@ static bool links_to(const char *path, const char *target) {
     return length >= 0 && (size_t)length == strlen(target) && !memcmp(found, target, (size_t)length);
 }
 
-/* Makes `path` a copy of `source`, unless it holds the same bytes. */
+/* Makes `path` a copy of `source`, unless it already has the same bytes. */
 static enum status make_copy(struct publishing *p, const char *source, const char *path, struct error *e) {
     struct stat info;
     if (lstat(path, &info) == 0 && S_ISREG(info.st_mode) && file_same(source, path)) {
@@ -64,8 +64,8 @@ static enum status make_copy(struct publishing *p, const char *source, const cha
     return p->act ? file_copy(source, path, e) : STATUS_OK;
 }
 
-/* Makes ROOT/EXPERIMENT/NAME a link to `target`, which is the file `source`, unless it is one, in one step that others
- * see whole; or a copy, on file systems without links. */
+/* Makes ROOT/EXPERIMENT/NAME a link to `target`, which is the file `source`, atomically, unless it already is one. On
+ * file systems without links it becomes a copy. */
 static enum status make_link(struct publishing *p, const char *target, const char *source, const char *name,
                              struct error *e) {
     const char *path = pool_print(p->plan->pool, "%s/%s", p->folder, name);
@@ -98,11 +98,11 @@ static enum status make_link(struct publishing *p, const char *target, const cha
     return error_set(e, STATUS_FAILED, "%s: cannot make a link to %s: %s", path, target, strerror(cause));
 }
 
-/* Compares an output with its run record: all of a table or a picture, of numbers, which are checked as they are read
- * and may be large, only the size. */
+/* Compares an output with its run record: tables and pictures by their SHA-256; .npz files, which may be large and are
+ * checked when they are read, only by their size. */
 static enum status check_output(const struct publishing *p, const char *path, struct error *e) {
     if (p->act) {
-        return STATUS_OK; /* it was looked at before */
+        return STATUS_OK; /* checked in the first pass */
     }
     const size_t length = strlen(path);
     char digest[65];
@@ -117,21 +117,22 @@ static enum status check_output(const struct publishing *p, const char *path, st
 static enum status link_output(struct publishing *p, const struct node *node, const char *output, const char *name,
                                struct error *e) {
     const char *target = pool_print(p->plan->pool, "../artifacts/%s/%s", node->key, output);
-    const char *there = pool_print(p->plan->pool, "%s/artifacts/%s/%s", p->plan->root, node->key, output);
-    if (!target || !there) {
+    const char *source = pool_print(p->plan->pool, "%s/artifacts/%s/%s", p->plan->root, node->key, output);
+    if (!target || !source) {
         return pool_exhausted(e);
     }
-    if (access(there, R_OK)) {
-        return error_set(e, STATUS_FAILED, "%s: %s; expected the result of %s (make %s computes it)", there,
+    if (access(source, R_OK)) {
+        return error_set(e, STATUS_FAILED, "%s: %s; expected the result of %s (make %s computes it)", source,
                          strerror(errno), node->name, p->experiment->name);
     }
-    enum status status = check_output(p, there, e);
-    THEN(status, make_link(p, target, there, name, e));
+    enum status status = check_output(p, source, e);
+    THEN(status, make_link(p, target, source, name, e));
     THEN(status, add_name(p->plan, &p->kept, name, e));
     return status;
 }
 
-/* Links ROOT/EXPERIMENT/NODE.OUTPUT to a file beside the artifact, which earlier results lack. */
+/* Links ROOT/EXPERIMENT/NODE.OUTPUT to a file beside the artifact, if there is one: results of earlier versions have
+ * none. */
 static enum status link_beside(struct publishing *p, const struct node *node, const char *output, struct error *e) {
     const char *path = pool_print(p->plan->pool, "%s/artifacts/%s/%s", p->plan->root, node->key, output);
     const char *name = pool_print(p->plan->pool, "%s.%s", node->name, output);
@@ -141,7 +142,7 @@ static enum status link_beside(struct publishing *p, const struct node *node, co
     return access(path, F_OK) ? STATUS_OK : link_output(p, node, output, name, e);
 }
 
-/* A figure may bear the name of a table; its numbers then need another. */
+/* True if there is a table of that name: the numbers of a figure with the same name then need another one. */
 static bool has_table(const struct experiment *x, const char *name) {
     for (size_t i = 0; i < x->export_count; i++) {
         if (!x->exports[i].is_figure && !strcmp(x->exports[i].name, name)) {
@@ -151,29 +152,32 @@ static bool has_table(const struct experiment *x, const char *name) {
     return false;
 }
 
-/* One file of a figure or table, of the node. */
+/* Publishes one file of a figure or table. `last` is true for the last file of a node. */
 static enum status publish_file(struct publishing *p, const struct exported *export, const struct node *node,
                                 const char *output, bool last, struct error *e) {
     const struct plan *plan = p->plan;
-    const char *behind = after_prefix(output, export->is_figure ? "figure" : "table"), *swept = strchr(node->name, '@');
-    const char *extension = behind ? strchr(behind, '.') : NULL; /* "-macros.tex" */
+    const char *suffix = after_prefix(output, export->is_figure ? "figure" : "table"), *swept = strchr(node->name, '@');
+    const char *extension = suffix ? strchr(suffix, '.') : NULL; /* suffix: "-macros.tex" */
     if (!extension) {
         return STATUS_OK;
     }
-    const int part = (int)(extension++ - behind);
-    bool copied = export->is_figure && strcmp(extension, "tsv"); /* a picture; tables of numbers are linked */
+    const int part = (int)(extension++ - suffix);
+    bool copied = export->is_figure && strcmp(extension, "tsv"); /* pictures are copied, tables of numbers are linked */
     const char *kind = export->is_figure && !copied && has_table(p->experiment, export->name) ? "-figure" : "";
     const char *name =
-        pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, behind, kind, swept ? swept : "", extension);
+        pool_print(plan->pool, "%s%.*s%s%s.%s", export->name, part, suffix, kind, swept ? swept : "", extension);
     const char *folder = plan_folder(plan, node);
     const char *source = name && folder ? pool_print(plan->pool, "%s/%s", folder, output) : NULL;
     const char *path = source ? pool_print(plan->pool, "%s/%s", copied ? plan->figures : p->folder, name) : NULL;
     if (!path) {
         return pool_exhausted(e);
     }
-    enum status status = copied ? check_output(p, source, e) : link_output(p, node, output, name, e);
-    if (status == STATUS_OK && copied) {
-        status = make_copy(p, source, path, e);
+    enum status status;
+    if (copied) {
+        status = check_output(p, source, e);
+        THEN(status, make_copy(p, source, path, e));
+    } else {
+        status = link_output(p, node, output, name, e);
     }
     if (status == STATUS_OK && !export->is_figure && !strcmp(extension, "md")) {
         char *text = NULL;
@@ -184,7 +188,7 @@ static enum status publish_file(struct publishing *p, const struct exported *exp
         }
         free(text);
     }
-    if (status == STATUS_OK && last) { /* all are there */
+    if (status == STATUS_OK && last) { /* all files are published */
         fprintf(p->out, "%s: %s\n", export->name, path);
     }
     return status;
@@ -201,7 +205,7 @@ static enum status publish_export(struct publishing *p, const struct exported *e
     return status;
 }
 
-/* --- what is no more ----------------------------------------------------------------------------- */
+/* --- files of nodes that no longer exist --------------------------------------------------------- */
 
 static enum status read_copies(struct publishing *p, struct error *e) {
     char *text = NULL;
@@ -230,8 +234,7 @@ static enum status write_copies(struct publishing *p, struct error *e) {
     return text ? file_write(p->copies, text, strlen(text), e) : pool_exhausted(e);
 }
 
-/* Removes links into the artifacts that no node accounts for, and copies in the place of such: nodes that were renamed
- * or left out. */
+/* Removes links to artifacts, and copies made instead of links, that belong to no node: it was renamed or removed. */
 static void remove_stale(struct publishing *p) {
     DIR *d = opendir(p->folder);
     for (struct dirent *entry; d && (entry = readdir(d));) {
@@ -253,7 +256,7 @@ static void remove_stale(struct publishing *p) {
     }
 }
 
-/* --- all of it ----------------------------------------------------------------------------------- */
+/* --- publishing ---------------------------------------------------------------------------------- */
 
 static enum status publish(struct publishing *p, const char *only, struct error *e) {
     const struct experiment *x = p->experiment;
@@ -285,7 +288,7 @@ static enum status publish(struct publishing *p, const char *only, struct error 
     if (status == STATUS_OK && !found) {
         status = error_set(e, STATUS_BAD_INPUT, "--only=%s: %s has no such figure or table", only, x->name);
     }
-    for (size_t i = 0; i < p->copied_before.count && status == STATUS_OK && only; i++) { /* of what was not looked at */
+    for (size_t i = 0; i < p->copied_before.count && status == STATUS_OK && only; i++) { /* keep names outside `only` */
         const char *name = p->copied_before.item[i];
         status =
             has_name(&p->kept, name) || has_name(&p->copied, name) ? STATUS_OK : add_name(p->plan, &p->copied, name, e);
@@ -318,7 +321,7 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
     if (!path || !p.folder || !p.copies || !(p.out = open_memstream(&text, &size))) {
         return pool_exhausted(e);
     }
-    /* First a look, for which results of others may be read only. */
+    /* The first pass only checks: complete results may be read-only. */
     enum status status = publish(&p, only, e);
     if (fclose(p.out) && status == STATUS_OK) {
         status = pool_exhausted(e);
@@ -326,7 +329,7 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
     if (status == STATUS_OK && !p.differs) {
         fputs(text, out);
     } else if (status == STATUS_OK) {
-        /* One at a time: of two makes at once, the results of one are shown, not some of each. */
+        /* Only one process publishes at a time, so that users see the results of one make, not a mixture of two. */
         struct lock lock;
         status = file_make_folder(plan->root, e);
         THEN(status, lock_take(path, LOCK_EXCLUSIVE, wait, &lock, e));
@@ -338,7 +341,7 @@ enum status plan_publish(const struct plan *plan, const char *name, const char *
         }
     }
     free(text);
-    file_sweep(plan->root); /* of the ledger, the report and this, killed on their way */
+    file_sweep(plan->root); /* temporary files of killed processes: ledger, report, publishing */
     file_sweep(p.folder);
     file_sweep(plan->figures);
     return status;

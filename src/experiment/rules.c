@@ -1,12 +1,11 @@
-/* The make rules of a plan, see plan.h. */
+/* The make rules of a plan: see plan.h. */
 #include "experiment/plan.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Writes a word of a command so that the shell, and make where it is in a rule, leave it as it is. It has no line
- * ends. */
+/* Writes a word of a command, quoted for the shell and, in a rule, for make. Line ends become blanks. */
 static void write_shell_word(FILE *out, const char *text, bool rule) {
     bool plain = *text;
     for (const char *c = text; *c && plain; c++) {
@@ -35,7 +34,7 @@ static void write_word(FILE *out, const char *text) {
     write_shell_word(out, text, true);
 }
 
-/* One "--name=value"; false when out of memory. */
+/* Writes one "--name=value"; false: out of memory. */
 static bool write_option(const struct plan *plan, FILE *out, bool rule, const char *name, const char *value) {
     const char *option = value ? pool_print(plan->pool, "--%s=%s", name, value) : NULL;
     if (!option) {
@@ -46,8 +45,7 @@ static bool write_option(const struct plan *plan, FILE *out, bool rule, const ch
     return true;
 }
 
-/* All nodes with this key, "fig7/training, table1/training"; NULL: out of memory. Is equal to the label where there is
- * one. */
+/* The labels of all nodes with this key, "fig7/training, table1/training"; NULL: out of memory. */
 static const char *users_of(const struct plan *plan, const char *key) {
     const char *users = "";
     for (size_t i = 0; i < plan->count; i++) {
@@ -96,8 +94,8 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     if (!target || !label) {
         return false;
     }
-    /* A stage puts its artifact in place whole, so a make that is ended must not remove it. Where the stage was killed
-     * after that, it is called again to complete its record, and does nothing else. */
+    /* .PRECIOUS: an artifact appears only when it is complete, so an interrupted make must not remove it. FORCE: if the
+     * stage was killed after that, it is called again, only to complete its run record. */
     fprintf(out, "\n# %s\n.PRECIOUS: %s\n%s: $(if $(wildcard $(PLAN_ROOT)/artifacts/%s/pending-run.json),FORCE) |",
             label, target, target, node->key);
     for (size_t i = 0; i < node->stage->input_count; i++) {
@@ -109,7 +107,7 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
             fprintf(out, " %s", input);
         }
     }
-    /* In the shell's place, the stage hears the signal that make passes on. */
+    /* exec: the stage replaces the shell, and so receives the signals of make */
     fprintf(out, " %s/%s\n\t$(if $(V),,@echo == ", plan->programs, node->stage->name);
     write_word(out, label);
     fputs(";) ", out);
@@ -125,15 +123,15 @@ static bool write_rule(const struct plan *plan, const struct experiment *x, cons
     return fine;
 }
 
-/* Targets that say why there is nothing to make. */
+/* Writes targets of a refused experiment, which print the reason and fail. */
 static void write_refusal(const struct experiment *x, FILE *out) {
     for (size_t i = 0; i <= x->export_count; i++) {
         const char *name = i < x->export_count ? x->exports[i].name : x->name;
-        bool said = i < x->export_count && !strcmp(name, x->name);
-        for (size_t j = 0; j < i && !said; j++) { /* a figure and a table of one name */
-            said = i < x->export_count && !strcmp(name, x->exports[j].name);
+        bool written = i < x->export_count && !strcmp(name, x->name);
+        for (size_t j = 0; j < i && !written; j++) { /* a figure and a table may have the same name */
+            written = i < x->export_count && !strcmp(name, x->exports[j].name);
         }
-        if (said) {
+        if (written) {
             continue;
         }
         fprintf(out, "\n.PHONY: %s\n%s:\n\t@printf '%%s\\n' ", name, name);
@@ -142,7 +140,7 @@ static void write_refusal(const struct experiment *x, FILE *out) {
     }
 }
 
-/* With all that the others have computed before it, a tool sees it all. */
+/* In make paper, experiments with a tool come last, so that the tool sees all results. */
 static void write_tools_last(const struct plan *plan, FILE *out) {
     fputs("\nifneq ($(filter paper,$(MAKECMDGOALS)),)\n", out);
     for (size_t i = 0; i < plan->count; i++) {
@@ -160,7 +158,7 @@ static void write_tools_last(const struct plan *plan, FILE *out) {
     fputs("endif\n", out);
 }
 
-/* Whether a node before this one, in the order of writing, has the same key. */
+/* False if an earlier node, in the order of writing, has the same key. */
 static bool is_first(const struct plan *plan, size_t experiment, size_t node) {
     const char *key = plan->experiments[experiment].nodes[node]->key;
     for (size_t i = 0; i <= experiment; i++) {
@@ -192,8 +190,8 @@ static bool write_target(const struct plan *plan, const struct experiment *x, co
     return true;
 }
 
-/* The ledger is for processes of one machine: where stages run on other hosts, or there are no locks, make enters their
- * records in the end. */
+/* Stages enter their runs into the ledger only if they run on this host and there are locks; otherwise make does at its
+ * end. */
 static bool write_ledger(const struct plan *plan, FILE *out) {
     const char *ledger = pool_print(plan->pool, "%s/ledger.sqlite", plan->root);
     fputs("PLAN_LEDGER :=", out);
@@ -213,9 +211,9 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     }
     fputs("# Written by plan from the experiments, for ", out);
     fputs(plan->title, out);
-    fputs("\n# A result that is there stays; its name is the hash of everything it depends on.\n", out);
-    fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* which may have brackets, that calls of make's functions take amiss
-                                                      */
+    fputs("\n# A result that exists is not made again: its name is the hash of everything that it depends on.\n", out);
+    fprintf(out, "PLAN_ROOT := %s\n", plan->root); /* a variable, because brackets in the path would break calls of
+                                                      make's functions */
     bool fine = write_ledger(plan, out);
     for (size_t i = 0; i < plan->count && fine; i++) {
         const struct experiment *x = &plan->experiments[i];

@@ -1,4 +1,4 @@
-/* Strict reading of experiment files on top of libinih, see settings.h. */
+/* Strict reading of experiment files, based on libinih: see settings.h. */
 #include "experiment/settings.h"
 
 #include <ctype.h>
@@ -9,15 +9,15 @@
 
 #include "base/file.h"
 
-enum { LONGEST_SECTION = 49 }; /* what libinih keeps of a section's name */
+enum { LONGEST_SECTION = 49 }; /* libinih truncates longer names */
 
 struct reader {
     struct pool *pool;
     struct settings *settings;
     struct error *e;
-    const char *next; /* the text not yet handed over */
-    size_t line;      /* number of the line handed over last */
-    bool indented;    /* whether it begins with a blank */
+    const char *next; /* the text not yet passed to libinih */
+    size_t line;      /* number of the line passed last */
+    bool indented;    /* that line begins with a blank */
     bool failed;      /* e holds the first error; reading stops */
 };
 
@@ -39,7 +39,7 @@ static const char *where(struct reader *r) {
     return pool_print(r->pool, "%s:%zu", r->settings->path, r->line);
 }
 
-/* Enters the section that the line "[name]" opens. */
+/* Adds the section of a line "[name]". */
 static void open_section(struct reader *r, const char *line, const char *end) {
     const char *close = memchr(line, ']', (size_t)(end - line));
     if (!close) {
@@ -70,14 +70,15 @@ static void open_section(struct reader *r, const char *line, const char *end) {
     s->sections = sections;
     const struct section *other = settings_find(s, name);
     if (other) {
-        error_set(r->e, STATUS_BAD_INPUT, "%s: section [%s] is there already, at %s", place, name, other->where);
+        error_set(r->e, STATUS_BAD_INPUT, "%s: section [%s] already exists, at %s; expected each section once", place,
+                  name, other->where);
         r->failed = true;
         return;
     }
     sections[s->count++] = (struct section){name, place, NULL, 0};
 }
 
-/* Whether an indented text looks like "name = value" or "[section]": then the blanks are a mistake. */
+/* True if an indented text looks like "name = value" or "[section]", so that the indentation is probably a mistake. */
 static bool looks_like_setting(const char *text, const char *end) {
     if (text < end && *text == '[') {
         return true;
@@ -144,7 +145,7 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
             fail(r, "expected a setting above for an indented line to continue");
             return false;
         }
-        size_t length = strlen(value); /* libinih leaves a comment at the end of such a line */
+        size_t length = strlen(value); /* libinih does not remove a comment at the end of such a line */
         for (const char *c = value; *c; c++) {
             if (*c == ';' && (c == value || isspace((unsigned char)c[-1]))) {
                 length = (size_t)(c - value);
@@ -162,7 +163,8 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
     }
     const struct setting *other = section_find(section, name);
     if (other) {
-        error_set(r->e, STATUS_BAD_INPUT, "%s:%zu: '%s' is set already, at %s", s->path, r->line, name, other->where);
+        error_set(r->e, STATUS_BAD_INPUT, "%s:%zu: '%s' is already set, at %s; expected it once", s->path, r->line,
+                  name, other->where);
         r->failed = true;
         return false;
     }
@@ -179,7 +181,7 @@ static bool add_setting(struct reader *r, const char *name, const char *value) {
 
 static int on_setting(void *state, const char *section, const char *name, const char *value) {
     struct reader *r = state;
-    (void)section; /* the one opened last */
+    (void)section; /* that of the last open_section() */
     if (r->failed) {
         return 0;
     }

@@ -4,9 +4,9 @@
  *   name = value ; a comment       name = a long value
  *                                      that continues in an indented line
  *
- * libinih does the reading; what it lets pass is checked here: a section or a name given twice, lines it
- * would cut (198 bytes) and section names it would cut (49 bytes), text after ']', an indented line that
- * looks like a setting of its own. Every error names file and line. */
+ * libinih parses the file. In addition these are errors: a section or a name given twice, lines longer than 198 bytes
+ * and section names longer than 49, which libinih would truncate, text after ']', and an indented line that looks like
+ * a setting. */
 #ifndef DMSQ_EXPERIMENT_SETTINGS_H
 #define DMSQ_EXPERIMENT_SETTINGS_H
 
@@ -17,7 +17,7 @@
 
 struct setting {
     const char *name;
-    const char *value; /* without surrounding blanks; lines joined by one blank */
+    const char *value; /* without surrounding blanks; continuation lines are joined by a blank */
     const char *where; /* "experiments/table1.ini:12" */
 };
 
@@ -34,10 +34,10 @@ struct settings {
     size_t count;
 };
 
-/* Reads a file; everything belongs to the pool. */
+/* Reads a file; everything belongs to the pool. STATUS_BAD_INPUT: the message names file and line. */
 enum status settings_read(struct pool *pool, const char *path, struct settings *settings, struct error *e);
 
-/* NULL when there is none of that name. */
+/* The section, or setting, of that name, or NULL. */
 const struct section *settings_find(const struct settings *settings, const char *section);
 const struct setting *section_find(const struct section *section, const char *name);
 

@@ -14,7 +14,7 @@ enum status autocorrelation_function(const double *x, size_t chains, size_t leng
                          "lags",
                          lags, chains, length, length > 0 ? length - 1 : 0);
     }
-    const size_t reach = 2 * lags + window < length ? 2 * lags + window : length; /* lags that errors need */
+    const size_t reach = 2 * lags + window < length ? 2 * lags + window : length; /* lags needed for the errors */
     double *a = malloc((N + chains + reach) * sizeof *a);
     if (!a) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", N);
@@ -60,7 +60,8 @@ enum status autocorrelation_published(const double *x, size_t n, size_t t_max, d
     if (!a) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     }
-    const double mean = sum_tree(x, n) / (double)n; /* drops out; without it large numbers would cancel */
+    const double mean = sum_tree(x, n) / (double)n; /* cancels in C(t); subtracted to avoid cancellation of large
+                                                       numbers */
     for (size_t i = 0; i < n; i++) {
         a[i] = x[i] - mean;
     }

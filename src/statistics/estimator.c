@@ -1,4 +1,4 @@
-/* Means of measured series and functions of them; the contract is in estimator.h. */
+/* Means of measured series and functions of them: see estimator.h. */
 #include "statistics/estimator.h"
 
 #include <math.h>
@@ -30,12 +30,13 @@ enum status series_check(const struct series *s, const struct estimator *f, stru
                          s->configurations);
     }
     if (!f->evaluate && f->values != s->primaries) {
-        return error_set(e, STATUS_BAD_INPUT, "series: %zu means asked for, there are %zu", f->values, s->primaries);
+        return error_set(e, STATUS_BAD_INPUT, "series: found %zu values for %zu means, expected equal numbers",
+                         f->values, s->primaries);
     }
     for (size_t i = 0; i < s->primaries * s->configurations; i++) {
         if (!isfinite(s->data[i])) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "series: observable %zu of configuration %zu is %g, expected a number",
+                             "series: observable %zu of configuration %zu is %g, expected a finite number",
                              i / s->configurations, i % s->configurations, s->data[i]);
         }
     }

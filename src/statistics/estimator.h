@@ -1,4 +1,4 @@
-/* What an error analysis works on: measured series, and functions of their means.
+/* Input of error analyses: measured series, and functions of their means.
  *
  * A primary observable is measured on every configuration; an estimator F is a function of the means of
  * the primaries (chi2 = V(<M^2> - <M>^2) is one of <M> and <M^2>). The value of an estimator is always F of
@@ -14,28 +14,27 @@
 struct series {
     const double *data; /* (primaries, configurations) */
     size_t primaries;
-    size_t configurations; /* chain-major: the chains follow each other, each in order of its time */
+    size_t configurations; /* chain after chain, each in the order of Monte Carlo time */
     size_t chains;         /* of equal length; divides configurations */
 };
 
 struct estimator {
-    size_t values; /* how many numbers evaluate() gives */
-    /* values[] from means[primaries]; NULL: the means themselves (values = primaries). No side effects: may be
-     * called by several threads. */
+    size_t values; /* number of values of evaluate() */
+    /* values[values] from means[primaries]; NULL: the means themselves (values = primaries). Must be thread-safe. */
     void (*evaluate)(const double *means, double *values, const void *context);
     const void *context;
-    /* gradient (values, primaries) of evaluate() at the means; NULL: error analyses take symmetric differences. */
+    /* gradient (values, primaries) of evaluate() at the means; NULL: error analyses use symmetric differences. */
     void (*differentiate)(const double *means, double *gradient, const void *context);
 };
 
-/* means[primaries] over all configurations, summed in a fixed tree. */
+/* means[primaries] over all configurations, with sums in the order of base/sum.h. */
 void series_means(const struct series *s, double *means);
 
-/* The estimator's values from means. */
+/* values[f->values] of the estimator from means[primaries]. */
 void estimator_evaluate(const struct estimator *f, const double *means, double *values);
 
-/* STATUS_BAD_INPUT unless there are chains of equal length, of finite numbers, and for an estimator without
- * evaluate() as many values as primaries. */
+/* STATUS_BAD_INPUT: no data, chains of unequal length, a number that is not finite, or an estimator without evaluate()
+ * whose number of values differs from that of the primaries. */
 enum status series_check(const struct series *s, const struct estimator *f, struct error *e);
 
 #endif

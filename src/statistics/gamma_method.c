@@ -73,17 +73,17 @@ static void differentiate(const struct series *s, const struct estimator *f, dou
     }
 }
 
-/* What the projection of a series needs: the means, the values there, and the gradient (NULL: that of the means). */
+/* For the projection of a series: means, values of the estimator, and gradient (NULL: the estimator is the means). */
 struct projection {
     double *means, *steps, *value, *above, *below, *gradient;
 };
 
 static void projection_release(struct projection *p) {
-    free(p->means); /* and all but the gradient behind it */
+    free(p->means); /* one block with all members but the gradient */
     free(p->gradient);
 }
 
-/* `a` (N) is scratch. */
+/* Computes the members of *p; a[N] is scratch. */
 static enum status projection_make(const struct series *s, const struct estimator *f, double *a, struct projection *p,
                                    struct error *e) {
     const size_t N = s->configurations, primaries = s->primaries, values = f->values;
@@ -115,7 +115,7 @@ static enum status projection_make(const struct series *s, const struct estimato
     return STATUS_OK;
 }
 
-/* a[N] of value v. */
+/* The projected series a[N] of value v. */
 static void project(const struct series *s, const struct projection *p, size_t v, double *a) {
     const size_t N = s->configurations;
     if (!p->gradient) {
@@ -153,10 +153,7 @@ enum status gamma_method_project(const struct series *s, const struct estimator 
 
 enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
                          struct error *e) {
-    const enum status checked = series_check(s, f, e);
-    if (checked) {
-        return checked;
-    }
+    TRY(series_check(s, f, e));
     const size_t N = s->configurations, length = N / s->chains;
     if (!(S >= 0.0) || isinf(S)) {
         return error_set(e, STATUS_BAD_INPUT, "Gamma method: S = %g, expected a number >= 0", S);

@@ -1,17 +1,18 @@
-/* The Gamma method for Markov chains: errors and integrated autocorrelation times of functions of means
- * (Wolff, hep-lat/0306017, "Monte Carlo errors with less errors"; equation numbers are his).
+/* The Gamma method for Markov chains: errors and integrated autocorrelation times of functions of means (Wolff,
+ * hep-lat/0306017, "Monte Carlo errors with less errors", whose equation numbers are given).
  *
- * F(means) is replaced by the series projected on its gradient, a_i = sum_alpha dF/dA_alpha (a_i,alpha - mean),
- * with the overall mean of all chains; then
+ * F is a function of the means A_alpha of series a_i,alpha, i = 1 .. N, over all of R chains. The series are projected
+ * on the gradient of F, a_i = sum_alpha dF/dA_alpha (a_i,alpha - A_alpha), and
  *   Gamma(t) = 1/(N - R t) sum over chains and i of a_i a_(i+t)                            (31)
  *   tau(W)   = 1/2 + sum_{t=1..W} Gamma(t)/Gamma(0)                                        (41)
  *   window:  first W with exp(-W/tau) - tau/sqrt(W N) < 0, tau = S/log((2 tau(W)+1)/(2 tau(W)-1))   (50-52)
  *   tau_int  = tau(W) (1 + (2W+1)/N)/(1 + 1/N)                                             (49)
  *   its error 2 tau(W) sqrt(|W + 1/2 - tau(W)|/N)                                          (42)
  *   error^2  = 2 tau_int Gamma(0) (1 + 1/N)/N,   relative error of the error sqrt((W+1/2)/N)
- * The same formulas as pyerrors, to the last bits for one chain; for several chains pyerrors takes each chain's own
- * mean, which underestimates the error of short chains, and this takes Wolff's.
- * S = 0: no autocorrelation is assumed, error^2 = Gamma(0)/(N - 1), tau_int = 1/2.
+ * With S = 0 no autocorrelation is assumed: error^2 = Gamma(0)/(N - 1), tau_int = 1/2.
+ *
+ * pyerrors has the same formulas, and agrees to rounding for one chain. For several chains it subtracts each chain's
+ * own mean, which underestimates the error of short chains; here the overall mean is subtracted, as in Wolff's paper.
  */
 #ifndef DMSQ_STATISTICS_GAMMA_METHOD_H
 #define DMSQ_STATISTICS_GAMMA_METHOD_H
@@ -24,21 +25,20 @@
 
 struct gamma_result {
     double value, error, error_of_error;
-    double tau_int, tau_int_error; /* in units of the distance of two configurations */
+    double tau_int, tau_int_error; /* in units of the distance between stored configurations */
     size_t window;                 /* W */
-    /* false: the sum went up to half of a chain, less 1, without fulfilling (52), so that tau_int and the error are too
-     * small; or the series is constant, which tells neither. */
+    /* false: no window up to half the length of a chain fulfils (52), so that tau_int and the error are too small; or
+     * the series is constant, so that both are unknown. */
     bool closed;
 };
 
-/* results[f->values]. The gradient is the estimator's own, or taken by symmetric differences of one standard error of
- * each primary (exact for quadratic functions). STATUS_BAD_INPUT: a bad series, S < 0, or (S > 0) chains
- * shorter than 4. */
+/* results[f->values]. The gradient is f->differentiate or, without it, by symmetric differences of one standard error
+ * of each primary (exact for quadratic functions). STATUS_BAD_INPUT: see series_check(); S < 0; or S > 0 and chains
+ * shorter than 4. STATUS_FAILED: out of memory. */
 enum status gamma_method(const struct series *s, const struct estimator *f, double S, struct gamma_result *results,
                          struct error *e);
 
-/* projected (f->values, N): the series a_i that the error of each value is that of, around zero. Errors of a bad
- * series. */
+/* projected (f->values, N): the projected series a_i of each value, with mean zero. Fails as gamma_method(). */
 enum status gamma_method_project(const struct series *s, const struct estimator *f, double *projected, struct error *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* Histograms for figures; the contract is in histogram.h. */
+/* Histograms for figures: see histogram.h. */
 #include "statistics/histogram.h"
 
 size_t histogram_fill(const double *x, size_t n, double lo, double hi, size_t bins, double *counts) {

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* counts[bins]: how many of x[n] lie in [lo + b w, lo + (b+1) w), w = (hi - lo)/bins; hi itself belongs to the
- * last bin. Requires lo < hi and bins > 0. Returns the number outside [lo, hi] (NaN included). */
+/* counts[b], b = 0 .. bins-1: number of x[n] in [lo + b w, lo + (b+1) w), w = (hi - lo)/bins; hi belongs to the last
+ * bin. Requires lo < hi and bins > 0. Returns the number of x outside [lo, hi], including NaN. */
 size_t histogram_fill(const double *x, size_t n, double lo, double hi, size_t bins, double *counts);
 
 #endif

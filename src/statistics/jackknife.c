@@ -1,4 +1,4 @@
-/* Jackknife errors of functions of means; formulas and contract in jackknife.h. */
+/* Jackknife errors of functions of means: see jackknife.h. */
 #include "statistics/jackknife.h"
 
 #include <math.h>
@@ -14,10 +14,7 @@ static size_t bin_begin(size_t b, size_t bins, size_t configurations) {
 
 enum status jackknife_pseudo(const struct series *s, const struct estimator *f, size_t bins, double *values,
                              double *errors, double *pseudo, struct error *e) {
-    const enum status checked = series_check(s, f, e);
-    if (checked) {
-        return checked;
-    }
+    TRY(series_check(s, f, e));
     const size_t N = s->configurations;
     const size_t B = bins ? bins : N;
     if (B < 2 || B > N) {
@@ -36,7 +33,8 @@ enum status jackknife_pseudo(const struct series *s, const struct estimator *f, 
     estimator_evaluate(f, means, values);
     for (size_t b = 0; b < B; b++) {
         const size_t begin = bin_begin(b, B, N), size = bin_begin(b + 1, B, N) - begin;
-        /* The mean without the bin from its distance to the full mean: no cancellation of large sums. */
+        /* The mean without the bin, computed from its difference to the full mean to avoid cancellation of large
+         * sums. */
         for (size_t a = 0; a < s->primaries; a++) {
             const double bin = sum_tree(s->data + a * N + begin, size) / (double)size;
             without[a] = means[a] + (means[a] - bin) * ((double)size / (double)(N - size));

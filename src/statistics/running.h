@@ -1,4 +1,4 @@
-/* Mean of independent numbers and its standard error, number by number (Welford 1962). */
+/* Running mean of independent numbers, and its standard error (Welford 1962). Initialise with zeros. */
 #ifndef DMSQ_STATISTICS_RUNNING_H
 #define DMSQ_STATISTICS_RUNNING_H
 
@@ -16,7 +16,7 @@ static inline void running_add(struct running *r, double x) {
     r->squares += deviation * (x - r->mean);
 }
 
-/* sqrt(variance / count), the variance with count - 1; NaN of fewer than two numbers. */
+/* sqrt(variance / count), where the variance is divided by count - 1; NaN for fewer than two numbers. */
 static inline double running_error(const struct running *r) {
     return r->count < 2 ? (double)NAN : sqrt(r->squares / (double)(r->count - 1) / (double)r->count);
 }

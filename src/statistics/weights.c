@@ -10,8 +10,8 @@
 const char *const weights_name[WEIGHTS_STATISTICS] = {
     "R2", "slope", "var_log_w", "effective_sample_size", "acceptance", "acceptance_gaussian"};
 
-/* One configuration: S and S_eff without their means, so that nothing large cancels, and the weight that its
- * law gives it in sums, w or 1/w, relative to the largest. */
+/* One configuration: S and S_eff minus their means, which avoids cancellation, and its weight in sums relative to the
+ * largest: w for proposals, 1/w for configurations of the target. */
 struct point {
     double action, effective, weight;
     size_t number;
@@ -26,8 +26,8 @@ static int by_weight(const void *a, const void *b) {
     return p->number < q->number ? -1 : p->number > q->number;
 }
 
-/* All but the configurations begin .. end-1. The points are sorted, so that min(w, w') of a pair is the weight of the
- * one that comes first. */
+/* The statistics without the configurations begin .. end-1. The points are sorted, so that min(w, w') of a pair is the
+ * weight of the first. */
 static void evaluate(const struct point *points, size_t total, size_t begin, size_t end, enum weights_origin origin,
                      double *values) {
     const double n = (double)(total - (end - begin));
@@ -73,8 +73,9 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
         }
         if (!isfinite(action[i]) || !isfinite(log_q[i])) {
             free(sums);
-            return error_set(e, STATUS_BAD_INPUT, "configuration %zu has action %g and log q %g, expected numbers", i,
-                             action[i], log_q[i]);
+            return error_set(e, STATUS_BAD_INPUT,
+                             "configuration %zu has action %g and log q %g, expected finite numbers", i, action[i],
+                             log_q[i]);
         }
         sums[some] = action[i];
         sums[n + some++] = log_q[i];
@@ -96,8 +97,8 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
         largest = fmax(largest, points[i].weight);
     }
     for (size_t i = 0; i < n; i++) {
-        points[i].weight = points[i].rejected ? 0 /* a square of the others still is a number */
-                                              : function_exp(fmax(points[i].weight - largest, -350));
+        /* not below e^-350, so that squares do not underflow */
+        points[i].weight = points[i].rejected ? 0 : function_exp(fmax(points[i].weight - largest, -350));
     }
     qsort(points, n, sizeof *points, by_weight);
     return STATUS_OK;
@@ -134,7 +135,7 @@ enum status weights_analyse(const double *action, const double *log_q, size_t n,
             const double spread = squares[v] - sum[v] * sum[v] / B;
             errors[v] = isnan(spread) ? NAN : sqrt(fmax(0, spread) * (B - 1) / B);
             if (isnan(values[v])) {
-                values[v] = NAN; /* of one sign everywhere */
+                values[v] = NAN; /* without its sign, which depends on the compiler */
             }
         }
     }

@@ -19,9 +19,9 @@ static void unknown_names(void **state) {
            "table, table.NAME, figure.NAME or summary.NAME; did you mean 'summary'?");
     expect("[t]\nstage = simulte\n", "paper", "",
            "%experiments/a.ini:2: unknown stage 'simulte'; did you mean 'simulate'?");
-    expect(
-        "[simulte]\nseed = 1\n", "paper", "",
-        "%experiments/a.ini:1: [simulte] is no stage, and as a node it lacks 'stage = ...'; did you mean 'simulate'?");
+    expect("[simulte]\nseed = 1\n", "paper", "",
+           "%experiments/a.ini:1: [simulte] is not the name of a stage, and as a node it lacks 'stage = ...'; did you "
+           "mean 'simulate'?");
     expect("[t]\nstage = simulate\nkapa = 0.2\n", "paper", "",
            "%experiments/a.ini:3: unknown 'kapa' in [t]; expected a parameter or input of simulate; did you mean "
            "'kappa'?");
@@ -106,7 +106,8 @@ static void names_and_exports(void **state) {
 static void sweeps(void **state) {
     (void)state;
     expect("[t]\nstage = simulate\nseed = 1\nkappa = 0.1\nsweep.kappa = 0.1, 0.2\n", "paper", "",
-           "%experiments/a.ini:5: 'kappa' is given a value, at %experiments/a.ini:4, and swept; expected one of both");
+           "%experiments/a.ini:5: 'kappa' is given a value, at %experiments/a.ini:4, and swept; expected only one of "
+           "them");
     expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.10\n", "paper", "",
            "%experiments/a.ini:4: sweep.kappa lists 0.10 twice; expected distinct values");
     expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 2\n", "paper", "",
@@ -151,7 +152,8 @@ static void profiles(void **state) {
     expect(good, "swept", "", "%experiments/profiles/swept.ini:2: [m] has no sweep of 'width' that this could replace");
     write_text("experiments/profiles/double.ini", "[fit]\nepochs = 1\nepochs = 2\n");
     expect(good, "double", "",
-           "%experiments/profiles/double.ini:3: 'epochs' is set already, at %experiments/profiles/double.ini:2");
+           "%experiments/profiles/double.ini:3: 'epochs' is already set, at %experiments/profiles/double.ini:2; "
+           "expected it once");
     for (size_t i = 0; i < 8; i++) {
         static const char *const made[] = {"stage", "key", "value", "node", "experiment", "swept", "double"};
         char path[256];
@@ -226,7 +228,7 @@ static void names_are_unique_across_experiments(void **state) {
     assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
     assert_true(plan.experiments[1].broken && !plan.experiments[0].broken);
     error_set(&e, STATUS_BAD_INPUT, "%s", plan.experiments[1].refusal);
-    assert_message(&e, "%experiments/b.ini:2: 'x' is a target already, of %experiments/a.ini:2; expected another name");
+    assert_message(&e, "%experiments/b.ini:2: 'x' is already a target, of %experiments/a.ini:2; expected another name");
     plan_free(&plan);
     char path[256];
     snprintf(path, sizeof path, "%s/experiments/b.ini", folder);

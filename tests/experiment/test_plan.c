@@ -516,7 +516,7 @@ static void a_wrong_file_blocks_itself(void **state) {
         {"[t]\nstage = simulate\nseed = one\n", "b.ini:3: seed = 'one': expected"},
         {"no setting\n", "b.ini:1: expected 'name = value' or '[section]'"},
         {"[experiment]\ntable.c = r\n[t]\nstage = simulate\nseed = 1\n[r]\nstage = report\ndata = t\n",
-         "b.ini:2: 'c' is a target already"},
+         "b.ini:2: 'c' is already a target"},
     };
     write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
     write_text("experiments/c.ini", "[t]\nstage = simulate\nseed = 2\n");

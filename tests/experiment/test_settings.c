@@ -61,9 +61,10 @@ static void reads_sections_settings_and_comments(void **state) {
 
 static void duplicates_are_errors(void **state) {
     (void)state;
-    expect_failure("[a]\nx = 1\n[b]\nx = 1\n[a]\ny = 2\n", "%a.ini:5: section [a] is there already, at %a.ini:1");
-    expect_failure("[a]\n[b]\n[a]\n", "%a.ini:3: section [a] is there already, at %a.ini:1");
-    expect_failure("[a]\nx = 1\n\ny = 2\nx = 1\n", "%a.ini:5: 'x' is set already, at %a.ini:2");
+    expect_failure("[a]\nx = 1\n[b]\nx = 1\n[a]\ny = 2\n",
+                   "%a.ini:5: section [a] already exists, at %a.ini:1; expected each section once");
+    expect_failure("[a]\n[b]\n[a]\n", "%a.ini:3: section [a] already exists, at %a.ini:1; expected each section once");
+    expect_failure("[a]\nx = 1\n\ny = 2\nx = 1\n", "%a.ini:5: 'x' is already set, at %a.ini:2; expected it once");
 }
 
 /* libinih cuts lines after 199 bytes and parses the rest as another line, and names of sections after 49. */

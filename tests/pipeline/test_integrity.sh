@@ -11,7 +11,8 @@ table=$(folder_of short.md) figure=$(folder_of short-fig.tsv)
 refused() { # refused FILE MESSAGE: make says what is wrong with the file; where the report shows it, so does that
     tail=${1##*/artifacts/}
     dmsq short
-    [ $? -ne 0 ] && grep -q "$tail: found $2.*, expected .* by its run record: it is damaged or was changed" "$log" || return 1
+    [ $? -ne 0 ] || return 1
+    grep -q "$tail: found $2.*, expected .* by its run record: it is damaged or was changed" "$log" || return 1
     case $1 in *.md | *.svg)
         dmsq report
         [ $? -ne 0 ] && grep -q "$tail: found .*, expected .* by its run record" "$log" ;;

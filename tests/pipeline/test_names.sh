@@ -62,7 +62,7 @@ $make "$@" PROFILE="$folder/short.ini" short >"$log" 2>&1
 says "would be that of the experiment"
 check "so is one with the name of an experiment"
 $make "$@" PROFILE="$folder/reference.ini" short >"$log" 2>&1
-says "other than artifacts, reference and paper"
+says "and not artifacts, reference or paper"
 check "or of the kept results"
 $make "$@" PROFILE=quick reference-short >"$log" 2>&1
 says "PROFILE=quick: only results of"

@@ -21,10 +21,10 @@ refused() { # refused MESSAGE GOALS...: with status 2, before anything is comput
     dmsq "$@"
     [ $? -eq 2 ] && grep -q "$message" "$log" && [ ! -e "$root/artifacts" ]
 }
-refused 'training and testing are made of the same random numbers (seed = 7): .*model is made of both' \
+refused 'training and testing have the same random numbers (seed = 7), .*model depends on both' \
     SET=ensemble.seed=7 short
 check "sets for training and testing of the same chains are refused"
-refused 'made of the same random numbers' SET="testing.seed=1 testing.configurations=32" short
+refused 'the same random numbers' SET="testing.seed=1 testing.configurations=32" short
 check "also where one is the start of the other"
 refused 'lattice is 9 x 9, expected extents' SET=ensemble.lattice=9x9 short
 check "a lattice that the network cannot take is refused before the ensembles are made"

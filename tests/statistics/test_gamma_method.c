@@ -179,7 +179,7 @@ static void test_constant_and_bad_input(void **state) {
     assert_int_equal(gamma_method(&s, &the_mean, -1.0, &r, &e), STATUS_BAD_INPUT);
     x[5] = NAN;
     assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_BAD_INPUT);
-    assert_string_equal(e.message, "series: observable 0 of configuration 5 is nan, expected a number");
+    assert_string_equal(e.message, "series: observable 0 of configuration 5 is nan, expected a finite number");
 }
 
 /* A projected series, measured by itself, has the error and the autocorrelation of the value. */
