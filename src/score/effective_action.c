@@ -66,6 +66,8 @@ static struct effective_families families_of(const struct parameters *p) {
                                        .local = (int)parameters_integer(p, "local"),
                                        .kernels = (int)parameters_integer(p, "kernels"),
                                        .pair = (int)parameters_integer(p, "pairs"),
+                                       .outer = (int)parameters_integer(p, "pairs-outer"),
+                                       .inner = (int)parameters_integer(p, "pairs-inner"),
                                        .linear_pairs = (int)parameters_integer(p, "linear-pairs"),
                                        .zero = (int)parameters_integer(p, "zero-mode")};
 }
@@ -89,6 +91,7 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
         return error_set(e, STATUS_FAILED, "out of memory for the effective-action model");
     }
     own->model.blocking = parameters_real(p, "blocking");
+    own->model.pairs_above = parameters_real(p, "pairs-above");
     own->model.saturation =
         (struct effective_saturation){parameters_real(p, "saturation"), parameters_real(p, "zero-saturation")};
     return effective_features_make(&families, &own->model.features, e);
@@ -113,7 +116,7 @@ static enum status check_transfer(const struct score_model *m, const struct scor
                          own->one_phase ? " and one phase" : "");
     }
     bool same = from->features.count == own->features.count && from->saturation.local == own->saturation.local &&
-                from->saturation.zero == own->saturation.zero;
+                from->saturation.zero == own->saturation.zero && from->pairs_above == own->pairs_above;
     for (size_t i = 0; i < own->features.count && same; i++) {
         const struct effective_feature *a = &own->features.list[i], *b = &from->features.list[i];
         same = a->kind == b->kind && a->kernel == b->kernel && a->power == b->power && a->inner == b->inner;
@@ -121,7 +124,8 @@ static enum status check_transfer(const struct score_model *m, const struct scor
     return same ? STATUS_OK
                 : error_set(e, STATUS_BAD_INPUT,
                             "transfer: model of other features or saturation found, those of local, "
-                            "pairs, kernels, linear-pairs, zero-mode, saturation and zero-saturation expected");
+                            "pairs, pairs-outer, pairs-inner, pairs-above, kernels, linear-pairs, zero-mode, "
+                            "saturation and zero-saturation expected");
 }
 
 static enum status fit(struct score_model *m, const struct score_fit *fit, struct error *e) {
@@ -184,6 +188,9 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
     if (model->blocking > 0) {
         THEN(status, npz_add_real(writer, "effective.blocking", model->blocking, e));
     }
+    if (model->pairs_above > 0) {
+        THEN(status, npz_add_real(writer, "effective.pairs_above", model->pairs_above, e));
+    }
     return status;
 }
 
@@ -244,6 +251,10 @@ static enum status check_model(const struct npz *npz, const struct score_model *
         return error_set(e, STATUS_BAD_INPUT, "%s: effective.blocking %g found, expected 0 to 1", npz_path(npz),
                          model->blocking);
     }
+    if (!(model->pairs_above >= 0 && isfinite(model->pairs_above))) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: effective.pairs_above %g found, expected at least 0, and finite",
+                         npz_path(npz), model->pairs_above);
+    }
     if (!(model->saturation.local > 0 && model->saturation.zero > 0)) {
         return error_set(e, STATUS_BAD_INPUT, "%s: saturations %g and %g found, expected more than 0", npz_path(npz),
                          model->saturation.local, model->saturation.zero);
@@ -292,6 +303,9 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     THEN(status, npz_real(npz, "effective.refine_after", &own->refined.after, e));
     if (npz_find(npz, "effective.blocking")) {
         THEN(status, npz_real(npz, "effective.blocking", &model->blocking, e));
+    }
+    if (npz_find(npz, "effective.pairs_above")) {
+        THEN(status, npz_real(npz, "effective.pairs_above", &model->pairs_above, e));
     }
     THEN(status, npz_integer_or(npz, "effective.refine_rounds", 0, &rounds, e));
     THEN(status, npz_integer_or(npz, "effective.refine_far", 0, &far, e));

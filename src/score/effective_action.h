@@ -68,7 +68,17 @@
     {.name = "blocking", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 0.5, .later = true, \
      .help = "Effective-action model: at high noise the nonlinear part of the score is computed on a blocked " \
              "lattice, if the modes that this omits hold at most this share of the variance of u; 0: always on the " \
-             "whole lattice."}
+             "whole lattice."}, \
+    {.name = "pairs-outer", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 13, \
+     .later = true, \
+     .help = "Effective-action model: highest p of bilocal features t^p (C^n * t^q); 0: as far as `pairs` allows. " \
+             "An evaluation takes one Fourier transform for each p and each q."}, \
+    {.name = "pairs-inner", .type = PARAMETER_INTEGER, .default_value = "0", .minimum = 0, .maximum = 13, \
+     .later = true, .help = "Effective-action model: the same for q."}, \
+    {.name = "pairs-above", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 1000, \
+     .later = true, \
+     .help = "Effective-action model: noise level s below which the model has no bilocal features but the linear " \
+             "ones; the others matter little there, and an evaluation without them takes 3 Fourier transforms."}
 /* clang-format on */
 
 /* Arrays of its artifact. */
@@ -89,7 +99,9 @@
     {"effective.refine_far", NPZ_INT64, "", "", "Proposals of the last round whose log weights were outliers with " \
                                                 "little weight."}, \
     {"effective.blocking", NPZ_FLOAT64, "", "", "Share of the variance of u that blocked lattices may omit; " \
-     "absent: no blocking."}
+     "absent: no blocking."}, \
+    {"effective.pairs_above", NPZ_FLOAT64, "", "", "Noise level s below which there are no nonlinear bilocal " \
+     "features; absent: none."}
 /* clang-format on */
 
 #endif

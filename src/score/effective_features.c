@@ -18,13 +18,20 @@ static void add_local(struct effective_features *f, const struct effective_famil
     }
 }
 
+static bool allows(int limit, int power) {
+    return limit == 0 || power <= limit;
+}
+
 /* All t^p (C^n * t^q) with p + q of 3 and more (2 with even features) that respect the symmetry. t^0 (C^n * t^1) is
  * linear: these are counted apart. */
 static void add_pairs(struct effective_features *f, const struct effective_families *families) {
     for (int n = 1; n <= families->kernels; n++) {
         for (int sum = families->even ? 2 : 3; sum <= families->pair; sum += families->even ? 1 : 2) {
             for (int q = sum; q >= 1; q--) {
-                add(f, (struct effective_feature){.kind = EFFECTIVE_PAIR, .kernel = n, .power = sum - q, .inner = q});
+                if (allows(families->outer, sum - q) && allows(families->inner, q)) {
+                    add(f,
+                        (struct effective_feature){.kind = EFFECTIVE_PAIR, .kernel = n, .power = sum - q, .inner = q});
+                }
             }
         }
     }
@@ -58,6 +65,10 @@ enum status effective_features_make(const struct effective_families *families, s
                          EFFECTIVE_FEATURES);
     }
     return STATUS_OK;
+}
+
+bool effective_feature_is_graph(const struct effective_feature *f) {
+    return f->kind == EFFECTIVE_PAIR && f->power + f->inner > 1;
 }
 
 void effective_feature_name(const struct effective_feature *f, char name[EFFECTIVE_NAME]) {

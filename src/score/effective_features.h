@@ -45,6 +45,7 @@ struct effective_families {
     int local;        /* highest power of the local potential */
     int kernels;      /* kernels n = 1 ... of the pairs; 0: no pairs */
     int pair;         /* highest p + q of a pair */
+    int outer, inner; /* highest p, and highest q, of a pair; 0: no limit of their own */
     int linear_pairs; /* kernels n = 1 ... of t^0 (C^n * t^1) */
     int zero;         /* highest power of the zero mode, alone and with the potential; 0: none */
 };
@@ -52,6 +53,9 @@ struct effective_families {
 /* STATUS_BAD_INPUT: more than EFFECTIVE_FEATURES. */
 enum status effective_features_make(const struct effective_families *families, struct effective_features *f,
                                     struct error *e);
+
+/* Whether a feature is bilocal and not linear in t. */
+bool effective_feature_is_graph(const struct effective_feature *f);
 
 /* The name of a feature, as above; and the feature of a name, false for a name of none. */
 void effective_feature_name(const struct effective_feature *f, char name[EFFECTIVE_NAME]);

@@ -172,20 +172,26 @@ static void products(const struct level *l, const struct room *r, size_t rows, d
 
 /* --- the solution -------------------------------------------------------------------------------- */
 
-/* Whether the coefficient is fitted, and not taken over from another lattice. */
-static bool is_free(const struct level *l, size_t feature) {
+/* Share of a feature at the level (effective_model.h). */
+static double share(const struct level *l, size_t feature) {
+    return effective_model_share(l->model, feature, l->model->log_s[l->number]);
+}
+
+/* Whether the coefficient is fitted: the level has the feature, and it is not taken over from another lattice. */
+static bool is_fitted(const struct level *l, size_t feature) {
     const enum effective_kind kind = l->model->features.list[feature].kind;
-    return !l->settings->transfer || kind == EFFECTIVE_ZERO || kind == EFFECTIVE_ZERO_LOCAL;
+    return share(l, feature) > 0 && (!l->settings->transfer || kind == EFFECTIVE_ZERO || kind == EFFECTIVE_ZERO_LOCAL);
 }
 
 /* The variance of b - A a over the packs' normal equations, as that of its mean, in units of the features' own size:
  * the noise of the fit. */
-static double noise_of(const struct level *l, const double *packs, size_t count, const double *mean, const double *a) {
+static double noise_of(const struct level *l, const bool *fitted, const double *packs, size_t count, const double *mean,
+                       const double *a) {
     const size_t F = l->model->features.count, stride = F + 1;
     double sum = 0;
     size_t features = 0;
     for (size_t i = 0; i < F; i++) {
-        if (!is_free(l, i)) {
+        if (!fitted[i]) {
             continue;
         }
         double first = 0, second = 0;
@@ -206,25 +212,26 @@ static double noise_of(const struct level *l, const double *packs, size_t count,
     return features ? sum / (double)features : 0;
 }
 
-/* A without the features that are not free, and b less what their coefficients explain. */
-static void reduce(const struct level *l, const double *mean, const double *start, double *A, double *b) {
+/* A without the features that are not fitted, and b less what their coefficients explain. */
+static void reduce(const struct level *l, const bool *fitted, const double *mean, const double *start, double *A,
+                   double *b) {
     const size_t F = l->model->features.count, stride = F + 1;
     memcpy(A, mean, stride * stride * sizeof *A);
     for (size_t i = 0; i < F; i++) {
         b[i] = mean[F * stride + i];
         for (size_t j = 0; j < F; j++) {
             b[i] -= mean[i * stride + j] * start[j];
-            if (!is_free(l, i) || !is_free(l, j)) {
+            if (!fitted[i] || !fitted[j]) {
                 A[i * stride + j] = 0;
             }
         }
     }
 }
 
-/* Coefficients and gain s^2 (2 a.b - a.A a) from the packs' normal equations and their mean. a: where it starts, 0 or
- * the coefficients that are taken over. */
-static enum status finish_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
-                                double *gain, struct error *e) {
+/* Coefficients from the packs' normal equations and their mean. a: where it starts, which those that are not fitted
+ * keep. */
+static enum status solve(const struct level *l, const bool *fitted, const double *packs, size_t count,
+                         const double *mean, double *a, struct error *e) {
     enum { ROUNDS = 20 };
     const size_t F = l->model->features.count, stride = F + 1;
     double b[EFFECTIVE_FEATURES], scale[EFFECTIVE_FEATURES], start[EFFECTIVE_FEATURES], more[EFFECTIVE_FEATURES],
@@ -235,7 +242,7 @@ static enum status finish_level(const struct level *l, const double *packs, size
     }
     memcpy(start, a, F * sizeof *a);
     for (int round = 0; round < ROUNDS; round++) {
-        reduce(l, mean, start, A, b);
+        reduce(l, fitted, mean, start, A, b);
         if (!effective_solve(A, F, stride, b, ridge, more, scale)) {
             free(A);
             return error_set(e, STATUS_FAILED,
@@ -246,12 +253,37 @@ static enum status finish_level(const struct level *l, const double *packs, size
         for (size_t i = 0; i < F; i++) {
             a[i] = start[i] + more[i];
             size += more[i] * more[i] * mean[i * stride + i];
-            features += is_free(l, i);
+            features += fitted[i];
         }
-        const double noise = count > 1 ? noise_of(l, packs, count, mean, a) : 0;
+        const double noise = count > 1 ? noise_of(l, fitted, packs, count, mean, a) : 0;
         ridge = size > 0 ? fmin(fmax(l->settings->ridge, features * noise / size), 1e3) : 1e3;
     }
     free(A);
+    return STATUS_OK;
+}
+
+/* Coefficients and gain s^2 (2 a.b - a.A a). a: where it starts, 0 or the coefficients that are taken over. Features
+ * that the level has a share of are fitted with all others, cut to their share, and held while the others are fitted
+ * again. */
+static enum status finish_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
+                                double *gain, struct error *e) {
+    const size_t F = l->model->features.count, stride = F + 1;
+    double start[EFFECTIVE_FEATURES];
+    bool fitted[EFFECTIVE_FEATURES], shared = false;
+    for (size_t i = 0; i < F; i++) {
+        start[i] = a[i];
+        fitted[i] = is_fitted(l, i);
+        shared = shared || (fitted[i] && share(l, i) < 1);
+    }
+    TRY(solve(l, fitted, packs, count, mean, a, e));
+    for (size_t i = 0; i < F && shared; i++) {
+        const double part = share(l, i);
+        a[i] = fitted[i] && part < 1 ? part * a[i] : start[i];
+        fitted[i] = fitted[i] && part == 1;
+    }
+    if (shared) {
+        TRY(solve(l, fitted, packs, count, mean, a, e));
+    }
     *gain = 0;
     for (size_t i = 0; i < F; i++) {
         double image = 0;

@@ -32,8 +32,10 @@ static void equal(const struct effective_model *m, double spacing, struct effect
     }
 }
 
-/* Where the way down passes from one lattice to the next finer one: ln s just before and after, and the part of the
- * steps before it. */
+enum { PASSAGES = EFFECTIVE_LATTICES }; /* one less of lattices, and one of features */
+
+/* Where the way down passes from one lattice to the next finer one, or bilocal features end: ln s just before and
+ * after, and the part of the steps before it. */
 struct passage {
     double before, after, part;
 };
@@ -46,8 +48,10 @@ static double part_at(double stretch, double way) {
     return stretch > 1 ? function_log(1 + (stretch - 1) * way) / function_log(stretch) : way;
 }
 
-static size_t factor_at(const struct effective_model *m, const struct effective_lattices *lattices, double log_s) {
-    return effective_lattices_choose(lattices, m->propagator, function_exp(log_s))->factor;
+/* A number that falls on the way down where the lattice becomes finer and where bilocal features end. */
+static size_t stage_at(const struct effective_model *m, const struct effective_lattices *lattices, double log_s) {
+    return 2 * effective_lattices_choose(lattices, m->propagator, function_exp(log_s))->factor +
+           !effective_model_is_local(m, log_s);
 }
 
 /* Passages on the way down, in their order; *count: how many. */
@@ -55,13 +59,12 @@ static void find_passages(const struct effective_model *m, const struct effectiv
                           struct passage *passage, size_t *count) {
     const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];
     *count = 0;
-    for (double above = highest;
-         *count + 1 < EFFECTIVE_LATTICES && factor_at(m, lattices, above) > factor_at(m, lattices, lowest);) {
-        const size_t factor = factor_at(m, lattices, above);
+    for (double above = highest; *count < PASSAGES && stage_at(m, lattices, above) > stage_at(m, lattices, lowest);) {
+        const size_t stage = stage_at(m, lattices, above);
         double before = above, after = lowest;
         while (before - after > 1e-9) {
             const double middle = 0.5 * (before + after);
-            *(factor_at(m, lattices, middle) == factor ? &before : &after) = middle;
+            *(stage_at(m, lattices, middle) == stage ? &before : &after) = middle;
         }
         passage[(*count)++] = (struct passage){before, after, part_at(stretch, (highest - after) / (highest - lowest))};
         above = after;
@@ -97,8 +100,8 @@ static void share_out(size_t steps, const double *size, size_t parts, size_t *sh
 static void stretched(const struct effective_model *m, double stretch, const struct passage *passage, size_t passages,
                       struct effective_grid *grid) {
     const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];
-    double size[EFFECTIVE_LATTICES];
-    size_t share[EFFECTIVE_LATTICES], i = 0, k = 0;
+    double size[PASSAGES + 1];
+    size_t share[PASSAGES + 1], i = 0, k = 0;
     for (size_t g = 0; g <= passages; g++) {
         size[g] = (g < passages ? passage[g].part : 1) - (g > 0 ? passage[g - 1].part : 0);
     }
@@ -125,7 +128,7 @@ static void stretched(const struct effective_model *m, double stretch, const str
 
 enum status effective_grid_make(const struct effective_model *m, const struct effective_lattices *lattices,
                                 size_t steps, double stretch, struct effective_grid *grid, struct error *e) {
-    struct passage passage[EFFECTIVE_LATTICES];
+    struct passage passage[PASSAGES];
     size_t passages = 0;
     if (stretch > 0) {
         find_passages(m, lattices, stretch, passage, &passages);

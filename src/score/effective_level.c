@@ -26,6 +26,7 @@ struct effective_level {
     float saturation, inverse_square; /* a, 1/a^2 */
     double zero_saturation;
     int powers;                                 /* t^1 ... t^powers are transformed */
+    int summed;                                 /* sums over sites of t^1 ... t^summed are needed */
     int local;                                  /* highest power of t in position space */
     double linear, potential[EFFECTIVE_POWERS]; /* coefficients of u and of t^p */
     double zero[EFFECTIVE_POWERS], zero_local[EFFECTIVE_POWERS][EFFECTIVE_POWERS]; /* of t0^p, of t0^b t^p */
@@ -49,24 +50,47 @@ static bool is_pair(const struct effective_feature *f, int p) {
     return f->kind == EFFECTIVE_PAIR && (p < 0 || f->power == p);
 }
 
-/* Which powers are transformed and convolved, and the terms of each. */
-static void lay_out(const struct effective_features *features, struct effective_level *l) {
+static int larger(int a, int b) {
+    return a > b ? a : b;
+}
+
+/* Whether the model has nonlinear bilocal features, and none here. */
+static bool is_local(const struct effective_features *features, const double *coefficients) {
+    bool any = false, here = false;
+    for (size_t i = 0; i < features->count; i++) {
+        const bool graph = effective_feature_is_graph(&features->list[i]);
+        any = any || graph;
+        here = here || (graph && coefficients[i] != 0);
+    }
+    return any && !here;
+}
+
+/* Which powers are transformed, convolved and summed, and the terms of each. A power that is transformed has its sum in
+ * the zero mode; a level without nonlinear bilocal features transforms t alone and sums the others at the sites. */
+static void lay_out(const struct effective_features *features, bool local, struct effective_level *l) {
     bool pair[EFFECTIVE_POWERS][EFFECTIVE_POWERS] = {{false}};
     for (size_t i = 0; i < features->count; i++) {
         const struct effective_feature *f = &features->list[i];
+        if (local && effective_feature_is_graph(f)) {
+            continue;
+        }
         const bool at_sites = f->kind == EFFECTIVE_LOCAL || f->kind == EFFECTIVE_ZERO_LOCAL || is_pair(f, -1);
         if (at_sites && f->power > l->local) {
             l->local = f->power;
         }
         /* of a pair t^p, and the power that the slope of t^q brings; of t0^b t^p its sum over the sites */
         const int highest = f->kind == EFFECTIVE_PAIR && f->inner + 1 > f->power ? f->inner + 1 : f->power;
-        if ((f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) && highest > l->powers) {
-            l->powers = highest;
+        if (f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) {
+            l->summed = larger(l->summed, highest);
+        }
+        if (f->kind == EFFECTIVE_PAIR) {
+            l->powers = larger(l->powers, f->inner);
         }
         if (f->kind == EFFECTIVE_PAIR) {
             pair[f->power][f->inner] = true;
         }
     }
+    l->powers = local ? l->powers : l->summed;
     for (int p = 0; p < EFFECTIVE_POWERS; p++) {
         const size_t before = l->terms;
         for (int q = 0; q < EFFECTIVE_POWERS; q++) {
@@ -169,6 +193,8 @@ static size_t find_half(const struct effective_level *l, size_t *half) {
 static bool fill(const struct effective_filters *filters, const struct effective_features *features,
                  const double *coefficients, struct effective_level *l) {
     const size_t V = l->volume;
+    const bool local = is_local(features, coefficients);
+    lay_out(features, local, l);
     l->half = malloc(V * sizeof *l->half);
     l->to_u = malloc(V * sizeof *l->to_u);
     l->to_drift = malloc(V * sizeof *l->to_drift);
@@ -188,7 +214,7 @@ static bool fill(const struct effective_filters *filters, const struct effective
     for (size_t i = 0; i < features->count; i++) {
         const double coefficient = filters->lattice->unit * coefficients[i];
         set_coefficient(&features->list[i], coefficient, l);
-        if (features->list[i].kind == EFFECTIVE_PAIR) {
+        if (features->list[i].kind == EFFECTIVE_PAIR && !(local && effective_feature_is_graph(&features->list[i]))) {
             add_pair(filters, &features->list[i], coefficient, l, weight);
         }
     }
@@ -222,7 +248,6 @@ enum status effective_level_new(const struct effective_filters *filters, const s
         l->sigma_u = filters->sigma_u;
         l->sigma_m = filters->sigma_m;
         l->s = filters->s;
-        lay_out(features, l);
     }
     if (l && fill(filters, features, coefficients, l)) {
         return STATUS_OK;
@@ -318,7 +343,7 @@ struct zero_mode {
     struct transform_site potential[EFFECTIVE_POWERS], constant;
 };
 
-/* sum over the sites of t^p of field `lane`. */
+/* sum over the sites of t^p of field `lane`, p a power that is transformed. */
 static double power_sum(const struct room *r, int p, size_t lane) {
     return lane < WIDE_LANES ? (double)r->power[p][0].re[lane] : (double)r->power[p][0].im[lane - WIDE_LANES];
 }
@@ -360,9 +385,32 @@ static void zero_mode(const struct effective_level *l, const struct transform_si
     }
 }
 
-/* The force at the sites, into f, and sum_x df/du of its pointwise dependence on u; sums[p]: sum_x t^p. */
+/* sum over the sites of t^1 ... t^summed of every field. */
+typedef double power_sums[EFFECTIVE_POWERS][TRANSFORM_FIELDS];
+
+/* Those of powers that are not transformed, added to `sums`. */
+static void sum_powers(const struct effective_level *l, const struct room *r, size_t first, size_t last,
+                       power_sums sums) {
+    struct transform_site sum[EFFECTIVE_POWERS] = {{{0}, {0}}};
+    for (size_t x = first; x < last; x++) {
+        const struct transform_site t = r->t[x];
+        struct transform_site power = t;
+        for (int p = 1; p <= l->summed; p++) {
+            sum[p].re += power.re;
+            sum[p].im += power.im;
+            power.re *= t.re;
+            power.im *= t.im;
+        }
+    }
+    for (int p = l->powers + 1; p <= l->summed; p++) {
+        wide_accumulate(sums[p], &sum[p].re);
+        wide_accumulate(sums[p] + WIDE_LANES, &sum[p].im);
+    }
+}
+
+/* The force at the sites, into f, and sum_x df/du of its pointwise dependence on u. */
 static void sites(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
-                  double divergence[TRANSFORM_FIELDS]) {
+                  double divergence[TRANSFORM_FIELDS], power_sums sums) {
     enum { CHUNK = 64 };
     int convolution[EFFECTIVE_POWERS];
     for (int p = 0; p <= l->local; p++) {
@@ -399,6 +447,9 @@ static void sites(const struct effective_level *l, const struct zero_mode *z, co
         }
         wide_accumulate(divergence, &sum.re);
         wide_accumulate(divergence + WIDE_LANES, &sum.im);
+        if (l->summed > l->powers) {
+            sum_powers(l, r, start, end, sums);
+        }
     }
 }
 
@@ -469,18 +520,24 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     for (size_t c = 0; c < l->convolved; c++) {
         transform_inverse(l->transform, r.convolution[c], r.convolution[c], r.transform);
     }
-    sites(l, &z, &r, at_sites);
+    power_sums sums = {{0}};
+    sites(l, &z, &r, at_sites, sums);
+    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
+        for (int q = 1; q <= l->powers; q++) {
+            sums[q][lane] = power_sum(&r, q, lane);
+        }
+    }
     modes_meet(l, &r, at_modes);
     transform_forward(l->transform, r.f, r.f, r.transform);
     drift_of(l, &z, &r, modes, drift);
     const double V = (double)l->volume;
     for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
         double sum = (l->W2 * (at_sites[lane] + l->linear * V) + at_modes[lane] + l->constant[0] * V) / l->sigma_u;
-        for (int q = 1; q <= l->powers; q++) {
-            sum += l->constant[q] * power_sum(&r, q, lane) / l->sigma_u;
+        for (int q = 1; q <= l->summed; q++) {
+            sum += l->constant[q] * sums[q][lane] / l->sigma_u;
         }
-        for (int p = 1; p <= l->local && p <= l->powers; p++) { /* powers above have no zero mode */
-            sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * power_sum(&r, p, lane);
+        for (int p = 1; p <= l->local && p <= l->summed; p++) { /* powers above have no zero mode */
+            sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * sums[p][lane];
         }
         divergence[lane] = -l->s * l->s * (sum + own[lane]);
     }

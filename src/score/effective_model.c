@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/functions.h"
+
 /* Second derivatives of the natural cubic spline through n equally spaced values (h apart), value[i * stride]. room:
  * n. */
 static void spline_curvatures(size_t n, double h, const double *value, size_t stride, double *curvature, double *room) {
@@ -37,14 +39,42 @@ enum status effective_model_coefficients(const struct effective_model *m, size_t
         const size_t k = n < 2 ? 0 : (size_t)fmin(place, (double)(n - 2));
         const double b = place - (double)k, a = 1 - b;
         const double *v = m->coefficients + k * F, *c = curvature + k * F;
+        const bool local = effective_model_is_local(m, log_s[i]);
         for (size_t f = 0; f < F; f++) {
             coefficients[i * F + f] =
                 n < 2 ? v[f]
                       : a * v[f] + b * v[F + f] + h * h / 6 * ((a * a * a - a) * c[f] + (b * b * b - b) * c[F + f]);
+            if (local && effective_feature_is_graph(&m->features.list[f])) {
+                coefficients[i * F + f] = 0;
+            }
         }
     }
     free(curvature);
     return STATUS_OK;
+}
+
+/* Levels below pairs_above. */
+static size_t local_levels(const struct effective_model *m) {
+    size_t local = 0;
+    while (m->pairs_above > 0 && local < m->levels && function_exp(m->log_s[local]) < m->pairs_above) {
+        local++;
+    }
+    return local;
+}
+
+bool effective_model_is_local(const struct effective_model *m, double log_s) {
+    const size_t local = local_levels(m);
+    return local > 0 && log_s <= m->log_s[local - 1];
+}
+
+double effective_model_share(const struct effective_model *m, size_t feature, double log_s) {
+    enum { RISE = 3 }; /* levels */
+    const size_t local = local_levels(m);
+    if (local == 0 || m->levels < 2 || !effective_feature_is_graph(&m->features.list[feature])) {
+        return 1;
+    }
+    const double x = (log_s - m->log_s[local - 1]) / (RISE * (m->log_s[1] - m->log_s[0]));
+    return x <= 0 ? 0 : x >= 1 ? 1 : x * x * (3 - 2 * x);
 }
 
 size_t effective_model_kernels(const struct effective_model *m) {

@@ -16,6 +16,7 @@ struct effective_model {
     double mean;
     struct effective_saturation saturation;
     double blocking;          /* effective_lattices.h */
+    double pairs_above;       /* s: below it there are no nonlinear bilocal features */
     const double *propagator; /* [V], of the field less its mean */
     struct effective_features features;
     size_t levels;
@@ -24,9 +25,14 @@ struct effective_model {
     double *gain;         /* [levels], nats an ln s that f gains over the Wiener filter */
 };
 
-/* Coefficients at ln s, clamped to the levels. */
+/* Coefficients at ln s, clamped to the levels; 0 of features that the model does not have there. */
 enum status effective_model_coefficients(const struct effective_model *m, size_t points, const double *log_s,
                                          double *coefficients, struct error *e);
+/* Whether ln s is at or below the highest level under pairs_above: there are no nonlinear bilocal features. */
+bool effective_model_is_local(const struct effective_model *m, double log_s);
+/* The share of a feature's coefficient that is there at ln s: 1, but for nonlinear bilocal features, whose share rises
+ * smoothly from 0 to 1 over the first levels above pairs_above, so that the flow is smooth. */
+double effective_model_share(const struct effective_model *m, size_t feature, double log_s);
 /* Kernels that the features need. */
 size_t effective_model_kernels(const struct effective_model *m);
 /* int gain d ln s, in nats. */

@@ -203,6 +203,11 @@ static double gram_element(const struct watcher *w, size_t k, size_t i, size_t j
     return total * filters->s * filters->s * filters->s * filters->s / (double)V;
 }
 
+/* The share of feature i at node k (effective_model.h). */
+static double share(const struct plan *p, size_t k, size_t i) {
+    return effective_model_share(p->model, i, effective_flow_log_s(p->flow, k));
+}
+
 static void see(void *context, size_t k, const struct transform_site *modes) {
     struct watcher *w = context;
     const struct plan *p = w->plan;
@@ -213,9 +218,13 @@ static void see(void *context, size_t k, const struct transform_site *modes) {
     const size_t j = splines_of_node(p, k, spline);
     score_at(w, k, modes);
     for (size_t i = 0; i < F; i++) {
+        const double part = share(p, k, i);
+        if (part == 0) {
+            continue;
+        }
         product(w, p->filters[k].lattice, w->feature + i * V, dot);
         for (size_t l = 0; l < TRANSFORM_FIELDS; l++) {
-            const double change = weight * (w->divergence[i * TRANSFORM_FIELDS + l] + dot[l]);
+            const double change = part * weight * (w->divergence[i * TRANSFORM_FIELDS + l] + dot[l]);
             float *slope = w->slopes + l * p->unknowns + i * J + j;
             for (size_t n = 0; n < SPLINES; n++) {
                 slope[n] += (float)(spline[n] * change);
@@ -224,7 +233,10 @@ static void see(void *context, size_t k, const struct transform_site *modes) {
     }
     for (size_t i = 0; w->gram && i < F; i++) {
         for (size_t n = 0; n <= i; n++) {
-            w->gram[(k * F + i) * F + n] = w->gram[(k * F + n) * F + i] = gram_element(w, k, i, n);
+            const double part = share(p, k, i) * share(p, k, n);
+            if (part > 0) {
+                w->gram[(k * F + i) * F + n] = w->gram[(k * F + n) * F + i] = part * gram_element(w, k, i, n);
+            }
         }
     }
 }
@@ -421,8 +433,9 @@ static void apply(const struct effective_model *m, size_t knots, const double *c
         double weight[SPLINES];
         const size_t j = splines_at(knots, (double)(m->levels - 1 - k) / (double)(m->levels - 1), weight);
         for (size_t i = 0; i < F; i++) {
-            for (size_t n = 0; n < SPLINES; n++) {
-                m->coefficients[k * F + i] += weight[n] * change[i * knots + j + n];
+            const double part = effective_model_share(m, i, m->log_s[k]);
+            for (size_t n = 0; n < SPLINES && part > 0; n++) {
+                m->coefficients[k * F + i] += part * weight[n] * change[i * knots + j + n];
             }
         }
     }

@@ -171,6 +171,38 @@ static void test_blocked(void **state) {
     assert_memory_not_equal(log_q[0], log_q[1], sizeof log_q[0]);
 }
 
+/* Limits of the bilocal features, and a noise level below which there are none, reach the artifact; proposals of such a
+ * model have weights as narrow as those of the full one. */
+static void test_graphs(void **state) {
+    (void)state;
+    struct npz *npz = open_artifact("model");
+    assert_null(npz_find(npz, "effective.pairs_above"));
+    npz_free(npz);
+    assert_int_equal(train("graphs", (const char *[]){"--refine=0", "--pairs=5", "--pairs-outer=1", "--pairs-inner=3",
+                                                      "--pairs-above=0.4", NULL}),
+                     0);
+    npz = open_artifact("graphs");
+    assert_true(*reals(npz, "effective.pairs_above", 1) == 0.4);
+    const struct npz_array *names = npz_find(npz, "effective.features");
+    size_t pairs = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        int p, n, q;
+        if (sscanf((const char *)names->data + i * names->item_size, "t^%d (C^%d * t^%d)", &p, &n, &q) == 3) {
+            assert_true(p <= 1 && q <= 3);
+            pairs += p + q > 1;
+        }
+    }
+    assert_int_equal(pairs, 2); /* t^0 (C * t^3), t^1 (C * t^2) */
+    npz_free(npz);
+    assert_int_equal(
+        propose("graph-proposals", "graphs/artifact.npz", (const char *[]){"--configurations=256", "--steps=12", NULL}),
+        0);
+    npz = open_artifact("graph-proposals");
+    assert_true(*reals(npz, "step_error", 1) < 0.01);
+    assert_true(*reals(npz, "var_log_w", 1) < 0.1);
+    npz_free(npz);
+}
+
 /* Draws of the other phase are rejected: counted, zero, of weight 0, and in no chain. */
 static void test_rejected(void **state) {
     (void)state;
@@ -424,6 +456,8 @@ static void test_damaged(void **state) {
     refuses("damaged.npz: saturations 0 and 1.3 found, expected more than 0");
     damage("effective.blocking", NPZ_FLOAT64, 0, NULL, &(double){2});
     refuses("damaged.npz: effective.blocking 2 found, expected 0 to 1");
+    damage("effective.pairs_above", NPZ_FLOAT64, 0, NULL, &(double){-1});
+    refuses("damaged.npz: effective.pairs_above -1 found, expected at least 0, and finite");
     G[5] = -1;
     damage("propagator", NPZ_FLOAT64, 2, (size_t[]){8, 8}, G);
     refuses("damaged.npz: ");
@@ -498,19 +532,13 @@ static void test_device(void **state) {
 int main(int argc, char **argv) {
     (void)argc;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_exact),
-        cmocka_unit_test(test_blocked),
-        cmocka_unit_test(test_rejected),
-        cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
-        cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_transfer),
-        cmocka_unit_test(test_ended),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_runs_away),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_model),    cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_blocked),  cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_rejected), cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
+        cmocka_unit_test(test_digests),  cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_ended),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_runs_away),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_device),
     };
     own_name = argv[0];
     pin_instruction_set();
