@@ -134,32 +134,48 @@ static struct room divide(const struct effective_flow *flow, struct transform_si
     return r;
 }
 
-/* out = base + factor x */
-static void advance(size_t V, const struct transform_site *base, float factor, const struct transform_site *x,
-                    struct transform_site *out) {
-    for (size_t p = 0; p < V; p++) {
-        out[p].re = base[p].re + x[p].re * factor;
-        out[p].im = base[p].im + x[p].im * factor;
-    }
-}
-
 /* What a field gathers on its way: the integral of the divergence, and how rough the way was, the sum over steps of
  * what the two slopes in the middle of a step differ by in their part of that integral. */
 struct way {
     double density[TRANSFORM_FIELDS], roughness[TRANSFORM_FIELDS];
 };
 
-/* A classical Runge-Kutta step from level `from` over `middle` to `to`, h = ln s(to) - ln s(from). */
-static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
-                 const struct room *r, struct way *way) {
-    static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[4] = {0.5, 0.5, 1, 0};
+/* out = base + factor x */
+static void advance(size_t n, const struct transform_site *base, float factor, const struct transform_site *x,
+                    struct transform_site *out) {
+    for (size_t p = 0; p < n; p++) {
+        out[p].re = base[p].re + x[p].re * factor;
+        out[p].im = base[p].im + x[p].im * factor;
+    }
+}
+
+/* The same for two sums, whose first may be whose result. */
+static void advance_both(size_t n, const struct transform_site *x, const struct transform_site *base, float factor,
+                         struct transform_site *out, const struct transform_site *sum, float weight,
+                         struct transform_site *result) {
+    for (size_t p = 0; p < n; p++) {
+        const struct transform_site here = x[p], from = base[p], so_far = sum[p];
+        out[p] = (struct transform_site){from.re + here.re * factor, from.im + here.im * factor};
+        result[p] = (struct transform_site){so_far.re + here.re * weight, so_far.im + here.im * weight};
+    }
+}
+
+/* What is wanted of a level: the drift of `modes`, of the whole lattice or of the level's own. */
+typedef void evaluation(const struct effective_level *level, const struct transform_site *modes,
+                        struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
+                        struct transform_site *workspace);
+
+/* A classical Runge-Kutta step of modes[n] from level[0] over level[1] to level[2], h = ln s at the last less that at
+ * the first. at, sum and slope are scratch. */
+static void runge_kutta(const struct effective_level *const level[3], double h, evaluation *evaluate, size_t n,
+                        struct transform_site *modes, struct transform_site *at, struct transform_site *sum,
+                        struct transform_site *slope, struct transform_site *workspace, struct way *way) {
+    static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[3] = {0.5, 0.5, 1};
     static const size_t half_steps[4] = {0, 1, 1, 2};
-    const size_t V = flow->model->volume;
     double middle[TRANSFORM_FIELDS];
     for (int stage = 0; stage < 4; stage++) {
         double divergence[TRANSFORM_FIELDS];
-        effective_level_evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence,
-                                 r->evaluation);
+        evaluate(level[half_steps[stage]], stage == 0 ? modes : at, slope, divergence, workspace);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             way->density[i] += h * weight[stage] * divergence[i];
             if (stage == 2) {
@@ -168,11 +184,30 @@ static void step(const struct effective_flow *flow, const struct effective_level
             middle[i] = divergence[i];
         }
         if (stage < 3) {
-            advance(V, r->modes, (float)(h * reach[stage]), r->slope, r->at);
+            advance_both(n, slope, modes, (float)(h * reach[stage]), at, stage == 0 ? modes : sum,
+                         (float)(h * weight[stage]), sum);
+        } else {
+            advance(n, sum, (float)(h * weight[stage]), slope, modes);
         }
-        advance(V, stage == 0 ? r->modes : r->sum, (float)(h * weight[stage]), r->slope, r->sum);
     }
-    memcpy(r->modes, r->sum, V * sizeof *r->modes);
+}
+
+/* A step. On a blocked lattice only its own modes move: they are taken out, and put back at the end. */
+static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
+                 const struct room *r, struct way *way) {
+    const struct effective_lattice *lattice = effective_level_lattice(level[0]);
+    const bool blocked = lattice->factor > 1 && effective_level_lattice(level[1]) == lattice &&
+                         effective_level_lattice(level[2]) == lattice;
+    if (!blocked) {
+        runge_kutta(level, h, effective_level_evaluate, flow->model->volume, r->modes, r->at, r->sum, r->slope,
+                    r->evaluation, way);
+        return;
+    }
+    struct transform_site *own = r->at + lattice->volume; /* at most half of the whole */
+    effective_lattice_pick(lattice, r->modes, own);
+    runge_kutta(level, h, effective_level_evaluate_own, lattice->volume, own, r->at, r->sum, r->slope, r->evaluation,
+                way);
+    effective_lattice_put(lattice, own, r->modes);
 }
 
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,

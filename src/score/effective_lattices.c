@@ -100,14 +100,38 @@ const struct effective_lattice *effective_lattices_choose(const struct effective
     return chosen;
 }
 
+static size_t whole_mode(const struct effective_lattice *l, size_t p) {
+    return l->mode ? l->mode[p] : p;
+}
+
+static void scale(const struct effective_lattice *l, float factor, struct transform_site *own) {
+    for (size_t p = 0; p < l->volume; p++) {
+        own[p] = (struct transform_site){own[p].re * factor, own[p].im * factor};
+    }
+}
+
+void effective_lattice_pick(const struct effective_lattice *l, const struct transform_site *whole,
+                            struct transform_site *own) {
+    for (size_t p = 0; p < l->volume; p++) {
+        const size_t q = whole_mode(l, p);
+        own[p] = q < l->whole ? whole[q] : (struct transform_site){{0}, {0}};
+    }
+}
+
+void effective_lattice_put(const struct effective_lattice *l, const struct transform_site *own,
+                           struct transform_site *whole) {
+    for (size_t p = 0; p < l->volume; p++) {
+        const size_t q = whole_mode(l, p);
+        if (q < l->whole) {
+            whole[q] = own[p];
+        }
+    }
+}
+
 void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
                               struct transform_site *own) {
-    const float factor = (float)(1 / l->unit);
-    for (size_t p = 0; p < l->volume; p++) {
-        const size_t q = l->mode ? l->mode[p] : p;
-        own[p] = q < l->whole ? (struct transform_site){whole[q].re * factor, whole[q].im * factor}
-                              : (struct transform_site){{0}, {0}};
-    }
+    effective_lattice_pick(l, whole, own);
+    scale(l, (float)(1 / l->unit), own);
 }
 
 void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,
@@ -115,7 +139,7 @@ void effective_lattice_scatter(const struct effective_lattice *l, const struct t
     const float factor = (float)l->unit;
     memset(whole, 0, l->whole * sizeof *whole);
     for (size_t p = 0; p < l->volume; p++) {
-        const size_t q = l->mode ? l->mode[p] : p;
+        const size_t q = whole_mode(l, p);
         if (q < l->whole) {
             whole[q] = (struct transform_site){own[p].re * factor, own[p].im * factor};
         }

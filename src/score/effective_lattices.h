@@ -49,5 +49,11 @@ void effective_lattice_gather(const struct effective_lattice *l, const struct tr
                               struct transform_site *own);
 void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,
                                struct transform_site *whole);
+/* The same without a division: modes as they are, 0 in `own` where the whole lattice has none; and back, where modes of
+ * other waves stay as they are. */
+void effective_lattice_pick(const struct effective_lattice *l, const struct transform_site *whole,
+                            struct transform_site *own);
+void effective_lattice_put(const struct effective_lattice *l, const struct transform_site *own,
+                           struct transform_site *whole);
 
 #endif

@@ -321,22 +321,6 @@ static void saturate(const struct effective_level *l, const struct room *r) {
     }
 }
 
-/* The convolutions that multiply t^p, p >= 1, in momentum space. */
-static void convolve(const struct effective_level *l, const struct room *r) {
-    for (size_t p = 0; p < l->volume; p++) {
-        const float *term = l->term + p * l->terms;
-        for (size_t c = 0; c < l->convolved; c++) {
-            struct transform_site sum = {{0}, {0}};
-            for (size_t i = l->term_end[c]; i < l->term_end[c + 1]; i++) {
-                const struct transform_site *power = &r->power[l->term_power[i]][p];
-                sum.re += power->re * term[i];
-                sum.im += power->im * term[i];
-            }
-            r->convolution[c][p] = sum;
-        }
-    }
-}
-
 /* What the zero mode of each field makes of the potential: coefficients of t^p, lane by lane; its own force, which is
  * constant in x; and its own part of the divergence. */
 struct zero_mode {
@@ -453,8 +437,22 @@ static void sites(const struct effective_level *l, const struct zero_mode *z, co
     }
 }
 
-/* sum over modes of M_pq t^p(k) conj t^q(k) of each field. */
-static void modes_meet(const struct effective_level *l, const struct room *r, double divergence[TRANSFORM_FIELDS]) {
+/* The convolutions that multiply t^p, p >= 1, at mode p. */
+static inline void convolve(const struct effective_level *l, const struct room *r, size_t p) {
+    const float *term = l->term + p * l->terms;
+    for (size_t c = 0; c < l->convolved; c++) {
+        struct transform_site sum = {{0}, {0}};
+        for (size_t i = l->term_end[c]; i < l->term_end[c + 1]; i++) {
+            const struct transform_site *power = &r->power[l->term_power[i]][p];
+            sum.re += power->re * term[i];
+            sum.im += power->im * term[i];
+        }
+        r->convolution[c][p] = sum;
+    }
+}
+
+/* In momentum space: the convolutions, and sum over modes of M_pq t^p(k) conj t^q(k) of each field. */
+static void pairs(const struct effective_level *l, const struct room *r, double divergence[TRANSFORM_FIELDS]) {
     enum { CHUNK = 64 };
     for (size_t start = 0; start < l->modes; start += CHUNK) {
         const size_t end = start + CHUNK < l->modes ? start + CHUNK : l->modes;
@@ -464,7 +462,7 @@ static void modes_meet(const struct effective_level *l, const struct room *r, do
             const float *weight = l->weight + h * l->meetings;
             /* twice the transforms of the real parts (a) and of the imaginary parts (b); b times i */
             struct transform_site a[EFFECTIVE_POWERS], b[EFFECTIVE_POWERS];
-            for (int q = 1; q <= l->powers; q++) {
+            for (int q = 1; q <= l->powers && l->meetings > 0; q++) {
                 const struct transform_site here = r->power[q][p], there = r->power[q][opposite];
                 a[q] = (struct transform_site){here.re + there.re, here.im - there.im};
                 b[q] = (struct transform_site){here.re - there.re, here.im + there.im};
@@ -473,6 +471,10 @@ static void modes_meet(const struct effective_level *l, const struct room *r, do
                 const struct meeting m = l->meeting[i];
                 sum.re += (a[m.p].re * a[m.q].re + a[m.p].im * a[m.q].im) * weight[i];
                 sum.im += (b[m.p].re * b[m.q].re + b[m.p].im * b[m.q].im) * weight[i];
+            }
+            convolve(l, r, p);
+            if (opposite != p) {
+                convolve(l, r, opposite);
             }
         }
         wide_accumulate(divergence, &sum.re);
@@ -516,7 +518,9 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     for (int q = 1; q <= l->powers; q++) {
         transform_forward(l->transform, r.power[q], r.power[q], r.transform);
     }
-    convolve(l, &r);
+    if (l->convolved > 0 || l->meetings > 0) {
+        pairs(l, &r, at_modes);
+    }
     for (size_t c = 0; c < l->convolved; c++) {
         transform_inverse(l->transform, r.convolution[c], r.convolution[c], r.transform);
     }
@@ -527,7 +531,6 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
             sums[q][lane] = power_sum(&r, q, lane);
         }
     }
-    modes_meet(l, &r, at_modes);
     transform_forward(l->transform, r.f, r.f, r.transform);
     drift_of(l, &z, &r, modes, drift);
     const double V = (double)l->volume;
@@ -541,6 +544,30 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
         }
         divergence[lane] = -l->s * l->s * (sum + own[lane]);
     }
+}
+
+static void scale_all(size_t V, float factor, const struct transform_site *in, struct transform_site *out) {
+    for (size_t p = 0; p < V; p++) {
+        out[p].re = in[p].re * factor;
+        out[p].im = in[p].im * factor;
+    }
+}
+
+const struct effective_lattice *effective_level_lattice(const struct effective_level *l) {
+    return l->lattice;
+}
+
+void effective_level_evaluate_own(const struct effective_level *l, const struct transform_site *modes,
+                                  struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
+                                  struct transform_site *workspace) {
+    if (l->lattice->factor == 1) {
+        evaluate(l, modes, drift, divergence, workspace);
+        return;
+    }
+    struct transform_site *own = workspace;
+    scale_all(l->volume, (float)(1 / l->lattice->unit), modes, own);
+    evaluate(l, own, drift, divergence, own + l->volume);
+    scale_all(l->volume, (float)l->lattice->unit, drift, drift);
 }
 
 void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,

@@ -41,6 +41,13 @@ void effective_level_evaluate(const struct effective_level *level, const struct 
                               struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
                               struct transform_site *workspace);
 
+/* The lattice of the level; and the same evaluation with modes and drift of that lattice alone
+ * (effective_lattice_pick), arrays of its volume. */
+const struct effective_lattice *effective_level_lattice(const struct effective_level *level);
+void effective_level_evaluate_own(const struct effective_level *level, const struct transform_site *modes,
+                                  struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
+                                  struct transform_site *workspace);
+
 /* Transforms of a pack in one evaluation, for the benchmark. */
 size_t effective_level_transforms(const struct effective_level *level);
 
