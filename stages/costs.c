@@ -194,9 +194,18 @@ static enum status add_met(struct pool *pool, struct trainings *t, const struct 
     return STATUS_OK;
 }
 
+/* What is counted: wall time, or the processors' time, which other programs on the machine hardly change. */
+enum clock { WALL, PROCESSORS };
+
+/* Seconds of this clock for one of wall time in a run. */
+static double clock_rate(enum clock clock, const struct record *r) {
+    const double busy = record_number(r, "cpu_user_seconds") + record_number(r, "cpu_system_seconds");
+    return clock == WALL ? 1 : busy / record_number(r, "wall_seconds");
+}
+
 /* Seconds that a node and what it needs, but not trainings and their data, took for one of the configurations that it
  * makes; NaN when a time is not known. */
-static enum status seconds_each(const struct costs *c, const struct node *node, double *seconds,
+static enum status seconds_each(const struct costs *c, enum clock clock, const struct node *node, double *seconds,
                                 struct trainings *training, struct error *e) {
     struct record *r;
     enum status status = node_record(c->plan, node, &r, e);
@@ -205,17 +214,18 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
         return status;
     }
     const bool chain = has_parameter(node->stage, "stride");
-    const double wall = record_seconds(r), rate = chain ? rate_of(node, r, true) : NAN;
+    const double factor = clock_rate(clock, r), time = factor * record_seconds(r),
+                 rate = chain ? rate_of(node, r, true) / factor : NAN;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
         *seconds = 0;
-        return add_met(c->plan->pool, training, node, wall, e);
+        return add_met(c->plan->pool, training, node, time, e);
     }
     if (chain) { /* of a model or of none; where it starts costs nothing */
         const struct node *model = input_of(node, "model");
         double none;
         *seconds = 1 / rate;
-        return model ? seconds_each(c, model, &none, training, e) : STATUS_OK;
+        return model ? seconds_each(c, clock, model, &none, training, e) : STATUS_OK;
     }
     double inputs = 0;
     for (size_t i = 0; i < node->stage->input_count; i++) {
@@ -225,7 +235,7 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
             if (!strcmp(node->stage->name, "likelihood") && !strcmp(node->stage->inputs[i].name, "fields")) {
                 continue;
             }
-            status = seconds_each(c, node->inputs[i].nodes[j], &one, training, e);
+            status = seconds_each(c, clock, node->inputs[i].nodes[j], &one, training, e);
             inputs += one;
         }
     }
@@ -236,7 +246,7 @@ static enum status seconds_each(const struct costs *c, const struct node *node, 
                                ? parameters_integer(fields->parameters, "configurations")
                                : 0;
     const bool makes = made > 0 || scored > 0; /* a chain makes nothing: its time is its proposals' */
-    *seconds = inputs + (makes ? wall / (double)(made > 0 ? made : scored) : 0);
+    *seconds = inputs + (makes ? time / (double)(made > 0 ? made : scored) : 0);
     return status;
 }
 
@@ -256,15 +266,20 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
     if (status != STATUS_OK || !r) {
         return status;
     }
-    double seconds;
-    struct trainings training = {0};
+    double seconds, processors;
+    struct trainings training = {0}, unused = {0};
     const struct record_value right = record_value(r, "tau_right_abs_M"), tau = record_value(r, "tau_int_abs_M");
-    status = seconds_each(c, fields, &seconds, &training, e);
+    status = seconds_each(c, WALL, fields, &seconds, &training, e);
+    THEN(status, seconds_each(c, PROCESSORS, fields, &processors, &unused, e));
     const char *short_name = after_prefix(node->name, "ac-");
     const char *name = pool_print(c->plan->pool, "%s: %s", x->name, short_name ? short_name : node->name);
     if (status == STATUS_OK && right.value > 0 && isfinite(seconds)) {
         status = add(c, name, "seconds_per_independent_configuration", 2 * right.value * seconds,
                      2 * right.error * seconds, x, node, r, e);
+    }
+    if (status == STATUS_OK && right.value > 0 && isfinite(processors)) {
+        status = add(c, name, "cpu_seconds_per_independent_configuration", 2 * right.value * processors,
+                     2 * right.error * processors, x, node, r, e);
     }
     if (status == STATUS_OK && tau.value > 0 && isfinite(seconds)) {
         status = add(c, name, "seconds_per_independent_configuration_published_tau", 2 * tau.value * seconds,
@@ -313,7 +328,8 @@ static void write_markdown(const struct costs *c, FILE *out) {
           "Seconds per independent configuration: 2 tau_int of |M| times the seconds of a step where all "
           "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short "
           "for "
-          "one, and by the published estimate, which has one always.\n\n"
+          "one, and by the published estimate, which has one always. cpu_seconds: the same in seconds of the "
+          "processors, which other programs on the machine hardly change.\n\n"
           "| what | quantity | ours | published | ratio | size of ours | machine | source "
           "|\n|:--|:--|--:|--:|--:|:--|:--|:--|\n",
           out);

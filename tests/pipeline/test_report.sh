@@ -42,6 +42,17 @@ awk -F '\t' -v tau="$tau" -v rate="$rate" '$1 == "chains: chain" && $2 == "secon
     right = 2 * tau / rate; found = right > 0 && $3 > 0.999 * right && $3 < 1.001 * right && $4 > 0 }
     END { exit !found }' "$root/costs/costs.tsv"
 check "an independent configuration costs 2 tau_int steps of the chain (tau_int $tau, $rate steps a second)"
+# of NAME FILE: a number of a run record
+of() {
+    awk -v name="\"$1\":" '$1 == name { sub(",", "", $2); print $2; exit }' "$2"
+}
+record=$(dirname "$(readlink -f "$root/chains/chain.npz")")/run.json
+awk -F '\t' -v tau="$tau" -v rate="$rate" -v own="$(of cpu_user_seconds "$record")" \
+    -v kernel="$(of cpu_system_seconds "$record")" -v wall="$(of wall_seconds "$record")" '
+    $1 == "chains: chain" && $2 == "cpu_seconds_per_independent_configuration" {
+    right = 2 * tau / rate * (own + kernel) / wall; found = right > 0 && $3 > 0.999 * right && $3 < 1.001 * right }
+    END { exit !found }' "$root/costs/costs.tsv"
+check "the same in seconds of the processors"
 [ -s "$root/chains/ac-walk.npz" ] && ! grep -q '^chains: walk' "$root/costs/costs.tsv"
 check "a random walk makes none"
 
