@@ -1,6 +1,6 @@
 # dmsq: diffusion models as stochastic quantization. `make help` lists the targets.
 
-# --- what a user may set -----------------------------------------------------------------------------
+# --- variables for users -----------------------------------------------------------------------------
 PROFILE     ?= paper
 SET         ?=
 BACKEND     ?= cpu
@@ -18,7 +18,7 @@ endef
 $(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY LAUNCH PARTITION \
     ACCOUNT TIME PARTS,\
     $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
-# Some shells leave the ~ of RESULTS=~/x as it is.
+# Some shells do not expand the ~ of RESULTS=~/x.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
 override EXPERIMENTS := $(call home,$(EXPERIMENTS))
 override RESULTS     := $(call home,$(RESULTS))
@@ -32,7 +32,7 @@ $(error ISA='$(ISA)': expected one of $(ISAS))
 endif
 export ONEDNN_MAX_CPU_ISA := $(shell printf '%s' $(call quote,$(ISA)) | tr a-z A-Z)
 endif
-# Folders and profiles that make can have in the names of targets.
+# Names of folders and profiles are parts of targets, in which make gives these characters a meaning.
 HASH := \#
 ODD := : % $(HASH) ; = $$ * ? [ \ ` " | < > !
 odd = $(if $(filter 1,$(words $(1))),$(strip $(foreach c,$(ODD),$(findstring $(c),$(1)))),one word)
@@ -49,7 +49,7 @@ endif
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
-# ARCH in the environment is not ours: clusters set it to the output of uname.
+# ARCH in the environment is ignored: clusters set it to the output of uname.
 ifneq ($(filter environment undefined,$(origin ARCH)),)
 ARCH := native
 endif
@@ -82,14 +82,13 @@ all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
 # --- make setup, alone or before other goals ---------------------------------------------------------
-# Nothing can be built before the libraries are installed, not even the planner: so the other goals wait
-# and run in a make of their own.
+# Nothing can be built before the libraries are installed, not even the planner, so a second make runs the other goals.
 AFTER := $(filter-out setup,$(MAKECMDGOALS))
 FIRST := $(firstword $(AFTER))
 INSTALL := apt-get install -y --no-install-recommends
 
 setup:
-	@if missing=$$($(FIND) missing); then echo "setup: all libraries and tools are there"; exit 0; fi; \
+	@if missing=$$($(FIND) missing); then echo "setup: all libraries and tools are installed"; exit 0; fi; \
 	packages=$$($(FIND) packages); \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	    echo "setup: installing $$packages"; \
@@ -112,27 +111,26 @@ endif
 
 else
 # --- building ----------------------------------------------------------------------------------------
-# Folders of src/ become static libraries that see only the folders below them (DEPENDS_*): `make test` checks the
-# direction of dependencies, of #include lines as of symbols, which it links each library for with what it may use
-# alone.
+# Each folder of src/ becomes a static library that depends only on certain others (DEPENDS_*). `make test` checks this
+# for #include lines and, by linking each library with its dependencies alone, for symbols.
 FOUND := $(shell $(FIND) flags)
 ifneq ($(firstword $(FOUND)),found)
-$(error src/find.sh does not run: '$(FOUND)')
+$(error src/find.sh failed: '$(FOUND)')
 endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
-# Warnings are errors in make check: another compiler's new warning stops nobody who only builds.
+# Warnings are errors only in make check, so that new warnings of another compiler do not stop a build.
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes \
     -Wmissing-prototypes$(if $(STRICT), -Werror)
-# gcc notes that processors with shorter registers pass vectors differently: ours are passed within dmsq only.
+# gcc warns that processors with shorter registers pass vectors differently; ours are passed within dmsq only.
 WARNINGS += -Wno-psabi
-# clang notes which loops it does not vectorise for a processor: not an error.
+# clang warns of loops that it does not vectorise for a processor.
 WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
-# No contraction: same bits on every instruction set. No errno: loops with a square root vectorise, same bits.
-# No traps: loops with a comparison vectorise where there are no masks (AVX2), same bits.
+# No contraction: the bits are the same on every instruction set. No errno, no traps: loops with a square root, or with
+# a comparison on processors without masks (AVX2), are vectorised, with the same bits.
 OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno \
                 -fno-trapping-math -fopenmp \
                 $(WARNINGS))
-# Libraries in folders of their own are also found at run time.
+# Programs remember the folders of libraries.
 comma := ,
 rpath  = $(patsubst -L%,-Wl$(comma)-rpath$(comma)%,$(filter -L%,$(1)))
 OUR_LDLIBS   := $(strip $(LDFLAGS) $(call rpath,$(LDFLAGS) $(FOUND)) $(filter-out found -I% -D%,$(FOUND)) $(LDLIBS))
@@ -158,12 +156,12 @@ libraries = $(foreach f,$(LINK_ORDER),$(if $(filter $(f),$(1)),$(BUILD)/lib$(f).
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
 LIBRARIES := $(call libraries,$(FOLDERS))
 
-# The CUDA backend, where nvcc and cuDNN are found; cuda/absent.c where they are not. Kernels for the H100 as machine
-# code, for others from sm_80 on as PTX. No contraction there either: Gaussians have the bits of the CPU's.
+# The CUDA backend if nvcc and cuDNN are found, else cuda/absent.c. Kernels are compiled to machine code for the H100,
+# and to PTX for other GPUs from sm_80 on, without contraction: Gaussians have the bits of the CPU.
 CUDA_FOUND   := $(if $(SANITIZE),missing a build with sanitizers has none,$(if $(filter no,$(CUDA)),missing the build \
                   was told CUDA=no,$(shell sh cuda/find.sh)))
 ifeq ($(filter found missing,$(firstword $(CUDA_FOUND))),)
-$(error cuda/find.sh does not run: '$(CUDA_FOUND)'; CUDA=no builds without it)
+$(error cuda/find.sh failed: '$(CUDA_FOUND)'; CUDA=no builds without it)
 endif
 CUDA_ARCH    ?= -gencode arch=compute_90,code=sm_90 -gencode arch=compute_80,code=compute_80
 CUDA_MISSING := $(if $(filter missing,$(firstword $(CUDA_FOUND))),$(wordlist 2,100,$(CUDA_FOUND)))
@@ -196,9 +194,8 @@ PROGRAMS      := $(patsubst %,$(BUILD)/bin/%,$(STAGES) $(TOOLS))
 
 all: $(PROGRAMS)
 
-# What was compiled with other flags is compiled again: the stamp is newer when they change. Written here and not
-# by a rule, so that make -n knows.
-# With what the compiler says of itself and of its target: -march=native is another word on another machine.
+# Objects compiled with other flags are compiled again, because the stamp is newer. It is written here, not by a rule,
+# so that make -n is right. It includes the compiler's macros: -march=native means something else on another machine.
 COMPILER := $(firstword $(shell $(CC) -march=$(ARCH) -dM -E -x c /dev/null 2>/dev/null | cksum))
 FLAGS := $(CC) $(COMPILER) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
 ifneq ($(filter-out clean check help,$(or $(MAKECMDGOALS),all)),)
@@ -206,7 +203,7 @@ stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $
     { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
 $(call stamp,flags,$(FLAGS))
 $(call stamp,cuda-flags,$(FLAGS) $(NVCC_FLAGS) $(CUDA_FOUND))
-# What the programs are built from: run records name it.
+# The commit and a digest of the sources, for run records.
 TREE := $(shell sh src/tree.sh $(BUILD)/tree)
 $(call stamp,tree,$(TREE))
 endif
@@ -216,13 +213,12 @@ $(BUILD)/libraries-found:
 	@$(FIND) libraries >&2 || { echo "run 'make setup'" >&2; exit 1; }
 	@touch $@
 
-# Files are written under another name, then renamed: two makes may run at once.
-# V=1 shows the commands.
+# Files are written under another name, then renamed, as two makes may run at the same time. V=1 shows the commands.
 say     = $(if $(V),,@echo "$(1)";)
 COMPILE = $(call say,compile $<)$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -MMD -MP -MF $(@:.o=.d).$$$$ -MT $@ -c $(1) -o \
     $@.$$$$ && \
           mv -f $(@:.o=.d).$$$$ $(@:.o=.d) && mv -f $@.$$$$ $@
-# Every program first checks that it runs on a processor it was compiled for (base/processor.h).
+# Every program first checks that the processor has the instructions that it was compiled for (base/processor.h).
 LINK    = $(call say,link $@)$(CC) $(OUR_CFLAGS) -Wl,-u,processor_target -o $@.$$$$ $^ $(1) $(OUR_LDLIBS) && \
     mv -f $@.$$$$ $@
 
@@ -246,14 +242,14 @@ $(BUILD)/cuda/%.o: cuda/%.cu $(BUILD)/cuda-flags | $(BUILD)/libraries-found
 $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 	@rm -f $@.$$$$; ar rcsD $@.$$$$ $^ && mv -f $@.$$$$ $@
 
-# Random numbers, lanes and channels in the longest vectors that there are (compilers prefer half of AVX-512's); same
-# bits.
+# Loops over random numbers, lanes and channels in the longest vectors (compilers prefer half the width of AVX-512),
+# with the same bits.
 WIDEST := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mprefer-vector-width=512)
 $(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c) src/network/normalise.c \
     src/network/single_channel.c): \
     OUR_CFLAGS += $(WIDEST)
 
-# Run records say how the program was compiled.
+# Compiler flags, for run records.
 $(BUILD)/stages/history.o: OUR_CPPFLAGS += -DDMSQ_CFLAGS='"$(OUR_CFLAGS)"'
 
 $(BUILD)/src/built.o: OUR_CPPFLAGS += -DDMSQ_COMMIT='"$(filter-out -,$(word 1,$(TREE)))"' \
@@ -261,7 +257,7 @@ $(BUILD)/src/built.o: OUR_CPPFLAGS += -DDMSQ_COMMIT='"$(filter-out -,$(word 1,$(
     -DDMSQ_SOURCES='"$(word 3,$(TREE))"'
 $(BUILD)/src/built.o: $(BUILD)/tree
 
-# The version of every program and of what is archived.
+# The version of programs and archives.
 $(BUILD)/src/base/version.o: OUR_CPPFLAGS += -DDMSQ_VERSION='"$(shell cat VERSION)"'
 $(BUILD)/src/base/version.o: VERSION
 
@@ -287,7 +283,7 @@ $(patsubst %,$(BUILD)/bin/%,$(TOOLS)): $(BUILD)/bin/%: $(BUILD)/stages/%.o $(BUI
 	$(call LINK,$(CUDA_LIBS))
 
 # --- installing --------------------------------------------------------------------------------------
-# The programs, whose names are words like train and plot, go to a folder of their own; PREFIX/bin/dmsq starts them.
+# Programs have common names like train and plot, and so a folder of their own; PREFIX/bin/dmsq starts them.
 DATA    = $(DESTDIR)$(PREFIX)/share/dmsq
 LIBEXEC = $(DESTDIR)$(PREFIX)/lib/dmsq
 install: all
@@ -300,14 +296,14 @@ install: all
 	@echo "installed $(words $(PROGRAMS)) programs; '$(PREFIX)/bin/dmsq' lists them"
 
 # --- computing ---------------------------------------------------------------------------------------
-# The planner writes the rules of the experiments. They are read in when a goal is not one of this file's own,
-# and make starts again when they have changed.
+# The planner writes the rules of the experiments. They are included if a goal is not a target of this file; make
+# restarts if they have changed.
 PLAN_OPTIONS = --profile=$(call quote,$(PROFILE)) --set=$(call quote,$(SET)) \
        --backend=$(call quote,$(BACKEND)) --experiments=$(call quote,$(EXPERIMENTS)) \
        --results=$(call quote,$(RESULTS)) --figures=$(call quote,$(FIGURES)) --programs=$(BUILD)/bin
 PLAN = $(BUILD)/bin/plan $(PLAN_OPTIONS)
 STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET),--quiet)
-# Threads that wait sleep: two stages at once (make -j2), or a busy machine, then cost each other little.
+# Waiting threads sleep, so that two stages at once (make -j2), or other programs, do not slow down each other.
 export OMP_WAIT_POLICY ?= passive
 
 OWN_GOALS := all install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
@@ -328,14 +324,14 @@ ledger: $(BUILD)/bin/ledger
 ledger-rebuild: $(BUILD)/bin/ledger
 	@$< --root=$(call quote,$(ROOT)) --rebuild --show
 
-# Where results come from: src/provenance.
+# Provenance of results: src/provenance.
 why: $(BUILD)/bin/why
 	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE))
 diff: $(BUILD)/bin/compare
 	@$< $(PLAN_OPTIONS) --a=$(call quote,$(A)) --b=$(call quote,$(B))
 
-# With RECOMPUTE=1 the experiment NAME is computed again, into a folder of its own, and compared byte by byte. An
-# interrupted attempt resumes; a finished one starts again.
+# With RECOMPUTE=1 the experiment NAME is recomputed in a separate folder and compared byte by byte. An interrupted
+# attempt resumes, a finished one starts again.
 RECOMPUTED ?= $(BUILD)/recomputed
 verify: $(BUILD)/bin/verify
 	@$< $(PLAN_OPTIONS) --name=$(call quote,$(NAME))
@@ -348,8 +344,8 @@ ifneq ($(RECOMPUTE),)
 	@rm -rf $(RECOMPUTED)
 endif
 
-# The experiment NAME with everything it depends on as one folder and one file, archives/NAME-VERSION and .tar.gz, for
-# others to check and to compute again.
+# The experiment NAME with everything that it depends on, as a folder archives/NAME-VERSION and a .tar.gz, for others to
+# check and recompute.
 ARCHIVES ?= archives
 archive: all
 	@mkdir -p $(BUILD)/archive
@@ -363,7 +359,7 @@ archive: all
 	    --commit="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
 	    --dirty="$$(git status --porcelain --untracked-files=no 2>/dev/null | head -1)"
 
-# The experiment NAME as jobs of Slurm: docs/cluster.md. The scripts and their logs are in ROOT/slurm/NAME.
+# The experiment NAME as Slurm jobs (docs/cluster.md). Scripts and logs are in ROOT/slurm/NAME.
 slurm: all
 	@$(if $(NAME),,echo "NAME is missing: expected the name of an experiment, as NAME=fig14" >&2; exit 2)
 	@mkdir -p $(call quote,$(ROOT)/slurm)
@@ -375,11 +371,11 @@ slurm-status:
 	@$(if $(NAME),,echo "NAME is missing: expected the name of an experiment, as NAME=fig14" >&2; exit 2)
 	@sh stages/slurm.sh status $(call quote,$(ROOT)/slurm/$(NAME)) $(call quote,$(ROOT))
 
-# Everything that has been computed, on one page: ROOT/report.html.
+# All results so far on one page: ROOT/report.html.
 report: $(BUILD)/bin/report
 	@$< $(PLAN_OPTIONS)
 
-# What a node of the stage observables measured, for other programs: ROOT/export/EXPERIMENT/NODE.*
+# Measurements of a node of the stage observables, for other programs: ROOT/export/EXPERIMENT/NODE.*
 export: $(BUILD)/bin/export
 	@$< $(PLAN_OPTIONS) --node=$(call quote,$(NODE)) $(if $(FORMAT),--format=$(call quote,$(FORMAT)))
 
@@ -387,12 +383,12 @@ export: $(BUILD)/bin/export
 documents: $(BUILD)/bin/artifacts
 	@$<
 
-# The figures that git keeps, with their captions: docs/gallery.md.
+# The figures in results/reference, with their captions: docs/gallery.md.
 gallery: $(BUILD)/bin/gallery
 	@$< --experiments=$(call quote,$(EXPERIMENTS)) --results=$(call quote,$(RESULTS))
 
-# Results for readers who do not run anything: tables, figures and run records of an experiment, kept in git; at the
-# paper's scale, or a reduced one that says so. Results of another scale are never replaced.
+# Tables, figures and run records of an experiment, kept in git for readers who do not run it: at the paper's scale, or
+# at a reduced one, which is stated. Results of another scale are never replaced.
 KEPT_PROFILES := paper reduced
 reference-%: $(BUILD)/bin/plan
 	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
@@ -402,7 +398,7 @@ reference-%: $(BUILD)/bin/plan
 	    $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
-# Kept figures whose styles or texts have changed since, from their kept tables.
+# Redraws kept figures whose styles or texts have changed, from their kept tables.
 redraw: $(BUILD)/bin/redraw
 	@$< $(PLAN_OPTIONS) --only=$(call quote,$(ONLY))
 	@$(if $(filter paper,$(PROFILE)),$< $(PLAN_OPTIONS) --profile=reduced --only=$(call quote,$(ONLY)))
@@ -416,7 +412,7 @@ bench: $(BUILD)/bin/bench
 	    --output=$(call quote,$(RESULTS)/bench$(if $(ONLY),-$(ONLY)).tsv)
 
 # --- testing -----------------------------------------------------------------------------------------
-# A test of a folder links that folder and what it may depend on; tests of stages link everything.
+# A test of a folder is linked with that folder and its dependencies, a test of stages with everything.
 tests   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/$(1)_*.c))
 TESTS   := $(call tests,test)
 SLOW    := $(call tests,slow)
@@ -435,8 +431,8 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(STAGE_OBJECTS) $(SHARED) $(BUIL
 endef
 $(foreach f,stages fuzz,$(eval $(call tests_of_all,$(f))))
 
-# The CUDA backend itself, on the CPU: its sources compiled against an emulated runtime (tests/cuda/emulate), with
-# convolutions by their definition instead of cuDNN. Needs a C++ compiler.
+# The sources of the CUDA backend, compiled for the CPU with an emulated runtime (tests/cuda/emulate), and with direct
+# convolutions instead of cuDNN. Needs a C++ compiler.
 CXX          := g++
 EMULATED     := $(if $(filter x86_64,$(shell uname -m)),$(shell command -v $(CXX)))
 EMULATION    := $(filter-out cuda/convolution_cudnn.c,$(wildcard cuda/*.cu cuda/convolution_graph.c cuda/layout.c)) \
@@ -467,7 +463,7 @@ $(BUILD)/tests/cuda/%.o: OUR_CPPFLAGS += -Itests/cuda/emulate
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/libcuda-emulated.a \
     $(call libraries,diffusion $(DEPENDS_diffusion))
 	$(call LINK,-lcmocka -lstdc++)
-# cuDNN itself, as far as it goes without a device.
+# cuDNN itself, as far as it can be tested without a device.
 ifneq ($(CUDA_MISSING),)
 TESTS := $(filter-out %/test_cudnn,$(TESTS))
 endif
@@ -484,7 +480,7 @@ define direction_of
 $(BUILD)/direction/$(1): $(call libraries,$(1) $(DEPENDS_$(1))) $(wildcard src/$(1)/*.[ch])
 	@mkdir -p $$(@D)
 	@! grep -n '^ *# *include "' src/$(1)/*.[ch] | grep -vE '"($(subst $() ,|,$(strip $(1) $(DEPENDS_$(1)))))/' >&2 || \
-	    { echo "src/$(1) includes what it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
+	    { echo "src/$(1) includes a folder that it may not depend on (allowed: $(or $(DEPENDS_$(1)),none))" >&2; exit 1; }
 	@echo 'int main(void) { return 0; }' | $(CC) $(OUR_CFLAGS) -o $$@ -x c - -x none -Wl,--whole-archive \
 	    $(BUILD)/lib$(1).a \
 	    -Wl,--no-whole-archive $(call libraries,$(DEPENDS_$(1))) $(OUR_LDLIBS) || \
@@ -496,23 +492,23 @@ $(foreach f,$(FOLDERS),$(if $(wildcard src/$(f)/*.c),$(eval $(call direction_of,
 test: all $(DIRECTIONS) $(TESTS)
 	@BUILD=$(BUILD) tests/run.sh $(TESTS) $(SCRIPTS)
 
-# With readers under arbitrary input for a minute each (tests/fuzz; SANITIZE=1 sees most).
+# Includes each reader with random input for a minute (tests/fuzz; SANITIZE=1 finds the most errors).
 check-slow: all $(SLOW) $(filter $(BUILD)/tests/fuzz/%,$(TESTS))
 	@BUILD=$(BUILD) tests/run.sh $(SLOW) $(wildcard tests/*/slow_*.sh)
 
 check-gpu:
 	@tests/gpu/check.sh
 
-# The sources as .clang-format has them; tests/pipeline/test_style.sh compares.
+# Formats the sources by .clang-format; tests/pipeline/test_style.sh checks them.
 format:
 	@find src stages cuda tests -path tests/fuzz/corpus -prune -o \
 	    \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cc' \) -print | xargs clang-format-16 -i
 
-# In folders of its own, with the compiler's warnings as errors: before a change is handed in.
+# In a separate folder, with warnings as errors: before a change is submitted.
 check:
 	@$(MAKE) --no-print-directory STRICT=1 BUILD=$(BUILD)/strict test
 
-# Only a folder that make itself has created.
+# Removes only a folder that make itself has created.
 clean:
 	rm -rf $(if $(wildcard $(BUILD)/flags),$(BUILD))
 
@@ -521,27 +517,27 @@ help:
 	@echo "Usage: make TARGET... [PROFILE=quick] [SET=\"STAGE.PARAMETER=VALUE NODE.PARAMETER=VALUE\"] [THREADS=N]"
 	@echo
 	@echo "Targets:                                                           time on 2 CPU cores"
-	@echo "  make setup            installs the Debian packages that are missing, or names them   1 min"
+	@echo "  make setup            installs missing Debian packages, or names them    1 min"
 	@echo "  make all              builds the programs (as the other targets do)       1 min"
 	@echo "  make install PREFIX=/usr/local   programs, experiments, styles; PREFIX/bin/dmsq starts programs  1 s"
 	@echo "  make test             all tests; ends with 'N passed, N failed'          2 min"
 	@echo "  make check            the same, with the compiler's warnings as errors   3 min"
-	@echo "  make format           formats the sources with clang-format 16, as make check wants them"
+	@echo "  make format           formats the sources with clang-format 16, as make check expects"
 	@echo "  make check-slow       long comparisons with known results"
-	@echo "  make check-gpu        checks and benchmark of the CUDA backend, on a machine with a GPU   10 min there"
+	@echo "  make check-gpu        checks and benchmarks the CUDA backend, on a machine with a GPU   10 min"
 	@echo "  make bench            speed of primitives and stages; ONLY=machine|network|ensemble|effective|data"
 	@echo "  make ledger           lists all runs: when, where, with what result (KEY=...: those of one artifact)  1 s"
-	@echo "  make ledger-rebuild   makes the ledger again from the run records        1 s"
-	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is there   1 s"
+	@echo "  make ledger-rebuild   makes the ledger from the run records              1 s"
+	@echo "  make why NODE=table1/generated   why make would compute it, or since when it is up to date   1 s"
 	@echo "  make diff A=table1/model B=3fa9   compares two results: nodes, keys or files of run records"
 	@echo "  make verify [NAME=table1]   checks artifacts against run records, and these against the ledger;"
-	@echo "                        RECOMPUTE=1 computes the artifacts again and compares byte by byte"
+	@echo "                        RECOMPUTE=1 recomputes the artifacts and compares byte by byte"
 	@echo "  make archive NAME=table1 LICENSE=CC-BY-4.0   archives/table1-VERSION and .tar.gz, with everything it"
 	@echo "                        depends on, for others to check and recompute; project.ini names author and funding"
-	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, for git;"
+	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, to be kept in git;"
 	@echo "                        ONLY=\"TABLE FIGURE\": only these                    1 s"
 	@echo "  make report           results/report.html: all results so far on one page                   1 s"
-	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   series and results, to use elsewhere"
+	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   results for other programs"
 	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"
 	@echo "  make slurm-status NAME=fig14   state of its jobs                                            1 s"
 	@echo "  make documents        docs/artifacts.md: the arrays of every stage                         1 s"
@@ -574,13 +570,13 @@ help:
 	@echo "  SANITIZE=1       build with address and undefined-behaviour sanitizers, under build/sanitize"
 	@echo "  QUIET=1          no progress; V=1 shows the commands of the build"
 
-# Files that are there need no rule, also where make -B asks for one.
+# Existing files need no rule, even with make -B.
 .DEFAULT:
 	@[ -e $(call quote,$@) ] || { printf "there is no target '%s'; 'make help' lists them\n" $(call quote,$@) >&2; \
 	    exit 2; }
 
 $(BUILD)/%.d: ;
-# Removes what killed compilers and linkers left.
+# Includes the dependencies, and removes files that killed compilers and linkers left.
 -include $(shell find $(addprefix $(BUILD)/,src stages tests cuda emulated bin) \
     \( -type f -name '*.[1-9]*' -mmin +60 -exec rm -f {} + \) \
     -o -name '*.d' -print 2>/dev/null)

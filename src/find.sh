@@ -1,12 +1,11 @@
 #!/bin/sh
-# Finds what dmsq is built with and what draws its figures, whoever packaged it: compiles and links a line with each
-# library, with the user's CC, CPPFLAGS, LDFLAGS and LDLIBS, and runs the tools.
-#   sh src/find.sh flags            one line "found OPTIONS": the libraries' options, from pkg-config where it knows
-#                                   them
+# Finds the libraries and tools that dmsq needs, from any source of packages: compiles and links a line with each
+# library, with the user's CC, CPPFLAGS, LDFLAGS and LDLIBS, and looks for the tools.
+#   sh src/find.sh flags            one line "found OPTIONS": the libraries' options, from pkg-config if it knows them
 #   sh src/find.sh missing          what is missing, with its package for Debian, Fedora and conda-forge; status 1 if
-#                                   anything
-#   sh src/find.sh libraries        the same of what the programs need to be built
-#   sh src/find.sh packages         what is missing, as Debian packages on one line
+#                                   anything is missing
+#   sh src/find.sh libraries        the same, only for building the programs
+#   sh src/find.sh packages         the missing Debian packages, on one line
 CC=${CC:-gcc}
 
 # Columns: name; header; library; name for pkg-config; packages of Debian, Fedora and conda-forge. OpenMP is the
@@ -24,7 +23,7 @@ libarchive   archive.h            archive    libarchive libarchive-dev      liba
 Random123    Random123/philox.h   -          -          librandom123-dev    Random123-devel     random123
 cmocka       cmocka.h             cmocka     cmocka     libcmocka-dev       libcmocka-devel     cmocka'
 
-# Options of one library: where they are not in pkg-config's own folders, the compiler's CPPFLAGS and LDFLAGS must know.
+# Options of one library. If pkg-config does not know it, CPPFLAGS and LDFLAGS must name its folders.
 flags_of() { # LIBRARY PKG_CONFIG_NAME
     if [ "$2" != - ] && command -v pkg-config >/dev/null && pkg-config --exists "$2" 2>/dev/null; then
         pkg-config --cflags --libs "$2"
@@ -38,7 +37,7 @@ each() { # COMMAND: calls it with the columns of every line
     done
 }
 
-links() { # HEADER OPTIONS: whether a program that includes it can be made and run
+links() { # HEADER OPTIONS: status 0 if a program that includes the header can be compiled and linked
     { printf '#include <%s>\n' stddef.h stdarg.h setjmp.h stdint.h "$1" && echo 'int main(void) { return 0; }'; } |
         $CC $CPPFLAGS $CFLAGS -x c -o /dev/null - -x none $LDFLAGS $2 $LDLIBS 2>/dev/null
 }

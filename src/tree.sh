@@ -1,9 +1,9 @@
 #!/bin/sh
-# What is being compiled, for the Makefile, which runs this in the root of the tree: prints "COMMIT DIRTY SOURCES", as
-# src/built.h describes them (COMMIT "-": not known). With the file of an earlier answer as argument, that commit stays
-# as long as the same sources are in it: a new commit of something else links no program anew. git is asked about this
-# tree alone: a repository around it, or one that the environment names, says nothing about these files. Where there is
-# no git, src/commit serves: git archive writes the commit there.
+# Prints "COMMIT DIRTY SOURCES" of the sources, as described in src/built.h (COMMIT "-": unknown), for the Makefile,
+# which runs it in the root of the tree. The argument is a file with the previous answer: its commit is printed again as
+# long as the sources are the same, so that a commit of other files does not link all programs again. Only a repository
+# whose root is this tree counts, not one around it or one named by the environment. Without git the commit is that in
+# src/commit, written by git archive.
 unset $(git rev-parse --local-env-vars 2>/dev/null)
 compiled="Makefile VERSION src stages cuda"
 commit=- dirty=-1

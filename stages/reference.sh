@@ -1,7 +1,7 @@
 #!/bin/sh
-# Keeps tables, figures and run records of an experiment in RESULTS/reference/NAME, whole or not at all, for make
-# reference-NAME. With ONLY="TABLE FIGURE ..." just these, with the records of what they are made of, beside what is
-# kept there already.
+# Copies tables, figures and run records of an experiment to RESULTS/reference/NAME, all or none, for make
+# reference-NAME. With ONLY="TABLE FIGURE ..." it copies just these, with the run records of their nodes, and leaves the
+# other kept files.
 # Usage: PLAN=COMMAND ONLY=NAMES sh stages/reference.sh NAME RESULTS ROOT FIGURES EXPERIMENTS PROFILE
 set -ef
 name=$1 kept=$2/reference/$1 root=$3 figures=$4 experiment=$5/$1.ini profile=$6
@@ -10,7 +10,7 @@ fail() {
     printf '%s\n' "$*" >&2
     exit 2
 }
-# Run records say in which folder of results they were made, which ends in the name of the profile.
+# The profile is the end of the name of the folder of results, which is in the run record.
 profile_of() {
     case $(sed -n 's/^  "folder": "\(.*\)\/artifacts\/[0-9a-f]*",$/\1/p' "$1") in
     */reduced) echo reduced ;;
@@ -18,20 +18,20 @@ profile_of() {
     esac
 }
 key_of() { sed -n 's/^  "key": "\([0-9a-f]*\)",$/\1/p' "$1"; }
-copy() { # copies FILE, if it is there, under its own name
+copy() { # FILE: copies it, if it exists
     [ ! -e "$1" ] || cp -L "$1" "$new"
 }
 keep_record() { # NODE STAGE KEY
     record=$new/runs/$1.json
-    # Figures and tables themselves are shown anew with each run, of the same results in another style.
+    # Figures and tables may be drawn again, from the same results in another style.
     case $2 in
     plot | table) [ "$(key_of "$record" 2>/dev/null)" = "$3" ] || rm -f "$record" ;;
     esac
     if [ -e "$record" ] && [ "$(key_of "$record")" != "$3" ]; then
         fail "$kept holds another result of $name/$1 (PROFILE=$(profile_of "$record"));" \
-            "keep the experiment anew as a whole, or keep none of it here"
+            "expected the same result; keep the whole experiment again, without ONLY"
     fi
-    # A record that is there says when this very result was made.
+    # An existing record states when this result was first computed.
     [ -e "$record" ] || cp "$root/artifacts/$3/run.json" "$record"
 }
 rm -rf "$new"
@@ -55,7 +55,7 @@ else
     for record in "$kept"/runs/*.json; do
         [ ! -e "$record" ] || [ "$(profile_of "$record")" = "$profile" ] ||
             fail "$kept holds results of PROFILE=$(profile_of "$record");" \
-                "remove it first where those of PROFILE=$profile are to take their place"
+                "remove it first to replace them by those of PROFILE=$profile"
     done
     for file in "$root/$name"/*.tsv "$root/$name"/*.md "$root/$name"/*.tex; do
         copy "$file"

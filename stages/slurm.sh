@@ -1,27 +1,26 @@
 #!/bin/sh
 # Jobs of an experiment in Slurm, from the list that the tool `slurm` wrote (src/experiment/jobs.h).
 #
-#   slurm.sh submit FOLDER ROOT   submits what is not computed and not in the queue, and prints the jobs of each node
-#   slurm.sh status FOLDER ROOT   what became of each node: done, running, queued, failed
-#
-# ROOT/slurm/jobs has a line for each node submitted, of any experiment: key, job whose end means that the node is
-# there, job array of its parts or "-".
+#   slurm.sh submit FOLDER ROOT   submits nodes that are neither computed nor in the queue, and prints their jobs
+#   slurm.sh status FOLDER ROOT   prints the state of each node: done, running, queued, failed
+# ROOT/slurm/jobs has a line for each submitted node of all experiments: key, last job of the node, job array of its
+# parts or "-".
 set -eu
 mode=$1 folder=$2 root=$3
 jobs=$root/slurm/jobs
 tab=$(printf '\t')
 
-last_of() { # the line of a key in the list of jobs
+last_of() { # KEY: its last line in the list of jobs
     [ ! -e "$jobs" ] || grep "^$1$tab" "$jobs" | tail -1
 }
-states_of() { # of jobs, as Slurm has them; nothing for jobs that have ended
+states_of() { # JOBS: their states in the queue; nothing for jobs that have ended
     squeue -h -r -j "$1" -o %T 2>/dev/null | sort | uniq -c |
         awk '{ printf "%s%d %s", (NR > 1 ? ", " : ""), $1, tolower($2) }'
 }
 
 submit() {
     command -v sbatch >/dev/null ||
-        { echo "sbatch is not found: this is for a login node of a cluster with Slurm" >&2; exit 1; }
+        { echo "sbatch was not found; expected the login node of a cluster with Slurm" >&2; exit 1; }
     new=0
     while IFS="$tab" read -r node key parts script inputs; do
         [ "$script" != - ] || continue
@@ -69,7 +68,7 @@ status() {
         said=$([ -z "$last" ] || sed -n 's/^ *"message": "\(..*\)".*/\1/p' "$last")
         lost=$([ "$found" ] || grep -l '^ *"status": "running"' "$root/artifacts/$key/runs"/*.json 2>/dev/null |
             tail -1)
-        [ -z "$lost" ] || last=$lost said="ended without a word" # killed, before it could write it down
+        [ -z "$lost" ] || last=$lost said="ended without a message" # killed before it could record the reason
         [ -z "$said" ] || said="$said (on $(sed -n 's/^ *"host": "\(.*\)".*/\1/p' "$last"))"
         if [ "$found" ]; then
             echo "$node: job $job $found${of_parts:+; parts (job $array): $of_parts}"
@@ -78,7 +77,7 @@ status() {
         fi
     done <"$folder/nodes"
     [ "$left" -gt 0 ] ||
-        echo "all nodes are there: make $(basename "$folder") shows the results, make ledger-rebuild enters the runs"
+        echo "all nodes are computed: make $(basename "$folder") shows the results, make ledger-rebuild enters the runs"
 }
 
 [ -e "$folder/nodes" ] || { echo "$folder: nothing was submitted" >&2; exit 2; }

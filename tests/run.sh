@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs test programs (cmocka, told to print TAP) and scripts (that print TAP themselves), shows what failed,
-# and ends with the line "N passed, N failed". A program that dies without a "not ok" counts as one failure. TAP numbers
-# its lines: other lines that begin with "ok" are rows of a comparison's own table.
+# Runs test programs (cmocka, in TAP format) and scripts, which print TAP themselves; shows the output of failed ones,
+# and ends with the line "N passed, N failed". A program that dies without a "not ok" counts as one failure. Only
+# numbered "ok" lines are TAP: others are rows of tables that tests print.
 export CMOCKA_MESSAGE_OUTPUT=TAP
-# Threads that wait sleep: tests have many short parallel loops, and spinning is slow where cores are busy.
+# Waiting threads sleep: tests have many short parallel loops, in which spinning is slow on a busy machine.
 export OMP_WAIT_POLICY=passive
 log=$(mktemp "${TMPDIR:-/tmp}/dmsq-test.XXXXXX") || exit 1
 trap 'rm -f "$log"' EXIT
@@ -20,7 +20,7 @@ for t in "$@"; do
     ok=$(grep '^ok [0-9]' "$log" | grep -vc '# *SKIP')
     bad=$(grep '^not ok [0-9]' "$log" | grep -vc '# *SKIP')
     [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-    [ $status -eq 0 ] && [ $((ok + bad + skip)) -eq 0 ] && bad=1 # it tested nothing
+    [ $status -eq 0 ] && [ $((ok + bad + skip)) -eq 0 ] && bad=1 # no test ran
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
     name=${t#"${BUILD:-build}"/}
     printf '%-44s %4d passed %s%s(%d.%d s)\n' "$name" $ok "$([ "$bad" -gt 0 ] && echo "$bad FAILED ")" \

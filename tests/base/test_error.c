@@ -32,8 +32,7 @@ static void long_messages_are_marked(void **state) {
     assert_string_equal(e.message + sizeof e.message - 4, "...");
 }
 
-/* What a file holds that is quoted: colours and titles of a terminal in two encodings, line ends, letters of any
- * language. */
+/* A quoted text with a terminal's control sequences in two encodings, line ends, and letters that are not ASCII. */
 static void no_control_characters(void **state) {
     (void)state;
     struct error e;

@@ -1,4 +1,4 @@
-/* Files: SHA-256 of known texts, atomic writing, folders; errors. */
+/* Files (base/file.h): SHA-256 of known texts, atomic writing, folders, errors. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -80,13 +80,13 @@ static void write_and_read(void **state) {
     assert_int_equal(file_write(in_folder("a"), "se\0cond", 7, &e), STATUS_OK);
     assert_int_equal(file_read(in_folder("a"), &data, &size, &e), STATUS_OK);
     assert_int_equal(size, 7);
-    assert_memory_equal(data, "se\0cond", 8); /* with the zero behind */
+    assert_memory_equal(data, "se\0cond", 8); /* with the zero after it */
     free(data);
     assert_int_equal(file_write(in_folder("empty"), "", 0, &e), STATUS_OK);
     assert_int_equal(file_read(in_folder("empty"), &data, &size, &e), STATUS_OK);
     assert_int_equal(size, 0);
     free(data);
-    assert_int_equal(file_read("/proc/self/status", &data, &size, &e), STATUS_OK); /* says it has size 0 */
+    assert_int_equal(file_read("/proc/self/status", &data, &size, &e), STATUS_OK); /* fstat returns size 0 */
     assert_true(size > 100);
     free(data);
     assert_int_equal(files_in_folder(), 2);
@@ -123,7 +123,7 @@ static void folders(void **state) {
     assert_int_equal(file_make_folder("~/x", &e), STATUS_BAD_INPUT);
     assert_string_equal(e.message, "~/x: the shell did not expand the ~; expected the full path of the home folder");
     assert_int_not_equal(stat("~", &info), 0);
-    assert_int_equal(file_make_folder(in_folder("~"), &e), STATUS_OK); /* elsewhere it is a character */
+    assert_int_equal(file_make_folder(in_folder("~"), &e), STATUS_OK); /* only at the beginning ~ is special */
 }
 
 static void make_old(const char *name, time_t age) {
@@ -133,7 +133,7 @@ static void make_old(const char *name, time_t age) {
     assert_int_equal(utimensat(AT_FDCWD, in_folder(name), times, 0), 0);
 }
 
-/* Temporary files of processes that are gone go, young ones and those of this process do not, and nothing else does. */
+/* Only temporary files of ended processes, and only old ones, are removed. */
 static void sweeping(void **state) {
     (void)state;
     char gone[64], mine[256];
@@ -169,7 +169,7 @@ static void sweeping(void **state) {
     file_sweep("build/tmp/none");
 }
 
-/* A file-size limit stands for a full disk: the old file stays, nothing else is left. */
+/* With a file size limit, like on a full disk, the old file stays and nothing else is left. */
 static void full_disk(void **state) {
     (void)state;
     struct error e;
@@ -195,7 +195,7 @@ static void full_disk(void **state) {
     assert_int_equal(files_in_folder(), 1);
 }
 
-/* Killed at any moment, the file is the old one or the new one. */
+/* After a kill at any time the file is the old or the new one. */
 static void killed(void **state) {
     (void)state;
     enum { SIZE = 1 << 20 };

@@ -1,5 +1,5 @@
-/* functions.h: accuracy against long double libm over the whole ranges, exact and special arguments, the same
- * bits from a vectorised loop as from single calls, and a digest of the bits themselves. */
+/* base/functions.h: accuracy against long double libm over the whole ranges, exact and special arguments, equal bits of
+ * vectorised loops and single calls, and a digest of the bits. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -19,7 +19,7 @@ enum { N = 1 << 18 };
 
 static const long double two_pi = 6.283185307179586476925286766559L;
 
-/* |got - exact| in units of the last place of exact */
+/* |got - exact| in units of the last place of `exact` */
 static double ulps(double got, long double exact, int mantissa) {
     return (double)(fabsl((long double)got - exact) / ldexpl(1.0L, ilogbl(exact) - mantissa));
 }
@@ -78,7 +78,7 @@ static void sine_and_cosine(void **state) {
         const long double turn = (long double)x - rintl((long double)x);
         double s, c;
         function_sincos_turns(x, &s, &c);
-        /* near a zero of cosine, two_pi * turn itself is rounded by long double's last place */
+        /* not near zeros, where two_pi * turn is not accurate enough, even as a long double */
         const long double sine = sinl(two_pi * turn), cosine = cosl(two_pi * turn);
         worst = fmax(worst, fabsl(sine) > 1e-2L ? ulps(s, sine, 52) : 0.0);
         worst = fmax(worst, fabsl(cosine) > 1e-2L ? ulps(c, cosine, 52) : 0.0);
@@ -93,7 +93,7 @@ static void sine_and_cosine(void **state) {
     free(u);
     assert_true(worst < 2.0);
     assert_true(worst_float < 2.0);
-    /* Quarters of a turn are exact, as numbers of any size. */
+    /* Multiples of a quarter turn are exact, however large. */
     for (int quarter = -9; quarter <= 9; quarter++) {
         const double expected[4] = {0.0, 1.0, 0.0, -1.0};
         double s, c;
@@ -162,7 +162,7 @@ static void loops_give_the_same_bits(void **state) {
     }
 }
 
-/* The bits every artifact rests on: must not change, on no machine. */
+/* All artifacts depend on these bits: they must not change on any machine. */
 static void digest(void **state) {
     (void)state;
     enum { COUNT = 4096 };

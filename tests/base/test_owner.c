@@ -1,4 +1,4 @@
-/* Names of processes in the names of files: written and read again, and whose process is gone. */
+/* Names of processes (base/owner.h): writing, reading, and whether a process has ended. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Parameters: canonical forms, messages of errors, defaults, nearest names. */
+/* Parameters: canonical forms, error messages, defaults, suggestions of names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +64,7 @@ static void assert_rejected(struct parameters *p, const char *name, const char *
     assert_int_equal(parameters_set(p, name, text, "a.ini:7", &e), STATUS_BAD_INPUT);
     assert_int_equal(e.status, STATUS_BAD_INPUT);
     assert_string_equal(e.message, message);
-    if (i < COUNT) { /* a rejected text leaves the value as it was */
+    if (i < COUNT) { /* a rejected text does not change the value */
         assert_string_equal(parameters_canonical(p, i), before);
     }
 }
@@ -159,13 +159,13 @@ static void values(void **state) {
     assert_true(parameters_differs(p, entry("kappa")));
     assert_false(parameters_differs(p, entry("chains")));
     assert_int_equal(parameters_set(p, "chains", "05120", "test", &e), STATUS_OK);
-    assert_false(parameters_differs(p, entry("chains"))); /* same value, other spelling */
+    assert_false(parameters_differs(p, entry("chains"))); /* same value, written differently */
     assert_int_equal(parameters_set(p, "chains", "5121", "test", &e), STATUS_OK);
     assert_true(parameters_differs(p, entry("chains")));
     assert_string_equal(parameters_origin(p, entry("chains")), "test");
     assert_string_equal(parameters_origin(p, entry("mass")), "default");
     assert_int_equal(parameters_set(p, "chains", "0", "SET", &e), STATUS_BAD_INPUT);
-    assert_string_equal(parameters_origin(p, entry("chains")), "test"); /* what is refused sets nothing */
+    assert_string_equal(parameters_origin(p, entry("chains")), "test"); /* a rejected value sets nothing */
     assert_int_equal(parameters_set(p, "chains", "3", "SET", &e), STATUS_OK);
     assert_string_equal(parameters_origin(p, entry("chains")), "SET");
     parameters_free(p);
@@ -226,7 +226,7 @@ static void completeness_and_files(void **state) {
     assert_string_equal(parameters_text(p, "style"), path);
     assert_string_equal(parameters_argument(p, entry("style")), path);
     assert_int_equal(parameters_complete(p, "[train]", &e), STATUS_OK);
-    /* A file that is another now is told. */
+    /* A changed file is reported. */
     assert_int_equal(parameters_unchanged(p, &e), STATUS_OK);
     file = fopen(path, "a");
     assert_non_null(file);

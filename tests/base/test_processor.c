@@ -1,4 +1,4 @@
-/* What programs were compiled for, and the threads that a process may use: base/processor.h. */
+/* Instruction sets, and the number of threads that a process may use: base/processor.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include "base/processor.h"
 #include "tests/scratch.h"
 
-/* This program runs, so nothing is missing here; a processor without any extension lacks the first of the target. */
+/* This program runs, so its processor lacks nothing; one without extensions lacks the first of the target. */
 static void extensions(void **state) {
     (void)state;
     assert_null(processor_lacks(processor_supported()));
@@ -23,7 +23,7 @@ static void extensions(void **state) {
     }
     assert_memory_equal(first + 1, missing, strlen(missing));
     assert_int_equal(strcspn(first + 1, " "), strlen(missing));
-    /* All but one: that one is missing, if the program uses it. */
+    /* A processor that lacks a single extension lacks that one, if the program uses it. */
     for (unsigned bit = 0; bit < 32; bit++) {
         missing = processor_lacks(~(1u << bit));
         assert_true(missing == NULL || strstr(processor_target, missing) != NULL);
@@ -50,11 +50,11 @@ static int quota(const char *folder, const char *self) {
 static void quotas(void **state) {
     (void)state;
     const char *folder = scratch_folder("processor");
-    assert_int_equal(quota(folder, "0::/a/b\n"), 0); /* no such group, as where only its own is mounted */
+    assert_int_equal(quota(folder, "0::/a/b\n"), 0); /* no such group: only its own may be mounted */
     put(folder, "a/b/cpu.max", "max 100000\n");
     assert_int_equal(quota(folder, "0::/a/b\n"), 0);
     put(folder, "a/cpu.max", "250000 100000\n");
-    assert_int_equal(quota(folder, "0::/a/b\n"), 3); /* of the group above; a part of a CPU is one */
+    assert_int_equal(quota(folder, "0::/a/b\n"), 3); /* of the parent group, rounded up */
     put(folder, "cpu.max", "100000 100000\n");
     assert_int_equal(quota(folder, "0::/a/b\n"), 1);
     assert_int_equal(quota(folder, "0::/\n"), 1);

@@ -1,4 +1,4 @@
-/* Progress on stderr that is no terminal: throttled lines, rate and time left, the last line, silence. */
+/* Progress on a stderr that is not a terminal: throttled lines, rate and time left, last line, quiet mode. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #include "base/progress.h"
 
-/* A clock of the test's own, in the place of the C library's: minutes pass in no time. */
+/* Replaces the C library's clock, so that the test does not wait. */
 static double clock_seconds;
 
 int clock_gettime(clockid_t which, struct timespec *t) {
@@ -33,7 +33,7 @@ static void capture(void) {
     assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
 }
 
-/* What was written since capture(); a pipe holds all of it. */
+/* The output since capture(); the pipe is large enough for it. */
 static const char *captured(void) {
     static char text[4096];
     fflush(stderr);
@@ -73,7 +73,7 @@ static void what_was_done_before_does_not_count(void **state) {
     progress_resume(p, 80);
     clock_seconds += 10;
     progress_update(p, 81, NULL);
-    progress_update(p, 70, "late"); /* of a slower thread: no step back, and no second line */
+    progress_update(p, 70, "late"); /* by a slower thread: progress does not decrease, no second line */
     clock_seconds += 10;
     progress_update(p, 82, NULL);
     progress_end(p);
@@ -101,7 +101,7 @@ static void quiet(void **state) {
     (void)state;
     capture();
     struct progress *p = progress_new("train", "epochs", 10, 1);
-    assert_null(p); /* so this is what every function does with NULL, too */
+    assert_null(p); /* so the calls below also test NULL */
     clock_seconds += 100;
     progress_resume(p, 3);
     progress_update(p, 5, "loss 3");
@@ -109,7 +109,7 @@ static void quiet(void **state) {
     assert_string_equal(captured(), "");
 }
 
-/* The texts are of any length; no line is longer than the buffers. */
+/* Texts may be of any length; lines are truncated. */
 static void long_texts(void **state) {
     (void)state;
     char text[1000];

@@ -1,5 +1,5 @@
-/* random.h: known answers of Philox4x32-10, the vectorised loops against single blocks, the counter's layout,
- * moments and distribution of the normals. */
+/* base/random.h: known answers of Philox4x32-10, vectorised loops against single blocks, layout of the counter, moments
+ * and distribution of normals. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include "base/functions.h"
 #include "base/random.h"
 
-/* The three vectors of Random123's kat_vectors for philox4x32 with 10 rounds; the counter's words are put
- * together from index, step and stream as random.h says. */
+/* The three vectors of Random123's kat_vectors for philox4x32 with 10 rounds; random.h describes the counter's
+ * words. */
 static void known_answers(void **state) {
     (void)state;
     const struct {
@@ -46,11 +46,11 @@ static double uniform_of(uint32_t low, uint32_t high) {
     return ((double)m + 0.5) * 0x1p-52;
 }
 
-/* Every number of the array functions is made from the block random.h promises: the vectorised rounds are
- * Random123's. Streams and steps above 2^32, and a group of streams that crosses 2^32. */
+/* Every number of the array functions comes from the block that random.h states, so the vectorised rounds agree with
+ * Random123's. Streams and steps exceed 2^32, and a group of streams crosses 2^32. */
 static void arrays_are_blocks(void **state) {
     (void)state;
-    enum { N = 1101 }; /* more than is made at once */
+    enum { N = 1101 }; /* more than one chunk */
     const struct random_key key = random_key(7, "test", "blocks");
     const uint64_t stream = 0xfffffffdu, step = 0x12345678abcd;
     double u[N], z[N], ul[N * RANDOM_LANES], zl[N * RANDOM_LANES];
@@ -80,7 +80,7 @@ static void arrays_are_blocks(void **state) {
             const double angle = 2.0 * 3.14159265358979323846 * (angle_word >> 8) * 0x1p-24;
             const double exact_radius = sqrt(-2.0 * log((radius_word + 0.5) * 0x1p-32));
             const double exact = exact_radius * (i % 2 == 0 ? cos(angle) : sin(angle));
-            /* a uniform next to 1 is rounded by up to 2^-25 */
+            /* a uniform close to 1 is rounded by up to 2^-25 */
             assert_true(fabs((double)f[i] - exact) < 3e-6 + 0x1p-24 / exact_radius);
             assert_true(fl[i * RANDOM_LANES + lane] == f[i]);
         }
@@ -116,8 +116,7 @@ static void lengths(void **state) {
     }
 }
 
-/* Moments of 2^20 numbers within 4.5 standard errors, and the largest distance of the distribution functions
- * below 2/sqrt(n) (Kolmogorov-Smirnov: p = 7e-4). */
+/* Moments of 2^20 numbers within 4.5 standard errors, and a Kolmogorov-Smirnov distance below 2/sqrt(n) (p = 7e-4). */
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -184,8 +183,8 @@ static void keys_differ(void **state) {
     assert_int_equal(random_key(1, "a", "b").word[1], 0xf26164e5);
 }
 
-/* A permutation holds every number once; over many, each of the 24 of four is as frequent as another
- * (chi^2 of 23 degrees of freedom below 49.7: p = 1e-3). */
+/* A permutation contains every number once, and the 24 permutations of four numbers are equally frequent (chi^2 of 23
+ * degrees of freedom below 49.7: p = 1e-3). */
 static void permutations(void **state) {
     (void)state;
     const struct random_key key = random_key(5, "test", "permutation");

@@ -1,10 +1,10 @@
-/* The integrators of the flow on equations with known solutions: orders, the adaptive method's tolerance, a
- * singularity. */
+/* Runge-Kutta methods on equations with known solutions: orders, tolerance of the adaptive method, a singularity. */
 #include "base/runge_kutta.h"
 
 #include "tests/score/models.h"
 
-/* y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1; from (1, 0) that is cos x, sin x, sin x. */
+/* The error for y1' = -y2, y2' = y1 and two estimates (1 +- 1/2) of the integral of y1. From (1, 0) the solutions are
+ * cos x, sin x and, for the mean of the estimates, sin x. */
 static double error_of(enum runge_kutta_method method, double from, double to, int64_t steps, double tolerance,
                        int64_t *evaluations) {
     struct runge_kutta_vectors *v = runge_kutta_vectors_new(2, 2);
@@ -12,7 +12,7 @@ static double error_of(enum runge_kutta_method method, double from, double to, i
     assert_non_null(v);
     const double start[2] = {cos(from), sin(from)};
     double error = 0;
-    for (int again = 0; again < 2; again++) { /* started twice, the same comes out */
+    for (int again = 0; again < 2; again++) { /* a second start gives the same result */
         struct runge_kutta_sums sums;
         enum runge_kutta_state state;
         runge_kutta_vectors_start(v, start);
@@ -50,7 +50,7 @@ static void test_orders(void **state) {
             error_of(RUNGE_KUTTA_RK4, from, to, 20, 0, &n) / error_of(RUNGE_KUTTA_RK4, from, to, 40, 0, &n);
         assert_int_equal(n, 160);
         assert_near(rk4, 16, 1);
-        /* errors like the tolerance; the number of steps grows as its power 1/5: 2.5 a factor 100 */
+        /* errors are of the order of the tolerance t; the number of steps grows as t^(-1/5), by 2.5 for t/100 */
         int64_t coarse, fine;
         assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-6, &coarse) < 2e-5);
         assert_true(error_of(RUNGE_KUTTA_DOPRI5, from, to, 0, 1e-10, &fine) < 2e-9);
@@ -58,7 +58,7 @@ static void test_orders(void **state) {
     }
 }
 
-/* y' = y^2 from y(0) = 1 ends at x = 1: before that the adaptive method follows, beyond it says that it cannot. */
+/* y' = y^2 with y(0) = 1 is singular at x = 1: the adaptive method works up to there, and fails beyond. */
 static void test_singularity(void **state) {
     (void)state;
     struct runge_kutta_vectors *v = runge_kutta_vectors_new(1, 0);

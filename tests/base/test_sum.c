@@ -1,4 +1,4 @@
-/* Sums in a fixed order, and error messages that are too long. */
+/* Sums in a fixed order, and truncated error messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ static void whole_numbers(void **state) {
         x[i] = (double)i + 1;
         ones[i] = 1;
     }
-    for (size_t n = 0; n <= 1000; n++) { /* exact in any order, so every term is counted once */
+    for (size_t n = 0; n <= 1000; n++) { /* sums of integers are exact, so every term is counted once */
         double expected = 0.5 * (double)n * ((double)n + 1);
         assert_true(sum_tree(x, n) == expected);
         assert_true(dot_tree(x, ones, n) == expected);
@@ -30,7 +30,7 @@ static void whole_numbers(void **state) {
     assert_true(dot_tree(x, x, 1000) == squares);
 }
 
-/* 0.1 a million times: the error of a running sum is 1.3e-6, that of the tree a few units in the last place. */
+/* Sum of a million terms 0.1: a running sum has an error of 1.3e-6, the tree one of a few units in the last place. */
 static void rounding(void **state) {
     (void)state;
     size_t n = 1000000;
@@ -48,7 +48,7 @@ static void rounding(void **state) {
     free(y);
 }
 
-/* The branches are those the header of sum.c promises, so that sums of the parts can be joined. */
+/* The branches are those described in sum.c, so that sums of parts can be joined. */
 static void branches(void **state) {
     (void)state;
     double x[300];
@@ -66,7 +66,8 @@ static void messages(void **state) {
     assert_string_equal(e.message, "file: 7");
     assert_int_equal(error_prefix(&e, "outer %d", 1), STATUS_BAD_INPUT);
     assert_string_equal(e.message, "outer 1: file: 7");
-    assert_int_equal(error_set(&e, STATUS_FAILED, "again: %s", e.message), STATUS_FAILED); /* from itself */
+    assert_int_equal(error_set(&e, STATUS_FAILED, "again: %s", e.message), STATUS_FAILED); /* argument in its own
+                                                                                              message */
     assert_string_equal(e.message, "again: outer 1: file: 7");
     char text[3000];
     memset(text, 'x', sizeof text - 1);

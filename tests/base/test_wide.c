@@ -1,4 +1,4 @@
-/* tanh in lanes: its error, its symmetry, its ends, and that lanes know nothing of each other. */
+/* tanh in lanes: error, symmetry, limits, and independence of the lanes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@ static void test_error(void **state) {
     double worst = 0;
     for (int i = 0; i < 1 << 20; i += WIDE_LANES) {
         wide x, minus;
-        for (int l = 0; l < WIDE_LANES; l++) { /* dense at 0 */
+        for (int l = 0; l < WIDE_LANES; l++) { /* denser near 0 */
             x[l] = (float)(50 * pow((double)(i + l + 1) / (1 << 20), 3));
         }
         minus = -x;
@@ -48,7 +48,7 @@ static void test_ends(void **state) {
     }
     assert_true(t[2] == 1 && t[3] == -1 && t[6] == 1 && t[7] == -1);
     for (int i = COUNT; i < WIDE_LANES; i++) {
-        assert_true(t[i] == 0); /* whatever lies beside it */
+        assert_true(t[i] == 0); /* whatever the other lanes */
     }
 }
 

@@ -1,4 +1,4 @@
-/* Words among others: whole ones only, wherever they stand. */
+/* Look-up of words: only whole words match, at any position. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

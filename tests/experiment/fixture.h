@@ -1,4 +1,4 @@
-/* Small stages and throw-away files for the tests of experiments. */
+/* Small stages and temporary files for tests of experiments. */
 #ifndef DMSQ_TESTS_EXPERIMENT_FIXTURE_H
 #define DMSQ_TESTS_EXPERIMENT_FIXTURE_H
 
@@ -45,7 +45,7 @@ static const char *const numbers[] = {"artifact.npz", NULL};
 static const char *const pictures[] = {"figure.tsv", "figure.svg", "figure.pdf", NULL};
 static const char *const reports[] = {"table.md", "table.tsv", NULL};
 
-/* Refuses what no single parameter can: an odd lattice with metropolis. */
+/* A check of two parameters: rejects an odd lattice with metropolis. */
 static enum status simulate_check(const struct parameters *p, const char *where, struct error *e) {
     size_t count;
     if (parameters_is(p, "algorithm", "metropolis") && parameters_integers(p, "lattice", &count)[0] % 2) {
@@ -108,7 +108,7 @@ static inline void fixture_close(void) {
     assert_int_equal(system(command), 0);
 }
 
-/* Writes folder/name and returns its path, valid until the next call but three. */
+/* Writes folder/name and returns its path, which is valid for the next three calls. */
 static inline const char *write_text(const char *name, const char *text) {
     static char paths[4][256];
     static int next;
@@ -123,7 +123,7 @@ static inline const char *write_text(const char *name, const char *text) {
     return path;
 }
 
-/* The message is as expected, where '%' stands for "<folder>/". */
+/* Asserts the message; '%' stands for "<folder>/". */
 static inline void assert_message(const struct error *e, const char *expected) {
     char text[1024] = "";
     size_t used = 0;

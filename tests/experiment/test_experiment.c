@@ -1,7 +1,7 @@
-/* Everything that can be wrong in an experiment, a profile or SET: file, line, what was expected, nearest name. */
+/* Errors in experiments, profiles and SET: messages with file, line, what was expected, and suggestions. */
 #include "tests/experiment/fixture.h"
 
-/* Plans with the text as the only experiment and expects this message. */
+/* Makes a plan with the text as its only experiment and expects this message. */
 static void expect(const char *text, const char *profile, const char *set, const char *message) {
     write_text("experiments/a.ini", text);
     struct plan plan;
@@ -137,7 +137,7 @@ static void profiles(void **state) {
            "%experiments/profiles/stage.ini:1: [fitt]: expected a stage or EXPERIMENT.NODE; did you mean 'fit'?");
     write_text("experiments/profiles/key.ini", "[fit]\nepoch = 1\n");
     expect(good, "key", "", "%experiments/profiles/key.ini:2: unknown parameter 'epoch' (did you mean 'epochs'?)");
-    write_text("experiments/profiles/value.ini", "[draw]\nsteps = 0\n"); /* no node draws */
+    write_text("experiments/profiles/value.ini", "[draw]\nsteps = 0\n"); /* no node has this stage */
     expect(good, "value", "", "%experiments/profiles/value.ini:2: steps = '0': expected an integer in [1, 1000000]");
     write_text("experiments/profiles/node.ini", "\n[a.mm]\nepochs = 1\n");
     expect(good, "node", "",
@@ -203,8 +203,7 @@ static void backends(void **state) {
     assert_string_equal(e.message, "BACKEND=gpu: expected cpu|cuda|cuda-float32|cuda-bf16");
     plan_free(&plan);
 
-    /* Where it is built it is part of the recipes of stages that use one; those that need gradients have none in
-     * bfloat16. */
+    /* The backend is part of the recipes of stages that use one; stages with gradients do not accept cuda-bf16. */
     r.no_cuda = NULL;
     static const char *const names[] = {"cpu", "cuda", "cuda-float32", "cuda-bf16"};
     static const char *const lines[] = {"backend=cpu\n", "backend=cuda\n", "backend=cuda-float32\n", "backend=cuda\n"};

@@ -1,4 +1,4 @@
-/* What follows from experiments that are right: precedence, sweeps, recipes and keys, make rules, published results. */
+/* Plans of valid experiments: precedence, sweeps, recipes and keys, make rules, published results. */
 #include "tests/experiment/fixture.h"
 
 #include <fcntl.h>
@@ -91,7 +91,7 @@ static void sweeps_expand_what_depends_on_them(void **state) {
     assert_string_equal(g->inputs[0].nodes[0]->inputs[0].nodes[0]->name, "t@kappa=0.2");
     assert_string_equal(value(&plan, "t@kappa=0.2", "kappa"), "0.2");
     assert_string_equal(value(&plan, "g@kappa=0.2,steps=3", "steps"), "3");
-    /* Many: all of them, in order. */
+    /* An input of many nodes: all of them, in order. */
     const struct node *f = find_node(&plan, "f");
     static const char *const collected[] = {"t@kappa=0.1",         "t@kappa=0.2",         "g@kappa=0.1,steps=3",
                                             "g@kappa=0.1,steps=4", "g@kappa=0.2,steps=3", "g@kappa=0.2,steps=4"};
@@ -110,7 +110,7 @@ static void a_profile_replaces_sweeps(void **state) {
     read_plan(&plan, "p", "simulate.kappa=0.6");
     assert_int_equal(plan.experiments[0].node_count, 9);
     assert_string_equal(value(&plan, "g@kappa=0.1,steps=7", "steps"), "7");
-    /* A swept value stays whatever is said for the stage as a whole. */
+    /* A value for the whole stage does not change a swept value. */
     assert_string_equal(value(&plan, "t@kappa=0.1", "kappa"), "0.1");
     plan_free(&plan);
 }
@@ -128,7 +128,7 @@ static const char simple[] = "[experiment]\nfigure.x = f\ntable = r\n[t]\nstage 
                              "[m]\nstage = fit\ntraining = t\n[f]\nstage = picture\ndata = t\n"
                              "[r]\nstage = report\ndata = t\n";
 
-/* The SHA-256 of these texts, by sha256sum: keys name folders for good, so they may not change unnoticed. */
+/* The SHA-256 of these texts, by sha256sum: keys are names of folders and must not change. */
 static void keys_are_golden(void **state) {
     (void)state;
     write_text("experiments/a.ini", simple);
@@ -143,7 +143,7 @@ static void keys_are_golden(void **state) {
     plan_free(&plan);
 }
 
-/* Keys under a change of the file or of SET; writes them as t, m, f. */
+/* Which keys (of t, m, f) change with the file or SET. */
 static void keys(const char *text, const char *set, char out[3][65]) {
     write_text("experiments/a.ini", text);
     struct plan plan;
@@ -167,7 +167,7 @@ static void keys_change_exactly_when_they_should(void **state) {
         {simple, "fit.epochs=100", {false, true, false}},
         {simple, "t.kappa=0.25", {true, true, true}},
         {simple, "f.title=x", {false, false, true}},
-        /* Order, comments, blanks, other nodes, defaults spelled out: nothing. */
+        /* Order, comments, blanks, other nodes and explicit defaults change nothing. */
         {"# x\n[f]\ndata = t\nstage = picture\n[m]\ntraining=t\nstage = fit\nepochs = 250\n"
          "[t]\nseed =   1\nstage = simulate\nlattice = 8 8\n[t2]\nstage = simulate\nseed = 3\n",
          "",
@@ -206,20 +206,20 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(count_of(text, "bin/simulate --"), 1);
     assert_int_equal(count_of(text, "bin/fit --training="), 1);
     assert_int_equal(count_of(text, "--label=a/t "), 1);
-    assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t' "), 1); /* all that one run is for */
+    assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t' "), 1); /* all nodes with this key */
     assert_int_equal(count_of(text, "--users="), 1);
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
-    /* what recipes run is built before, on a fresh clone, too */
+    /* programs that recipes run are prerequisites, for a fresh clone */
     assert_non_null(strstr(text, "\n.PHONY: a\na: | bin/ledger \\\n"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: | bin/ledger \\\n"));
     assert_non_null(strstr(text, "\nPLAN_REBUILD = @bin/ledger --rebuild"));
     assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
     assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
-    /* A make that is ended leaves every artifact, and passes the signal on to the stage: no shell is between them. */
+    /* An interrupted make does not remove artifacts, and its signal reaches the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
     assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
-    /* no ledger where they run on other hosts */
+    /* no ledger for stages on other hosts */
     assert_int_equal(count_of(text, " $(RUN_LEDGER) $(STAGE_OPTIONS)\n"), 4);
     assert_non_null(strstr(text, "\nRUN_LEDGER = $(if $(LAUNCH),,$(PLAN_LEDGER))\n"));
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -229,7 +229,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
             rule += strlen(line + 11);
             assert_true(strstr(rule, ": $(if $(wildcard ") == rule && strstr(rule, "/pending-run.json),FORCE) |"));
         } else if (strstr(line, "artifacts/") && line[0] != '\t' && line[0] != ' ') {
-            assert_non_null(strstr(line, " |")); /* no time stamp decides */
+            assert_non_null(strstr(line, " |")); /* order-only: times do not matter */
         }
     }
     free(text);
@@ -239,16 +239,16 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(remove(path), 0);
 }
 
-/* A program in the stage's place that keeps its options, one a line. */
+/* A replacement for a stage that writes its options, one per line. */
 static const char keeps_options[] = "#!/bin/sh\nfor o in \"$@\"; do echo \"$o\"; done >>'%s/options'\n";
 
-/* Every printable character in a text, set once and swept, reaches the stage, and the shell executes none of it. */
+/* Every printable character in a text, set or swept, reaches the stage, and the shell interprets none of them. */
 static void texts_reach_no_shell(void **state) {
     (void)state;
     char printable[96] = "", experiment[2048], script[256], command[512], expected[256], *text = NULL;
     size_t n = 0;
     for (char c = '!'; c <= '~'; c++) {
-        if (c != ',' && c != ';') { /* what separates values; a comment, after a blank */
+        if (c != ',' && c != ';') { /* separators of values; comments after a blank */
             printable[n++] = c;
         }
     }
@@ -344,7 +344,7 @@ static void results_are_linked_copied_and_printed(void **state) {
     struct plan plan;
     struct error e = {0};
     read_plan(&plan, "paper", "");
-    assert_int_equal(plan_publish(&plan, "a", NULL, NULL, stdout, &e), STATUS_FAILED); /* nothing is there yet */
+    assert_int_equal(plan_publish(&plan, "a", NULL, NULL, stdout, &e), STATUS_FAILED); /* nothing is computed yet */
     assert_non_null(strstr(e.message, "expected the result of t (make a computes it)"));
     assert_int_equal(plan_publish(&plan, "b", NULL, NULL, stdout, &e), STATUS_BAD_INPUT);
     make_output(&plan, "t", "artifact.npz", "numbers");
@@ -382,7 +382,7 @@ static void results_are_linked_copied_and_printed(void **state) {
     publish("", NULL, "| a table |");
     assert_true(link == inode("results/a/m.npz") && figure == inode("figures/x.pdf"));
 
-    /* Another model: its link moves, the rest stays; only=x touches no link. */
+    /* A new model: its link changes, the others do not; with only=x no link changes. */
     read_plan(&plan, "paper", "m.epochs=1");
     make_output(&plan, "m", "artifact.npz", "other weights");
     snprintf(expected, sizeof expected, "../artifacts/%s/artifact.npz", find_node(&plan, "m")->key);
@@ -415,7 +415,7 @@ static void published_one_at_a_time(void **state) {
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
-        close(lock); /* a lock belongs to all copies of its descriptor */
+        close(lock); /* the lock is shared by copies of the descriptor */
         publish("", NULL, "");
         _exit(0);
     }
@@ -428,7 +428,7 @@ static void published_one_at_a_time(void **state) {
     assert_true(inode("results/a/t.npz") != before);
 }
 
-/* A figure and the table of an experiment may bear its name. */
+/* A figure and a table may both have the name of the experiment. */
 static void figures_called_like_a_table_keep_their_numbers(void **state) {
     (void)state;
     write_text("experiments/a.ini", "[experiment]\nfigure.a = f\ntable = r\n[t]\nstage = simulate\nseed = 1\n"
@@ -468,8 +468,8 @@ static void links_of_nodes_that_are_no_more_go(void **state) {
     assert_false(inode("results/a/m.npz") || inode("results/a/a.tsv"));
 }
 
-/* SET meets the experiments that have such a node with such a parameter; one that it does not fit says so when it is
- * asked for, and the others are made. */
+/* SET applies to experiments with such a node and parameter. An experiment in which the value is invalid reports it
+ * when it is requested; the others are computed. */
 static void set_of_several_experiments(void **state) {
     (void)state;
     write_text("experiments/a.ini",
@@ -505,7 +505,7 @@ static void set_of_several_experiments(void **state) {
     }
 }
 
-/* A file that is wrong takes its own experiment out, and no other. */
+/* An error in a file leaves out its experiment, and no other. */
 static void a_wrong_file_blocks_itself(void **state) {
     (void)state;
     static const struct {
@@ -541,7 +541,7 @@ static void a_wrong_file_blocks_itself(void **state) {
         free(text);
         plan_free(&plan);
     }
-    /* Where no other is right, the message is that of the file. */
+    /* If no other is valid, the message of the file is the error. */
     char path[256];
     snprintf(path, sizeof path, "%s/experiments/c.ini", folder);
     remove(path);

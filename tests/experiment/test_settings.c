@@ -1,4 +1,4 @@
-/* Reading of experiment files as text: what passes, and the exact message for everything that must not. */
+/* Experiment files as text: valid ones, and the message for every error. */
 #include "tests/experiment/fixture.h"
 
 static void expect_failure(const char *text, const char *message) {
@@ -56,7 +56,7 @@ static void reads_sections_settings_and_comments(void **state) {
     }
     windows[length] = '\0';
     reads(text);
-    reads(windows); /* the line ends of Windows */
+    reads(windows); /* line ends of Windows */
 }
 
 static void duplicates_are_errors(void **state) {
@@ -67,7 +67,7 @@ static void duplicates_are_errors(void **state) {
     expect_failure("[a]\nx = 1\n\ny = 2\nx = 1\n", "%a.ini:5: 'x' is already set, at %a.ini:2; expected it once");
 }
 
-/* libinih cuts lines after 199 bytes and parses the rest as another line, and names of sections after 49. */
+/* libinih splits lines after 199 bytes, and truncates names of sections after 49. */
 static void nothing_is_cut(void **state) {
     (void)state;
     const char too_long[] = "%a.ini:2: the line is too long; expected at most 198 bytes (a value may continue in an "

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every reader under arbitrary input for a minute, from seeds of the day (tests/fuzz/driver.h). Prints TAP.
+# Tests every reader with random input for a minute, with seeds that change daily (tests/fuzz/driver.h). Prints TAP.
 n=0 failed=0
 for source in tests/fuzz/test_*.c; do
     program=${BUILD:-build}/tests/fuzz/$(basename "$source" .c)

@@ -1,15 +1,14 @@
 #!/bin/sh
 # make check-gpu: builds the CUDA backend for sm_90 and for the card of this machine, checks it on that card against
 # the float64 oracle and itself, and measures its speed; ends with what failed, or "check-gpu: all passed".
-# Under 10 minutes: each part has its limit, and what does not fit into the whole is said to be left out. Needs gcc,
-# make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages); nothing of the libraries that the programs
-# themselves need. Used where they are there: oneDNN (whole networks on the CPU; single operators need nothing),
-# compute-sanitizer, python3 (reference networks in tests/data and ../shared/reference), PyTorch (the peer of the
-# benchmark).
+# Takes less than 10 minutes: each part has a time limit, and parts that are omitted for lack of time are named. Needs
+# gcc, make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages), but not the libraries of the
+# programs. Uses if available: oneDNN (whole networks on the CPU; single operators do not need it), compute-sanitizer,
+# python3 (reference networks in tests/data and ../shared/reference), PyTorch (for comparison in the benchmark).
 cd "$(dirname "$0")/../.." || exit 1
 
 card=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -1)
-[ "$card" ] || { echo "check-gpu: there is no NVIDIA GPU on this machine (nvidia-smi finds none)" >&2; exit 1; }
+[ "$card" ] || { echo "check-gpu: found no NVIDIA GPU on this machine (by nvidia-smi)" >&2; exit 1; }
 found=$(cuda/find.sh)
 case $found in missing*) echo "check-gpu: ${found#missing }" >&2; exit 1 ;; esac
 echo "check-gpu: $card"
@@ -17,20 +16,20 @@ echo "check-gpu: $card"
 begin=$(date +%s)
 rows=build/gpu/rows
 failed=
-limit() { # SECONDS: those, or what is left of nine and a half minutes
+limit() { # SECONDS: prints them, or the rest of nine and a half minutes if that is less
     left=$((begin + 570 - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
     [ "$left" -lt 1 ] && left=1
     echo "$left"
 }
-part() { # NAME SECONDS COMMAND...: its rows; what fails is remembered
+part() { # NAME SECONDS COMMAND...: runs it, collects its rows, and notes a failure
     name=$1 seconds=$(limit "$2") from=$(date +%s)
     shift 2
     { timeout -k 5 "$seconds" "$@" 2>&1; echo "status $?" >"$rows.status"; } | tee -a "$rows"
     status=$(cut -d' ' -f2 "$rows.status")
     case $status in
         0) ;;
-        124 | 137) echo "FAILED  $name: not done in $seconds s" | tee -a "$rows" ;;
+        124 | 137) echo "FAILED  $name: not finished in $seconds s" | tee -a "$rows" ;;
         *) [ "$status" -lt 128 ] || echo "FAILED  $name: ended by signal $((status - 128))" | tee -a "$rows" ;;
     esac
     [ "$status" = 0 ] || failed="$failed $name"
@@ -69,8 +68,8 @@ if [ -x $bin/bench ]; then
     part benchmark 150 $bin/bench
 fi
 
-# Errors of calls are those of our own checks; libraries try things that fail. Hazards are looked for in our kernels
-# alone.
+# API errors are not reported, as libraries make calls that fail intentionally; our code checks its own calls. Only our
+# kernels are checked for races.
 sanitizer=$(command -v compute-sanitizer || echo "$(dirname "$(echo "$found" | cut -d' ' -f2)")/compute-sanitizer")
 if [ -x "$sanitizer" ] && [ -x $bin/check-small ]; then
     "$sanitizer" --help 2>/dev/null | grep -q -e --kernel-regex && own_kernels="--kernel-regex kns=_kernel"
@@ -82,7 +81,7 @@ if [ -x "$sanitizer" ] && [ -x $bin/check-small ]; then
             $bin/check-small --small >"$report" 2>&1
         case $? in
             0) echo "ok      compute-sanitizer $tool, small case: $(grep -c '^ok ' "$report") rows" ;;
-            124 | 137) echo "-       compute-sanitizer $tool: not done in its time" ;;
+            124 | 137) echo "-       compute-sanitizer $tool: not finished in time" ;;
             9)
                 grep -m 40 '^=====' "$report"
                 echo "FAILED  compute-sanitizer $tool, small case" | tee -a "$rows"
@@ -102,11 +101,12 @@ else
 fi
 
 if [ "$(limit 200)" -lt 60 ]; then
-    echo "-       the PyTorch peer: no time is left"
+    echo "-       comparison with PyTorch: no time is left"
 elif python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    timeout -k 5 "$(limit 200)" python3 tests/peers/torch_unet.py || echo "-       the PyTorch peer did not end"
+    timeout -k 5 "$(limit 200)" python3 tests/peers/torch_unet.py ||
+        echo "-       comparison with PyTorch: not finished in time, or failed"
 else
-    echo "-       no PyTorch with CUDA: its rows are left out"
+    echo "-       no PyTorch with CUDA: the comparison is omitted"
 fi
 
 echo "       all: $(($(date +%s) - begin)) s"

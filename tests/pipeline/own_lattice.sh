@@ -1,5 +1,5 @@
-# An experiment of its own for the scripts of this folder, sourced after tap.sh: chains and independent configurations
-# on 8x8, measured. `dmsq TARGET` runs make on it.
+# An experiment for the scripts of this folder, which source it after tap.sh: Markov chains and independent
+# configurations on 8x8, with measurements. `dmsq TARGET` runs make on it.
 mkdir "$folder/experiments" || exit 1
 cat >"$folder/experiments/own.ini" <<'END'
 [experiment]

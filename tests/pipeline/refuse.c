@@ -1,7 +1,7 @@
-/* Preloaded into the programs of a test: a file system that lacks what REFUSE names, each with the errno that it then
- * answers: "flock=38 fcntl=38 fsync=95 symlink=1". fsync: of folders only. And another host: HOST is its name, and
- * PROCESS, where it is set, the number of every process there. With EMPTY, a folder, a host sees no run records but its
- * own: as one that caches. */
+/* A library that tests preload into programs. It simulates a file system on which the calls in REFUSE fail with the
+ * given errno: "flock=38 fcntl=38 fsync=95 symlink=1" (fsync: of folders only). It also simulates another host: HOST is
+ * its name, and PROCESS, if set, the number of each of its processes. With EMPTY, an empty folder, a host sees only its
+ * own run records, like a host with a cache. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>

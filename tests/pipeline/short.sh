@@ -1,5 +1,5 @@
-# A pipeline of seconds for scripts of this folder, which source it after tap.sh: experiments of two ensembles, a
-# Gaussian model and a table, in $folder/experiments; make on them with `dmsq`; $root is where results come.
+# A pipeline of seconds for scripts of this folder, which source it after tap.sh: an experiment with two ensembles, a
+# Gaussian model and a table, in $folder/experiments. `dmsq` runs make on it, with results in $root.
 mkdir "$folder/experiments" "$folder/experiments/profiles" || exit 1
 cat >"$folder/experiments/short.ini" <<'END'
 [experiment]
@@ -47,9 +47,9 @@ END
 make="make --no-print-directory $sanitize EXPERIMENTS=$folder/experiments QUIET=1"
 here="RESULTS=$folder/results FIGURES=$folder/figures"
 root=$folder/results
-dmsq() { # make what is given, into folders of the test
+dmsq() { # ARGUMENTS: make with the folders of this test
     $make $here "$@" >"$log" 2>&1
 }
-ran() { # the nodes that the last make ran, in order of their names
+ran() { # the nodes that the last make ran, sorted
     sed -n "s,^== short/,,p" "$log" | sort | tr '\n' ' '
 }

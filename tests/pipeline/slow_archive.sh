@@ -1,7 +1,7 @@
 #!/bin/sh
-# An archive as others get it: the validators bagit and roc-validator, from PyPI into a scratch environment, find it
-# valid (skipped where they cannot be installed), and unpacked elsewhere its one command builds, computes everything
-# again and finds the same bytes. Prints TAP.
+# An archive as others receive it. The validators bagit and roc-validator accept it (installed from PyPI into a
+# temporary environment; skipped if that fails). In another folder its make builds, recomputes everything and finds the
+# same bytes. Prints TAP.
 name=archive
 . tests/pipeline/tap.sh
 mkdir "$folder/experiments" && cp tests/pipeline/provenance.ini "$folder/experiments/chain.ini" || exit 1
@@ -12,7 +12,7 @@ dmsq() {
 }
 dmsq chain
 check "make chain succeeds"
-# An attempt that failed before the one that succeeded.
+# A failed attempt before the successful one.
 runs=$(dirname "$(readlink -f "$folder/results/chain/model.npz")")/runs
 sed 's/"status": "done"/"status": "failed"/; s/"message": ""/"message": "no space left on device"/
 s/"id": "[0-9]*T/"id": "20200101T/
@@ -22,7 +22,7 @@ dmsq ledger-rebuild && dmsq archive NAME=chain LICENSE=CC-BY-4.0
 check "make archive succeeds"
 bag=$(echo "$folder"/archives/chain-*.*[0-9])
 [ "$(grep -c FailedActionStatus "$bag/data/ro-crate-metadata.json")" -eq 1 ]
-check "the attempt that failed is in its metadata"
+check "the failed attempt is in its metadata"
 
 peers=build/tmp/peers
 [ -x $peers/bin/python ] || python3 -m venv $peers >"$log" 2>&1
@@ -41,20 +41,20 @@ else
     echo "ok $n - the archive is valid # SKIP bagit and roc-validator cannot be installed"
 fi
 
-# Elsewhere: out of the tree, with nothing but the system's programs and no home.
+# In a folder outside the tree, with the system's programs only and without a home folder.
 elsewhere=$(mktemp -d "${TMPDIR:-/tmp}/dmsq-archive.XXXXXX") || exit 1
 trap 'clean_up; rm -rf "$elsewhere"' EXIT
 tar -C "$elsewhere" -xzf "$bag.tar.gz" && unpacked=$(echo "$elsewhere"/*)
 env -i PATH="$PATH" HOME="$elsewhere/nowhere" make -C "$unpacked/data" -j2 >"$log" 2>&1 &&
     grep -q '^7 artifacts: 7 identical$' "$log" &&
     grep -q '^8 run records: the ledger has all of them$' "$log"
-check "unpacked elsewhere, its one command builds, computes again and finds the same bytes"
+check "make in the unpacked archive builds, recomputes and finds the same bytes"
 (cd "$unpacked" && sha256sum --quiet -c manifest-sha256.txt &&
     [ "$(find data -type f | wc -l)" -eq "$(wc -l <manifest-sha256.txt)" ]) >"$log" 2>&1
-check "and leaves the archive as it was"
+check "the archive is unchanged after that"
 echo >>"$unpacked/data/experiments/chain.ini"
 make -C "$unpacked/data" check >"$log" 2>&1
 [ $? -ne 0 ] && grep -q 'experiments/chain.ini: FAILED' "$log"
-check "an altered file is found"
+check "make check finds a changed file"
 echo "1..$n"
 [ $failures -eq 0 ]

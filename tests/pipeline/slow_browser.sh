@@ -1,11 +1,11 @@
 #!/bin/sh
-# The report in headless Chromium, 390 and 1280 pixels wide, light and dark: pictures of it in build/tmp/report/, and no
-# page that scrolls sideways. Where Chromium is there. Prints TAP.
+# The report in headless Chromium, 390 and 1280 pixels wide, light and dark: makes pictures in build/tmp/report/, and
+# checks that the page does not scroll horizontally. Skipped without Chromium. Prints TAP.
 name=browser
 . tests/pipeline/tap.sh
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 if [ -z "$chromium" ]; then
-    echo "ok 1 - the report fits a phone and a screen # SKIP there is no Chromium"
+    echo "ok 1 - the report fits a phone and a screen # SKIP Chromium is not installed"
     echo "1..1"
     exit 0
 fi
@@ -21,11 +21,11 @@ dmsq -j2 table1 fig9 && dmsq report
 check "make table1 fig9 report succeeds"
 page=$(realpath "$folder/results/tiny/report.html") pictures=build/tmp/report
 mkdir -p $pictures
-browse() { # browse ARGUMENTS, without a sandbox, which root has not
+browse() { # ARGUMENTS: runs Chromium, without a sandbox, which it does not have for root
     timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" \
         "$@" 2>"$log"
 }
-# Beside the page, in a frame of each width, a program that measures it; the page itself has none.
+# A second page with a script shows the report in a frame of each width and measures it.
 for width in 390 1280; do
     cat >"$folder/measure.html" <<END
 <!DOCTYPE html><title>?</title><body style="margin:0">
@@ -37,7 +37,7 @@ END
         "file://$(realpath "$folder/measure.html")" |
         sed -n 's/.*<title>\(page [0-9]* of [0-9]*\)<.*/\1/p')
     [ "$said" = "page $width of $width" ]
-    check "at $width pixels the page does not scroll sideways: $said"
+    check "at $width pixels the page does not scroll horizontally: $said"
     for scheme in light dark; do
         dark=$([ $scheme = dark ] && echo --blink-settings=preferredColorScheme=0 ||
             echo --blink-settings=preferredColorScheme=1)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The tiny pipeline of Table 1, killed a hundred times (SIGKILL to make and all that it started, at random moments),
-# each time gone on with: it ends with the bits of an undisturbed run, no temporary file stays, and the ledger says what
-# the records say. KILLS=N for another number, SEED=N for other moments. Prints TAP.
+# The tiny pipeline of Table 1 is killed a hundred times (SIGKILL to make and its processes, at random times) and
+# restarted each time. It ends with the bits of an undisturbed run, no temporary file remains, and the ledger agrees
+# with the run records. KILLS=N: number of kills; SEED=N: seed of their times. Prints TAP.
 name=killed
 . tests/pipeline/tap.sh
 build=${BUILD:-build}
@@ -10,12 +10,12 @@ make="make --no-print-directory $sanitize PROFILE=tests/pipeline/tiny.ini EXPERI
 root=$folder/killed/tiny
 kills=${KILLS:-100}
 seed=${SEED:-1}
-digests() { # of all that is computed and shown, but for run records, which hold times
+digests() { # of all results except run records, which contain times
     (cd "$1" && find . -type f \( -name '*.npz' -o -name 'figure.*' -o -name 'table.*' -o -path './figures*' \) ! \
         -name '*.tmp-*' |
         sort | xargs sha256sum)
 }
-dump() { # all that the ledger holds
+dump() { # the contents of the ledger
     "$build/bin/ledger" --root="$root" || return 1
     for artifact in "$root"/artifacts/*; do
         [ ! -d "$artifact/runs" ] || "$build/bin/ledger" --root="$root" "${artifact##*/}" || return 1
@@ -31,8 +31,7 @@ rm -rf "$folder/timing"
 
 killed=0 finished=0 wrong=0 random=$seed
 while [ $killed -lt "$kills" ] && [ $finished -lt $((2 * kills)) ]; do
-    # Moments over the whole way: from the start of a make to a bit more than what one node takes, now and then all of
-    # it.
+    # Times from the start of make to a quarter of its duration, so that after some kills it finishes.
     random=$(((random * 1103515245 + 12345) % 2147483648))
     wait=$((random / 65536 % 1000 * took / 4000 + 20))
     setsid $make RESULTS="$folder/killed" FIGURES="$folder/killed/figures" -j2 table1 >"$log" 2>&1 &
@@ -41,7 +40,7 @@ while [ $killed -lt "$kills" ] && [ $finished -lt $((2 * kills)) ]; do
     if kill -KILL -$job 2>/dev/null; then
         killed=$((killed + 1))
         wait $job 2>/dev/null
-    elif wait $job; then # it was done: anew
+    elif wait $job; then # it had finished: start again
         finished=$((finished + 1))
         [ "$(digests "$folder/killed")" = "$whole" ] || wrong=$((wrong + 1))
         rm -rf "$folder/killed"
@@ -51,7 +50,7 @@ while [ $killed -lt "$kills" ] && [ $finished -lt $((2 * kills)) ]; do
     fi
 done
 [ $wrong -eq 0 ] && [ $killed -eq "$kills" ]
-check "$killed kills, $finished times done meanwhile, $wrong times wrong"
+check "$killed kills; it finished $finished times, $wrong times with wrong results"
 
 [ ! -e "$folder/killed" ] || find "$folder/killed" -name '*.tmp-*' -exec touch -h -d '2 hours ago' {} + 2>/dev/null
 $make RESULTS="$folder/killed" FIGURES="$folder/killed/figures" table1 >"$log" 2>&1
@@ -61,10 +60,10 @@ check "its bits are those of the undisturbed run"
 left=$(find "$folder/killed" -name '*.tmp-*' -o -name 'partial-*' -o -name 'pending-*' -o -name 'checkpoint.npz' -o \
     -name '*-journal')
 [ -z "$left" ]
-check "nothing temporary stays: $left"
+check "no temporary file remains: $left"
 dump >"$folder/before" 2>"$log" && "$build/bin/ledger" --root="$root" --rebuild >>"$log" 2>&1 &&
     dump >"$folder/after" 2>>"$log" &&
     diff "$folder/before" "$folder/after" >>"$log" && ! grep -q running "$folder/after"
-check "the ledger holds what the $(grep -c '^run ' "$folder/after") run records say"
+check "the ledger agrees with the $(grep -c '^run ' "$folder/after") run records"
 echo "1..$n"
 [ $failures -eq 0 ]

@@ -1,10 +1,10 @@
 #!/bin/sh
-# A paper in two columns that includes a table of Table 1, a figure and three macros, as its author would: it compiles,
-# and nothing is wider than its column. Where TeX is there. Prints TAP.
+# A two-column paper with tables and a figure of Table 1 and three macros compiles, and nothing is wider than its
+# column. Skipped without LaTeX. Prints TAP.
 name=latex
 . tests/pipeline/tap.sh
 if ! command -v pdflatex >/dev/null || ! kpsewhich siunitx.sty booktabs.sty >/dev/null; then
-    echo "ok 1 - a paper with our table compiles # SKIP there is no pdflatex with siunitx and booktabs"
+    echo "ok 1 - a paper with our table compiles # SKIP pdflatex with siunitx and booktabs is not installed"
     echo "1..1"
     exit 0
 fi
@@ -13,7 +13,7 @@ dmsq() {
         RESULTS="$folder/results" FIGURES="$folder/figures" QUIET=1 "$@" >"$log" 2>&1
 }
 mkdir "$folder/experiments" && cp experiments/table1.ini experiments/published.tsv "$folder/experiments"
-# Beside it a table of one column: two rows, three observables.
+# Adds a table that fits one column: two rows, two observables.
 cat >>"$folder/experiments/table1.ini" <<'END'
 
 [narrow]
@@ -30,7 +30,7 @@ dmsq -j2 table1
 check "make table1 succeeds"
 
 results=$(realpath "$folder/results/tiny/table1") figures=$(realpath "$folder/figures/tiny")
-paper() { # paper TEX: compiles it in $folder, twice for the references
+paper() { # TEX: compiles it in $folder, twice for the references
     (cd "$folder" && pdflatex -interaction=nonstopmode -halt-on-error "$1" &&
         pdflatex -interaction=nonstopmode -halt-on-error "$1") >"$log" 2>&1
 }
@@ -62,7 +62,7 @@ check "a paper with tables, a figure and macros compiles"
 ! grep -a 'Overfull\|undefined\|multiply defined' "$folder/paper.log" >"$log"
 check "nothing in it is too wide, undefined or defined twice"
 grep -q 'begin{table}' "$results/narrow.tex" && grep -q 'begin{table\*}' "$results/table1.tex"
-check "the narrow table stands in one column, the wide one in two"
+check "the narrow table fits one column, the wide one two"
 ! grep -qi '\bnan\b\|inf\b' "$results"/*.tex
 check "no table says nan"
 [ "${KEEP:-}" ] && cp "$folder/paper.pdf" "$KEEP"

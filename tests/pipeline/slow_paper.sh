@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make paper PROFILE=quick`, everything of both papers at its smallest, into folders of its own: every figure and table
-# of every experiment is there, and the report shows them all. Prints TAP. Minutes.
+# `make paper PROFILE=quick`, all results of both papers at quick scale, makes every figure and table of every
+# experiment, and the report shows them. Prints TAP. Takes minutes.
 name=paper
 . tests/pipeline/tap.sh
 dmsq() {
@@ -15,7 +15,7 @@ dmsq -j2 paper
 check "make -j2 paper PROFILE=quick succeeds"
 echo "# it took $(($(date +%s) - start)) s"
 
-# What the experiments export, from the files themselves.
+# The figures and tables, read from the experiment files.
 for ini in experiments/*.ini; do
     name=$(basename "$ini" .ini)
     figures=$(sed -n 's/^figure\.\([a-z0-9-]*\) *=.*/\1/p' "$ini")

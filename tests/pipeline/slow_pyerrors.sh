@@ -1,6 +1,6 @@
 #!/bin/sh
-# pyerrors reads what make export FORMAT=pyerrors writes, and finds our values, errors and autocorrelation times.
-# pyerrors comes from PyPI into a scratch environment; where that cannot be, the checks are skipped. Prints TAP.
+# pyerrors reads the files of make export FORMAT=pyerrors and finds our values, errors and autocorrelation times. It is
+# installed from PyPI into a temporary environment; skipped if that fails. Prints TAP.
 name=pyerrors
 . tests/pipeline/tap.sh
 . tests/pipeline/own_lattice.sh

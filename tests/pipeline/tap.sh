@@ -1,11 +1,11 @@
-# What the scripts of this folder share; they set `name` and source it. A folder of their own ($folder, with $log in
-# it), removed at the end along with the make rules that name it, and lines of TAP.
+# Shared by the scripts of this folder, which set `name` and source it: a temporary folder $folder with $log in it,
+# removed at the end with the make rules that name it, and TAP output.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 case ${BUILD:-build} in */sanitize) sanitize=SANITIZE=1 ;; *) sanitize= ;; esac
 mkdir -p build/tmp
 folder=$(mktemp -d "build/tmp/$name-XXXXXX") || exit 1
 log=$folder/log
-clean_up() { # the rules of this run have names of their own
+clean_up() { # also the make rules of this folder
     grep -l "$folder" "${BUILD:-build}"/plan/*.mk 2>/dev/null | xargs rm -f
     rm -rf "$folder"
 }
@@ -13,7 +13,7 @@ trap clean_up EXIT
 trap 'exit 1' INT TERM
 
 n=0 failures=0
-check() { # check DESCRIPTION, after a command that says whether it holds
+check() { # DESCRIPTION: prints it as passed if the previous command succeeded, else as failed
     status=$?
     n=$((n + 1))
     if [ $status -eq 0 ]; then

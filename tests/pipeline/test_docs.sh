@@ -1,5 +1,5 @@
 #!/bin/sh
-# The documents hold: the example of docs/experiments.md computes, and the messages that it explains are those of the
+# The documents are correct: the example of docs/experiments.md runs, and the messages that it explains are those of the
 # program. Prints TAP.
 name=docs
 . tests/pipeline/tap.sh
@@ -12,14 +12,14 @@ dmsq() {
         SET="ensemble.lattice=8x8 training.configurations=64 generated.configurations=64" "$@" >"$log" 2>&1
 }
 dmsq -j2 own
-check "the example of docs/experiments.md computes"
+check "the example of docs/experiments.md runs"
 [ -s "$folder/figures/own-chi2.pdf" ] && [ "$(grep -c '	chi2	' "$folder/results/own/own.tsv")" -eq 8 ] &&
     [ -s "$folder/results/own/own-macros.tex" ]
 check "it gives the figure and the table, with both kinds of data at four values of kappa"
 dmsq export NODE=own/measured@kappa=0.2 FORMAT=csv
 check "a swept node is exported"
 
-# Messages: whatever stands in the first column has to be in the sources, which break texts between lines.
+# Messages in the first column of the table must be in the sources, where they may be split between lines.
 cat src/experiment/*.c src/base/parameter*.c | tr -d '\n' | sed 's/" *"//g' >"$folder/sources"
 missing=$(sed -n '/^## What the messages mean/,$ s/^| `\([^`]*\)` |.*/\1/p' docs/experiments.md |
     while read -r message; do
@@ -28,16 +28,16 @@ done)
 [ -z "$missing" ] && [ "$(sed -n '/^## What the messages mean/,$p' docs/experiments.md | grep -c '^| `')" -gt 30 ]
 check "the messages explained are those of the program: $missing"
 
-# Links between the documents lead somewhere.
+# Links between the documents have targets.
 broken=$(for doc in README.md CHANGELOG.md docs/*.md; do
     grep -o '](\([^)#:]*\)[)#]' "$doc" | sed 's/^](//; s/[)#]$//' | while read -r link; do
         [ -z "$link" ] || [ -e "$(dirname "$doc")/$link" ] || echo "$doc: $link;"
     done
 done)
 [ -z "$broken" ]
-check "links between the documents lead somewhere: $broken"
+check "all links between the documents have targets: $broken"
 grep -q "^version: $(cat VERSION)\$" CITATION.cff && grep -q "^## $(cat VERSION)\$" CHANGELOG.md
-check "CITATION.cff and CHANGELOG.md are of this version"
+check "CITATION.cff and CHANGELOG.md have this version"
 
 echo "1..$n"
 [ $failures -eq 0 ]

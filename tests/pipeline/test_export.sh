@@ -7,7 +7,7 @@ export=$folder/results/export/own
 
 dmsq export NODE=own/observables-chains
 [ $? -ne 0 ] && grep -q 'own/observables-chains is not computed .*; make own computes it' "$log"
-check "what is not computed is not exported, and the message says what computes it"
+check "a node that is not computed is not exported, and the message says what computes it"
 dmsq own
 check "make own succeeds"
 for format in pyerrors csv json; do
@@ -21,7 +21,7 @@ for node in chains one; do
         "$export/observables-$node.csv"
     check "$node: a line of results with columns NAME_value and NAME_uncertainty"
 done
-# chi2 = V (<M^2> - <M>^2) from the series, as anybody would compute it
+# chi2 = V (<M^2> - <M>^2) from the exported series
 awk -F, 'NR == FNR { if (FNR == 1) for (i = 1; i <= NF; i++) column[$i] = i; else chi2 = $(column["chi2_value"]); next }
     FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
     { m += $(at["M"]); m2 += $(at["M2"]); n++; chains = $(at["chain"]) + 1 }
@@ -32,19 +32,19 @@ cp -r "$export" "$folder/first" && dmsq export NODE=own/observables-chains FORMA
     cmp "$export/observables-chains.json.gz" "$folder/first/observables-chains.json.gz" >"$log" 2>&1
 check "the same results give the same bytes"
 
-# Without the configurations, from what lies beside the artifact; and from them, where that is missing.
+# From the series beside the artifact, without the configurations; and from the configurations, without the series.
 mv "$folder/results/own/chains.npz" "$folder/chains.link" &&
     artifact=$(readlink -f "$folder/results/own/observables-chains.npz") &&
     fields=$(cd "$folder/results/own" && readlink -f "$(readlink "$OLDPWD/$folder/chains.link")") &&
     mv "$fields" "$folder/fields" &&
     dmsq export NODE=own/observables-chains FORMAT=csv &&
     cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
-check "the series that are kept are enough"
+check "the stored series are sufficient"
 mv "$folder/fields" "$fields" && rm "${artifact%/*}/series.npz" && dmsq export NODE=own/observables-chains FORMAT=csv &&
     cmp -s "$export/observables-chains-series.csv" "$folder/first/observables-chains-series.csv"
-check "a result without them is measured again"
+check "without them the result is measured again"
 dmsq own && ! grep -q '^== ' "$log"
-check "and counts as computed"
+check "such a result is up to date"
 
 dmsq export NODE=own/observables-chain
 [ $? -ne 0 ] && grep -q "NODE='own/observables-chain': .*; did you mean 'own/observables-chains'" "$log"

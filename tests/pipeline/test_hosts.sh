@@ -1,19 +1,19 @@
 #!/bin/sh
-# Two hosts on one results folder of a file system without locks: a library that is preloaded (refuse.c) refuses locks
-# and gives each host its name, and the processes of both the same number. Prints TAP.
+# Two hosts use one results folder on a file system without locks. A preloaded library (refuse.c) refuses locks, and
+# simulates host names and equal process numbers on both hosts. Prints TAP.
 name=hosts
 . tests/pipeline/tap.sh
-[ "$sanitize" ] && { echo "1..0 # SKIP preloading does not go with sanitizers"; exit 0; }
+[ "$sanitize" ] && { echo "1..0 # SKIP sanitizers do not allow preloading"; exit 0; }
 . tests/pipeline/short.sh
 build=${BUILD:-build}
 ${CC:-gcc} -shared -fPIC -O1 -o "$folder/refuse.so" tests/pipeline/refuse.c -ldl >"$log" 2>&1
-check "the library that stands for hosts compiles"
-host() { # host NAME COMMAND...: on that host
+check "the preloaded library compiles"
+host() { # NAME COMMAND...: runs it on that host
     host=$1
     shift
     env HOST="$host" REFUSE="flock=37 fcntl=37" LD_PRELOAD="$PWD/$folder/refuse.so" "$@"
 }
-at_work() { # at_work FOLDER TEXT: waits for a run record that says "running" and has the text
+at_work() { # FOLDER TEXT: waits for a run record with status "running" and the text
     for i in $(seq 400); do
         grep -l '"status": "running"' "$1"/runs/*.json 2>/dev/null | xargs -r grep -l "$2" >"$folder/found" 2>/dev/null
         [ -s "$folder/found" ] && return 0
@@ -21,7 +21,7 @@ at_work() { # at_work FOLDER TEXT: waits for a run record that says "running" an
     done
     return 1
 }
-said() { # said FILE TEXT: waits for it
+said() { # FILE TEXT: waits until the file has the text
     for i in $(seq 400); do
         grep -q "$2" "$1" && return 0
         sleep 0.05
@@ -29,7 +29,7 @@ said() { # said FILE TEXT: waits for it
     return 1
 }
 left_over() { find "$1" -name '*.tmp-*' -o -name 'partial-*' -o -name 'pending-*' -o -name parts; }
-count() { # count FOLDER STATUS: run records
+count() { # FOLDER STATUS: number of run records with it
     grep -l "\"status\": \"$2\"" "$1"/runs/*.json 2>/dev/null | wc -l
 }
 small="$build/bin/ensemble --quiet --lattice=8,8 --configurations=64 --thermalisation=200 --test-chains=0"
@@ -38,7 +38,7 @@ large="$large --threads=1"
 $small --output="$folder/small" 2>"$log" && $large --quiet --output="$folder/large" 2>"$log"
 check "one host alone"
 
-# The same work at the same moment, by processes of the same number.
+# The same work at the same time, by processes with the same number.
 right=0
 for i in 1 2 3 4 5 6 7 8; do
     for h in node1 node2; do
@@ -53,7 +53,7 @@ done >"$log" 2>&1
 cat "$folder/node1.log" "$folder/node2.log" >>"$log"
 ls "$folder"/race*/runs >>"$log"
 [ $right -eq 8 ]
-check "two hosts that begin the same work at the same moment end with its bytes"
+check "two hosts that begin the same work at the same time make the same bytes"
 for i in 1 2 3 4 5 6 7 8; do
     ls "$folder/race$i/runs"
 done >"$log"
@@ -61,9 +61,9 @@ grep -Eq '^[0-9]{8}T[0-9]{6}Z-node[12]-0-4242.json$' "$log"
 check "runs are named by host, rank and process"
 SLURM_PROCID=3 host node9 env PROCESS=7 $small --output="$folder/ranked" 2>"$log" && ls "$folder/ranked/runs" >"$log" &&
     grep -q 'Z-node9-3-7.json$' "$log"
-check "the rank is that of srun"
+check "the rank is the one given by srun"
 
-# A file system that shows the changes of other hosts late: both work.
+# A file system that shows changes of other hosts late: both hosts do the work.
 mkdir "$folder/empty"
 right=0 both=0
 for i in 1 2 3 4 5 6; do
@@ -80,9 +80,9 @@ for i in 1 2 3 4 5 6; do
         right=$((right + 1)) both=$((both + done - 1))
 done >"$log" 2>&1
 [ $right -eq 6 ] && [ $both -ge 1 ]
-check "where hosts do not see each other in time both work, and neither disturbs the other"
+check "if hosts do not see each other in time both do the work, without disturbing each other"
 
-# One comes while the other is at work.
+# A second host begins while the first is working.
 host node1 $large --quiet --output="$folder/later" 2>"$folder/node1.log" &
 at_work "$folder/later" '"host": "node1"' && host node2 $large --output="$folder/later" 2>"$folder/node2.log"
 status=$?
@@ -91,10 +91,10 @@ cat "$folder/node2.log" >"$log"
 [ $status -eq 0 ] && grep -q 'waits for process [0-9]* on node1, which works in the same folder' "$log" &&
     grep -q 'is up to date' "$log" && [ "$(ls "$folder/later/runs" | wc -l)" = 1 ] &&
     cmp "$folder/large/artifact.npz" "$folder/later/artifact.npz" >>"$log" 2>&1
-check "who comes later waits, says for which process on which host, and computes nothing"
+check "the second host waits, names the process and host that it waits for, and computes nothing"
 
-# A host dies at work: its lease is believed until it has stood still; then another resumes, and clears away what it
-# left.
+# A host dies while it works. Its lease is valid until it has not been renewed for long enough; then another host
+# resumes the work and removes unfinished files.
 host node1 sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 --output="$folder/dead" \
     2>"$folder/node1.log" &
 at_work "$folder/dead" '"host": "node1"' && kill -KILL "$(cat "$folder/pid")"
@@ -111,9 +111,9 @@ wait
 cat "$folder/node2.log" >"$log"
 [ $before -eq 0 ] && [ "$(count "$folder/dead" interrupted)" = 1 ] && [ "$(count "$folder/dead" done)" = 1 ] &&
     [ -z "$(left_over "$folder/dead")" ] && cmp "$folder/large/artifact.npz" "$folder/dead/artifact.npz" >>"$log" 2>&1
-check "the lease of a host that died is waited for, and then its work taken over"
+check "another host waits for the lease of a dead host and then resumes its work"
 
-# Shares of one artifact on two hosts, and whoever finishes waits for both.
+# Two hosts compute parts of one artifact, and a third, which finishes it, waits for both.
 for i in 0 1; do
     host node$i $large --quiet --part=$i/2 --output="$folder/shared" 2>"$folder/node$i.log" &
 done
@@ -124,7 +124,7 @@ wait
 cat "$folder"/node?.log >"$log"
 [ $status -eq 0 ] && [ "$(count "$folder/shared" part)" = 2 ] && [ -z "$(left_over "$folder/shared")" ] &&
     cmp "$folder/large/artifact.npz" "$folder/shared/artifact.npz" >>"$log" 2>&1
-check "two hosts compute shares, and a third finishes when both have ended"
+check "two hosts compute parts, and a third finishes when both have ended"
 
 # The whole pipeline from two hosts at once.
 digests() { (cd "$1/artifacts" && find . -name '*.npz' -o -name 'table.*' -o -name 'figure.*' | sort |
@@ -140,9 +140,9 @@ cat "$folder/node1.log" "$folder/node2.log" >"$log"
 [ ! -e "$folder/node1.failed" ] && [ ! -e "$folder/node2.failed" ] &&
     [ "$(digests "$folder/both")" = "$(digests "$root")" ] &&
     [ -z "$(left_over "$folder/both")" ] && cmp "$folder/both/short/short.tsv" "$root/short/short.tsv" >>"$log" 2>&1
-check "make on two hosts at once, in one results folder: the same bytes, and nothing is left over"
+check "make on two hosts at once, in one results folder: the same bytes, and no unfinished files"
 $make RESULTS="$folder/both" ledger >"$log" 2>&1 && [ "$(grep -c ' done ' "$log")" -ge 7 ] &&
     ! grep -q ' running ' "$log"
-check "where there are no locks the ledger is made by one process in the end, and has all runs"
+check "without locks one process makes the ledger at the end, with all runs"
 echo "1..$n"
 [ $failures -eq 0 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What SET and profiles change is seen before anything is computed where it does not fit, and by tables: their headings
-# come from what was computed, and published values stand only beside what is as published. Prints TAP.
+# Invalid changes by SET and profiles are refused before anything is computed. Headings of tables state the parameters
+# that were used, and published values are shown only beside results with the published parameters. Prints TAP.
 name=protocol
 . tests/pipeline/tap.sh
 . tests/pipeline/short.sh
@@ -15,7 +15,7 @@ sed -i \
     "$folder/experiments/short.ini"
 sed -i 's/^network = gaussian/network = unet\nwidth = 8\nembedding = 16\nepochs = 1\nexcess-levels = 2/' \
     "$folder/experiments/short.ini"
-refused() { # refused MESSAGE GOALS...: with status 2, before anything is computed
+refused() { # MESSAGE GOALS...: status 2 with the message, before anything is computed
     message=$1
     shift
     dmsq "$@"
@@ -23,37 +23,37 @@ refused() { # refused MESSAGE GOALS...: with status 2, before anything is comput
 }
 refused 'training and testing have the same random numbers (seed = 7), .*model depends on both' \
     SET=ensemble.seed=7 short
-check "sets for training and testing of the same chains are refused"
+check "training and testing data from the same chains are refused"
 refused 'the same random numbers' SET="testing.seed=1 testing.configurations=32" short
-check "also where one is the start of the other"
+check "also if one is the beginning of the other"
 refused 'lattice is 9 x 9, expected extents' SET=ensemble.lattice=9x9 short
-check "a lattice that the network cannot take is refused before the ensembles are made"
+check "a lattice that the network does not accept is refused before the ensembles are made"
 refused 'is for 2 dimensions' SET=ensemble.lattice=4x4x4 short
-check "so is one of another dimension"
+check "a lattice of another dimension is refused"
 refused 'lattice of the validation set' SET=testing.lattice=16x16 short
-check "and a validation set of another lattice"
+check "a validation set on another lattice is refused"
 
 dmsq short && grep -q '^# at kappa = 0.21 and 0.21, 8x8 {not.there} {/Symbol k}$' "$root/short/short.md"
-check "the heading has the values of parameters, and keeps other braces: $(head -1 "$root/short/short.md")"
-published() { # published NAME: the rows of the table that stand beside published values
+check "the heading has values of parameters, and other braces are unchanged: $(head -1 "$root/short/short.md")"
+published() { # NAME: the rows of its table that have published values
     awk -F '\t' 'NR > 1 && $5 != "" { print $1 }' "$root/$1/short.tsv" | sort -u | tr '\n' ' '
 }
 [ "$(published short)" = "testing training " ] && ! grep -q 'No published values' "$root/short/short.md"
-check "published values stand beside what is as published"
+check "published values are shown beside results with the published parameters"
 dmsq SET="testing.configurations=32 testing.seed=5" short && [ "$(published short)" = "training " ] &&
     grep -q '^No published values stand beside what was computed with other parameters' "$root/short/short.md"
-check "but not beside what SET changed: $(published short)"
+check "not beside results that SET changed: $(published short)"
 dmsq SET="train.epochs=2 ensemble.kappa=0.2" short && [ "$(published short)" = "" ] &&
     grep -q '^# at kappa = 0.2 and 0.2, 8x8' "$root/short/short.md"
-check "nor beside another theory, which the heading names"
+check "not beside another theory, which is in the heading"
 printf '[ensemble]\nlattice = 16x16\n' >"$folder/experiments/profiles/other.ini"
 dmsq PROFILE=other short && [ "$(published other/short)" = "" ] &&
     grep -q '^# at kappa = 0.21 and 0.21, 16x16' "$root/other/short/short.md"
-check "nor beside another lattice of a profile"
+check "not beside another lattice from a profile"
 dmsq short && [ "$(published short)" = "testing training " ]
-check "back again they are there"
+check "without SET they are shown again"
 
-# The stage itself.
+# The stage itself also checks its data.
 build=${BUILD:-build}
 set -- --network=unet --width=8 --embedding=16 --epochs=1 --quiet
 "$build/bin/ensemble" --lattice=8,8 --configurations=32 --thermalisation=10 --test-chains=0 --seed=1 \
@@ -63,7 +63,7 @@ set -- --network=unet --width=8 --embedding=16 --epochs=1 --quiet
 [ $? -eq 2 ] && grep -q 'start/artifact.npz: configuration 0 is configuration 0 of the training set' "$log"
 check "train refuses a validation set that is part of the training set"
 
-# A chain that never moves has no errors, which are not zero for that.
+# The errors of a chain that never moves are unknown, not zero.
 "$build/bin/ensemble" --lattice=8,8 --configurations=256 --chains=1 --thermalisation=20 --stride=1 --leapfrog-steps=1 \
     --trajectory-length=8 --output="$folder/frozen" --quiet &&
     grep -q '"thermalisation": "FAILED' "$folder/frozen/run.json" &&
@@ -76,7 +76,7 @@ check "a chain that never moves is marked"
     ! grep -q '+- 0[.0]*"' "$folder/frozen-observables/run.json" &&
     ! grep -q '[0-9](0)' "$folder/frozen-table/table.md" && ! grep -q '[0-9](0)' "$folder/frozen-table/table.tex" &&
     awk -F '\t' '$2 == "M" { found = $4 == "nan" } END { exit !found }' "$folder/frozen-table/table.tsv"
-check "and no error of 0 is printed for it"
+check "no error of 0 is printed for it"
 
 echo "1..$n"
 [ $failures -eq 0 ]

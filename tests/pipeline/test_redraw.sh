@@ -1,15 +1,15 @@
 #!/bin/sh
-# make redraw: kept figures drawn again from their kept tables, without what they were made of: with the same style the
-# same bytes as from the artifacts. Prints TAP.
+# make redraw draws kept figures again from their kept tables, without the artifacts; with the same style it gives the
+# same bytes. Prints TAP.
 name=redraw
 . tests/pipeline/tap.sh
 bin=$(cd "${BUILD:-build}/bin" && pwd) || exit 1
 mkdir "$folder/results" && cp -R results/reference "$folder/results" && cp -R experiments figures "$folder" || exit 1
 kept=$folder/results/reference
-redraw() { # redraw OPTIONS: there
+redraw() { # OPTIONS: in the test's folder
     (cd "$folder" && "$bin/redraw" "$@") >"$log" 2>&1
 }
-same() { # same FILES...: as git keeps them; pictures of the gnuplot that drew those
+same() { # FILES...: status 0 if they equal those in git
     for file in "$@"; do
         cmp "results/reference/$file" "$kept/$file" >>"$log" 2>&1 || return 1
     done
@@ -27,25 +27,25 @@ for figure in broken/fig5 table1/fig6 fig8/fig8-effective broken/fig4 fig9/fig9;
         same "$figure.tsv" "$figure.$svg" && [ -s "$kept/$figure.png" ] &&
         ! cmp -s "results/reference/$record" "$kept/$record" &&
         grep -q '"numbers_of": "2' "$kept/$record"
-    check "$figure: the same bytes, and a record of the new drawing"
+    check "$figure: the same bytes, and a new run record"
 done
 redraw --profile=reduced --only=fig13 && grep -q '^fig13: redrawn$' "$log" && same fig13/fig13.tsv fig13/fig13.$svg
-check "one of the reduced scale under its profile"
+check "a figure of reduced scale, with its profile"
 redraw --only=fig6 && [ ! -s "$log" ]
-check "what has its style already is left alone"
+check "a figure with its present style is not redrawn"
 redraw --only=fig6 --set="plot.xlabel=magnetization" && grep -q 'magnetization' "$kept/table1/fig6.svg" &&
     ! cmp -s "results/reference/table1/fig6.svg" "$kept/table1/fig6.svg"
-check "another text is drawn"
+check "a changed text is drawn"
 cp "$kept/table1/fig6.svg" "$folder/before.svg"
 redraw --only=fig6 --set="plot.bins=20" &&
     grep -q '^fig6: is of other numbers than the kept ones (bins): not redrawn' "$log" &&
     cmp -s "$folder/before.svg" "$kept/table1/fig6.svg"
-check "other numbers are not made up"
+check "a figure of other numbers is not redrawn"
 sed -i '2s/[0-9]$/9/' "$kept/table1/fig6.tsv"
 redraw --only=fig6
 [ $? -eq 2 ] && grep -q 'fig6.tsv is not the table of the run record' "$log" &&
     cmp -s "$folder/before.svg" "$kept/table1/fig6.svg" &&
     [ -z "$(find "$folder/results" -name '*.tmp-*')" ]
-check "nor drawn from an altered table"
+check "a figure is not drawn from a changed table"
 echo "1..$n"
 [ $failures -eq 0 ]

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Costs, the scheme without data, and the report, as make drives them, on the smallest profile. Prints TAP.
+# make costs, figures without data, and make report, at small scale. Prints TAP.
 name=report
 . tests/pipeline/tap.sh
 mkdir "$folder/experiments" &&
     cp experiments/costs.ini experiments/fig9.ini experiments/fig10.ini experiments/published.tsv \
     tests/pipeline/chains.ini "$folder/experiments" || exit 1
-dmsq() { # only these experiments: others need not fit the profile
+dmsq() { # ARGUMENTS: make with only these experiments, as others may not fit the profile
     make --no-print-directory $sanitize EXPERIMENTS="$folder/experiments" PROFILE=tests/pipeline/small.ini \
         RESULTS="$folder/results" FIGURES="$folder/figures" \
         QUIET=1 "$@" >"$log" 2>&1
@@ -17,21 +17,21 @@ dmsq report
 check "make report works before anything is computed"
 awk -f tests/pipeline/well_formed.awk "$page" >"$log" &&
     grep -q 'Not computed yet: <code>make fig9 PROFILE=tests/pipeline/small.ini</code>' "$page"
-check "it says what computes what is not there"
+check "it says what computes missing results"
 
 dmsq -j2 costs
 check "make costs succeeds"
 awk -F '\t' '$1 == "hmc" && $2 == "configurations_per_second" && $3 > 0 && $5 == 1.57 &&
     $6 - $3 / 1.57 < 1e-3 * $6 && $3 / 1.57 - $6 < 1e-3 * $6 { found = 1 }
     END { exit !found }' "$root/costs/costs.tsv" && grep -q '^train-L32	seconds_per_epoch	[0-9]' "$root/costs/costs.tsv"
-check "the table has our rates beside the published ones, and their ratio"
+check "the table has our rates, the published ones and their ratio"
 grep -q 'not measured: train-L24' "$root/costs/costs.md"
-check "it says what has not been measured"
+check "it lists what was not measured"
 
 dmsq chains
 check "make chains succeeds"
 dmsq costs
-# noted NAME FILE: a number among the notes of a run record
+# NAME FILE: prints a number among the notes of a run record
 noted() {
     awk -v name="\"$1\":" '$1 == name { inside = 1 }
         inside && $1 == "\"value\":" { sub(",", "", $2); print $2; exit }' "$2"
@@ -54,13 +54,13 @@ awk -F '\t' -v tau="$tau" -v rate="$rate" -v own="$(of cpu_user_seconds "$record
     END { exit !found }' "$root/costs/costs.tsv"
 check "the same in seconds of the processors"
 [ -s "$root/chains/ac-walk.npz" ] && ! grep -q '^chains: walk' "$root/costs/costs.tsv"
-check "a random walk makes none"
+check "a random walk has no independent configurations"
 
 dmsq fig9 fig10
 check "make fig9 fig10 succeeds"
 [ -s "$folder/figures/small/fig9.svg" ] && [ -s "$folder/figures/small/fig10.pdf" ] &&
     grep -q '^total			' "$root/fig10/fig10-layers.tsv"
-check "a scheme needs no data, the network has its diagram and its table"
+check "the scheme is drawn without data, and the network has its diagram and its table"
 
 dmsq report
 check "make report again"

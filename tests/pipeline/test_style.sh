@@ -1,6 +1,6 @@
 #!/bin/sh
-# The sources have one style: .clang-format, as clang-format 16 applies it (`make format`), and lines of at most 120
-# columns. Documents have such lines, too, but for tables, pictures and code. Prints TAP.
+# The sources are formatted by clang-format 16 with .clang-format (`make format`), and have lines of at most 120
+# columns. So have documents, except for tables, pictures and code. Prints TAP.
 name=style
 . tests/pipeline/tap.sh
 sources() {
@@ -15,20 +15,20 @@ check "no line of C is longer than 120 columns"
 find .ci Makefile src stages cuda tests -path .ci/run -o -name Makefile -o -name '*.mk' -o -name '*.sh' -o \
     -name '*.py' | wide
 [ ! -s "$log" ]
-check "nor one of a script"
+check "no line of a script is longer"
 for doc in README.md CHANGELOG.md $(ls docs/*.md | grep -v gallery); do # which is generated
     sed '/^```/,/^```/d; /^ *|/d; /^    /d; /!\[/d' "$doc" | LC_ALL=C.UTF-8 grep -E '.{121}' | sed "s,^,$doc: ,"
 done >"$log"
 [ ! -s "$log" ]
-check "nor one of a document"
+check "no line of a document is longer"
 
 format=$(command -v clang-format-16 || command -v clang-format)
 if [ "$("${format:-false}" --version 2>/dev/null | sed -n 's/.*version \([0-9]*\)\..*/\1/p')" = 16 ]; then
     sources | xargs "$format" --dry-run -Werror >"$log" 2>&1
-    check "the sources are as clang-format 16 writes them"
+    check "the sources have the format of clang-format 16"
 else
     n=$((n + 1))
-    echo "ok $n - the sources are as clang-format 16 writes them # SKIP Debian package clang-format-16"
+    echo "ok $n - the sources have the format of clang-format 16 # SKIP Debian package clang-format-16"
 fi
 echo "1..$n"
 [ $failures -eq 0 ]

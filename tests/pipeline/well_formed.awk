@@ -1,6 +1,6 @@
-# Whether an HTML page is well-formed as its writer means it: every tag that opens is closed in order (void ones
-# aside), no id twice, every link to an id has one, and nothing is loaded from elsewhere: no scripts, and addresses
-# are #id or data:, and of links also files of artifacts and arXiv. Ends with status 1 and says what is wrong.
+# Checks that an HTML page is well-formed and self-contained: tags are closed in order (except void ones), ids are
+# unique, every link to an id has a target, and there are no scripts. Addresses are #id or data:, and for links also
+# files of artifacts and arXiv. Prints errors and ends with status 1 if there are any.
 BEGIN { RS = "<"; depth = 0; bad = 0 }
 function wrong(text) { print FILENAME ": " text; bad = 1 }
 NR == 1 { next }

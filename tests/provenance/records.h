@@ -40,8 +40,8 @@ static inline void make_folder(const char *path) {
     }
 }
 
-/* An artifact that holds `content`, with the record of the run that made it, or of one that ended with another status
- * and left nothing. Its key, the SHA-256 of the recipe, goes to `key`. Input: one at most, NULL for none. */
+/* Makes an artifact with `content` and the record of its run, or, for a status other than "done", only the record. Its
+ * key, the SHA-256 of the recipe, is returned in `key`. At most one input; NULL: none. */
 static inline void make_run(const char *label, const char *stage, const char *recipe, const char *input,
                             const char *status, const char *content, char key[65]) {
     struct error e = {0};

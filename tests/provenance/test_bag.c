@@ -1,4 +1,4 @@
-/* Bags and their tar files: equal content gives equal bytes, whatever the order, times and modes of the files were. */
+/* Bags and their tar files: equal content gives equal bytes, for any order, times and modes of the files. */
 #include "tests/provenance/records.h"
 
 #include <sys/stat.h>
@@ -80,7 +80,7 @@ static void pack(const char *folder) {
 static void test_same_bytes(void **state) {
     (void)state;
     char path[512], long_name[140];
-    memset(long_name, 'n', sizeof long_name); /* past what the oldest tar holds */
+    memset(long_name, 'n', sizeof long_name); /* longer than in the first tar formats */
     memcpy(long_name, "data/", 5);
     long_name[sizeof long_name - 1] = '\0';
     put("one/bag", "data/first", "1");
@@ -96,7 +96,7 @@ static void test_same_bytes(void **state) {
         assert_int_equal(chmod(path, i ? 0700 : 0775), 0);
     }
     close_bag("one/bag");
-    sleep(1); /* no time of now gets into it */
+    sleep(1); /* the archive must not contain the present time */
     close_bag("two/bag");
     pack("one");
     pack("two");
@@ -126,7 +126,7 @@ static void test_tree(void **state) {
     assert_string_equal(tree.paths[1], "b/c");
     assert_string_equal(tree.paths[2], "link");
     tree_free(&tree);
-    /* A link is copied as what it leads to. */
+    /* A link is copied as the file that it points to. */
     snprintf(path, sizeof path, "%s/tree/link", root);
     snprintf(target, sizeof target, "%s/tree/d/e", root);
     assert_int_equal(tree_copy(path, target, &e), STATUS_OK);
@@ -134,7 +134,7 @@ static void test_tree(void **state) {
     assert_int_equal(lstat(target, &info), 0);
     assert_true(S_ISREG(info.st_mode));
     assert_true(file_same(path, target));
-    /* What a link leads to outlives the folder. */
+    /* Removing a folder does not remove files that its links point to. */
     snprintf(path, sizeof path, "%s/outside", root);
     assert_int_equal(file_write(path, "kept", 4, &e), STATUS_OK);
     snprintf(target, sizeof target, "%s/tree/out", root);

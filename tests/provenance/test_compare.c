@@ -1,11 +1,11 @@
-/* Two runs beside each other: recipes followed to the first difference, machines and times. */
+/* Comparison of two runs: recipes down to the first difference, machines and times. */
 #include "tests/provenance/records.h"
 
 #include "provenance/compare.h"
 
-static char keys[2][3][65]; /* of two sides: fields, model, sample */
+static char keys[2][3][65]; /* of A and B: fields, model, sample */
 
-/* A chain of three; all but the kappa of the first is the same. */
+/* Chains of three artifacts that differ only in kappa of the first. */
 static int open_all(void **state) {
     records_open(state);
     for (int i = 0; i < 2; i++) {
@@ -43,7 +43,7 @@ static void test_recipes(void **state) {
                *training = strstr(text, "\n    input training "), *kappa = strstr(text, "\n      kappa ");
     assert_true(steps && model && training && kappa && steps < model && model < training && training < kappa);
     assert_non_null(strstr(kappa, "0.21                            0.25\n"));
-    assert_null(strstr(kappa + 10, "kappa")); /* the other input, which leads there as well, is not followed twice */
+    assert_null(strstr(kappa + 10, "kappa")); /* the second path to the same difference is not printed */
     assert_non_null(strstr(text, "\n    as above\n"));
     free(text);
     text = compared(keys[0][1], keys[0][1]);

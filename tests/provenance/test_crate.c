@@ -1,5 +1,5 @@
-/* The metadata of an archive: its structure, as the profiles ask for it, with a run that failed.
- * tests/pipeline/slow_archive.sh has validators look at a whole one. */
+/* The metadata of an archive: its structure, as required by the profiles, with a failed run.
+ * tests/pipeline/slow_archive.sh runs validators on a complete archive. */
 #include "tests/provenance/records.h"
 
 #include <jansson.h>
@@ -99,7 +99,7 @@ static json_t *find(json_t *crate, const char *id) {
     size_t i;
     json_array_foreach(json_object_get(crate, "@graph"), i, entity) {
         if (strcmp(json_string_value(json_object_get(entity, "@id")), id) == 0) {
-            assert_null(found); /* one of each */
+            assert_null(found); /* identifiers are unique */
             found = entity;
         }
     }
@@ -116,13 +116,13 @@ static const char *text_of(json_t *crate, const char *id, const char *name) {
     return json_string_value(value);
 }
 
-/* Every reference leads to an entity, or out of the crate by an address that the specification names. */
+/* Every reference points to an entity of the crate, or to an external address of the specification. */
 static void check_references(json_t *crate, json_t *value) {
     size_t i;
     const char *name;
     json_t *member;
     if (json_is_array(value)) {
-        assert_int_not_equal(json_array_size(value), 1); /* one value stands alone */
+        assert_int_not_equal(json_array_size(value), 1); /* a single value is not in an array */
         json_array_foreach(value, i, member) {
             check_references(crate, member);
         }
@@ -208,7 +208,7 @@ static void test_runs(void **state) {
     }
     assert_int_equal(done, 1);
     assert_int_equal(failed, 1);
-    /* One step controlled both. */
+    /* Both are attempts of one step. */
     assert_int_equal(json_array_size(json_object_get(find(crate, "#control-model@a=b-c"), "object")), 2);
     assert_int_equal(json_array_size(json_object_get(find(crate, "#organize"), "object")), 2);
     assert_int_equal(json_array_size(json_object_get(find(crate, "./"), "mentions")), 4);

@@ -1,4 +1,4 @@
-/* Verification finds what was altered, removed, mixed up or left out of the ledger, and says nothing else. */
+/* Verification finds changed, removed and exchanged files and runs that are missing in the ledger, and nothing else. */
 #include "tests/provenance/records.h"
 
 #include <unistd.h>
@@ -43,7 +43,7 @@ static void test_as_recorded(void **state) {
     assert_string_equal(text, "2 artifacts: 2 as recorded\n3 run records: the ledger has all of them\n");
     free(text);
     const char *const one[] = {training_key};
-    assert_int_equal(verified(one, 1, &text), 0); /* runs of the others are then nobody's concern */
+    assert_int_equal(verified(one, 1, &text), 0); /* other runs are not checked */
     assert_string_equal(text, "1 artifacts: 1 as recorded\n1 run records: the ledger has all of them\n");
     free(text);
 }
@@ -70,7 +70,7 @@ static void test_altered_and_removed(void **state) {
     free(text);
 }
 
-/* The record of an input that was made again with other bits no longer fits what was made from it. */
+/* If an input is made again with other bits, the records of artifacts made from it no longer agree with it. */
 static void test_other_input(void **state) {
     (void)state;
     char path[512], *text, key[65];
@@ -79,7 +79,7 @@ static void test_other_input(void **state) {
     assert_int_equal(verified(NULL, 0, &text), 1);
     assert_non_null(strstr(text, "run.json: found SHA-256 "));
     free(text);
-    /* A record with another recipe than its key says. */
+    /* A record whose recipe does not have its key. */
     struct record *r;
     struct error e = {0};
     path_in(path, model_key, "run.json");
@@ -99,7 +99,7 @@ static void test_ledger(void **state) {
     char path[512], *text;
     struct error e = {0};
     struct record *r;
-    /* Another content in the record of the attempt. */
+    /* The record of the attempt is changed. */
     struct record **attempts;
     size_t count;
     assert_int_equal(lineage_attempts(root, model_key, &attempts, &count, &e), STATUS_OK);
@@ -114,7 +114,7 @@ static void test_ledger(void **state) {
     assert_non_null(strstr(text, ": differs between ledger and run record\n"));
     assert_non_null(strstr(text, "3 run records: the ledger has 2 of them, and 0 runs without a record"));
     free(text);
-    /* Its record gone, it stands alone; the ledger built anew lacks nothing. */
+    /* Without its record the run is only in the ledger; a rebuilt ledger is consistent. */
     assert_int_equal(unlink(path), 0);
     assert_int_equal(verified(NULL, 0, &text), 1);
     assert_non_null(strstr(text, ": is in the ledger but has no run record\n"));
@@ -139,7 +139,7 @@ static void test_ledger(void **state) {
     lineage_free(l);
 }
 
-/* The record of the model with another instruction set. */
+/* Changes the instruction set in the record of the model. */
 static void computed_with(const char *instructions) {
     char path[512];
     struct record *r;
@@ -160,7 +160,7 @@ static void test_again(void **state) {
     computed_with("AVX-512");
     strcpy(first, root);
     assert_int_equal(lineage_read(first, &there, &e), STATUS_OK);
-    open_all(state); /* another root with the same */
+    open_all(state); /* a second folder with the same artifacts */
     assert_int_equal(lineage_read(root, &here, &e), STATUS_OK);
     FILE *out = open_memstream(&text, &size);
     assert_int_equal(verify_again(there, here, NULL, 0, out, &wrong, &e), STATUS_OK);

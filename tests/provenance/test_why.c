@@ -48,16 +48,17 @@ static const char *origin(const void *context, size_t node, const char *paramete
     return strcmp(parameter, "kappa") == 0 ? "SET: x.kappa=0.25" : "experiments/x.ini:7";
 }
 
-/* The plan with these two recipes ("%s": the key of the first); `there`: whether the artifacts are. */
-static void explain(const char *first, const char *second, bool first_there, bool second_there, char **text,
+/* Explains a node in a plan with these two recipes ("%s": key of the first); first_exists, second_exists: their
+ * artifacts exist. */
+static void explain(const char *first, const char *second, bool first_exists, bool second_exists, char **text,
                     char **line) {
     struct error e = {0};
     char keys[2][65], recipe[256];
     recipe_key(first, keys[0]);
     snprintf(recipe, sizeof recipe, second, keys[0]);
     recipe_key(recipe, keys[1]);
-    const struct why_node nodes[] = {{"x/training", "ensemble", keys[0], first, first_there},
-                                     {"x/model", "train", keys[1], recipe, second_there}};
+    const struct why_node nodes[] = {{"x/training", "ensemble", keys[0], first, first_exists},
+                                     {"x/model", "train", keys[1], recipe, second_exists}};
     struct lineage *lineage;
     assert_int_equal(lineage_read(root, &lineage, &e), STATUS_OK);
     const struct why why = {lineage, nodes, 2, origin, NULL, NULL};
@@ -113,7 +114,7 @@ static void test_chain(void **state) {
     free(line);
 }
 
-/* A node that failed says so, one that lost its artifact too; one that was never begun has no line. */
+/* Reasons for a node that failed, and for one whose artifact was removed; a node that was never started has none. */
 static void test_unfinished(void **state) {
     (void)state;
     char *text, *line, key[65], path[300];
@@ -154,7 +155,7 @@ static void test_lineage(void **state) {
     assert_string_equal(record_text(r, "key"), model_key);
     assert_ptr_equal(lineage_last(lineage, "x/model"), r);
     assert_null(lineage_last(lineage, "x/nothing"));
-    /* The link that publishing makes counts before the label. */
+    /* The published link takes precedence over the label. */
     char path[300], target[300];
     snprintf(path, sizeof path, "%s/y", root);
     make_folder(path);

@@ -1,4 +1,4 @@
-/* Hand-made observables artifacts for the tests of tables and figures. */
+/* Made-up artifacts of observables for tests of tables and figures. */
 #ifndef DMSQ_TESTS_REPORT_ARTIFACTS_H
 #define DMSQ_TESTS_REPORT_ARTIFACTS_H
 
@@ -14,14 +14,14 @@
 static char test_folders[32][128];
 static size_t test_folder_count;
 
-/* An empty folder build/tmp/NAME-XXXXXX, until test_folders_remove. */
+/* Makes an empty folder build/tmp/NAME-XXXXXX, which test_folders_remove removes. */
 static inline void test_folder(const char *name, char folder[128]) {
     assert_true(test_folder_count < sizeof test_folders / sizeof test_folders[0]);
     snprintf(folder, 128, "%s", scratch_folder(name));
     strcpy(test_folders[test_folder_count++], folder);
 }
 
-/* Tears a group of tests down. */
+/* Teardown of a group of tests. */
 static inline int test_folders_remove(void **state) {
     (void)state;
     while (test_folder_count > 0) {
@@ -30,8 +30,8 @@ static inline int test_folders_remove(void **state) {
     return 0;
 }
 
-/* Observables `count` of M, chi2, action, xi on a 4x4 lattice, in a chain when tau is positive; `series` gives
- * M of each of the configurations. */
+/* Writes the first `count` of the observables M, chi2, action, xi on a 4x4 lattice, of a chain if tau is positive.
+ * `series` is M of each configuration. */
 static inline void write_observables(const char *path, size_t count, const double *values, const double *errors,
                                      double tau, const double *series, size_t configurations, int64_t thermalised) {
     static const char *const names[] = {"M", "chi2", "action", "xi"};
@@ -53,7 +53,7 @@ static inline void write_observables(const char *path, size_t count, const doubl
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
 }
 
-/* The set that the tests of tables share: training, generated, equilibrium (a chain, the only one with xi). */
+/* The rows for tests of tables: training, generated, equilibrium (a chain, and the only one with xi). */
 static inline void write_rows(const char *folder, char path[3][160]) {
     static const double values[3][4] = {
         {0.0012, 2.5160, 0.4758, 0}, {-0.00004, 1.81, 0.6070, 0}, {0.00002, 2.5906, 0.475848, 1.2171}};
@@ -67,7 +67,7 @@ static inline void write_rows(const char *folder, char path[3][160]) {
     }
 }
 
-/* The first of them again, resting on an ensemble that failed its thermalisation tests. */
+/* The first row, but from an ensemble that failed its thermalisation tests. */
 static inline void write_unthermalised(const char *folder, char path[160]) {
     static const double values[3] = {0.0012, 2.5160, 0.4758}, errors[3] = {0.0007, 0.0457, 0.0014},
                         series[6] = {-0.5, -0.25, 0.0, 0.0, 0.25, 0.5};
@@ -75,7 +75,7 @@ static inline void write_unthermalised(const char *folder, char path[160]) {
     write_observables(path, 3, values, errors, 0, series, 6, 0);
 }
 
-/* The published values of that set: of generated chi2 with an error, of generated M without. */
+/* Published values for these rows: of generated, chi2 with an error and M without. */
 static inline void write_published(const char *folder, char path[160]) {
     static const char text[] = "# a comment\n"
                                "experiment\tdataset\tobservable\tvalue\terror\tsource\n"

@@ -18,7 +18,7 @@ static void round_widths(void **state) {
     struct bins bins;
     struct error e;
     assert_int_equal(bins_choose(sets, (const size_t[]){2, 2}, 2, 20, &bins, &e), STATUS_OK);
-    /* span 0.36 in 20: 0.018, rounded up to 0.02, edges at its multiples */
+    /* 0.36/20 = 0.018 is rounded up to 0.02; edges are its multiples */
     assert_true(fabs(bins.low + 0.18) < 1e-12 && fabs(bins.high - 0.2) < 1e-12);
     assert_int_equal(bins.count, 19);
     assert_int_equal(bins_choose(sets, (const size_t[]){2, 2}, 2, 1, &bins, &e), STATUS_OK);
@@ -130,7 +130,7 @@ static void columns_block(void **state) {
     npz_free(npz);
 }
 
-/* A row an artifact: scalars, last elements, observables and their errors. */
+/* A row per artifact: scalars, last elements, observables and their errors. */
 static void points_block(void **state) {
     (void)state;
     char folder[128], rows[3][160], path[160], *text;

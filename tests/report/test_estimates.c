@@ -1,5 +1,4 @@
-/* Rows of estimates: what was written is read again, as an artifact and as lines of a table; what does not fit is
- * refused. */
+/* Estimates are read as they were written, from artifacts and from lines of a table; inconsistent ones are rejected. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +72,7 @@ static void round_trip(void **state) {
     npz_free(npz);
 }
 
-/* Each member left out, and each vector one element short. */
+/* Each array missing, and each vector too short by one element. */
 static void refusals(void **state) {
     (void)state;
     static const char *const members[] = {"names",         "values",       "errors",        "tau_int",
@@ -123,9 +122,9 @@ static void lines(void **state) {
     assert_false(table_find_line(expected_tsv, "generated", "xi", &line));
     assert_false(table_find_line(expected_tsv, "dataset", "observable", &line));
     assert_false(table_find_line("", "generated", "chi2", &line));
-    assert_false(table_find_line("\n\na\tb\t1\n", "a", "b", &line)); /* of too few columns */
+    assert_false(table_find_line("\n\na\tb\t1\n", "a", "b", &line)); /* too few columns */
     assert_true(table_find_line("a\tb\t1\t2\t3\t4\t5", "a", "b", &line) &&
-                line.pull == 5); /* without the last line's end */
+                line.pull == 5); /* without a line end at the end */
 }
 
 int main(void) {

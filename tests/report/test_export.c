@@ -1,4 +1,4 @@
-/* Exports of a hand-made measurement, byte for byte: report/export.h. */
+/* Exports of a made-up measurement, byte for byte: report/export.h. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,7 +82,7 @@ static void json(void **state) {
     free(text);
 }
 
-/* Chains lie apart by their own length: a lag below that never crosses from one to the next. */
+/* Gaps between chains are as long as a chain, so that no lag shorter than a chain connects two chains. */
 static void pyerrors_chains(void **state) {
     (void)state;
     const struct export x = two_chains();

@@ -43,7 +43,7 @@ static void missing(void **state) {
     assert_non_null(strstr(e.message, "gnuplot-nox"));
 }
 
-/* A program in the place of fc-match that finds another font. */
+/* A replacement for fc-match that finds another font. */
 static void fonts(void **state) {
     (void)state;
     char folder[128], path[200], *before = strdup(getenv("PATH")), with[4200];
@@ -70,7 +70,8 @@ static void fonts(void **state) {
                    "Debian package fonts-dejavu-core (`make setup` installs it)");
 }
 
-/* A failure tells the line and what gnuplot says; the child's locale, home and settings are not the user's. */
+/* The message of a failure contains the line and gnuplot's own message; locale, home and settings are not the
+ * user's. */
 static void failure(void **state) {
     (void)state;
     char folder[128];
@@ -139,7 +140,7 @@ static void dates(void **state) {
     assert_int_equal(pdf_neutralise_dates(path, &e), STATUS_OK);
 }
 
-/* What a full disk leaves of a figure is told from a whole one. */
+/* A figure truncated by a full disk is recognised. */
 static void complete(void **state) {
     (void)state;
     static const struct {

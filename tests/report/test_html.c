@@ -39,7 +39,7 @@ static void pictures(void **state) {
     FILE *out = begin();
     html_svg("<svg/>", 6, "a \"b\"", out); /* base64 by hand: PHN2Zy8+ */
     expect(out, "<img alt=\"a &quot;b&quot;\" src=\"data:image/svg+xml;base64,PHN2Zy8+\">\n");
-    /* Long ones are encoded piece by piece: no padding but at the end. */
+    /* A long file is encoded in pieces, with padding only at the end. */
     char svg[10000];
     memset(svg, 'a', sizeof svg);
     out = begin();
@@ -69,7 +69,7 @@ static void markdown(void **state) {
            "</thead><tbody>\n<tr><th scope=\"row\">HMC</th><td class=\"n\">1(2)</td></tr>\n"
            "<tr class=\"sub\"><th scope=\"row\">pull</th><td class=\"n\">+1.4</td></tr>\n</tbody></table></div>\n"
            "<ul class=\"small\">\n<li><code>M</code>: mean</li>\n<li>b</li>\n</ul>\n");
-    /* What looks like a caption is text where no table follows. */
+    /* A line that looks like a caption is text if no table follows. */
     out = begin();
     assert_int_equal(html_markdown("So:\n\nNothing.\n\nAnd:\n", out, &e), STATUS_OK);
     expect(out, "<p>So:\n</p>\n<p>Nothing.\n</p>\n<p>And:\n</p>\n");
@@ -92,7 +92,7 @@ static void columns(void **state) {
            "<tr><td>a &amp; b</td><td class=\"n\">0.12346</td></tr>\n<tr><td></td><td class=\"n\">-3e-20</td></tr>\n"
            "</tbody></table></div>\n<p class=\"soft small\">The first 2 of 3 rows; the .tsv file beside the figure has "
            "all.</p>\n");
-    /* Numbers are rounded to the errors behind them; "error" alone, or of another column, is a column. */
+    /* Numbers are rounded according to their errors in the next column; other columns named "error" are shown. */
     out = begin();
     assert_int_equal(
         html_tsv("curve\tx\tchi2\tchi2_error\terror\na\t1\t2.51623\t0.0457\t7\nb\t1\t2.5\t0\t7\n", 9, out, &e),

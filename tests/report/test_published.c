@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "report/published.h"
 
-/* The project's own file opens, and holds Table 1 as printed. */
+/* The project's own file can be read, and has Table 1 as printed. */
 static void table1(void **state) {
     (void)state;
     struct published *p;

@@ -1,4 +1,4 @@
-/* Tables of a hand-made set, byte for byte: report/table.h. */
+/* Tables of made-up rows, byte for byte: report/table.h. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,7 +215,7 @@ static void all_formats(void **state) {
     table_free(&table);
 }
 
-/* Without published values and equilibrium run there are no empty columns for them. */
+/* Without published values and equilibrium run there are no columns for them. */
 static void nothing_to_compare(void **state) {
     struct set *set = *state;
     struct table table;
@@ -237,7 +237,7 @@ static void nothing_to_compare(void **state) {
     report_list_free(&observables);
 }
 
-/* What has no autocorrelation time says so. */
+/* A missing autocorrelation time is stated. */
 static void open_window(void **state) {
     struct set *set = *state;
     const double tau[] = {4.1, NAN, 4.1, 4.1};
@@ -282,7 +282,7 @@ static void unknown_observable(void **state) {
     report_list_free(&observables);
 }
 
-/* An artifact whose arrays do not fit together, and one of another kind. */
+/* An artifact with inconsistent arrays, and one of another kind. */
 static void foreign_artifact(void **state) {
     (void)state;
     static const char *const names[] = {"M", "chi2"};

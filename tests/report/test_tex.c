@@ -19,7 +19,7 @@ static void numbers(void **state) {
     } cases[] = {
         {2.590, 0.025, TEX_PLAIN, "2.590(25)", 1, 3, 2},
         {-0.02, 0.01, TEX_PLAIN, "-0.020(10)", 1, 3, 2},
-        {475.56987, 2.55915, TEX_PLAIN, "475.6(26)", 3, 1, 2}, /* siunitx wants the error in last digits */
+        {475.56987, 2.55915, TEX_PLAIN, "475.6(26)", 3, 1, 2}, /* siunitx needs the error in units of the last digit */
         {23888.287, 251.0, TEX_PLAIN, "23890(250)", 5, 0, 3},
         {0.5, NAN, TEX_PLAIN, "0.5", 1, 1, 0},
         {2.59, 0.0, TEX_PLAIN, "2.59", 1, 2, 0},

@@ -20,10 +20,10 @@ static void values(void **state) {
         {-0.02, 0.01, "-0.020(10)"},
         {0.0, 0.0007, "0.00000(70)"},
         {-0.00001, 0.0015, "0.0000(15)"}, /* no "-0.0000" */
-        {1.0, 0.0996, "1.00(10)"},        /* rounds up to one digit less */
+        {1.0, 0.0996, "1.00(10)"},        /* rounding removes a digit */
         {9.996, 0.0996, "10.00(10)"},
         {1.5, 0.996, "1.5(1.0)"},
-        {475.56987, 2.55915, "475.6(2.6)"}, /* the point stands in the error */
+        {475.56987, 2.55915, "475.6(2.6)"}, /* the error has a decimal point */
         {7.3, 9.96, "7(10)"},
         {23888.287, 14.8, "23888(15)"},
         {23888.287, 251.0, "23890(250)"},
@@ -62,7 +62,7 @@ static void unusual_values(void **state) {
     assert_string_equal(text, "-inf");
 }
 
-/* Never longer than the room, whatever the numbers. */
+/* Never longer than the buffer, for any numbers. */
 static void any_magnitude(void **state) {
     (void)state;
     for (int v = -320; v <= 308; v += 4) {

@@ -1,6 +1,5 @@
-# A Slurm of one node on this machine, for the scripts of this folder, which source this file: start_cluster FOLDER
-# installs it where that is possible, starts it on free ports and sets SLURM_CONF; stop_cluster ends what was started.
-# Both need root.
+# Slurm with one node on this machine, for the scripts of this folder, which source this file. start_cluster FOLDER
+# installs it if possible, starts it on free ports and sets SLURM_CONF; stop_cluster stops its daemons. Both need root.
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -40,15 +39,15 @@ stop_cluster() {
         [ -e "$pid" ] || continue
         daemon=$(cat "$pid")
         kill "$daemon"
-        for i in $(seq 100); do # it writes its state
+        for i in $(seq 100); do # while it saves its state
             kill -0 "$daemon" 2>/dev/null || break
             sleep 0.1
         done
     done
-    [ -z "$own_munge" ] || pgrep -x slurmctld >/dev/null || kill "$own_munge" # another test may have begun to use it
+    [ -z "$own_munge" ] || pgrep -x slurmctld >/dev/null || kill "$own_munge" # another test may be using it
 }
 
-# Waits until no job is left in the queue, at most so many seconds.
+# SECONDS: waits at most so long for an empty queue.
 wait_for_jobs() {
     for i in $(seq "$1"); do
         [ -z "$(squeue -h -o %A)" ] && return 0

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Experiments as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a job that is killed, a node that is
-# drained, a time limit that ends a job which is queued again, and twice at once: always the bytes of plain make. First
-# a small experiment, then Figure 13 at quick scale. Prints TAP. Needs root; takes 20 minutes on a free machine, most of
-# them Slurm's own pauses.
+# Experiments as jobs of a real Slurm on this machine (cluster.sh): as arrays, with a killed job, with a drained node,
+# with a job that reaches its time limit, and submitted twice at once. All give the bytes of plain make. First a small
+# experiment, then Figure 13 at quick scale. Prints TAP. Needs root; takes 20 minutes on a free machine, mostly waiting.
 name=slurm
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh
@@ -16,7 +15,7 @@ if ! start_cluster "$folder/cluster"; then
 fi
 trap 'stop_cluster; clean_up' EXIT
 mkdir "$folder/experiments" && cp tests/slurm/cluster.ini "$folder/experiments/"
-# The small experiment, unless these are changed below; figures of all go to one folder.
+# The small experiment, until these are changed below; all figures are in one folder.
 name=cluster experiments=$folder/experiments profile=paper
 make() {
     command make --no-print-directory $sanitize QUIET=1 THREADS=1 EXPERIMENTS="$experiments" PROFILE="$profile" \
@@ -25,7 +24,7 @@ make() {
 digests() {
     (cd "$1" && find . -name artifact.npz | sort | xargs sha256sum)
 }
-same() { # whether a folder of results has the artifacts of plain make, and nothing that work leaves behind
+same() { # RESULTS [PLAIN]: status 0 if it has the artifacts of plain make and no unfinished files
     [ "$(digests "$1")" = "$(digests "${2:-$folder/plain}")" ] &&
         [ -z "$(find "$1" -name parts -o -name 'partial-*' -o -name '*.tmp-*')" ]
 }
@@ -41,27 +40,28 @@ check "plain make"
 submit arrays PARTS=3 >"$log" 2>&1 && wait_for_jobs 300 >>"$log" 2>&1 && same "$folder/arrays"
 check "job arrays of three parts give the bytes of plain make"
 make RESULTS="$folder/arrays" slurm-status NAME=cluster >"$log" 2>&1 && [ "$(grep -c ': done, on ' "$log")" -ge 7 ] &&
-    grep -q 'all nodes are there' "$log"
+    grep -q 'all nodes are computed' "$log"
 check "slurm-status says that all is done"
 submit arrays PARTS=3 >"$log" 2>&1 && grep -q '^0 nodes submitted' "$log" && [ -z "$(squeue -h)" ]
 check "finished work is not submitted again"
 [ ! -e "$folder/arrays/ledger.sqlite" ] && make RESULTS="$folder/arrays" ledger-rebuild >"$log" 2>&1 &&
     grep -q 'part' "$log"
-check "no job touches the ledger, which takes in the records of parts"
+check "no job writes to the ledger; ledger-rebuild enters the records of parts"
 
 make RESULTS="$folder/launched" LAUNCH="srun -N1 -n1 -c1 --quiet" -j2 cluster >"$log" 2>&1 && same "$folder/launched" &&
     [ -e "$folder/launched/ledger.sqlite" ]
 check "LAUNCH starts stages through srun, and make enters their records into the ledger"
 
-# Figure 13 at quick scale, in arrays that are disturbed: a stage is killed; its node's jobs submitted again, in other
-# parts, where one is held until the time limit comes near, and the cluster's node drained and resumed meanwhile.
+# Figure 13 at quick scale, with disturbances. A stage is killed, and the jobs of its node are submitted again with
+# another number of parts. One of them is then stopped until its time limit is near, while the cluster's node is drained
+# and resumed.
 experiments=experiments name=fig13 profile=quick
 long='SET=training-weak.thermalisation=10000 training-weak.test-chains=0'
-# A process that was killed may stay as a zombie until its parent asks for its status; signals still find it.
+# Signal 0 cannot tell a zombie, whose parent has not yet asked for its status, from a running process.
 alive() {
     grep -q '^State:[[:space:]]*[RSD]' "/proc/$1/status" 2>/dev/null
 }
-running() { # running RESULTS NODE: waits for a part of the node that runs; $record is its record, $process its stage
+running() { # RESULTS NODE: waits until a part of the node runs; sets $record to its record, $process to its stage
     for i in $(seq 1200); do
         for record in $(grep -l "\"label\": \"[^\"]*/$2\"" "$folder/$1"/quick/artifacts/*/runs/*.json 2>/dev/null); do
             process=$(basename "$record" .json | sed 's/.*-//')
@@ -80,10 +80,10 @@ killed=$(dirname "$(dirname "$record")")
 wait_for_jobs 1200 >>"$log" 2>&1 && [ ! -e "$killed/artifact.npz" ] &&
     [ -z "$(grep -l "$(basename "$killed")" "$folder"/disturbed/quick/artifacts/*/run.json)" ] &&
     [ "$(find "$folder/disturbed" -name artifact.npz | wc -l)" -gt 20 ]
-check "what depends on a job that was killed does not run, and the rest does"
+check "jobs that depend on a killed job do not run, and the others do"
 make RESULTS="$folder/disturbed" slurm-status NAME=fig13 "$long" >"$log" 2>&1
-grep -q "training-weak: not in the queue; its last run: ended without a word (on $(hostname))" "$log"
-check "slurm-status says what is missing, and why"
+grep -q "training-weak: not in the queue; its last run: ended without a message (on $(hostname))" "$log"
+check "slurm-status names the missing node and the reason"
 
 submit disturbed PARTS=3 TIME=3 "$long" >"$log" 2>&1
 logs=$folder/disturbed/quick/slurm/fig13
@@ -99,7 +99,7 @@ kill -CONT "$process"
 wait_for_jobs 1500 >>"$log" 2>&1
 cat "$logs"/training-weak*.log >>"$log"
 grep -q '^queued again' "$log" && grep -q '"message": "interrupted by SIGTERM"' "$killed"/runs/*.json
-check "a job that reaches its time limit ends as an interrupted one and is queued again"
+check "a job that reaches its time limit is interrupted and queued again"
 same "$folder/disturbed" "$folder/plain13"
 check "submitted again in other parts, held until the time limit, on a drained and resumed node: the bytes of make"
 make RESULTS="$folder/disturbed" FIGURES="$folder/figures-disturbed" "$long" fig13 >"$log" 2>&1 &&
@@ -112,7 +112,7 @@ rm "$folder/twice/quick/slurm/jobs"
 submit twice PARTS=3 "$long" >>"$log" 2>&1 && wait_for_jobs 2400 >>"$log" 2>&1 && same "$folder/twice" "$folder/plain13"
 check "Figure 13 twice at once"
 
-# What saves nothing is queued again once: one chain, which is longer than the time limit.
+# One chain that takes longer than the time limit saves nothing, and is queued again once.
 name=cluster experiments=$folder/experiments profile=paper
 submit short PARTS=1 TIME=2 SET="training.thermalisation=100000000 training.chains=1 training.configurations=2" \
     >"$log" 2>&1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # One job array of a real Slurm on this machine (cluster.sh): an ensemble in three parts has the bytes of plain make.
-# Prints TAP. Needs root; for .ci/run, which names the build with BUILD, and its variables of make with VARIABLES. The
-# whole test is slow_slurm.sh.
+# Prints TAP. Needs root. For .ci/run, which sets BUILD and, for further variables of make, VARIABLES. slow_slurm.sh is
+# the complete test.
 name=smoke
 . tests/pipeline/tap.sh
 . tests/slurm/cluster.sh

@@ -1,5 +1,5 @@
-/* Autocorrelation functions: by their definitions on short series; of the process x' = a x + noise, which has a^t, with
- * errors that cover; and what the published estimate makes of a chain that it is too short for. */
+/* Autocorrelation functions: by definition on short series; for the process x' = a x + noise, where rho(t) = a^t, with
+ * a test of the errors; and the published estimate for a chain that is too short. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ static void assert_close(const char *what, double found, double expected, double
     }
 }
 
-/* A stationary series x' = a x + sqrt(1 - a^2) z. */
+/* A stationary series x' = a x + sqrt(1 - a^2) z, with normal z. */
 static void make_series(double a, uint64_t stream, double *x, size_t n) {
     random_normal(random_key(5, "test autocorrelation", "noise"), stream, 0, x, n);
     for (size_t i = 1; i < n; i++) {
@@ -36,7 +36,7 @@ static void test_by_definition(void **state) {
         make_series(0.6, c, x + c * LENGTH, LENGTH);
     }
     for (size_t i = 0; i < ALL; i++) {
-        x[i] += 1e4; /* the mean is taken off first */
+        x[i] += 1e4; /* large: the mean must be subtracted first */
         mean += x[i] / ALL;
     }
     for (size_t t = 0; t < LENGTH; t++) {
@@ -61,7 +61,7 @@ static void test_by_definition(void **state) {
         assert_close("rho", rho[t], right[t], 1e-9);
         assert_close("error", error[t], sqrt(squares / ALL), 1e-9);
     }
-    /* as published, each mean over its own configurations */
+    /* as published: each mean is over the configurations of its own sum */
     double published[6], tau, tau_error, sum = 0.5, first = 0;
     assert_int_equal(autocorrelation_published(x, LENGTH, 5, published, &tau, &tau_error, &e), STATUS_OK);
     for (size_t t = 0; t <= 5; t++) {
@@ -94,14 +94,14 @@ static void test_errors_cover(void **state) {
             squares[t] += pow((rho[t] - pow(a, t)) / error[t], 2) / SERIES;
         }
     }
-    for (int t = 1; t < LAGS; t += 5) { /* its sigma is sqrt(2/60) = 0.18 */
+    for (int t = 1; t < LAGS; t += 5) { /* the standard error of the variance is sqrt(2/60) = 0.18 */
         assert_close("variance of pulls", squares[t], 1, 0.7);
     }
     free(x);
 }
 
-/* tau_int = 200 (a = 0.995): 1024 configurations and t_max = 100 find a fraction of it, and their error does not tell.
- * For tau_int = 2.17 (a = 0.625) they are right. */
+/* For tau_int = 200 (a = 0.995), 1024 configurations and t_max = 100 give a fraction of it, with an error that is far
+ * too small. For tau_int = 2.17 (a = 0.625) they give the correct value. */
 static void test_published_estimate(void **state) {
     (void)state;
     enum { SERIES = 40, LENGTH = 1024, T = 100 };

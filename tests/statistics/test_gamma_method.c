@@ -1,5 +1,5 @@
-/* The Gamma method: golden numbers of pyerrors, closed forms of autoregressive chains, replicas, and nonlinear
- * functions against repetition. */
+/* The Gamma method: reference values of pyerrors, exact results for autoregressive chains, several chains, and
+ * nonlinear functions against repetitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,7 @@ static void test_golden_nonlinear(void **state) {
     const struct estimator f = {.values = 2, .evaluate = square_and_ratio};
     assert_int_equal(gamma_method(&s, &f, 2.0, r, &e), STATUS_OK);
     assert_close(r[0].error, 0.34797249104664413, 1e-12);
-    assert_close(r[1].error, 0.028161460537248991, 2e-5); /* the difference quotient is O(step^2) off */
+    assert_close(r[1].error, 0.028161460537248991, 2e-5); /* the difference quotient has an error O(step^2) */
     assert_close(r[1].value, 0.49489824146912276, 1e-13);
 }
 
@@ -80,7 +80,7 @@ static void autoregressive(double a, double *x, size_t n, uint64_t chain) {
     }
 }
 
-/* tau_int = (1+a)/(2(1-a)), within 4 of the estimated errors plus 3% for the truncated tail. */
+/* tau_int = (1+a)/(2(1-a)), within 4 estimated errors plus 3% for the truncated tail. */
 static void test_autoregressive(void **state) {
     (void)state;
     enum { N = 1 << 18 };
@@ -94,7 +94,7 @@ static void test_autoregressive(void **state) {
         autoregressive(a, x, N, c);
         const struct series s = {x, 1, N, 1};
         assert_int_equal(gamma_method(&s, &the_mean, 2.0, &r, &e), STATUS_OK);
-        /* below 1/2 the sum is held at 1/2, as in pyerrors */
+        /* a sum below 1/2 is set to 1/2, as in pyerrors */
         const double tau = a < 0.0 ? 0.5 : (1.0 + a) / (2.0 * (1.0 - a));
         assert_close(r.tau_int, tau, 4.0 * r.tau_int_error + 0.03 * tau);
         assert_close(r.error, sqrt(2.0 * tau / N), 0.05 * sqrt(2.0 * tau / N));
@@ -104,8 +104,8 @@ static void test_autoregressive(void **state) {
     free(x);
 }
 
-/* 64 chains of 4096 say the same as one of 64*4096; 4096 chains of 64 still see the spread of the chains'
- * means (an analysis with each chain's own mean would miss 2 tau/64 = 30% of the variance). */
+/* 64 chains of 4096 agree with one of 64*4096. 4096 chains of 64 include the fluctuations of the chains' means
+ * (subtracting each chain's own mean would lose 2 tau/64 = 30% of the variance). */
 static void test_replicas(void **state) {
     (void)state;
     enum { N = 1 << 18 };
@@ -132,8 +132,8 @@ static void variance(const double *means, double *values, const void *context) {
     values[0] = means[1] - means[0] * means[0];
 }
 
-/* The error of a variance over correlated chains against its spread in 400 repetitions: that spread is known to
- * 1/sqrt(800) = 3.5%, the mean estimate to less, and its truncation bias is a few per cent: 15% is 4 sigma. */
+/* The error of the variance of correlated chains against its spread in 400 repetitions. The spread has an error of
+ * 1/sqrt(800) = 3.5%, the mean estimate a smaller one and a truncation bias of a few per cent: 15% is 4 sigma. */
 static void test_nonlinear_error_against_repetition(void **state) {
     (void)state;
     enum { N = 4000, REPETITIONS = 400 };
@@ -182,7 +182,7 @@ static void test_constant_and_bad_input(void **state) {
     assert_string_equal(e.message, "series: observable 0 of configuration 5 is nan, expected a finite number");
 }
 
-/* A projected series, measured by itself, has the error and the autocorrelation of the value. */
+/* The mean of a projected series has the error and autocorrelation time of the value. */
 static void test_projection(void **state) {
     (void)state;
     enum { LENGTH = 300 };

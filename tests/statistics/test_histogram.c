@@ -1,4 +1,4 @@
-/* Histograms: edges, the last bin's closed end, and what lies outside. */
+/* Histograms: edges, the closed upper edge of the last bin, and numbers outside. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

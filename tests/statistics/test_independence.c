@@ -1,6 +1,6 @@
-/* The independence Metropolis chain: its rule step by step; acceptance erfc(w/2) of Gaussian log-weights; proposals of
- * the wrong width give the moments of the target; a pool drawn from with replacement gives those of its weights
- * instead. */
+/* The independence Metropolis chain: each step by definition; acceptance erfc(w/2) for Gaussian log-weights of standard
+ * deviation w; moments of the target from proposals of another width; and for draws from a pool with replacement, the
+ * moments of the pool with its weights instead. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static void run_fresh(void) {
     assert_int_equal(independence_chain(log_w, proposal, N, key("accept"), 0, state_of, accepted, &e), STATUS_OK);
 }
 
-/* Every step by the definition, from the same uniforms. */
+/* Every step by definition, from the same random numbers. */
 static void test_rule(void **state) {
     (void)state;
     static double u[N];
@@ -78,7 +78,7 @@ static void test_acceptance_of_gaussian_weights(void **state) {
     for (size_t k = 0; k < 3; k++) {
         struct gamma_result r;
         for (size_t i = 0; i < N; i++) {
-            log_w[i] = widths[k] * z[i] - 1000; /* only differences count */
+            log_w[i] = widths[k] * z[i] - 1000; /* only differences matter */
         }
         run_fresh();
         for (size_t i = 0; i < N; i++) {
@@ -90,7 +90,7 @@ static void test_acceptance_of_gaussian_weights(void **state) {
     }
 }
 
-/* q = N(0.3, 1.4^2) for p = N(0, 1): the chain has mean 0 and variance 1; its proposals have 0.3 and 2.05. */
+/* q = N(0.3, 1.4^2) for p = N(0, 1): the chain has mean 0 and <x^2> = 1, its proposals 0.3 and 2.05. */
 static void test_wrong_proposals(void **state) {
     (void)state;
     struct gamma_result r[2];
@@ -106,10 +106,10 @@ static void test_wrong_proposals(void **state) {
     analyse(2, r);
     assert_close("mean", r[0].value, 0, 4 * r[0].error);
     assert_close("square", r[1].value, 1, 4 * r[1].error);
-    assert_true(r[0].error < 0.01 && r[1].error < 0.02); /* 30 sigma from 0.3 and 2.05 */
+    assert_true(r[0].error < 0.01 && r[1].error < 0.02); /* 0.3 and 2.05 are 30 sigma away */
 }
 
-/* From a pool the chain visits configuration k with frequency w_k/sum w, however long it is. */
+/* With proposals from a pool the chain visits configuration k with frequency w_k/sum w, for any length. */
 static void test_pool(void **state) {
     (void)state;
     enum { POOL = 5 };
@@ -136,7 +136,7 @@ static void test_pool(void **state) {
     }
 }
 
-/* Streams differ, and each is a function of its number alone. */
+/* Streams differ, and each depends only on its number. */
 static void test_streams(void **state) {
     (void)state;
     enum { SHORT = 200 };
@@ -154,7 +154,7 @@ static void test_streams(void **state) {
     assert_memory_not_equal(first, other, sizeof first);
 }
 
-/* A proposal of weight 0 is never a state, but for those in front of the first that is not. */
+/* A proposal of weight 0 is never accepted, except before the first one with a larger weight. */
 static void test_rejected(void **state) {
     (void)state;
     for (size_t i = 0; i < N; i++) {

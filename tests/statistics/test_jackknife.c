@@ -1,4 +1,4 @@
-/* The jackknife: exact for means, right for nonlinear functions, and covering the truth as often as it says. */
+/* The jackknife: exact for means, correct for nonlinear functions, with intervals that have their nominal coverage. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,8 +32,8 @@ static double standard_error(const double *x, size_t n) {
     return sqrt(squares / (double)(n * (n - 1)));
 }
 
-/* Delete-one: s/sqrt(N) exactly; binned: the same of the bins' means. Far from zero, so that
- * cancellation would show. */
+/* Delete-one: exactly s/sqrt(N); binned: the same for the means of bins. The numbers are large, to test
+ * cancellation. */
 static void test_mean_is_standard_error(void **state) {
     (void)state;
     enum { N = 600, BINS = 40 };
@@ -63,7 +63,7 @@ static void binder(const double *means, double *values, const void *context) {
     values[1] = 1.0 - means[2] / (3.0 * means[1] * means[1]);
 }
 
-/* A tiny sample, by hand: recomputed without each configuration. */
+/* A small sample, recomputed explicitly without each configuration. */
 static void test_nonlinear_by_hand(void **state) {
     (void)state;
     const double m[5] = {0.3, -1.1, 0.7, 0.2, -0.4}, volume = 3.0;
@@ -97,8 +97,8 @@ static void test_nonlinear_by_hand(void **state) {
     }
 }
 
-/* chi2 and U_L of Gaussian M of variance 1/V: 1 and 0. Over 2000 replicas the value is right, the error's mean is
- * the replicas' spread (known to 1.6%), and 68.3% of them lie within one error (known to 1%). */
+/* For Gaussian M of variance 1/V, chi2 = 1 and U_L = 0. Over 2000 repetitions the mean is correct, the mean error is
+ * their spread (known to 1.6%), and 68.3% of them are within one error (known to 1%). */
 static void test_coverage(void **state) {
     (void)state;
     enum { N = 500, REPLICAS = 2000 };
@@ -126,15 +126,15 @@ static void test_coverage(void **state) {
     }
     for (int v = 0; v < 2; v++) {
         const double n = REPLICAS, spread = sqrt((squares[v] - sum[v] * sum[v] / n) / (n - 1.0));
-        /* biases: chi2 lacks N/(N-1) and U_L has 2/N, both far inside one error */
+        /* biases: a factor N/(N-1) of chi2 and 2/N of U_L, both far below one error */
         assert_close(sum[v] / n, expected[v] + (v ? 2.0 : -1.0) / N, 4.0 * spread / sqrt(n));
         assert_close(errors[v] / n, spread, 0.08 * spread);
         assert_close(inside[v] / n, 0.683, 0.04);
     }
 }
 
-/* Bins hold whole chains of strongly correlated configurations; the delete-one error is too small by
- * sqrt(20), the binned one right to 4/sqrt(2*500) = 13%. */
+/* With bins of whole chains of strongly correlated configurations the error is correct, to 4/sqrt(2*500) = 13%; the
+ * delete-one error is too small by sqrt(20). */
 static void test_bins_of_correlated_configurations(void **state) {
     (void)state;
     enum { CHAINS = 500, LENGTH = 20 };
@@ -173,7 +173,7 @@ static void square(const double *means, double *values, const void *context) {
     values[0] = means[0] * means[0];
 }
 
-/* Taken as independent, the pseudo-values have the jackknife's error; of a mean they are its fluctuations. */
+/* The standard error of the pseudo-values is the jackknife error; for a mean they are its fluctuations. */
 static void test_pseudo_values(void **state) {
     (void)state;
     enum { COUNT = 20, BINS = 5 };

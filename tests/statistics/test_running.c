@@ -1,4 +1,4 @@
-/* Running mean and error, against both written out. */
+/* Running mean and error against explicit sums. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "statistics/running.h"
 
-/* 1e9 + {1, 2, 4, 9}: mean 1e9 + 4, deviations -3, -2, 0, 5, so that error^2 = 38/3/4, in spite of the large mean. */
+/* 1e9 + {1, 2, 4, 9}: mean 1e9 + 4 and deviations -3, -2, 0, 5, so that error^2 = 38/3/4, despite the large mean. */
 static void test_mean_and_error(void **state) {
     (void)state;
     static const double x[] = {1, 2, 4, 9};

@@ -1,5 +1,5 @@
-/* Weights of a density against a target: by brute force over pairs, for Gaussian log-weights by their closed forms with
- * errors that cover, from draws of either law; degenerate and bad input. */
+/* Statistics of weights: by explicit sums over pairs; for Gaussian log-weights, drawn from either distribution, by
+ * exact results, with a test of the errors; degenerate and bad input. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ static void assert_close(double found, double expected, double tolerance) {
     }
 }
 
-/* By the formulas of the header. */
+/* The statistics by the formulas of the header. */
 static void brute_force(const double *S, const double *log_q, size_t n, enum weights_origin origin, double *values) {
     double mean_S = 0, mean_E = 0, SS = 0, SE = 0, DD = 0, w = 0, ww = 0, inverse = 0, pairs = 0;
     for (size_t i = 0; i < n; i++) {
@@ -66,7 +66,7 @@ static void test_by_brute_force(void **state) {
                          STATUS_OK);
         brute_force(S, log_q, N, (enum weights_origin)origin, right);
         double sum[WEIGHTS_STATISTICS] = {0}, squares[WEIGHTS_STATISTICS] = {0};
-        for (size_t b = 0; b < BINS; b++) { /* bins by hand: 3 or 4 configurations */
+        for (size_t b = 0; b < BINS; b++) { /* explicit bins of 3 or 4 configurations */
             double S_left[N], log_q_left[N], without[WEIGHTS_STATISTICS];
             size_t left = 0;
             for (size_t i = 0; i < N; i++) {
@@ -88,8 +88,9 @@ static void test_by_brute_force(void **state) {
     }
 }
 
-/* log w normal of deviation w under q, and the same with mean raised by w^2 under the target: acceptance erfc(w/2),
- * effective sample size exp(-w^2). The pulls of 60 sets: mean 0, variance 1 within 5 sigmas, some bias allowed. */
+/* log w is normal with standard deviation w under q, and with a mean larger by w^2 under the target: acceptance
+ * erfc(w/2), effective sample size exp(-w^2). The pulls of 60 sets have mean 0 and variance 1 within 5 sigma, with a
+ * margin for the bias. */
 static void test_gaussian_weights(void **state) {
     (void)state;
     enum { N = 400, SETS = 60 };
@@ -122,7 +123,7 @@ static void test_gaussian_weights(void **state) {
     }
 }
 
-/* q proportional to the target: everything is accepted, whatever Z. Weights beyond all exponents do no harm. */
+/* q proportional to the target: everything is accepted, for any Z. Extreme weights give valid results. */
 static void test_limits(void **state) {
     (void)state;
     double S[] = {1, 2, 4, 8, 3}, log_q[5], values[WEIGHTS_STATISTICS], errors[WEIGHTS_STATISTICS];
@@ -135,7 +136,7 @@ static void test_limits(void **state) {
         assert_close(values[v], v == WEIGHTS_VAR_LOG_W ? 0 : 1, 1e-7);
         assert_close(errors[v], 0, 1e-7);
     }
-    log_q[2] = -1e6; /* one weight has it all */
+    log_q[2] = -1e6; /* a single weight dominates */
     assert_int_equal(weights_analyse(S, log_q, 5, WEIGHTS_PROPOSALS, 5, values, errors, &e), STATUS_OK);
     assert_close(values[WEIGHTS_EFFECTIVE_SAMPLE_SIZE], 0.2, 1e-12);
     assert_close(values[WEIGHTS_ACCEPTANCE], 0, 1e-12);
@@ -144,8 +145,7 @@ static void test_limits(void **state) {
     assert_true(isnan(values[WEIGHTS_SLOPE]) && !signbit(values[WEIGHTS_SLOPE]) && isnan(errors[WEIGHTS_SLOPE]));
 }
 
-/* Rejected proposals, of infinite log q, have weight 0: they count in sample size and acceptance, and in nothing
- * else. */
+/* Proposals of infinite log q have weight 0: they contribute only to effective sample size and acceptance. */
 static void test_rejected(void **state) {
     (void)state;
     enum { N = 20, ALL = 25 };
@@ -172,7 +172,7 @@ static void test_rejected(void **state) {
     assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_TARGET, ALL, all, errors, &e), STATUS_BAD_INPUT);
     log_q[3] = -INFINITY;
     assert_int_equal(weights_analyse(S, log_q, ALL, WEIGHTS_PROPOSALS, ALL, all, errors, &e), STATUS_BAD_INPUT);
-    /* no other: no number, and no crash */
+    /* no other proposal: NaN, and no crash */
     for (size_t i = 0; i < N; i++) {
         log_q[i] = INFINITY;
     }

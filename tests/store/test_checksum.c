@@ -1,4 +1,4 @@
-/* checksum.h against zlib, for all short lengths, unaligned, in pieces. */
+/* store/checksum.h against zlib, for all short lengths, unaligned, in pieces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

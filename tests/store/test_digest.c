@@ -1,5 +1,5 @@
-/* The digest of a file that is being read: whatever is handed over from memory, and in whatever order, it is the
- * file's. */
+/* The digest of a file that is being read does not depend on the parts that are passed from memory, nor on their
+ * order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,8 +37,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Hands over `count` pieces of `size` bytes, `apart` bytes from each other, the first one `from` bytes into the
- * file. */
+/* Passes `count` pieces of `size` bytes from memory, with distance `apart`, the first at offset `from` of the file. */
 static void check(size_t from, size_t size, ptrdiff_t apart, size_t count) {
     struct error e;
     struct digest *d;
@@ -59,13 +58,13 @@ static void test_any_order(void **state) {
     check(0, 0, 0, 0);
     check(0, SIZE, 0, 1);
     check(1, SIZE - 1, 0, 1);
-    check(0, 1000, 1000, 3000);        /* one after the other */
-    check(7, 1000, 1007, 2900);        /* with gaps, more of them than are remembered */
+    check(0, 1000, 1000, 3000);        /* consecutive */
+    check(7, 1000, 1007, 2900);        /* with gaps, more pieces than the buffer holds */
     check(0, 1000, 500, 5000);         /* overlapping */
     check(2900000, 1000, -1000, 2800); /* backwards */
 }
 
-/* What is hashed is the memory, not the file again. */
+/* Passed bytes are hashed in memory: the file is not read again. */
 static void test_memory_counts(void **state) {
     (void)state;
     struct error e;

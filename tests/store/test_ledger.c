@@ -1,5 +1,5 @@
-/* Run records and the ledger: what is entered is found, a rebuilt ledger has the same content, many processes
- * enter runs at once, and broken files are told apart from missing ones. */
+/* Run records and the ledger: runs are entered and found, a rebuilt ledger has the same content, many processes enter
+ * runs at once, and corrupt files are distinguished from missing ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -40,12 +40,12 @@ static const struct parameter table[] = {
     {"seed", PARAMETER_INTEGER, "17", 0, 1e15, NULL, "", "", false},
 };
 
-/* A run of the artifact with key "<digit><digit>...": record on disk, and what it holds. */
+/* Makes a run of the artifact with a key of this digit: the record file, and its text. */
 static struct record *make_run(int digit, const char *status) {
     struct error e;
     char key[65], folder[400], path[500];
     snprintf(key, sizeof key, "%064x", digit);
-    memmove(key, key + 56, 8); /* distinct in the digits that are shown */
+    memmove(key, key + 56, 8); /* different in the digits that are printed */
     snprintf(folder, sizeof folder, "%s/artifacts/%s", root, key);
     snprintf(path, sizeof path, "%s/runs", folder);
     assert_int_equal(file_make_folder(path, &e), STATUS_OK);
@@ -80,14 +80,14 @@ static void enter(struct record *r) {
     record_free(r);
 }
 
-/* For lock_wait: keeps what is said, at most 2047 bytes. */
+/* For lock_wait: collects messages, at most 2047 bytes. */
 static void hear(const void *said, const char *text) {
     char *all;
     memcpy(&all, &said, sizeof all); /* it is ours */
     snprintf(all + strlen(all), 2048 - strlen(all), "%s\n", text);
 }
 
-/* All tables as SQL-quoted text, in the order of the rows as they lie. */
+/* All tables as SQL-quoted text, with rows in their stored order. */
 static char *dump(const char *path) {
     static const char *const tables[] = {"runs", "parameters", "inputs", "outputs", "notes", "environment", "numbers"};
     char *text = NULL;
@@ -140,7 +140,7 @@ static void records(void **state) {
     assert_string_equal(record_name(r), record_name(again));
     assert_string_equal(record_text(again, "status"), "done");
     assert_string_equal(record_text(again, "no such member"), "");
-    /* Facts that must be there. */
+    /* Facts that must be recorded. */
     static const char *const wanted[] = {
         "\"seed\": 17",           "\"kappa\": \"0.21\"", "\"threads\": 2", "\"wall_seconds\":", "\"cpu_user_seconds\":",
         "\"peak_memory_bytes\":", "\"git_commit\":",     "\"processor\":", "\"kernel\":",       "\"host\":",
@@ -171,7 +171,7 @@ static void enter_and_show(void **state) {
     char *text = shown(NULL);
     assert_non_null(strstr(text, "done         train  table1/model  0000abc10000"));
     assert_non_null(strstr(text, "failed       train  table1/model  0000abc20000"));
-    assert_non_null(strstr(text, "interrupted  train  table1/model  0000abc30000")); /* nobody holds its lock */
+    assert_non_null(strstr(text, "interrupted  train  table1/model  0000abc30000")); /* its lock is free */
     free(text);
     text = shown("0000abc2");
     static const char *const wanted[] = {"diverged",
@@ -189,7 +189,7 @@ static void enter_and_show(void **state) {
     }
     assert_null(strstr(text, "0000abc1"));
     free(text);
-    /* The same run again takes the place of its earlier state. */
+    /* Entering a run again replaces its earlier state. */
     struct record *r = make_run(0xabc4, "running");
     char *json = record_json(r);
     assert_int_equal(ledger_enter(ledger, json, NULL, &e), STATUS_OK);
@@ -226,7 +226,7 @@ static void running_while_locked(void **state) {
 static void rebuild(void **state) {
     (void)state;
     struct error e = {0};
-    static const int digits[] = {7, 3, 0xff, 5, 1}; /* entered in another order than they are found */
+    static const int digits[] = {7, 3, 0xff, 5, 1}; /* entered in another order than that of the keys */
     for (size_t i = 0; i < 5; i++) {
         enter(make_run(digits[i], i == 1 ? "failed" : i == 2 ? "running" : i == 3 ? "interrupted" : "done"));
     }
@@ -249,7 +249,7 @@ static void rebuild(void **state) {
         assert_string_equal(before, after);
         free(after);
     }
-    /* A record that cannot be read: its name is told, and the others are entered. */
+    /* A record that cannot be read is reported with its name, and the others are entered. */
     char path[600];
     snprintf(path, sizeof path, "%s/artifacts/x/runs", root);
     assert_int_equal(file_make_folder(path, &e), STATUS_OK);
@@ -271,8 +271,7 @@ static void execute(sqlite3 *db, const char *sql) {
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* A viewer switches the database to WAL and is killed: what it leaves beside the old ledger does not get into the new
- * one. */
+/* A viewer switches the database to WAL and is killed: its log beside the old ledger does not affect the new one. */
 static void rebuild_beside_the_log_of_a_killed_viewer(void **state) {
     (void)state;
     struct error e = {0};
@@ -302,8 +301,7 @@ static void rebuild_beside_the_log_of_a_killed_viewer(void **state) {
     free(before);
 }
 
-/* A viewer has the ledger open in a transaction: after two seconds one hears of it; the run is entered once it is
- * done. */
+/* While a viewer has a transaction open, a message appears after two seconds; the run is entered when it ends. */
 static void waiting_for_a_viewer_says_so(void **state) {
     (void)state;
     struct error e = {0};
@@ -337,7 +335,7 @@ static void waiting_for_a_viewer_says_so(void **state) {
     record_free(record);
 }
 
-/* A root whose name is a pattern of the shell is itself, and no other. */
+/* The name of the root may be a pattern of the shell, which must not be expanded. */
 static void root_with_brackets(void **state) {
     (void)state;
     struct error e = {0};
@@ -354,7 +352,7 @@ static void root_with_brackets(void **state) {
     assert_int_equal(rename(other, root), 0);
 }
 
-/* A writer killed within a transaction leaves a journal; whoever reads next rolls it back. */
+/* A writer that is killed in a transaction leaves a journal; the next reader rolls it back. */
 static void killed_writer(void **state) {
     (void)state;
     char journal[320];
@@ -399,7 +397,7 @@ static void not_a_record(void **state) {
     assert_int_equal(ledger_show(stderr, path, NULL, &e), STATUS_FAILED);
 }
 
-/* A ledger of an older program has no table of numbers: it is shown as it is, and has one once a run is entered. */
+/* A ledger of version 1 has no table of numbers: it can be shown, and gets the table when a run is entered. */
 static void older_ledger(void **state) {
     (void)state;
     sqlite3 *db;
@@ -428,7 +426,7 @@ static int rows(const char *sql) {
     return n;
 }
 
-/* Eight processes make the ledger and enter runs, while a ninth rebuilds it again and again. */
+/* Eight processes create the ledger and enter runs, while a ninth rebuilds it repeatedly. */
 static void many_at_once(void **state) {
     (void)state;
     enum { PROCESSES = 8, RUNS = 6 };

@@ -1,5 +1,5 @@
-/* Artifacts: what is written is read back, bytes are the same every time, and no damaged or foreign file is
- * accepted or brings the reader down. */
+/* Artifacts: arrays are read as they were written, bytes are reproducible, and the reader rejects damaged and foreign
+ * files without crashing. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -69,7 +69,7 @@ static bool is(const struct npz *npz, const char *name, enum npz_type type, size
            (count == 0 || memcmp(a->data, data, count * a->item_size) == 0) && (uintptr_t)a->data % 64 == 0;
 }
 
-/* All of write_sample. */
+/* Checks all arrays of write_sample(). */
 static bool is_sample(const struct npz *npz) {
     const struct npz_array *names = npz_find(npz, "names");
     return npz_count(npz) == 11 && is(npz, "phi", NPZ_FLOAT32, 2, 6, phi) && is(npz, "steps", NPZ_INT64, 1, 2, steps) &&
@@ -100,7 +100,7 @@ static void round_trip(void **state) {
     npz_free(npz);
 }
 
-/* Read with its digest, a file is what it is without, and the digest is the file's; a missing file is said once. */
+/* Reading with a digest gives the same arrays, and the digest of the file; a missing file gives one message. */
 static void with_digest(void **state) {
     (void)state;
     char expected[65], found[65];
@@ -116,7 +116,7 @@ static void with_digest(void **state) {
     assert_non_null(strstr(e.message, "cannot open"));
 }
 
-/* The same for many members, long ones among them. */
+/* The same for many members, some of them long. */
 static void many_with_digest(void **state) {
     (void)state;
     enum { MEMBERS = 150, LONG = 700000 };
@@ -142,7 +142,7 @@ static void many_with_digest(void **state) {
     free(data);
 }
 
-/* A change of these bytes makes every artifact another one. */
+/* A change of these bytes would change every artifact. */
 static void same_bytes(void **state) {
     (void)state;
     struct error e;
@@ -152,7 +152,7 @@ static void same_bytes(void **state) {
     assert_string_equal(hex, "be15cfe7ede4a411794dbd5495267ecd59a3b7a36e6dbe8f96f070e99240014e");
 }
 
-/* Doubles are copied when they are added, and equal NaNs are equal bytes. */
+/* Doubles are copied when they are added, and every NaN has the same bytes. */
 static void reals(void **state) {
     (void)state;
     struct error e;
@@ -207,7 +207,7 @@ static void require(void **state) {
     npz_free(npz);
 }
 
-/* Files that numpy wrote. */
+/* Files written by numpy. */
 static void reference(void **state) {
     (void)state;
     static const char *const files[] = {"tests/data/unet-w8-stride2-periodic-L16.npz",
@@ -258,7 +258,7 @@ static void writer_errors(void **state) {
     assert_int_equal(files_in_folder(), 0);
 }
 
-/* A file-size limit stands for a full disk: a message with file and cause, the old file stays, no other. */
+/* With a file size limit, like on a full disk: a message with file and cause, and only the old file remains. */
 static void full_disk(void **state) {
     (void)state;
     write_sample(path);
@@ -291,7 +291,7 @@ static void full_disk(void **state) {
 
 /* --- damaged files ------------------------------------------------------------------------------- */
 
-/* A file in memory, as there are thousands of these. */
+/* A file in memory, as thousands of variants are tested. */
 static int memory_file(void) {
     int file = memfd_create("npz", 0);
     assert_true(file >= 0);
@@ -304,8 +304,8 @@ static void write_bytes(int file, const char *data, size_t size) {
     assert_int_equal(ftruncate(file, (off_t)size), 0);
 }
 
-/* Either refused with a message that names the file, or read with all arrays as they were (there are bytes
- * that mean nothing to us: times, attributes). */
+/* The file is rejected with a message that names it, or all arrays are read unchanged (some bytes are ignored: times,
+ * attributes). */
 static bool refused_or_same(size_t *refused) {
     struct error e = {0};
     struct npz *npz;
@@ -344,7 +344,7 @@ static void mutated(void **state) {
     assert_true(refused > tried * 2 / 3);
     refused = tried = 0;
     uint64_t bits = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
-    for (int n = 0; n < 3000; n++) {    /* several bytes, with values that are lengths or signatures elsewhere */
+    for (int n = 0; n < 3000; n++) {    /* several bytes, with values that may be lengths or signatures */
         memcpy(bad, good, size);
         for (int k = 0; k < 1 + n % 4; k++) {
             bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
@@ -378,7 +378,7 @@ static void foreign(void **state) {
     assert_string_equal(e.message, "build/tmp/none.npz: cannot open: No such file or directory");
 }
 
-/* A well-formed zip with one member of these bytes, so that the CRC is right and the header is looked at. */
+/* A valid zip file with one member of these bytes, so that the CRC is correct and the header is parsed. */
 static void write_zip(const char *name, const void *data, size_t size) {
     int code;
     unlink(path);
@@ -402,8 +402,8 @@ static void headers(void **state) {
     (void)state;
     static const struct {
         const char *header;
-        size_t claimed, data; /* length claimed (0: true) and bytes behind the header */
-        const char *message;  /* NULL: fine */
+        size_t claimed, data; /* claimed length of the header (0: the true one), bytes after it */
+        const char *message;  /* NULL: accepted */
     } cases[] = {
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", 0, 24, NULL},
         {"{'shape':(2,3),\"descr\":'<f4','fortran_order':False}\n", 0, 24, NULL},
@@ -483,8 +483,8 @@ static void members(void **state) {
     }
 }
 
-/* The parser of headers alone, on headers changed at random: no crash (run this with SANITIZE=1), and what it
- * accepts makes sense. */
+/* The parser of headers alone, on randomly changed headers: no crash (run this with SANITIZE=1), and accepted headers
+ * are consistent. */
 static void random_headers(void **state) {
     (void)state;
     static const char *const words[] = {"'",       "(",       ")",           "{", "}",  ",",     ":",
@@ -504,7 +504,7 @@ static void random_headers(void **state) {
             strcat(strcat(text, word), tail);
         }
         size_t length = strlen(text);
-        char *exact = malloc(length + 1); /* so that a step beyond the end is seen */
+        char *exact = malloc(length + 1); /* so that the sanitizer finds reads beyond the end */
         assert_non_null(exact);
         memcpy(exact, text, length + 1);
         struct npz_array a = {0};

@@ -1,4 +1,4 @@
-/* Recipes: the text is canonical, and its key is the SHA-256 that sha256sum gives. */
+/* Recipes: the text is canonical, and its key is the SHA-256 by sha256sum. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static void text_and_key(void **state) {
     parameters_free(p);
 }
 
-/* Whatever can change the bits of an artifact changes the key, and nothing else does. */
+/* The key changes if and only if something changes that can change the bits of an artifact. */
 static void what_counts(void **state) {
     (void)state;
     struct error e;
@@ -54,11 +54,11 @@ static void what_counts(void **state) {
         struct recipe_input mine[3];
         memcpy(mine, inputs, sizeof mine);
         if (i == 5) {
-            mine[0].position = 0, mine[1].position = 1; /* the order of a list */
+            mine[0].position = 0, mine[1].position = 1; /* order of a list */
         } else if (i == 6) {
             mine[2].key = "cd";
         } else if (i == 8) {
-            mine[0] = inputs[2], mine[2] = inputs[0]; /* only listed in another order */
+            mine[0] = inputs[2], mine[2] = inputs[0]; /* only the order of the arguments */
         }
         struct parameters *p = parameters_new(table, 3);
         assert_int_equal(parameters_set(p, "kappa",
@@ -79,7 +79,7 @@ static void what_counts(void **state) {
     assert_string_equal(keys[0], keys[8]);
 }
 
-/* A parameter that was added later leaves the key alone while it has its default, however that is written. */
+/* A parameter added later does not change the key as long as it has its default, in any notation. */
 static void growth(void **state) {
     (void)state;
     struct error e;

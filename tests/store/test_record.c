@@ -1,5 +1,5 @@
-/* Notes of run records: numbers are read as they were noted, prose of older records as well, and the theory of an
- * input is looked at. The rest of records is in test_ledger.c. */
+/* Notes of run records: numbers are read as they were written, also from the texts of format 1. The check of the theory
+ * of an input. test_ledger.c tests the rest of records. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -84,7 +84,7 @@ static void test_numbers(void **state) {
     expect(r, "parameters", 1115297, NAN, "", "1115297");
     expect(r, "none", NAN, NAN, "s", "nan s");
     expect(r, "endless", NAN, 1, "", "nan +- 1");
-    expect(r, "gnuplot", NAN, NAN, "", "5.4 patchlevel 4"); /* a text is no number */
+    expect(r, "gnuplot", NAN, NAN, "", "5.4 patchlevel 4"); /* not a number */
     expect(r, "missing", NAN, NAN, "", "");
     assert_true(record_seconds(r) == wall + 7.5);
     struct heard h = {""};
@@ -122,7 +122,7 @@ static void test_prose(void **state) {
     record_free(r);
 }
 
-/* Records that are kept, whoever wrote them: |M| of every chain has a mean and an error, and every text is there. */
+/* All kept records, of any version: |M| of every chain has a mean and an error, and no text is missing. */
 static void test_kept(void **state) {
     (void)state;
     struct error e = {0};
