@@ -28,9 +28,9 @@ const char *owner_name(char name[OWNER_NAME]);
  * is none. */
 size_t owner_read(const char *text, struct owner *owner);
 
-/* True if the owner is this process; if it is a process of this host, which an owner without a host is assumed to
- * be. */
+/* True if the owner is this process. */
 bool owner_is_me(const struct owner *owner);
+/* True if the owner is a process of this host; one without a host is assumed to be. */
 bool owner_is_here(const struct owner *owner);
 /* True if the owner was a process of this host and has ended. False for other hosts, whose processes cannot be seen. */
 bool owner_is_gone(const struct owner *owner);

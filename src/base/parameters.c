@@ -20,7 +20,7 @@ static enum status no_memory(const char *where, struct error *e) {
     return error_set(e, STATUS_FAILED, "%s: out of memory", where);
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- creating and setting -------------------------------------------------------------------------- */
 
 static enum status set_entry(struct parameters *p, size_t i, const char *text, const char *where, struct error *e) {
     struct parameter_value v;

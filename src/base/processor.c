@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- what the program was compiled for ----------------------------------------------------------- */
+/* --- instruction set ----------------------------------------------------------------------------- */
 
 /* 1 where the compiler defines the macro as 1, 0 where it does not. */
 #define DEFINED(macro) DEFINED_AS(macro)
@@ -88,7 +88,7 @@ PLAIN_CODE __attribute__((constructor)) static void check_processor(void) {
         say(missing);
         say(", which the processor of ");
         say(host);
-        say(" lacks: build it there, or with an ARCH= that both support (x86-64 runs everywhere)\n");
+        say(" lacks: build it on that machine, or with an ARCH= that both support (x86-64 runs everywhere)\n");
         _exit(1);
     }
 }

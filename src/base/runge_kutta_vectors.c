@@ -73,8 +73,8 @@ static struct runge_kutta_norm norm_of(struct runge_kutta_vectors *v, double tol
                                        const double *a, const double *b) {
     const size_t n = v->components, q = v->quadratures;
     for (size_t i = 0; i < n; i++) {
-        const double own = x[i] / (tolerance * (1 + fmax(fabs(a[i]), fabs(b[i]))));
-        v->terms[i] = own * own;
+        const double relative = x[i] / (tolerance * (1 + fmax(fabs(a[i]), fabs(b[i]))));
+        v->terms[i] = relative * relative;
     }
     return (struct runge_kutta_norm){sum_tree(v->terms, n), sum_tree(x + n, q), sum_tree(a + n, q), sum_tree(b + n, q)};
 }

@@ -292,7 +292,7 @@ static void write_files(struct writer *w, json_t *parts) {
     append(w, parts, reference("source/"));
 }
 
-/* --- stages: what can be run --------------------------------------------------------------------- */
+/* --- stages -------------------------------------------------------------------------------------- */
 
 static const char *type_of(enum parameter_type type) {
     static const char *const types[] = {"Integer", "Float", "Text", "Boolean", "Text", "Integer", "Float", "File"};
@@ -411,16 +411,16 @@ struct values {
 /* Writes a parameter's value, which all attempts with this key share. */
 static void write_value(void *context, const char *name, const char *text) {
     struct values *v = context;
-    append(v->w, v->list, reference("#%.12s.%s", v->key, name));
+    char value_id[ID];
+    snprintf(value_id, sizeof value_id, "#%.12s.%s", v->key, name);
+    append(v->w, v->list, reference("%s", value_id));
     for (size_t i = 0; i < json_array_size(v->w->graph); i++) {
         const char *id = json_string_value(json_object_get(json_array_get(v->w->graph, i), "@id"));
-        char own[ID];
-        snprintf(own, sizeof own, "#%.12s.%s", v->key, name);
-        if (id && strcmp(id, own) == 0) {
+        if (id && strcmp(id, value_id) == 0) {
             return;
         }
     }
-    json_t *value = entity(v->w, "PropertyValue", "#%.12s.%s", v->key, name);
+    json_t *value = entity(v->w, "PropertyValue", "%s", value_id);
     put(v->w, value, "name", json_string(name));
     put(v->w, value, "value", json_string(text));
     put(v->w, value, "exampleOfWork", reference("#%s.%s", v->stage, name));

@@ -33,7 +33,7 @@ struct crate_stage {
 };
 
 struct crate_step {
-    const char *name, *stage, *key; /* "model", "train" */
+    const char *name, *stage, *key; /* "model", "train", 64 hex digits */
 };
 
 /* A file of the crate. An output of an artifact has its key, other files have key "". */

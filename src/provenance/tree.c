@@ -107,21 +107,21 @@ enum status tree_copy(const char *source, const char *path, struct error *e) {
     const int in = status == STATUS_OK ? open(source, O_RDONLY | O_CLOEXEC) : -1;
     struct stat info;
     if (status == STATUS_OK && (in < 0 || fstat(in, &info) != 0)) {
-        status = failed(source, "read this file", e);
+        status = failed(source, "read the file", e);
     }
     const int out = status == STATUS_OK
                         ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, info.st_mode & 0111 ? 0755 : 0644)
                         : -1;
     char *buffer = malloc(CHUNK);
     if (status == STATUS_OK && (out < 0 || !buffer)) {
-        status = failed(path, "write this file", e);
+        status = failed(path, "write the file", e);
     }
     while (status == STATUS_OK) {
         const ssize_t n = read(in, buffer, CHUNK);
         if (n < 0 && errno != EINTR) {
-            status = failed(source, "read this file", e);
+            status = failed(source, "read the file", e);
         } else if (n > 0 && !write_all(out, buffer, (size_t)n)) {
-            status = failed(path, "write this file", e);
+            status = failed(path, "write the file", e);
         } else if (n == 0) {
             break;
         }
@@ -131,7 +131,7 @@ enum status tree_copy(const char *source, const char *path, struct error *e) {
         close(in);
     }
     if (out >= 0 && close(out) != 0 && status == STATUS_OK) {
-        status = failed(path, "write this file", e);
+        status = failed(path, "write the file", e);
     }
     return status;
 }

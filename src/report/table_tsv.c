@@ -8,9 +8,9 @@
 static const char header[] = "dataset\tobservable\tvalue\terror\tpublished\tpublished_error\tpull\n";
 
 /* Writes a tab and, if there is one, the number. */
-static void write_number(bool there, double number, FILE *out) {
+static void write_number(bool known, double number, FILE *out) {
     fputc('\t', out);
-    if (there) {
+    if (known) {
         fprintf(out, "%.10g", isnan(number) ? (double)NAN : number); /* never "-nan" */
     }
 }

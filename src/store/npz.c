@@ -55,8 +55,8 @@ struct member {
 static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, void *data, size_t size, bool *fine) {
     zip_source_t *source = zip_source_zip(m->archive->zip, m->archive->zip, m->index, 0, start, (zip_int64_t)size);
     bool read = source != NULL && zip_source_open(source) == 0;
-    m->archive->kept = data;
-    m->archive->kept_size = size;
+    m->archive->target = data;
+    m->archive->target_size = size;
     if (read) {
         for (size_t at = 0; read && at < size;) {
             /* pieces small enough to be in the cache when they are checked */
@@ -68,7 +68,7 @@ static bool read_stored(const struct member *m, uint64_t start, uint32_t crc, vo
         }
         zip_source_close(source);
     }
-    m->archive->kept = NULL;
+    m->archive->target = NULL;
     zip_source_free(source);
     *fine = crc == m->crc;
     return read;
@@ -239,9 +239,9 @@ enum status npz_read_digest(const char *path, struct npz **npz, char sha256[65],
 
 /* Frees the data of an array, which is constant only for readers. */
 static void free_data(const void *data) {
-    void *own;
-    memcpy(&own, &data, sizeof own);
-    free(own);
+    void *memory;
+    memcpy(&memory, &data, sizeof memory);
+    free(memory);
 }
 
 void npz_free(struct npz *npz) {

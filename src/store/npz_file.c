@@ -16,7 +16,7 @@ static zip_int64_t read_some(struct npz_file *a, void *data, zip_uint64_t length
         return -1;
     }
     const char *to = data;
-    if (a->digest != NULL && a->kept != NULL && to >= a->kept && to + n <= a->kept + a->kept_size) {
+    if (a->digest != NULL && a->target != NULL && to >= a->target && to + n <= a->target + a->target_size) {
         digest_add(a->digest, a->at, data, (size_t)n);
     }
     a->at += (uint64_t)n;

@@ -17,8 +17,8 @@ struct npz_file {
     uint64_t size, at; /* bytes of the file; offset of the next read */
     zip_error_t error;
     struct digest *digest; /* NULL: not requested */
-    const char *kept;      /* bytes read into this memory, which remains valid, are hashed there */
-    size_t kept_size;
+    const char *target;    /* bytes read into this memory, which remains valid, are hashed there */
+    size_t target_size;
     zip_t *zip;
 };
 

@@ -317,10 +317,8 @@ enum status record_check_theory(const char *path, const char *name, struct error
 enum status record_check_output(const char *path, const char *sha256, struct error *e) {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     struct record *record;
-    enum status status = read_run(path, &record, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(read_run(path, &record, e));
+    enum status status = STATUS_OK;
     const json_t *recorded = record != NULL ? find_output(record, name) : NULL;
     const char *expected = record != NULL ? record_output_sha256(record, name) : "";
     static const char advice[] = "it is damaged or was changed; remove its folder, and make computes it again";
@@ -385,11 +383,11 @@ void record_end(struct record *r, const char *status, const char *message) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     put(r, r->root, "wall_seconds",
         json_real((double)(now.tv_sec - r->start.tv_sec) + 1e-9 * (double)(now.tv_nsec - r->start.tv_nsec)));
-    struct rusage own, children;
-    if (getrusage(RUSAGE_SELF, &own) == 0 && getrusage(RUSAGE_CHILDREN, &children) == 0) {
-        put(r, r->root, "cpu_user_seconds", json_real(seconds(own.ru_utime, children.ru_utime)));
-        put(r, r->root, "cpu_system_seconds", json_real(seconds(own.ru_stime, children.ru_stime)));
-        long peak = own.ru_maxrss > children.ru_maxrss ? own.ru_maxrss : children.ru_maxrss; /* KiB */
+    struct rusage self, children;
+    if (getrusage(RUSAGE_SELF, &self) == 0 && getrusage(RUSAGE_CHILDREN, &children) == 0) {
+        put(r, r->root, "cpu_user_seconds", json_real(seconds(self.ru_utime, children.ru_utime)));
+        put(r, r->root, "cpu_system_seconds", json_real(seconds(self.ru_stime, children.ru_stime)));
+        long peak = self.ru_maxrss > children.ru_maxrss ? self.ru_maxrss : children.ru_maxrss; /* KiB */
         put(r, r->root, "peak_memory_bytes", json_integer((json_int_t)peak * 1024));
     }
 }
