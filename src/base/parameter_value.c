@@ -21,7 +21,7 @@ void parameter_value_clear(struct parameter_value *v) {
 
 /* --- messages ---------------------------------------------------------------------------------- */
 
-static bool limited(const struct parameter *t) {
+static bool has_limits(const struct parameter *t) {
     return !(t->minimum == 0 && t->maximum == 0);
 }
 
@@ -34,7 +34,7 @@ void parameter_describe(const struct parameter *t, char *text, size_t size) {
     }
     bool number = t->type == PARAMETER_INTEGER || t->type == PARAMETER_REAL || t->type == PARAMETER_INTEGERS ||
                   t->type == PARAMETER_REALS;
-    if (number && limited(t)) {
+    if (number && has_limits(t)) {
         snprintf(text + n, size - (size_t)n, " in [%.10g, %.10g]", t->minimum, t->maximum);
     } else if (t->type == PARAMETER_CHOICE) {
         snprintf(text + n, size - (size_t)n, "%s", t->choices);
@@ -94,7 +94,7 @@ static char *canonical_numbers(const struct parameter_value *v) {
 /* --- parsing --------------------------------------------------------------------------------------- */
 
 static bool in_range(const struct parameter *t, double x) {
-    return !limited(t) || (x >= t->minimum && x <= t->maximum);
+    return !has_limits(t) || (x >= t->minimum && x <= t->maximum);
 }
 
 static bool parse_integer(const struct parameter *t, const char *text, int64_t *value, const char **end) {

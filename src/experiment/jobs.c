@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "experiment/names.h"
 
-static bool is_there(const struct plan *plan, const struct node *node) {
+static bool is_computed(const struct plan *plan, const struct node *node) {
     const char *artifact = plan_artifact(plan, node), *folder = plan_folder(plan, node);
     const char *pending = folder ? pool_print(plan->pool, "%s/pending-run.json", folder) : NULL;
     return artifact && pending && access(artifact, F_OK) == 0 && access(pending, F_OK) != 0;
@@ -16,18 +17,9 @@ static bool is_there(const struct plan *plan, const struct node *node) {
 
 /* --- resources ----------------------------------------------------------------------------------- */
 
-static bool has(const struct node *node, const char *name) {
-    for (size_t i = 0; i < node->stage->parameter_count; i++) {
-        if (!strcmp(node->stage->parameters[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Sites of the lattice of the node or its inputs; 0: unknown. */
 static double volume_of(const struct node *node) {
-    if (has(node, "lattice")) {
+    if (has_parameter(node->stage, "lattice")) {
         size_t dimensions;
         const int64_t *extents = parameters_integers(node->parameters, "lattice", &dimensions);
         double volume = dimensions ? 1 : 0;
@@ -44,8 +36,9 @@ static double volume_of(const struct node *node) {
     return 0;
 }
 
-static double fields_of(const struct node *node) {
-    return has(node, "configurations")
+/* Number of field values in the configurations of the node. */
+static double values_of(const struct node *node) {
+    return has_parameter(node->stage, "configurations")
                ? (double)parameters_integer(node->parameters, "configurations") * volume_of(node)
                : 0;
 }
@@ -60,10 +53,10 @@ static unsigned long memory_of(const struct node *node, const struct jobs_reques
     enum { PROGRAM = 256 };
     static const double field = 4 * sizeof(float), network = 48e3;
     double bytes =
-        fields_of(node) * field + (node->stage->uses_backend ? cores_of(node, request) * volume_of(node) * network : 0);
+        values_of(node) * field + (node->stage->uses_backend ? cores_of(node, request) * volume_of(node) * network : 0);
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count; j++) {
-            bytes += fields_of(node->inputs[i].nodes[j]) * field;
+            bytes += values_of(node->inputs[i].nodes[j]) * field;
         }
     }
     return PROGRAM + (unsigned long)(bytes / (1 << 20));
@@ -105,7 +98,7 @@ static enum status write_script(const struct plan *plan, const struct experiment
         return pool_exhausted(e);
     }
     const size_t parts = parts_of(node, r);
-    const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+    const char *isa = getenv("ONEDNN_MAX_CPU_ISA");
     fprintf(out, "#!/bin/sh\n# %s of %s: %s, in %zu parts. Written by make slurm.\n", node->name, x->name,
             node->stage->name, parts);
     fprintf(out, "#SBATCH --job-name=%s/%s\n#SBATCH --output=%s/%s-%%A_%%a.log\n#SBATCH --open-mode=append\n", x->name,
@@ -116,8 +109,8 @@ static enum status write_script(const struct plan *plan, const struct experiment
     option(out, "partition", r->partition);
     option(out, "account", r->account);
     option(out, "time", r->time);
-    if (limit && *limit) {
-        fprintf(out, "export ONEDNN_MAX_CPU_ISA=%s\n", limit);
+    if (isa && *isa) {
+        fprintf(out, "export ONEDNN_MAX_CPU_ISA=%s\n", isa);
     }
     fputs("export OMP_WAIT_POLICY=passive\n", out);
     fprintf(out,
@@ -180,7 +173,7 @@ enum status jobs_write(const struct plan *plan, const struct experiment *x, cons
     enum status status = list && path ? STATUS_OK : pool_exhausted(e);
     for (size_t i = 0; i < x->node_count && status == STATUS_OK; i++) {
         const struct node *node = x->nodes[i];
-        const char *script = is_there(plan, node) ? "-" : pool_print(plan->pool, "%s/%s.sh", r->folder, node->name);
+        const char *script = is_computed(plan, node) ? "-" : pool_print(plan->pool, "%s/%s.sh", r->folder, node->name);
         if (!script) {
             status = pool_exhausted(e);
         } else if (strcmp(script, "-") != 0) {

@@ -104,7 +104,7 @@ enum status overrides_set(struct pool *pool, struct overrides *overrides, const 
 }
 
 /* True if the override names this experiment (or none) and this node. */
-static bool is_meant(const struct override *o, const struct experiment *experiment, const struct family *family) {
+static bool names_node(const struct override *o, const struct experiment *experiment, const struct family *family) {
     return (!o->experiment || !strcmp(o->experiment, experiment->name)) && !strcmp(o->target, family->name);
 }
 
@@ -112,7 +112,7 @@ bool override_applies(const struct override *o, const struct experiment *experim
     if (o->level == OVERRIDE_PROFILE_STAGE || o->level == OVERRIDE_SET_STAGE) {
         return !strcmp(o->target, family->stage->name);
     }
-    return is_meant(o, experiment, family) && (o->experiment || !o->name || has_parameter(family->stage, o->name));
+    return names_node(o, experiment, family) && (o->experiment || !o->name || has_parameter(family->stage, o->name));
 }
 
 /* Fails with a message that suggests the nearest name. */
@@ -170,24 +170,24 @@ enum status overrides_check(struct pool *pool, const struct overrides *overrides
             status = o->name ? try_value(o, find_stage(stages, o->target), e) : STATUS_OK;
             continue;
         }
-        const struct family *meant = NULL;
+        const struct family *named = NULL;
         bool applies = false, may_apply = false; /* may_apply: to a node of an experiment that is left out */
         for (size_t j = 0; j < count && status == STATUS_OK; j++) {
             may_apply =
                 may_apply || (experiments[j].broken && (!o->experiment || !strcmp(o->experiment, experiments[j].name)));
             const struct family *family = find_family(&experiments[j], o->target);
-            if (!family || !is_meant(o, &experiments[j], family)) {
+            if (!family || !names_node(o, &experiments[j], family)) {
                 continue;
             }
-            meant = family;
+            named = family;
             if (override_applies(o, &experiments[j], family)) {
                 applies = true;
                 status = o->name ? try_value(o, family->stage, e) : STATUS_OK;
             }
         }
         /* nodes of that name exist, but none has such a parameter */
-        if (status == STATUS_OK && !applies && (meant || !may_apply)) {
-            status = meant ? try_value(o, meant->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
+        if (status == STATUS_OK && !applies && (named || !may_apply)) {
+            status = named ? try_value(o, named->stage, e) : unknown_target(pool, o, experiments, count, stages, e);
         }
     }
     return status;

@@ -75,8 +75,8 @@ static bool is_repeated(struct compared_pairs *s, const char *a, const char *b) 
     return false;
 }
 
-static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct compared_pairs *seen,
-                           FILE *out, struct error *e);
+static enum status compare_pair(const struct compared *a, const struct compared *b, int depth,
+                                struct compared_pairs *seen, FILE *out, struct error *e);
 
 /* Compares the recipes of an input that both have. */
 static enum status compare_inputs(const struct difference *d, const struct compared *a, const struct compared *b,
@@ -90,11 +90,12 @@ static enum status compare_inputs(const struct difference *d, const struct compa
         fprintf(out, "%*sas above\n", 2 * depth, "");
         return STATUS_OK;
     }
-    return recipes(&(struct compared){first, a->lineage}, &(struct compared){second, b->lineage}, depth, seen, out, e);
+    return compare_pair(&(struct compared){first, a->lineage}, &(struct compared){second, b->lineage}, depth, seen, out,
+                        e);
 }
 
-static enum status recipes(const struct compared *a, const struct compared *b, int depth, struct compared_pairs *seen,
-                           FILE *out, struct error *e) {
+static enum status compare_pair(const struct compared *a, const struct compared *b, int depth,
+                                struct compared_pairs *seen, FILE *out, struct error *e) {
     struct differences d;
     if (differences_of(record_text(a->record, "recipe"), record_text(b->record, "recipe"), &d) != 0) {
         differences_free(&d);
@@ -135,7 +136,7 @@ enum status compare_recipes(const struct compared *a, const struct compared *b, 
         fputs("  the same\n", out);
         return STATUS_OK;
     }
-    const enum status status = recipes(a, b, 1, &seen, out, e);
+    const enum status status = compare_pair(a, b, 1, &seen, out, e);
     free(seen.pairs);
     return status;
 }

@@ -90,7 +90,7 @@ static json_t *entity(struct writer *w, const char *types, const char *format, .
 }
 
 /* Replaces characters that an identifier must not contain by '-'. */
-static const char *clean(const char *text, char id[ID]) {
+static const char *identifier(const char *text, char id[ID]) {
     snprintf(id, ID, "%s", text);
     for (char *c = id; *c; c++) {
         *c = strchr(" \"<>\\^`{|}#%", *c) || (unsigned char)*c < ' ' ? '-' : *c;
@@ -163,7 +163,7 @@ static void write_people(struct writer *w) {
         put_text(w, person, "name", p->name);
         if (*p->affiliation) {
             char place[ID];
-            const char *where = *p->ror ? p->ror : clean(p->affiliation, place);
+            const char *where = *p->ror ? p->ror : identifier(p->affiliation, place);
             put(w, person, "affiliation", reference(*p->ror ? "%s" : "#%s", where));
             bool written = false; /* for an earlier author */
             for (size_t j = 0; j < i; j++) {
@@ -502,7 +502,7 @@ static enum status write_step(struct writer *w, size_t i, json_t *controls, stru
     const struct crate_step *step = &c->steps[i];
     const struct crate_stage *stage = find_stage(c, step->stage);
     char position[16], id[ID];
-    clean(step->name, id);
+    identifier(step->name, id);
     snprintf(position, sizeof position, "%zu", i + 1);
     json_t *how = entity(w, "HowToStep", "%s#%s", c->workflow, id);
     put_text(w, how, "name", step->name);
@@ -615,7 +615,7 @@ static void write_workflow(struct writer *w, const char *license, json_t *tools)
     put_list(w, workflow, "hasPart", tools);
     for (size_t i = 0; i < c->step_count; i++) {
         char id[ID];
-        append(w, steps, reference("%s#%s", c->workflow, clean(c->steps[i].name, id)));
+        append(w, steps, reference("%s#%s", c->workflow, identifier(c->steps[i].name, id)));
     }
     put_list(w, workflow, "step", steps);
     for (size_t i = 0; i < json_array_size(w->graph); i++) { /* the outputs of all stages */

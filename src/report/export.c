@@ -69,7 +69,7 @@ static json_t *lattice_of(const struct export *x) {
     return lattice;
 }
 
-static json_t *about(const struct export *x) {
+static json_t *description(const struct export *x) {
     json_t *o = json_object();
     json_object_set_new(o, "node", json_string(x->node));
     json_object_set_new(o, "key", json_string(x->key));
@@ -94,7 +94,7 @@ static enum status dump(json_t *o, char **text, struct error *e) {
 }
 
 enum status export_json(const struct export *x, char **text, struct error *e) {
-    json_t *o = about(x), *results = json_object(), *all = json_object();
+    json_t *o = description(x), *results = json_object(), *all = json_object();
     for (size_t i = 0; i < x->value_count; i++) {
         const struct export_value *v = &x->values[i];
         if (v->is_result) {
@@ -158,7 +158,7 @@ enum status export_pyerrors(const struct export *x, char **text, struct error *e
         json_object_set_new(names, v->name, json_string(label));
         json_array_append_new(list, observable(x, v));
     }
-    json_t *described = about(x);
+    json_t *described = description(x);
     json_object_set_new(described, "left_out", left_out);
     return dump(json_pack("{s:s,s:s,s:{s:o,s:o},s:o}", "program", "dmsq", "version", "1.1", "description", "OBSDICT",
                           names, "description", described, "obsdata", list),

@@ -10,9 +10,8 @@ enum status autocorrelation_function(const double *x, size_t chains, size_t leng
     const size_t N = chains * length;
     if (lags < 1 || lags > length - (length > 0) || chains < 1) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "autocorrelation: %zu lags of %zu chains of %zu configurations, expected 1 to %zu "
-                         "lags",
-                         lags, chains, length, length > 0 ? length - 1 : 0);
+                         "autocorrelation: %zu lags of %zu chains of %zu configurations, expected 1 to %zu lags", lags,
+                         chains, length, length > 0 ? length - 1 : 0);
     }
     const size_t reach = 2 * lags + window < length ? 2 * lags + window : length; /* lags needed for the errors */
     double *a = malloc((N + chains + reach) * sizeof *a);
@@ -60,8 +59,7 @@ enum status autocorrelation_published(const double *x, size_t n, size_t t_max, d
     if (!a) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     }
-    const double mean = sum_tree(x, n) / (double)n; /* cancels in C(t); subtracted to avoid cancellation of large
-                                                       numbers */
+    const double mean = sum_tree(x, n) / (double)n; /* does not change C(t), but avoids cancellation of large numbers */
     for (size_t i = 0; i < n; i++) {
         a[i] = x[i] - mean;
     }

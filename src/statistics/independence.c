@@ -19,7 +19,7 @@ enum status independence_chain(const double *log_w, const size_t *proposal, size
     double *u;
     const enum status status = uniforms(accept, stream, n, &u, e);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
-        /* the chain leaves a state of weight 0, which only its start can have, at the next proposal */
+        /* from a state of weight 0, which only the start of a chain can have, every proposal is accepted */
         accepted[i] =
             i == 0 || log_w[state[i - 1]] == -INFINITY || function_log(u[i]) < log_w[proposal[i]] - log_w[state[i - 1]];
         state[i] = accepted[i] ? proposal[i] : state[i - 1];

@@ -31,13 +31,13 @@ static int by_weight(const void *a, const void *b) {
 static void evaluate(const struct point *points, size_t total, size_t begin, size_t end, enum weights_origin origin,
                      double *values) {
     const double n = (double)(total - (end - begin));
-    double S = 0, E = 0, SS = 0, EE = 0, SE = 0, w = 0, ww = 0, inverse = 0, pairs = 0, before = 0, some = 0;
+    double S = 0, E = 0, SS = 0, EE = 0, SE = 0, w = 0, ww = 0, inverse = 0, pairs = 0, before = 0, valid = 0;
     for (size_t i = 0; i < total; i++) {
         const struct point *p = &points[i];
         if (p->number >= begin && p->number < end) {
             continue;
         }
-        some += !p->rejected;
+        valid += !p->rejected;
         S += p->action;
         E += p->effective;
         SS += p->action * p->action;
@@ -49,11 +49,11 @@ static void evaluate(const struct point *points, size_t total, size_t begin, siz
         before += 1;
         pairs += p->weight * (n - before);
     }
-    const double variance_S = SS - S * S / some, variance_E = EE - E * E / some, covariance = SE - S * E / some;
+    const double variance_S = SS - S * S / valid, variance_E = EE - E * E / valid, covariance = SE - S * E / valid;
     const double difference = fmax(0, variance_S + variance_E - 2 * covariance);
     values[WEIGHTS_R2] = 1 - difference / variance_S;
     values[WEIGHTS_SLOPE] = covariance / variance_S;
-    values[WEIGHTS_VAR_LOG_W] = difference / (some - 1);
+    values[WEIGHTS_VAR_LOG_W] = difference / (valid - 1);
     values[WEIGHTS_EFFECTIVE_SAMPLE_SIZE] = origin == WEIGHTS_PROPOSALS ? w * w / (n * ww) : n * n / (w * inverse);
     values[WEIGHTS_ACCEPTANCE] = 2 * pairs / ((n - 1) * w);
     values[WEIGHTS_ACCEPTANCE_GAUSSIAN] = erfc(sqrt(values[WEIGHTS_VAR_LOG_W]) / 2);
@@ -62,7 +62,7 @@ static void evaluate(const struct point *points, size_t total, size_t begin, siz
 static enum status prepare(const double *action, const double *log_q, size_t n, enum weights_origin origin,
                            struct point *points, struct error *e) {
     double S = 0, E = 0;
-    size_t some = 0;
+    size_t valid = 0;
     double *sums = malloc(2 * n * sizeof *sums);
     if (!sums) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu weights", n);
@@ -77,12 +77,12 @@ static enum status prepare(const double *action, const double *log_q, size_t n, 
                              "configuration %zu has action %g and log q %g, expected finite numbers", i, action[i],
                              log_q[i]);
         }
-        sums[some] = action[i];
-        sums[n + some++] = log_q[i];
+        sums[valid] = action[i];
+        sums[n + valid++] = log_q[i];
     }
-    if (some > 0) {
-        S = sum_tree(sums, some) / (double)some;
-        E = -sum_tree(sums + n, some) / (double)some;
+    if (valid > 0) {
+        S = sum_tree(sums, valid) / (double)valid;
+        E = -sum_tree(sums + n, valid) / (double)valid;
     }
     free(sums);
     double largest = -INFINITY;

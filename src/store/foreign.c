@@ -132,7 +132,7 @@ void foreign_free(struct foreign *array) {
 }
 
 /* IEEE half precision. */
-static double half(uint16_t bits) {
+static double half_to_double(uint16_t bits) {
     const int exponent = bits >> 10 & 31, sign = bits >> 15 ? -1 : 1;
     const double fraction = bits & 1023;
     return exponent == 31 ? (fraction > 0 ? (double)NAN : sign * (double)INFINITY)
@@ -152,7 +152,7 @@ double foreign_at(const struct foreign *array, size_t index) {
     long double g;
     switch (array->item_size) {
     case 2:
-        return memcpy(&h, bytes, sizeof h), half(h);
+        return memcpy(&h, bytes, sizeof h), half_to_double(h);
     case 4:
         return memcpy(&f, bytes, sizeof f), (double)f;
     case 8:
