@@ -1,7 +1,7 @@
 /* Action, force and means of one configuration of phi^4 theory, A 4.2 (action.h).
  *
- * Written for clarity with the neighbour table; lanes.c holds the fast code of the samplers, which the tests
- * compare with this one. */
+ * This is simple code with the neighbour table; the fast code of the samplers is in lanes.c, and tests compare the
+ * two. */
 #include "lattice/action.h"
 
 #include <math.h>
@@ -22,8 +22,8 @@ void action_force(const struct geometry *g, const struct theory *theory, const d
     }
 }
 
-/* Row by row, so that rounding errors grow with the row and the number of rows, not the volume. `single`
- * or `phi` is the field. */
+/* Sums row by row, so that rounding errors grow with the length and the number of rows, not with the volume. The field
+ * is `phi` or, in single precision, `single`; the other is NULL. */
 static struct configuration_means measure(const struct geometry *g, const struct theory *theory, const double *phi,
                                           const float *single) {
     struct configuration_means total = {0};

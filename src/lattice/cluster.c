@@ -1,7 +1,7 @@
-/* Swendsen-Wang sweeps of the signs (cluster.h). The bonds of all lanes are drawn at once, in vectors; the sets are
- * found lane by lane, from bits: a lane's bonds of 64 sites of a row are a word. Sites of a row held together by its
- * own bonds are a run, and only runs are joined: what costs is their number, and that of the bonds between different
- * ones. */
+/* Swendsen-Wang sweeps of the signs (cluster.h). The bonds of all lanes are drawn together, in vectors; the clusters
+ * are found lane by lane, from bits: the bonds of 64 sites of a row are a word. Adjacent sites of a row that are joined
+ * by bonds of the row are a run, and only runs are joined into clusters. The cost is therefore set by the number of
+ * runs and of bonds between different runs. */
 #include "lattice/cluster.h"
 
 #include <stdlib.h>
@@ -15,13 +15,13 @@ enum { LANES = LATTICE_LANES, WORD = 64 };
 
 struct cluster_flips {
     const struct geometry *geometry;
-    size_t words;     /* of a row */
-    double *uniform;  /* of WORD sites: one for each bond of each lane, or one for each site */
-    uint64_t *bonds;  /* [direction][row][word][LANES]: whether site x holds its neighbour at +mu */
-    uint64_t *coins;  /* [row][word][LANES]: whether a cluster whose lowest site x is, is flipped */
-    uint64_t *starts; /* of one lane, [row][word]: where runs start */
-    uint32_t *before; /* of one lane, [row][word]: number of runs that start before the word */
-    uint32_t *parent; /* of one lane's runs */
+    size_t words;     /* words per row */
+    double *uniform;  /* uniforms of WORD sites: one for each bond of each lane, or one for each site */
+    uint64_t *bonds;  /* [direction][row][word][LANES]: whether there is a bond from site x to its neighbour at +mu */
+    uint64_t *coins;  /* [row][word][LANES]: whether the cluster with lowest site x is flipped */
+    uint64_t *starts; /* [row][word], one lane: whether a run starts at the site */
+    uint32_t *before; /* [row][word], one lane: number of runs that start before the word */
+    uint32_t *parent; /* the union-find forest of one lane's runs */
 };
 
 struct cluster_flips *cluster_flips_new(const struct geometry *g) {
@@ -58,7 +58,7 @@ void cluster_flips_free(struct cluster_flips *c) {
     }
 }
 
-/* n uniforms of every lane, number `from` on. */
+/* n uniforms of every lane, from number `from` on. */
 static const double *uniforms(struct cluster_flips *c, struct random_key key, uint64_t first, uint64_t step,
                               uint64_t from, size_t n) {
     const size_t odd = from % 2;
@@ -77,8 +77,8 @@ static inline void set_where_less(uint64_t word[LANES], size_t i, const double *
     }
 }
 
-/* The bonds of all lanes, and which clusters would be flipped. An antiparallel pair has exp(...) >= 1, which no uniform
- * exceeds. */
+/* Draws the bonds of all lanes, and for every site whether a cluster with this lowest site is flipped. A pair of
+ * opposite signs has exp(...) >= 1, which no uniform exceeds, so it never gets a bond. */
 static void draw(struct cluster_flips *c, double kappa, struct random_key bonds, struct random_key flips,
                  uint64_t first, uint64_t step, const double *phi) {
     const struct geometry *g = c->geometry;
@@ -115,18 +115,19 @@ static void draw(struct cluster_flips *c, double kappa, struct random_key bonds,
     }
 }
 
-/* The run of site i of a word. */
+/* Number of the run to which site i of a word belongs. */
 static inline uint32_t run_of(const struct cluster_flips *c, size_t word, unsigned i) {
     return c->before[word] + (uint32_t)__builtin_popcountll(c->starts[word] & (~(uint64_t)0 >> (WORD - 1 - i))) - 1;
 }
 
-/* Where the runs of a lane start: at the first site of every row and behind each bond that is not set. */
+/* Finds the starts of a lane's runs: the first site of every row, and each site without a bond to its left neighbour.
+ * Returns the number of runs. */
 static uint32_t find_runs(struct cluster_flips *c, size_t lane) {
     const struct geometry *g = c->geometry;
     const uint64_t *along = c->bonds + (g->dimensions - 1) * g->rows * c->words * LANES + lane;
     uint32_t runs = 0;
     for (size_t r = 0; r < g->rows; r++) {
-        uint64_t carry = 0; /* whether the last site of the word before holds the next */
+        uint64_t carry = 0; /* whether the last site of the previous word has a bond to the next */
         for (size_t w = 0; w < c->words; w++) {
             const size_t word = r * c->words + w, n = g->row - w * WORD < WORD ? g->row - w * WORD : WORD;
             const uint64_t held = along[word * LANES];
@@ -139,7 +140,7 @@ static uint32_t find_runs(struct cluster_flips *c, size_t lane) {
     return runs;
 }
 
-/* Joins the runs of a lane: around the end of each row, and from row to row. */
+/* Joins the runs of a lane: across the periodic boundary of each row, and between rows. */
 static void join_runs(struct cluster_flips *c, size_t lane) {
     const struct geometry *g = c->geometry;
     const size_t d = g->dimensions, all = g->rows * c->words, last = g->row - 1;
@@ -155,7 +156,7 @@ static void join_runs(struct cluster_flips *c, size_t lane) {
             for (size_t w = 0; w < c->words; w++) {
                 const size_t here = r * c->words + w, there = up * c->words + w;
                 const uint64_t held = c->bonds[(mu * all + here) * LANES + lane];
-                /* A bond beside another one between the same two runs says nothing new. */
+                /* a bond next to another one between the same two runs is redundant */
                 uint64_t joins = held & ~(held << 1 & ~c->starts[here] & ~c->starts[there]);
                 for (; joins != 0; joins &= joins - 1) {
                     const unsigned i = (unsigned)__builtin_ctzll(joins);
@@ -166,13 +167,14 @@ static void join_runs(struct cluster_flips *c, size_t lane) {
     }
 }
 
-/* Replaces the coins of a lane by the sites that are flipped: a run by the coin of the first site of its root. Roots
- * come first, and a run's parent is replaced by whether it is flipped once that is known. */
+/* Replaces the coins of a lane by bits of the sites that are flipped: a run is flipped by the coin of the first site of
+ * its root. Roots come before the other runs of their cluster, so one pass over the runs is enough: it overwrites the
+ * parent of each run by whether the run is flipped. */
 static void flip_runs(struct cluster_flips *c, size_t lane) {
     uint32_t run = 0, flipped = 0;
     for (size_t word = 0; word < c->geometry->rows * c->words; word++) {
         const uint64_t coins = c->coins[word * LANES + lane];
-        /* bits where the sites from there on are flipped and those before are not, or the other way round */
+        /* bits of the sites where flipped sites begin or end */
         uint64_t changes = flipped;
         for (uint64_t starts = c->starts[word]; starts != 0; starts &= starts - 1, run++) {
             const uint64_t start = starts & -starts;
@@ -183,7 +185,7 @@ static void flip_runs(struct cluster_flips *c, size_t lane) {
             flipped = flip;
         }
         for (unsigned shift = 1; shift < WORD; shift *= 2) {
-            changes ^= changes << shift; /* in the end, of all bits up to here */
+            changes ^= changes << shift; /* finally the parity of all bits up to this one */
         }
         c->coins[word * LANES + lane] = changes;
     }

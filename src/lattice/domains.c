@@ -1,4 +1,4 @@
-/* Sign clusters with their windings (domains.h): a union-find over the sites that keeps displacements. */
+/* Sign clusters with their windings (domains.h): union-find over the sites, with displacements. */
 #include "lattice/domains.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 struct domains_workspace {
     uint32_t *parent;
-    int32_t *shift; /* [volume][dimensions]: from the parent to the site, on the lattice unrolled */
+    int32_t *shift; /* [volume][dimensions]: displacement from the parent to the site, on the infinite lattice */
 };
 
 struct domains_workspace *domains_workspace_new(const struct geometry *g) {
@@ -31,8 +31,8 @@ void domains_workspace_free(struct domains_workspace *w) {
     }
 }
 
-/* The root of site i and, added to `from`, the displacement from it. Halves the way: a site's parent becomes its
- * grandparent, so displacements add up. */
+/* Returns the root of site i, and adds the displacement from it to `from`. Path halving: a site's parent becomes its
+ * grandparent, and the two displacements are added. */
 static uint32_t root_of(struct domains_workspace *w, size_t d, uint32_t i, int32_t *from) {
     while (w->parent[i] != i) {
         const uint32_t p = w->parent[i], grandparent = w->parent[p];
@@ -50,15 +50,16 @@ static uint32_t root_of(struct domains_workspace *w, size_t d, uint32_t i, int32
     return i;
 }
 
-/* Joins the clusters of x and of its neighbour y at +mu. Whether they were one and the bond winds. */
+/* Joins the clusters of x and of its neighbour y at +mu. True if they were one cluster already, and the bond closes a
+ * loop around the lattice. */
 static bool join(struct domains_workspace *w, size_t d, uint32_t x, uint32_t y, size_t mu) {
     int32_t to_x[GEOMETRY_MAX_DIMENSIONS] = {0}, to_y[GEOMETRY_MAX_DIMENSIONS] = {0};
     const uint32_t a = root_of(w, d, x, to_x), b = root_of(w, d, y, to_y);
-    to_x[mu] += 1; /* the way to y over this bond */
+    to_x[mu] += 1; /* displacement of y over this bond */
     if (a == b) {
         return memcmp(to_x, to_y, d * sizeof *to_x) != 0;
     }
-    /* root b seen from root a: over the bond to y, and from there back */
+    /* displacement of root b from root a: over the bond to y, and back from y to root b */
     for (size_t nu = 0; nu < d; nu++) {
         w->shift[b * d + nu] = to_x[nu] - to_y[nu];
     }

@@ -1,16 +1,16 @@
-/* Domains of a configuration: where the field has one sign, and the walls between them.
+/* Domains of a configuration, in which the field has one sign, and the walls between them.
  *
  * In the broken phase a configuration in equilibrium is one domain with small bubbles in it. A chain from a hot start
- * may instead come to rest with two domains that both reach around the periodic lattice: then the walls between them
- * cannot shrink, and M lies anywhere. So what tells such a configuration is topology, not a limit on |M|: it is
- * *walled* if a cluster of positive sites and a cluster of negative sites (nearest neighbours of one sign) each wind
- * around the lattice. Bubbles, however many, wind around nothing. In more than two dimensions that is true of the
- * broken phase only, since in the symmetric phase both signs percolate; in one dimension a cluster that winds is the
- * whole lattice, and none is walled.
+ * may instead stay for long with two domains that both wind around the periodic lattice: the walls between them cannot
+ * shrink, and M can have any value. Such a configuration is recognised by its topology, not by a limit on |M|. It is
+ * *walled* if a cluster of positive sites and a cluster of negative sites (clusters of nearest neighbours of one sign)
+ * both wind around the lattice. Bubbles do not wind, however many there are. In more than two dimensions this criterion
+ * is meaningful in the broken phase only, since in the symmetric phase both signs percolate. In one dimension a cluster
+ * that winds is the whole lattice, so no configuration is walled.
  *
- * Winding: the clusters are built bond by bond, with the displacement of each site from the root of its cluster; a
- * bond inside a cluster whose ends have displacements that do not differ by one step closes a way around the
- * lattice (Machta et al. 1996). */
+ * Winding (Machta et al. 1996): the clusters are built bond by bond, with the displacement of each site from the root
+ * of its cluster. A bond inside a cluster closes a loop around the lattice if the displacements of its ends do not
+ * differ by one step. */
 #ifndef DMSQ_LATTICE_DOMAINS_H
 #define DMSQ_LATTICE_DOMAINS_H
 
@@ -24,12 +24,12 @@ struct domain_walls {
     bool winds[2]; /* whether a cluster winds around the lattice: of negative, of positive sites */
 };
 
-/* What domains_measure needs beside the field: for each site the root and the displacement from it. */
+/* Workspace of domains_measure, for one thread. */
 struct domains_workspace;
 struct domains_workspace *domains_workspace_new(const struct geometry *g); /* NULL: out of memory */
 void domains_workspace_free(struct domains_workspace *w);
 
-/* phi[volume] in C order; zero counts as positive. */
+/* Measures phi[volume], in C order; zero counts as positive. */
 struct domain_walls domains_measure(const struct geometry *g, const float *phi, struct domains_workspace *w);
 
 static inline bool domains_walled(const struct domain_walls *d) {

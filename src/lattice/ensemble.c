@@ -1,4 +1,4 @@
-/* Runs groups of chains to their ends, in parallel, and stores their measurements (ensemble.h). */
+/* Runs groups of chains in parallel and stores their measurements (ensemble.h). */
 #include "lattice/ensemble.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@ enum { LANES = LATTICE_LANES, STEPS_BETWEEN_REPORTS = 16 };
 
 enum outcome { RUNNING, INTERRUPTED, NOT_FINITE, OUT_OF_MEMORY };
 
-/* What the threads share. */
+/* State shared by the threads. */
 struct work {
     const struct geometry *geometry;
     const struct ensemble_plan *plan;
@@ -17,8 +17,8 @@ struct work {
     ensemble_report *report;
     void *context;
     _Atomic uint64_t steps;
-    _Atomic int outcome;        /* the first one that is not RUNNING ends all threads */
-    _Atomic uint64_t bad_chain; /* of NOT_FINITE */
+    _Atomic int outcome;        /* a value other than RUNNING ends all threads */
+    _Atomic uint64_t bad_chain; /* the chain that is not finite, for outcome NOT_FINITE */
 };
 
 static void end_with(struct work *w, int outcome) {
@@ -26,7 +26,7 @@ static void end_with(struct work *w, int outcome) {
     atomic_compare_exchange_strong(&w->outcome, &expected, outcome);
 }
 
-/* Advances in blocks, reporting after each. Returns false when the work is to end. */
+/* Advances in blocks and reports after each. Returns false if the work has to end. */
 static bool advance(struct work *w, struct sampler *sampler, uint64_t steps, uint64_t chains) {
     while (steps > 0) {
         if (atomic_load(&w->outcome) != RUNNING) {
@@ -44,7 +44,7 @@ static bool advance(struct work *w, struct sampler *sampler, uint64_t steps, uin
     return true;
 }
 
-/* Stores measurement k of the chains of the group that starts at chain c (counted from 0 in the plan). */
+/* Stores measurement k of the chains of a group, whose first one is chain c of the plan, counted from 0. */
 static bool measure(struct work *w, const struct sampler *sampler, uint64_t c, uint64_t chains, uint64_t k,
                     double *configuration) {
     const size_t volume = w->geometry->volume;
@@ -120,9 +120,10 @@ enum status ensemble_generate(const struct geometry *g, const struct ensemble_pl
     case INTERRUPTED:
         return error_set(e, STATUS_FAILED, "ensemble: interrupted");
     case NOT_FINITE:
-        return error_set(e, STATUS_FAILED,
-                         "ensemble: chain %llu is no longer finite; a smaller step or another start is needed",
-                         (unsigned long long)atomic_load(&w.bad_chain));
+        return error_set(
+            e, STATUS_FAILED,
+            "ensemble: the field of chain %llu is no longer finite: expected a smaller step or another start",
+            (unsigned long long)atomic_load(&w.bad_chain));
     case OUT_OF_MEMORY:
         return error_set(e, STATUS_FAILED, "ensemble: out of memory");
     default:

@@ -11,29 +11,29 @@
 struct ensemble_plan {
     struct sampler_settings sampler;
     uint64_t chains;         /* C >= 1 */
-    uint64_t first_chain;    /* number of the first one: an ensemble may be made in parts with the same bits */
-    uint64_t measurements;   /* K >= 1 a chain */
+    uint64_t first_chain;    /* number of the first chain; an ensemble made in parts has the same bits */
+    uint64_t measurements;   /* K >= 1 per chain */
     uint64_t thermalisation; /* steps before the first measurement */
     uint64_t stride;         /* steps from one measurement to the next */
     int threads;             /* >= 1; results do not depend on it */
 };
 
-/* Arrays of the caller. Configuration k of chain c is number c K + k. The last two are means over the
- * steps after the first half of the thermalisation; exp_minus_dH is NaN except for HMC. */
+/* Arrays of the caller. Configuration k of chain c is number c K + k. The last two are means over the steps after the
+ * first half of the thermalisation; exp_minus_dH is NaN for algorithms other than HMC. */
 struct ensemble {
     float *phi;           /* (C K, volume) */
-    double *action;       /* (C K) S/V, of the field before it is rounded to float */
+    double *action;       /* (C K) S/V, of the field before rounding to float */
     double *virial;       /* (C K) sum_x phi dS/dphi / V */
     double *acceptance;   /* (C) */
     double *exp_minus_dH; /* (C) */
 };
 
-/* Called now and then, from any thread, with the steps done summed over the chains (of
- * C (thermalisation + (K-1) stride)). Returning false ends the work soon. */
+/* Called from time to time, from any thread, with the number of finished steps of all chains, out of
+ * C (thermalisation + (K-1) stride). The work ends soon after it returns false. */
 typedef bool ensemble_report(void *context, uint64_t steps);
 
-/* Fills the arrays. report may be NULL. STATUS_FAILED: out of memory, a field that is no longer finite
- * (Langevin with too large a step), or stopped by report ("interrupted"). */
+/* Fills the arrays. report may be NULL. STATUS_FAILED: out of memory; a field is no longer finite (Langevin with too
+ * large a step); or report returned false ("interrupted"). */
 enum status ensemble_generate(const struct geometry *g, const struct ensemble_plan *plan, const struct ensemble *out,
                               ensemble_report *report, void *context, struct error *e);
 

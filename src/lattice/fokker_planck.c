@@ -30,7 +30,7 @@ enum status fokker_planck(const struct toy_theory *theory, double range, size_t 
     double *up = memory, *down = up + points, *a = down + points, *b = a + points, *c = b + points, *x = c + points,
            *room = x + points;
     const double h = 2 * range / (double)(points - 1), half = 0.5 * duration / (double)steps;
-    /* half a step times the rate from i to i + 1, and back */
+    /* half a time step times the rates from i to i + 1 (up) and from i + 1 to i (down) */
     for (size_t i = 0; i + 1 < points; i++) {
         const double left = -range + (double)i * h, middle = toy_action(theory, left + 0.5 * h);
         up[i] = half / (h * h) * function_exp(toy_action(theory, left) - middle);

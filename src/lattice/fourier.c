@@ -1,10 +1,10 @@
-/* Discrete Fourier transform on a periodic lattice; the contract is in fourier.h.
+/* Discrete Fourier transform on a periodic lattice; see fourier.h.
  *
- * One axis is done at a time, always the slowest one, and the result is written with that axis as the
- * fastest, so that after all axes the original order is back and every pass reads contiguous lanes.
- * Along an axis the input is folded into its even and odd part about x = 0,
+ * Each pass transforms the slowest axis and writes the result with that axis as the fastest. So every pass reads
+ * contiguous lanes, and after all passes the axes are in their original order. Along an axis the input is folded into
+ * its even and odd part about x = 0, e and o:
  *   X(k) = C(k) -+ i S(k),  C = sum_{n <= L/2} cos(2 pi k n/L) e(n),  S = sum_{n <= L/2} sin(2 pi k n/L) o(n),
- * which takes a quarter of the multiplications of the plain sum and gives X(-k) with X(k).
+ * which needs a quarter of the multiplications of the plain sum and gives X(-k) together with X(k).
  */
 #include "lattice/fourier.h"
 
@@ -22,17 +22,17 @@
 struct axis {
     size_t extent;
     size_t half;           /* extent / 2: the last k and n of the folded sums */
-    double *cosine, *sine; /* (half + 1, half + 1): of 2 pi k n / extent */
+    double *cosine, *sine; /* (half + 1, half + 1): cos and sin of 2 pi k n / extent */
 };
 
 struct fourier {
     size_t dimensions, volume, longest;
     struct axis *axes;
     size_t orbits, *orbit_of; /* (V): the orbit of each mode */
-    double *orbit_size;       /* (orbits): modes in it */
+    double *orbit_size;       /* (orbits): number of modes in the orbit */
 };
 
-/* Mode numbers k_1 .. k_d of mode p; returns through k. */
+/* Sets k[d] to the mode numbers k_1 .. k_d of mode p. */
 static void mode_numbers(const struct fourier *f, size_t p, size_t *k) {
     for (size_t mu = f->dimensions; mu-- > 0;) {
         k[mu] = p % f->axes[mu].extent;
@@ -65,8 +65,7 @@ static bool find_orbits(struct fourier *f) {
                 k[mu] = f->axes[mu].extent - k[mu];
             }
         }
-        /* Sorts the mode numbers of directions of equal extent among themselves; the result is the
-         * member of the orbit that comes first. */
+        /* sorts the mode numbers of directions of equal extent; the result is the first member of the orbit */
         for (size_t mu = 0; mu < d; mu++) {
             for (size_t nu = mu + 1; nu < d; nu++) {
                 if (f->axes[mu].extent == f->axes[nu].extent && k[nu] < k[mu]) {
@@ -151,12 +150,12 @@ size_t fourier_volume(const struct fourier *f) {
     return f->volume;
 }
 
-/* Two complex fields to go to and fro between, and the folded lanes of one pass. */
+/* Two complex fields, source and target of the passes in turn, and the folded lanes of one pass. */
 size_t fourier_workspace(const struct fourier *f) {
     return 4 * f->volume + 4 * (f->longest / 2 + 1) * LANES;
 }
 
-/* Even and odd part of lanes i .. i+width-1 of x (extent, inner) about n = 0; lanes beyond are zero. */
+/* Even and odd part about n = 0 of lanes i .. i+width-1 of x (extent, inner); lanes beyond `inner` are zero. */
 static void fold(const struct axis *axis, const double *x, size_t inner, size_t i, size_t width, double *even,
                  double *odd) {
     const size_t L = axis->extent;
@@ -174,8 +173,8 @@ static void fold(const struct axis *axis, const double *x, size_t inner, size_t 
     }
 }
 
-/* The folded sums of one k: C of the real and of the imaginary part, and S of both (the parts of a complex input). The
- * sums run side by side, as each term of one waits for the term before. */
+/* The folded sums of one k: C of the real and of the imaginary part, and S of both (for complex input). The sums are
+ * computed in parallel, because each term of a sum has to wait for the term before. */
 static inline __attribute__((always_inline)) void sum_lanes(const double *c, const double *s, const double *lanes,
                                                             size_t rows, bool complex, double out[4][LANES]) {
     const double *even_re = lanes, *odd_re = even_re + rows * LANES, *even_im = odd_re + rows * LANES,
@@ -198,8 +197,8 @@ static inline __attribute__((always_inline)) void sum_lanes(const double *c, con
     }
 }
 
-/* Transforms the slowest axis of in (L, inner) into out (inner, L); sign -1 forward, +1 inverse.
- * in_im NULL: real input. */
+/* Transforms the slowest axis of in (L, inner) into out (inner, L); sign: -1 forward, +1 inverse. in_im is NULL for
+ * real input. */
 static void pass(const struct axis *axis, size_t inner, double sign, const double *in_re, const double *in_im,
                  double *restrict out_re, double *restrict out_im, double *lanes) {
     const size_t L = axis->extent, rows = axis->half + 1;
@@ -230,8 +229,8 @@ static void pass(const struct axis *axis, size_t inner, double sign, const doubl
     }
 }
 
-/* Transforms re, im (im NULL: real) along all axes. The passes go to and fro between the halves of the
- * workspace, of which the input may be one; returns the half with the result, im after re. */
+/* Transforms re and im (NULL for real input) along all axes. The passes alternate between the halves of the workspace,
+ * one of which may be the input. Returns the half with the result, the imaginary part after the real part. */
 static double *transform(const struct fourier *f, double sign, const double *re, const double *im, double *workspace) {
     const size_t V = f->volume;
     double *lanes = workspace + 4 * V, *to = workspace;

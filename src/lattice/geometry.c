@@ -29,7 +29,7 @@ enum status geometry_check(const size_t *extents, size_t dimensions, struct erro
             return error_set(e, STATUS_BAD_INPUT, "lattice: extent %zu found, at least 2 expected", extents[mu]);
         }
         if (extents[mu] > ((size_t)1 << 31) / volume) {
-            return error_set(e, STATUS_BAD_INPUT, "lattice: more than 2^31 sites");
+            return error_set(e, STATUS_BAD_INPUT, "lattice: more than 2^31 sites found, at most 2^31 expected");
         }
         volume *= extents[mu];
     }

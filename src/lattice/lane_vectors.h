@@ -1,5 +1,5 @@
-/* Vectors of lanes as long as the machine's: for loops that the compiler does not vectorise by itself. All operations
- * are lane by lane, so that bits do not depend on the length. */
+/* Vectors of lanes with the length of the machine's registers, for loops that the compiler does not vectorise by
+ * itself. All operations are lane by lane, so bits do not depend on the length. */
 #ifndef DMSQ_LATTICE_LANE_VECTORS_H
 #define DMSQ_LATTICE_LANE_VECTORS_H
 

@@ -1,4 +1,4 @@
-/* Force, moves and energies of several chains at once (lanes.h), A 4.2, in double and in single precision. */
+/* Force, moves and energies of several chains together (lanes.h), A 4.2, in double and in single precision. */
 #include "lattice/lanes.h"
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 
 enum { LANES = LATTICE_LANES };
 
-/* Of the force in both precisions, and of the action (theory.h). */
+/* Coefficients of the force in both precisions, and of the action (theory.h). */
 struct coefficients {
     THEORY_FORCE_MEMBERS(double);
 };
@@ -41,10 +41,10 @@ static inline lane_reals load_float(const float *lanes) {
 #undef REAL
 #undef NAME
 
-/* In single precision the lanes of a site fill half of AVX-512's vectors, so that a vector is two sites, and the
- * neighbours to both sides of it have to be put together from halves: where a row has an even number of sites. */
+/* In single precision the lanes of a site fill half a vector of AVX-512. So a vector holds two sites, and its left and
+ * right neighbours are put together from halves of vectors. This needs an even number of sites per row. */
 #ifdef __AVX512F__
-/* Two sites, as they lie in memory. */
+/* Two adjacent sites in memory. */
 typedef float pair __attribute__((vector_size(64), aligned(sizeof(float)), may_alias));
 
 /* The second site of a and the first of b. */
@@ -52,8 +52,8 @@ static inline __m512 between(__m512 a, __m512 b) {
     return _mm512_shuffle_f32x4(a, b, 0x4e);
 }
 
-/* Kicks a row between the rows up and down, and moves the row down, which the kick had to see unmoved, unless `drift`
- * is NULL. */
+/* Kicks a row between the rows `up` and `down`. Then drifts row `down`, which the kick needed before its drift, unless
+ * `drift` is NULL. */
 static inline __attribute__((always_inline)) void wide_row(size_t pairs, struct coefficients_float c, float kick,
                                                            const float *drift, const pair *phi, const pair *up,
                                                            pair *down, pair *restrict momentum,

@@ -1,8 +1,8 @@
-/* The theory on LATTICE_LANES independent chains at once: the inner loops of the samplers.
+/* The inner loops of the samplers, on LATTICE_LANES independent chains together.
  *
- * A field of lanes is phi[volume][LATTICE_LANES], site-major: the lanes of a site are neighbours in memory,
- * so the loops over a row run over row * LATTICE_LANES numbers in one go and vectorise whatever the
- * instruction set. All operations are per lane, so the bits of a chain do not depend on its company. */
+ * A field of lanes is phi[volume][LATTICE_LANES]: the lanes of a site are adjacent in memory, so a loop over a row runs
+ * over row * LATTICE_LANES contiguous numbers and vectorises on any instruction set. All operations are per lane, so
+ * the bits of a chain do not depend on the chains computed with it. */
 #ifndef DMSQ_LATTICE_LANES_H
 #define DMSQ_LATTICE_LANES_H
 
@@ -13,8 +13,8 @@
 
 #define LATTICE_LANES RANDOM_LANES
 
-/* Moves come in double and, with the same arguments, in single precision (_float): every function below but those of
- * energies rounds there to 24 bits. */
+/* Each function exists in double and, with suffix _float, in single precision, where all of them but those of energies
+ * compute in single precision. */
 #define LANES_DECLARE(NAME, REAL) \
     /* momentum += step * force(phi). workspace: one row of lanes. */ \
     void NAME(lanes_kick)(const struct geometry *g, const struct theory *theory, double step, const REAL *phi, \
@@ -25,15 +25,15 @@
      * dimensions; bit for bit lanes_kick followed by lanes_drift. */ \
     void NAME(lanes_kick_drift)(const struct geometry *g, const struct theory *theory, double kick, double drift, \
                                 REAL *phi, REAL *momentum, REAL *workspace); \
-    /* A trajectory. */ \
+    /* Integrates one trajectory. */ \
     void NAME(lanes_integrate)(const struct geometry *g, const struct theory *theory, \
                                const struct integrator *integrator, REAL *phi, REAL *momentum, REAL *workspace); \
-    /* rows[g->rows][LATTICE_LANES]: each row's part of the action (bonds in positive directions), and of the kinetic  \
-     * energy sum p^2 / 2; every operation in double precision. */ \
+    /* Sets rows[g->rows][LATTICE_LANES] to each row's part of the action (with its bonds in positive directions), or  \
+     * of the kinetic energy sum p^2 / 2, in double precision. */ \
     void NAME(lanes_action_rows)(const struct geometry *g, const struct theory *theory, const REAL *phi, \
                                  double *rows); \
     void NAME(lanes_kinetic_rows)(const struct geometry *g, const REAL *momentum, double *rows); \
-    /* Puts the chains that are not accepted back to old. */ \
+    /* Restores the field `old` in the chains that are not accepted. */ \
     void NAME(lanes_restore)(const struct geometry *g, const int accept[LATTICE_LANES], const REAL *old, \
                              REAL *restrict phi)
 

@@ -3,15 +3,16 @@
  *   REAL        double or float
  *   NAME(x)     x, or x_float
  *   NAME(load)  a vector of lanes, in double precision
- *   WIDE_PLANE  optional: a kick and a drift of a plane lattice by other means, false where it does not fit
+ *   WIDE_PLANE  optional: another implementation of kick and drift on a plane lattice; it returns false, having done
+ *               nothing, if the lattice does not suit it
  *
- * Energies are sums in double precision of terms in double precision, whatever the field's. */
+ * Energies are computed in double precision for both precisions of the field. */
 
 static struct NAME(coefficients) NAME(coefficients_of)(const struct theory *theory) {
     return (struct NAME(coefficients))THEORY_FORCE_OF(theory, REAL);
 }
 
-/* n numbers of a row whose neighbours lie at left, right, up and down. */
+/* Kicks n numbers of a row, whose neighbours are at left, right, up and down. */
 static inline void NAME(kick_piece)(struct NAME(coefficients) c, REAL step, size_t n, const REAL *phi, const REAL *left,
                                     const REAL *right, const REAL *up, const REAL *down, REAL *restrict momentum) {
 #pragma omp simd
@@ -104,7 +105,7 @@ void NAME(lanes_kick_drift)(const struct geometry *g, const struct theory *theor
         return;
     }
 #endif
-    /* A row may move once both its neighbours have been kicked; row 0 waits for the last one. */
+    /* a row can drift once both its neighbours have been kicked; row 0 has to wait for the last one */
     const size_t n = g->row * LANES;
     for (size_t r = 0; r < g->rows; r++) {
         NAME(kick_row_plane)(g, c, (REAL)kick, phi, r, momentum);

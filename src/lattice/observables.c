@@ -1,4 +1,4 @@
-/* The observables of a phi^4 ensemble; definitions and contract in observables.h. */
+/* The observables of a phi^4 ensemble, defined in observables.h. */
 #include "lattice/observables.h"
 
 #include <math.h>

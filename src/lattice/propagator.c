@@ -1,4 +1,4 @@
-/* The smoothed propagator; the contract is in propagator.h. */
+/* See propagator.h. */
 #include "lattice/propagator.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { TERMS = 9 };
 
-/* The terms of 1/G at a mode; P is returned. */
+/* Sets the terms of 1/G at a mode and returns P. */
 static double terms_at(const size_t *extents, size_t dimensions, size_t mode, bool pole, double term[TERMS]) {
     double P = 0, Q = 0;
     for (size_t mu = dimensions; mu-- > 0; mode /= extents[mu]) {
@@ -26,8 +26,8 @@ static double terms_at(const size_t *extents, size_t dimensions, size_t mode, bo
     return P;
 }
 
-/* Solves A x = b, A symmetric and not negative, by Gaussian elimination on unit diagonal; what depends on what came
- * before it gets 0. */
+/* Solves A x = b, A symmetric and positive semidefinite, by Gaussian elimination after scaling to unit diagonal. A term
+ * that depends linearly on earlier ones gets x = 0. */
 static void solve(double A[TERMS][TERMS], double b[TERMS], double x[TERMS]) {
     double scale[TERMS];
     bool kept[TERMS];
@@ -73,8 +73,8 @@ enum status propagator_smooth(const struct fourier *fourier, const size_t *exten
     double A[TERMS][TERMS] = {{0}}, b[TERMS] = {0}, x[TERMS], term[TERMS], sum = 0, count = 0;
     for (size_t p = 0; p < V; p++) {
         if (!(G[p] > 0 && isfinite(G[p]))) {
-            return error_set(e, STATUS_BAD_INPUT, "the propagator of mode %zu is %g, expected more than 0, and finite",
-                             p, G[p]);
+            return error_set(e, STATUS_BAD_INPUT, "the propagator of mode %zu is %g, expected a finite number > 0", p,
+                             G[p]);
         }
         if (terms_at(extents, dimensions, p, pole, term) <= above) {
             continue;
@@ -97,7 +97,7 @@ enum status propagator_smooth(const struct fourier *fourier, const size_t *exten
         }
         if (!(inverse > 0)) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "the smoothed propagator of mode %zu is %g, expected more than 0: smooth "
+                             "the smoothed propagator of mode %zu is %g, expected a number > 0: smooth "
                              "above a larger momentum than %g",
                              p, 1 / inverse, above);
         }

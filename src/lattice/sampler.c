@@ -17,23 +17,23 @@ struct sampler {
     struct sampler_settings settings;
     struct random_key start_key, move_key, accept_key, bond_key, flip_key;
     uint64_t first, step;
-    double *phi;      /* HMC in single precision: what `single.phi` is, from sampler_begin or sampler_advance on */
-    double *momentum; /* HMC: momenta. Langevin, global: the increment. Local Metropolis: two uniforms a site. */
+    double *phi;      /* the field; for HMC in single precision a copy of `single.phi` after each call */
+    double *momentum; /* HMC: momenta. Langevin, global: the increment. Local Metropolis: two uniforms per site. */
     double *old;      /* HMC, global: field at the start of a step */
     struct {
         float *phi, *momentum, *old, *workspace;
-    } single;       /* of HMC in single precision, which needs no double momentum and old */
-    double *before; /* HMC: energy of each row at the start, and (global, too) at the end */
-    double *after;
+    } single;       /* for HMC in single precision, instead of momentum and old */
+    double *before; /* HMC: energy of each row at the start of a trajectory */
+    double *after;  /* HMC, global: energy or action of each row at the end of a step */
     double *action; /* HMC, global: action of each row of the current field */
     double *workspace;
     struct cluster_flips *cluster;
-    uint64_t counted; /* proposals a chain since sampler_forget */
+    uint64_t counted; /* proposals per chain since sampler_forget */
     double accepted[LANES];
     double exp_minus_dH[LANES]; /* sum over trajectories */
 };
 
-/* Lanes, aligned so that those of a site are a cache line, or half of one in single precision. */
+/* Allocates lanes, aligned so that those of a site are a cache line, or half of one in single precision. */
 static void *lanes_new(size_t sites, size_t size) {
     const size_t bytes = (sites * LANES * size + 63) / 64 * 64;
     void *p = aligned_alloc(64, bytes);
@@ -47,7 +47,7 @@ static int proposes_locally(enum sampler_algorithm a) {
     return a == SAMPLER_METROPOLIS || a == SAMPLER_CLUSTER;
 }
 
-/* Whether a step changes the whole field, to be taken or not by the change of its action. */
+/* Whether a step proposes a change of the whole field, which is accepted or rejected. */
 static int proposes_whole(enum sampler_algorithm a) {
     return a == SAMPLER_HMC || a == SAMPLER_METROPOLIS_GLOBAL;
 }
@@ -172,8 +172,8 @@ void sampler_forget(struct sampler *s) {
     }
 }
 
-/* Takes the field of the end of a step, or, chain by chain, the one of its start again. dH is the change of the
- * energy so far; that of the action, row by row, is added here: H itself is of order V, its change of order 1. */
+/* Accepts a step, or restores the field of its start, in each chain. dH holds the change of the energy so far; the
+ * change of the action is added here row by row, since H itself is of order V, but its change of order 1. */
 static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     const struct geometry *g = s->geometry;
     const size_t rows = g->rows * LANES;
@@ -186,7 +186,7 @@ static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     const bool unconditional = s->settings.algorithm == SAMPLER_HMC && s->step < s->settings.unconditional;
     int accept[LANES], all = 1;
     for (int l = 0; l < LANES; l++) {
-        /* A trajectory that left all bounds has dH = infinity or, from differences of infinities, NaN. */
+        /* a trajectory that diverged has dH = infinity or, from differences of infinities, NaN */
         const double weight = dH[l] < INFINITY ? function_exp(-dH[l]) : 0.0;
         accept[l] = uniform[l] < weight || (unconditional && isfinite(dH[l]));
         s->accepted[l] += accept[l] ? 1.0 : 0.0;
@@ -203,7 +203,7 @@ static void accept_or_restore(struct sampler *s, double dH[LANES]) {
     }
 }
 
-/* One trajectory of hybrid Monte Carlo. */
+/* Makes one trajectory of hybrid Monte Carlo. */
 static void trajectory(struct sampler *s) {
     const struct geometry *g = s->geometry;
     const struct theory *theory = &s->settings.theory;
@@ -229,7 +229,7 @@ static void trajectory(struct sampler *s) {
     accept_or_restore(s, dH);
 }
 
-/* Every site shifted by a normal number. */
+/* Shifts every site by a normal random number. */
 static void shift(struct sampler *s) {
     const struct geometry *g = s->geometry;
     random_normal_lanes(s->move_key, s->first, s->step, s->momentum, g->volume);
@@ -238,7 +238,7 @@ static void shift(struct sampler *s) {
     }
 }
 
-/* A shift, all or nothing. */
+/* Proposes a shift of the whole field, and accepts or rejects it. */
 static void propose_shift(struct sampler *s) {
     memcpy(s->old, s->phi, s->geometry->volume * LANES * sizeof *s->old);
     shift(s);
@@ -253,7 +253,7 @@ static void walk(struct sampler *s) {
     }
 }
 
-/* Proposes a change of the site x of every chain; adds to accepted which of them took it. */
+/* Proposes a change of site x in every chain; adds 1 to `accepted` of the chains that accept it. */
 static inline __attribute__((always_inline)) void propose(struct sampler *s, size_t coordination, size_t x,
                                                           double *restrict accepted) {
     const struct geometry *g = s->geometry;
@@ -279,10 +279,10 @@ static inline __attribute__((always_inline)) void propose(struct sampler *s, siz
     }
 }
 
-/* One sweep over the sites in order. Every lane is a chain of its own, so nothing is gained by a checkerboard, and a
- * lattice of odd extents has none. But a site waits for its left neighbour: so TOGETHER rows are worked on at once,
- * each one site behind the row before it. Then a site still finds those of its neighbours changed that come before it
- * in order, and no others: the result is that of one row after the other, bit for bit. */
+/* Makes one sweep over the sites in order. Vectorisation is over chains, so a checkerboard order would not help, and a
+ * lattice with odd extents has none. But each site has to wait for its left neighbour, so TOGETHER rows are updated in
+ * parallel, each one site behind the row before it. Every site then still sees the new values of the neighbours that
+ * come before it, and the old values of the others: the bits are those of one row after the other. */
 static inline __attribute__((always_inline)) void sweep_of(struct sampler *s, size_t coordination) {
     enum { TOGETHER = 4 };
     const struct geometry *g = s->geometry;
@@ -306,7 +306,7 @@ static void sweep(struct sampler *s) {
     const struct geometry *g = s->geometry;
     random_uniform_lanes(s->move_key, s->first, s->step, s->momentum, 2 * g->volume);
     if (g->dimensions == 2) {
-        sweep_of(s, 4); /* the loop over neighbours unrolled */
+        sweep_of(s, 4); /* a constant, so that the loop over neighbours is unrolled */
     } else {
         sweep_of(s, 2 * g->dimensions);
     }

@@ -24,7 +24,7 @@ static double quantity(const struct configuration_means *m, int q) {
     }
 }
 
-/* Mean of n numbers and its variance, taking them as independent (Welford). */
+/* Mean of n independent numbers and its variance (Welford). */
 struct estimate {
     double mean, variance;
     size_t count;
@@ -40,7 +40,7 @@ static struct estimate estimate_of(const double *x, size_t n) {
     return (struct estimate){mean, n > 1 ? squares / (double)(n - 1) / (double)n : NAN, n};
 }
 
-/* How far apart in standard deviations; numbers that agree to the rounding of a float are the same. */
+/* A difference in standard deviations; 0 if the numbers agree to the rounding of a float. */
 static double apart(double difference, double variance, double scale, size_t count) {
     if (count < FEWEST || isnan(variance)) {
         return NAN;
@@ -48,7 +48,7 @@ static double apart(double difference, double variance, double scale, size_t cou
     return fabs(difference) <= 1e-6 * fabs(scale) ? 0 : difference / sqrt(variance);
 }
 
-/* Means of the `length` numbers from x[c * stride] on of each chain c. */
+/* Means over `length` numbers of each chain c, from x[c * stride] on. */
 static void chain_means(const double *x, size_t chains, size_t stride, size_t length, double *means) {
     for (size_t c = 0; c < chains; c++) {
         double sum = 0;
@@ -96,7 +96,7 @@ struct work {
     size_t chains, length, count; /* of the ensemble; length configurations a chain */
     double *x;                    /* (QUANTITIES, count) */
     double *other;                /* (QUANTITIES, further chains) */
-    double *means, *differences;  /* one a chain */
+    double *means, *differences;  /* (chains) */
 };
 
 static void compare_starts(const struct work *w, size_t further, double *sigmas) {
@@ -109,7 +109,7 @@ static void compare_starts(const struct work *w, size_t further, double *sigmas)
     }
 }
 
-/* One configuration a chain against the same chains when they were half as old. */
+/* One configuration per chain: compares the chains with themselves at half their length. */
 static void compare_ages(const struct work *w, size_t further, double *sigmas) {
     for (int q = 0; q < QUANTITIES; q++) {
         for (size_t c = 0; c < further; c++) {
@@ -149,11 +149,11 @@ static enum status tests(const struct geometry *g, const struct work *w, const s
         struct ensemble_plan other = *w->plan;
         other.measurements = 1;
         other.chains = further;
-        other.first_chain += w->plan->chains; /* numbers of their own */
+        other.first_chain += w->plan->chains; /* other chains have other random numbers */
         other.sampler.start = w->plan->sampler.start == SAMPLER_HOT ? SAMPLER_COLD : SAMPLER_HOT;
         status = run(g, &other, report, context, w->other, &acceptance, e);
         if (status == STATUS_OK && acceptance < 0.5 && other.sampler.algorithm == SAMPLER_HMC) {
-            /* on large lattices, from 48x48 on, HMC does not leave a cold start, and says nothing of the other one */
+            /* on lattices from 48x48 on, HMC does not leave a cold start, and the comparison would be useless */
             other.sampler.unconditional = other.thermalisation / 8;
             status = run(g, &other, report, context, w->other, &acceptance, e);
         }
@@ -208,7 +208,7 @@ enum status thermalisation_test(const struct geometry *g, const struct ensemble_
         (result->worst >= 0 && !(fabs(result->sigmas[result->worst]) < THERMALISATION_SIGMAS))) {
         result->verdict = 0;
     } else if (!isnan(result->sigmas[START]) || !isnan(result->sigmas[SPLIT])) {
-        result->verdict = 1; /* the virial alone has a large error where chains have hardly moved */
+        result->verdict = 1; /* the virial alone is not enough: its error is large if the chains have hardly moved */
     }
     free(w.x);
     free(w.other);
@@ -227,7 +227,9 @@ void thermalisation_text(const struct thermalisation *t, char *text, size_t size
     } else if (t->worst < 0) {
         snprintf(text, size, "fewer than %d chains cannot be tested", FEWEST);
     } else {
-        const char *verdict = t->verdict == 1 ? "passed" : t->verdict == 0 ? "FAILED" : "not told by the virial alone";
+        const char *verdict = t->verdict == 1   ? "passed"
+                              : t->verdict == 0 ? "FAILED"
+                                                : "undecided, from the virial alone";
         snprintf(text, size, "%s: %s off by %.1f sigma%s", verdict, thermalisation_name[t->worst], t->sigmas[t->worst],
                  t->verdict == 1 ? " at most" : "");
     }

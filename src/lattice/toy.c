@@ -7,19 +7,19 @@
 #include "base/functions.h"
 #include "base/random.h"
 
-enum { CELLS = 4096, HALF = 256 }; /* of the cumulative distribution; points on either side of zero */
+enum { CELLS = 4096, HALF = 256 }; /* cells of the cumulative distribution; points on either side of zero */
 
-/* Beyond `reach` the action lies FAR above its minimum. Smeared densities are wanted where the Gaussian, not the
- * theory, is small, so that is far out; draws and moments need less. */
+/* At `reach` the action is FAR above its minimum, since smeared densities are needed at fields far outside the wells.
+ * For draws and moments NEAR is enough. */
 #define FAR 700.0
 #define NEAR 60.0
 
 struct toy {
     struct toy_theory theory;
-    double minimum, reach; /* of the action; |phi| of the quadrature */
-    double log_norm;       /* of integral exp(-(S - minimum)) */
-    double near;           /* |phi| of the cumulative distribution */
-    double *cumulative;    /* CELLS + 1, from -near to near, 0 to 1 */
+    double minimum, reach; /* minimum of the action; largest |phi| of the quadrature */
+    double log_norm;       /* log of the integral of exp(-(S - minimum)) */
+    double near;           /* largest |phi| of the cumulative distribution */
+    double *cumulative;    /* (CELLS + 1): the cumulative distribution from -near to near */
 };
 
 struct theory toy_to_theory(const struct toy_theory *theory) {
@@ -46,7 +46,7 @@ double toy_minimum(const struct toy_theory *theory) {
 
 /* The phi > 0 beyond the wells at which S - minimum = height. */
 static double edge(const struct toy_theory *theory, double height) {
-    /* with x = phi^2: g/24 x^2 + mu2/2 x = height + minimum; the form without cancellation */
+    /* the solution x = phi^2 of g/24 x^2 + mu2/2 x = height + minimum, in the form without cancellation */
     const double a = theory->g / 24, b = 0.5 * theory->mu2, c = height + toy_minimum(theory);
     const double root = sqrt(b * b + 4 * a * c);
     return sqrt(b > 0 ? 2 * c / (b + root) : (root - b) / (2 * a));
@@ -56,7 +56,7 @@ static double density(const struct toy *toy, double x) {
     return function_exp(toy->minimum - toy_action(&toy->theory, x) - toy->log_norm);
 }
 
-/* Integral of the density from a to b, which lie close: Gauss-Legendre with five points. */
+/* Integral of the density from a to b, a short interval, by Gauss-Legendre quadrature with five points. */
 static double between(const struct toy *toy, double a, double b) {
     static const double node[] = {0.5384693101056830910, 0.9061798459386639928};
     static const double weight[] = {0.5688888888888888889, 0.4786286704993664680, 0.2369268850561890875};
@@ -95,8 +95,9 @@ enum status toy_new(const struct toy_theory *theory, struct toy **toy, struct er
     const double curvature = theory->mu2 < 0 ? -2 * theory->mu2 : theory->mu2;
     if (!(t->reach / HALF * sqrt(curvature) < 0.5)) {
         toy_free(t);
-        return error_set(e, STATUS_BAD_INPUT, "toy model: mu2 %g, g %g found, expected wells that are closer together",
-                         theory->mu2, theory->g);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "toy model: mu2 %g, g %g found, expected wells that are closer together or wider", theory->mu2,
+                         theory->g);
     }
     double sum = 0;
     const double h = step_for(t, 0);
@@ -151,7 +152,7 @@ void toy_smeared(const struct toy *toy, double variance, double phi, double *log
         }
         return;
     }
-    /* exponent S(x) - minimum + (x - phi)^2/(2 variance), its smallest value taken out */
+    /* the exponent S(x) - minimum + (x - phi)^2/(2 variance), minus its smallest value */
     const double h = step_for(toy, variance), half = 0.5 / variance;
     const long count = (long)(toy->reach / h);
     double least = INFINITY, sum = 0, force = 0;
@@ -203,7 +204,7 @@ static double invert(const struct toy *toy, double u) {
     const double cell = 2 * toy->near / CELLS, left = -toy->near + (double)low * cell, right = left + cell;
     const double rest = u - toy->cumulative[low], all = toy->cumulative[low + 1] - toy->cumulative[low];
     double x = all > 0 ? left + cell * (rest / all < 1 ? rest / all : 1) : left;
-    for (int i = 0; i < 4; i++) { /* Newton: the density is all but constant in a cell */
+    for (int i = 0; i < 4; i++) { /* Newton's method: the density is almost constant in a cell */
         const double slope = density(toy, x);
         if (slope > 0) {
             x -= (between(toy, left, x) - rest) / slope;

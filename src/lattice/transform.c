@@ -1,7 +1,7 @@
-/* Fast Fourier transforms in lanes; the contract is in transform.h.
+/* Fast Fourier transforms in lanes; see transform.h.
  *
- * One axis after the other, line by line: the first pass of a line reads it from the lattice with the stride of the
- * axis, the passes between go to and fro between two short buffers, the last one writes back with the stride. */
+ * Axes are transformed one after the other, line by line. The first pass of a line reads it from the lattice with the
+ * stride of the axis, the next passes alternate between two short buffers, and the last one writes the line back. */
 #include "lattice/transform.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ enum { MAX_FACTORS = 16 };
 struct axis {
     size_t extent, stride; /* stride in sites */
     size_t factors, factor[MAX_FACTORS];
-    float *cosine, *sine; /* extent each: of 2 pi j / extent */
+    float *cosine, *sine; /* (extent): cos and sin of 2 pi j / extent */
 };
 
 struct transform {
@@ -28,7 +28,7 @@ struct transform {
     size_t *opposite;
 };
 
-/* A line of sites: element i lies at site[i * stride]. */
+/* A line of sites: element i is site[i * stride]. */
 struct line {
     struct transform_site *site;
     size_t stride;
@@ -42,14 +42,14 @@ static inline complex_wide plus(complex_wide a, complex_wide b) {
 static inline complex_wide minus(complex_wide a, complex_wide b) {
     return (complex_wide){a.re - b.re, a.im - b.im};
 }
-/* -i a; i a in the inverse. */
+/* -i a; i a for the inverse. */
 static inline complex_wide quarter(complex_wide a, bool inverse) {
     return inverse ? (complex_wide){-a.im, a.re} : (complex_wide){a.im, -a.re};
 }
 static inline complex_wide scaled(complex_wide a, float s) {
     return (complex_wide){a.re * s, a.im * s};
 }
-/* a (cosine - i sine); a (cosine + i sine) in the inverse. */
+/* a (cosine - i sine); a (cosine + i sine) for the inverse. */
 static inline complex_wide turned(complex_wide a, float cosine, float sine, bool inverse) {
     sine = inverse ? -sine : sine;
     return (complex_wide){a.re * cosine + a.im * sine, a.im * cosine - a.re * sine};
@@ -134,7 +134,7 @@ static ALWAYS_INLINE void pass_5(const struct pass *p, const bool inverse) {
     }
 }
 
-/* By the definition of the sum. */
+/* A pass of any radix, by the definition of the sum. */
 static ALWAYS_INLINE void pass_any(const struct pass *p, const bool inverse) {
     const size_t n = p->axis->extent, step = n / p->radix;
     for (size_t k = 0; k < p->blocks; k++) {
@@ -157,7 +157,7 @@ static ALWAYS_INLINE void transform_line(const struct axis *axis, bool inverse, 
     for (size_t f = 0; f < axis->factors; f++) {
         p.radix = axis->factor[f];
         p.columns /= p.radix;
-        /* A single pass would write over what it has yet to read: it goes through a buffer. */
+        /* a single pass would overwrite elements that it has not read yet, so it writes to a buffer */
         p.out = f + 1 < axis->factors || f == 0 ? (struct line){f % 2 == 0 ? first : second, 1} : line;
         switch (p.radix) {
         case 2:
@@ -211,7 +211,7 @@ void transform_inverse(const struct transform *t, const struct transform_site *i
     transform_all(t, true, in, out, workspace);
 }
 
-/* Radices 4 first, then 2, 3, 5 and whatever primes are left. */
+/* Factors of an extent: 4 first, then 2, 3, 5 and other primes. */
 static void factorise(struct axis *axis) {
     size_t n = axis->extent;
     for (size_t radix = 4; n > 1;) {

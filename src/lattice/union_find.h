@@ -1,7 +1,7 @@
-/* A forest of disjoint sets over the sites: which sites belong together, given one pair after the other.
+/* Union-find over the sites: joins sites into disjoint sets, pair by pair.
  *
- * parent[site] is another site of the set, or the site itself where it is the root. A root is the lowest site of
- * its set, so that the root found does not depend on the order of the pairs. Inline: this is the inner loop of
+ * parent[site] is another site of the same set, or the site itself if it is the root. The root is the lowest site of
+ * its set, so it does not depend on the order of the pairs. The functions are inline, since they are the inner loop of
  * lattice/cluster.c and lattice/domains.c. */
 #ifndef DMSQ_LATTICE_UNION_FIND_H
 #define DMSQ_LATTICE_UNION_FIND_H
@@ -15,7 +15,7 @@ static inline void union_find_begin(uint32_t *parent, size_t n) {
     }
 }
 
-/* The root of i's set; halves the way there for those who come later. */
+/* The root of i's set; halves the path to it, so that later searches are shorter. */
 static inline uint32_t union_find_root(uint32_t *parent, uint32_t i) {
     while (parent[i] != i) {
         parent[i] = parent[parent[i]];

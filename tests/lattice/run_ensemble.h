@@ -88,7 +88,7 @@ static inline struct estimate estimate_chains(const double *x, size_t chains, si
     return (struct estimate){mean, sqrt((squares / n - mean * mean) / (n - 1.0))};
 }
 
-/* |measured - exact| < sigmas standard errors, and the error itself is small enough to mean something. */
+/* |measured - exact| < sigmas standard errors, and the error is small enough for a useful test. */
 #define assert_agrees(estimated, exact, exact_error, sigmas, largest_error) \
     do { \
         const struct estimate agrees_e = (estimated); \

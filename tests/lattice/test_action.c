@@ -1,5 +1,5 @@
-/* geometry.h, action.h and lanes.h: neighbours, the action against its definition, the force as the derivative
- * of the action in one to four dimensions, the lanes against single configurations, leapfrog as an integrator. */
+/* geometry.h, action.h and lanes.h: neighbours, the action against its definition, the force as the derivative of the
+ * action in one to four dimensions, the lanes against single configurations. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +81,7 @@ static void bad_lattices(void **state) {
     assert_int_equal(theory_check(&(struct theory){(double)NAN, 0.1}, 2, &e), STATUS_BAD_INPUT);
 }
 
-/* A constant field has one value everywhere; a single bump is done by hand. */
+/* The action of a constant field, and of a field with one different site, by hand. */
 static void action_by_hand(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -108,8 +108,8 @@ static void action_by_hand(void **state) {
     }
 }
 
-/* The action is a quartic in each site, so a symmetric difference with two step sizes and Richardson
- * extrapolation is exact up to rounding. */
+/* The action is of fourth order in each site, so symmetric differences with two step sizes and Richardson extrapolation
+ * are exact up to rounding. */
 static void force_is_the_derivative(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -157,8 +157,8 @@ static void float_configurations(void **state) {
     geometry_free(g);
 }
 
-/* Lanes: force, energies and moves of every lane are those of its own configuration, and the fused move is
- * the two moves bit for bit. */
+/* Force, energies and moves of every lane are those of its configuration, and the combined kick and drift has the bits
+ * of the two separate moves. */
 static void lanes_are_configurations(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {

@@ -1,9 +1,9 @@
-/* cluster.h and the global Metropolis proposal against brute force: the flips of the signs of a frozen |phi| on 3x2
- * sites, their frequencies and detailed balance, with all 64 sign patterns enumerated; sweeps of larger lattices by
- * their definition; and the whole samplers on 2x2 sites, where every pair is joined by two bonds, by quadrature over
- * all fields.
+/* cluster.h and the global Metropolis proposal against exact results: flips of signs at fixed |phi| on 3x2 sites, their
+ * frequencies and detailed balance, by enumeration of all 64 sign patterns; sweeps of larger lattices by their
+ * definition; and complete samplers on 2x2 sites, where every pair is joined by two bonds, by quadrature over all
+ * fields.
  *
- * Fixed seeds; limits at 4 standard errors, those of chi^2 at 4 standard deviations. */
+ * Seeds are fixed; limits are 4 standard errors, for chi^2 4 standard deviations. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -28,15 +28,15 @@ static void pattern_weights(const struct geometry *g, const struct theory *theor
     }
 }
 
-/* chi^2 of `terms` independent terms is no further from its mean than chance has it. */
+/* Checks that chi^2 of `terms` independent terms is within its statistical error of its mean. */
 static void assert_chi2(double chi2, double terms, const char *what) {
     if (fabs(chi2 - terms) > SIGMAS * sqrt(2.0 * terms)) {
         fail_msg("%s: chi^2 %.1f of %.0f terms", what, chi2, terms);
     }
 }
 
-/* Many sweeps from patterns drawn from their exact distribution: the distribution stays, and the flow from any
- * pattern to any other is that back. Magnitudes stay what they are. */
+/* Many sweeps from patterns drawn from their exact distribution: the distribution does not change, and transitions
+ * between two patterns are equally frequent in both directions. Magnitudes do not change. */
 static void signs_of_frozen_magnitudes(void **state) {
     (void)state;
     enum { V = 6, PATTERNS = 64, SWEEPS = 20000 };
@@ -175,7 +175,7 @@ static void four_sites(void **state) {
     }
 }
 
-/* The comparison of A as published, N(0,1) at each of 32x32 sites: nothing is ever accepted. */
+/* The published comparison of A, shifts by N(0,1) at each of 32x32 sites: no proposal is ever accepted. */
 static void global_proposals_at_the_published_size(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -189,8 +189,8 @@ static void global_proposals_at_the_published_size(void **state) {
     run_free(&r);
 }
 
-/* Deep in the broken phase on 16x16: from a hot start the chains come to rest in one of both phases, with equal
- * chances, and change it. */
+/* Deep in the broken phase on 16x16: from a hot start the chains settle in one of the two phases with equal
+ * probability, and change between them. */
 static void broken_phase(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -214,8 +214,8 @@ static void broken_phase(void **state) {
     run_free(&r);
 }
 
-/* Every sign after a sweep, from the definition: bond by bond and number by number as cluster.h says, sites labelled by
- * the lowest site they are held together with. Rows shorter and longer than a word of bits, odd and even. */
+/* Every sign after a sweep against the definition in cluster.h, bond by bond with the same random numbers, with sites
+ * labelled by the lowest site of their cluster. Rows are shorter and longer than a word of bits, odd and even. */
 static void sweep_by_definition(void **state) {
     (void)state;
     const struct {

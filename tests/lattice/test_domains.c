@@ -1,5 +1,5 @@
-/* domains.h on configurations drawn by hand: bubbles, strips along and across, lattices of one and three dimensions,
- * and random fields against a search that knows nothing of displacements. */
+/* domains.h on configurations drawn by hand: bubbles, strips in both directions, lattices of one and three dimensions;
+ * and random fields against a search that does not use displacements. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,7 +57,7 @@ static void pictures(void **state) {
          "----+",
          12,
          0,
-         1}, /* one over the edge that does not close */
+         1}, /* a bubble across the boundary that does not wind */
         {2,
          {4, 5},
          "+++++"
@@ -75,7 +75,7 @@ static void pictures(void **state) {
          "++--+",
          8,
          1,
-         1}, /* and the other way, over the edge */
+         1}, /* strips in the other direction, across the boundary */
         {2,
          {4, 4},
          "--++"
@@ -102,7 +102,7 @@ static void pictures(void **state) {
          "+++-",
          16,
          0,
-         1}, /* corners do not hold together */
+         1}, /* corners are not connected */
         {2,
          {3, 3},
          "-+-"
@@ -110,7 +110,7 @@ static void pictures(void **state) {
          "+++",
          8,
          0,
-         1},                          /* a cross winds both ways, what is left cannot */
+         1},                          /* a cross winds in both directions, so the other sign cannot wind */
         {2, {2, 2}, "++--", 4, 1, 1}, /* each pair is joined by two bonds */
         {1, {6}, "+++--+", 2, 0, 0},
         {1, {6}, "++++++", 0, 0, 1},
@@ -142,8 +142,8 @@ static void pictures(void **state) {
     }
 }
 
-/* Whether the cluster of a site winds, by walking on the unrolled lattice: from the site one can reach an image of
- * it. */
+/* Whether the cluster of a site winds, by a search on the repeated lattice: the cluster contains a periodic image of
+ * the site. */
 enum { L = 6, COPIES = 5, W = L * COPIES };
 
 static bool reaches_image(const float *phi, size_t start) {

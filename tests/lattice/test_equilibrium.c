@@ -1,15 +1,15 @@
-/* The samplers against what is known exactly: one site by quadrature (kappa = 0), the free propagator (lambda = 0), one
- * dimension by the transfer matrix, the identities <virial> = 1 and <exp(-dH)> = 1; and against independent
- * equilibrium runs of the interacting theory in two dimensions.
+/* The samplers against exact results: one site by quadrature (kappa = 0), the free propagator (lambda = 0), one
+ * dimension by the transfer matrix, the identities <virial> = 1 and <exp(-dH)> = 1; and against independent equilibrium
+ * runs of the interacting theory in two dimensions.
  *
- * Chains are independent, errors come from the scatter of their means, and all comparisons are at 4 standard
- * errors (about 140 of them: by chance a new seed would fail one time in a hundred). */
+ * Chains are independent, errors are from the scatter of their means, and all comparisons are at 4 standard errors.
+ * There are about 140 of them, so a new seed would fail by chance one time in a hundred. */
 #include "lattice/fourier.h"
 #include "tests/lattice/run_ensemble.h"
 
 #define SIGMAS 4.0
 
-/* Hybrid Monte Carlo in single precision, with the other integrator: as good as any. */
+/* Hybrid Monte Carlo in single precision with Omelyan's integrator. */
 enum { HMC_SINGLE = 100 };
 
 static struct ensemble_plan long_chains(int algorithm, double kappa, double lambda) {
@@ -25,11 +25,11 @@ static struct ensemble_plan long_chains(int algorithm, double kappa, double lamb
     return plan;
 }
 
-/* Those without errors of a step's size, at a volume where all of a proposal may be accepted. */
+/* Algorithms without errors from the step size, and with a sufficient acceptance at this volume. */
 static const int unbiased[] = {SAMPLER_HMC, HMC_SINGLE, SAMPLER_METROPOLIS, SAMPLER_CLUSTER};
 enum { UNBIASED = sizeof unbiased / sizeof unbiased[0] };
 
-/* One function of every configuration, chain after chain. */
+/* Functions of a configuration, of which a mean is taken. */
 enum mean { FIELD, SQUARED_MAGNETISATION, MAGNETISATION, MAGNITUDE, SQUARE, QUARTIC, ACTION, VIRIAL };
 
 static struct estimate mean_of(const struct run *r, enum mean which) {
@@ -157,7 +157,7 @@ static void free_field(void **state) {
         check_identities(&r);
         run_free(&r);
     }
-    /* clusters flip whatever the sign of kappa, on odd extents, too, where no sublattice could be turned over */
+    /* clusters are flipped for either sign of kappa, also on odd extents, which have no sublattices to sign-flip */
     const struct {
         enum sampler_algorithm algorithm;
         size_t extents[2];
@@ -171,7 +171,7 @@ static void free_field(void **state) {
         check_identities(&r);
         run_free(&r);
     }
-    /* The shift is 4 to 56 per cent here. */
+    /* the step size changes the variance by 4 to 56 per cent */
     struct ensemble_plan plan = long_chains(SAMPLER_LANGEVIN, 0.2, 0.0);
     plan.sampler.langevin_step = 0.2;
     plan.stride = 10;
@@ -287,7 +287,7 @@ static void two_dimensions(void **state) {
     }
 }
 
-/* Langevin's error is of first order in the step, so 2 <phi^2>(dt) - <phi^2>(2 dt) is right to second order. */
+/* Langevin has an error of first order in the step, so 2 <phi^2>(dt) - <phi^2>(2 dt) is correct to second order. */
 static void langevin_extrapolated(void **state) {
     (void)state;
     const size_t extents[] = {8, 8};
@@ -309,15 +309,15 @@ static void langevin_extrapolated(void **state) {
         {2.0 * action_density[0].mean - action_density[1].mean,
          hypot(2.0 * action_density[0].error, action_density[1].error)},
     };
-    /* the effect of the step is there to be extrapolated */
+    /* there is an effect of the step to extrapolate */
     assert_true(action_density[1].mean - equilibrium[0].action[0] > 5.0 * action_density[1].error);
     assert_agrees(extrapolated[0], equilibrium[0].square[0], equilibrium[0].square[1], SIGMAS, 0.01);
     assert_agrees(extrapolated[1], equilibrium[0].action[0], equilibrium[0].action[1], SIGMAS, 0.005);
 }
 
-/* As published: a hot start, 164 trajectories of ten steps, one configuration a chain; acceptance about 0.93. In single
- * precision the same within errors, acceptance too; and with two steps of Omelyan's, which are
- * half of the forces, with more of them accepted. */
+/* As published: a hot start, 164 trajectories of ten steps, one configuration per chain; acceptance about 0.93. Single
+ * precision gives the same acceptance and observables within errors. Two steps of Omelyan's integrator, which need half
+ * as many forces, have a higher acceptance. */
 static void published_protocol(void **state) {
     (void)state;
     struct estimate acceptance[3];

@@ -1,5 +1,5 @@
-/* The Fourier transform against the plain sum, its inverse, Parseval, symmetry orbits, and Gaussian fields of a
- * given propagator. */
+/* The Fourier transform against the definition, its inverse, Parseval's identity, orbits of symmetries, and Gaussian
+ * fields with a given propagator. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ struct lattice {
     size_t dimensions, extents[4];
 };
 
-/* Odd, even, prime and unit extents; fewer and more lanes than a vector. */
+/* Odd, even, prime and unit extents; numbers of lanes below and above the length of a vector. */
 static const struct lattice lattices[] = {
     {1, {1}},     {1, {2}},     {1, {3}},       {1, {64}},      {2, {8, 8}},
     {2, {5, 12}}, {2, {33, 2}}, {3, {4, 6, 4}}, {3, {3, 1, 7}}, {4, {4, 3, 2, 4}},
@@ -102,8 +102,8 @@ static void test_plain_sum_inverse_parseval(void **state) {
     }
 }
 
-/* A function of momentum with all symmetries of the lattice stays as it is; one of the mode's index
- * becomes symmetric and keeps its sum. */
+/* A function of momentum with all symmetries of the lattice does not change; a function of the mode's index becomes
+ * symmetric and keeps its sum. */
 static void test_symmetries(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -160,8 +160,8 @@ static void test_symmetries(void **state) {
     fourier_free(f);
 }
 
-/* Filtered white noise has |phi(p)|^2/V of mean G(p) in every mode: 4000 fields, each mode known to
- * G sqrt(2/4000) or better; 4.5 sigma for 60 modes. And filtering is exactly multiplication of the modes. */
+/* The mean of |phi(p)|^2/V of filtered white noise is G(p) in every mode: within 4.5 sigma for 60 modes of 4000 fields,
+ * with errors of at most G sqrt(2/4000). And filtering is exactly a multiplication of the modes. */
 static void test_gaussian_field(void **state) {
     (void)state;
     enum { FIELDS = 4000 };
@@ -231,7 +231,7 @@ static void test_correlation_length(void **state) {
     }
 }
 
-/* The digest of a transform: the same on every machine. */
+/* The digest of a transform is the same on every machine. */
 static void test_same_bits_everywhere(void **state) {
     (void)state;
     double *workspace;

@@ -1,5 +1,5 @@
-/* Trajectories of hybrid Monte Carlo (integrator.h, lanes.h): what the integrators are made of, their reversibility and
- * the order of their error, in double and in single precision; and single precision against double. */
+/* Trajectories of hybrid Monte Carlo (integrator.h, lanes.h): kicks and drifts of the integrators, reversibility, order
+ * of the error, in double and in single precision; and single precision against double. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ enum { LANES = LATTICE_LANES };
 
 static const struct theory theory = {0.23, 0.04};
 
-/* Rows of an odd and of an even number of sites, and fewer rows than the move in one pass needs. */
+/* Rows with odd and even numbers of sites, and fewer rows than the combined kick and drift needs. */
 static const struct {
     size_t dimensions, extents[3];
 } lattices[] = {{1, {7}}, {2, {4, 6}}, {2, {5, 5}}, {2, {2, 4}}, {2, {3, 2}}, {3, {3, 3, 4}}};
@@ -25,7 +25,7 @@ enum { LATTICES = sizeof lattices / sizeof lattices[0] };
 
 static const enum integrator_kind kinds[] = {INTEGRATOR_LEAPFROG, INTEGRATOR_OMELYAN};
 
-/* Field and momenta from N(0,1), in both precisions the same numbers. */
+/* Field and momenta from N(0,1), the same numbers in both precisions. */
 struct state {
     struct geometry *g;
     size_t n;
@@ -99,7 +99,7 @@ static void integrate(struct state *s, bool single, enum integrator_kind kind, s
     }
 }
 
-/* Kicks and drifts each make up the whole trajectory, and are the same from either end. */
+/* The kicks and the drifts each add up to the length of the trajectory, and their order is symmetric. */
 static void sequences(void **state) {
     (void)state;
     for (size_t k = 0; k < 2; k++) {
@@ -118,8 +118,8 @@ static void sequences(void **state) {
     }
 }
 
-/* Single precision: moves are those of double precision, rounded; those in one pass are those in two, bit for bit,
- * whatever the length of a row; energies are those of the same numbers in double precision, bit for bit. */
+/* Single precision: moves are those of double precision, rounded; the combined kick and drift has the bits of the two
+ * separate moves for any length of a row; energies have the bits of the same numbers in double precision. */
 static void single_precision_moves(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -145,8 +145,8 @@ static void single_precision_moves(void **state) {
     }
 }
 
-/* Back with reversed momenta leads to the start: to 1e-13 in double precision, to some units in the last of the 24 bits
- * in single precision, on a lattice of the papers' size, too. */
+/* A trajectory with reversed momenta leads back to the start: to 1e-13 in double precision, to some units of the last
+ * bit in single precision, also on a lattice of the papers' size. */
 static void reversibility(void **state) {
     (void)state;
     for (size_t i = 0; i <= LATTICES; i++) {
@@ -181,8 +181,8 @@ static void reversibility(void **state) {
     }
 }
 
-/* dH of a trajectory of fixed length falls as the square of the step, in one, two and three dimensions; Omelyan's is
- * less than a tenth of leapfrog's at the same step; and that of single precision is that of double, up to its
+/* dH of a trajectory of fixed length falls as the square of the step in one, two and three dimensions. That of
+ * Omelyan's integrator is less than a tenth of leapfrog's at the same step. Single and double precision agree up to
  * rounding. */
 static void energy_error(void **state) {
     (void)state;

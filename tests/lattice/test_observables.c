@@ -19,8 +19,8 @@ static void assert_close(double found, double expected, double tolerance) {
     }
 }
 
-/* Every primary of random fields on a 5 x 4 x 3 lattice by plain loops; the virial as phi times a
- * finite difference of the action. */
+/* Every primary quantity of random fields on a 5 x 4 x 3 lattice against simple loops, the virial against a finite
+ * difference of the action. */
 static void test_against_plain_loops(void **state) {
     (void)state;
     enum { X = 5, Y = 4, Z = 3, V = X * Y * Z };
@@ -74,7 +74,7 @@ static void test_against_plain_loops(void **state) {
         assert_close(found[PRIMARY_PHI2], square, 1e-13);
         assert_close(found[PRIMARY_ACTION], S[1] / V, 1e-13);
         assert_close(found[PRIMARY_VIRIAL], (S[2] - S[0]) / (2.0 * epsilon * V), 1e-8);
-        /* G(0) = V M^2, its sum is V <phi^2>, and k = 1 along y is its average over both signs */
+        /* G(0) = V M^2, the sum of G is V <phi^2>, and G at k = 1 along y is an average over both signs of k */
         assert_close(propagator[0], V * M * M, 1e-12);
         observables_expand(o, propagator, g);
         double sum = 0.0, re = 0.0, im = 0.0;
@@ -93,7 +93,7 @@ static void test_against_plain_loops(void **state) {
     observables_free(o);
 }
 
-/* The functions of means at made-up means. */
+/* The observables as functions of given means. */
 static void test_functions_of_means(void **state) {
     (void)state;
     const size_t extents[2] = {6, 6};
@@ -130,9 +130,9 @@ static void test_functions_of_means(void **state) {
     observables_free(o);
 }
 
-/* A free field (lambda = 0) drawn from its propagator 1/(2 - 4 kappa sum cos p): chi2 = G(0), U_L = 0,
- * phi2 = mean of G, S/V = 1/2, virial = 1, xi = 1/m from 1/G = 2 kappa (sum 4 sin^2(p/2) + m^2) with
- * m^2 = (2 - 8 kappa)/(2 kappa). 4 sigma of 4000 fields. */
+/* A free field (lambda = 0) drawn from its propagator 1/(2 - 4 kappa sum cos p): chi2 = G(0), U_L = 0, phi2 = mean of
+ * G, S/V = 1/2, virial = 1, xi = 1/m from 1/G = 2 kappa (sum 4 sin^2(p/2) + m^2) with m^2 = (2 - 8 kappa)/(2 kappa).
+ * Limits are 4 sigma of 4000 fields. */
 static void test_free_field(void **state) {
     (void)state;
     enum { L = 8, V = L * L, FIELDS = 4000 };
@@ -176,7 +176,7 @@ static void test_free_field(void **state) {
         variance += 2.0 * g[p] * g[p] / (V * V);
     }
     assert_close(values[OBSERVABLE_PHI2], phi2, 4.0 * sqrt(variance / n));
-    /* relative error of xi^2: G(0)'s and G(1)'s (four modes, two of them equal), times G0/(G0-G1) */
+    /* relative error of xi^2: those of G(0) and G(1) (four modes, two of them equal), times G0/(G0-G1) */
     const double xi = 1.0 / sqrt((2.0 - 8.0 * theory.kappa) / (2.0 * theory.kappa)), loss = g[0] / (g[0] - g[1]);
     assert_close(values[OBSERVABLE_XI], xi, 4.0 * xi * 0.5 * loss * sqrt(2.5 / n));
     free(workspace);

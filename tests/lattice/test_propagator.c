@@ -1,5 +1,5 @@
-/* The smoothed propagator: exact for free fields, closer to the truth than what was measured, and refused where there
- * is no such fit. */
+/* The smoothed propagator: exact for free fields, more accurate than the measured one, and refused if the fit does not
+ * suit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static enum status smooth(const struct lattice *lattice, double above, double *G
     return status;
 }
 
-/* 1/G = 2 - 4 kappa sum_mu cos p_mu of A 4.2 at lambda = 0, in P. */
+/* Sets G to that of A 4.2 at lambda = 0, 1/G = 2 - 4 kappa sum_mu cos p_mu, as a function of P. */
 static void free_field(const struct lattice *lattice, double kappa, double *G) {
     for (size_t p = 0; p < volume(lattice); p++) {
         G[p] = 1 / (2 - 4 * kappa * (double)lattice->dimensions + 2 * kappa * momentum(lattice, p));
@@ -86,7 +86,8 @@ static void test_free_field(void **state) {
     }
 }
 
-/* Noise of 5% a mode: what is left in G is that of the nine terms, sqrt(9/V) of it; the residual is the noise. */
+/* With noise of 5% per mode, the noise of the smoothed G is that of nine terms, smaller by sqrt(9/V), and the residual
+ * is the noise. */
 static void test_noise(void **state) {
     (void)state;
     static const struct lattice lattices[] = {{1, {256}}, {2, {32, 32}}, {3, {8, 8, 8}}};
@@ -106,7 +107,7 @@ static void test_noise(void **state) {
         }
         const double limit = 2 * noise * sqrt(9 / (double)V);
         if (!(sqrt(square) < limit)) {
-            fail_msg("d = %zu: %g off the truth, expected less than %g", lattices[i].dimensions, sqrt(square), limit);
+            fail_msg("d = %zu: error %g, expected less than %g", lattices[i].dimensions, sqrt(square), limit);
         }
         if (!(fabs(residual / noise - 1) < 4 / sqrt(2 * (double)V) + 9 / (double)V)) {
             fail_msg("d = %zu: residual %g, expected %g", lattices[i].dimensions, residual, noise);
@@ -132,14 +133,15 @@ static void test_refused(void **state) {
     (void)state;
     const struct lattice lattice = {2, {8, 8}};
     const double bad[] = {0, -1, (double)NAN, (double)INFINITY};
-    const char *const text[] = {"mode 9 is 0, expected more than 0", "mode 9 is -1,", "mode 9 is ", "mode 9 is inf,"};
+    const char *const text[] = {"mode 9 is 0, expected a finite number > 0", "mode 9 is -1,", "mode 9 is ",
+                                "mode 9 is inf,"};
     double G[64];
     for (size_t i = 0; i < 4; i++) {
         free_field(&lattice, 0.1, G);
         G[9] = bad[i];
         refused(&lattice, G, text[i]);
     }
-    /* no smooth function of the momentum: the polynomial crosses zero */
+    /* not a smooth function of the momentum: the polynomial crosses zero */
     double normal[64];
     random_normal(random_key(2, "test", "propagator"), 0, 0, normal, 64);
     for (size_t p = 0; p < 64; p++) {

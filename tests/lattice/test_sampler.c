@@ -1,12 +1,12 @@
-/* sampler.h and ensemble.h as programs: the same bits for any number of threads, any splitting of the chains
- * and of the steps; digests of those bits; chain order, interruption, fields that diverge. */
+/* sampler.h and ensemble.h: the same bits for any number of threads and any splitting of the chains and of the steps;
+ * digests of these bits; order of the chains, interruptions, diverging fields. */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "tests/lattice/run_ensemble.h"
 
-/* An algorithm and, of hybrid Monte Carlo, how it is done. */
+/* An algorithm, and precision and integrator of hybrid Monte Carlo. */
 struct variant {
     enum sampler_algorithm algorithm;
     enum integrator_kind integrator;
@@ -83,7 +83,8 @@ static void threads_and_splitting(void **state) {
     }
 }
 
-/* Measuring does not disturb: the last of three configurations is the only one of a longer thermalisation. */
+/* Measurements do not change a chain: the last of three configurations is the only one after a longer thermalisation.
+ * */
 static void measurements_do_not_disturb(void **state) {
     (void)state;
     const size_t extents[] = {3, 4, 5};
@@ -97,7 +98,7 @@ static void measurements_do_not_disturb(void **state) {
         for (size_t c = 0; c < plan.chains; c++) {
             assert_memory_equal(series.data.phi + (3 * c + 2) * volume, last.data.phi + c * volume,
                                 volume * sizeof(float));
-            if (algorithms[i].algorithm != SAMPLER_METROPOLIS_GLOBAL) { /* which may have rejected all */
+            if (algorithms[i].algorithm != SAMPLER_METROPOLIS_GLOBAL) { /* which may have rejected all proposals */
                 assert_memory_not_equal(series.data.phi + (3 * c + 1) * volume, last.data.phi + c * volume,
                                         volume * sizeof(float));
             }
@@ -160,7 +161,7 @@ static void starts(void **state) {
         }
     }
     assert_true(fabs(positive - 32.0) < 4.0 * 4.0);
-    /* It is a minimum: no force. */
+    /* the force vanishes at the minimum */
     double *phi = malloc(2 * g->volume * sizeof *phi);
     assert_non_null(phi);
     sampler_configuration(s, 3, phi);
@@ -202,7 +203,8 @@ static void interruption_and_reports(void **state) {
     run_free(&r);
 }
 
-/* Langevin steps beyond 2/(largest eigenvalue) grow without bound; leapfrog of that size is refused, never NaN. */
+/* Langevin diverges with steps beyond 2/(largest eigenvalue); leapfrog trajectories with such steps are rejected, and
+ * the field never becomes NaN. */
 static void divergence(void **state) {
     (void)state;
     const size_t extents[] = {4, 4};
@@ -226,8 +228,8 @@ static void divergence(void **state) {
     run_free(&r);
 }
 
-/* The random walk: from N(0,1) on, every site gains the variance of a step with each, and nothing is rejected; the
- * variance of 21 chains of 24 sites within 4.5 sigma. */
+/* The random walk starts from N(0,1), adds the variance of a step with each step, and rejects nothing: the variance
+ * over 21 chains of 24 sites within 4.5 sigma. */
 static void random_walk(void **state) {
     (void)state;
     const size_t extents[] = {6, 4};

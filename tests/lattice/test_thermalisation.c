@@ -1,6 +1,6 @@
-/* lattice/thermalisation.h: ensembles in equilibrium pass, ensembles that are not fail for the right reason, bits do
- * not depend on threads, and too small ones are not judged. Seeds are fixed; chains are 64 or more, so that a
- * comparison of ensembles in equilibrium beyond 5 sigma would come once in 10^6. */
+/* lattice/thermalisation.h: ensembles in equilibrium pass, others fail for the right reason, bits do not depend on
+ * threads, and ensembles of too few chains are not tested. Seeds are fixed. There are 64 or more chains, so a deviation
+ * of 5 sigma in equilibrium would occur once in 10^6 comparisons. */
 #include "lattice/thermalisation.h"
 #include "tests/lattice/run_ensemble.h"
 
@@ -32,7 +32,7 @@ static void in_equilibrium(void **state) {
     for (int i = 0; i < THERMALISATION_TESTS; i++) {
         assert_true(fabs(t.sigmas[i]) < THERMALISATION_SIGMAS && fabs(t.sigmas[i]) <= fabs(t.sigmas[t.worst]));
     }
-    plan.chains = 16; /* long ones */
+    plan.chains = 16; /* long chains */
     plan.measurements = 40;
     plan.stride = 5;
     t = tested(&plan, 8, 64);
@@ -52,7 +52,7 @@ static void walls(void **state) {
     assert_true(t.sigmas[test_named("start.abs_M")] < -THERMALISATION_SIGMAS);
 }
 
-/* On a large lattice HMC rejects every trajectory from a cold start; chains that are compared have to get away. */
+/* On a large lattice HMC rejects every trajectory from a cold start; the chains for the comparison must leave it. */
 static void large(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -62,7 +62,7 @@ static void large(void **state) {
     assert_true(t.verdict == 1 && !isnan(t.sigmas[test_named("start.action")]));
 }
 
-/* Five trajectories from a cold start far from equilibrium: what the chains were when half as old differs. */
+/* Five trajectories from a cold start far from equilibrium: the chains differ from themselves at half the length. */
 static void too_young(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -93,7 +93,7 @@ static void drifting(void **state) {
     assert_true(isnan(t.sigmas[test_named("start.action")])); /* no further chains */
 }
 
-/* Langevin with a coarse step is in the equilibrium of another action: the virial tells. */
+/* Langevin with a coarse step is in equilibrium for another action, which the virial detects. */
 static void another_equilibrium(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -117,7 +117,7 @@ static void too_small(void **state) {
     }
 }
 
-/* Chains that reject everything have failed, whatever else can be told of them, and however many they are. */
+/* An ensemble whose chains reject all proposals fails, whatever the other tests say, for any number of chains. */
 static void frozen(void **state) {
     (void)state;
     static const uint64_t chains[] = {1, 8, 32}, further[] = {64, 8};
@@ -136,7 +136,7 @@ static void frozen(void **state) {
     }
 }
 
-/* With too few chains to compare with, the virial alone does not pass an ensemble. */
+/* If there are too few chains for a comparison, an ensemble does not pass by its virial alone. */
 static void virial_alone(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
@@ -146,7 +146,7 @@ static void virial_alone(void **state) {
     char text[128];
     assert_true(t.verdict == -1 && t.frozen == 0 && t.worst == test_named("virial"));
     thermalisation_text(&t, text, sizeof text);
-    assert_memory_equal(text, "not told by the virial alone: virial off by ", 44);
+    assert_memory_equal(text, "undecided, from the virial alone: virial off by ", 48);
     t = tested(&plan, 8, 16);
     assert_int_equal(t.verdict, 1);
 }

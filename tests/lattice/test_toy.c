@@ -1,5 +1,5 @@
-/* The toy model: closed forms of the Gaussian, finite differences, identities that hold for any action, draws by their
- * distribution; and the Fokker-Planck equation against the Ornstein-Uhlenbeck process. */
+/* The toy model: closed forms of the Gaussian case, finite differences, identities that hold for any action, the
+ * distribution of draws; and the Fokker-Planck equation against the Ornstein-Uhlenbeck process. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +75,8 @@ static void test_gaussian(void **state) {
     toy_free(toy);
 }
 
-/* Any action: normalised densities, <phi S'> = 1, the score as derivative, smearing that adds up its variance. */
+/* For any action: normalised densities, <phi S'> = 1, the score as derivative, and addition of the variances of
+ * repeated smearing. */
 static void test_identities(void **state) {
     (void)state;
     for (int i = 0; i < THEORIES; i++) {
@@ -108,7 +109,8 @@ static void test_identities(void **state) {
     }
 }
 
-/* Kolmogorov-Smirnov at 4.5 sigma equivalent (probability 2 exp(-2 d^2) = 7e-6), and moments within 4.5 errors. */
+/* The distribution of draws by the Kolmogorov-Smirnov test at 4.5 sigma (probability 2 exp(-2 d^2) = 7e-6), and moments
+ * within 4.5 errors. */
 static void test_draws(void **state) {
     (void)state;
     enum { N = 20000 };
@@ -152,7 +154,7 @@ static void test_refusals(void **state) {
     }
 }
 
-/* Ornstein-Uhlenbeck: a Gaussian stays one, of variance 1/mu2 + (v0 - 1/mu2) exp(-2 mu2 tau). */
+/* Ornstein-Uhlenbeck process: a Gaussian stays Gaussian, with variance 1/mu2 + (v0 - 1/mu2) exp(-2 mu2 tau). */
 static void test_fokker_planck(void **state) {
     (void)state;
     enum { POINTS = 2001 };
@@ -168,7 +170,7 @@ static void test_fokker_planck(void **state) {
     for (int i = 0; i < POINTS; i++) {
         near(p[i], exp(-0.5 * pow(-range + i * h, 2) / v) / sqrt(2 * M_PI * v), 2e-5);
     }
-    /* exp(-S) stays, whatever the grid; probability is kept */
+    /* exp(-S) is stationary on any grid; probability is conserved */
     static double q[41];
     double before = 0, after = 0;
     for (int i = 0; i < 41; i++) {

@@ -1,5 +1,5 @@
-/* The fast transforms in lanes against lattice/fourier.h and the plain sum: one to four dimensions, extents of all
- * radices; the inverse, two fields in a lane, -p, lanes apart, and the bits. */
+/* The fast transforms in lanes against lattice/fourier.h and the definition: one to four dimensions, extents with all
+ * radices; the inverse, two fields in a lane, modes -p, independence of lanes, and the bits. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,7 +64,7 @@ static void *allocate(size_t count, size_t size) {
     return p;
 }
 
-/* Both fields of a lane, taken apart as the header says, are the transforms of fourier.h. */
+/* Both fields of a lane, separated as in the header, are the transforms of fourier.h. */
 static void test_fields(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -146,7 +146,7 @@ static void test_plain_sum(void **state) {
     }
 }
 
-/* Forth and back is V times the field; in place has the bits of out of place. */
+/* Forward and inverse give V times the field; in-place transforms have the same bits. */
 static void test_inverse(void **state) {
     (void)state;
     for (size_t i = 0; i < LATTICES; i++) {
@@ -174,7 +174,7 @@ static void test_inverse(void **state) {
     }
 }
 
-/* What is in other lanes, not even a NaN, changes no bit of a lane. */
+/* Other lanes do not change the bits of a lane, even if they are NaN. */
 static void test_lanes(void **state) {
     (void)state;
     const size_t kept = 6;
@@ -232,7 +232,7 @@ static void test_refused(void **state) {
     assert_null(t);
 }
 
-/* The same on every machine, with vectors of any length. */
+/* The bits are the same on every machine, with vectors of any length. */
 static void test_digest(void **state) {
     (void)state;
     static char all[LATTICES][2][65];
