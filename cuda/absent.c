@@ -1,4 +1,4 @@
-/* What stands for the CUDA backend in a program built without CUDA. */
+/* Replaces the CUDA backend in a program built without CUDA. */
 #include "cuda/backend.h"
 
 #ifndef DMSQ_CUDA_MISSING

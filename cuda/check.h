@@ -1,4 +1,4 @@
-/* Errors of CUDA calls, and the launch of kernels. Only for files of cuda/. */
+/* Errors of CUDA calls, and the launch of kernels. Private to cuda/. */
 #ifndef DMSQ_CUDA_CHECK_H
 #define DMSQ_CUDA_CHECK_H
 
@@ -9,7 +9,7 @@ extern "C" {
 }
 
 static inline enum status cuda_failed(cudaError_t code, const char *call, struct error *e) {
-    cudaGetLastError(); /* this call's error is not to be found by a later one */
+    cudaGetLastError(); /* clears the error, so that later calls do not return it */
     return error_set(e, STATUS_FAILED, "CUDA: %s: %s (%s)", call, cudaGetErrorString(code), cudaGetErrorName(code));
 }
 
@@ -20,7 +20,8 @@ static inline enum status cuda_failed(cudaError_t code, const char *call, struct
             return cuda_failed(code_, #call, e); \
     } while (0)
 
-/* launch("name", kernel, grid, block, stream, e, arguments...): an error names the kernel and its grid. */
+/* Launches a kernel: launch("name", kernel, grid, block, stream, e, arguments...). Errors name the kernel and its grid.
+ * */
 template <class... Parameters, class... Arguments>
 static inline enum status launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block,
                                  cudaStream_t stream, struct error *e, Arguments... arguments) {
@@ -32,7 +33,7 @@ static inline enum status launch(const char *name, void (*kernel)(Parameters...)
     if (code == cudaSuccess) {
         return STATUS_OK;
     }
-    cudaGetLastError(); /* this call's error is not to be found by a later one */
+    cudaGetLastError(); /* clears the error, so that later calls do not return it */
     return error_set(e, STATUS_FAILED, "CUDA: kernel %s, grid %ux%ux%u of %u threads: %s (%s)", name, grid.x, grid.y,
                      grid.z, block.x * block.y * block.z, cudaGetErrorString(code), cudaGetErrorName(code));
 }

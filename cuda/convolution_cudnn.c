@@ -1,4 +1,4 @@
-/* Convolutions by cuDNN's backend (graph) API, see convolution.h. */
+/* Convolutions by cuDNN's backend (graph) API; see convolution.h. */
 #include "cuda/convolution.h"
 
 #include <cudnn.h>
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cuDNN 9.19 calls the attributes that hand a handle over deprecated; those before it know nothing else. */
+/* cuDNN 9.19 deprecates the attributes that pass a handle, but earlier versions have no others. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 enum { ID_WIDE = 'x', ID_NARROW = 'y', ID_WEIGHTS = 'w', CANDIDATES = 64, NOTES = 32 };
 
-#define WORKSPACE_MAX ((int64_t)1 << 30) /* bytes; an engine that wants more is passed over */
+#define WORKSPACE_MAX ((int64_t)1 << 30) /* bytes; engines that need more are skipped */
 
 struct cuda_convolutions {
     cudnnHandle_t handle;
@@ -153,9 +153,9 @@ static enum status operation(struct cuda_convolution *c, struct pieces *p, cudnn
 
 /* --- engines ------------------------------------------------------------------------------------- */
 
-/* Whether an engine's bits are the same in every run and its arithmetic is what the precision promises: products of
- * the factors themselves (no transforms, no factors rounded to half precision, whose range is smaller), summed in
- * float32. strict: in TF32 and bfloat16, on tensor cores. */
+/* Whether an engine's bits are the same in every run and its arithmetic is that of the precision: products of the
+ * factors (no transforms, and no factors rounded to half precision, whose range is smaller), summed in float32. strict:
+ * also requires tensor cores for TF32 and bfloat16. */
 static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalNote_t *notes, int64_t count,
                      bool strict) {
     bool has[CUDNN_NUMERICAL_NOTE_TYPE_COUNT] = {false};
@@ -175,18 +175,18 @@ static bool suitable(enum cuda_precision precision, const cudnnBackendNumericalN
     return !strict || has[CUDNN_NUMERICAL_NOTE_TENSOR_CORE];
 }
 
-/* Whether a choice of a knob lets the order of a sum depend on the place of a configuration in the batch: stream-K
- * cuts sums where the work of a multiprocessor ends. No numerical note says so. */
+/* Whether the value of a knob makes the order of a sum depend on the position of a configuration in the batch: stream-K
+ * splits sums where the work of a multiprocessor ends. There is no numerical note for this. */
 static bool is_stream_k(cudnnBackendKnobType_t knob, int64_t value) {
 #if CUDNN_VERSION >= 90700
     return knob == CUDNN_KNOB_TYPE_STREAM_K && value != 0;
 #else
-    (void)knob, (void)value; /* they have no such knob */
+    (void)knob, (void)value; /* this version has no such knob */
     return false;
 #endif
 }
 
-/* A configuration whose knobs cannot be read has none that counts. */
+/* Whether a configuration uses stream-K; one whose knobs cannot be read does not. */
 static bool uses_stream_k(cudnnBackendDescriptor_t configuration) {
     cudnnBackendDescriptor_t choices[CUDNN_KNOB_TYPE_COUNTS];
     int64_t made = 0, count = 0;
@@ -214,7 +214,7 @@ static bool uses_stream_k(cudnnBackendDescriptor_t configuration) {
     return move;
 }
 
-/* Makes a plan of a configuration of an engine; false: it does not fit. */
+/* Makes a plan from a configuration of an engine; false if it is not suitable. */
 static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBackendDescriptor_t configuration,
                        bool strict) {
     cudnnBackendDescriptor_t engine;
@@ -255,7 +255,7 @@ static bool try_engine(struct cuda_convolution *c, struct pieces *p, cudnnBacken
     return true;
 }
 
-/* The engines that a heuristic names, in its order. */
+/* Lists the engines of a heuristic in its order. */
 static enum status candidates(struct cuda_convolution *c, struct pieces *p, cudnnBackendDescriptor_t graph,
                               cudnnBackendHeurMode_t mode, cudnnBackendDescriptor_t *list, int64_t *count,
                               struct error *e) {
@@ -265,7 +265,7 @@ static enum status candidates(struct cuda_convolution *c, struct pieces *p, cudn
     CUDNN_TRY(set(heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph));
     CUDNN_TRY(set(heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode));
     if (cudnnBackendFinalize(heuristic) != CUDNN_STATUS_SUCCESS) {
-        return STATUS_OK; /* knows nothing about this graph */
+        return STATUS_OK; /* the heuristic does not support this graph */
     }
     for (int i = 0; i < CANDIDATES; i++) {
         CUDNN_TRY(make(p, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &list[i]));

@@ -55,11 +55,11 @@ enum status device_download(struct device *d, void *to, const void *from, size_t
 enum status recording_make(struct device *d, enum status (*record)(void *context, struct error *e), void *context,
                            struct recording *r, struct error *e) {
     *r = {};
-    TRY(record(context, e)); /* loads kernels, which must not happen while recording */
+    TRY(record(context, e)); /* loads the kernels, which must not happen while recording */
     TRY(device_wait(d, e));
     CUDA_TRY(cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal));
     const enum status status = record(context, e);
-    const cudaError_t code = cudaStreamEndCapture(d->stream, &r->graph); /* whatever happened */
+    const cudaError_t code = cudaStreamEndCapture(d->stream, &r->graph); /* also after an error */
     if (status != STATUS_OK) {
         return status;
     }
@@ -124,7 +124,7 @@ static enum status open_device(struct device *d, struct error *e) {
     int count = 0, driver = 0;
     const cudaError_t code = cudaGetDeviceCount(&count);
     if (code != cudaSuccess || count == 0) {
-        return error_set(e, STATUS_FAILED, "backend '%s': there is no CUDA device here (%s)", d->base.name,
+        return error_set(e, STATUS_FAILED, "backend '%s': no CUDA device found (%s)", d->base.name,
                          code != cudaSuccess ? cudaGetErrorString(code) : "0 devices");
     }
     struct cudaDeviceProp properties;

@@ -1,5 +1,5 @@
-/* Evaluations of a score model, vector-Jacobian products and traces of the Jacobian on the device (backend.h). Each
- * is one graph; probes are made on the device and never leave it. */
+/* Evaluations of a score model, vector-Jacobian products and traces of the Jacobian on the device (backend.h). Each is
+ * one graph; probes are made on the device and stay there. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -121,14 +121,15 @@ static enum status vjp(struct backend_network *b, size_t n, const float *probe, 
     struct device *d = b->device;
     const size_t bytes = n * b->volume * sizeof *probe;
     if (d->base.forward_only) {
-        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only", d->base.name);
+        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has no gradients: expected cuda or cuda-float32",
+                         d->base.name);
     }
     TRY(device_upload(d, b->probe, probe, bytes, e));
     TRY(recording_launch(d, &b->vjp, 1, e));
     return device_download(d, out, b->product, bytes, e);
 }
 
-/* The graph of one probe, which counts them itself. */
+/* Makes the graph for one probe; it counts the probes itself. */
 static enum status prepare_traces(struct backend_network *b, struct random_key key, size_t probes, bool signs,
                                   struct error *e) {
     const size_t room = b->batch * (probes ? probes : 1);
@@ -168,7 +169,8 @@ static enum status traces(struct backend_network *b, size_t n, struct random_key
                           size_t probes, bool signs, double *out, struct error *e) {
     struct device *d = b->device;
     if (d->base.forward_only) {
-        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only", d->base.name);
+        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has no gradients: expected cuda or cuda-float32",
+                         d->base.name);
     }
     TRY(device_upload(d, b->numbers, configuration, n * sizeof *configuration, e));
     TRY(evaluation_traces(b, key, probes, signs, e));

@@ -1,4 +1,4 @@
-/* A network for evaluations (evaluation.cu), and what the integrator (integrator.cu) uses of it. */
+/* A network for evaluations (evaluation.cu), and its functions that the integrator (integrator.cu) uses. */
 #ifndef DMSQ_CUDA_EVALUATION_H
 #define DMSQ_CUDA_EVALUATION_H
 
@@ -9,24 +9,25 @@ struct backend_network {
     struct network *network;
     bool wiener;
     size_t volume, batch;
-    const double *propagator;   /* host, the model's */
-    struct score_frame *frames; /* batch */
-    uint32_t *counter;          /* two: one that stays zero, and the number of the probe */
+    const double *propagator;   /* of the model, on the host */
+    struct score_frame *frames; /* (batch) */
+    uint32_t *counter;          /* (2): one that stays zero, and the number of the probe */
     float *phi, *out, *probe, *product;
-    uint64_t *numbers; /* batch: configurations, for their probes */
+    uint64_t *numbers; /* (batch): numbers of the configurations, for their probes */
     double *traces;
     size_t traces_room;
     struct recording evaluate, vjp, trace;
-    /* what `trace` was recorded for */
+    /* arguments for which `trace` was recorded */
     struct random_key key;
     size_t probes;
     bool signs, recorded;
 };
 
 struct frames evaluation_frames(const struct backend_network *b);
-/* out = s(t) score of phi, with the frames that are there. */
+/* Sets b->out to s(t) score of b->phi, with b->frames. */
 enum status evaluation_score(struct backend_network *b, struct error *e);
-/* After that: b->traces[batch x probes] of the configurations `numbers`; probes = 0: b->traces[batch]. */
+/* After evaluation_score: sets b->traces, (batch, probes), or (batch) with probes = 0, for the configurations
+ * b->numbers. */
 enum status evaluation_traces(struct backend_network *b, struct random_key key, size_t probes, bool signs,
                               struct error *e);
 

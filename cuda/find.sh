@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds what the CUDA backend is built with. Prints one line, either
+# Finds CUDA and cuDNN for the CUDA backend. Prints one line, either
 #   found NVCC INCLUDE CUDNN_INCLUDE CUDNN_LIBRARY     (paths)
 # or
 #   missing TEXT
@@ -12,10 +12,10 @@ for n in ${CUDA_HOME:+"$CUDA_HOME/bin/nvcc"} "$(command -v nvcc)" /usr/local/cud
     [ -x "$n" ] && nvcc=$n && break
 done
 [ "$nvcc" ] || say missing "no nvcc was found on the path or in CUDA_HOME"
-nvcc=$(readlink -f "$nvcc") # its libraries are beside it
+nvcc=$(readlink -f "$nvcc") # the libraries are in the same tree
 release=$("$nvcc" --version 2>/dev/null | sed -n 's/.*release \([0-9]*\)\..*/\1/p')
 [ "${release:-0}" -ge 12 ] ||
-    say missing "nvcc was found ($nvcc), but of release ${release:-unknown}; 12 or later is needed"
+    say missing "nvcc was found ($nvcc), but has release ${release:-unknown}; 12 or later is needed"
 root=$(dirname "$(dirname "$nvcc")")
 include=
 for i in "$root/include" "$root/targets/x86_64-linux/include" /usr/include; do

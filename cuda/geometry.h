@@ -1,5 +1,5 @@
-/* Where things lie: fields with channels last, some of them inside a halo (network/halo.h), some of them the half of
- * a wider array (a concatenation), as on the CPU (network/view.h). All index arithmetic of the kernels is here. */
+/* The layout of fields in memory: channels last, some inside a halo (network/halo.h), some one half of a larger array
+ * (a concatenation), as on the CPU (network/view.h). All index arithmetic of the kernels is in this file. */
 #ifndef DMSQ_CUDA_GEOMETRY_H
 #define DMSQ_CUDA_GEOMETRY_H
 
@@ -24,7 +24,8 @@ BOTH size_t sites_padded(const struct sites &s) {
     return (size_t)sites_rows(s) * (size_t)sites_columns(s);
 }
 
-/* The rows (or columns) of memory that hold row i of an extent: first the one inside, then its copies in the halo. */
+/* Sets `at` to the rows (or columns) in memory of row i of an extent, first the interior one, then its copies in the
+ * halo, and returns their number. */
 BOTH int sites_copies(int extent, int halo, int periodic, int i, int at[3]) {
     int n = 0;
     at[n++] = i + (halo > 0);
@@ -37,7 +38,7 @@ BOTH int sites_copies(int extent, int halo, int periodic, int i, int at[3]) {
     return n;
 }
 
-/* Row i + shift of an extent, |shift| <= 1, or -1 where nothing is there. */
+/* Row i + shift of an extent, |shift| <= 1; -1 if it is outside. */
 BOTH int sites_neighbour(int extent, int periodic, int i, int shift) {
     const int k = i + shift;
     if (k >= 0 && k < extent) {
@@ -49,8 +50,8 @@ BOTH int sites_neighbour(int extent, int periodic, int i, int shift) {
     return k < 0 ? k + extent : k - extent;
 }
 
-/* Fields of a batch: channel 0 of memory site 0 of configuration 0, elements from one configuration to the next, and
- * from one site to the next. at = NULL: absent. */
+/* Fields of a batch. at: channel 0 of the first site in memory of configuration 0, NULL if absent; image and stride:
+ * elements from one configuration to the next, and from one site to the next. */
 template <class T> struct field {
     T *at;
     size_t image;
@@ -58,7 +59,7 @@ template <class T> struct field {
     struct sites map;
 };
 
-/* Four channels at once. */
+/* Four channels. */
 struct four {
     float v[4];
 };
@@ -72,7 +73,7 @@ BOTH void four_store(float *p, const struct four &x) {
     *reinterpret_cast<float4 *>(p) = make_float4(x.v[0], x.v[1], x.v[2], x.v[3]);
 }
 
-/* bfloat16 is kept as its 16 bits: the upper half of a float, rounded to nearest, ties to even. */
+/* bfloat16 is stored as 16 bits, the upper half of a float, rounded to nearest, ties to even. */
 struct bfloat {
     uint16_t bits;
 };
@@ -93,7 +94,7 @@ BOTH struct bfloat bfloat_of(float x) {
     } u;
     u.value = x;
     if ((u.bits & 0x7fffffffu) > 0x7f800000u) {
-        return {(uint16_t)((u.bits >> 16) | 0x40u)}; /* stays a NaN */
+        return {(uint16_t)((u.bits >> 16) | 0x40u)}; /* remains a NaN */
     }
     return {(uint16_t)((u.bits + 0x7fffu + ((u.bits >> 16) & 1u)) >> 16)};
 }
@@ -111,8 +112,8 @@ BOTH void four_store(struct bfloat *p, const struct four &x) {
     *reinterpret_cast<uint2 *>(p) = packed;
 }
 
-/* Site (i, j) of configuration n, channels c to c + 3, copies in the halo added where the field has one (what a
- * convolution's adjoint left there, halo_fold). */
+/* Site (i, j) of configuration n, channels c to c + 3, plus its copies in the halo, if there is one, to which the
+ * adjoint of a convolution has added (halo_fold). */
 template <class T> BOTH struct four field_folded(const struct field<T> &f, int n, int i, int j, int c) {
     const T *base = f.at + (size_t)n * f.image + c;
     const int columns = sites_columns(f.map);
@@ -142,8 +143,8 @@ template <class T> BOTH struct four field_folded(const struct field<T> &f, int n
     return sum;
 }
 
-/* Writes it, and its copies in the halo (halo_fill; where the lattice is not periodic the halo stays as it was made:
- * zeros). */
+/* Writes channels c to c + 3 of a site and its copies in the halo (halo_fill). If the lattice is not periodic, the halo
+ * keeps its zeros. */
 template <class T> BOTH void field_filled(const struct field<T> &f, int n, int i, int j, int c, const struct four &x) {
     T *base = f.at + (size_t)n * f.image + c;
     const int columns = sites_columns(f.map);

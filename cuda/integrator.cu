@@ -1,5 +1,5 @@
-/* The probability flow on the device (backend.h, diffusion/flow_slots.h): the vectors of all slots stay here. For an
- * evaluation orders and times go up, and the sums by which steps are judged come back. */
+/* The probability flow on the device (backend.h, diffusion/flow_slots.h). The vectors of all slots stay on the device.
+ * For an evaluation, orders and times are copied to it, and the sums that determine the next step are copied back. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -9,10 +9,10 @@ struct backend_integrator {
     struct backend_network *network;
     struct backend_divergence divergence;
     struct integration state;
-    struct integration_order *orders; /* batch, on the device */
-    struct runge_kutta_sums *sums;    /* likewise */
-    double *propagator, *power;       /* V; batch x probes x V: control variate only */
-    /* batch, on the host */
+    struct integration_order *orders; /* (batch), on the device */
+    struct runge_kutta_sums *sums;    /* (batch), on the device */
+    double *propagator, *power;       /* (V); (batch, probes, V); for the control variate */
+    /* (batch), on the host */
     struct integration_order *next_orders;
     struct score_frame *next_frames;
     uint64_t *next_streams;
@@ -61,8 +61,7 @@ static enum status create(struct backend_network *network, const struct backend_
                           struct backend_integrator **integrator, struct error *e) {
     *integrator = NULL;
     if (network->device->base.forward_only) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "backend '%s' has forward passes only, the probability flow needs gradients",
+        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has no gradients, which the probability flow needs",
                          network->device->base.name);
     }
     struct backend_integrator *i = (struct backend_integrator *)calloc(1, sizeof *i);
@@ -98,7 +97,7 @@ static enum status start(struct backend_integrator *i, size_t slot, const double
                                  : STATUS_OK;
 }
 
-/* Orders, and times, of these slots alone. */
+/* Copies the orders and times of these slots to the device; other slots are not busy. */
 static enum status give(struct backend_integrator *i, size_t n, const struct backend_evaluation *evaluations,
                         struct error *e) {
     struct backend_network *b = i->network;

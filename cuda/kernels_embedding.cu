@@ -1,4 +1,4 @@
-/* The time embedding and the dense layers that it feeds (network/embedding.h), and sums over the rows of a matrix. */
+/* The time embedding and the dense layers after it (network/embedding.h), and sums over the rows of a matrix. */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/numbers.h"
@@ -16,7 +16,7 @@ __global__ void features_kernel(int half, const float *frequencies, struct frame
     features[(size_t)n * 2 * (size_t)half + (size_t)(half + j)] = (float)cosine;
 }
 
-/* out[n][row] = bias[row] + matrix[row] . in[n], a warp a row; after, where present, its swish. */
+/* out[n][row] = bias[row] + matrix[row] . in[n], with one warp per row; `after`, if present, is its swish. */
 __global__ void affine_kernel(int rows, int columns, const float *matrix, const float *bias, const float *in,
                               float *out, float *after) {
     const int n = (int)blockIdx.y, lane = (int)threadIdx.x % WARP;
@@ -50,7 +50,8 @@ enum status embedding_forward(const struct embedding_arrays *a, int n, struct fr
                   e, a->rows, a->length, a->dense, a->dense_bias, a->after, a->d, (float *)NULL);
 }
 
-/* out[n][j] = swish'(before[n][j]) sum_row g[n][row] matrix[row][j]: 32 columns a block, rows in 8 strands. */
+/* out[n][j] = swish'(before[n][j]) sum_row g[n][row] matrix[row][j]. A block has 32 columns, with 8 partial sums over
+ * rows for each. */
 __global__ void back_kernel(int rows, int columns, const float *matrix, const float *g, size_t image,
                             const float *before, float *out) {
     __shared__ float part[WARPS][WARP];
@@ -102,7 +103,7 @@ enum status embedding_backward(const struct embedding_arrays *a, int n, const fl
                   workspace, (size_t)a->length, a->features, embed_gradient, embed_bias_gradient);
 }
 
-/* 32 columns a block, rows in 32 strands, each in order, then the strands in a tree. */
+/* A block has 32 columns, with 32 partial sums over rows for each, in order, which are then added in a tree. */
 __global__ void sum_rows_kernel(const float *in, size_t image, int rows, int m, float *out) {
     __shared__ float part[WARP][WARP];
     const int lane = (int)threadIdx.x % WARP, strand = (int)threadIdx.x / WARP, j = (int)blockIdx.x * WARP + lane;

@@ -1,6 +1,6 @@
-/* Filters that are diagonal in momentum space (kernels.h), four small matrix products a configuration. The gains have
- * the symmetry of the lattice under p_mu -> -p_mu, so the Hartley transform, which is real and its own inverse but
- * for a factor, serves as well as Fourier's. */
+/* Filters that are diagonal in momentum space (kernels.h), as four small matrix products per configuration. The gains
+ * are symmetric under p_mu -> -p_mu, so the Hartley transform can replace Fourier's; it is real and, up to a factor,
+ * its own inverse. */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 
@@ -13,7 +13,7 @@ __device__ static double gain_of(int kind, double g, double s, double next) {
     return sqrt((s * s - next * next) * (g + next * next) / (g + s * s));
 }
 
-/* A block a configuration; every product needs all of the one before it. */
+/* One block per configuration, since every product needs the complete result of the one before. */
 __global__ void filter_kernel(struct filter f, int kind, struct frames frames, const struct backend_move *moves,
                               const float *in, float *out) {
     const int H = f.height, W = f.width, V = H * W, n = (int)blockIdx.x, t = (int)threadIdx.x;

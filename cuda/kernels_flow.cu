@@ -1,5 +1,5 @@
-/* The vectors of the probability flow's integrations and what an order does with them (base/runge_kutta.h), in
- * double precision and, given the same score, with the bits of the host's (base/runge_kutta_vectors.c). */
+/* Carries out orders (base/runge_kutta.h) on the vectors of the probability flow's integrations, in double precision.
+ * With the same score, the bits are those of the host (base/runge_kutta_vectors.c). */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/sums.h"
@@ -8,7 +8,7 @@ __device__ static double *vector_of(const struct integration &s, int slot, int w
     return s.vectors + ((size_t)slot * INTEGRATION_VECTORS + (size_t)which) * (s.volume + s.quadratures);
 }
 
-/* An element a thread. */
+/* The grid for one thread per element. */
 static dim3 elements_of(const struct integration &s, int n) {
     const size_t length = s.volume + s.quadratures;
     return dim3((unsigned)((length + THREADS - 1) / THREADS), (unsigned)n);
@@ -44,7 +44,7 @@ enum status flow_combine(struct integration s, int n, float *phi, cudaStream_t s
     return launch("flow_combine", flow_combine_kernel, elements_of(s, n), THREADS, stream, e, s, phi);
 }
 
-/* A block a probe of a slot. */
+/* One block per probe of a slot. */
 __global__ void flow_control_kernel(struct integration s, struct frames frames, const double *propagator,
                                     const double *power, double *traces) {
     __shared__ double part[THREADS];
@@ -85,7 +85,7 @@ enum status flow_derive(struct integration s, int n, const float *out, const dou
     return launch("flow_derive", flow_derive_kernel, elements_of(s, n), THREADS, stream, e, s, out, traces);
 }
 
-/* The norm of v(i) by the sizes of a and b. */
+/* The norm of v(i), relative to the sizes of a and b. */
 template <class Vector>
 __device__ static void measure(const struct integration &s, double *part, double tolerance, const Vector &v,
                                const double *a, const double *b, struct runge_kutta_norm *norm) {
@@ -102,7 +102,7 @@ __device__ static void measure(const struct integration &s, double *part, double
     }
 }
 
-/* A block a slot. */
+/* One block per slot. */
 __global__ void flow_measure_kernel(struct integration s, struct runge_kutta_sums *sums) {
     __shared__ double part[THREADS];
     const int n = (int)blockIdx.x;

@@ -1,8 +1,8 @@
 /* Group norm with the embedding's term before it and swish after it, forward and backward (network/normalise.h). A
- * block takes one configuration and some channels (a slab of whole groups), reads its part of y twice, the second
- * time mostly from cache, and writes each result once, with copies in the halo and in the concatenation.
+ * block has one configuration and a slab, some whole groups of channels. It reads its part of y twice, the second time
+ * mostly from cache, and writes each result once, with copies in the halo and in the concatenation.
  *
- * A thread has four channels (a quad) and every R-th site; sums run over its sites in order, then over threads in a
+ * A thread has four channels (a quad) and every R-th site. Sums are over its sites in order, then over threads in a
  * tree. */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
@@ -21,7 +21,7 @@ static int slab_of(const struct norm *s) {
     return slab;
 }
 
-/* v[k] of every thread (quad q, row r < R) summed over r into part[k][q]. */
+/* Sums v[k] of the threads (quad q, row r < R) over r, into part[k][q]. */
 template <int N>
 __device__ static void sum_over_rows(float (*part)[THREADS], int Q, int R, int q, int r, const float *v) {
     if (r < R) {
@@ -126,9 +126,9 @@ template enum status norm_forward<struct bfloat>(const struct norm *, int, struc
                                                  size_t, struct field<struct bfloat>, struct field<struct bfloat>,
                                                  cudaStream_t, struct error *);
 
-/* dL/da at a site, and xhat: what both passes of the gradient need. */
+/* Computes dL/da and xhat at a site, for both passes of the gradient. */
 struct activation {
-    float rstd[4], offset[4], gamma[4], beta[4]; /* of the thread's quad */
+    float rstd[4], offset[4], gamma[4], beta[4]; /* for the thread's quad */
 };
 
 __device__ static void activation_gradient(const struct activation &c, const struct four &y, const struct four &dh,
@@ -171,7 +171,7 @@ __global__ void norm_backward_kernel(struct norm s, int slab, struct field<const
         a.beta[k] = beta[c + k];
     }
 
-    float sum[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; /* of da, da xhat, xhat */
+    float sum[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; /* sums of da, da xhat, xhat */
     for (int p = r; p < sites && r < R; p += R) {
         const int i = p / s.width, j = p % s.width;
         float da[4], xhat[4];
@@ -198,7 +198,7 @@ __global__ void norm_backward_kernel(struct norm s, int slab, struct field<const
     }
     __syncthreads();
 
-    if (r == 0) { /* the sum over sites of dy is that of its three terms */
+    if (r == 0) { /* the sum of dy over sites follows from the sums of its three terms */
         float *row = partial + (size_t)n * partial_image + c;
         for (int k = 0; k < 4; k++) {
             row[k] = part[4 + k][q];

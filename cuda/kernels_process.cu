@@ -1,6 +1,6 @@
-/* What is around the network, site by site: the perturbed fields of a training step, its loss, the score, a step of
- * the reverse process, probes and traces, Adam. Each is one pass; tconv1's taps are summed on the way, and noise is
- * made where it is used. A thread has four sites in C order, one block of Philox. */
+/* Kernels before and after the network, site by site: the noisy fields of a training step, its loss, the score, a step
+ * of the reverse process, probes and traces, Adam. Each is one pass, which also sums the taps of tconv1 and draws the
+ * noise that it uses. A thread has four sites in C order, the numbers of one Philox block. */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 #include "cuda/numbers.h"
@@ -11,7 +11,7 @@ static dim3 quads_of(struct sites map, int n) {
     return dim3((unsigned)((quads + THREADS - 1) / THREADS), (unsigned)n);
 }
 
-/* First of the thread's sites, or at least V. */
+/* First site of the thread; V or more if it has none. */
 __device__ static int own_site(void) {
     return 4 * (int)(blockIdx.x * blockDim.x + threadIdx.x);
 }
@@ -95,7 +95,7 @@ __global__ void perturb_kernel(struct sites map, struct frames frames, const str
     if (first >= V) {
         return;
     }
-    const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* example in the call */
+    const uint32_t at = *frames.counter * gridDim.y + (uint32_t)n; /* number of the example in the call */
     const struct backend_example example = examples[at];
     const float factor = frame_of(frames, n)->input;
     const struct four noise = numbers_normals(draw.key, *draw.first + at, *draw.step, (uint32_t)first / 4);
@@ -114,7 +114,7 @@ enum status process_perturb(struct sites map, int n, struct frames frames, const
                   z, phi, x);
 }
 
-/* A sum over the threads of a block, in a tree; the result is thread 0's. */
+/* The sum over the threads of a block, in a tree; only thread 0 gets the result. */
 template <class T> __device__ static T block_sum(T *part, T x) {
     const int t = (int)threadIdx.x;
     part[t] = x;
@@ -124,10 +124,10 @@ template <class T> __device__ static T block_sum(T *part, T x) {
             part[t] += part[t + half];
         }
     }
-    return t == 0 ? part[0] : x; /* others must not look: it was written after the last barrier */
+    return t == 0 ? part[0] : x; /* other threads must not read it, since it was written after the last barrier */
 }
 
-/* A block a configuration. */
+/* One block per configuration. */
 __global__ void loss_kernel(struct surroundings s, const struct backend_example *examples, const float *phi,
                             const float *z, float *gradient, double *loss, float *bias) {
     __shared__ double part[THREADS];
@@ -160,7 +160,7 @@ enum status process_loss(struct surroundings s, int n, const struct backend_exam
                   bias);
 }
 
-/* The numbers and their order are those of network/adam.c. */
+/* Operations and their order are those of network/adam.c. */
 __global__ void adam_kernel(size_t count, const struct backend_step *steps, const uint32_t *counter,
                             const float *gradient, float *w, float *m, float *v, float *average) {
     const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,9 +1,9 @@
-/* 3x3 kernels between a field of one channel and one of many, stride 1 (network/single_channel.h): conv1, tconv1 and
- * their gradients. Bound by memory: each reads its wide field once. */
+/* 3x3 convolutions with stride 1 between a field of one channel and one of many (network/single_channel.h): conv1,
+ * tconv1 and their gradients. They are limited by memory bandwidth, so each reads its wide field once. */
 #include "cuda/check.h"
 #include "cuda/kernels.h"
 
-/* A thread a site and quad of channels. */
+/* One thread per site and quad of channels. */
 template <class T>
 __global__ void spread_kernel(struct sites map, int many, const float *one, const float *w, struct field<T> out) {
     const int quads = many / 4, sites = map.height * map.width, n = (int)blockIdx.y;
@@ -42,7 +42,7 @@ template enum status single_spread<float>(struct sites, int, int, const float *,
 template enum status single_spread<struct bfloat>(struct sites, int, int, const float *, const float *,
                                                   struct field<struct bfloat>, cudaStream_t, struct error *);
 
-/* `lanes` threads of a warp share a site; each adds up some quads of channels, then the lanes in a tree. */
+/* `lanes` threads of a warp share a site. Each sums over some quads of channels; their sums are added in a tree. */
 template <class T>
 __global__ void taps_kernel(struct sites map, int many, int lanes, struct field<const T> in, const float *w,
                             float *taps) {
@@ -90,7 +90,7 @@ template enum status single_taps<float>(struct sites, int, int, struct field<con
 template enum status single_taps<struct bfloat>(struct sites, int, int, struct field<const struct bfloat>,
                                                 const float *, float *, cudaStream_t, struct error *);
 
-/* --- weight gradient: pieces of sites to partial sums, then their sum ----------------------------- */
+/* --- weight gradient: partial sums over pieces of sites, then their sum --------------------------- */
 
 enum { PIECE = 256 }; /* sites */
 
@@ -102,7 +102,7 @@ size_t single_partials(struct sites map, int n) {
     return (size_t)n * (size_t)pieces(map);
 }
 
-/* Block (piece, n, some channels): threads are channels times R rows of sites. */
+/* Block (piece, n, some channels); its threads are channels times R rows of sites. */
 __global__ void single_gradient_kernel(struct sites map, int many, int width, const float *one,
                                        struct field<const float> in, float *partial) {
     __shared__ float part[9][THREADS];
@@ -147,7 +147,7 @@ __global__ void single_gradient_kernel(struct sites map, int many, int width, co
 
 enum status single_gradient(struct sites map, int many, int n, const float *one, struct field<const float> in,
                             float *partial, float *gradient, cudaStream_t stream, struct error *e) {
-    int width = many; /* channels of a block: a divisor of many */
+    int width = many; /* channels per block, a divisor of many */
     while (width > THREADS || many % width != 0) {
         width -= 4;
     }

@@ -1,4 +1,4 @@
-/* Places of weights and fields on the device, see layout.h. */
+/* Positions of weights and fields on the device; see layout.h. */
 #include "cuda/layout.h"
 
 #include <string.h>
@@ -63,7 +63,7 @@ static const struct unet_tensor *find(const struct unet_tensor *list, const char
     const size_t length = strlen(layer);
     const struct unet_tensor *t = list;
     while (strncmp(t->name, layer, length) != 0 || t->name[length] != '.' || strcmp(t->name + length + 1, kind) != 0) {
-        t++; /* names are literals of this file */
+        t++; /* ends, since all names are literals in this file */
     }
     return t;
 }
@@ -74,7 +74,7 @@ static void copy(const struct unet_tensor *t, size_t at, uint32_t *position) {
     }
 }
 
-/* (outer, inner, 9) to (outer, 9, inner) */
+/* Positions for the change from (outer, inner, 9) to (outer, 9, inner). */
 static void swap_taps(const struct unet_tensor *t, size_t outer, size_t inner, size_t at, uint32_t *position) {
     for (size_t o = 0; o < outer; o++) {
         for (size_t i = 0; i < inner; i++) {
@@ -117,7 +117,7 @@ static size_t padded(const struct layout *l, const struct layout_level *v) {
 
 void layout_fields(const struct layout *l, size_t batch, size_t element, bool backward, struct layout_fields *f) {
     memset(f, 0, sizeof *f);
-    size_t elements[FIELD_COUNT] = {0}; /* of one configuration */
+    size_t elements[FIELD_COUNT] = {0}; /* for one configuration */
     elements[FIELD_X] = l->volume;
     elements[FIELD_TAPS] = 9 * l->volume;
     elements[FIELD_FEATURES] = elements[FIELD_BEFORE] = elements[FIELD_AFTER] = l->embedding;
@@ -163,10 +163,10 @@ size_t layout_fitting_batch(const struct layout *l, size_t element, bool backwar
 }
 
 #ifndef LAYOUT_SITES
-#define LAYOUT_SITES ((size_t)1 << 18) /* tests on the CPU take fewer */
+#define LAYOUT_SITES ((size_t)1 << 18) /* tests on the CPU use fewer */
 #endif
 
-enum { CAPACITY_MAX = 1 << 15 }; /* configurations are an axis of grids, of at most 65535 blocks */
+enum { CAPACITY_MAX = 1 << 15 }; /* configurations are an axis of a grid, which has at most 65535 blocks */
 
 size_t layout_capacity(size_t volume) {
     size_t n = 1;

@@ -1,10 +1,9 @@
-/* What lies where on the device: the weight vector, and the fields of a batch. Plain C, no CUDA: tested on any
- * machine.
+/* The layout of the weight vector and of the fields of a batch on the device. Plain C without CUDA, so that it can be
+ * tested on any machine.
  *
- * The weights on the device are one vector, in an order that lets gradients of a kind be summed by one kernel and
- * gives convolutions the layout that they are fast in: (narrow, 3, 3, wide) instead of (narrow, wide, 3, 3), and
- * (9, many) for conv1 and tconv1. Arrays begin at multiples of 64 elements, but for those of all levels that
- * are one vector; the gaps are zero. */
+ * The weights on the device are one vector. Its order allows one kernel to sum the gradients of one kind, and gives
+ * convolutions their fastest layout: (narrow, 3, 3, wide) instead of (narrow, wide, 3, 3), and (9, many) for conv1 and
+ * tconv1. Arrays begin at multiples of 64 elements, except those of all levels that form one vector; gaps are zero. */
 #ifndef DMSQ_CUDA_LAYOUT_H
 #define DMSQ_CUDA_LAYOUT_H
 
@@ -18,14 +17,14 @@ extern "C" {
 
 #include "network/unet.h"
 
-/* As in network/unet_cpu_internal.h: levels 0-3 contract, 4-6 expand; level l lives at size layout_size[l].
- * Convolutions 0-2 are conv2-4, 3-5 tconv4-2. */
+/* As in network/unet_cpu_internal.h: levels 0-3 contract, 4-6 expand; level l has size layout_size[l]. Convolutions 0-2
+ * are conv2-4, 3-5 are tconv4-2. */
 enum { LAYOUT_LEVELS = 7, LAYOUT_CONVOLUTIONS = 6, LAYOUT_SIZES = 4 };
 extern const int layout_size[LAYOUT_LEVELS];
 
 struct layout_level {
     int height, width, channels, groups;
-    size_t row; /* of its channels among those of all levels */
+    size_t row; /* first of its channels among those of all levels */
 };
 
 struct layout_convolution {
@@ -37,15 +36,15 @@ struct layout {
     size_t volume, embedding, rows; /* rows: channels of all levels together */
     struct layout_level level[LAYOUT_LEVELS];
     struct layout_convolution convolution[LAYOUT_CONVOLUTIONS]; /* batch 0 */
-    int halo;                                                   /* of wide fields: 1 for stride 2, 2 for stride 1 */
-    /* the weight vector; gamma, beta and dense_bias follow each other without a gap: 3 x rows */
+    int halo; /* halo of wide fields: 1 for stride 2, 2 for stride 1 */
+    /* offsets in the weight vector; gamma, beta and dense_bias are adjacent without gaps, (3, rows) */
     size_t gamma, beta, dense_bias, dense, embed, embed_bias, first, last, last_bias, convolutions[LAYOUT_CONVOLUTIONS],
         weights;
 };
 
 void layout_make(const struct unet_shape *shape, struct layout *layout);
 
-/* position[i]: where element i of the flat vector of unet.h lies on the device. */
+/* Sets position[i] to the position on the device of element i of the flat vector of unet.h. */
 void layout_positions(const struct layout *layout, uint32_t *position);
 
 /* The fields of a batch, in bytes from the start of one allocation. */
@@ -56,7 +55,7 @@ enum layout_field {
     FIELD_BEFORE,
     FIELD_AFTER,                            /* embedding */
     FIELD_D,                                /* rows */
-    FIELD_Y0,                               /* y of levels 0-6, before the norm; 4-6 inside their halo */
+    FIELD_Y0,                               /* y of levels 0-6, before the norm; 4-6 include a halo */
     FIELD_WIDE0 = FIELD_Y0 + LAYOUT_LEVELS, /* h1-h3 with halo */
     FIELD_JOINED0 = FIELD_WIDE0 + 3,        /* [u, h] at sizes 0-2 */
     FIELD_DEEPEST = FIELD_JOINED0 + 3,
@@ -69,7 +68,7 @@ enum layout_field {
     FIELD_D_JOINED0 = FIELD_D_WIDE0 + 3,
     FIELD_D_DEEPEST = FIELD_D_JOINED0 + 3,
     FIELD_PARTIAL, /* gradients of gamma, beta and d, 3 x rows */
-    FIELD_D_AFTER, /* of the embedding before its swish */
+    FIELD_D_AFTER, /* gradient of the embedding before its swish */
     FIELD_BACKWARD_END,
     FIELD_COUNT = FIELD_BACKWARD_END
 };
@@ -79,16 +78,16 @@ struct layout_fields {
     size_t total;
 };
 
-/* element: bytes of a number in the fields between layers (FIELD_Y0 to FIELD_DEEPEST), 4 or 2; everything else is
- * float32. Without backward the fields after FIELD_FORWARD_END but mean and rstd have no bytes. */
+/* element: bytes of a number in the fields between layers (FIELD_Y0 to FIELD_DEEPEST), 4 or 2; other fields are
+ * float32. Without backward, the fields after FIELD_FORWARD_END except mean and rstd have no bytes. */
 void layout_fields(const struct layout *layout, size_t batch, size_t element, bool backward,
                    struct layout_fields *fields);
 
-/* The largest batch whose fields fit into this many bytes; 0 when none does. */
+/* The largest batch whose fields fit into this many bytes; 0 if there is none. */
 size_t layout_fitting_batch(const struct layout *layout, size_t element, bool backward, size_t bytes);
 
-/* Configurations that samplers and evaluations take at once, of the shape alone: a power of two of some 2^18 sites,
- * at most 2^15. */
+/* Number of configurations of one call of samplers and evaluations, which depends only on the shape: a power of two, at
+ * most 2^15, with about 2^18 sites. */
 size_t layout_capacity(size_t volume);
 
 /* Floating-point operations of all convolutions of a forward pass of one configuration. */

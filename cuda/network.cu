@@ -53,9 +53,9 @@ enum status network_set_weights(struct network *w, const float *flat, struct err
     return w->rounded ? process_round(w->layout.weights, w->weights, w->rounded, w->device->stream, e) : STATUS_OK;
 }
 
-/* --- making one ---------------------------------------------------------------------------------- */
+/* --- construction -------------------------------------------------------------------------------- */
 
-/* Whether gains made of the propagator are symmetric under p_mu -> -p_mu, which the filter relies on. */
+/* Checks that the propagator is symmetric under p_mu -> -p_mu, which the filter requires. */
 static enum status check_symmetry(const struct score_model *m, struct error *e) {
     const size_t H = m->extents[0], W = m->extents[1];
     for (size_t i = 0; i < H; i++) {
@@ -64,8 +64,8 @@ static enum status check_symmetry(const struct score_model *m, struct error *e) 
             const double a = m->propagator[(H - i) % H * W + j], b = m->propagator[i * W + (W - j) % W];
             if (fabs(a - g) > 1e-9 * fabs(g) || fabs(b - g) > 1e-9 * fabs(g)) {
                 return error_set(e, STATUS_BAD_INPUT,
-                                 "the model's propagator is %g at mode (%zu, %zu) and %g, %g at its "
-                                 "mirrors; expected a symmetric one",
+                                 "the model's propagator is %g at mode (%zu, %zu), and %g, %g at its mirror images; "
+                                 "expected equal values",
                                  g, i, j, a, b);
             }
         }
@@ -83,7 +83,7 @@ static void fill_cas(size_t extent, double *table) {
     }
 }
 
-/* Tables, propagator and room of the filter, in one allocation. */
+/* Tables, propagator and workspace of the filter, in one allocation. */
 static enum status make_filter(struct network *w, const struct score_model *m, struct error *e) {
     const size_t H = m->extents[0], W = m->extents[1], V = m->volume, tables = H * H + W * W + V;
     const size_t batch = (size_t)w->batch;
@@ -115,7 +115,7 @@ static enum status make_convolutions(struct network *w, struct error *e) {
     snprintf(text, room, "; %s, batch %d, engines", use_name[w->use], w->batch);
     for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
         for (int kind = 0; kind < CUDA_KINDS; kind++) {
-            /* forward: conv forward; tconv gradient. adjoint: tconv forward; conv gradient. */
+            /* forward: conv, and the gradient of tconv; adjoint: tconv, and the gradient of conv */
             const bool forward = kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT);
             const bool backward = kind == (k < 3 ? CUDA_ADJOINT : CUDA_FORWARD) && w->use != NETWORK_FORWARD;
             if (!forward && !backward && !(kind == CUDA_WEIGHTS && w->use == NETWORK_TRAINING)) {
@@ -131,13 +131,13 @@ static enum status make_convolutions(struct network *w, struct error *e) {
                      cuda_convolution_engine(w->convolution[k][kind]));
         }
     }
-    if (!strstr(all, text)) { /* a network of this kind was not described before */
+    if (!strstr(all, text)) { /* no network of this kind has been described yet */
         snprintf(all + strlen(all), sizeof w->device->description - strlen(all), "%s", text);
     }
     return device_allocate(w->device, workspace, "workspace of the convolutions", &w->workspace, e);
 }
 
-/* The message when the fields of the batch do not fit says which batch does. */
+/* Allocates the fields of the batch. If they do not fit, the message names the largest batch that does. */
 static enum status make_fields(struct network *w, struct error *e) {
     const bool backward = w->use != NETWORK_FORWARD;
     layout_fields(&w->layout, (size_t)w->batch, w->element, backward, &w->fields);
@@ -147,12 +147,12 @@ static enum status make_fields(struct network *w, struct error *e) {
     }
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    return error_set(
-        e, STATUS_FAILED,
-        "out of device memory: %s with a batch of %d takes %.1f MiB of fields, %.1f of %.1f MiB are free; a "
-        "batch of %zu fits",
-        use_name[w->use], w->batch, (double)w->fields.total / 1048576, (double)free / 1048576, (double)total / 1048576,
-        layout_fitting_batch(&w->layout, w->element, backward, free - free / 8));
+    return error_set(e, STATUS_FAILED,
+                     "out of device memory: %s with a batch of %d needs %.1f MiB for its fields, %.1f of %.1f MiB are "
+                     "free; a batch of "
+                     "%zu fits",
+                     use_name[w->use], w->batch, (double)w->fields.total / 1048576, (double)free / 1048576,
+                     (double)total / 1048576, layout_fitting_batch(&w->layout, w->element, backward, free - free / 8));
 }
 
 static enum status make(struct network *w, const struct score_model *model, bool colours, struct error *e) {
@@ -190,7 +190,7 @@ enum status network_new(struct device *d, const struct score_model *model, size_
                         bool colours, struct network **network, struct error *e) {
     *network = NULL;
     if (use != NETWORK_FORWARD && d->base.forward_only) {
-        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has forward passes only, %s needs gradients", d->base.name,
+        return error_set(e, STATUS_BAD_INPUT, "backend '%s' has no gradients, which %s needs", d->base.name,
                          use_name[use]);
     }
     struct network *w = (struct network *)calloc(1, sizeof *w);

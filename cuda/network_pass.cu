@@ -1,4 +1,4 @@
-/* The forward and the backward pass of the network on the device: the order of network/unet_cpu_pass.c. */
+/* The forward and the backward pass of the network on the device, in the order of network/unet_cpu_pass.c. */
 #include "cuda/check.h"
 #include "cuda/network.h"
 
@@ -14,7 +14,7 @@ sites_of(const struct network *w, int size, bool haloed) {
     return {l->height, l->width, haloed ? w->layout.halo : 0, w->layout.shape.padding == UNET_PERIODIC};
 }
 
-/* A field of its own at a size, with halo or without. */
+/* A separate field at a size, with or without halo. */
 template <class T>
 static struct field<T> single_field(const struct network *w, enum layout_field which, int size, int channels,
                                     bool haloed) {
@@ -37,7 +37,8 @@ static struct field<T> half_field(const struct network *w, enum layout_field fir
     return f;
 }
 
-/* Where the activations of a level go (their gradients come from): the next layer, and the skip connection. */
+/* The targets of the activations of a level (the sources of their gradients): the next layer, and the skip connection.
+ * */
 template <class T>
 struct targets {
     struct field<T> out, second;
@@ -91,7 +92,7 @@ static struct embedding_arrays embedding_of(const struct network *w) {
 
 /* --- forward ------------------------------------------------------------------------------------- */
 
-/* d_image: from one configuration's terms of the embedding to the next; 0 where all are at one time. */
+/* d_image: elements from one configuration's terms of the embedding to the next; 0 if all have the same time. */
 template <class T> static enum status norm_level(struct network *w, int l, size_t d_image, struct error *e) {
     const struct norm norm = norm_of(w, l);
     const size_t row = w->layout.level[l].row;
@@ -154,7 +155,7 @@ static enum status weight_gradient(struct network *w, int k, int wide, int narro
                                 w->gradient + w->layout.convolutions[k], w->workspace, e);
 }
 
-/* Gradients of everything that is no convolution, where d_y of all levels is known. */
+/* Gradients of all weights except those of convolutions, once d_y of all levels is known. */
 static enum status small_gradients(struct network *w, struct error *e) {
     const struct layout *l = &w->layout;
     const struct sites map = network_sites(w);

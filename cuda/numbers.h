@@ -1,5 +1,5 @@
-/* The functions of base/functions.h and the random numbers of base/random.h for host and device: the same source, and
- * the same bits (nvcc -fmad=false, IEEE division and square root). */
+/* The functions of base/functions.h and the random numbers of base/random.h for host and device, with the same bits
+ * (nvcc -fmad=false, IEEE division and square root). */
 #ifndef DMSQ_CUDA_NUMBERS_H
 #define DMSQ_CUDA_NUMBERS_H
 
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* base/functions.h knows no CUDA: its `static inline` functions become ones for both sides here. */
+/* makes the `static inline` functions of base/functions.h, which is plain C, available on host and device */
 #define inline __host__ __device__ __inline__
 #include "base/functions.h"
 #undef inline
@@ -19,7 +19,7 @@ extern "C" {
 }
 #include "cuda/geometry.h"
 
-/* Block (stream, step, index) of Philox4x32-10, as random_block. */
+/* Block (stream, step, index) of Philox4x32-10, like random_block. */
 BOTH void numbers_block(struct random_key key, uint64_t stream, uint64_t step, uint32_t index, uint32_t w[4]) {
     w[0] = index;
     w[1] = (uint32_t)step;
@@ -50,7 +50,7 @@ BOTH void numbers_pair(uint32_t radius_word, uint32_t angle_word, float *first, 
     *second = radius * sine;
 }
 
-/* Normals 4 index to 4 index + 3 of (stream, step), as random_normal_float. */
+/* Normal numbers 4 index to 4 index + 3 of (stream, step), like random_normal_float. */
 BOTH struct four numbers_normals(struct random_key key, uint64_t stream, uint64_t step, uint32_t index) {
     uint32_t w[4];
     struct four z;
@@ -60,7 +60,7 @@ BOTH struct four numbers_normals(struct random_key key, uint64_t stream, uint64_
     return z;
 }
 
-/* Signs 4 index to 4 index + 3, as the probes of the CPU (backend/probes.c): bit i of the blocks' words in order. */
+/* Signs 4 index to 4 index + 3, like the probes of the CPU (backend/probes.c): sign i is bit i of the random words. */
 BOTH struct four numbers_signs(struct random_key key, uint64_t stream, uint64_t step, uint32_t index) {
     uint32_t w[4];
     struct four z;

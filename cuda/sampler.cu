@@ -1,5 +1,5 @@
-/* The reverse process on the device (backend.h): a step is one graph, which finds its numbers by a counter that it
- * raises itself; between steps nothing comes to the host. */
+/* The reverse process on the device (backend.h). A step is one graph, with a counter of steps on the device that it
+ * raises itself, so nothing is copied to the host between steps. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -10,7 +10,7 @@ struct backend_sampler {
     struct network *network;
     bool wiener, coloured;
     size_t volume, batch, steps, done;
-    struct score_frame *frames; /* a step, the same for all configurations */
+    struct score_frame *frames; /* one per step, the same for all configurations */
     struct backend_move *moves;
     uint32_t *counter;
     uint64_t *first;
@@ -100,7 +100,7 @@ static enum status create(struct backend *base, const struct score_model *model,
 
 static enum status start(struct backend_sampler *s, uint64_t first, size_t n, struct error *e) {
     const uint32_t zero = 0;
-    (void)n; /* always all places */
+    (void)n; /* all places are always computed */
     TRY(device_upload(s->device, s->counter, &zero, sizeof zero, e));
     TRY(device_upload(s->device, s->first, &first, sizeof first, e));
     s->done = 0;
@@ -110,7 +110,8 @@ static enum status start(struct backend_sampler *s, uint64_t first, size_t n, st
 
 static enum status steps(struct backend_sampler *s, size_t count, struct error *e) {
     if (count > s->steps - s->done) {
-        return error_set(e, STATUS_FAILED, "%zu steps after %zu of a sampler of %zu", count, s->done, s->steps);
+        return error_set(e, STATUS_FAILED, "%zu steps after %zu found, expected at most %zu steps in all", count,
+                         s->done, s->steps);
     }
     s->done += count;
     TRY(recording_launch(s->device, &s->step, count, e));

@@ -1,13 +1,13 @@
-/* Sums over the threads of a block of THREADS in the order of base/sum.h, so that they have the bits of the host's:
- * leaves of 64 terms in eight lanes, joined in a binary tree whose left branch is the largest power of two. */
+/* Sums by the threads of a block of THREADS, in the order of base/sum.h, so that they have the bits of the host: leaves
+ * of 64 terms in eight lanes, added in a binary tree whose left branch is the largest power of two. */
 #ifndef DMSQ_CUDA_SUMS_H
 #define DMSQ_CUDA_SUMS_H
 
 #include "cuda/kernels.h"
 
-/* sum of term(0) ... term(n - 1), thread 0's alone. All threads call it. part: shared, THREADS elements.
- * A round is THREADS/8 leaves. What full rounds gave waits on a stack, as the digits of a binary counter do, until its
- * neighbour is there. */
+/* The sum of term(0) ... term(n - 1). All threads must call it; only thread 0 gets the result. part: THREADS elements
+ * of shared memory. A round sums THREADS/8 leaves. The sums of rounds are kept on a stack, like the digits of a binary
+ * counter, until their neighbour in the tree is known. */
 template <class Term> __device__ static double tree_sum(double *part, size_t n, const Term &term) {
     enum { LANES = 8, LEAF = 64, DEPTH = 48 };
     const int t = (int)threadIdx.x;
@@ -41,7 +41,7 @@ template <class Term> __device__ static double tree_sum(double *part, size_t n, 
             }
             stack[depth++] = own;
         }
-        __syncthreads(); /* before part is written again */
+        __syncthreads(); /* before `part` is overwritten */
     }
     if (t != 0 || depth == 0) {
         return 0;

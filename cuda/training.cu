@@ -1,5 +1,5 @@
-/* Training on the device (backend.h): a step, from perturbed fields to new weights, is one graph, which finds its
- * configurations and rates by a counter that it raises itself. Training set, weights and moments stay there. */
+/* Training on the device (backend.h). A step, from noisy fields to new weights, is one graph, with a counter of steps
+ * on the device that it raises itself. Training set, weights and moments stay on the device. */
 #include <stdlib.h>
 
 #include "cuda/check.h"
@@ -9,14 +9,14 @@ struct backend_training {
     struct device *device;
     struct network *network;
     bool wiener;
-    size_t volume, batch, steps; /* steps: most in one call */
+    size_t volume, batch, steps; /* steps: largest number in one call */
     float *fields;               /* the training set */
     struct backend_example *examples;
     struct score_frame *frames;
     struct backend_step *rates;
     double *loss;
     uint32_t *counter;
-    uint64_t *first; /* two: number of the first example, epoch */
+    uint64_t *first; /* (2): number of the first example, epoch */
     float *phi, *z, *first_moment, *second_moment, *average;
     struct random_key noise;
     struct recording step;
@@ -127,7 +127,7 @@ static enum status write_state(struct backend_training *t, const float *weights,
     return STATUS_OK;
 }
 
-/* The warm-up of a recording is a step like any other, so what it changes is kept aside. */
+/* The warm-up of a recording makes a real step, so the state is saved before and restored after it. */
 static enum status record(struct backend_training *t, struct random_key noise, struct error *e) {
     float *const state[] = {t->network->weights, t->first_moment, t->second_moment, t->average};
     const size_t bytes = t->network->layout.weights * sizeof(float);
@@ -171,7 +171,7 @@ static enum status run_steps(struct backend_training *t, size_t count, const str
     TRY(device_upload(d, t->frames, frames, total * sizeof *frames, e));
     TRY(device_upload(d, t->rates, rates, count * sizeof *rates, e));
     TRY(device_upload(d, t->first, numbers, sizeof numbers, e));
-    for (int twice = 0; twice < 2; twice++) { /* recording counts, too */
+    for (int twice = 0; twice < 2; twice++) { /* again after a recording, whose warm-up raises the counter */
         TRY(device_upload(d, t->counter, &zero, sizeof zero, e));
         if (t->recorded && t->noise.word[0] == noise.word[0] && t->noise.word[1] == noise.word[1]) {
             break;

@@ -7,7 +7,7 @@
 #include "network/convolution.h"
 #include "score/kind.h"
 
-/* Batches a thread in one call: threads wait for each other at its end, and the last ones share what is left. */
+/* Batches per thread in one call: many, since threads wait for each other at its end. */
 enum { BATCHES = 16 };
 
 static size_t capacity(const struct backend *b, const struct score_model *model) {
@@ -123,7 +123,7 @@ struct backend *backend_of(const struct score_model *m, int threads, struct back
     if (device) {
         return device;
     }
-    /* a step of a small model takes less time than waking a thread */
+    /* stretches, because a step of a small model takes less time than starting the threads */
     *room = (struct backend_cpu){.base = {.name = "cpu",
                                           .arithmetic = convolution_instruction_set(),
                                           .supports = supports,

@@ -1,6 +1,6 @@
-/* The CPU as a backend (backend.h): any kind of score model, by as many threads as it is given. A call is split into
- * batches of score_batch configurations, each computed by one thread; bits do not depend on how many threads there
- * are, nor on how many configurations a call has. */
+/* The CPU as a backend (backend.h), for any kind of score model and any number of threads. A call is split into batches
+ * of score_batch configurations, each computed by one thread. Bits do not depend on the number of threads, or on the
+ * number of configurations of a call. */
 #ifndef DMSQ_BACKEND_CPU_H
 #define DMSQ_BACKEND_CPU_H
 
@@ -11,7 +11,7 @@ struct backend_cpu {
     int threads;
 };
 
-/* What computes a model: its own backend where that supports it, else the CPU, which is made in *room. */
+/* The backend that computes a model: its device if that supports it, else the CPU, which is set up in *room. */
 struct backend *backend_of(const struct score_model *m, int threads, struct backend_cpu *room);
 
 #endif

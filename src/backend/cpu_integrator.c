@@ -9,10 +9,10 @@
 
 struct slot {
     struct runge_kutta_vectors *vectors;
-    bool drawn; /* its probes: those of this stream */
+    bool drawn; /* whether its probes are those of `stream` */
     uint64_t stream;
-    float *probes; /* probes x V */
-    double *power; /* probes x V, |v(p)|^2/V: control variate only */
+    float *probes; /* (probes, V) */
+    double *power; /* (probes, V): |v(p)|^2/V, for the control variate */
 };
 
 struct backend_integrator {
@@ -20,12 +20,12 @@ struct backend_integrator {
     struct backend_divergence divergence;
     size_t capacity, volume, quadratures;
     struct score_worker *score;
-    struct slot *slots;                 /* capacity */
-    float *phi, *out, *probe, *product; /* capacity x V */
-    double *t, *traces, *derivative;    /* capacity; capacity x quadratures; V + quadratures */
+    struct slot *slots;                 /* (capacity) */
+    float *phi, *out, *probe, *product; /* (capacity, V) */
+    double *t, *traces, *derivative;    /* (capacity); (capacity, quadratures); (V + quadratures) */
     double *terms;                      /* V or quadratures, whichever is more */
-    float *draws;                       /* capacity x probes x V and */
-    double *power;                      /* likewise, of the slots */
+    float *draws;                       /* (capacity, probes, V): memory of the slots' probes */
+    double *power;                      /* (capacity, probes, V): memory of the slots' power */
 };
 
 /* --- the divergence -------------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ static enum status exact_traces(struct backend_integrator *p, size_t n, struct e
     return status;
 }
 
-/* traces[b x quadratures] of what was just evaluated. */
+/* Sets traces (n, quadratures) for the last evaluation. */
 static enum status find_traces(struct backend_integrator *p, size_t n, const struct backend_evaluation *evaluations,
                                struct error *e) {
     if (p->divergence.probes) {
@@ -139,7 +139,7 @@ static enum status finish(struct backend_integrator *p, size_t slot, const struc
     return STATUS_OK;
 }
 
-/* --- making one -------------------------------------------------------------------------------------- */
+/* --- construction ------------------------------------------------------------------------------------ */
 
 static void release(struct backend_integrator *p) {
     if (!p) {

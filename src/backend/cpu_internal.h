@@ -1,4 +1,4 @@
-/* What the files of the CPU's backend share; nobody else's. */
+/* Shared by the files of the CPU's backend, and private to them. */
 #ifndef DMSQ_BACKEND_CPU_INTERNAL_H
 #define DMSQ_BACKEND_CPU_INTERNAL_H
 
@@ -8,17 +8,17 @@ struct backend_network {
     const struct score_model *model;
     struct score *score;
     int threads;
-    size_t batch;                  /* configurations of one worker's call */
-    struct score_worker **workers; /* threads; NULL before network_workers */
+    size_t batch;                  /* configurations per call of a worker */
+    struct score_worker **workers; /* (threads); NULL before cpu_network_workers */
 };
 
 enum status cpu_network_new(struct backend *b, const struct score_model *m, struct backend_network **network,
                             struct error *e);
 void cpu_network_free(struct backend_network *network);
-/* A worker for every thread, for those who compute with all of them. */
+/* Makes a worker for every thread, for functions that compute with all threads. */
 enum status cpu_network_workers(struct backend_network *network, struct error *e);
 
-/* `count` elements of 0, aligned to 64 bytes; *complete becomes false where there is no memory. */
+/* `count` elements of value 0, aligned to 64 bytes; *complete becomes false if out of memory. */
 void *cpu_memory(size_t count, size_t size, bool *complete);
 
 void cpu_sampler_operations(struct backend *b);

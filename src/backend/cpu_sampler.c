@@ -7,22 +7,22 @@
 #include "backend/cpu_internal.h"
 #include "lattice/fourier.h"
 
-/* Room of a thread. */
+/* Workspace of a thread. */
 struct room {
-    float *out, *z;                  /* batch x volume, volume */
-    double *t;                       /* batch */
-    double *gain, *fine, *workspace; /* for filtering noise; volume, volume, the transform's */
+    float *out, *z;                  /* (batch, volume); (volume) */
+    double *t;                       /* (batch) */
+    double *gain, *fine, *workspace; /* for coloured noise: (volume); (volume); workspace of the transform */
 };
 
 struct backend_sampler {
     struct backend_network *network;
     struct room *rooms;
-    struct fourier *fourier; /* coloured noise only */
+    struct fourier *fourier; /* for coloured noise */
     struct score_frame *frames;
     struct backend_move *moves;
     size_t steps, done, n;
     uint64_t first;
-    float *phi; /* capacity x volume */
+    float *phi; /* (capacity, volume) */
     struct random_key prior, noise;
     float start;
 };
@@ -67,13 +67,10 @@ static void *copy(const void *from, size_t size) {
 }
 
 static enum status build(struct backend_sampler *s, struct backend *b, const struct score_model *m, struct error *e) {
-    enum status status = cpu_network_new(b, m, &s->network, e);
-    THEN(status, cpu_network_workers(s->network, e));
-    if (status == STATUS_OK && s->moves && s->moves[0].coloured) {
-        status = fourier_new(m->extents, m->dimensions, &s->fourier, e);
-    }
-    if (status != STATUS_OK) {
-        return status;
+    TRY(cpu_network_new(b, m, &s->network, e));
+    TRY(cpu_network_workers(s->network, e));
+    if (s->moves && s->moves[0].coloured) {
+        TRY(fourier_new(m->extents, m->dimensions, &s->fourier, e));
     }
     s->phi = malloc(b->capacity(b, m) * m->volume * sizeof *s->phi);
     s->rooms = calloc((size_t)s->network->threads, sizeof *s->rooms);
@@ -134,7 +131,7 @@ static void move(size_t n, const struct backend_move *m, const float *restrict s
     }
 }
 
-/* White noise z to covariance D (G + next^2)/(G + s^2). */
+/* Gives white noise z the covariance D (G + next^2)/(G + s^2). */
 static void colour(const struct backend_sampler *s, struct room *r, double noise, double next) {
     const struct score_model *m = s->network->model;
     const double d = noise * noise - next * next;
@@ -149,7 +146,7 @@ static void colour(const struct backend_sampler *s, struct room *r, double noise
     }
 }
 
-/* Step k of n configurations from `at` on. */
+/* Makes step k of n configurations from `at` on. */
 static enum status step(struct backend_sampler *s, struct score_worker *worker, struct room *r, size_t k, size_t at,
                         int n, struct error *e) {
     const size_t V = s->network->model->volume;

@@ -1,5 +1,5 @@
-/* Training on the CPU: a step is micro-batches of SCORE_BATCH configurations, each computed by one thread, whose
- * gradients are added in a fixed tree: bits do not depend on threads. */
+/* Training on the CPU. A step is split into micro-batches of SCORE_BATCH configurations, each computed by one thread.
+ * Their gradients are added in a fixed tree, so bits do not depend on threads. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,10 @@ struct backend_training {
     struct backend_network *network;
     const float *fields;
     size_t volume, batch, weight_count;
-    float *weights, *first_moment, *second_moment, *average, *gradient; /* weight_count */
-    float **packed;                                                     /* a gradient a micro-batch of a step */
+    float *weights, *first_moment, *second_moment, *average, *gradient; /* (weight_count) */
+    float **packed;                                                     /* one gradient per micro-batch of a step */
     size_t micro_batches;
-    float *room; /* a thread: fields, noise and score of a micro-batch */
+    float *room; /* for each thread: fields, noise and score of a micro-batch */
 };
 
 static void release(struct backend_training *t) {
@@ -33,12 +33,9 @@ static void release(struct backend_training *t) {
 
 static enum status build(struct backend_training *t, struct backend *b, const struct score_model *m, size_t count,
                          struct error *e) {
-    enum status status = cpu_network_new(b, m, &t->network, e);
-    THEN(status, cpu_network_workers(t->network, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
-    /* of the batches that there will be */
+    TRY(cpu_network_new(b, m, &t->network, e));
+    TRY(cpu_network_workers(t->network, e));
+    /* the largest batch that will occur */
     const size_t weights = m->weight_count, largest = t->batch < count ? t->batch : count;
     bool complete = true;
     float **const vectors[] = {&t->weights, &t->first_moment, &t->second_moment, &t->average, &t->gradient};
@@ -84,7 +81,7 @@ static enum status create(struct backend *b, const struct score_model *model, co
 
 /* The examples of one step. */
 struct step {
-    size_t count; /* that are there */
+    size_t count; /* without empty places */
     const struct backend_example *examples;
     const struct score_frame *frames;
     struct random_key noise;
@@ -92,7 +89,8 @@ struct step {
     double *loss;
 };
 
-/* Micro-batch number i: perturbs, evaluates, and leaves the gradient of the step's mean loss in packed[i]. */
+/* Micro-batch number i: adds the noise, evaluates the score, and sets packed[i] to the gradient of the step's mean
+ * loss. */
 static enum status micro_batch(struct backend_training *t, const struct step *s, size_t i, struct error *e) {
     const size_t V = t->volume, at = i * SCORE_BATCH, rest = s->count - at;
     const int thread = omp_get_thread_num(), n = rest < SCORE_BATCH ? (int)rest : SCORE_BATCH;
@@ -126,8 +124,8 @@ static enum status micro_batch(struct backend_training *t, const struct step *s,
     return status;
 }
 
-/* packed[0] = sum of all, in the binary tree that adds neighbours, then neighbouring pairs, and so on: it depends only
- * on their number. A piece at a time, with one partial sum a height of the tree. */
+/* packed[0] = sum of all gradients, in a binary tree that adds neighbours, then neighbouring pairs, and so on; it
+ * depends only on their number. Computed in pieces, with one partial sum for each height of the tree. */
 enum { PIECE = 256, HEIGHTS = 32 };
 
 static void add_vectors(size_t n, float *restrict to, const float *restrict from) {
@@ -149,7 +147,7 @@ static void add_piece(struct backend_training *t, size_t count, size_t first, si
         memcpy(partial[h], next, n * sizeof *next);
         held = i + 1;
     }
-    /* where their number is no power of two the last sums go to the ones before them */
+    /* if their number is not a power of two, the partial sums that are left are added */
     float *sum = NULL;
     for (size_t h = 0; h < HEIGHTS; h++) {
         if (!(held >> h & 1)) {
@@ -199,9 +197,7 @@ static enum status run_step(struct backend_training *t, const struct step *s, co
             status = mine;
         }
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     add_gradients(t, micro_batches);
     score_unpack_gradient(t->network->score, t->packed[0], t->gradient);
     update(t, step);
@@ -209,7 +205,7 @@ static enum status run_step(struct backend_training *t, const struct step *s, co
     return STATUS_OK;
 }
 
-/* Empty places are the last ones of a step, and have no loss. */
+/* Empty places are the last ones of a step, and their loss is not set. */
 static enum status run_steps(struct backend_training *t, size_t count, const struct backend_example *examples,
                              const struct score_frame *frames, const struct backend_step *steps,
                              struct random_key noise, uint64_t first, uint64_t epoch, double *loss, struct error *e) {

@@ -1,4 +1,4 @@
-/* Probes of the Skilling-Hutchinson estimate of a trace (diffusion/flow.h), as every backend draws them. */
+/* Probes of the Skilling-Hutchinson estimate of a trace (diffusion/flow.h), the same for all backends. */
 #ifndef DMSQ_BACKEND_PROBES_H
 #define DMSQ_BACKEND_PROBES_H
 
@@ -8,8 +8,8 @@
 
 #include "base/random.h"
 
-/* out[probes x V]: probe k is the numbers of (key, stream, k): normal, or signs, which are the bits of the blocks'
- * words in order. */
+/* Sets out (probes, V). Probe k has the random numbers of (key, stream, k): normal numbers, or signs from the bits of
+ * the random words in order. */
 void probes_draw(struct random_key key, uint64_t stream, size_t probes, bool signs, size_t V, float *out);
 
 #endif

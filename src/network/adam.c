@@ -1,11 +1,11 @@
-/* Adam and the average of weights (adam.h), in pieces that threads share. */
+/* Adam and the average of weights (adam.h), in pieces that are distributed over threads. */
 #include "network/adam.h"
 
 #include <math.h>
 
-#define PIECE ((size_t)16384) /* elements; below two pieces a thread is not worth waking */
+#define PIECE ((size_t)16384) /* elements; with less than two pieces, threads are not worth their cost */
 
-/* Vectorised, sqrtf included, since the build says -fno-math-errno. */
+/* The compiler vectorises this, including sqrtf, because of the option -fno-math-errno. */
 static void step_piece(float *restrict w, const float *restrict g, float *restrict m, float *restrict v, size_t n,
                        const struct adam_scalars *s) {
     const struct adam_scalars k = *s;
@@ -16,7 +16,7 @@ static void step_piece(float *restrict w, const float *restrict g, float *restri
     }
 }
 
-/* By squaring, so that the bits are ours and not those of a machine's pow. */
+/* base^exponent by squaring, since the bits of pow depend on the machine. */
 static double power(double base, int64_t exponent) {
     double result = 1;
     for (; exponent > 0; exponent /= 2, base *= base) {

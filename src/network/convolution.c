@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A row of a product has the same bits wherever it stands only if all products have equally many rows, a multiple of
- * the numbers of rows that the kernels of oneDNN work on (4, 6 and 8): the rest is done by others. So rows are
- * added. */
+/* A row of a product has the same bits at any position only if all products have the same number of rows, a multiple of
+ * those that oneDNN's kernels process together (4, 6 and 8), since the remaining rows are computed by other kernels. So
+ * products are padded to ROWS rows. */
 enum { TAPS = 9, ROWS = 48, PATCHES = 655360 /* about as many floats of P are made at a time: 2.5 MiB */ };
 
 struct convolution {
     struct convolution_shape shape;
-    size_t wide_row, wide_field; /* floats */
-    size_t depth;                /* of a patch */
+    size_t wide_row, wide_field; /* floats of a row, and of a configuration, of the wide field */
+    size_t depth;                /* floats of a patch */
     size_t sites, rows;          /* narrow sites of the batch; rows of a product */
     float *weights;              /* (narrow, 3, 3, wide) */
 };
@@ -82,16 +82,15 @@ void convolution_unpack(const struct convolution *c, const float *packed, float 
     }
 }
 
-/* c (m, n) = a b + beta c, row after row, of a (m, k) and b (k, n) or, with 'T', of a stored as (k, m) or b as (n,
- * k). */
+/* c (m, n) = a b + beta c in row-major order, with a (m, k) and b (k, n). With 'T', a is stored as (k, m), or b as
+ * (n, k). */
 static enum status product(char transpose_a, char transpose_b, size_t m, size_t n, size_t k, const float *a,
                            const float *b, float beta, float *c, struct error *e) {
-    /* the library takes as many threads as the caller might */
+    /* the library would use as many threads as OpenMP allows */
     const int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    /* The library's products with AVX-512 do not stand a signal: a handler that interrupts them leaves a damaged heap
-     * (oneDNN 2.6; seen with SIGALRM in every second run of tests/diffusion/test_training). Blocked, it runs after the
-     * product. */
+    /* A signal handler that interrupts the library's products with AVX-512 leaves a damaged heap (oneDNN 2.6; seen with
+     * SIGALRM in every second run of tests/diffusion/test_training). So signals are blocked during a product. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -110,7 +109,7 @@ static enum status product(char transpose_a, char transpose_b, size_t m, size_t 
     return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: status %d", (int)status);
 }
 
-/* Where the patch of a narrow site begins in the wide field: three runs of 3 x wide floats, a row of it apart. */
+/* Start of a narrow site's patch in the wide field. A patch is three runs of 3 x wide floats in consecutive rows. */
 static size_t patch(const struct convolution *c, size_t site) {
     const size_t width = (size_t)c->shape.narrow_width, area = (size_t)c->shape.narrow_height * width;
     const size_t stride = (size_t)c->shape.stride, inside = site % area;
@@ -141,7 +140,7 @@ static void scatter(const struct convolution *c, size_t first, size_t rows, cons
     }
 }
 
-/* Narrow sites from `first` on that a product holds. */
+/* Number of narrow sites of the product that begins with site `first`. */
 static size_t sites_at(const struct convolution *c, size_t first) {
     return c->sites - first < c->rows ? c->sites - first : c->rows;
 }
@@ -150,7 +149,7 @@ static void clear_rows(const struct convolution *c, size_t used, size_t columns,
     memset(matrix + used * columns, 0, (c->rows - used) * columns * sizeof *matrix);
 }
 
-/* Scratch memory is P and behind it a block of narrow sites, for the last product, which has rows to spare. */
+/* The scratch memory holds P, and after it a padded block of narrow sites for the last product. */
 
 enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
                                 struct error *e) {

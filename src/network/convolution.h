@@ -1,23 +1,21 @@
-/* 3x3 convolutions between a wide and a narrow field, as products of matrices by oneDNN, which no other file of
- * src/ calls.
+/* 3x3 convolutions between a wide and a narrow field, as matrix products by oneDNN. No other file of src/ calls oneDNN.
  *
- * The wide field carries its halo: N x (stride (h-1) + 3) x (stride (w-1) + 3) x wide channels for a
- * narrow field of N x h x w x narrow channels (channels last). So padding is the caller's: a periodic
- * halo or zeros. One object serves both directions of the U-Net: a convolution goes from wide to narrow,
- * a transposed one from narrow to wide (its adjoint), with the same weights (narrow, wide, 3, 3).
+ * The wide field includes its halo: N x (stride (h-1) + 3) x (stride (w-1) + 3) x wide channels for a narrow field of
+ * N x h x w x narrow channels (channels last). The caller fills the halo, periodically or with zeros. One object serves
+ * both directions of the U-Net: a convolution maps wide to narrow; a transposed one, its adjoint, maps narrow to wide,
+ * with the same weights (narrow, wide, 3, 3).
  *
  *   forward          narrow[o] = sum_{k,i} wide[s*o + k][i] w[.][i][k]
  *   adjoint          wide[s*o + k][i] += narrow[o][c] w[c][i][k]        (overwrites wide)
  *   weight_gradient  gradient[c][i][k] = sum_o narrow[o][c] wide[s*o + k][i]
  *
- * A row of the matrix P ("patches") holds the 9 x wide numbers that one narrow site sees, so with the weights W
- * as (narrow, 9 x wide) the three are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and
- * used in blocks of rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions, which make
- * bench sets the whole network against.
+ * A row of the matrix P ("patches") has the 9 x wide inputs of one narrow site. With the weights W as (narrow, 9 x
+ * wide), the three functions are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and used in blocks of
+ * rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions; make bench compares the whole
+ * network with them.
  *
- * Every call works in the calling thread alone; calls may run side by side on different data. Bits depend on
- * the instruction set in use (ONEDNN_MAX_CPU_ISA pins it) and on nothing else.
- */
+ * Every call runs in the calling thread alone; calls on different data may run in parallel. Bits depend only on the
+ * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit. */
 #ifndef DMSQ_NETWORK_CONVOLUTION_H
 #define DMSQ_NETWORK_CONVOLUTION_H
 
@@ -36,19 +34,19 @@ struct convolution_shape {
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **c, struct error *e);
 void convolution_free(struct convolution *c);
 
-/* Takes over weights (narrow, wide, 3, 3). */
+/* Copies weights (narrow, wide, 3, 3). */
 void convolution_set_weights(struct convolution *c, const float *weights);
 
-/* Bytes of scratch memory, aligned to 64, that a call needs; one per thread will do for all. */
+/* Bytes of scratch memory that a call needs, aligned to 64; a thread can use one for all its calls. */
 size_t convolution_scratch(const struct convolution *c);
 
-/* Failing means that oneDNN did. */
+/* STATUS_FAILED: an error of oneDNN; also for the two functions below. */
 enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
                                 struct error *e);
 enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
                                 struct error *e);
-/* `packed` is (narrow, 3, 3, wide): convolution_packed_size floats, whose sum over configurations convolution_unpack
- * takes to (narrow, wide, 3, 3). */
+/* Sets `packed`, convolution_packed_size floats (narrow, 3, 3, wide). They can be summed over configurations;
+ * convolution_unpack converts the sum to (narrow, wide, 3, 3). */
 enum status convolution_weight_gradient(const struct convolution *c, float *scratch, const float *wide,
                                         const float *narrow, float *packed, struct error *e);
 size_t convolution_packed_size(const struct convolution *c);

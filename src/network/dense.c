@@ -8,10 +8,10 @@ void dense_accumulate(size_t rows, float x, const float *restrict m, float *rest
     }
 }
 
-/* Rows are taken in blocks so that a block of every configuration's result stays in registers. */
+/* Blocks of rows, so that a block of every configuration's result stays in registers. */
 enum { BLOCK = 32, GROUP = 8, AHEAD = 16 };
 
-/* out (n x rows) = bias + in (n x columns) times matrix (columns, rows), for `length` rows from `first` on. */
+/* out (n, rows) = bias + in (n, columns) times matrix (columns, rows), for `length` rows from `first` on. */
 static inline __attribute__((always_inline)) void block_affine(size_t length, size_t n, size_t columns, size_t rows,
                                                                const float *restrict matrix, const float *bias,
                                                                const float *restrict in, float *restrict out,
@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) void block_affine(size_t length, si
         }
     }
     for (size_t j = 0; j < columns; j++) {
-        /* the machine does not foresee strides of kilobytes */
+        /* hardware does not prefetch with strides of kilobytes */
         for (size_t i = 0; j + AHEAD < columns && i < length; i += 16) {
             __builtin_prefetch(matrix + (j + AHEAD) * rows + first + i);
         }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct halo {
-    size_t height, width; /* sites inside */
+    size_t height, width; /* sites without the halo */
     size_t channels;
     bool both_sides; /* stride 1 */
     bool periodic;   /* otherwise zeros */
@@ -21,10 +21,10 @@ static inline size_t halo_width(const struct halo *h) {
     return h->width + (h->both_sides ? 2 : 1);
 }
 
-/* Fills the halo of one configuration from its inside (site (0,0) lies at row 1, column 1). */
+/* Fills the halo of one configuration from its interior (site (0,0) is at row 1, column 1). */
 void halo_fill(const struct halo *h, float *field);
 
-/* The adjoint: adds the halo to the inside it was a copy of (nothing to do for zeros). */
+/* The adjoint: adds the halo to the interior sites of which it is a copy; does nothing for zeros. */
 void halo_fold(const struct halo *h, float *field);
 
 #endif

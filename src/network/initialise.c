@@ -9,7 +9,7 @@
 
 #define STREAMS "network" /* the `stage` of the random keys */
 
-/* fan_in of the layer that `t` belongs to; 0: a group norm, which has none. */
+/* fan_in of the layer that `t` belongs to; 0 for a group norm. */
 static size_t fan_in(const struct unet_shape *shape, const struct unet_tensor list[UNET_TENSORS],
                      const struct unet_tensor *t) {
     size_t layer = (size_t)(strchr(t->name, '.') - t->name);

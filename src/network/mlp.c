@@ -9,7 +9,7 @@
 #include "network/dense.h"
 #include "network/embedding.h"
 
-/* The dense layers lie side by side, weights and then biases, as embedding.h wants them. */
+/* The dense layers are adjacent in memory, weights and then biases, as embedding.h requires. */
 enum {
     EMBED,
     EMBED_BIAS,
@@ -26,19 +26,19 @@ struct mlp {
     float *memory;  /* everything below */
     float *weights; /* flat vector */
     struct embedding embedding;
-    float *layer[MLP_LEVELS]; /* transposed: (in, out); of layer 1, with one input, the weights themselves */
+    float *layer[MLP_LEVELS]; /* transposed: (in, out); for layer 1, which has one input, the weights themselves */
 };
 
 struct mlp_workspace {
     struct mlp *network;
     float *memory;
     struct embedding_state embedding;
-    float *x;                                      /* batch: what went in */
-    float *before[MLP_LEVELS], *after[MLP_LEVELS]; /* batch x width: before and after the activation */
-    float *gradient;                               /* batch x width: of what comes out of a level */
-    float *level;                                  /* batch x width: of what goes into its activation */
-    float *d;                                      /* batch x MLP_LEVELS width: the same of all levels, side by side */
-    float *room;                                   /* batch x length */
+    float *x;                                      /* (batch): the input */
+    float *before[MLP_LEVELS], *after[MLP_LEVELS]; /* (batch, width): before and after the activation */
+    float *gradient;                               /* (batch, width): gradient of the output of a level */
+    float *level;                                  /* (batch, width): gradient of the input of its activation */
+    float *d;                                      /* (batch, MLP_LEVELS width): `level` of all levels */
+    float *room;                                   /* (batch, length): workspace of the embedding */
 };
 
 enum status mlp_check(const struct mlp_shape *shape, struct error *e) {
@@ -88,7 +88,7 @@ enum status mlp_initialise(const struct mlp_shape *shape, uint64_t seed, float *
     return STATUS_OK;
 }
 
-/* The next `count` floats, from a place that vector registers like; counts when there is no memory yet. */
+/* The next `count` floats of the memory, aligned for vector registers; with memory NULL it only counts them. */
 static float *part(float *memory, size_t *used, size_t count) {
     float *at = memory ? memory + *used : NULL;
     *used += (count + 15) / 16 * 16;
@@ -249,7 +249,7 @@ void mlp_forward(struct mlp_workspace *w, int n, const float *x, const float *t,
     }
 }
 
-/* level = gradient times swish'(before); a copy goes to its place among all levels */
+/* level = gradient times swish'(before), with a copy in d */
 static void deactivate(size_t n, size_t width, const float *restrict gradient, const float *restrict before,
                        float *restrict level, float *restrict d, size_t stride) {
     for (size_t b = 0; b < n; b++) {

@@ -8,7 +8,7 @@
 
 static const double epsilon = 1e-5;
 
-/* Per channel: sums of y - y(first site) and of its square; the shift keeps the squares from cancelling. */
+/* Per channel: sums of y - y(first site) and of its square. The shift avoids cancellation. */
 BLOCK_FUNCTION block_moments(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
                              float *restrict sum, float *restrict square) {
     float start[BLOCK], one[BLOCK], two[BLOCK];
@@ -99,16 +99,16 @@ void normalise_forward(const struct normalise *s, const float *y, size_t y_row, 
 #undef CALL
 }
 
-/* What the two passes of the gradient share, channel by channel. */
+/* Shared by the two passes of the gradient; one number per channel. */
 struct gradient {
     const float *rstd, *gamma, *beta;
     float *offset, *sum, *product, *own, *common, *along, *total;
 };
 
-/* Whether swish'(a) is found, found and kept, or taken from where it was kept. */
+/* Whether swish'(a) is computed, computed and stored, or read from an earlier pass. */
 enum slopes { FIND, KEEP, KEPT };
 
-/* From dh = g + second to da = dh swish'(a), and the sums of da and da xhat. */
+/* Computes da = dh swish'(a) from dh = g + second, and the sums of da and da xhat. */
 BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normalise *s, const float *restrict y,
                               size_t y_row, const struct gradient *q, const struct view *g, const struct view *second,
                               const struct view *dy, float *slope, size_t first) {
@@ -162,7 +162,7 @@ BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normali
     memcpy(q->product + first, product, n * sizeof *product);
 }
 
-/* From da to dy in its place. */
+/* Replaces da by dy. */
 BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
                             const struct gradient *q, const struct view *dy, size_t first) {
     float rstd[BLOCK], offset[BLOCK], own[BLOCK], common[BLOCK], along[BLOCK], total[BLOCK];

@@ -32,7 +32,7 @@ void single_channel_spread(const struct single_channel *s, const float *one, con
 #undef CALL
 }
 
-/* Lanes are the nine taps, padded to 16, in vectors that the processor has registers for: the compiler would keep wider
+/* Lanes are the nine taps, padded to 16, in vectors of the size of a register, since the compiler would keep larger
  * ones in memory. */
 #ifdef __AVX512F__
 enum { WIDTH = 16 };
@@ -41,7 +41,7 @@ enum { WIDTH = 8 };
 #endif
 typedef float vector __attribute__((vector_size(WIDTH * sizeof(float)), aligned(4), may_alias));
 
-/* Four sites at a time hide the latency of the additions. */
+/* Handles four sites at a time, to hide the latency of the additions. */
 static void gather_sites(size_t many, const float *m, size_t site, const float *restrict w,
                          float (*restrict sum)[LANES]) {
     for (size_t k = 0; k < TAPS; k += WIDTH) {

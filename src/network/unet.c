@@ -1,10 +1,10 @@
-/* The shape of the score network (unet.h): what is a possible shape, and where each trainable array
- * lies in the flat weight vector. */
+/* The shape of the score network (unet.h): its check, and the position of each trainable array in the flat weight
+ * vector. */
 #include "network/unet.h"
 
 #include <string.h>
 
-/* Bounds that keep every product of extents far inside size_t and int; nothing real comes near. */
+/* Bounds far above any real network, so that no product of extents exceeds size_t or int. */
 #define MAX_EXTENT 8192
 #define MAX_WIDTH 1024
 #define MAX_EMBEDDING 65536
@@ -19,8 +19,8 @@ enum status unet_check(const struct unet_shape *shape, struct error *e) {
         return error_set(e, STATUS_BAD_INPUT, "network: padding is %d, expected zeros or periodic",
                          (int)shape->padding);
     }
-    /* A group norm of min(32, channels) groups needs 2, 4 and 8 times the width, and the width itself
-     * (tgnorm2), to be at most 32 or divisible by 32; gnorm1 needs a multiple of 4. */
+    /* The group norms have min(32, channels) groups, so 1 (tgnorm2), 2, 4 and 8 times the width must each be at most 32
+     * or divisible by 32. gnorm1 needs a multiple of 4. */
     int w = shape->width;
     if (w != 4 && w != 8 && w != 16 && (w < 32 || w % 32 != 0 || w > MAX_WIDTH)) {
         return error_set(e, STATUS_BAD_INPUT,
@@ -59,7 +59,7 @@ static const struct {
     {"conv3.weight", 4, {4 * W, 2 * W, 3, 3}},
     {"conv4.weight", 4, {8 * W, 4 * W, 3, 3}},
     {"tconv4.weight", 4, {8 * W, 4 * W, 3, 3}},
-    {"tconv3.weight", 4, {8 * W, 2 * W, 3, 3}}, /* input channels: 4 + 4, with the skip */
+    {"tconv3.weight", 4, {8 * W, 2 * W, 3, 3}}, /* input channels: 4 W + 4 W of the skip connection */
     {"tconv2.weight", 4, {4 * W, 1 * W, 3, 3}},
     {"tconv1.weight", 4, {2 * W, 1, 3, 3}},
     {"tconv1.bias", 1, {1}},

@@ -10,12 +10,11 @@
  *   u2 = swish(tgnorm2(tconv2([u3, h2]) + dense7(e)))   width
  *   F  = tconv1([u2, h1]) + bias                        1           H   x W
  *
- * conv: 3x3, no bias, padding 1 (zeros or periodic), conv1 and tconv1 of stride 1, the others of stride
- * s; weights (out, in, 3, 3). tconv: the adjoint of the convolution of the same stride and padding from
- * out to in channels; weights (in, out, 3, 3): out[(s i + k - 1) mod (s n)] += in[i] w[k].
- * Group norm: 4 groups on gnorm1, min(32, channels) on the rest, epsilon 1e-5.
- * The published score is F / s(t); what is made of F is not the network's concern (score/score.h).
- */
+ * conv: 3x3 without bias, padding 1 (zeros or periodic), stride 1 for conv1 and tconv1, s for the others; weights
+ * (out, in, 3, 3). tconv: the adjoint of the convolution with the same stride and padding from out to in channels;
+ * weights (in, out, 3, 3): out[(s i + k - 1) mod (s n)] += in[i] w[k] along each axis of n sites.
+ * Group norm: 4 groups for gnorm1, min(32, channels) for the others, epsilon 1e-5.
+ * The published score is F / s(t); score/score.h computes the score from F. */
 #ifndef DMSQ_NETWORK_UNET_H
 #define DMSQ_NETWORK_UNET_H
 
@@ -34,8 +33,7 @@ struct unet_shape {
     enum unet_padding padding;
 };
 
-/* STATUS_BAD_INPUT for a shape that is none, saying what was found and expected. The functions below
- * take a shape that has passed. */
+/* Checks a shape. STATUS_BAD_INPUT: it is invalid. The functions below require a shape that has passed. */
 enum status unet_check(const struct unet_shape *shape, struct error *e);
 
 #define UNET_TENSORS 39 /* embed 2, conv 4, tconv 4 + 1 bias, dense 7*2, gnorm 4*2, tgnorm 3*2 */
@@ -43,15 +41,15 @@ enum status unet_check(const struct unet_shape *shape, struct error *e);
 struct unet_tensor {
     const char *name; /* as in reference/unet-*.npz: "conv1.weight", "tgnorm2.bias" */
     size_t dimensions, shape[4];
-    size_t offset, count; /* place in the flat weight vector, in elements */
+    size_t offset, count; /* position and length in the flat weight vector, in elements */
 };
 
-/* Fills the list of trainable arrays in the order of their place in the flat weight vector (the order
- * of the reference files), and returns their number; *total is the length of the vector
- * (1,115,297 for width 32, embedding 256). `list` and `total` may be NULL. */
+/* Fills the list of trainable arrays in the order of the flat weight vector, which is that of the reference files, and
+ * returns their number. *total: length of the vector (1,115,297 for width 32, embedding 256). `list` and `total` may be
+ * NULL. */
 size_t unet_tensors(const struct unet_shape *shape, struct unet_tensor list[UNET_TENSORS], size_t *total);
 
-/* Index in the list, or -1. */
+/* Index of the array in the list, or -1. */
 int unet_find(const struct unet_shape *shape, const char *name);
 
 #endif

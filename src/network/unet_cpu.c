@@ -17,7 +17,7 @@ float *unet_cpu_floats(size_t count) {
     return p;
 }
 
-/* The trainable array of that name, one of the literals below. */
+/* The trainable array LAYER.KIND, which must exist. */
 static const struct unet_tensor *tensor(const struct unet_cpu *u, const char *layer, const char *kind) {
     char name[32];
     snprintf(name, sizeof name, "%s.%s", layer, kind);
@@ -100,8 +100,8 @@ static void lay_out_gradient(struct unet_cpu *u) {
 static enum status build(struct unet_cpu *u, const float *frequencies, struct error *e) {
     lay_out(u);
     for (int k = 0; k < CONVOLUTIONS; k++) {
-        /* from level k to k+1 on the way down; on the way up to level k+1, from [u, h] of twice its
-         * channels on the size below */
+        /* k < 3: contraction from level k to k+1; else expansion to level k+1 from [u, h], which has twice its channels
+         * and is one size smaller */
         const struct normalise *wide = &u->level[k < 3 ? k : k + 1], *narrow = &u->level[k < 3 ? k + 1 : k];
         struct convolution_shape shape = {.batch = u->batch,
                                           .wide_channels = (int)wide->channels,
@@ -179,10 +179,10 @@ static void transpose(size_t rows, size_t columns, const float *in, float *out) 
     }
 }
 
-/* The weights change hands once a training step, while nothing else runs: so in pieces that threads share. */
+/* The weights are copied once per training step, while nothing else runs, so the copy is split over the threads. */
 enum { PIECES = CONVOLUTIONS + LEVELS + 3 };
 
-/* What is used as it lies in the flat vector. */
+/* Copies an array that is used in the layout of the flat vector. */
 static void keep(struct unet_cpu *u, const float *weights, const struct unet_tensor *t) {
     memcpy(u->weights + t->offset, weights + t->offset, t->count * sizeof *weights);
 }

@@ -1,5 +1,5 @@
-/* The network on the CPU as its two files see it: unet_cpu.c (layout, weights, packed gradients) and
- * unet_cpu_pass.c (workspaces, forward and backward). */
+/* The network on the CPU, shared by its two files: unet_cpu.c (layout, weights, packed gradients) and unet_cpu_pass.c
+ * (workspaces, forward and backward pass). */
 #ifndef DMSQ_NETWORK_UNET_CPU_INTERNAL_H
 #define DMSQ_NETWORK_UNET_CPU_INTERNAL_H
 
@@ -10,9 +10,9 @@
 #include "network/single_channel.h"
 #include "network/unet_cpu.h"
 
-/* Levels are numbered along the data: 0-3 contract (gnorm1-4), 4-6 expand (tgnorm4-2). Sizes 0-3 are the
- * lattice, then s, s^2, s^3 times coarser; level l lives at size[l]. Convolutions 0-2 are conv2-4, 3-5
- * tconv4-2. */
+/* Levels are numbered in the order of evaluation: 0-3 contract (gnorm1-4), 4-6 expand (tgnorm4-2). Size 0 is the
+ * lattice; sizes 1-3 are s, s^2, s^3 times coarser. Level l has size unet_cpu_size[l]. Convolutions 0-2 are conv2-4,
+ * 3-5 are tconv4-2. */
 enum { LEVELS = 7, CONVOLUTIONS = 6, SIZES = 4 };
 static const int unet_cpu_size[LEVELS] = {0, 1, 2, 3, 2, 1, 0};
 
@@ -20,18 +20,18 @@ struct unet_cpu {
     struct unet_shape shape;
     int batch;
     struct unet_tensor tensors[UNET_TENSORS];
-    /* trainable arrays by what they are for */
+    /* trainable arrays by their use */
     const struct unet_tensor *gamma[LEVELS], *beta[LEVELS], *dense[LEVELS], *dense_bias[LEVELS], *kernel[CONVOLUTIONS],
         *first_kernel, *last_kernel, *last_bias, *embed, *embed_bias;
     size_t weight_count, sites;
     struct normalise level[LEVELS];
-    size_t d_offset[LEVELS]; /* of a level's channels among the rows of all dense layers */
-    struct halo halo[3];     /* of the wide fields at sizes 0-2; channels as in contraction and expansion */
-    struct halo outer;       /* of the single-channel fields */
+    size_t d_offset[LEVELS]; /* first row of a level among those of all dense layers */
+    struct halo halo[3];     /* halos of the wide fields at sizes 0-2; channels as in contraction and expansion */
+    struct halo outer;       /* halo of the single-channel fields */
     struct single_channel first, last;
     struct convolution *convolution[CONVOLUTIONS];
     struct embedding embedding;
-    float *weights;    /* the flat vector; group norms and the last bias are filled in, the rest lies below */
+    float *weights;    /* the flat vector; only group norms and the last bias are set, the others are below */
     float *first_taps; /* conv1 as (9, width) */
     float *last_taps;  /* tconv1 as (9, 2 width) */
     size_t scratch;
@@ -40,7 +40,7 @@ struct unet_cpu {
         at_embed_bias, at_dense, at_dense_bias, packed;
 };
 
-/* Cleared memory aligned to 64 bytes, padded to a multiple; NULL when there is none. */
+/* Floats of value 0, aligned to 64 bytes and padded to a multiple of 64 bytes; NULL: out of memory. */
 float *unet_cpu_floats(size_t count);
 
 #endif

@@ -7,17 +7,17 @@
 struct unet_cpu_workspace {
     struct unet_cpu *network;
     float *scratch;
-    float *single;    /* batch x field with outer halo: the input */
+    float *single;    /* (batch) fields with outer halo: the input */
     float *output;    /* one field with outer halo */
-    float *y[LEVELS]; /* before the norm; levels 4-6 inside their halo */
+    float *y[LEVELS]; /* before the norm; levels 4-6 include a halo */
     float *wide[3];   /* h1-h3 with halo */
     float *joined[3]; /* [u, h] at sizes 0-2 */
     float *deepest;   /* h4 */
     float *mean[LEVELS], *rstd[LEVELS];
-    float *slope[LEVELS]; /* swish' of each level, for backward passes that need no weight gradient */
-    int slopes_known;     /* since the last forward pass */
+    float *slope[LEVELS]; /* swish' of each level, for backward passes without weight gradient */
+    int slopes_known;     /* whether slope has been set since the last forward pass */
     struct embedding_state state;
-    /* gradients with respect to the same */
+    /* gradients with respect to the arrays above */
     float *d_single, *d_y[LEVELS], *d_wide[3], *d_joined[3], *d_deepest, *d_d;
     float *vector; /* workspace of normalise and embedding */
 };
@@ -32,12 +32,12 @@ static size_t inside(const struct normalise *l) {
     return l->height * l->width * l->channels;
 }
 
-/* Floats of y of a level for one configuration: the expanding levels carry a halo. */
+/* Number of floats of y of a level for one configuration, including the halo of expanding levels. */
 static size_t level_floats(const struct unet_cpu *u, int l) {
     return l < 4 ? inside(&u->level[l]) : padded(&u->halo[unet_cpu_size[l]]);
 }
 
-/* Every array of a workspace and its size, for one pass that allocates and one that frees. */
+/* Lists all arrays of a workspace with their sizes, for allocation and release. */
 static size_t arrays(struct unet_cpu_workspace *ws, float **list[64], size_t counts[64]) {
     const struct unet_cpu *u = ws->network;
     const size_t batch = (size_t)u->batch, length = u->embedding.length, total = u->embedding.total;
@@ -210,7 +210,7 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
 
 /* --- backward ------------------------------------------------------------------------------------ */
 
-/* From the gradients of the activations to that of y; levels 4-6 get their halo filled. */
+/* Computes the gradient of y from that of the activations; fills the halo of levels 4-6. */
 static void normalise_level_backward(struct unet_cpu_workspace *ws, int l, size_t n, float *gradient) {
     const struct unet_cpu *u = ws->network;
     const struct normalise *level = &u->level[l];
@@ -237,7 +237,7 @@ static void normalise_level_backward(struct unet_cpu_workspace *ws, int l, size_
             halo_fill(&u->halo[s], ws->d_y[l] + b * padded(&u->halo[s]));
         }
     }
-    /* configurations that are not there must not contribute to the weights' gradient */
+    /* unused configurations of the batch must not contribute to the gradient of the weights */
     const size_t one = level_floats(u, l);
     memset(ws->d_y[l] + n * one, 0, (batch - n) * one * sizeof(float));
 }
@@ -291,7 +291,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
     enum status status = STATUS_OK;
     if (gradient) {
         memset(gradient + u->at_first, 0,
-               (u->packed - u->at_first) * sizeof *gradient); /* the convolutions fill their part */
+               (u->packed - u->at_first) * sizeof *gradient); /* the convolutions set their own part */
     }
     outer_backward(ws, count, output_gradient, gradient);
     for (int k = CONVOLUTIONS - 1; k >= 3 && status == STATUS_OK; k--) {
@@ -316,9 +316,7 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
                                                  gradient + u->at_convolution[k], e);
         }
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     normalise_level_backward(ws, 0, count, gradient);
     input_backward(ws, count, input_gradient, gradient);
     ws->slopes_known = ws->slopes_known || !gradient;

@@ -1,12 +1,12 @@
-/* Shapes, parameters and operations of the network's layers, see unet_layers.h. */
+/* See unet_layers.h. */
 #include "network/unet_layers.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The levels in the order of the flow: the layers that belong to each, and the depth (number of times that the
- * stride divides the lattice) before and after it. */
+/* The levels in the order of evaluation: their layers, and the depth before and after them, the number of times that
+ * the lattice is divided by the stride. */
 static const struct {
     const char *convolution, *dense, *norm;
     int from, to;
@@ -23,7 +23,7 @@ static size_t extent(int sites, int stride, int depth) {
     return (size_t)sites;
 }
 
-/* Numbers in the arrays NAME.weight and NAME.bias, and the former. */
+/* Total length of the arrays NAME.weight and NAME.bias; sets *weight to the former. */
 static size_t count(const struct unet_tensor *tensors, const char *name, const struct unet_tensor **weight) {
     size_t numbers = 0;
     const size_t length = strlen(name);
@@ -71,7 +71,7 @@ void unet_layers(const struct unet_shape *shape, struct unet_layer layers[UNET_L
                                    .out_height = extent(shape->height, shape->stride, levels[i].to),
                                    .out_width = extent(shape->width_sites, shape->stride, levels[i].to),
                                    .parameters = parameters};
-        /* every weight meets every site of the smaller of the two lattices */
+        /* every weight is used once for each site of the smaller of the two lattices */
         const size_t sites = transposed ? layer.in_height * layer.in_width : layer.out_height * layer.out_width;
         layer.flop = 2.0 * (double)weight->count * (double)sites;
         snprintf(layer.name, sizeof layer.name, "%s", levels[i].convolution);

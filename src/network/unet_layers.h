@@ -1,5 +1,5 @@
-/* The layers of the score network (unet.h) as a reader counts them: shapes, trainable numbers, operations. Follows
- * from unet_tensors(), so that it cannot say another thing than the program does. */
+/* The layers of the score network (unet.h) for tables and diagrams: shapes, trainable parameters, operations. They are
+ * derived from unet_tensors(), so they agree with the program. */
 #ifndef DMSQ_NETWORK_UNET_LAYERS_H
 #define DMSQ_NETWORK_UNET_LAYERS_H
 
@@ -11,15 +11,15 @@
 struct unet_layer {
     char name[16]; /* "conv1" */
     enum { UNET_DENSE, UNET_CONVOLUTION, UNET_TRANSPOSED, UNET_NORM } kind;
-    size_t in_channels, in_height, in_width; /* height and width 1 for dense layers */
+    size_t in_channels, in_height, in_width; /* height and width are 1 for dense layers */
     size_t out_channels, out_height, out_width;
     size_t parameters;
-    /* Floating-point operations of one evaluation of one configuration: two a multiplication with a weight. Border
-     * terms that zero padding leaves out are counted; norms, biases and activations are not. */
+    /* Floating-point operations of one evaluation of one configuration: two per multiplication by a weight. Includes
+     * the terms at the border that zero padding omits; excludes norms, biases and activations. */
     double flop;
 };
 
-/* Fills the layers in the order of the flow of the data: embed; conv1, dense1, gnorm1; ...; tconv1. */
+/* Fills the layers in the order of evaluation: embed; conv1, dense1, gnorm1; ...; tconv1. */
 void unet_layers(const struct unet_shape *shape, struct unet_layer layers[UNET_LAYERS]);
 
 #endif

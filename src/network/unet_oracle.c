@@ -1,5 +1,5 @@
-/* The score network in double precision (unet_oracle.h): one configuration at a time, through a table
- * of its seven blocks, forward and then backward through the same table. */
+/* The score network in double precision (unet_oracle.h), one configuration at a time. A table has its seven blocks, for
+ * the forward and the backward pass. */
 #include "network/unet_oracle.h"
 
 #include <stdlib.h>
@@ -13,12 +13,12 @@ enum { BLOCKS = 7 };
 struct block {
     const char *convolution_name, *dense_name, *norm_name;
     int transposed;
-    int level; /* of its coarse side: 0 for conv1, 3 for conv4 and tconv4 */
-    int skip;  /* block whose output is joined to the previous one's output as input, or -1 */
+    int level; /* level of its coarse side: 0 for conv1, 3 for conv4 and tconv4 */
+    int skip;  /* block whose output is joined to that of the previous block to make the input, or -1 */
     struct oracle_convolution convolution;
     struct oracle_norm norm;
     size_t inputs;                         /* length of `input` */
-    double *input, *sum, *normed, *output; /* sum: conv + dense, what the norm sees */
+    double *input, *sum, *normed, *output; /* sum: conv + dense, the input of the norm */
     double *input_gradient, *output_gradient;
 };
 
@@ -51,15 +51,15 @@ struct oracle {
     const struct unet_shape *shape;
     struct unet_tensor tensors[UNET_TENSORS];
     const double *weights;
-    double *gradient; /* NULL: not wanted */
+    double *gradient; /* NULL: not computed */
     size_t embedding, sites;
     struct block block[BLOCKS];
     struct oracle_convolution last; /* tconv1 */
     double *fourier, *embedded, *e; /* embedded: before swish */
     double *embedded_gradient, *e_gradient;
     double *last_input, *last_gradient; /* [u2, h1] */
-    double *channels;                   /* one number a channel: dense output, or its gradient */
-    double *scratch;                    /* gradients at `normed` and `sum` of one block */
+    double *channels;                   /* one number per channel: dense output, or its gradient */
+    double *scratch;                    /* gradients of `normed` and `sum` of one block */
 };
 
 static const struct unet_tensor *tensor(const struct oracle *o, const char *layer, const char *kind) {
@@ -79,7 +79,7 @@ static double *gradient(const struct oracle *o, const char *layer, const char *k
     return o->gradient ? o->gradient + tensor(o, layer, kind)->offset : NULL;
 }
 
-/* Shapes of every map follow from those of the weights and from the level. */
+/* Derives the shape of every map from those of the weights and from the level. */
 static void set_shapes(struct oracle *o) {
     const struct unet_shape *s = o->shape;
     size_t height = (size_t)s->height, width = (size_t)s->width_sites, stride = (size_t)s->stride;
@@ -109,7 +109,7 @@ static double *take(double *memory, size_t *used, size_t count) {
     return place;
 }
 
-/* Distributes `memory` over the maps and returns how much they need; NULL asks only that. */
+/* Distributes `memory` over the maps and returns the number of doubles they need; with NULL it only counts. */
 static size_t set_maps(struct oracle *o, double *memory) {
     size_t used = 0, most = 0, channels = 0;
     for (int i = 0; i < BLOCKS; i++) {
@@ -181,7 +181,7 @@ static void forward(struct oracle *o, const double *frequencies, const double *x
     }
 }
 
-/* The reverse of join: adds the two halves of a gradient to those of the blocks they came from. */
+/* The adjoint of join: adds the two halves of a gradient to the gradients of the two blocks. */
 static void part(const double *from, struct block *first, struct block *second) {
     for (size_t i = 0; i < outputs_of(first); i++) {
         first->output_gradient[i] += from[i];
@@ -216,7 +216,7 @@ static void block_backward(struct oracle *o, struct block *b) {
     }
 }
 
-/* After forward of the same configuration. */
+/* The backward pass, after forward of the same configuration. */
 static void backward(struct oracle *o, const double *output_gradient, double *input_gradient) {
     for (int i = 0; i < BLOCKS; i++) {
         memset(o->block[i].output_gradient, 0, outputs_of(&o->block[i]) * sizeof(double));

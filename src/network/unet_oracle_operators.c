@@ -1,5 +1,4 @@
-/* The operators of the oracle network and their adjoints (unet_oracle_operators.h), written from their
- * definitions. */
+/* The operators of the oracle network and their adjoints (unet_oracle_operators.h), by their definitions. */
 #include "network/unet_oracle_operators.h"
 
 #include <math.h>
@@ -7,8 +6,8 @@
 
 #define NORM_EPSILON 1e-5
 
-/* Site of the fine map that tap k of coarse site i touches along an axis of n sites; -1: none, a zero.
- * Offsets reach one site beyond the lattice at most, so one step around it is enough. */
+/* Site of the fine map, along an axis of n sites, that is multiplied by tap k for coarse site i; -1 if it is outside
+ * and zero. It is at most one site beyond the lattice. */
 static ptrdiff_t touched(const struct oracle_convolution *c, size_t i, size_t k, size_t n) {
     ptrdiff_t site = (ptrdiff_t)(c->stride * i + k) - 1, end = (ptrdiff_t)n;
     if (site >= 0 && site < end) {
@@ -20,7 +19,7 @@ static ptrdiff_t touched(const struct oracle_convolution *c, size_t i, size_t k,
     return site < 0 ? site + end : site - end;
 }
 
-/* One input and one output channel. */
+/* The convolution of one input and one output channel. */
 static void plane_to_coarse(const struct oracle_convolution *c, const double w[9], const double *fine, double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     for (size_t tap = 0; tap < 9; tap++) {
@@ -36,7 +35,7 @@ static void plane_to_coarse(const struct oracle_convolution *c, const double w[9
     }
 }
 
-/* The transpose: the same walk with input and output exchanged. */
+/* Its transpose: the same loop with input and output exchanged. */
 static void plane_to_fine(const struct oracle_convolution *c, const double w[9], double *fine, const double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;
     for (size_t tap = 0; tap < 9; tap++) {
@@ -52,7 +51,7 @@ static void plane_to_fine(const struct oracle_convolution *c, const double w[9],
     }
 }
 
-/* And its gradient with respect to the nine weights. */
+/* Its gradient with respect to the nine weights. */
 static void plane_to_weights(const struct oracle_convolution *c, double w[9], const double *fine,
                              const double *coarse) {
     size_t rows = c->height / c->stride, columns = c->width / c->stride;

@@ -1,9 +1,8 @@
-/* The operators of the oracle network (unet_oracle.h), each with its adjoint, in plain C and double
- * precision. One configuration at a time; maps are (channels, height, width), C order.
+/* The operators of the oracle network (unet_oracle.h) with their adjoints, in plain C and double precision, for one
+ * configuration. Maps are (channels, height, width) in C order.
  *
- * An operator sets its output. An adjoint takes the gradient with respect to the output and ADDS to the
- * gradients with respect to inputs and weights; those of dense and norm may be NULL.
- */
+ * An operator sets its output. An adjoint takes the gradient with respect to the output and ADDS to the gradients with
+ * respect to inputs and weights; those of dense and norm may be NULL. */
 #ifndef DMSQ_NETWORK_UNET_ORACLE_OPERATORS_H
 #define DMSQ_NETWORK_UNET_ORACLE_OPERATORS_H
 
@@ -11,12 +10,12 @@
 
 #include "network/unet.h"
 
-/* A 3x3 convolution of padding 1 from a fine map (fine_channels, height, width) to a coarse one
+/* A 3x3 convolution with padding 1 from a fine map (fine_channels, height, width) to a coarse one
  * (coarse_channels, height/stride, width/stride); height and width are divisible by stride:
  *   coarse[o, i, j] = sum_{c, k, l} w[o, c, k, l] fine[c, stride i + k - 1, stride j + l - 1]
- * where a site outside the lattice is zero, or found on the other side (periodic).
- * Weights: (coarse_channels, fine_channels, 3, 3). A transposed convolution is its adjoint, from coarse
- * to fine, with the same weights; so three operators serve both and all their gradients. */
+ * where sites outside the lattice are zero or periodic. Weights: (coarse_channels, fine_channels, 3, 3). A transposed
+ * convolution is the adjoint, from coarse to fine, with the same weights. So three operators are enough for both kinds
+ * and all their gradients. */
 struct oracle_convolution {
     size_t fine_channels, coarse_channels, height, width, stride;
     enum unet_padding padding;
@@ -36,8 +35,8 @@ void oracle_dense(size_t inputs, size_t outputs, const double *w, const double *
 void oracle_dense_adjoint(size_t inputs, size_t outputs, const double *w, const double *x, const double *y_gradient,
                           double *x_gradient, double *w_gradient, double *b_gradient);
 
-/* Group norm (Wu & He 2018): the mean and the (biased) variance of each of `groups` equal blocks of
- * channels over channels and sites; y = scale_c (x - mean) / sqrt(variance + 1e-5) + shift_c. */
+/* Group norm (Wu & He 2018): y = scale_c (x - mean) / sqrt(variance + 1e-5) + shift_c, with the mean and the (biased)
+ * variance over the sites and channels of each of `groups` equal blocks of channels. */
 struct oracle_norm {
     size_t channels, sites, groups;
 };

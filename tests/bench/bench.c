@@ -1,8 +1,8 @@
-/* make bench: how fast the primitives and the stages' work are on this machine, as a table. A timing is no test:
- * the exit status does not depend on it.
+/* make bench: a table of the speed of primitives and stages on this machine. A timing is not a test, so the exit status
+ * does not depend on it.
  *
  * Usage: bench [--threads=N] [--only=machine|network|ensemble|effective|data] [--output=FILE.tsv]
- *        bench [--threads=N] --peer   works to order (bench_peer.c) */
+ *        bench [--threads=N] --peer   makes steps on request (bench_peer.c) */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
             return STATUS_BAD_INPUT;
         }
     }
-    omp_set_num_threads(b.threads); /* as stages do: for what is not told how many it may use */
+    omp_set_num_threads(b.threads); /* as in stages, for functions without an argument for threads */
     char processor[256], prefix[384];
     environment_processor(processor, sizeof processor);
     snprintf(prefix, sizeof prefix, "%.12s%s\t%s\t%d", *built.commit ? built.commit : "unknown",

@@ -1,5 +1,5 @@
-/* What `make bench` is made of. Machines are noisy, so whatever is compared is timed in turn, again and again, in
- * one run, and medians are quoted: of the times, and of the ratios of times that lie side by side. */
+/* The parts of `make bench`. Timings are noisy, so the sides of a comparison are timed alternately, many times in one
+ * run, and medians are given, of the times and of the ratios of successive times. */
 #ifndef DMSQ_BENCH_H
 #define DMSQ_BENCH_H
 
@@ -9,28 +9,28 @@
 
 struct bench {
     int threads;
-    char *tsv; /* the rows so far, tab-separated, behind commit, processor and threads */
+    char *tsv; /* the rows so far, tab-separated, after columns for commit, processor and threads */
     size_t tsv_size, tsv_room;
-    const char *prefix; /* those first columns */
+    const char *prefix; /* these first columns */
 };
 
-/* A wish about a ratio: at least or at most `value`. */
+/* A target for a ratio: at least or at most `value`. */
 enum bench_sense { BENCH_NO_TARGET, BENCH_AT_LEAST, BENCH_AT_MOST };
 struct bench_target {
     enum bench_sense sense;
     double value;
 };
 
-/* Prints a row. ratio: NAN where there is none. */
+/* Prints a row. ratio: NAN if there is none. */
 void bench_row(struct bench *b, const char *what, double value, const char *unit, double ratio,
                struct bench_target target);
 void bench_text(struct bench *b, const char *what, const char *text);
 
-double bench_seconds(void); /* a clock */
+double bench_seconds(void); /* wall time */
 double bench_median(const double *x, size_t n);
 double bench_median_ratio(const double *a, const double *b, size_t n); /* of a[i]/b[i] */
 
-/* One of the things to be timed. */
+/* One side of a comparison. */
 struct bench_side {
     enum status (*run)(void *context, struct error *e);
     void *context;
@@ -38,12 +38,12 @@ struct bench_side {
 
 enum { BENCH_REPETITIONS = 32 }; /* at most */
 
-/* Runs every side once to warm up, then all in turn `repetitions` times: times[side][repetition]. */
+/* Runs every side once as a warm-up, then all alternately `repetitions` times: sets times[side][repetition]. */
 enum status bench_time(const struct bench_side *sides, size_t count, size_t repetitions,
                        double times[][BENCH_REPETITIONS], struct error *e);
 
-/* Fused multiply-adds of single precision in registers on all threads for some 20 ms: the machine's peak. The
- * context is a struct bench; a run does bench_peak_flop of them. */
+/* Fused multiply-adds in single precision, in registers, on all threads, for some 20 ms: the peak of the machine. The
+ * context is a struct bench; a run has bench_peak_flop operations. */
 enum status bench_peak(void *context, struct error *e);
 double bench_peak_flop(const struct bench *b);
 
@@ -54,6 +54,6 @@ enum status bench_ensemble(struct bench *b, struct error *e);
 /* effective-action model: evaluations, transforms, proposals */
 enum status bench_effective(struct bench *b, struct error *e);
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
-enum status bench_peer(struct bench *b, struct error *e); /* the network's work to order: not a part of the table */
+enum status bench_peer(struct bench *b, struct error *e); /* steps of the network on request; not a part of the table */
 
 #endif

@@ -1,4 +1,4 @@
-/* Speed of what goes over stored data: measuring observables, and reading an artifact with its checksum. */
+/* Speed of operations on stored data: measuring observables, and reading an artifact with its checksum. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -18,8 +18,8 @@ enum { L = 32, V = L * L, MEASURED = 512, STORED = 16384 };
 struct work {
     const struct bench *bench;
     const struct observables *observables;
-    double *phi;  /* MEASURED x V */
-    double *room; /* a thread: primaries, propagator, workspace */
+    double *phi;  /* (MEASURED, V) */
+    double *room; /* for each thread: primaries, propagator, workspace */
     size_t room_each;
     const char *path;
     const float *bytes; /* as many as the artifact has */
@@ -47,7 +47,7 @@ static enum status read_artifact(void *context, struct error *e) {
     return status;
 }
 
-/* What no reading that takes the digest can be faster than. */
+/* The digest alone, the lower bound for reading with a digest. */
 static enum status digest_alone(void *context, struct error *e) {
     const struct work *w = context;
     char hex[65];
@@ -56,7 +56,7 @@ static enum status digest_alone(void *context, struct error *e) {
     return STATUS_OK;
 }
 
-/* As stages read their inputs. */
+/* Reading in the way of stages. */
 static enum status read_with_digest(void *context, struct error *e) {
     const struct work *w = context;
     struct npz *npz;

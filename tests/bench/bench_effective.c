@@ -1,6 +1,6 @@
-/* Speed of the effective-action model with the features that `train` has by default: evaluations of score and
- * divergence, beside as many transforms alone, FFTW's, and the peak; and proposals of the flow with 16 steps, as the
- * stage `propose` draws them. Every thread has packs of its own. */
+/* Speed of the effective-action model with the default features of `train`: evaluations of score and divergence,
+ * compared with the same number of transforms alone, those of FFTW, and the peak; and proposals of the flow with 16
+ * steps, as in the stage `propose`. Every thread has its own packs. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "score/effective_flow.h"
 #include "tests/bench/fftw.h"
 
-enum { STEPS = 16, SITES = 1 << 17 }; /* SITES: of the packs that a thread evaluates in one timing */
+enum { STEPS = 16, SITES = 1 << 17 }; /* SITES: number of sites of the packs that a thread evaluates in one timing */
 
 static const volatile sig_atomic_t never = 0;
 
@@ -21,13 +21,13 @@ struct work {
     int threads;
     size_t repeats, workspace, proposals;
     struct effective_model model;
-    double *propagator; /* the model's */
+    double *propagator; /* of the model */
     struct effective_lattices lattices;
     const struct transform *transform; /* of the whole lattice */
     struct effective_level *level;
     struct effective_flow *flow;
-    struct transform_site *room; /* threads x workspace: modes, drift, scratch */
-    float *phi, *peer_out;       /* peer_out: threads x peer_size */
+    struct transform_site *room; /* (threads, workspace): modes, drift, workspace */
+    float *phi, *peer_out;       /* peer_out: (threads, peer_size) */
     size_t peer_size;
     struct fftw_peer peer[2]; /* field after field, site after site */
     double *log_q;
@@ -52,8 +52,7 @@ static enum status evaluate(void *context, struct error *e) {
     return STATUS_OK;
 }
 
-/* As many transforms as the evaluations have, always of the same numbers, which stay as they are; from one array to
- * another. */
+/* As many transforms as in the evaluations, from one array to another, always of the same numbers. */
 static enum status transform(void *context, struct error *e) {
     const struct work *w = context;
     const size_t V = w->model.volume, count = w->repeats * effective_level_transforms(w->level);
@@ -100,8 +99,8 @@ static enum status propose(void *context, struct error *e) {
     return effective_flow_run(w->flow, &work, e);
 }
 
-/* A free field of a long correlation length, three levels, small coefficients: what an evaluation takes does not depend
- * on them. */
+/* A free field with a long correlation length, three levels, small coefficients; the time of an evaluation does not
+ * depend on these. */
 static enum status make_model(struct work *w, size_t L, struct error *e) {
     static const struct effective_families families = {
         .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7};
@@ -131,7 +130,7 @@ static enum status make_model(struct work *w, size_t L, struct error *e) {
     return status;
 }
 
-/* Memory, for every thread with its own random modes. */
+/* Allocates memory for every thread and fills it with different random modes. */
 static enum status make_room(struct work *w, size_t L, struct error *e) {
     const size_t V = L * L;
     w->repeats = SITES / V > 0 ? SITES / V : 1;
@@ -145,7 +144,7 @@ static enum status make_room(struct work *w, size_t L, struct error *e) {
     if (!w->room || !w->peer_out || !w->phi || !w->log_q) {
         return error_set(e, STATUS_FAILED, "out of memory");
     }
-    for (int turn = 0; turn < 2; turn++) { /* those that there are not have no plan */
+    for (int turn = 0; turn < 2; turn++) { /* without FFTW there is no plan */
         fftw_peer_open(L, TRANSFORM_FIELDS, turn == 0, (float *)w->room, w->peer_out, &w->peer[turn]);
     }
     for (size_t i = 0; i < (size_t)w->threads; i++) {

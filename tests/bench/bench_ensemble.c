@@ -1,6 +1,6 @@
-/* Speed of the ensemble stage's work: configurations a second in the published protocol (A Sec. 4.2: 32 x 32,
- * kappa = 0.21, lambda = 0.022, 164 unit trajectories of ten leapfrog steps, one configuration a chain), in double and
- * in single precision; how much of it is random numbers, and how fast the rest is against the peak; and a step of the
+/* Speed of the stage ensemble: configurations per second with the published protocol (A Sec. 4.2: 32x32, kappa = 0.21,
+ * lambda = 0.022, 164 trajectories of unit length with ten leapfrog steps, one configuration per chain), in double and
+ * in single precision; the share of the random numbers, and the speed of the rest against the peak; and a step of the
  * cluster algorithm. */
 #include "tests/bench/bench.h"
 
@@ -19,7 +19,7 @@ struct work {
     const struct geometry *geometry;
     struct ensemble_plan plan;
     struct ensemble out;
-    double *z; /* threads x FIELDS fields of lanes: field, momenta, both in single precision, workspace */
+    double *z; /* (threads, FIELDS) fields of lanes: field, momenta, both in single precision, workspace */
 };
 
 static enum status generate(void *context, struct error *e) {
@@ -34,7 +34,7 @@ static enum status generate_single(void *context, struct error *e) {
     return ensemble_generate(w->geometry, &plan, &w->out, NULL, NULL, e);
 }
 
-/* As many accepted with half of the forces (integrator.h). */
+/* Omelyan's integrator, with a similar acceptance and less than half of the forces (integrator.h). */
 static enum status generate_omelyan(void *context, struct error *e) {
     struct work *w = context;
     struct ensemble_plan plan = w->plan;
@@ -44,7 +44,7 @@ static enum status generate_omelyan(void *context, struct error *e) {
     return ensemble_generate(w->geometry, &plan, &w->out, NULL, NULL, e);
 }
 
-/* At the kappa of the broken phase, where clusters are large. */
+/* Cluster flips near criticality, where clusters are large. */
 static enum status generate_cluster(void *context, struct error *e) {
     struct work *w = context;
     struct ensemble_plan plan = w->plan;
@@ -54,7 +54,7 @@ static enum status generate_cluster(void *context, struct error *e) {
     return ensemble_generate(w->geometry, &plan, &w->out, NULL, NULL, e);
 }
 
-/* A loop of a run alone, on every thread's own fields of lanes. */
+/* Runs a loop alone, on separate fields of lanes for every thread. */
 static void repeat(struct work *w, void (*loop)(const struct work *w, double *fields, uint64_t r)) {
 #pragma omp parallel num_threads(w->plan.threads)
     {
@@ -115,9 +115,10 @@ static void report(struct bench *b, double times[][BENCH_REPETITIONS], size_t n)
     const double rate = BATCH / bench_median(times[DOUBLE], n), single = BATCH / bench_median(times[SINGLE], n);
     const double omelyan = BATCH / bench_median(times[OMELYAN], n), steps = (double)BATCH * CLUSTER_STEPS;
     const double moved = (double)V * RANDOM_LANES * REPEATS * b->threads;
-    const double part = (double)BATCH * TRAJECTORIES * V / moved; /* of a run's numbers in one of the loops below */
-    /* a kick is 11 operations a site, a drift 2; the last kick of a trajectory comes on top; the peak in double
-     * precision is half of that in single */
+    /* share of a run's numbers in one of the loops below */
+    const double part = (double)BATCH * TRAJECTORIES * V / moved;
+    /* a kick has 11 operations per site, a drift 2; a trajectory has one more kick; the peak in double precision is
+     * half of that in single precision */
     const double flop = moved * (STEPS * 13.0 + 11.0);
     const double of_peak = 100 * flop / bench_peak_flop(b);
     bench_row(b, "ensemble: published protocol (ratio to 600)", rate, "configurations/s", rate / 600,

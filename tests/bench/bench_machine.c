@@ -1,7 +1,7 @@
-/* The machine: its processor, and the most single-precision operations and memory traffic that it gives. */
+/* The machine: its processor, and its peak rates of single-precision operations and memory traffic. */
 #include "tests/bench/bench.h"
 
-/* The only place where a multiplication and an addition may become one operation: that is the peak. */
+/* The only place where a multiplication and an addition may be fused, since this is the peak. */
 #ifdef __clang__
 #pragma clang fp contract(fast)
 #else
@@ -90,7 +90,7 @@ enum status bench_machine(struct bench *b, struct error *e) {
     enum status status = t.a && t.b && t.c ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
     double times[2][BENCH_REPETITIONS];
     for (size_t i = 0; status == STATUS_OK && i < t.count; i++) {
-        t.b[i] = t.c[i] = 1; /* untouched pages would all be one page of zeros */
+        t.b[i] = t.c[i] = 1; /* pages without data would all be the same page of zeros */
     }
     THEN(status, bench_time((struct bench_side[]){{bench_peak, b}, {triad, &t}}, 2, REPETITIONS, times, e));
     if (status == STATUS_OK) {

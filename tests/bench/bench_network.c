@@ -1,6 +1,6 @@
-/* The network of 32x32, width 32, against the convolutions it is made of, as oneDNN has them: a training step of 64
- * configurations, a step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are
- * called with the same shapes, micro-batches and threads, and nothing around them. */
+/* The network for 32x32 of width 32 against its convolutions alone, by oneDNN: a training step of 64 configurations, a
+ * step of the sampler, and an evaluation of the likelihood with its probes. The bare convolutions are called with the
+ * same shapes, micro-batches and threads, and nothing else. */
 #include "tests/bench/bench_network.h"
 
 #include <math.h>
@@ -99,7 +99,7 @@ static void bare_free(struct bare *w) {
     free(w->scratch);
 }
 
-/* Of the convolutions, one pass over a micro-batch. */
+/* Operations of the convolutions in one pass over a micro-batch. */
 static double bare_flop(const struct bare *w) {
     double flop = 0;
     for (int k = 0; k < CONVOLUTIONS; k++) {
@@ -118,7 +118,7 @@ static enum status forward_pass(const struct bare *w, size_t thread, struct erro
     return status;
 }
 
-/* gradient of each convolution; NULL: none, as of a probe */
+/* gradient: that of each convolution; NULL: none, as for a probe */
 static enum status backward_pass(const struct bare *w, size_t thread, float **gradient, struct error *e) {
     enum status status = STATUS_OK;
     for (int k = CONVOLUTIONS - 1; k >= 0 && status == STATUS_OK; k--) {
@@ -164,7 +164,7 @@ static enum status bare_forward(void *context, struct error *e) {
     return passes(w, w->forward_batches, false, e);
 }
 
-/* An evaluation of the likelihood of each micro-batch: one forward pass, and one backward pass a probe. */
+/* An evaluation of the likelihood of each micro-batch: one forward pass, and one backward pass per probe. */
 enum { PROBES = 10, EVALUATIONS = 6 };
 
 static enum status bare_likelihood(void *context, struct error *e) {
@@ -248,7 +248,7 @@ static enum status score_all(void *context, struct error *e) {
 
 static const struct bench_target none = {BENCH_NO_TARGET, 0};
 
-/* A row for the time of a step of 64 configurations, and one for the rate at which it does the convolutions. */
+/* Prints a row for the time of a step of 64 configurations, and one for the rate of its convolutions. */
 static void step_rows(struct bench *b, const char *what, const struct bare *bare, const double *times,
                       const double *bare_times, const double *peak, size_t n) {
     const double flop = 3.0 * BATCH / SCORE_BATCH * bare_flop(bare);
@@ -300,7 +300,7 @@ static enum status compare_training(struct bench *b, struct score_model *m, stru
     return status;
 }
 
-/* The sampler's start is not part of a step: long runs less short ones. */
+/* The start of the sampler is not part of a step, so times of short runs are subtracted from those of long ones. */
 static enum status compare_sampler(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
     const int64_t few = 2, many = score_unet_shape(m)->stride == 2 ? 62 : 6;
     const size_t repetitions = score_unet_shape(m)->stride == 2 ? 9 : 3;
@@ -357,8 +357,8 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
     return status;
 }
 
-/* As much work by Heun's method with Gaussian probes, and with signs and the control variate; everything that belongs
- * to it is timed: the workers, the probes, the sums. */
+/* The same work by Heun's method with Gaussian probes, and with signs and the control variate. The timing includes
+ * workers, probes and sums. */
 static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare,
                                       struct error *e) {
     const size_t repetitions = score_unet_shape(m)->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;

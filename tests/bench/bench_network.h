@@ -1,4 +1,4 @@
-/* The network that is timed: 32x32, width 32, weights as training begins with. */
+/* The network that is timed: 32x32, width 32, initial weights of a training. */
 #ifndef DMSQ_BENCH_NETWORK_H
 #define DMSQ_BENCH_NETWORK_H
 
@@ -7,10 +7,11 @@
 
 enum { BENCH_L = 32 };
 
-/* count Gaussian numbers; the caller frees. NULL: out of memory. */
+/* `count` Gaussian numbers; the caller frees them. NULL: out of memory. */
 float *bench_filled(size_t count);
 
-/* A model as it is published. The caller releases it (score_model_release), also when this failed. */
+/* Makes a model with the published parameterisation. The caller releases it (score_model_release), also after a
+ * failure. */
 enum status bench_model_new(struct score_model *m, int stride, struct error *e);
 
 #endif

@@ -1,6 +1,6 @@
-/* The network's work in portions, for tests/peers/unet_cpu.py, which times PyTorch beside it. Each line of standard
- * input is an order, `training STEPS` or `sampler STEPS`; each answer is a line with the seconds that it took, and
- * those of processor time. A step of training has 64 configurations, one of the sampler 8 a thread. */
+/* Steps of the network on request, for tests/peers/unet_cpu.py, which compares with PyTorch. Each line of standard
+ * input is a request, `training STEPS` or `sampler STEPS`; each answer is a line with the wall time and the processor
+ * time in seconds. A step of training has 64 configurations, one of the sampler 8 per thread. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORWARD, ADJOINT, WEIGHTS, KINDS }; /* WEIGHTS: the gradient with respect to them */
+enum { FORWARD, ADJOINT, WEIGHTS, KINDS }; /* WEIGHTS: the gradient with respect to the weights */
 
-/* How an array lies in memory: an object of the library since oneDNN 3, a struct of the caller in oneDNN 2. */
+/* The layout of an array in memory: an object of the library since oneDNN 3, a struct of the caller in oneDNN 2. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef struct dnnl_memory_desc layout;
 #else
@@ -18,8 +18,8 @@ struct direct_convolution {
     struct convolution_shape shape;
     dnnl_engine_t engine;
     dnnl_primitive_t primitive[KINDS];
-    layout *wide, *narrow, *plain, *any; /* plain: weights as given; any: weights as the library likes them */
-    layout *weights[KINDS];              /* layout each primitive wants */
+    layout *wide, *narrow, *plain, *any; /* plain: weights as given; any: weights in a layout chosen by the library */
+    layout *weights[KINDS];              /* the layout of each primitive */
     dnnl_primitive_t reorder[2];         /* from plain weights to those for FORWARD and ADJOINT */
     layout *scratchpad[KINDS];
     float *packed[2]; /* weights for FORWARD and ADJOINT */
@@ -192,7 +192,7 @@ enum status direct_convolution_new(const struct convolution_shape *shape, struct
         return error_set(e, STATUS_FAILED, "out of memory");
     }
     c->shape = *shape;
-    /* a primitive keeps the number of threads it was made under */
+    /* a primitive keeps the number of threads of its creation */
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     enum status status = build(c, e);
@@ -280,7 +280,7 @@ static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int
 }
 
 enum status direct_convolution_set_weights(struct direct_convolution *c, const float *weights, struct error *e) {
-    void *source; /* the library takes a pointer it could write through, but does not */
+    void *source; /* the library takes a pointer to non-const data, but does not write */
     memcpy(&source, &weights, sizeof source);
     enum status status = STATUS_OK;
     for (int kind = FORWARD; kind <= ADJOINT && status == STATUS_OK; kind++) {

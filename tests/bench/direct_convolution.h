@@ -1,4 +1,4 @@
-/* oneDNN's own convolutions, the peer that the network's speed is measured against: shapes and meaning as in
+/* oneDNN's own convolutions, for comparison with the speed of the network: shapes and meaning as in
  * network/convolution.h, channels last. */
 #ifndef DMSQ_BENCH_DIRECT_CONVOLUTION_H
 #define DMSQ_BENCH_DIRECT_CONVOLUTION_H
@@ -20,7 +20,7 @@ enum status direct_convolution_adjoint(const struct direct_convolution *c, void 
 enum status direct_convolution_weight_gradient(const struct direct_convolution *c, void *scratch, float *wide,
                                                float *narrow, float *packed, struct error *e);
 size_t direct_convolution_packed_size(const struct direct_convolution *c);
-/* Floating-point operations of each of the three. */
+/* Floating-point operations of each of the three functions. */
 double direct_convolution_flop(const struct direct_convolution *c);
 
 #endif

@@ -10,7 +10,7 @@ typedef void *make_plan(int rank, const int *n, int count, float *in, const int 
                         int in_distance, float *out, const int *out_embedded, int out_stride, int out_distance,
                         unsigned flags);
 
-/* A function of the library; ISO C has no other way from an object pointer to one of a function. */
+/* Finds a function of the library. ISO C has no other conversion from an object pointer to a function pointer. */
 static int find(const struct fftw_peer *peer, const char *name, void *function) {
     void *address = dlsym(peer->library, name);
     memcpy(function, &address, sizeof address);

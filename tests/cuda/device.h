@@ -1,4 +1,4 @@
-/* What the tests of the CUDA backend share: an open device, real or emulated, and models on it. */
+/* Shared by the tests of the CUDA backend: an open device, real or emulated, and models on it. */
 #ifndef DMSQ_TESTS_CUDA_DEVICE_H
 #define DMSQ_TESTS_CUDA_DEVICE_H
 
@@ -16,7 +16,7 @@ static inline struct backend *device_open(const char *name) {
     return b;
 }
 
-/* A model of which a copy runs on a device. */
+/* A copy of a model that is computed on a device. */
 static inline struct score_model on_device(const struct score_model *m, struct backend *b) {
     struct score_model copy = *m;
     copy.backend = b;

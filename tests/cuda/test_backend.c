@@ -1,6 +1,6 @@
-/* Training and sampling through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the
- * CPU) against the CPU backend: the same random numbers, and results that differ by rounding only; bits that depend
- * neither on splitting nor on interruptions; refusals. (The probability flow: test_flow.c.) */
+/* Training and sampling by the CUDA backend (tests/cuda/emulate: its kernels and graphs, run on the CPU) against the
+ * CPU backend: the same random numbers, and results that differ only by rounding; bits that depend neither on splitting
+ * nor on interruptions; refusals. (The probability flow: test_flow.c.) */
 #include <cuda_runtime_api.h>
 
 #include "diffusion/excess.h"
@@ -57,8 +57,8 @@ static void training_follows_the_cpu(void **state) {
         train(&m, NULL, fields, NULL, here, loss_here);
         train(&m, b, fields, NULL, there, loss_there);
         assert_close(3, loss_there, loss_here, 1e-4);
-        /* Adam divides by the gradient's own size: where that is zero but for rounding a step has any sign. Such
-         * weights take part in nothing; the others agree. */
+        /* Adam divides by the size of the gradient: if that is zero up to rounding, a step has a random sign. Such
+         * weights do not affect the result; the others agree. */
         size_t apart = 0;
         for (size_t i = 0; i < m.weight_count; i++) {
             apart += fabsf(here[i] - there[i]) > 1e-4f;
@@ -74,8 +74,8 @@ static void training_follows_the_cpu(void **state) {
     b->close(b);
 }
 
-/* A training resumed from the file that another left on its way ends in the same bits as one that is not, and so does a
- * second one. An interruption ends it between epochs. */
+/* A training that resumes from a checkpoint ends with the bits of an uninterrupted one, and so does a second one. An
+ * interruption ends it between epochs. */
 static void training_resumes_to_the_same_bits(void **state) {
     (void)state;
     struct backend *b = device_open("cuda");
@@ -115,8 +115,8 @@ static void training_resumes_to_the_same_bits(void **state) {
     b->close(b);
 }
 
-/* What is kept after an epoch is the result of a training that ends there, to the bit, on the device as on the CPU, and
- * keeping changes nothing of what follows. */
+/* The weights stored after an epoch have the bits of a training with that number of epochs, on the device as on the
+ * CPU. Storing them does not change later epochs. */
 static void what_is_kept_on_the_way(void **state) {
     (void)state;
     static const int64_t epochs[] = {1, 2};
@@ -128,10 +128,10 @@ static void what_is_kept_on_the_way(void **state) {
             struct score_model own = there ? on_device(&m, b) : m;
             const size_t n = m.weight_count, bytes = n * sizeof(float);
             float *fields = white_noise("fields", COUNT * V), *kept = test_floats(2 * n), *last = test_floats(n);
-            for (int run = 3; run >= 0; run--) { /* 3 epochs with keeping; 1 and 2; 3 without */
+            for (int run = 3; run >= 0; run--) { /* 3 epochs with stored weights; 1 and 2 epochs; 3 without */
                 struct training_settings s = settings;
                 struct training *t;
-                s.cosine = false; /* whose rate knows the end */
+                s.cosine = false; /* whose rate depends on the number of epochs */
                 s.epochs = run == 0 ? 3 : run;
                 s.keep = epochs;
                 s.keep_count = run == 3 ? 2 : 0;
@@ -181,13 +181,13 @@ static void check_sampler(struct reverse_settings s, enum score_parameterisation
     draw(&remote, &s, 0, N, there, snaps_there);
     assert_same(N * V, there, here, 1e-3);
     assert_same(TIMES * KEPT * V, snaps_there, snaps_here, 1e-3);
-    /* the prior, before anything was computed: the same numbers to the bit */
+    /* the prior, before any computation, has the same bits */
     assert_memory_equal(snaps_there, snaps_here, KEPT * V * sizeof(float));
     /* split over calls */
     s.snapshot_count = 0;
     const size_t launches = emulate_launches();
     draw(&remote, &s, 0, 3, split, NULL);
-    assert_int_equal(emulate_launches() - launches, (size_t)s.steps); /* a graph a step */
+    assert_int_equal(emulate_launches() - launches, (size_t)s.steps); /* one graph per step */
     draw(&remote, &s, 3, 3, split + 3 * V, NULL);
     assert_memory_equal(split, there, sizeof there);
     score_model_release(&m);
@@ -241,7 +241,7 @@ static void refusals(void **state) {
     float *fields = white_noise("fields", COUNT * V);
     b = m.backend = device_open("cuda-bf16");
     assert_refused(training_new(&m, fields, COUNT, &settings, 1, &t, &e), STATUS_BAD_INPUT,
-                   "backend 'cuda-bf16' has forward passes only, training needs gradients");
+                   "backend 'cuda-bf16' has no gradients, which training needs");
     b->close(b);
 
     const size_t before = emulate_used();
@@ -251,7 +251,7 @@ static void refusals(void **state) {
     emulate_limit(before + 1200 * 1024);
     assert_refused(training_new(&m, fields, COUNT, &large, 1, &t, &e), STATUS_FAILED,
                    "out of device memory: training with "
-                   "a batch of 64 takes ");
+                   "a batch of 64 needs ");
     unsigned fits = 0;
     const char *said = strstr(e.message, "a batch of ");
     said = said ? strstr(said + 1, "; a batch of ") : NULL;
@@ -261,13 +261,13 @@ static void refusals(void **state) {
     assert_non_null(strstr(e.message, "network of 8x8 sites, width 8, stride 2, batch 64"));
     emulate_limit((size_t)1 << 34);
     b->close(b);
-    assert_int_equal(emulate_used(), before); /* nothing is left behind */
+    assert_int_equal(emulate_used(), before); /* all memory has been released */
 
-    /* a propagator that the filter cannot be made of */
+    /* a propagator that does not suit the filter */
     b = m.backend = device_open("cuda");
     score_network(&m)->parameterisation = SCORE_WIENER;
     m.propagator[1] *= 2;
-    assert_refused(training_new(&m, fields, COUNT, &settings, 1, &t, &e), STATUS_BAD_INPUT, "expected a symmetric one");
+    assert_refused(training_new(&m, fields, COUNT, &settings, 1, &t, &e), STATUS_BAD_INPUT, "expected equal values");
     b->close(b);
     m.backend = NULL;
     free(fields);

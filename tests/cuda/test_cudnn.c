@@ -1,6 +1,6 @@
-/* cuDNN itself, without a device: it takes the description of every convolution of the network, in every precision,
- * as far as it goes without a graph's handle (tensors, convolution, operation); what it may not use is refused; which
- * engines are suitable; and batches that fit a grid. Built where cuDNN is found. */
+/* cuDNN without a device: it accepts the description of every convolution of the network in every precision, as far as
+ * this can be tested without a handle (tensors, convolution, operation), and refuses wrong ones; suitable engines;
+ * batches that fit a grid. Built only if cuDNN is found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* The probability flow through the CUDA backend (tests/cuda/emulate: its own kernels and graphs, run on the CPU)
- * against the CPU backend, in both directions: every integrator, divergence and kind of probe, with and without control
- * variate; bits that do not depend on company; what crosses between host and device. */
+/* The probability flow by the CUDA backend (tests/cuda/emulate: its kernels and graphs, run on the CPU) against the CPU
+ * backend, in both directions: every integrator, divergence and kind of probe, with and without control variate; bits
+ * that do not depend on other configurations; copies between host and device. */
 #include <cuda_runtime_api.h>
 
 #include "diffusion/flow.h"
@@ -15,7 +15,8 @@ struct solved {
     unsigned char done[N];
 };
 
-/* Configurations first ... first + count - 1 of a run from number 3 on: drawn, or their density from fields. */
+/* Configurations first ... first + count - 1 of a run that starts with number 3: drawn, or with their density for given
+ * fields. */
 static struct solved solve(const struct score_model *m, const struct flow_settings *s, bool drawn, const double *fields,
                            size_t first, size_t count) {
     struct solved r = {.done = {0}};
@@ -31,7 +32,7 @@ static struct solved solve(const struct score_model *m, const struct flow_settin
     return r;
 }
 
-/* The end of a run by itself has the bits that it has in company, where it waited for slots. */
+/* The last configurations alone have the same bits as in the run, where they waited for slots. */
 static void check_company(const struct score_model *m, const struct flow_settings *s, bool drawn, const double *fields,
                           const struct solved *all) {
     enum { FROM = 3, COUNT = 2 };
@@ -44,7 +45,7 @@ static void check_company(const struct score_model *m, const struct flow_setting
     assert_memory_equal(some.evaluations, all->evaluations + FROM, COUNT * sizeof(int64_t));
 }
 
-/* tolerance: relative, of fields and log q; that of the spread over probes, a difference, is ten times as large. */
+/* tolerance: relative, for fields and log q; ten times as large for the spread over probes, which is a difference. */
 static void check(struct unet_shape size, enum score_parameterisation how, struct flow_settings s, double tolerance) {
     struct backend *b = device_open("cuda-float32");
     struct score_model m = network_model(size, how, 3), remote = on_device(&m, b);
@@ -70,11 +71,11 @@ static void check(struct unet_shape size, enum score_parameterisation how, struc
             assert_true(isnan(there.spread[i]) == isnan(here.spread[i]));
             if (s.method != RUNGE_KUTTA_DOPRI5) {
                 assert_int_equal(there.evaluations[i], here.evaluations[i]);
-            } else { /* a step whose error is at the limit may go either way */
+            } else { /* a step whose error is at the limit may be accepted or rejected */
                 assert_in_range(there.evaluations[i], here.evaluations[i] - 12, here.evaluations[i] + 12);
             }
         }
-        if (drawn == (s.probes % 2 == 0)) { /* one of them, for the time it takes */
+        if (drawn == (s.probes % 2 == 0)) { /* one direction only, to save time */
             check_company(&remote, &s, drawn, fields, &there);
         }
     }
@@ -108,8 +109,8 @@ static void signs_and_the_control_variate(void **state) {
     }
 }
 
-/* Rounding of the score goes into the length of steps, so that results differ by more, but less than by the
- * integrator's tolerance (relative to one, and many steps add up). */
+/* Rounding of the score affects the lengths of steps. So results differ by more than rounding, but by less than the
+ * tolerance of the integrator (which is relative to one, and accumulates over many steps). */
 static void adaptive_steps(void **state) {
     (void)state;
     struct flow_settings s = {.method = RUNGE_KUTTA_DOPRI5,
@@ -131,7 +132,7 @@ static void the_exact_divergence(void **state) {
     check(tiny, SCORE_WIENER, s, 1e-4);
 }
 
-/* A Gaussian model has no network and stays on the CPU, whatever device it carries. */
+/* A Gaussian model has no network and is computed on the CPU with any device. */
 static void gaussian_models(void **state) {
     (void)state;
     const struct flow_settings s = {
@@ -144,7 +145,8 @@ static void gaussian_models(void **state) {
     b->close(b);
 }
 
-/* Of an evaluation only sums come back, and orders and times go up; a field crosses at each end of a solution. */
+/* For an evaluation only orders and times are copied to the device and only sums back; fields are copied at the start
+ * and the end of a solution. */
 static void fields_stay_on_the_device(void **state) {
     (void)state;
     enum { PROBES = 2 };
@@ -181,7 +183,7 @@ static void fields_stay_on_the_device(void **state) {
     b->close(b);
 }
 
-/* Work that was interrupted goes on where results are missing; what fails says which configuration it was. */
+/* Interrupted work resumes with the missing results; errors name the configuration. */
 static void interruptions_and_failures(void **state) {
     (void)state;
     const volatile sig_atomic_t now = 1;
@@ -215,9 +217,9 @@ static void interruptions_and_failures(void **state) {
     const size_t before = emulate_used();
     b = remote.backend = device_open("cuda-bf16");
     assert_refused(flow_log_density(&remote, &s, 3, N, 1, fields, NULL, &result, &never, NULL, &e), STATUS_BAD_INPUT,
-                   "backend 'cuda-bf16' has forward passes only, the probability flow needs gradients");
+                   "backend 'cuda-bf16' has no gradients, which the probability flow needs");
     b->close(b);
-    assert_int_equal(emulate_used(), before); /* nothing is left behind */
+    assert_int_equal(emulate_used(), before); /* all memory has been released */
     score_model_release(&m);
 }
 

@@ -1,5 +1,5 @@
-/* What make check-gpu does on a device (tests/gpu), done on the emulated one, in small: operators one by one against
- * the CPU's, whole networks, equal bits; and the table's own verdicts. */
+/* The comparisons of make check-gpu (tests/gpu) on the emulated device, at a small size: single operators against the
+ * CPU, complete networks, equal bits; and the results of the table itself. */
 #include "tests/cuda/device.h"
 #include "tests/gpu/compare.h"
 #include "tests/gpu/gpu.h"
@@ -65,7 +65,7 @@ static void fail_at_once(void) {
     gpu_end("a call", "its message");
 }
 
-/* A comparison of which a call fails is a failure, and the next one goes on. */
+/* A comparison in which a call fails is a failure, and the next comparison runs. */
 static void failing_calls(void **state) {
     (void)state;
     const int before = gpu_failures();

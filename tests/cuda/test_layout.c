@@ -1,4 +1,4 @@
-/* The host's part of the CUDA backend: where weights and fields lie, which batch fits, what cuDNN is told. */
+/* The host part of the CUDA backend: layout of weights and fields, largest batch, descriptions for cuDNN. */
 #include "cuda/convolution.h"
 #include "tests/network/cpu.h"
 
@@ -31,7 +31,7 @@ static void weights_have_places_of_their_own(void **state) {
         const size_t in = t->shape[1], o = 3, c = 2, ky = 1, kx = 2;
         assert_int_equal(position[t->offset + ((o * in + c) * 3 + ky) * 3 + kx],
                          l.convolutions[1] + ((o * 3 + ky) * 3 + kx) * in + c);
-        /* what one kernel sums lies together; convolutions are aligned to 256 bytes */
+        /* arrays that one kernel sums are adjacent; convolutions are aligned to 256 bytes */
         assert_int_equal(l.beta, l.gamma + l.rows);
         assert_int_equal(l.dense_bias, l.beta + l.rows);
         for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
@@ -110,7 +110,7 @@ static void operations_are_those_of_the_cpu(void **state) {
     }
     struct layout l;
     layout_make(&shapes[0], &l);
-    assert_true(fabs(layout_flop(&l) / 1.78e9 - 1) < 0.01); /* as the papers' network has it */
+    assert_true(fabs(layout_flop(&l) / 1.78e9 - 1) < 0.01); /* the value of the papers' network */
 }
 
 static void cudnn_is_told_the_shapes(void **state) {

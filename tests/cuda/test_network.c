@@ -1,5 +1,5 @@
-/* The network on the device (tests/cuda/emulate: its own kernels, run on the CPU) against the references, the oracle in
- * double precision and the CPU: scores, vector-Jacobian products, traces, and every weight gradient. */
+/* The network on the device (tests/cuda/emulate: its kernels, run on the CPU) against the references, the oracle in
+ * double precision and the CPU: scores, vector-Jacobian products, traces, and all weight gradients. */
 #include "tests/cuda/device.h"
 
 #define TOLERANCE 1e-4 /* as for the network on the CPU; measured below 1e-5 */
@@ -109,7 +109,7 @@ static void check_parameterisation(struct unet_shape shape, enum score_parameter
     assert_ok(b->evaluate(p.network, N, phi, frames_of(&p.remote, N, t), there, &e));
     assert_same(N * V, there, here, tolerance);
     if (b->forward_only) {
-        assert_refused(b->vjp(p.network, N, probe, there, &e), STATUS_BAD_INPUT, "forward passes only");
+        assert_refused(b->vjp(p.network, N, probe, there, &e), STATUS_BAD_INPUT, "has no gradients");
     } else {
         assert_ok(score_vjp(p.cpu.worker, N, probe, here, &e));
         assert_ok(b->vjp(p.network, N, probe, there, &e));
@@ -206,7 +206,7 @@ static void traces(void **state) {
 
 /* --- gradients ------------------------------------------------------------------------------------ */
 
-/* A step of Adam that leaves the gradient in the first moment and the weights alone. */
+/* A step of Adam that sets the first moment to the gradient and does not change the weights. */
 static const struct backend_step only_gradient = {{0, 1, 0, 0, 0, 1, 1}, 0};
 
 static void check_gradient(struct unet_shape shape, enum score_parameterisation how) {

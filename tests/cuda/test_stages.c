@@ -1,6 +1,6 @@
-/* The stages with BACKEND=cuda, from command line to artifact, on the emulated device: a wiener training that keeps
- * epochs, the model of an earlier epoch, and with it the reverse process, the flow in both directions; the toy model;
- * against the same stages on the CPU. */
+/* The stages with BACKEND=cuda from command line to artifact, on the emulated device, against the same stages on the
+ * CPU: a wiener training with stored epochs, the model of an earlier epoch, the reverse process and the flow in both
+ * directions with it; the toy model. */
 #include "tests/stages/artifacts.h"
 
 extern const struct stage stage_toy, stage_train, stage_checkpoint, stage_sample, stage_propose, stage_likelihood;
@@ -120,7 +120,7 @@ static void densities(void **state) {
     }
 }
 
-/* The toy model's network has no place on a device: it is trained and sampled on the CPU whatever the backend. */
+/* No device computes the network of the toy model: it is trained and sampled on the CPU with any backend. */
 static void toy(void **state) {
     (void)state;
     run(&stage_toy, NULL, "double", (const char *[]){"--mu2=-1", "--configurations=64", NULL});

@@ -1,5 +1,5 @@
-/* Stands for what the check of the GPU does without: files (.npz), which the sources that it tests refer to but do not
- * need with a device, and where there is no oneDNN the network on the CPU. Whatever is called says so. */
+/* Replaces code that the check of the GPU is built without: files (.npz), to which the tested sources refer but which
+ * are not used with a device, and without oneDNN the network on the CPU. Every function returns an error. */
 #include "base/file.h"
 #include "network/convolution.h"
 #include "network/unet_cpu.h"

@@ -1,14 +1,14 @@
 /* Speed of the CUDA backend: training, sampler and likelihood of the network of width 32, in rows
  *   backend, stride, L, what, value, unit, TFLOP/s, fraction of the card's limit
- * separated by tabs. Usage: bench [--short]. Runs are of a fraction of the length and scaled: an epoch is 80 steps of
- * 64 configurations, the sampler 500 steps, a likelihood 32 evaluations (Heun, 16 steps) with 10 probes. */
+ * separated by tabs. Usage: bench [--short]. Runs have a fraction of the length, and times are scaled: an epoch is 80
+ * steps of 64 configurations, the sampler 500 steps, a likelihood 32 evaluations (Heun, 16 steps) with 10 probes. */
 #include "tests/gpu/gpu.h"
 
 #include "cuda/layout.h"
 
 enum { BATCH = 64, EPOCH_STEPS = 80, SAMPLER_STEPS = 500, PROBES = 10 };
 
-/* Dense peaks of NVIDIA's data sheets in TFLOP/s: TF32, float32, bfloat16. */
+/* Peaks for dense matrices from NVIDIA's data sheets, in TFLOP/s: TF32, float32, bfloat16. */
 static double peak(const struct backend *b, const char *device) {
     static const struct {
         const char *name;
@@ -26,7 +26,7 @@ static double peak(const struct backend *b, const char *device) {
     return NAN;
 }
 
-/* seconds: of `flop` operations. */
+/* Prints a row. seconds: the time of `flop` operations. */
 static void row(struct backend *b, const struct score_model *m, const char *what, double value, const char *unit,
                 double flop, double seconds) {
     const double rate = flop / seconds / 1e12;
@@ -59,7 +59,7 @@ static void bench_training(struct backend *b, struct score_model *m, size_t step
         step[i] = (struct backend_step){adam_scalars((int64_t)i + 1, 1e-3, 0.9, 0.999, 1e-8), 0.01f};
     }
     GPU_DO(b->training_new(b, m, fields, count, BATCH, steps, &t, &e));
-    for (int repeat = 0; repeat < 4; repeat++) { /* the first records */
+    for (int repeat = 0; repeat < 4; repeat++) { /* the first one records the graph */
         const double start = gpu_seconds();
         GPU_DO(b->training_steps(t, steps, example, frame, step, random_key(1, "bench", "noise"), 0, 0, loss, &e));
         const double time = gpu_seconds() - start;
@@ -83,7 +83,8 @@ static double sample(struct score_model *m, int64_t steps, size_t count, float *
     return gpu_seconds() - start;
 }
 
-/* Its start, which compiles and records, is not part of a step: long runs less short ones. */
+/* The start, which compiles and records, is not part of a step, so times of short runs are subtracted from long ones.
+ * */
 static void bench_sampler(struct backend *b, struct score_model *m, int64_t steps) {
     const size_t count = b->capacity(b, m);
     float *phi = gpu_alloc(count * m->volume, sizeof *phi);

@@ -1,10 +1,10 @@
-/* The CUDA backend on a device, against the float64 oracle and the CPU backend: scores, vector-Jacobian products, every
- * weight gradient; random numbers to the bit; the same bits from every run, split and resumption.
- * Usage: check [--small] [FOLDER...]
+/* The CUDA backend on a device against the float64 oracle and the CPU backend: scores, vector-Jacobian products, all
+ * weight gradients; bits of random numbers; the same bits in repeated, split and resumed runs. Usage: check [--small]
+ * [FOLDER...]
  *
- * FOLDER: a reference network unpacked (python3 -m zipfile -e tests/data/unet-....npz FOLDER), whose name has
- * "stride1" or "stride2" and "zeros" or "periodic" in it. --small: one small case of everything, for
- * compute-sanitizer. Prints rows, "ok" or "FAILED" first; exit status 1 when one failed. */
+ * FOLDER: an unpacked reference network (python3 -m zipfile -e tests/data/unet-....npz FOLDER), whose name contains
+ * "stride1" or "stride2" and "zeros" or "periodic". --small: one small case of each comparison, for compute-sanitizer.
+ * Prints rows that begin with "ok" or "FAILED"; the exit status is 1 if one failed. */
 #include <stdio.h>
 #include <string.h>
 

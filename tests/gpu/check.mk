@@ -1,6 +1,6 @@
-# Builds the check and the benchmark of the CUDA backend (tests/gpu/check.sh) with as little as possible: a C compiler
-# with OpenMP, nvcc, cuDNN 9, and oneDNN where it is there (ONEDNN=yes): without it nothing is compared with the CPU's
-# whole network. From the repository's root: make -f tests/gpu/check.mk CUDA_FOUND="$(cuda/find.sh)" ONEDNN=yes
+# Builds the check and the benchmark of the CUDA backend (tests/gpu/check.sh) with few requirements: a C compiler with
+# OpenMP, nvcc, cuDNN 9, and optionally oneDNN (ONEDNN=yes), without which there is no comparison with complete networks
+# on the CPU. In the root of the repository: make -f tests/gpu/check.mk CUDA_FOUND="$(cuda/find.sh)" ONEDNN=yes
 BUILD    := build/gpu
 BIN      := $(BUILD)/$(if $(ONEDNN),onednn,bare)
 CC       := gcc

@@ -1,14 +1,14 @@
 #!/bin/sh
-# make check-gpu: builds the CUDA backend for sm_90 and for the card of this machine, checks it on that card against
-# the float64 oracle and itself, and measures its speed; ends with what failed, or "check-gpu: all passed".
-# Takes less than 10 minutes: each part has a time limit, and parts that are omitted for lack of time are named. Needs
-# gcc, make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages), but not the libraries of the
-# programs. Uses if available: oneDNN (whole networks on the CPU; single operators do not need it), compute-sanitizer,
-# python3 (reference networks in tests/data and ../shared/reference), PyTorch (for comparison in the benchmark).
+# make check-gpu: builds the CUDA backend for sm_90 and for the card of this machine, checks it on that card against the
+# float64 oracle and the CPU, and measures its speed. Ends with a list of failures, or with "check-gpu: all passed". It
+# takes less than 10 minutes: each part has a time limit, and parts without time left are reported as left out. Needs
+# gcc, make, the CUDA 13 toolkit and cuDNN 9 (also from Python's nvidia packages), but none of the libraries of the
+# programs. Optional: oneDNN (complete networks on the CPU), compute-sanitizer, python3 (reference networks in
+# tests/data and ../shared/reference), PyTorch (for comparison in the benchmark).
 cd "$(dirname "$0")/../.." || exit 1
 
 card=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -1)
-[ "$card" ] || { echo "check-gpu: found no NVIDIA GPU on this machine (by nvidia-smi)" >&2; exit 1; }
+[ "$card" ] || { echo "check-gpu: no NVIDIA GPU found on this machine by nvidia-smi" >&2; exit 1; }
 found=$(cuda/find.sh)
 case $found in missing*) echo "check-gpu: ${found#missing }" >&2; exit 1 ;; esac
 echo "check-gpu: $card"
@@ -16,13 +16,13 @@ echo "check-gpu: $card"
 begin=$(date +%s)
 rows=build/gpu/rows
 failed=
-limit() { # SECONDS: prints them, or the rest of nine and a half minutes if that is less
+limit() { # SECONDS: this time, or the rest of nine and a half minutes if that is less
     left=$((begin + 570 - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
     [ "$left" -lt 1 ] && left=1
     echo "$left"
 }
-part() { # NAME SECONDS COMMAND...: runs it, collects its rows, and notes a failure
+part() { # NAME SECONDS COMMAND...: prints the rows of the command and adds failures to $failed
     name=$1 seconds=$(limit "$2") from=$(date +%s)
     shift 2
     { timeout -k 5 "$seconds" "$@" 2>&1; echo "status $?" >"$rows.status"; } | tee -a "$rows"
@@ -58,7 +58,7 @@ for npz in tests/data/unet-*.npz ../shared/reference/unet-w32-*.npz; do
     rm -rf "$folder"
     python3 -m zipfile -e "$npz" "$folder" 2>/dev/null && references="$references $folder"
 done
-[ "$references" ] || echo "       no python3: the reference networks are not compared"
+[ "$references" ] || echo "       no python3 found: the reference networks are not compared"
 
 [ -x $bin/operators ] && part operators 120 $bin/operators
 [ -x $bin/check ] && part comparisons 200 $bin/check $references
@@ -81,7 +81,7 @@ if [ -x "$sanitizer" ] && [ -x $bin/check-small ]; then
             $bin/check-small --small >"$report" 2>&1
         case $? in
             0) echo "ok      compute-sanitizer $tool, small case: $(grep -c '^ok ' "$report") rows" ;;
-            124 | 137) echo "-       compute-sanitizer $tool: not finished in time" ;;
+            124 | 137) echo "-       compute-sanitizer $tool: not finished in its time limit" ;;
             9)
                 grep -m 40 '^=====' "$report"
                 echo "FAILED  compute-sanitizer $tool, small case" | tee -a "$rows"
@@ -97,16 +97,16 @@ if [ -x "$sanitizer" ] && [ -x $bin/check-small ]; then
         esac
     done
 else
-    echo "-       no compute-sanitizer"
+    echo "-       no compute-sanitizer found"
 fi
 
 if [ "$(limit 200)" -lt 60 ]; then
-    echo "-       comparison with PyTorch: no time is left"
+    echo "-       PyTorch: left out, no time left"
 elif python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
     timeout -k 5 "$(limit 200)" python3 tests/peers/torch_unet.py ||
-        echo "-       comparison with PyTorch: not finished in time, or failed"
+        echo "-       PyTorch: failed or not finished in its time limit"
 else
-    echo "-       no PyTorch with CUDA: the comparison is omitted"
+    echo "-       PyTorch: left out, no PyTorch with CUDA found"
 fi
 
 echo "       all: $(($(date +%s) - begin)) s"

@@ -1,5 +1,5 @@
-/* The comparisons of tests/gpu, in the rows of its one table. They know a device only by cuda/, so that tests/cuda runs
- * the same code on the emulated one (where cuda/ has been compiled for that). */
+/* The comparisons of tests/gpu, each a row of its table. They use a device only through cuda/, so tests/cuda can run
+ * the same code on the emulated device. */
 #ifndef DMSQ_TESTS_GPU_COMPARE_H
 #define DMSQ_TESTS_GPU_COMPARE_H
 
@@ -18,14 +18,14 @@ struct backend;
 
 /* --- rows.c -------------------------------------------------------------------------------------- */
 
-/* "ok" when found <= allowed, "FAILED" when not, or when found is no number. */
+/* Prints a row: "ok" if found <= allowed, "FAILED" if not, or if found is NaN. */
 void gpu_row(const char *what, double found, double allowed);
-/* A row of what is not compared, and why. */
+/* Prints a row for a comparison that is left out, with the reason. */
 void gpu_left_out(const char *what, const char *why);
 int gpu_failures(void);
 
-/* Comparisons by themselves: GPU_COMPARE(compare_...(...)); where a call of one fails, that is a row which FAILED, the
- * comparison ends there (what it holds is lost) and the program goes on. Not in parallel. */
+/* Runs a comparison: GPU_COMPARE(compare_...(...)). If a call in it fails, a row with FAILED is printed, the comparison
+ * ends (without releasing its memory) and the program continues. Not for parallel use. */
 #define GPU_COMPARE(comparison) \
     do { \
         gpu_comparison = #comparison; \
@@ -34,17 +34,17 @@ int gpu_failures(void);
         } \
     } while (0)
 extern jmp_buf gpu_ended;
-extern const char *gpu_comparison; /* the one that runs */
+extern const char *gpu_comparison; /* the running comparison */
 #ifdef __cplusplus
 [[noreturn]]
 #else
 _Noreturn
 #endif
 void gpu_end(const char *call, const char *message);
-/* The row alone. */
+/* Prints only the row of a failed call. */
 void gpu_failed(const char *call, const char *message);
 
-/* --- operators, one by one, each with the CPU's (src/network, src/lattice, src/diffusion) ------------ */
+/* --- single operators, against those of the CPU (src/network, src/lattice, src/diffusion) ------------ */
 
 /* With their definition, in double; each is run `repeats` times. A call that fails is a row. */
 void compare_convolutions(struct backend *b, int width, int repeats);

@@ -1,10 +1,10 @@
-/* Every convolution of the network, as cuDNN does it, against its definition in double precision on the same numbers:
- * conv2-4 and tconv4-2, forward, adjoint and weight gradient, stride 1 and 2. Rows of their own have what should not
- * be: repetitions of other bits, and small numbers that are not the scaled bits of larger ones. */
+/* Every convolution of the network by cuDNN against its definition in double precision for the same numbers: conv2-4
+ * and tconv4-2, forward, adjoint and weight gradient, stride 1 and 2. Separate rows count repetitions with other bits,
+ * and small numbers whose bits are not those of scaled larger ones. */
 #include "tests/gpu/device.h"
 
 struct operands {
-    floats value[3]; /* wide, narrow, weights: what bfloat16 holds exactly */
+    floats value[3]; /* wide, narrow, weights: numbers that are exact in bfloat16 */
 };
 
 static size_t elements(const int64_t extent[4]) {
@@ -46,7 +46,7 @@ static int target_of(int kind) {
     return kind == CUDA_FORWARD ? 1 : kind == CUDA_ADJOINT ? 0 : 2;
 }
 
-/* On the device, as numbers of the precision. */
+/* Copies numbers to the device, in the precision of the backend. */
 static enum status put(struct device *d, struct shelf *s, const floats &x, void **at, struct error *e) {
     if (d->precision != CUDA_BF16) {
         return s->put((float **)at, x, e);
@@ -71,7 +71,7 @@ static enum status get(struct device *d, struct shelf *s, const void *at, size_t
     return STATUS_OK;
 }
 
-/* Runs `repeats` times: what is found the first time, and how often the others' bits differ. */
+/* Runs a convolution `repeats` times: the first result, and the number of repetitions with other bits. */
 static enum status run(struct device *d, const struct cuda_convolution *c, int kind, const struct operands *o,
                        int repeats, floats *found, int *different, struct error *e) {
     struct shelf s = {d, {}};
@@ -91,7 +91,7 @@ static enum status run(struct device *d, const struct cuda_convolution *c, int k
     return STATUS_OK;
 }
 
-/* On a plan of its own. */
+/* The same with a new plan. */
 static enum status compute(struct device *d, const struct layout_convolution *shape, int kind, const struct operands *o,
                            int repeats, floats *found, int *different, int *engine, struct error *e) {
     struct cuda_convolution *c;
@@ -102,7 +102,7 @@ static enum status compute(struct device *d, const struct layout_convolution *sh
     return status;
 }
 
-/* Elements of a that are not factor times those of b, to the bit. */
+/* Number of elements of a whose bits are not those of factor times b. */
 static int not_scaled(const floats &a, float factor, const floats &b) {
     int n = 0;
     for (size_t i = 0; i < a.size(); i++) {
@@ -111,7 +111,7 @@ static int not_scaled(const floats &a, float factor, const floats &b) {
     return n;
 }
 
-/* tolerance: of the largest number. */
+/* tolerance: relative to the largest number. */
 static enum status check(struct device *d, struct layout_convolution shape, int kind, int repeats, double tolerance,
                          const char *name, struct error *e) {
     struct cuda_convolution_graph g;
@@ -134,7 +134,7 @@ static enum status check(struct device *d, struct layout_convolution shape, int 
     TRY(compute(d, &shape, kind, &o, repeats, &found, &different, &engine, e));
     TRY(compute(d, &shape, kind, &o, 1, &again, &different, &engine, e));
     different += unlike(found, again) != 0;
-    const float factor = 0x1p-30f; /* beyond half precision, whatever factor is multiplied */
+    const float factor = 0x1p-30f; /* outside the range of half precision, for any factor */
     for (float &x : o.value[target == 0 ? 1 : 0]) {
         x *= factor;
     }
@@ -155,8 +155,8 @@ static enum status check(struct device *d, struct layout_convolution shape, int 
     return STATUS_OK;
 }
 
-/* The operands are bfloat16 numbers, which TF32 holds exactly: products are exact in every precision, sums are float32,
- * and results are rounded to bfloat16 where that is what is stored. */
+/* The operands are bfloat16 numbers, which are exact in TF32. So products are exact in every precision, sums are in
+ * float32, and only results that are stored in bfloat16 are rounded. */
 void compare_convolutions(struct backend *b, int width, int repeats) {
     static const char *const names[] = {"conv2", "conv3", "conv4", "tconv4", "tconv3", "tconv2"};
     struct device *d = (struct device *)b;
@@ -168,7 +168,7 @@ void compare_convolutions(struct backend *b, int width, int repeats) {
         layout_make(&shape, &layout);
         for (int k = 0; k < LAYOUT_CONVOLUTIONS; k++) {
             for (int kind = 0; kind < (rounded ? CUDA_WEIGHTS : CUDA_KINDS); kind++) {
-                if (!rounded || kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT)) { /* what the program asks for */
+                if (!rounded || kind == (k < 3 ? CUDA_FORWARD : CUDA_ADJOINT)) { /* the cases that the program uses */
                     if (check(d, layout.convolution[k], kind, repeats, rounded ? 1e-2 : 2e-5, names[k], &e) !=
                         STATUS_OK) {
                         gpu_failed(names[k], e.message);

@@ -1,6 +1,6 @@
-/* The vectors of the probability flow's integrator on the device against those on the host (diffusion/
- * runge_kutta_vectors.c): with the same scores and traces every number has the same bits, sums included. An integration
- * by each method, of an equation made up of its state, so that all orders of a controller come up. */
+/* The vectors of the probability flow's integrator on the device against those on the host
+ * (base/runge_kutta_vectors.c): with the same scores and traces all numbers have the same bits, including sums. Each
+ * method integrates an artificial equation, so that all orders of a controller occur. */
 #include "tests/gpu/device.h"
 extern "C" {
 #include "base/sum.h"
@@ -9,7 +9,7 @@ extern "C" {
 
 enum { PLACES = 3 };
 
-/* The scores and traces that a network might give for these fields, the same on both sides. */
+/* Sets artificial scores and traces for these fields, the same on both sides. */
 static void make_up(size_t V, size_t q, int slot, const float *phi, float *out, double *traces) {
     for (size_t i = 0; i < V; i++) {
         out[i] = phi[(i + 1) % V] - 0.5f * phi[i] * (1 + (float)slot) - 0.125f * phi[i] * phi[i] * phi[i];
@@ -28,13 +28,13 @@ struct both {
     struct runge_kutta_vectors *vectors[PLACES];
     struct runge_kutta solver[PLACES];
     bool busy[PLACES];
-    double fields, sums, derivatives; /* numbers found unlike */
+    double fields, sums, derivatives; /* how many numbers differ */
 };
 
 static enum status make(struct shelf *s, struct both *w, size_t V, size_t q, enum runge_kutta_method method,
                         struct error *e) {
     const size_t length = V + q;
-    doubles start(PLACES * INTEGRATION_VECTORS * length, NAN); /* what is used before it is set shows */
+    doubles start(PLACES * INTEGRATION_VECTORS * length, NAN); /* NaN, to detect the use of a number before it is set */
     for (size_t n = 0; n < PLACES; n++) {
         const floats y = noise("flow", V, 0.5f + 0.3f * (float)n);
         const doubles y0 = to_doubles(y);
@@ -67,7 +67,7 @@ static double factor_of(int n) {
     return 0.75 - 0.5 * n;
 }
 
-/* Numbers of one slot that differ after its order: the derivative and the sums; advances its controller. */
+/* Counts different numbers of one slot after its order, in the derivative and the sums; advances its controller. */
 static void judge(struct both *w, int n, const double *derivative, const double *found,
                   const struct runge_kutta_sums *there) {
     struct runge_kutta *r = &w->solver[n];
@@ -86,7 +86,7 @@ static void judge(struct both *w, int n, const double *derivative, const double 
     }
 }
 
-/* One order of every busy slot; *more: whether there will be others. */
+/* Carries out one order of every busy slot; *more: whether there are further orders. */
 static enum status step(struct shelf *s, struct both *w, bool *more, struct error *e) {
     struct device *d = s->d;
     const size_t V = w->state.volume, q = w->state.quadratures, length = V + q;
@@ -154,7 +154,7 @@ static enum status compare_method(struct device *d, size_t V, size_t q, enum run
     return STATUS_OK;
 }
 
-/* A derivative that is no number is seen, wherever it is. */
+/* A derivative that is not finite is detected at any position. */
 static enum status compare_finite(struct device *d, struct error *e) {
     enum { V = 100, Q = 2 };
     struct shelf s = {d, {}};
@@ -182,7 +182,7 @@ static enum status compare_finite(struct device *d, struct error *e) {
     for (size_t n = 0; n < PLACES; n++) {
         wrong += sums[n].finite != (n == 2);
     }
-    report(d, "flow: derivatives that are no numbers and not seen, or the reverse", wrong, 0);
+    report(d, "flow: derivatives that are not finite and not detected, or the reverse", wrong, 0);
     return STATUS_OK;
 }
 
@@ -201,7 +201,7 @@ static enum status compare_control(struct device *d, struct error *e) {
     uint32_t *zero_d;
     double *propagator_d, *power_d, *traces_d;
     for (size_t n = 0; n < PLACES; n++) {
-        orders[n].busy = n != 1; /* which is left alone */
+        orders[n].busy = n != 1; /* slot 1 is skipped */
         frames[n].noise = 0.3 + (double)n;
     }
     TRY(s.put(&orders_d, orders, e));

@@ -1,6 +1,7 @@
-/* The operators between the convolutions, of fields inside halos and in concatenations: halo, norm and swish, the
- * layers of one channel, the embedding; against those of the network on the CPU (src/network), same numbers. Single
- * precision on both sides, in different orders: 1e-5 of the largest number; bfloat16 fields: 1e-2. */
+/* The operators between the convolutions, for fields inside halos and in concatenations: halo, norm and swish, layers
+ * of one channel, embedding; against those of the network on the CPU (src/network) with the same numbers. Both are in
+ * single precision, with different orders of sums: agreement to 1e-5 of the largest number; to 1e-2 for bfloat16
+ * fields. */
 #include "tests/gpu/device.h"
 extern "C" {
 #include "network/embedding.h"
@@ -14,9 +15,10 @@ extern "C" {
 
 enum { N = 2 };
 
-/* A field of N configurations, of `channels` from channel `first` on of `wide` of them, on both machines. */
+/* A field of N configurations, on host and device: `channels` channels, from channel `first` of an array of `wide`
+ * ones. */
 struct wide_field {
-    struct halo halo; /* both_sides, periodic: of the map; not used where map.halo is 0 */
+    struct halo halo; /* both_sides and periodic as in the map; not used if map.halo is 0 */
     struct sites map;
     size_t wide, first, channels;
     floats host;
@@ -66,7 +68,7 @@ __global__ void halo_kernel(struct field<const float> in, struct field<float> ou
     }
 }
 
-/* Folded and filled again: what the CPU does in place. */
+/* The halo is folded and filled again, which the CPU does in place. */
 static enum status compare_halo(struct device *d, struct sites map, struct error *e) {
     struct shelf s = {d, {}};
     wide_field f(map, 8, 0, 8, "halo"), out(map, 8, 0, 8, NULL);
@@ -87,8 +89,8 @@ static enum status compare_halo(struct device *d, struct sites map, struct error
 
 /* --- norm ---------------------------------------------------------------------------------------- */
 
-/* y inside a halo, as a convolution's adjoint leaves it, and h in a concatenation (expansion); or plain, and h both
- * inside a halo and in a concatenation (contraction). Rows name channels/groups. */
+/* Expansion: y is inside a halo, to which the adjoint of a convolution has added, and h is in a concatenation.
+ * Contraction: y has no halo, and h is both inside a halo and in a concatenation. Rows name channels/groups. */
 static enum status compare_norm(struct device *d, struct sites map, size_t channels, size_t groups, bool expansion,
                                 struct error *e) {
     const struct sites plain = {map.height, map.width, 0, map.periodic};
@@ -154,7 +156,7 @@ static enum status compare_norm(struct device *d, struct sites map, size_t chann
     return STATUS_OK;
 }
 
-/* The same forward on fields in bfloat16, as the backend for sampling has them. */
+/* The same for the forward pass on fields in bfloat16, as in the backend for sampling. */
 static enum status compare_rounded_norm(struct device *d, struct error *e) {
     enum { C = 64 };
     const struct sites map = {8, 8, 0, 1};

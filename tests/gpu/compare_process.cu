@@ -1,6 +1,7 @@
-/* What training, sampling and scoring do around the network: random numbers, filters, the score, the training step's
- * fields and loss, a step of the reverse process, Adam, probes and traces. Random numbers and what rounds the same way
- * on both sides are compared to the bit; the rest with its formula in double precision: single precision, 1e-6. */
+/* The operators of training, sampling and scoring other than the network: random numbers, filters, the score, noisy
+ * fields and loss of a training step, a step of the reverse process, Adam, probes and traces. Random numbers, and
+ * operators with the same rounding on both sides, are compared bit by bit; others with their formula in double
+ * precision, to 1e-6. */
 #include <signal.h>
 
 #include "cuda/numbers.h"
@@ -11,7 +12,7 @@ extern "C" {
 }
 
 #define EXACT 2e-6
-#define FILTERED 1e-6 /* of double precision, stored in single */
+#define FILTERED 1e-6 /* computed in double precision, stored in single */
 
 enum { N = 3, H = 6, W = 10, V = H * W };
 static const struct sites map = {H, W, 0, 1};
@@ -84,7 +85,7 @@ static enum status compare_numbers(struct device *d, struct error *e) {
 
 /* --- filters ------------------------------------------------------------------------------------- */
 
-/* Gains are symmetric under reflections, and no more. */
+/* A propagator that is symmetric under reflections only. */
 static doubles propagator_of(void) {
     doubles g(V);
     for (int i = 0; i < H; i++) {
@@ -164,7 +165,7 @@ static enum status compare_filters(struct device *d, struct error *e) {
 
 /* --- around the network -------------------------------------------------------------------------- */
 
-/* Taps that the network's last layer may have left, with the linear part of a wiener model, on both machines. */
+/* Taps like those of the network's last layer, with the linear part of a wiener model, on host and device. */
 struct outcome {
     floats taps, bias, linear;
     struct surroundings there;

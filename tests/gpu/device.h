@@ -1,4 +1,4 @@
-/* What the comparisons of operators share: arrays of a name's numbers, memory on the device, deviations. */
+/* Shared by the comparisons of operators: arrays of random numbers, memory on the device, deviations. */
 #ifndef DMSQ_TESTS_GPU_DEVICE_H
 #define DMSQ_TESTS_GPU_DEVICE_H
 
@@ -14,7 +14,7 @@
 typedef std::vector<float> floats;
 typedef std::vector<double> doubles;
 
-/* Normals of this name, times a scale. */
+/* Normal numbers for this name, times scale, plus offset. */
 static inline floats noise(const char *name, size_t n, float scale = 1, float offset = 0) {
     floats z(n);
     random_normal_float(random_key(1, "tests gpu", name), 0, 0, z.data(), n);
@@ -37,7 +37,7 @@ struct shelf {
             device_release(p);
         }
     }
-    /* Cleared. */
+    /* Memory that is set to zero. */
     template <class T> enum status room(T **at, size_t n, struct error *e) {
         void *p;
         TRY(device_allocate(d, n * sizeof(T), "an operand", &p, e));
@@ -55,7 +55,7 @@ struct shelf {
     }
 };
 
-/* max |a - b| / max |b|, of the elements that are counted; infinite where a has a number that is none. */
+/* max |a - b| / max |b|; infinite if a has a number that is not finite. */
 template <class A, class B> static inline double deviation(const std::vector<A> &a, const std::vector<B> &b) {
     double difference = 0, scale = 0;
     for (size_t i = 0; i < b.size(); i++) {
@@ -68,7 +68,7 @@ template <class A, class B> static inline double deviation(const std::vector<A> 
     return a.size() == b.size() ? difference / (scale > 0 ? scale : 1) : INFINITY;
 }
 
-/* Elements whose bits differ. */
+/* Number of elements whose bits differ. */
 template <class T> static inline double unlike(const std::vector<T> &a, const std::vector<T> &b) {
     double n = a.size() == b.size() ? 0 : INFINITY;
     for (size_t i = 0; i < a.size() && i < b.size(); i++) {
@@ -77,7 +77,7 @@ template <class T> static inline double unlike(const std::vector<T> &a, const st
     return n;
 }
 
-/* A row of this operator and backend. */
+/* Prints a row for this operator and backend. */
 static inline void report(struct device *d, const char *what, double found, double allowed) {
     char text[160];
     snprintf(text, sizeof text, "%s, %s", what, d->base.name);

@@ -1,4 +1,4 @@
-/* What the check and the benchmark of the GPU share: models made by hand, a clock, and rows of the one table. */
+/* Shared by the check and the benchmark of the GPU: simple models, a clock, and rows of the table. */
 #ifndef DMSQ_TESTS_GPU_H
 #define DMSQ_TESTS_GPU_H
 
@@ -31,13 +31,13 @@ static inline void *gpu_alloc(size_t count, size_t size) {
     return p;
 }
 
-/* |found - expected|; infinite where that is no number, which fmax would pass over. */
+/* |found - expected|; infinite if it is NaN, which fmax would ignore. */
 static inline double gpu_difference(double found, double expected) {
     const double difference = fabs(found - expected);
     return isfinite(difference) ? difference : INFINITY;
 }
 
-/* Ends the comparison that runs (compare.h) where a call fails. */
+/* Ends the running comparison (compare.h) if a call fails. */
 #define GPU_DO(call) \
     do { \
         if ((call) != STATUS_OK) \
@@ -56,8 +56,8 @@ static inline float *gpu_noise(const char *name, size_t n) {
     return z;
 }
 
-/* A network with the weights that a training starts from, for a field of this propagator: 0.6 in all modes, but
- * for the zero mode's neighbours, so that it is symmetric and no constant. */
+/* A network with the initial weights of a training, for a field with propagator 0.6 in all modes except the neighbours
+ * of the zero mode, so that it is symmetric and not constant. */
 static inline struct score_model gpu_model(struct unet_shape shape, enum score_parameterisation how, double scale) {
     struct score_model m = {.sigma = 25,
                             .factor = 1,

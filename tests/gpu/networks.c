@@ -1,5 +1,5 @@
-/* Whole networks on a device, score, vector-Jacobian product and every weight gradient, against the float64 oracle, the
- * CPU backend and reference networks (compare.h). */
+/* Complete networks on a device: score, vector-Jacobian product and all weight gradients against the float64 oracle,
+ * the CPU backend and reference networks (compare.h). */
 #include "tests/gpu/gpu.h"
 
 #include "network/unet_oracle.h"
@@ -28,10 +28,10 @@ struct precision {
     const char *backend;
     double tolerance; /* relative to the largest number of an array */
 };
-/* float32: rounding through 15 layers; TF32 and bfloat16: 2^-11 and 2^-9 a factor, through them all */
+/* float32: rounding in 15 layers; TF32 and bfloat16: errors of 2^-11 and 2^-9 of each factor, in all layers */
 static const struct precision precisions[] = {{"cuda-float32", 2e-4}, {"cuda", 2e-2}, {"cuda-bf16", 1e-1}};
 
-/* What the CPU backend makes of them; false where oneDNN is not part of this program. */
+/* The results of the CPU backend; false if this program is built without oneDNN. */
 static bool cpu_passes(const struct score_model *model, size_t n, const float *phi, const double *t, const float *probe,
                        float *out, float *back) {
 #ifdef DMSQ_NO_ONEDNN
@@ -56,7 +56,7 @@ static bool cpu_passes(const struct score_model *model, size_t n, const float *p
 #endif
 }
 
-/* Rows of what a device found (back NULL: no product) against the CPU backend. */
+/* Prints rows of a device's results (back NULL: no product) against the CPU backend. */
 static void against_cpu(const struct score_model *m, const struct precision *p, size_t n, const float *phi,
                         const double *t, const float *probe, const float *out, const float *back, const char *name) {
     const size_t room = n * m->volume;
@@ -79,8 +79,8 @@ static void against_cpu(const struct score_model *m, const struct precision *p, 
     free(cpu_back);
 }
 
-/* Score and product of n configurations; output and product: at the published parameterisation, F itself; NULL: against
- * the CPU alone. */
+/* Compares score and product of n configurations with output and product, which are those of F at the published
+ * parameterisation; if they are NULL, only with the CPU. */
 static void check_passes(const struct score_model *model, const struct precision *p, size_t n, const float *phi,
                          const double *t, const float *probe, const double *output, const double *product,
                          const char *name) {
@@ -163,7 +163,7 @@ void compare_wiener(struct unet_shape shape, const char *name) {
     gpu_model_free(&m);
 }
 
-/* Weight gradients, array by array, of a step of Adam that leaves the gradient in the first moment. */
+/* Compares weight gradients, array by array, from a step of Adam that sets the first moment to the gradient. */
 void compare_gradients(struct unet_shape shape, const char *name) {
     enum { N = 2, BATCH = 3 };
     const struct backend_step only = {{0, 1, 0, 0, 0, 1, 1}, 0};
@@ -217,8 +217,8 @@ void compare_gradients(struct unet_shape shape, const char *name) {
             all = fmax(all, fabs(expected[i]));
         }
         for (size_t i = 0; i < UNET_TENSORS; i++) {
-            /* gradients that vanish exactly (a dense layer in front of groups of one channel) are measured by the
-             * largest of all */
+            /* gradients that vanish exactly (a dense layer before groups of one channel) are compared relative to the
+             * largest of all arrays */
             double own = 0, difference = 0;
             for (size_t k = list[i].offset; k < list[i].offset + list[i].count; k++) {
                 own = fmax(own, fabs(expected[k]));
@@ -250,7 +250,7 @@ void compare_gradients(struct unet_shape shape, const char *name) {
 
 /* --- reference networks -------------------------------------------------------------------------- */
 
-/* Data of FOLDER/NAME.npy, which must have `size` bytes an element; *count: elements. */
+/* Data of FOLDER/NAME.npy, which must have `size` bytes per element; *count: number of elements. */
 static void *member(const char *folder, const char *name, size_t size, size_t *count) {
     char path[512];
     snprintf(path, sizeof path, "%s/%s.npy", folder, name);

@@ -1,5 +1,5 @@
-/* Every operator of the CUDA backend by itself on a device, in each precision that it has (compare.h): a row each. Exit
- * status 1 when one failed. */
+/* Every single operator of the CUDA backend on a device, in each of its precisions (compare.h), one row each. The exit
+ * status is 1 if one failed. */
 #include <stdio.h>
 
 #include "cuda/backend.h"
@@ -17,7 +17,8 @@ static void compare(const char *name) {
         return;
     }
     compare_convolutions(b, 32, 50);
-    const int count = !b->forward_only && b->name[4] == '-' ? 3 : 0; /* float32: the rest is the same in TF32 */
+    /* for float32 only, since the others are the same in TF32 */
+    const int count = !b->forward_only && b->name[4] == '-' ? 3 : 0;
     for (int i = 0; i < count; i++) {
         if (parts[i].compare(b, &e) != STATUS_OK) {
             gpu_failed(parts[i].name, e.message);

@@ -7,7 +7,7 @@
 static int failures;
 
 void gpu_row(const char *what, double found, double allowed) {
-    const bool fine = found <= allowed; /* no for NaN */
+    const bool fine = found <= allowed; /* false for NaN */
     failures += !fine;
     printf("%-6s  %-78s %9.2g  (allowed %.2g)\n", fine ? "ok" : "FAILED", what, found, allowed);
     fflush(stdout);

@@ -1,5 +1,5 @@
-/* What the tests of the single-precision network on the CPU share: a network with a workspace, and a
- * problem (weights, fields, probe) at any shape, in numbers that float32 holds exactly. */
+/* Shared by the tests of the single-precision network on the CPU: a network with a workspace, and a problem (weights,
+ * fields, probe) for any shape, with numbers that are exact in float32. */
 #ifndef DMSQ_TESTS_NETWORK_CPU_H
 #define DMSQ_TESTS_NETWORK_CPU_H
 
@@ -53,7 +53,7 @@ static inline void cpu_free(struct cpu *c) {
     unet_cpu_free(c->network);
 }
 
-/* Forward and backward of n configurations, everything in double precision; gradients may be NULL. */
+/* Forward and backward pass of n configurations, with arguments in double precision; gradients may be NULL. */
 static inline void cpu_run(struct cpu *c, size_t n, const double *x, const double *t, double *output,
                            const double *output_gradient, double *input_gradient, double *weight_gradient) {
     struct error e = {0};
@@ -90,7 +90,7 @@ struct problem {
     struct unet_shape shape;
     size_t n, sites, total;
     float *weights, *frequencies;
-    double *x, *t, *probe; /* numbers that float32 holds exactly */
+    double *x, *t, *probe; /* numbers that are exact in float32 */
 };
 
 static inline void round_to_float(size_t n, double *x) {

@@ -1,10 +1,10 @@
-/* Reading the reference networks tests/data/unet-*.npz for the tests: weights, inputs, score,
- * vector-Jacobian product, loss and weight gradients, computed in float64 by an independent
- * implementation from weights that float32 holds exactly. And the comparisons that go with them. */
+/* Reads the reference networks tests/data/unet-*.npz: weights, inputs, score, vector-Jacobian product, loss and weight
+ * gradients, computed in float64 by an independent implementation from weights that are exact in float32. Also
+ * functions that compare with them. */
 #ifndef DMSQ_TESTS_NETWORK_REFERENCE_H
 #define DMSQ_TESTS_NETWORK_REFERENCE_H
 
-/* cmocka wants these four before it */
+/* cmocka.h needs these four before it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -151,8 +151,8 @@ static inline double largest(size_t n, const double *a) {
                      (double)(tolerance)); \
     } while (0)
 
-/* The files, each the state of one test. That of the published width (9 MB) is not in the repository; beside the
- * repository it is found. */
+/* A reference file, the state of one test. That of the published width (9 MB) is not in the repository, but may be in a
+ * folder beside it. */
 struct reference_file {
     const char *path;
     int stride;
@@ -182,15 +182,15 @@ static inline struct reference reference_of_state(void **state) {
     const struct reference_file *of = *state;
     FILE *file = fopen(of->path, "rb");
     if (!file) {
-        print_message("SKIPPED, nothing was compared: there is no %s\n", of->path);
+        print_message("SKIPPED, nothing compared: no %s found\n", of->path);
         skip();
     }
     fclose(file);
     return reference_read(of->path, of->stride, of->padding);
 }
 
-/* Whether the gradient of an array is zero in exact arithmetic: a dense layer in front of a group norm of
- * one channel a group (at width 4 all are, and then the time embedding has no effect either). */
+/* Whether the gradient of an array is zero in exact arithmetic: that of a dense layer before a group norm with one
+ * channel per group. At width 4 all group norms are such, and the time embedding has no effect either. */
 static inline int gradient_vanishes(const struct unet_shape *shape, const char *name) {
     static const int channels[] = {1, 2, 4, 8, 4, 2, 1}; /* of dense1 to dense7, in widths */
     if (strncmp(name, "embed.", 6) == 0 || strncmp(name, "dense1.", 7) == 0) {
@@ -199,9 +199,9 @@ static inline int gradient_vanishes(const struct unet_shape *shape, const char *
     return strncmp(name, "dense", 5) == 0 && channels[name[5] - '1'] * shape->width <= 32;
 }
 
-/* Compares weight gradients array by array, each relative to the largest number of its own array; one that
- * vanishes must do so to `tolerance` of the largest gradient of all. `rounding` is allowed on each number
- * besides, relative to it (2^-24 when b comes from float32). */
+/* Compares weight gradients array by array, each relative to the largest number of the array. A vanishing gradient must
+ * be below `tolerance` of the largest gradient of all arrays. `rounding`: an additional relative tolerance for each
+ * number (2^-24 if b is from float32). */
 static inline void assert_gradients_close(const struct unet_shape *shape, const double *a, const double *b,
                                           double tolerance, double rounding) {
     struct unet_tensor list[UNET_TENSORS];

@@ -1,5 +1,5 @@
-/* Adam and the average of weights: exact steps, the sequence of the published settings, and bits that
- * depend neither on threads nor on how a vector is split. */
+/* Adam and the average of weights: exact steps, a sequence with the published settings, and bits that depend neither on
+ * threads nor on how a vector is split. */
 #include <omp.h>
 
 #include "network/adam.h"
@@ -26,7 +26,7 @@ static void test_exact_steps(void **state) {
     assert_true(w[0] == 0.25f && w[1] == -0.9375f);
 }
 
-/* With beta1 = 0, step 1: the correction of v makes the move rate g / (|g| + epsilon), whatever beta2. */
+/* With beta1 = 0 the first move is rate g / (|g| + epsilon) for any beta2, because of the correction of v. */
 static void test_epsilon_is_added_after_the_correction(void **state) {
     (void)state;
     float w = 0, m = 0, v = 0;
@@ -39,8 +39,8 @@ static void test_epsilon_is_added_after_the_correction(void **state) {
     assert_true(unmoved[0] == 1 && unmoved[1] == 2 && unmoved[2] == 3);
 }
 
-/* The published settings; expected values computed in double precision from the formulas of the paper
- * (m-hat / (sqrt(v-hat) + epsilon)), which PyTorch's arrangement equals. */
+/* The published settings, against values in double precision from the formulas of the paper, m-hat / (sqrt(v-hat) +
+ * epsilon), to which PyTorch's form is equivalent. */
 static void test_published_settings(void **state) {
     (void)state;
     static const float g[5] = {0.3f, -0.1f, 0.25f, 2.0f, -0.7f};
@@ -51,7 +51,7 @@ static void test_published_settings(void **state) {
         take_step(&w, &g[i], &m, &v, 1, i + 1, 1e-3, 0.9, 0.999, 1e-8);
         assert_true(fabs((double)w - expected[i]) < 1e-7); /* five roundings of 2^-26, and those of the betas */
     }
-    /* a constant gradient: the corrections make every move the rate */
+    /* with a constant gradient every move is the rate, because of the corrections */
     w = 0;
     m = v = 0;
     for (int64_t step = 1; step <= 1000; step++) {

@@ -1,5 +1,5 @@
-/* Convolutions as products of matrices: against plain loops, exactly, with small whole numbers, whose sums float32
- * holds whatever their order; and the place of a configuration in the batch leaves no trace in its bits. */
+/* Convolutions as matrix products: exact agreement with simple loops for small integers, whose sums are exact in
+ * float32 in any order; and bits that do not depend on the position of a configuration in the batch. */
 #include "network/convolution.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ static void fields_free(struct fields *f) {
     free(f->narrow);
 }
 
-/* From -2 to 2. */
+/* Integers from -2 to 2. */
 static void whole_numbers(uint64_t seed, size_t count, float *x) {
     random_normal_float(random_key(seed, "test", "convolution"), 0, 0, x, count);
     for (size_t i = 0; i < count; i++) {
@@ -48,8 +48,8 @@ static void whole_numbers(uint64_t seed, size_t count, float *x) {
     }
 }
 
-/* Every term of the sum that the three functions are made of: its narrow site and channel n, its wide one w, its weight
- * k. */
+/* Loops over the terms of the sums of the three functions: n is the index in the narrow field, w in the wide one, k in
+ * the weights. */
 #define FOR_TERMS(f, n, w, k) \
     for (size_t b = 0, n = 0; b < (size_t)(f)->shape.batch; b++) \
         for (size_t y = 0; y < (size_t)(f)->shape.narrow_height; y++) \
@@ -69,7 +69,7 @@ static size_t term_weight(const struct fields *f, size_t o, size_t tap) {
     return o * (size_t)f->shape.wide_channels * 9 + tap;
 }
 
-/* One product and several, with rows to spare and without (8 x 6 x 6 sites are six times 48). */
+/* Shapes with one and several products, with and without padding rows (8 x 6 x 6 sites are six times 48). */
 static const struct convolution_shape shapes[] = {
     {8, 4, 8, 6, 6, 1},  {3, 8, 16, 4, 6, 2},   {1, 4, 4, 1, 1, 2},
     {2, 16, 8, 1, 9, 1}, {5, 64, 48, 9, 10, 2}, {8, 128, 16, 10, 11, 1},
@@ -97,7 +97,7 @@ static void check_exactly(struct convolution_shape shape) {
     }
     convolution_set_weights(f.convolution, f.weights);
     for (size_t i = 0; i < wide; i++) {
-        out_wide[i] = 5; /* what was there is overwritten */
+        out_wide[i] = 5; /* old values are overwritten */
     }
     assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, &e));
     assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, &e));
@@ -126,7 +126,7 @@ static void test_plain_loops(void **state) {
     }
 }
 
-/* Equal configurations side by side come out with equal bits, whichever product and row they are in. */
+/* Equal configurations of a batch have equal results, in any product and row. */
 static void check_places(struct convolution_shape shape) {
     struct error e = {0};
     struct fields f = fields_new(shape);
@@ -156,7 +156,7 @@ static void test_place_leaves_no_trace(void **state) {
     for (size_t i = 0; i < SHAPES; i++) {
         check_places(shapes[i]);
     }
-    /* those of the published network on 32x32, and of the one of stride 1 on 16x16 */
+    /* the shapes of the published network on 32x32, and of that with stride 1 on 16x16 */
     static const int wide[] = {32, 64, 128, 128, 64, 32}, narrow[] = {64, 128, 256, 256, 256, 128};
     static const int level[] = {1, 2, 3, 3, 2, 1};
     for (int k = 0; k < 6; k++) {

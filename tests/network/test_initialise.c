@@ -105,11 +105,11 @@ static void test_seeds_and_streams(void **state) {
         if (!strstr(list[i].name, "norm")) {
             assert_true(memcmp(a + at, b + at, size) != 0);
         }
-        if (strstr(list[i].name, "conv")) { /* the embedding's length does not touch them */
+        if (strstr(list[i].name, "conv")) { /* independent of the embedding's length */
             assert_memory_equal(a + at, c + other_list[i].offset, size);
         }
     }
-    /* arrays of the same bound have streams of their own */
+    /* arrays with the same bound have different streams */
     const float *embed = a + list[unet_find(&published, "embed.weight")].offset;
     const float *dense = a + list[unet_find(&published, "dense4.weight")].offset;
     assert_true(memcmp(embed, dense, 16 * sizeof *a) != 0);

@@ -1,4 +1,5 @@
-/* The toy model's network against its definition in double precision, and that against finite differences. */
+/* The network of the toy model against its definition in double precision, and the definition against finite
+ * differences. */
 #include "network/mlp.h"
 #include "tests/network/cpu.h"
 
@@ -148,7 +149,7 @@ static void check_shape(struct mlp_shape shape, int n) {
             near((double)gradient[at], (sum[0] - sum[1]) / (2 * step), 1e-4 * (1 + fabs((double)gradient[at])));
         }
     }
-    /* repeatable; parts of the work alone give the same bits */
+    /* repeated calls, and calls for a part of the results, give the same bits */
     float other[8];
     mlp_backward(net.ws, n, gf, other, NULL);
     assert_memory_equal(other, dx, (size_t)n * sizeof *dx);
@@ -171,7 +172,7 @@ static void test_against_definition(void **state) {
     }
 }
 
-/* Numbers do not see what else is in their batch. */
+/* Results do not depend on other numbers of the batch. */
 static void test_batches(void **state) {
     (void)state;
     struct setup p = setup_new(shapes[0]);

@@ -1,6 +1,6 @@
-/* The float64 oracle against the reference networks: score, vector-Jacobian product, loss and every
- * weight gradient, all to 1e-10 (measured: a few 1e-15). The references' gradients are stored in float32,
- * so each number of them is allowed its own rounding, 2^-24, besides. */
+/* The double-precision oracle against the reference networks: score, vector-Jacobian product, loss and all weight
+ * gradients, to 1e-10 (measured: a few 1e-15). The gradients of the references are stored in float32, so an additional
+ * relative error of 2^-24 is allowed for each number. */
 #include "network/unet_oracle.h"
 #include "tests/network/reference.h"
 

@@ -8,7 +8,7 @@ static void test_parameter_count(void **state) {
     size_t total;
     assert_int_equal(unet_tensors(&published, NULL, &total), UNET_TENSORS);
     assert_int_equal(total, 1115297);
-    struct unet_shape same = published; /* neither stride nor lattice nor padding has weights */
+    struct unet_shape same = published; /* stride, lattice and padding do not affect the weights */
     same.stride = 1;
     same.height = 48;
     same.padding = UNET_ZEROS;
@@ -54,7 +54,7 @@ static void test_check(void **state) {
     (void)state;
     static const struct {
         struct unet_shape shape;
-        const char *message; /* part of the message; NULL: fits */
+        const char *message; /* part of the message; NULL: the shape is valid */
     } cases[] = {
         {{32, 32, 32, 256, 2, UNET_PERIODIC}, NULL},
         {{32, 32, 32, 256, 1, UNET_ZEROS}, NULL},

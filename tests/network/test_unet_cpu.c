@@ -1,6 +1,6 @@
-/* The single-precision network on the CPU against the references and, at other shapes, against the oracle:
- * output, vector-Jacobian product and every weight gradient, to 1e-4 of the largest number of each array
- * (measured: below 1e-5). */
+/* The single-precision network on the CPU against the references and, for other shapes, against the oracle: output,
+ * vector-Jacobian product and all weight gradients, to 1e-4 of the largest number of each array (measured: below 1e-5).
+ * */
 #include "network/unet_oracle.h"
 #include "tests/network/cpu.h"
 
@@ -38,7 +38,7 @@ static void check_reference(void **state) {
     reference_free(&r);
 }
 
-/* --- against the oracle, at shapes the references do not have ------------------------------------ */
+/* --- against the oracle, for shapes without a reference ------------------------------------------ */
 
 static void check_problem(const struct problem *p, int max_batch) {
     struct cpu c = cpu_new(&p->shape, p->weights, p->frequencies, max_batch);
@@ -52,7 +52,7 @@ static void check_problem(const struct problem *p, int max_batch) {
     assert_ok(unet_oracle(&p->shape, weights, frequencies, n, p->x, p->t, expected, p->probe, expected_vjp,
                           expected_gradient, &e));
     cpu_run(&c, n, p->x, p->t, output, p->probe, vjp, gradient);
-    for (size_t at = 0; at < count; at += p->sites) { /* each configuration to its own scale */
+    for (size_t at = 0; at < count; at += p->sites) { /* each configuration relative to its own size */
         assert_close(p->sites, output + at, expected + at, TOLERANCE);
         assert_close(p->sites, vjp + at, expected_vjp + at, TOLERANCE);
     }
@@ -71,8 +71,8 @@ static void check_oracle(struct unet_shape shape, size_t n, int max_batch) {
     problem_free(&p);
 }
 
-/* What comes up in practice: the prior (s = 10), the broken phase (a mean far larger than the fluctuations,
- * of either sign), an ordered start, a vanishing field. */
+/* Fields that occur in practice: the prior (s = 10), the broken phase (a mean far larger than the fluctuations, of
+ * either sign), an ordered start, a vanishing field. */
 static void test_oracle_on_large_and_constant_fields(void **state) {
     (void)state;
     struct problem p = problem_new((struct unet_shape){16, 16, 32, 256, 2, UNET_PERIODIC}, 5);

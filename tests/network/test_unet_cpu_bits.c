@@ -1,13 +1,13 @@
-/* Promises of the single-precision network on the CPU about bits: they depend neither on threads, nor on
- * what else is or was in the micro-batch, nor on the calls before. */
+/* Bits of the single-precision network on the CPU do not depend on threads, on other configurations of the micro-batch,
+ * or on earlier calls. */
 #include <omp.h>
 
 #include "tests/network/cpu.h"
 
 enum { BATCH = 5 };
 
-/* Fewer configurations than max_batch: nothing of the padding enters the weight gradients, although the
- * places hold another batch's numbers. */
+/* With fewer configurations than max_batch, the unused places, which have numbers of another batch, do not contribute
+ * to the weight gradients. */
 static void test_padding_leaves_no_trace(void **state) {
     (void)state;
     struct unet_shape shape = {16, 24, 16, 64, 2, UNET_PERIODIC};
@@ -51,7 +51,7 @@ static void batch_free(struct batch *b) {
     }
 }
 
-/* Several backward calls after one forward: the first probe's answer again at the end, to the bit. */
+/* After several backward calls for one forward pass, the result for the first probe has the same bits again. */
 static void test_backward_may_be_called_again(void **state) {
     (void)state;
     struct problem p = problem_new((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, BATCH);
@@ -84,7 +84,8 @@ static void test_backward_may_be_called_again(void **state) {
     problem_free(&p);
 }
 
-/* Configuration i has the same output and VJP alone, in another place, and among other neighbours. */
+/* Configuration i has the same output and vector-Jacobian product alone, at another position, and with other
+ * neighbours. */
 static void check_company(struct unet_shape shape) {
     struct problem p = problem_new(shape, BATCH);
     struct cpu c = cpu_new(&p.shape, p.weights, p.frequencies, BATCH);
@@ -102,7 +103,7 @@ static void check_company(struct unet_shape shape) {
         assert_memory_equal(output, b.output + at, size);
         assert_memory_equal(vjp, b.vjp + at, size);
     }
-    for (size_t i = 0; i < BATCH; i++) { /* reversed; the odd ones replaced by a diverged one */
+    for (size_t i = 0; i < BATCH; i++) { /* reversed, with odd ones replaced by a diverged configuration */
         size_t from = BATCH - 1 - i;
         t[i] = b.t[from];
         for (size_t k = 0; k < p.sites; k++) {
@@ -133,7 +134,7 @@ static void test_bits_do_not_depend_on_company(void **state) {
     check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC});
 }
 
-/* Micro-batches shared among threads, each with its own workspace. */
+/* Distributes micro-batches over threads, each with its own workspace. */
 static void run_with_threads(const struct problem *p, struct unet_cpu *network, int threads, int size, struct batch *b,
                              float *gradients, size_t packed) {
     int micro_batches = (int)p->n / size, failures = 0;
@@ -184,7 +185,7 @@ static void test_bits_do_not_depend_on_threads(void **state) {
     check_threads((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS});
 }
 
-/* New weights take effect in a workspace made before them, and old ones bring the old bits back. */
+/* New weights take effect in existing workspaces, and the old weights give the old bits again. */
 static void test_weights_can_be_changed(void **state) {
     (void)state;
     struct problem p = problem_new((struct unet_shape){16, 16, 8, 32, 2, UNET_PERIODIC}, 2);

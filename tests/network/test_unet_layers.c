@@ -1,4 +1,5 @@
-/* The layers of the network: trainable numbers, operations, shapes, against the closed forms of the published one. */
+/* The layers of the network: trainable parameters, operations and shapes, against closed forms for the published one.
+ * */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,16 +38,16 @@ static void totals(void **state) {
     (void)state;
     struct unet_shape other = published;
     size_t parameters;
-    /* 18 operations a site of the smaller lattice and pair of channels: 1024 (32 + 64) for the outermost two, then
-     * 256 x 32 x 64, 64 x 64 x 128, 16 x 128 x 256 (equal) of the encoder and the deepest of the decoder, twice that
-     * for the two with skips. */
+    /* 18 operations per site of the smaller lattice and pair of channels: 1024 (32 + 64) for the outermost two; 256 x
+     * 32 x 64 = 64 x 64 x 128 = 16 x 128 x 256 for each of the encoder and for the deepest of the decoder; twice that
+     * for the two with skip connections. */
     assert_true(convolutions(&published, &parameters) == 18.0 * (1024 * 96 + 8 * 524288));
     assert_int_equal(parameters, 1115297);
     other.stride = 1;
-    other.padding = UNET_ZEROS; /* not a matter of padding */
+    other.padding = UNET_ZEROS; /* padding does not affect the count */
     assert_true(convolutions(&other, &parameters) == 18.0 * 1024 * 96352);
     assert_int_equal(parameters, 1115297);
-    /* As they are quoted: 77 MFLOP and 1.78 GFLOP. */
+    /* the quoted numbers: 77 MFLOP and 1.78 GFLOP */
     assert_int_equal((int)(convolutions(&published, &parameters) * 1e-6), 77);
     assert_int_equal((int)(convolutions(&other, &parameters) * 1e-7 + 0.5), 178);
 }

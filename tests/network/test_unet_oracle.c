@@ -1,5 +1,5 @@
-/* The float64 oracle against mathematics: adjoints, translations, finite differences, and what group norm
- * cancels. */
+/* The double-precision oracle against exact properties: adjoints, translations, finite differences, and cancellations
+ * by group norm. */
 #include "network/unet_oracle.h"
 #include "network/unet_oracle_operators.h"
 #include "tests/network/reference.h"
@@ -49,7 +49,7 @@ static void test_adjoints(void **state) {
     for_all_convolutions(check_adjoint);
 }
 
-/* Against the definition, written as an explicit sum over all pairs of sites. */
+/* Compares with the definition, an explicit sum over all pairs of sites. */
 static void check_definition(const struct oracle_convolution *c, size_t fine, size_t coarse) {
     double x[3 * 64], y[2 * 64], w[3 * 2 * 9];
     test_normal("definition x", x, fine);
@@ -158,7 +158,7 @@ struct network {
     double *weights, *frequencies, *x, *t, *probe, *output, *vjp, *gradient;
 };
 
-/* Weights of the size that training starts from, except that norms and biases are all at work. */
+/* A network with weights like those at the start of a training, but with nontrivial norms and biases. */
 static struct network network_new(struct unet_shape shape, size_t n) {
     struct network u = {.shape = shape, .n = n, .sites = (size_t)(shape.height * shape.width_sites)};
     struct error e = {0};
@@ -209,7 +209,7 @@ static void evaluate(struct network *u, int backward) {
                      STATUS_OK);
 }
 
-/* L = sum(output * probe) with `values` moved by step along `direction`; restores the values bit by bit. */
+/* L = sum(output * probe) with `values` shifted by step along `direction`; then restores the values exactly. */
 static double moved(struct network *u, size_t count, double *values, const double *direction, double step) {
     double *saved = test_reals(count);
     memcpy(saved, values, count * sizeof *values);
@@ -222,8 +222,8 @@ static double moved(struct network *u, size_t count, double *values, const doubl
     return dot(u->n * u->sites, u->output, u->probe);
 }
 
-/* The derivative of L along a random unit direction through all numbers of an array, by the central
- * difference of fourth order, against that of the gradient. `scale` is the size of derivatives at large. */
+/* Compares the derivative of L along a random unit direction in an array, by a central difference of fourth order, with
+ * that from the gradient. `scale`: typical size of derivatives. */
 static void check_derivative(struct network *u, const char *name, size_t count, double *values, const double *gradient,
                              double scale) {
     double *direction = test_reals(count);
@@ -286,14 +286,14 @@ static void test_periodic_network_commutes_with_translations(void **state) {
     (void)state;
     assert_true(broken_translation((struct unet_shape){6, 8, 8, 8, 1, UNET_PERIODIC}, 1, 3) < 1e-12);
     assert_true(broken_translation((struct unet_shape){16, 24, 8, 8, 2, UNET_PERIODIC}, 8, 16) < 1e-12);
-    /* and what must not commute does not */
+    /* with zero padding the network does not commute with translations */
     assert_true(broken_translation((struct unet_shape){6, 8, 8, 8, 1, UNET_ZEROS}, 1, 3) > 1e-3);
     assert_true(broken_translation((struct unet_shape){16, 24, 8, 8, 2, UNET_PERIODIC}, 4, 0) > 1e-3);
     assert_true(broken_translation((struct unet_shape){16, 24, 8, 8, 2, UNET_ZEROS}, 8, 16) > 1e-3);
 }
 
-/* A constant added to a channel that is alone in its group goes with the mean: at the published width
- * dense7 has no effect at all (tgnorm2 has 32 groups of 1 channel), dense1 has. */
+/* A constant added to a channel that is alone in its group is removed with the mean. So at the published width dense7
+ * has no effect (tgnorm2 has 32 groups of 1 channel), but dense1 has. */
 static void test_group_norm_of_one_channel_cancels_the_dense_layer(void **state) {
     (void)state;
     struct network u = network_new((struct unet_shape){8, 8, 32, 8, 2, UNET_PERIODIC}, 1);
@@ -322,7 +322,7 @@ static void test_group_norm_of_one_channel_cancels_the_dense_layer(void **state)
     network_free(&u);
 }
 
-/* A batch is its configurations one by one, to the bit; the weight gradient is their sum. */
+/* A batch gives the bits of its separate configurations; the weight gradient is their sum. */
 static void test_configurations_are_independent(void **state) {
     (void)state;
     struct network u = network_new((struct unet_shape){8, 8, 4, 8, 2, UNET_PERIODIC}, 3);

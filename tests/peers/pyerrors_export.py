@@ -1,4 +1,4 @@
-"""pyerrors on an export of ours: python pyerrors_export.py EXPORT.json.gz OBSERVABLES.npz
+"""Runs pyerrors on an export of dmsq: python pyerrors_export.py EXPORT.json.gz OBSERVABLES.npz
 
 Every observable has to come out with our value and error to 1e-10, and with our tau_int. From the means, pyerrors' own
 gradient has to give chi2 of a chain exactly, and U_L, too, where ours is exact, else up to our symmetric differences,

@@ -1,4 +1,4 @@
-"""Puts the JSON-LD contexts of tests/data/rocrate into the cache of rocrate-validator, which then needs no network.
+"""Writes the JSON-LD contexts of tests/data/rocrate into the cache of rocrate-validator, which then needs no network.
 
 Usage, with the Python that has roc-validator: rocrate_contexts.py CACHE
 """
@@ -19,7 +19,7 @@ CONTEXTS = {
 
 
 class FromFile(BaseAdapter):
-    """Answers a request for one of the contexts with its file, as its server would."""
+    """Answers a request for one of the contexts with its file, like its server."""
 
     def send(self, request, **_):
         body = (FOLDER / CONTEXTS[request.url]).read_bytes()

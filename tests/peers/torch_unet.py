@@ -39,7 +39,7 @@ class Unet(nn.Module):
         return self.conv[i](F.pad(x, (1, 1 if one else 0, 1, 1 if one else 0), mode="circular"))
 
     def up(self, i, x):
-        """The adjoint of the periodic convolution: the halo is folded back."""
+        """The adjoint of the periodic convolution: the halo is added to the interior."""
         y = self.tconv[i](x)
         one = i == 3 or self.stride == 1
         h, w = (y.shape[2] - 2, y.shape[3] - 2) if one else (y.shape[2] - 1, y.shape[3] - 1)
@@ -147,7 +147,7 @@ def main():
                     if L == 32:
                         sampler(name, stride, L, 20, wrap, False)
                         sampler(name + "-bf16", stride, L, 20, wrap, True)
-                except Exception as error:  # a peer that fails is no failure of ours
+                except Exception as error:  # an error of PyTorch is not a failure of the check
                     print(f"{name}: stride {stride}, L = {L}: {error}", flush=True)
 
 

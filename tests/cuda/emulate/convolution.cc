@@ -1,5 +1,5 @@
-/* The convolutions of cuda/convolution.h on the CPU, by their definition, from the very description that cuDNN gets:
- * so the description is tested, too. Sums in double precision, factors in TF32 rounded as tensor cores do. */
+/* The convolutions of cuda/convolution.h on the CPU, by their definition, from the description for cuDNN, so that the
+ * description is tested as well. Sums are in double precision; factors in TF32 are rounded like by tensor cores. */
 #include <cuda_runtime.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ int cuda_convolution_engine(const struct cuda_convolution *c) {
     return c->kind;
 }
 
-/* The nearest number with 10 bits behind the leading one, ties away from zero; not for infinities. */
+/* The nearest number with 10 bits after the leading one, ties away from zero; not for infinities. */
 static float to_tf32(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -77,13 +77,13 @@ static void assign(struct bfloat *p, int64_t i, double x) {
     p[i] = bfloat_of((float)x);
 }
 
-/* Place of (n, c, h, w) in a tensor of which `stride` is given. */
+/* Position of (n, c, h, w) in a tensor with these strides. */
 static int64_t at(const int64_t stride[4], int64_t n, int64_t c, int64_t h, int64_t w) {
     return n * stride[0] + c * stride[1] + h * stride[2] + w * stride[3];
 }
 
-/* Calls f(place in wide, in narrow, in weights) for every product of the convolution with channel 0 of wide; the other
- * channels follow (their stride is 1, which the caller checks). */
+/* Calls f(position in wide, in narrow, in weights) for every product of the convolution with channel 0 of wide. The
+ * other channels have stride 1, which the caller checks. */
 template <class F> static void products(const struct cuda_convolution_graph &g, F f) {
     for (int64_t n = 0; n < g.narrow[0]; n++) {
         for (int64_t o = 0; o < g.narrow[2]; o++) {

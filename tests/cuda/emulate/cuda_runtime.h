@@ -1,9 +1,10 @@
-/* As much of the CUDA runtime as cuda/ uses, on the CPU, so that its kernels and everything around them are tested
- * without a device: the same sources, compiled by a C++ compiler that finds this header under the name of CUDA's.
+/* The part of the CUDA runtime that cuda/ uses, on the CPU, so that its kernels and its host code are tested without a
+ * device: the same sources are compiled by a C++ compiler, which finds this header under the name of CUDA's.
  *
- * A block's threads are coroutines that take turns at __syncthreads and shuffles, in the order of their numbers;
- * blocks run one after the other. Streams work at once, or record, while a graph is being captured. What this cannot
- * show: races between threads that a real device interleaves, memory errors (compute-sanitizer, tests/gpu), speed. */
+ * The threads of a block are coroutines that switch at __syncthreads and shuffles, in the order of their numbers;
+ * blocks run one after the other. Streams execute immediately or, while a graph is captured, record. This cannot detect
+ * races between threads that a real device interleaves, or memory errors (compute-sanitizer, tests/gpu), and says
+ * nothing about speed. */
 #ifndef DMSQ_TESTS_CUDA_RUNTIME_H
 #define DMSQ_TESTS_CUDA_RUNTIME_H
 
@@ -52,7 +53,7 @@ struct cudaLaunchConfig_t {
     unsigned numAttrs;
 };
 
-/* Does the work now, or keeps it for the graph that the stream is recording. */
+/* Does the work now, or adds it to the graph that the stream is recording. */
 void emulate_enqueue(cudaStream_t stream, std::function<void()> work);
 /* Runs body() for every thread of every block. */
 cudaError_t emulate_launch(cudaStream_t stream, dim3 grid, dim3 block, std::function<void()> body);

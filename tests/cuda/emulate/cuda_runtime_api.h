@@ -1,4 +1,4 @@
-/* The C part of the emulated CUDA runtime, see cuda_runtime.h beside this. */
+/* The C part of the emulated CUDA runtime; see cuda_runtime.h in this folder. */
 #ifndef DMSQ_TESTS_CUDA_RUNTIME_API_H
 #define DMSQ_TESTS_CUDA_RUNTIME_API_H
 
@@ -48,7 +48,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
 /* --- for tests ----------------------------------------------------------------------------------- */
 
-/* Bytes that cudaMalloc may hand out altogether, and what is handed out now. */
+/* Sets the total number of bytes that cudaMalloc may allocate; returns the number allocated now. */
 void emulate_limit(size_t bytes);
 size_t emulate_used(void);
 /* Graphs launched since the start, and bytes copied in one direction. */

@@ -1,4 +1,4 @@
-/* The emulated CUDA runtime, see cuda_runtime.h beside this. */
+/* The emulated CUDA runtime; see cuda_runtime.h in this folder. */
 #include <cuda_runtime.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /* --- coroutines ---------------------------------------------------------------------------------- */
 
-/* Saves the registers that a callee must, exchanges stacks, restores. */
+/* Saves the callee-saved registers, switches stacks, and restores the registers. */
 extern "C" void emulate_exchange(void **save, void *load);
 asm(".text\n.globl emulate_exchange\n.type emulate_exchange,@function\nemulate_exchange:\n"
     "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
@@ -67,7 +67,8 @@ extern "C" void emulate_enter(void) {
     }
 }
 
-/* Stacks begin at different lines of a page: at the same they would evict each other from the cache. */
+/* Prepares the stack of thread t. Stacks begin at different lines of a page, since with the same line they would evict
+ * each other from the cache. */
 static void prepare(unsigned t) {
     uintptr_t top = ((uintptr_t)stacks + (uintptr_t)(t + 1) * STACK - (uintptr_t)(t * 5 % 64) * 64) & ~(uintptr_t)15;
     index_of[t] = dim3(t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y));
@@ -219,7 +220,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes) {
     if (!*memory) {
         return cudaErrorMemoryAllocation;
     }
-    memset(*memory, 0xff, bytes); /* numbers that are not: what is used before it is set shows */
+    memset(*memory, 0xff, bytes); /* NaN, to detect the use of memory before it is set */
     used += bytes;
     held[*memory] = bytes;
     return cudaSuccess;

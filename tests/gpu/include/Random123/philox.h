@@ -1,5 +1,5 @@
-/* Philox4x32 under the names of Random123, as much of it as src/base/random.c uses: for tests/gpu/check.sh on a machine
- * without librandom123-dev. The check compares its numbers with known ones of Random123's. */
+/* Philox4x32 under the names of Random123, the part that src/base/random.c uses, for tests/gpu/check.sh on machines
+ * without librandom123-dev. The check compares its numbers with known ones of Random123. */
 #ifndef DMSQ_TESTS_PHILOX_H
 #define DMSQ_TESTS_PHILOX_H
 
