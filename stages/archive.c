@@ -1,6 +1,7 @@
-/* Tool `archive`: an experiment with all that it rests on as archives/NAME-VERSION, a BagIt bag of an RO-Crate, and as
- * .tar.gz: artifacts, tables, figures, run records, the ledger of these, experiments, source, environment. See
- * src/provenance/crate.h and bag.h. What it is made of decides its bytes, and nothing else does. */
+/* Tool `archive`: writes an experiment with everything that it depends on to archives/NAME-VERSION, an RO-Crate in a
+ * BagIt bag, and packs it as .tar.gz. It contains the artifacts, tables, figures, run records and their ledger, the
+ * experiments, the source and the list of packages. See src/provenance/crate.h and bag.h. Its bytes depend on this
+ * content alone. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,9 +37,9 @@ struct work {
     struct crate crate;
 };
 
-/* --- what goes in -------------------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------------------------------ */
 
-/* Everything is computed, and as recorded. */
+/* Fails unless all steps are computed and their files agree with the run records. */
 static enum status check(const struct work *w, struct error *e) {
     size_t missing = 0, wrong = 0;
     for (size_t i = 0; i < w->x->node_count; i++) {
@@ -86,7 +87,7 @@ static enum status put_tree(const struct work *w, const char *folder, const char
     return status;
 }
 
-/* The artifact with its records. */
+/* Copies an artifact and its run records. */
 static enum status put_artifact(const struct work *w, const char *key, struct error *e) {
     struct pool *pool = w->plan->pool;
     const char *from = pool_print(pool, "%s/artifacts/%s", w->plan->root, key);
@@ -105,7 +106,7 @@ static enum status put_artifact(const struct work *w, const char *key, struct er
     return status;
 }
 
-/* The ledger of just these runs, entered in an order of their own. */
+/* Makes a ledger of these runs alone, entered in a fixed order. */
 static enum status put_ledger(const struct work *w, struct error *e) {
     const char *root = pool_print(w->plan->pool, "%s/%s", w->data, w->root);
     const char *path = root ? pool_print(w->plan->pool, "%s/ledger.sqlite", root) : NULL;
@@ -134,21 +135,21 @@ static enum status put_ledger(const struct work *w, struct error *e) {
     return status;
 }
 
-/* Tables and figures under their names, as make shows them, but as files instead of links; those to artifacts, which
- * lie in the archive under their keys, go. */
+/* Puts tables and figures into the archive under their names, as files instead of links. Links to artifacts are
+ * removed: the archive has the artifacts under their keys. */
 static enum status put_shown(const struct work *w, struct error *e) {
     struct pool *pool = w->plan->pool;
-    struct plan there = *w->plan;
-    there.root = pool_print(pool, "%s/%s", w->data, w->root);
-    there.figures = pool_print(pool, "%s/%s", w->data, w->figures);
-    const char *folder = there.root ? pool_print(pool, "%s/%s", there.root, w->x->name) : NULL;
-    const char *lock = there.root ? pool_print(pool, "%s/publish.lock", there.root) : NULL;
-    FILE *unseen = fopen("/dev/null", "w");
-    enum status status = folder && lock && there.figures && unseen
-                             ? plan_publish(&there, w->x->name, NULL, NULL, unseen, e)
+    struct plan archived = *w->plan;
+    archived.root = pool_print(pool, "%s/%s", w->data, w->root);
+    archived.figures = pool_print(pool, "%s/%s", w->data, w->figures);
+    const char *folder = archived.root ? pool_print(pool, "%s/%s", archived.root, w->x->name) : NULL;
+    const char *lock = archived.root ? pool_print(pool, "%s/publish.lock", archived.root) : NULL;
+    FILE *discarded = fopen("/dev/null", "w");
+    enum status status = folder && lock && archived.figures && discarded
+                             ? plan_publish(&archived, w->x->name, NULL, NULL, discarded, e)
                              : pool_exhausted(e);
-    if (unseen) {
-        fclose(unseen);
+    if (discarded) {
+        fclose(discarded);
     }
     struct tree files = {0};
     THEN(status, tree_list(folder, "", &files, e));
@@ -171,7 +172,7 @@ static enum status put_shown(const struct work *w, struct error *e) {
     if (lock) {
         unlink(lock);
     }
-    /* Of an experiment with a tool its tables are files there already. */
+    /* The tables of an experiment with a tool are files already. */
     if (status == STATUS_OK && *w->x->tool) {
         const char *tables = pool_print(pool, "%s/%s", w->plan->root, w->x->name);
         const char *below = pool_print(pool, "%s/%s", w->root, w->x->name);
@@ -181,7 +182,7 @@ static enum status put_shown(const struct work *w, struct error *e) {
     return status;
 }
 
-/* The source: the files that --sources lists, a line each. */
+/* Copies the source: the files listed by --sources, one per line. */
 static enum status put_sources(const struct work *w, struct error *e) {
     char *text = NULL;
     size_t size;
@@ -189,7 +190,7 @@ static enum status put_sources(const struct work *w, struct error *e) {
     for (char *line = status == STATUS_OK ? strtok(text, "\n") : NULL; line && status == STATUS_OK;
          line = strtok(NULL, "\n")) {
         struct stat info;
-        if (lstat(line, &info) == 0 && S_ISREG(info.st_mode)) { /* what git lists may be removed, or a link */
+        if (lstat(line, &info) == 0 && S_ISREG(info.st_mode)) { /* git may list removed files and links */
             status = put(w, line, pool_print(w->plan->pool, "source/%s", line), e);
         }
     }
@@ -201,24 +202,24 @@ static enum status put_experiments(const struct work *w, struct error *e) {
     struct pool *pool = w->plan->pool;
     enum status status = put_tree(w, w->request->experiments, "experiments", ".ini", e);
     THEN(status, put_tree(w, w->request->experiments, "experiments", ".tsv", e));
-    if (status == STATUS_OK && strchr(w->request->profile, '/')) { /* a file from elsewhere */
+    if (status == STATUS_OK && strchr(w->request->profile, '/')) { /* a profile outside experiments/ */
         status = put(w, w->request->profile, pool_print(pool, "experiments/profiles/%s.ini", w->profile), e);
     }
     return status;
 }
 
-/* Whether a path of a parameter leads to a file that is no part of the source: a user's configurations, say. */
-static bool is_elsewhere(const struct work *w, const char *path) {
+/* Whether the path names a file outside the source, such as a user's configurations. */
+static bool is_outside(const struct work *w, const char *path) {
     const char *copy = *path ? pool_print(w->plan->pool, "%s/source/%s", w->data, path) : NULL;
     return copy && (*path == '/' || strstr(path, "..") || access(copy, F_OK) != 0);
 }
 
-/* Of SET, which the archive hands on as it was: a file that it names by a place elsewhere stays there. */
+/* Whether parameter i was given by SET. The archive repeats SET unchanged, so a file that SET names is not copied. */
 static bool is_set(const struct parameters *p, size_t i) {
     return strncmp(parameters_origin(p, i), "SET", 3) == 0;
 }
 
-/* Calls visit for each parameter of the experiment that names a file elsewhere. */
+/* Calls visit for each parameter of the experiment that names a file outside the source. */
 static enum status visit_inputs(const struct work *w,
                                 enum status (*visit)(const struct work *w, const struct node *node, size_t i,
                                                      struct error *e),
@@ -227,7 +228,7 @@ static enum status visit_inputs(const struct work *w,
     for (size_t k = 0; k < w->x->node_count; k++) {
         const struct parameters *p = w->x->nodes[k]->parameters;
         for (size_t i = 0; i < parameters_count(p) && status == STATUS_OK; i++) {
-            if (parameters_entry(p, i)->type == PARAMETER_FILE && is_elsewhere(w, parameters_argument(p, i))) {
+            if (parameters_entry(p, i)->type == PARAMETER_FILE && is_outside(w, parameters_argument(p, i))) {
                 status = visit(w, w->x->nodes[k], i, e);
             }
         }
@@ -235,8 +236,8 @@ static enum status visit_inputs(const struct work *w,
     return status;
 }
 
-/* Puts `new` in place of the first `old` at or below a line of a text, which the caller frees; NULL: it is not
- * there. */
+/* A copy of the text in which `new` replaces the first `old` at or below the given line; the caller frees it. NULL if
+ * `old` is not found. */
 static char *replaced(const char *text, long line, const char *old, const char *new) {
     const char *at = text;
     while (line-- > 1 && strchr(at, '\n')) {
@@ -248,8 +249,8 @@ static char *replaced(const char *text, long line, const char *old, const char *
                                                                                                             : NULL;
 }
 
-/* Copies the file to inputs/DIGEST/NAME, and makes the experiment in the archive, which is read from source/, name it
- * there. Recipes hold the digest, so keys stay. */
+/* Copies the file to inputs/DIGEST/NAME and puts this path, relative to source/, into the archive's experiment file.
+ * Recipes hold the digest of the file, not its path, so keys do not change. */
 static enum status put_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
     struct pool *pool = w->plan->pool;
     const char *path = parameters_argument(node->parameters, i), *origin = parameters_origin(node->parameters, i);
@@ -272,7 +273,7 @@ static enum status put_input(const struct work *w, const struct node *node, size
     THEN(status, put(w, path, place, e));
     THEN(status, file_read(file, &text, &size, e));
     char *changed = status == STATUS_OK ? replaced(text, strtol(colon + 1, NULL, 10), path, target) : NULL;
-    if (changed) { /* else another node of the same section came before */
+    if (changed) { /* NULL: an earlier node of the same section has replaced it already */
         status = tree_write(file, changed, e);
     }
     free(text);
@@ -283,8 +284,8 @@ static enum status put_input(const struct work *w, const struct node *node, size
 static enum status say_input(const struct work *w, const struct node *node, size_t i, struct error *e) {
     (void)e;
     if (is_set(node->parameters, i)) {
-        printf("missing: %s of %s/%s, which SET names: the archive does not contain it and cannot compute that step "
-               "again: %s\n",
+        printf("missing: the file of parameter %s of %s/%s, given by SET: the archive does not contain it and cannot "
+               "recompute this step: %s\n",
                parameters_entry(node->parameters, i)->name, w->x->name, node->name,
                parameters_argument(node->parameters, i));
     }
@@ -302,11 +303,11 @@ static enum status describe_stages(struct work *w, struct error *e) {
     struct crate_stage *stages = NULL;
     for (size_t i = 0; i < w->x->node_count; i++) {
         const struct stage *s = w->x->nodes[i]->stage;
-        bool said = false;
-        for (size_t j = 0; j < w->crate.stage_count && !said; j++) {
-            said = strcmp(stages[j].name, s->name) == 0;
+        bool described = false;
+        for (size_t j = 0; j < w->crate.stage_count && !described; j++) {
+            described = strcmp(stages[j].name, s->name) == 0;
         }
-        if (said) {
+        if (described) {
             continue;
         }
         stages = pool_extend(pool, stages, w->crate.stage_count, sizeof *stages);
@@ -350,8 +351,8 @@ static void name_file(const struct work *w, struct crate_file *f) {
     }
     const char *key = pool_copy(pool, in + strlen("/artifacts/"), 64);
     const struct record *r = key ? lineage_find(w->lineage, key) : NULL;
-    const char *said = r ? pool_print(pool, "%s: %s", record_text(r, "label"), in + strlen("/artifacts/") + 65) : NULL;
-    f->name = said ? said : f->name;
+    const char *label = r ? pool_print(pool, "%s: %s", record_text(r, "label"), in + strlen("/artifacts/") + 65) : NULL;
+    f->name = label ? label : f->name;
     f->key = key ? key : "";
 }
 
@@ -359,7 +360,7 @@ static enum status describe_files(struct work *w, struct error *e) {
     struct tree tree;
     enum status status = tree_list(w->data, "", &tree, e);
     struct crate_file *files = pool_take(w->plan->pool, (tree.count + 1) * sizeof *files);
-    status = status == STATUS_OK && !files ? pool_exhausted(e) : status;
+    THEN(status, files ? STATUS_OK : pool_exhausted(e));
     for (size_t i = 0; status == STATUS_OK && i < tree.count; i++) {
         const char *path = pool_print(w->plan->pool, "%s/%s", w->data, tree.paths[i]);
         struct stat info;
@@ -382,33 +383,33 @@ static enum status put_metadata(struct work *w, long long *seconds, struct error
     char *text = NULL;
     const char *path = pool_print(w->plan->pool, "%s/ro-crate-metadata.json", w->data);
     enum status status = crate_time(&w->crate, seconds, e);
-    const struct archive_text said = {w->plan, w->request, w->x,        &w->crate, &w->project,
-                                      w->data, w->profile, *dirty != 0, *seconds};
-    THEN(status, archive_texts(&said, e));
-    THEN(status, describe_files(w, e)); /* with the texts, before the metadata */
+    const struct archive_text texts = {w->plan, w->request, w->x,        &w->crate, &w->project,
+                                       w->data, w->profile, *dirty != 0, *seconds};
+    THEN(status, archive_texts(&texts, e));
+    THEN(status, describe_files(w, e)); /* includes the texts, but not yet the metadata */
     THEN(status, crate_json(&w->crate, &text, e));
     THEN(status, path ? tree_write(path, text, e) : pool_exhausted(e));
     free(text);
     return status;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------- */
+/* --- the archive --------------------------------------------------------------------------------- */
 
-/* Without LICENSE= that of the sources, if they have one; that there is none has to be said. */
+/* The default is the file LICENSE of the source. An archive without a licence must be requested by LICENSE=none. */
 static enum status choose_license(struct error *e) {
     if (!*license && access("LICENSE", F_OK) == 0) {
         license = "LICENSE";
     }
     if (!*license) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "LICENSE is missing: expected an SPDX identifier, as LICENSE=CC-BY-4.0, an address or a "
-                         "file; LICENSE=none makes an archive that nobody else may use");
+                         "LICENSE is missing: expected an SPDX identifier such as LICENSE=CC-BY-4.0, a URL or a file; "
+                         "LICENSE=none makes an archive that nobody else may use");
     }
     license = strcmp(license, "none") == 0 ? "" : license;
     return STATUS_OK;
 }
 
-/* LICENSE=FILE is copied as LICENSE; else it is an identifier of SPDX or an address. */
+/* Copies a file given as LICENSE=FILE to LICENSE. Anything else is an SPDX identifier or a URL. */
 static enum status put_license(struct work *w, struct error *e) {
     w->crate.license = license;
     if (!*license || strstr(license, "://") || !strchr(license, '/')) {
@@ -417,7 +418,7 @@ static enum status put_license(struct work *w, struct error *e) {
             strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license) &&
             !strstr(license, "://")) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "LICENSE='%s': expected an SPDX identifier, as CC-BY-4.0, an address or a file", license);
+                             "LICENSE='%s': expected an SPDX identifier such as CC-BY-4.0, a URL or a file", license);
         }
         if (!file) {
             return STATUS_OK;
@@ -462,7 +463,8 @@ static enum status put_in_place(const struct work *w, const char *folder, const 
     }
     THEN(status, bag_pack(folder, stem, packed, seconds, e));
     char digest[65];
-    if (status == STATUS_OK && (status = file_sha256(packed, digest, e)) == STATUS_OK) {
+    THEN(status, file_sha256(packed, digest, e));
+    if (status == STATUS_OK) {
         printf("%s: %zu steps, %zu files\n%s: SHA-256 %s\n", final, w->crate.step_count, w->crate.file_count + 1,
                packed, digest);
     }
@@ -512,11 +514,11 @@ static enum status archive(struct work *w, struct error *e) {
     THEN(status, put_in_place(w, folder, stem, seconds, e));
     if (status == STATUS_OK) {
         if (!*license) {
-            puts("missing: a licence, so that nobody else may use the archive");
+            puts("missing: a licence; without one, nobody else may use the archive");
         }
         project_say_missing(&w->project, project_path, stdout);
         if (*dirty) {
-            printf("missing: the commit of the source: files differ from %.12s\n", commit);
+            printf("missing: the commit of the source: its files differ from commit %.12s\n", commit);
         }
     }
     return status;
@@ -525,7 +527,7 @@ static enum status archive(struct work *w, struct error *e) {
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
     struct work w = {.plan = plan, .request = request};
     if (!*name || !*sources || !*packages) {
-        return error_set(e, STATUS_BAD_INPUT, "NAME is missing: expected an experiment, as NAME=table1");
+        return error_set(e, STATUS_BAD_INPUT, "NAME is missing: expected an experiment, such as NAME=table1");
     }
     enum status status = closure_experiment(plan, "NAME", name, &w.x, e);
     THEN(status, choose_license(e));
@@ -554,15 +556,15 @@ int main(int argc, char **argv) {
     output = "archives";
     commit = "unknown";
     const struct planner_option own[] = {
-        {"name", "EXPERIMENT", "what is archived", &name},
-        {"license", "ID", "an SPDX identifier, an address, a file or none (default: the file LICENSE)", &license},
+        {"name", "EXPERIMENT", "experiment to archive", &name},
+        {"license", "ID", "an SPDX identifier, a URL, a file, or none (default: the file LICENSE)", &license},
         {"project", "FILE", "author, affiliation and funding (default: project.ini)", &project_path},
         {"output", "FOLDER", "folder of the archives (default: archives)", &output},
         {"sources", "FILE", "list of the source files, one per line", &sources},
         {"packages", "FILE", "table of the installed packages", &packages},
-        {"commit", "TEXT", "of the source", &commit},
+        {"commit", "TEXT", "commit of the source", &commit},
         {"dirty", "TEXT", "not empty: the source differs from the commit", &dirty},
         {0}};
-    return planner_main_with(argc, argv, all_stages, "Makes an archive of an experiment: a BagIt bag of an RO-Crate.",
+    return planner_main_with(argc, argv, all_stages, "Makes an archive of an experiment: an RO-Crate in a BagIt bag.",
                              own, run);
 }

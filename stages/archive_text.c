@@ -9,7 +9,7 @@
 
 #include "provenance/tree.h"
 
-/* For a shell within a recipe of make. */
+/* Quotes a text for the shell, in a recipe of make. */
 static void write_quoted(const char *text, FILE *out) {
     fputc('\'', out);
     for (; *text; text++) {
@@ -24,7 +24,7 @@ static void write_quoted(const char *text, FILE *out) {
     fputc('\'', out);
 }
 
-/* For YAML, in double quotes. */
+/* Writes a text as a string of YAML, in double quotes. */
 static void write_yaml(const char *text, FILE *out) {
     fputc('"', out);
     for (; *text; text++) {
@@ -43,22 +43,23 @@ static void write_variables(const struct archive_text *t, FILE *out) {
     fprintf(out, " BACKEND=%s", t->request->backend);
 }
 
-/* Whether a shorter run of the experiment is possible, and is not what the archive holds. */
+/* Whether the archive has a profile for a shorter run than its own. */
 static bool has_quick(const struct archive_text *t) {
     const char *profile = pool_print(t->plan->pool, "%s/experiments/profiles/quick.ini", t->folder);
     return strcmp(t->profile, "quick") && profile && access(profile, R_OK) == 0;
 }
 
 static void makefile(const struct archive_text *t, FILE *out) {
-    fputs("# Checks the files of this archive, builds the program from source/, computes everything again beside it "
-          "and compares\n"
-          "# byte by byte. `make check` only checks the files; `make show` prints the tables; `make quick`, where it "
-          "is there, goes\n"
-          "# the same way at a reduced scale. All that is written goes to WORK.\n"
-          "WORK ?= ../work\n\nBELOW := $(if $(filter /%,$(WORK)),$(WORK),../$(WORK))\n"
-          "DMSQ := $(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RECOMPUTED=$(BELOW)/recomputed \\\n"
-          "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ",
-          out);
+    fputs(
+        "# Checks the files of this archive, builds the program from source/, recomputes everything and compares it "
+        "byte by\n"
+        "# byte. `make check` only checks the files, `make show` prints the tables, and `make quick`, if present, runs "
+        "all steps\n"
+        "# at a reduced scale. All output is written to WORK.\n"
+        "WORK ?= ../work\n\nBELOW := $(if $(filter /%,$(WORK)),$(WORK),../$(WORK))\n"
+        "DMSQ := $(MAKE) --no-print-directory -C source BUILD=$(BELOW)/build RECOMPUTED=$(BELOW)/recomputed \\\n"
+        "    RESULTS=../results FIGURES=../figures EXPERIMENTS=../experiments \\\n    ",
+        out);
     write_variables(t, out);
     fprintf(out,
             "\n\n.PHONY: verify check show quick\n"
@@ -119,10 +120,10 @@ static void citation(const struct archive_text *t, FILE *out) {
     }
 }
 
-/* Texts of the records that are not all the same are separated by commas. */
+/* Writes the distinct values of a field of the run records, separated by commas. */
 static void write_distinct(const struct archive_text *t, const char *group, const char *name, FILE *out) {
     const struct crate *c = t->crate;
-    size_t said = 0;
+    size_t written = 0;
     for (size_t i = 0; i < c->step_count; i++) {
         bool again = false;
         const struct record *r = lineage_find(c->lineage, c->steps[i].key);
@@ -132,10 +133,10 @@ static void write_distinct(const struct archive_text *t, const char *group, cons
             again = strcmp(*group ? record_member(other, group, name) : record_text(other, name), text) == 0;
         }
         if (!again && *text) {
-            fprintf(out, "%s%s", said++ ? ", " : "", text);
+            fprintf(out, "%s%s", written++ ? ", " : "", text);
         }
     }
-    fputs(said ? "" : "unknown", out);
+    fputs(written ? "" : "unknown", out);
 }
 
 static void readme(const struct archive_text *t, FILE *out) {
@@ -154,42 +155,42 @@ static void readme(const struct archive_text *t, FILE *out) {
         fprintf(out, ", with SET=\"%s\"", t->request->set);
     }
     fputs(".\n\n## Check and recompute\n\n    make -C data\n\n"
-          "in the folder that holds `bagit.txt`. It checks the SHA-256 of every file, installs what is missing "
-          "(Debian, as root; "
-          "else it says what to install), builds the program from `data/source`, checks every artifact against its run "
-          "record and "
-          "every run record against the ledger, computes everything again into `work/` and compares byte by byte. ",
+          "in the folder that holds `bagit.txt`. This checks the SHA-256 of every file, installs missing packages "
+          "(on Debian, as root; otherwise it names them) and builds the program from `data/source`. It checks every "
+          "artifact against its run record and every run record against the ledger. Then it recomputes everything into "
+          "`work/` and compares it byte by byte. ",
           out);
     fprintf(
         out,
         "The runs took %.0f %s in all on their machine. The last line says how many artifacts are identical; the "
-        "status is 0 if all are. On another instruction set the last places may differ.\n\n"
+        "exit status is 0 if all are. On another instruction set the last digits may differ.\n\n"
         "    make -C data check     # only the files; also: sha256sum -c manifest-sha256.txt\n"
         "    make -C data show      # the tables\n%s\n",
         seconds < 5400 ? ceil(seconds) : ceil(seconds / 3600), seconds < 5400 ? "s" : "h",
         has_quick(t)
-            ? "    make -C data quick     # all steps at a reduced scale into work/, in minutes: nothing is compared\n"
+            ? "    make -C data quick     # all steps at a reduced scale into work/, in minutes, without comparison\n"
             : "");
     fprintf(out,
             "## What is in it\n\n"
             "    data/results%s/%s/         tables and the numbers behind the figures\n"
             "    data/figures%s/            the figures\n"
-            "    data/results%s/artifacts/  one folder for each step below: what it gave, run.json (the run that gave "
-            "it),\n"
-            "                           runs/ (every attempt). `numpy.load` opens the .npz files.\n"
+            "    data/results%s/artifacts/  one folder for each step below: its files, run.json (the run that made "
+            "them),\n"
+            "                           runs/ (all attempts). `numpy.load` opens the .npz files.\n"
             "    data/results%s/ledger.sqlite   the same records as a database\n"
             "    data/experiments/      what is computed, as text\n"
-            "    data/inputs/           files that it reads from elsewhere, where there are any\n"
+            "    data/inputs/           files from outside the source that it reads, if any\n"
             "    data/source/           the program\n"
             "    data/environment/packages.tsv  packages of the machine that made the archive: name, version, "
             "architecture\n"
-            "    data/ro-crate-metadata.json    all of it for machines: RO-Crate 1.1, Provenance Run Crate 0.5\n\n",
+            "    data/ro-crate-metadata.json    all of it in machine-readable form: RO-Crate 1.1, Provenance Run Crate "
+            "0.5\n\n",
             below, c->name, below, below, below);
     fprintf(out, "| step | stage | artifact |\n|---|---|---|\n");
     for (size_t i = 0; i < c->step_count; i++) {
         fprintf(out, "| %s | %s | %s |\n", c->steps[i].name, c->steps[i].stage, c->steps[i].key);
     }
-    fputs("\n## Where it comes from\n\n- Source: commit ", out);
+    fputs("\n## Provenance\n\n- Source: commit ", out);
     fprintf(out, "%s%s\n- Commit of the programs that ran: ", c->commit,
             t->dirty ? ", with changes that are not committed" : "");
     write_distinct(t, "", "git_commit", out);

@@ -1,4 +1,5 @@
-/* The texts of an archive that people read, and its one command. Private to stages/archive.c. */
+/* The files of an archive for its readers: README.md, CITATION.cff, and a Makefile that checks and recomputes it.
+ * Private to stages/archive.c. */
 #ifndef DMSQ_STAGES_ARCHIVE_TEXT_H
 #define DMSQ_STAGES_ARCHIVE_TEXT_H
 
@@ -18,7 +19,7 @@ struct archive_text {
     long long seconds;   /* time of the archive */
 };
 
-/* Writes README.md, Makefile and CITATION.cff. */
+/* Writes the three files. STATUS_FAILED: no memory, or a file cannot be written. */
 enum status archive_texts(const struct archive_text *text, struct error *e);
 
 #endif

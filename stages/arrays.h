@@ -7,14 +7,14 @@
 /* clang-format off */
 #define ARRAY_THERMALISED \
     {"thermalised", NPZ_INT64, "", "", \
-     "Whether the Markov chains of the data are in equilibrium: 1 they passed the tests, 0 they failed, -1 too few " \
-     "chains to test. Passed on from ensembles to models, samples, tables and figures."}
+     "Whether the Markov chains of the data are in equilibrium. 1: they passed the tests; 0: they failed; -1: there " \
+     "are too few chains to test. Passed on from ensembles to models, samples, tables and figures."}
 
 #define ARRAYS_COUPLINGS \
     {"kappa", NPZ_FLOAT64, "", "", "Hopping parameter of the action (A 4.2)."}, \
     {"lambda", NPZ_FLOAT64, "", "", "Quartic coupling of the action (A 4.2)."}
 
-/* N configurations, the first array of all that hold some. */
+/* The field of N configurations, with what is known about them. */
 #define ARRAYS_FIELD \
     {"phi", NPZ_FLOAT32, "N, x1, ..., xd", "lattice units", "The field of N configurations, chain after chain."}, \
     ARRAYS_COUPLINGS, \
@@ -39,7 +39,7 @@
     {"model.kind", NPZ_BYTES, "", "", "Kind of score model: the parameter network of train."}, \
     {"model.sigma", NPZ_FLOAT64, "", "", "Base of the noise schedule g(t) = sigma^t."}, \
     {"model.offset", NPZ_FLOAT64, "", "lattice units", "Scaled field = (phi - offset) factor."}, \
-    {"model.factor", NPZ_FLOAT64, "", "", "The same."}, \
+    {"model.factor", NPZ_FLOAT64, "", "", "Factor of the scaled field."}, \
     {"model.variance", NPZ_FLOAT64, "", "", "Mean of phi^2 of the scaled field."}, \
     ARRAYS_COUPLINGS, \
     ARRAY_THERMALISED, \

@@ -1,6 +1,6 @@
-/* Tool `artifacts`: the list of all arrays of all artifacts, from the declarations of the stages, in a Markdown
- * document (docs/artifacts.md): what stands between the lines BEGIN and END there is written anew, everything else is
- * kept. Usage: artifacts [FILE] */
+/* Tool `artifacts`: writes the list of all arrays of all artifacts, from the declarations of the stages, into a
+ * Markdown document (docs/artifacts.md). It replaces the text between the lines `begin` and `end` and keeps the rest.
+ * Usage: artifacts [FILE] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 static const char begin[] = "<!-- arrays of the stages: written by make documents -->\n";
 static const char end[] = "<!-- end of the arrays -->\n";
 
-/* '|' and '*' mean something in a table of Markdown. */
+/* Escapes '|' and '*', which have a meaning in Markdown tables. */
 static void print_text(const char *text, FILE *out) {
     for (; *text; text++) {
         if (*text == '|' || *text == '*') {

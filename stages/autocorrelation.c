@@ -1,24 +1,23 @@
-/* Stage `autocorrelation`: how fast a Markov chain forgets |M| (A 4.11-4.14, Fig. 8), as the paper finds it and
- * corrected.
+/* Stage `autocorrelation`: autocorrelation of |M| along Markov chains and its integrated time tau_int (A 4.11-4.14,
+ * Fig. 8), as published and corrected.
  *
- *   as published  one chain, its first `configurations` configurations, tau_int summed up to t-max whatever is left out
- *   corrected     a long run (input `long`; else the same chains), all chains together, window and error by the Gamma
+ *   as published  the first `configurations` configurations of one chain; tau_int is summed up to the fixed lag t-max
+ *   corrected     all chains of a long run (input `long`; without it, the same chains); window and error by the Gamma
  *                 method (statistics/gamma_method.h)
  *
- * for both readings of |M|: abs_M = |mean of phi| (the order parameter, the authors' code) and mean_abs_phi = mean of
- * |phi| (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored configurations is the
- * `stride` of the stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window wants stride = 1.
+ * Both use each of two readings of |M|: abs_M = |mean of phi| (the order parameter, as in the authors' code) and
+ * mean_abs_phi = mean of |phi| (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored
+ * configurations is the `stride` of the stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window assumes
+ * stride = 1.
  *
  * Artifact: t (lags, in steps); for O = abs_M and mean_abs_phi: O.rho, O.error (lags) of the long run, O.published
- * (lags) of the published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; acceptance of the
- * chains where they know it; names, values, errors, tau_int, tau_int_error, error_method, configurations for the
- * stage `table`, names being
- *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors know of chance, not of what is left
- *                                                    out
- *   tau_right_abs_M, tau_right_mean_abs_phi          corrected; NaN where the window is longer than a quarter of a
- *                                                    chain
- *   abs_M, acceptance
- * thermalised as the chain is marked, or the long run where there is one. */
+ * (lags) of the published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; names, values, errors,
+ * tau_int, tau_int_error, error_method, configurations for the stage `table`, with the names
+ *   tau_int_abs_M, tau_int_mean_abs_phi              as published; their errors are statistical and do not include the
+ *                                                    truncation of the sum
+ *   tau_right_abs_M, tau_right_mean_abs_phi          corrected; NaN if the window is longer than a quarter of a chain
+ *   abs_M, acceptance                                of the corrected run; acceptance is NaN if it is not known
+ * and thermalised, as the corrected run is marked. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -41,7 +40,7 @@ static const struct parameter parameters[] = {
      .default_value = "1024",
      .minimum = 8,
      .maximum = 1e9,
-     .help = "Published window: the first configurations of the first chain."},
+     .help = "Published window: number of configurations, from the start of the first chain."},
     {.name = "t-max",
      .type = PARAMETER_INTEGER,
      .default_value = "100",
@@ -66,10 +65,10 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"fields", "ensemble|import|dm-mcmc|refresh", true, false, "The chain; its first one is the published window."},
+    {"fields", "ensemble|import|dm-mcmc|refresh", true, false,
+     "The Markov chains; the published window is the start of the first one."},
     {"long", "ensemble|import|dm-mcmc|refresh", false, false,
-     "A longer run of the same algorithm, for the corrected "
-     "numbers."},
+     "A longer run of the same algorithm, for the corrected numbers."},
 };
 
 static const struct stage_array arrays[] = {
@@ -101,8 +100,8 @@ struct chains {
 };
 
 struct work {
-    struct chains fields, more; /* the published window, and the run for the right numbers */
-    struct chains *right;       /* one of them */
+    struct chains fields, long_run; /* the inputs */
+    struct chains *corrected;       /* the one for the corrected numbers: long_run if given, else fields */
     size_t lags;
     double *rho, *error, *published; /* (SERIES, lags + 1) */
     struct gamma_result gamma[SERIES];
@@ -111,8 +110,8 @@ struct work {
 
 /* --- input --------------------------------------------------------------------------------------- */
 
-/* Mean and error of what the chains say of themselves: an ensemble has one number a chain, dm-mcmc one with its
- * error. Where all or none were accepted, the error is one step more or less. */
+/* Mean acceptance of the chains and its error. An ensemble stores one acceptance per chain, dm-mcmc one with its error.
+ * If all steps or none were accepted, the error is one step. */
 static void read_acceptance(const struct npz *npz, struct chains *c) {
     const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
     c->acceptance = c->acceptance_error = NAN;
@@ -196,9 +195,9 @@ static enum status analyse_published(const struct parameters *p, struct work *w,
                                            &w->tau_error[o], e);
         w->tau[o] *= (double)f->stride;
         w->tau_error[o] *= (double)f->stride;
-        /* at the lags of the long run, where there is one */
+        /* at the lags of the corrected run; NaN at those that the published window does not have */
         for (size_t k = 0; k <= w->lags && status == STATUS_OK; k++) {
-            const int64_t steps = (int64_t)k * w->right->stride;
+            const int64_t steps = (int64_t)k * w->corrected->stride;
             const size_t t = (size_t)(steps / f->stride);
             w->published[o * (w->lags + 1) + k] = steps % f->stride == 0 && t <= t_max ? rho[t] : NAN;
         }
@@ -207,8 +206,8 @@ static enum status analyse_published(const struct parameters *p, struct work *w,
     return status == STATUS_OK ? status : error_prefix(e, "%s", f->path);
 }
 
-static enum status analyse_right(const struct parameters *p, struct work *w, struct error *e) {
-    const struct chains *r = w->right;
+static enum status analyse_corrected(const struct parameters *p, struct work *w, struct error *e) {
+    const struct chains *r = w->corrected;
     const size_t N = r->count * r->length, room = w->lags + 1;
     const struct series series = {r->series, SERIES, N, r->count};
     const struct estimator means = {.values = SERIES};
@@ -232,9 +231,10 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
     static const char *const units[COUNT] = {"steps", "steps", "steps", "steps", "", ""};
     const struct gamma_result *g = w->gamma;
     const double values[COUNT] = {w->tau[ABS_M],           g[ABS_M].tau_int, w->tau[MEAN_ABS_PHI],
-                                  g[MEAN_ABS_PHI].tau_int, g[ABS_M].value,   w->right->acceptance};
-    const double errors[COUNT] = {w->tau_error[ABS_M],           g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
-                                  g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error,         w->right->acceptance_error};
+                                  g[MEAN_ABS_PHI].tau_int, g[ABS_M].value,   w->corrected->acceptance};
+    const double errors[COUNT] = {
+        w->tau_error[ABS_M],           g[ABS_M].tau_int_error, w->tau_error[MEAN_ABS_PHI],
+        g[MEAN_ABS_PHI].tau_int_error, g[ABS_M].error,         w->corrected->acceptance_error};
     for (size_t v = 0; v < COUNT; v++) {
         stage_note_value(c, names[v], values[v], errors[v], units[v]);
     }
@@ -243,7 +243,7 @@ static enum status add_row(struct stage_context *c, const struct work *w, struct
                                    .values = values,
                                    .errors = errors,
                                    .method = "windows",
-                                   .configurations = w->right->count * w->right->length};
+                                   .configurations = w->corrected->count * w->corrected->length};
     return estimates_add(&rows, writer, e);
 }
 
@@ -254,7 +254,7 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
     enum status status =
         t ? stage_artifact(c, &writer, e) : error_set(e, STATUS_FAILED, "out of memory for %zu lags", room);
     for (size_t k = 0; t && k < room; k++) {
-        t[k] = (double)((int64_t)k * w->right->stride);
+        t[k] = (double)((int64_t)k * w->corrected->stride);
     }
     THEN(status, npz_add_reals(writer, "t", t, room, e));
     free(t);
@@ -269,10 +269,10 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
             status = npz_add_reals(writer, name, columns[i].data + o * room, room, e);
         }
         snprintf(name, sizeof name, "%s.window", series_name[o]);
-        THEN(status, npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->right->stride, e));
+        THEN(status, npz_add_integer(writer, name, (int64_t)w->gamma[o].window * w->corrected->stride, e));
     }
-    THEN(status, npz_add_integer(writer, "stride", w->right->stride, e));
-    THEN(status, header_add_thermalised(writer, w->right->thermalised, e));
+    THEN(status, npz_add_integer(writer, "stride", w->corrected->stride, e));
+    THEN(status, header_add_thermalised(writer, w->corrected->thermalised, e));
     THEN(status, add_row(c, w, writer, e));
     return status;
 }
@@ -280,14 +280,14 @@ static enum status write_artifact(struct stage_context *c, const struct work *w,
 static enum status run(struct stage_context *c, struct error *e) {
     struct work w = {0};
     enum status status = read_chains(c, "fields", &w.fields, e);
-    w.right = &w.fields;
+    w.corrected = &w.fields;
     if (status == STATUS_OK && stage_input_count(c, "long") > 0) {
-        status = read_chains(c, "long", &w.more, e);
-        w.right = &w.more;
+        status = read_chains(c, "long", &w.long_run, e);
+        w.corrected = &w.long_run;
     }
     if (status == STATUS_OK) {
         w.lags = (size_t)parameters_integer(c->parameters, "lags");
-        w.lags = w.lags < w.right->length / 2 - 1 ? w.lags : w.right->length / 2 - 1;
+        w.lags = w.lags < w.corrected->length / 2 - 1 ? w.lags : w.corrected->length / 2 - 1;
         w.rho = calloc(3 * SERIES * (w.lags + 1), sizeof *w.rho);
         if (!w.rho) {
             status = error_set(e, STATUS_FAILED, "out of memory for %zu lags", w.lags);
@@ -296,11 +296,11 @@ static enum status run(struct stage_context *c, struct error *e) {
         w.published = w.error + SERIES * (w.lags + 1);
     }
     THEN(status, analyse_published(c->parameters, &w, e));
-    THEN(status, analyse_right(c->parameters, &w, e));
+    THEN(status, analyse_corrected(c->parameters, &w, e));
     THEN(status, write_artifact(c, &w, e));
     free(w.rho);
     free(w.fields.series);
-    free(w.more.series);
+    free(w.long_run.series);
     return status;
 }
 
@@ -318,7 +318,7 @@ const struct stage stage_autocorrelation = {
     .name = "autocorrelation",
     .summary =
         "autocorrelation of |M| along Markov chains and its integrated time, as published and by the Gamma method",
-    /* 2: NaN where the window stays open */
+    /* 2: NaN if the window is longer than a quarter of a chain */
     .version = 3,
     .parameters = parameters,
     .parameter_count = sizeof parameters / sizeof parameters[0],

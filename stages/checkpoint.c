@@ -28,7 +28,7 @@ static const struct stage_array arrays[] = {
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-/* "5, 10, 20", as far as there is room. */
+/* Writes "5, 10, 20", truncated to the size of the text. */
 static void list(const int64_t *epochs, size_t count, char *text, size_t size) {
     text[0] = '\0';
     for (size_t i = 0, used = 0; i < count && used < size; i++) {
@@ -39,14 +39,11 @@ static void list(const int64_t *epochs, size_t count, char *text, size_t size) {
 static enum status choose_weights(const struct npz *training, int64_t epoch, struct score_model *m, struct error *e) {
     const struct npz_array *epochs, *weights;
     if (npz_find(training, "kept.epochs") == NULL) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: no kept.epochs, a training with keep-epochs expected",
+        return error_set(e, STATUS_BAD_INPUT, "%s: no kept.epochs found, a training with keep-epochs expected",
                          npz_path(training));
     }
-    enum status status = npz_require(training, "kept.epochs", NPZ_INT64, 1, &epochs, e);
-    THEN(status, npz_require(training, "kept.weights", NPZ_FLOAT32, 2, &weights, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(training, "kept.epochs", NPZ_INT64, 1, &epochs, e));
+    TRY(npz_require(training, "kept.weights", NPZ_FLOAT32, 2, &weights, e));
     if (weights->shape[0] != epochs->count || weights->shape[1] != m->weight_count) {
         return error_set(e, STATUS_BAD_INPUT, "%s: kept.weights is %zu x %zu, expected %zu x %zu", npz_path(training),
                          weights->shape[0], weights->shape[1], epochs->count, m->weight_count);

@@ -1,4 +1,4 @@
-/* The artifacts of an experiment, see closure.h. */
+/* See closure.h. */
 #include "stages/closure.h"
 
 #include <string.h>
@@ -30,11 +30,11 @@ enum status closure_keys(const struct plan *plan, const struct experiment *x, co
     }
     *count = 0;
     for (size_t i = 0; i < x->node_count; i++) {
-        bool there = false;
-        for (size_t j = 0; j < *count && !there; j++) {
-            there = strcmp(keys[j], x->nodes[i]->key) == 0;
+        bool listed = false;
+        for (size_t j = 0; j < *count && !listed; j++) {
+            listed = strcmp(keys[j], x->nodes[i]->key) == 0;
         }
-        if (!there) {
+        if (!listed) {
             keys[(*count)++] = x->nodes[i]->key;
         }
     }

@@ -4,10 +4,11 @@
 
 #include "experiment/plan.h"
 
-/* The experiment of that name; STATUS_BAD_INPUT says what there is. `what` names the option, "NAME". */
+/* Sets *x to the experiment of that name. STATUS_BAD_INPUT: there is none, or it cannot be planned; the message
+ * suggests a similar name. `what` names the option in the message, "NAME". */
 enum status closure_experiment(const struct plan *plan, const char *what, const char *name, const struct experiment **x,
                                struct error *e);
-/* The distinct keys of its nodes, inputs first; belongs to the plan's pool. */
+/* Sets *keys to the distinct keys of the experiment's nodes, inputs first; they belong to the plan's pool. */
 enum status closure_keys(const struct plan *plan, const struct experiment *x, const char *const **keys, size_t *count,
                          struct error *e);
 

@@ -32,8 +32,8 @@ static const struct {
 } common[COMMON_COUNT] = {
     [OUTPUT] = {"output", "FOLDER", "output folder; created if missing; required"},
     [LEDGER] = {"ledger", "FILE", "ledger (SQLite) in which the run is recorded"},
-    [LABEL] = {"label", "TEXT", "purpose of the run, for its record (experiment/node)"},
-    [USERS] = {"users", "TEXT", "all purposes of the run, if there are several, for its record"},
+    [LABEL] = {"label", "TEXT", "experiment/node for which the stage runs, for the run record"},
+    [USERS] = {"users", "TEXT", "all experiments and nodes that use the artifact, for the run record"},
     [KEY] = {"key", "HEX", "fails unless the recipe has this key"},
     [THREADS] = {"threads", "N",
                  "worker threads; default: DMSQ_THREADS, or the processors that affinity, control "
@@ -261,10 +261,10 @@ static enum status parse_options(const struct stage *stage, const struct option 
         }
         size_t i = (size_t)index;
         if (i < COMMON_COUNT) {
-            /* Options that a stage has not are in the list only so that `index` means the same for all. */
+            /* Options that a stage does not have are listed, too, so that `index` means the same for all stages. */
             status = has(stage, index) ? set_common(stage, index, optarg, c, e)
                                        : error_set(e, STATUS_BAD_INPUT, "--%s: %s", common[i].name,
-                                                   index == BACKEND ? "this stage uses none"
+                                                   index == BACKEND ? "this stage uses no backend"
                                                                     : "the work of this stage is not split into parts");
         } else if (i < COMMON_COUNT + stage->parameter_count) {
             status = parameters_set(c->parameters, options[i].name, optarg != NULL ? optarg : "yes", "command line", e);
@@ -312,19 +312,15 @@ enum status command_parse(const struct stage *stage, int argc, char **argv, stru
     }
     if (status == STATUS_OK && !c->answered) {
         status = parameters_complete(c->parameters, "command line", e);
-        if (status == STATUS_OK && stage->check != NULL) {
-            status = stage->check(c->parameters, "command line", e);
-        }
+        THEN(status, stage->check != NULL ? stage->check(c->parameters, "command line", e) : STATUS_OK);
         THEN(status, check_inputs(stage, c, sorted, e));
         if (status == STATUS_OK && c->share.finish && c->share.count > 1) {
-            status = error_set(e, STATUS_BAD_INPUT, "--part with --finish found, one of them expected");
+            status = error_set(e, STATUS_BAD_INPUT, "--part and --finish found, only one of them expected");
         }
         if (status == STATUS_OK && c->output == NULL) {
             status = error_set(e, STATUS_BAD_INPUT, "--output is missing: expected a folder");
         }
-        if (status == STATUS_OK && c->threads == 0) {
-            status = default_threads(&c->threads, e);
-        }
+        THEN(status, c->threads == 0 ? default_threads(&c->threads, e) : STATUS_OK);
     }
     free(options);
     free(sorted);

@@ -20,8 +20,8 @@ struct command {
     bool answered;            /* --help or --version was printed, nothing is left to do */
 };
 
-/* Parses and checks everything that needs no file but those of FILE parameters. Texts point into argv.
- * On failure *command is released. */
+/* Parses and checks the command line. Of files it reads only those of FILE parameters. Texts point into argv. On
+ * failure *command is released. STATUS_BAD_INPUT: the message names the option and what was expected. */
 enum status command_parse(const struct stage *stage, int argc, char **argv, struct command *command, struct error *e);
 void command_release(struct command *command);
 

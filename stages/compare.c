@@ -1,4 +1,4 @@
-/* Tool `compare` (make diff): two runs beside each other: recipes, programs, machines, times, results. */
+/* Tool `compare` (make diff): prints two runs side by side: recipes, programs, machines, times and results. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ struct side {
     struct lineage *lineage;
     struct record *own; /* read from a file */
     const struct record *record;
-    const char *folder; /* of the artifact; NULL: there is only the record */
+    const char *folder; /* of the artifact; NULL if only the record is known */
 };
 
 static enum status read_file(const struct plan *plan, struct side *s, struct error *e) {
@@ -33,7 +33,7 @@ static enum status read_file(const struct plan *plan, struct side *s, struct err
     return status;
 }
 
-/* The records below one root; the artifact whose key begins so, if there is one. */
+/* Reads the records below a root and looks for the artifact whose key begins with the name of the side. */
 static enum status look_under(const char *root, struct side *s, struct error *e) {
     struct error nothing;
     enum status status = lineage_read(root, &s->lineage, e);
@@ -49,7 +49,7 @@ static enum status look_under(const char *root, struct side *s, struct error *e)
     return status;
 }
 
-/* A key of this profile, or else of any other. */
+/* Looks for a key in this profile, then in the others. */
 static enum status find_key(const struct plan *plan, const struct plan_request *r, struct side *s, struct error *e) {
     enum status status = look_under(plan->root, s, e);
     struct pool *pool = plan->pool;
@@ -69,8 +69,8 @@ static enum status find_key(const struct plan *plan, const struct plan_request *
     tree_free(&profiles);
     return status != STATUS_OK || s->record
                ? status
-               : error_set(e, STATUS_BAD_INPUT, "%s=%s: no artifact under %s has a key that begins so", s->letter,
-                           s->name, r->results);
+               : error_set(e, STATUS_BAD_INPUT, "%s=%s: no artifact under %s has a key that begins with this",
+                           s->letter, s->name, r->results);
 }
 
 static enum status find_node(const struct plan *plan, struct side *s, struct error *e) {
@@ -91,10 +91,11 @@ static enum status find_node(const struct plan *plan, struct side *s, struct err
             }
             s->record = lineage_find(s->lineage, x->nodes[j]->key);
             const struct record *last = s->record ? NULL : lineage_last(s->lineage, label);
-            return s->record ? STATUS_OK
-                             : error_set(e, STATUS_BAD_INPUT, "%s=%s: is not computed (key %.12s)%s%.12s", s->letter,
-                                         s->name, x->nodes[j]->key, last ? "; what it was last has the key " : "",
-                                         last ? record_text(last, "key") : "");
+            return s->record
+                       ? STATUS_OK
+                       : error_set(e, STATUS_BAD_INPUT, "%s=%s: not computed (key %.12s)%s%.12s", s->letter, s->name,
+                                   x->nodes[j]->key, last ? "; the last computed version has the key " : "",
+                                   last ? record_text(last, "key") : "");
         }
     }
     THEN(status, error_set(e, STATUS_BAD_INPUT,
@@ -106,7 +107,7 @@ static enum status find_node(const struct plan *plan, struct side *s, struct err
 
 static enum status find(const struct plan *plan, const struct plan_request *r, struct side *s, struct error *e) {
     if (!*s->name) {
-        return error_set(e, STATUS_BAD_INPUT, "%s is missing: expected two results, as A=table1/model B=3fa9",
+        return error_set(e, STATUS_BAD_INPUT, "%s is missing: expected two results, such as A=table1/model B=3fa9",
                          s->letter);
     }
     const size_t length = strlen(s->name);
@@ -129,8 +130,9 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     enum status status = find(plan, request, &a, e);
     THEN(status, find(plan, request, &b, e));
     if (status == STATUS_OK && strcmp(record_text(a.record, "stage"), record_text(b.record, "stage")) != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "A=%s is of the stage %s, B=%s of %s: expected two of one stage",
-                           a.name, record_text(a.record, "stage"), b.name, record_text(b.record, "stage"));
+        status =
+            error_set(e, STATUS_BAD_INPUT, "A=%s is of stage %s, B=%s of stage %s: expected two results of one stage",
+                      a.name, record_text(a.record, "stage"), b.name, record_text(b.record, "stage"));
     }
     if (status == STATUS_OK) {
         const struct compared one = {a.record, a.lineage}, other = {b.record, b.lineage};
@@ -150,8 +152,8 @@ int main(int argc, char **argv) {
     name_a = name_b = "";
     const struct planner_option own[] = {
         {"a", "RESULT", "EXPERIMENT/NODE, the beginning of a key, or the file of a run record", &name_a},
-        {"b", "RESULT", "what it is compared with", &name_b},
+        {"b", "RESULT", "the result to compare it with, given in the same form", &name_b},
         {0}};
-    return planner_main_with(argc, argv, all_stages, "Compares two results and everything they were made from.", own,
-                             run);
+    return planner_main_with(argc, argv, all_stages, "Compares two results and everything that they were made from.",
+                             own, run);
 }

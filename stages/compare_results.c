@@ -1,4 +1,4 @@
-/* Results beside each other, see compare_results.h. */
+/* See compare_results.h. */
 #include "stages/compare_results.h"
 
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "report/text.h"
 #include "store/npz.h"
 
-/* Name, A, B, pull. NaN errors are unknown. */
+/* Prints name, A, B and pull; a and b are (value, error), the error NaN if unknown. */
 static void number_row(const char *name, const double a[2], const double b[2], FILE *out) {
     char first[REPORT_NUMBER], second[REPORT_NUMBER], pull[REPORT_NUMBER], both[3 * REPORT_NUMBER];
     report_value(a[0], a[1], -1, first);
@@ -84,7 +84,7 @@ static void compare_arrays(const struct npz_array *a, const struct npz_array *b,
     compare_row(1, a->name, first, cell, out);
 }
 
-/* Of artifacts that hold the same estimates: whether these have been printed. */
+/* Prints the estimates that both artifacts have; false if they have none in common. */
 static bool compare_estimates(const struct npz *a, const struct npz *b, FILE *out) {
     struct estimates rows[2] = {{0}, {0}};
     struct error none;
@@ -114,12 +114,12 @@ static enum status compare_artifacts(const char *path_a, const char *path_b, FIL
         if (!said && strcmp(x->name, "recipe") != 0 && y) {
             compare_arrays(x, y, out);
         } else if (!y) {
-            compare_row(1, x->name, "is there", "", out);
+            compare_row(1, x->name, "present", "", out);
         }
     }
     for (size_t i = 0; status == STATUS_OK && i < npz_count(b); i++) {
         if (!npz_find(a, npz_array_at(b, i)->name)) {
-            compare_row(1, npz_array_at(b, i)->name, "", "is there", out);
+            compare_row(1, npz_array_at(b, i)->name, "", "present", out);
         }
     }
     npz_free(a);
@@ -149,7 +149,7 @@ static void compare_note(void *context, const char *name, const char *text) {
     }
 }
 
-/* --- the whole ----------------------------------------------------------------------------------- */
+/* --- all results --------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *ending) {
     const size_t length = strlen(text), end = strlen(ending);
@@ -159,7 +159,7 @@ static bool ends_with(const char *text, const char *ending) {
 enum status compare_results(const struct record *a, const char *folder_a, const struct record *b, const char *folder_b,
                             FILE *out, struct error *e) {
     enum status status = STATUS_OK;
-    bool named = false; /* numbers that the notes only repeat */
+    bool named = false; /* whether estimates were printed, which the notes would only repeat */
     fputs("\nresults (the pull is (B - A)/error)\n", out);
     for (size_t i = 0; i < record_file_count(a, "outputs") && status == STATUS_OK; i++) {
         const struct record_file file = record_file_at(a, "outputs", i);

@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "store/record.h"
 
-/* Folders of the two artifacts; NULL where only the record is there. Prints the outputs that are the same; of tables
- * and of artifacts with names, values and errors each number of both with its pull, (B - A) over the combined error; of
- * other arrays how many elements differ and by how much; and notes that differ. */
+/* Prints which outputs are the same, and the notes that differ. For tables and artifacts with names, values and errors
+ * it prints each pair of numbers with its pull, (B - A) over the combined error; for other arrays, how many elements
+ * differ and by how much. The folders are those of the artifacts, NULL where only the record is known. */
 enum status compare_results(const struct record *a, const char *folder_a, const struct record *b, const char *folder_b,
                             FILE *out, struct error *e);
 

@@ -1,6 +1,6 @@
-/* Tool `costs`: ROOT/costs/costs.{tsv,md}, timings that the papers print (published.tsv, experiment "speed") beside
- * ours, and what an independent configuration costs. Times stand in run records and never in artifacts, so this is no
- * stage: it reads the records of what has been computed, and is made anew each time. */
+/* Tool `costs`: writes ROOT/costs/costs.{tsv,md}: the timings printed in the papers (published.tsv, experiment "speed")
+ * beside ours, and the cost of an independent configuration. Times are in run records, never in artifacts, so this is a
+ * tool that reads the records each time, not a stage. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@
 
 struct row {
     const char *dataset, *observable;
-    double value, error;                 /* error NaN: of a single run */
-    const char *node, *machine, *detail; /* detail: "5120 configurations, 2 epochs" of the node, "" */
+    double value, error;                 /* error NaN if it is unknown */
+    const char *node, *machine, *detail; /* detail: size of the run, such as "5120 configurations", or "" */
 };
 
 struct costs {
@@ -26,7 +26,7 @@ struct costs {
     size_t count;
 };
 
-/* The record of a node's run; NULL when it is not computed or the record is lost. */
+/* The record of a node's run; NULL if the node is not computed or the record is lost. */
 static enum status node_record(const struct plan *plan, const struct node *node, struct record **record,
                                struct error *e) {
     const char *artifact = plan_artifact(plan, node), *folder = plan_folder(plan, node);
@@ -48,24 +48,24 @@ static const struct node *input_of(const struct node *node, const char *name) {
     return NULL;
 }
 
-/* Whether a node learns from single numbers, not from fields on a lattice: stage `toy` draws them. */
+/* Whether a node is trained on single numbers of the stage `toy` instead of fields on a lattice. */
 static bool learns_numbers(const struct node *node) {
     const struct node *training = input_of(node, "training");
     return training && !strcmp(training->stage->name, "toy");
 }
 
-/* Configurations, and steps of Markov chains, that a run made in a second. Runs note them; of older ones the whole
- * wall time stands for it, which is a little longer. NaN for neither. */
+/* Configurations, or steps of Markov chains, that a run made per second. Older runs did not note the rate; for them the
+ * wall time of the whole run is used, which is a little longer. NaN if neither is known. */
 static double rate_of(const struct node *node, const struct record *r, bool steps) {
     const double noted = record_value(r, steps ? "steps_per_second" : "configurations_per_second").value;
     if (isfinite(noted) || !has_parameter(node->stage, "configurations")) {
         return noted;
     }
-    double made = (double)parameters_integer(node->parameters, "configurations");
+    double made = (double)parameters_integer(node->parameters, "configurations"); /* or steps */
     if (steps) {
         const double chains =
             has_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
-        const double each = chains > 0 ? made / chains : 1; /* none: one a chain */
+        const double each = chains > 0 ? made / chains : 1; /* chains = 0: one per chain */
         made = made / each *
                ((double)parameters_integer(node->parameters, "thermalisation") +
                 (each - 1) * (double)parameters_integer(node->parameters, "stride"));
@@ -73,7 +73,7 @@ static double rate_of(const struct node *node, const struct record *r, bool step
     return made / record_seconds(r);
 }
 
-/* Of what size the run was: it may be another than the paper's. NULL when out of memory. */
+/* The size of the run, which may differ from the paper's. NULL if out of memory. */
 static const char *detail_of(struct pool *pool, const struct node *node) {
     static const char *const names[] = {"configurations", "steps", "stride"};
     const struct node *training = input_of(node, "training");
@@ -96,7 +96,7 @@ static enum status add(struct costs *c, const char *dataset, const char *observa
     struct pool *pool = c->plan->pool;
     const double threads = record_number(r, "threads");
     struct row row = {.dataset = dataset, .observable = observable, .value = value, .error = error};
-    for (size_t i = 0; i < c->count; i++) { /* one is enough of what several experiments share */
+    for (size_t i = 0; i < c->count; i++) { /* several experiments may share a node */
         if (!strcmp(c->rows[i].dataset, dataset) && !strcmp(c->rows[i].observable, observable)) {
             return STATUS_OK;
         }
@@ -120,7 +120,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
     const double noted = record_value(r, "epoch_seconds").value;
     const bool numbers = learns_numbers(node);
     const double whole = record_seconds(r) / (double)parameters_integer(node->parameters, "epochs");
-    const double seconds = isfinite(noted) ? noted : numbers ? whole : NAN; /* older runs did not note it */
+    const double seconds = isfinite(noted) ? noted : numbers ? whole : NAN; /* NaN: older runs did not note it */
     const struct node *training = input_of(node, "training");
     if (!isfinite(seconds) || !training) {
         return STATUS_OK;
@@ -136,7 +136,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
     return lattice ? add(c, dataset, "seconds_per_epoch", seconds, NAN, x, node, r, e) : STATUS_OK;
 }
 
-/* An ensemble at 32x32, or a sample of it, as the paper times them. */
+/* Whether the node is an ensemble at 32x32 or was sampled from a model of it, as in the paper's timings. */
 static bool is_timed(const struct node *node) {
     for (const struct node *at = node; at;) {
         if (has_parameter(at->stage, "lattice")) {
@@ -171,7 +171,7 @@ static enum status add_rates(struct costs *c, const struct experiment *x, const 
 
 /* --- independent configurations ---------------------------------------------------------------------- */
 
-/* Trainings met on the way, each once: samples and their density come from the same one. */
+/* The distinct trainings among the inputs of a node: samples and their densities come from the same one. */
 struct trainings {
     double seconds;
     const struct node **met; /* of the plan's pool */
@@ -194,17 +194,16 @@ static enum status add_met(struct pool *pool, struct trainings *t, const struct 
     return STATUS_OK;
 }
 
-/* What is counted: wall time, or the processors' time, which other programs on the machine hardly change. */
+/* The measure of cost: wall time, or processor time, which hardly depends on other programs on the machine. */
 enum clock { WALL, PROCESSORS };
 
-/* Seconds of this clock for one of wall time in a run. */
+/* Seconds of this clock per second of wall time in a run. */
 static double clock_rate(enum clock clock, const struct record *r) {
     const double busy = record_number(r, "cpu_user_seconds") + record_number(r, "cpu_system_seconds");
     return clock == WALL ? 1 : busy / record_number(r, "wall_seconds");
 }
 
-/* Seconds that a node and what it needs, but not trainings and their data, took for one of the configurations that it
- * makes; NaN when a time is not known. */
+/* Seconds per configuration of a node and its inputs, without trainings and their data; NaN if a time is unknown. */
 static enum status seconds_each(const struct costs *c, enum clock clock, const struct node *node, double *seconds,
                                 struct trainings *training, struct error *e) {
     struct record *r;
@@ -221,7 +220,7 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
         *seconds = 0;
         return add_met(c->plan->pool, training, node, time, e);
     }
-    if (chain) { /* of a model or of none; where it starts costs nothing */
+    if (chain) { /* a Markov chain, with or without a model; the configurations that it starts from cost nothing */
         const struct node *model = input_of(node, "model");
         double none;
         *seconds = 1 / rate;
@@ -231,7 +230,7 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
     for (size_t i = 0; i < node->stage->input_count; i++) {
         for (size_t j = 0; j < node->inputs[i].count && status == STATUS_OK; j++) {
             double one;
-            /* the samples that are scored are proposed as well: their time counts once */
+            /* the scored samples are the proposals as well, so their time counts once */
             if (!strcmp(node->stage->name, "likelihood") && !strcmp(node->stage->inputs[i].name, "fields")) {
                 continue;
             }
@@ -245,12 +244,12 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
     const int64_t scored = fields && has_parameter(fields->stage, "configurations")
                                ? parameters_integer(fields->parameters, "configurations")
                                : 0;
-    const bool makes = made > 0 || scored > 0; /* a chain makes nothing: its time is its proposals' */
+    const bool makes = made > 0 || scored > 0; /* the time of dm-mcmc is that of its proposals */
     *seconds = inputs + (makes ? time / (double)(made > 0 ? made : scored) : 0);
     return status;
 }
 
-/* What never comes into equilibrium makes no independent configurations. */
+/* A random walk never reaches equilibrium, so it makes no independent configurations. */
 static bool is_random_walk(const struct node *node) {
     return has_parameter(node->stage, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
 }
@@ -321,15 +320,13 @@ static void write_tsv(const struct costs *c, FILE *out) {
     }
 }
 
-/* Rows are in the order of the plan; those with a published number come first. */
+/* Writes the rows with a published number first, each group in the order of the plan. */
 static void write_markdown(const struct costs *c, FILE *out) {
-    fputs("# Costs\n\nWall time of single runs, ours / published; a number in brackets is an error that comes from "
-          "tau_int. "
-          "Seconds per independent configuration: 2 tau_int of |M| times the seconds of a step where all "
-          "chains run side by side, training apart; by the Gamma method, which has no number where a run is too short "
-          "for "
-          "one, and by the published estimate, which has one always. cpu_seconds: the same in seconds of the "
-          "processors, which other programs on the machine hardly change.\n\n"
+    fputs("# Costs\n\nWall times of single runs, ours and published; a number in brackets is the error that comes from "
+          "tau_int. Seconds per independent configuration are 2 tau_int of |M| times the seconds per step, with all "
+          "chains running in parallel and without training. They are given with tau_int from the Gamma method, which "
+          "is unknown if a run is too short, and with the published estimate. cpu_seconds: the same in processor "
+          "time, which hardly depends on other programs on the machine.\n\n"
           "| what | quantity | ours | published | ratio | size of ours | machine | source "
           "|\n|:--|:--|--:|--:|--:|:--|:--|:--|\n",
           out);
@@ -389,7 +386,7 @@ static enum status write_file(const struct costs *c, const char *extension,
     return status;
 }
 
-/* Experiment `costs` first: what it measures is there for nothing else. */
+/* Adds the rows of the experiment `costs` (own), which exists for the timings only, or of all others. */
 static enum status walk(struct costs *c, bool own, struct error *e) {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < c->plan->count && status == STATUS_OK; i++) {
@@ -426,6 +423,6 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 }
 
 int main(int argc, char **argv) {
-    return planner_main(argc, argv, all_stages,
-                        "Writes RESULTS/costs/costs.{tsv,md}: timings of the papers beside ours.", run);
+    return planner_main(argc, argv, all_stages, "Writes RESULTS/costs/costs.{tsv,md}: the papers' timings beside ours.",
+                        run);
 }

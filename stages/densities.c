@@ -1,4 +1,4 @@
-/* Densities of configurations as stages keep them: see densities.h. */
+/* See densities.h. */
 #include "stages/densities.h"
 
 #include <math.h>
@@ -125,14 +125,14 @@ enum status densities_add_centred(const struct densities *d, struct npz_writer *
     if (!x) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu configurations", n);
     }
-    size_t some = 0; /* not rejected */
+    size_t kept = 0; /* not rejected */
     for (size_t i = 0; i < n; i++) {
         if (isfinite(log_q[i])) {
-            x[some] = S[i];
-            x[n + some++] = log_q[i];
+            x[kept] = S[i];
+            x[n + kept++] = log_q[i];
         }
     }
-    const double mean_S = sum_tree(x, some) / (double)some, mean_q = sum_tree(x + n, some) / (double)some;
+    const double mean_S = sum_tree(x, kept) / (double)kept, mean_q = sum_tree(x + n, kept) / (double)kept;
     for (size_t i = 0; i < n; i++) {
         x[i] = isfinite(log_q[i]) ? S[i] - mean_S : NAN;
         x[n + i] = isfinite(log_q[i]) ? mean_q - log_q[i] : NAN;
@@ -158,7 +158,7 @@ void densities_note(struct stage_context *c, const struct densities *d, size_t p
     }
 }
 
-/* Mean over configurations of the variance that the probes give log q, and its error. */
+/* Mean over configurations of the variance of log q from the probes, and its error. */
 static void find_noise(const struct densities *d, double *value, double *error) {
     struct running variances = {0};
     for (size_t i = 0; i < d->count; i++) {

@@ -1,23 +1,22 @@
-/* Stage `dm-mcmc`: the Markov chain of a diffusion model (A 4.13, App. D): proposals of the model accepted with
- * min(1, w'/w), log w = -S - log q (statistics/independence.h).
+/* Stage `dm-mcmc`: the Markov chain of a diffusion model (A 4.13, App. D): proposals of the model are accepted with
+ * probability min(1, w'/w), log w = -S - log q (statistics/independence.h).
  *
- *   protocol = exact         a stream of fresh proposals of the stage `propose`, whose density is the one that is
- *                            scored, each used once, in order. The chain samples exp(-S)/Z however wrong the model
- *                            is. Where log q has an error from random probes (see the stage `propose`), the chain is
- *                            a pseudo-marginal one: exact as far as the mean of exp(-error) does not depend on the
- *                            field.
- *   protocol = as-published  a fixed pool, as a rule of samples of the stochastic process (`sample`) scored by the
- *                            flow (`likelihood`), drawn with replacement. Not exact: the samples are not draws from
- *                            the density that is scored, and a pool of K configurations has no more than K to offer,
- *                            however long the chain.
+ *   protocol = exact         fresh proposals of the stage `propose`, each used once, in order. They are drawn from the
+ *                            density q, so the chain samples exp(-S)/Z, however wrong the model is. If log q has an
+ *                            error from random probes (see the stage `propose`), the chain is pseudo-marginal: exact
+ *                            as far as the mean of exp(-error) does not depend on the field.
+ *   protocol = as-published  draws with replacement from a fixed pool, usually samples of the stochastic process
+ *                            (`sample`) with densities from the flow (`likelihood`). This is not exact: the samples
+ *                            are not drawn from that density, and a pool of K configurations gives at most K
+ *                            different states, however long the chain is.
  *
- * Artifact, for C chains of n steps after `discard`: phi float32 (C n, x1..xd), chain after chain, as of the stage
+ * Artifact, for C chains of n steps after `discard`: phi float32 (C n, x1..xd), chain after chain, as for the stage
  * `ensemble`; chains = C, independent = 0, kappa, lambda; proposal (C n): the number of the proposal that is the
- * state; accepted (C n); log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the steps
- * kept; longest_stay, steps in one state; expected from the proposals' weights: R2, slope, var_log_w,
- * effective_sample_size, acceptance_expected, acceptance_gaussian with errors; all of them as names, values, errors
- * ... for the stage `table`; thermalised: 0 where one state takes more than a tenth of the steps of a chain, or,
- * as-published, where the model is marked 0. */
+ * state; accepted (C n); log_w of all proposals (pool); acceptance and acceptance_error (Gamma method) of the kept
+ * steps; longest_stay, the largest number of steps in one state; from the proposals' weights R2, slope, var_log_w,
+ * effective_sample_size, acceptance_expected and acceptance_gaussian with errors; all of them also as names, values,
+ * errors ... for the stage `table`; thermalised: 0 if one state takes more than a tenth of the steps of a chain, or,
+ * with protocol as-published, if the model is marked 0. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,33 +37,33 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "exact",
      .choices = "exact|as-published",
-     .help = "exact: every proposal of the stage propose once, in order; as-published: a pool drawn from with "
+     .help = "exact: uses every proposal of the stage propose once, in order; as-published: draws from a pool with "
              "replacement."},
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "1",
      .minimum = 1,
      .maximum = 1e6,
-     .help = "Chains; exact: consecutive parts of the stream."},
+     .help = "Number of Markov chains; with protocol exact, each takes a consecutive part of the proposals."},
     {.name = "steps",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0,
      .maximum = 1e9,
-     .help = "Steps of each chain, including its start; 0: the number of proposals divided by that of chains."},
+     .help = "Steps of each chain, including its start; 0: the number of proposals divided by the number of chains."},
     {.name = "discard",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0,
      .maximum = 1e9,
      .unit = "steps",
-     .help = "Steps at the start of each chain that are discarded: it starts at a proposal."},
+     .help = "Steps discarded at the start of each chain, which starts from a proposal."},
     PARAMETER_SEED("Seed of acceptance and of the draws from the pool."),
 };
 
 static const struct stage_input inputs[] = {
     {"proposals", "propose|sample", true, false, "The proposed configurations."},
-    {"likelihood", "likelihood", false, false, "Their density, if they come from the stage sample."},
+    {"likelihood", "likelihood", false, false, "Their densities, if they come from the stage sample."},
 };
 
 static const struct stage_array arrays[] = {
@@ -74,9 +73,10 @@ static const struct stage_array arrays[] = {
     {"log_w", NPZ_FLOAT64, "pool", "", "Log-weight -S - log q of every proposal."},
     {"acceptance", NPZ_FLOAT64, "", "", "Acceptance of the kept steps (Gamma method)."},
     {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error."},
-    {"acceptance_expected", NPZ_FLOAT64, "", "", "The same expected from pairs of weights."},
+    {"acceptance_expected", NPZ_FLOAT64, "", "", "Acceptance expected from pairs of weights."},
     {"acceptance_expected_error", NPZ_FLOAT64, "", "", "Its standard error."},
-    {"acceptance_gaussian", NPZ_FLOAT64, "", "", "The same for Gaussian log-weights of that variance."},
+    {"acceptance_gaussian", NPZ_FLOAT64, "", "",
+     "Acceptance expected from Gaussian log-weights of variance var_log_w."},
     {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error."},
     {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
     {"R2_error", NPZ_FLOAT64, "", "", "Its standard error."},
@@ -86,8 +86,8 @@ static const struct stage_array arrays[] = {
     {"var_log_w_error", NPZ_FLOAT64, "", "", "Its standard error."},
     {"effective_sample_size", NPZ_FLOAT64, "", "", "(sum w)^2 / (N sum w^2)."},
     {"effective_sample_size_error", NPZ_FLOAT64, "", "", "Its standard error."},
-    ARRAYS_ESTIMATES_BY("jackknife, for all errors but that of acceptance, which comes from the Gamma method if "
-                        "tau_int is a number."),
+    ARRAYS_ESTIMATES_BY("jackknife, for all errors except that of acceptance, which is from the Gamma method if its "
+                        "tau_int is not NaN."),
     {"longest_stay", NPZ_INT64, "", "steps", "Longest stay in one state."},
 };
 
@@ -98,27 +98,24 @@ enum { SHARE = 10 };
 struct work {
     const struct npz_array *phi; /* (N or more, x1..xd) float32 */
     const char *path;
-    size_t volume, pool; /* N: proposals with a density */
+    size_t volume, pool; /* pool: number of proposals with a density */
     const double *log_q;
     struct theory theory;
     int64_t thermalised;
     double *action, *log_w; /* pool */
     size_t chains, steps, discard;
-    size_t *state, *kept; /* of all steps, and of those kept */
+    size_t *state, *kept; /* proposal that is the state: at all steps, and at the kept steps */
     unsigned char *accepted, *kept_accepted;
 };
 
 static enum status read_density(const struct npz *npz, struct work *w, struct error *e) {
     const struct npz_array *log_q;
-    enum status status = npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e);
-    THEN(status, header_read_theory(npz, &w->theory, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(npz, "log_q", NPZ_FLOAT64, 1, &log_q, e));
+    TRY(header_read_theory(npz, &w->theory, e));
     w->log_q = log_q->data;
     w->pool = log_q->count;
     if (w->pool > w->phi->shape[0] || w->pool < 2) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the density of %zu configurations found, expected 2 to %zu as in %s",
+        return error_set(e, STATUS_BAD_INPUT, "%s: densities of %zu configurations found, expected 2 to %zu as in %s",
                          npz_path(npz), w->pool, w->phi->shape[0], w->path);
     }
     return STATUS_OK;
@@ -131,12 +128,12 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     w->path = npz_path(npz);
     if (parameters_is(c->parameters, "protocol", "exact") && !fresh) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: protocol exact with samples found, proposals of the stage propose expected", w->path);
+                         "%s: samples with protocol exact found, proposals of the stage propose expected", w->path);
     }
     if (fresh == scored) {
         return error_set(e, STATUS_BAD_INPUT,
-                         fresh ? "%s: proposals with a density of their own found, no likelihood expected"
-                               : "%s: samples without a likelihood found, one expected",
+                         fresh ? "%s: proposals with densities found, no input likelihood expected"
+                               : "%s: samples without densities found, an input likelihood expected",
                          w->path);
     }
     enum status status = npz_require(npz, "phi", NPZ_FLOAT32, -1, &w->phi, e);
@@ -150,7 +147,7 @@ static enum status read_proposals(struct stage_context *c, struct work *w, struc
     return status;
 }
 
-/* The error of the acceptance needs four steps of a chain; its start, where that is kept, is none. */
+/* The error of the acceptance needs four steps of a chain; the start of the chain is not a step. */
 static size_t least_steps(size_t discard) {
     return discard > 0 ? discard + 4 : 5;
 }
@@ -174,7 +171,7 @@ static enum status plan_steps(const struct parameters *p, struct work *w, struct
     }
     const size_t least = least_steps(w->discard);
     if (w->steps < least) {
-        return error_set(e, STATUS_BAD_INPUT, "%zu steps a chain with discard %zu found, at least %zu expected",
+        return error_set(e, STATUS_BAD_INPUT, "%zu steps per chain with discard %zu found, at least %zu expected",
                          w->steps, w->discard, least);
     }
     if (parameters_is(p, "protocol", "exact") && w->steps > w->pool / w->chains) {
@@ -184,7 +181,7 @@ static enum status plan_steps(const struct parameters *p, struct work *w, struct
     return STATUS_OK;
 }
 
-/* Actions of the proposals as they are stored, which must be those that the density was found for. */
+/* Computes the actions of the stored proposals and compares them with those stored with the densities. */
 static enum status weigh(struct stage_context *c, struct work *w, struct error *e) {
     const struct npz *density = stage_input(c, stage_input_count(c, "likelihood") > 0 ? "likelihood" : "proposals", 0);
     const struct npz_array *known;
@@ -255,8 +252,8 @@ static enum status run_chains(struct stage_context *c, struct work *w, struct er
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* Acceptance of the steps kept (but for the start), with the error of a correlated series; where all or none were
- * accepted, one step more or less. */
+/* Acceptance of the kept steps, without the start, by the Gamma method. If all or none were accepted, the error is one
+ * step. */
 static enum status find_acceptance(const struct work *w, struct gamma_result *result, struct error *e) {
     const size_t keep = w->steps - w->discard, first = w->discard == 0, length = keep - first;
     double *x = malloc(w->chains * length * sizeof *x);
@@ -277,7 +274,7 @@ static enum status find_acceptance(const struct work *w, struct gamma_result *re
     return status;
 }
 
-/* All numbers under their names, and once more as a row of a table. */
+/* Adds all numbers under their names, and again as rows for the stage `table`. */
 static enum status add_numbers(struct stage_context *c, const struct work *w, struct npz_writer *writer,
                                struct error *e) {
     enum { COUNT = WEIGHTS_STATISTICS + 1 };
@@ -285,12 +282,9 @@ static enum status add_numbers(struct stage_context *c, const struct work *w, st
     const char *names[COUNT];
     const size_t n = w->pool;
     struct gamma_result acceptance;
-    enum status status = find_acceptance(w, &acceptance, e);
-    THEN(status,
-         weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, weights_bins(n), values + 1, errors + 1, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(find_acceptance(w, &acceptance, e));
+    TRY(weights_analyse(w->action, w->log_q, n, WEIGHTS_PROPOSALS, weights_bins(n), values + 1, errors + 1, e));
+    enum status status = STATUS_OK;
     for (int v = 1; v < COUNT; v++) {
         names[v] = v - 1 == WEIGHTS_ACCEPTANCE ? "acceptance_expected" : weights_name[v - 1];
         tau[v] = tau_error[v] = NAN;

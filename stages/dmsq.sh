@@ -14,5 +14,5 @@ case $1 in
 */* | .*) ;;
 *) [ ! -x "$programs/$1" ] || { program=$programs/$1; shift; exec "$program" "$@"; } ;;
 esac
-echo "dmsq: there is no program '$1'; dmsq --help lists them" >&2
+echo "dmsq: no program '$1' found; dmsq --help lists the programs" >&2
 exit 2

@@ -1,13 +1,13 @@
-/* Stage `domains`: walls between domains of opposite sign in the configurations of an ensemble, and how many
- * configurations hold walls that wind around the lattice (src/lattice/domains.h): those of chains that, begun hot in
- * the broken phase, have not come to rest in one of the two phases.
+/* Stage `domains`: walls between domains of opposite sign in configurations, and the fraction of configurations with
+ * walls that wind around the lattice (src/lattice/domains.h). Such walls remain where chains with a hot start in the
+ * broken phase have not yet settled in one of the two phases.
  *
- * Artifact, as the stage `observables` has it: `names`, `values`, `errors`, `tau_int`, `tau_int_error`; `error_method`;
- * `configurations`; `thermalised` as it came in; and `walls`, `walled` of each configuration. The observables are
+ * Artifact, as for the stage `observables`: `names`, `values`, `errors`, `tau_int`, `tau_int_error`; `error_method`;
+ * `configurations`; `thermalised` of the input; and `walls`, `walled` of each configuration. The observables are
  *   walls    fraction of the bonds whose ends have opposite signs
- *   walled   fraction of the configurations that are walled
- * Errors: jackknife, a bin a configuration where they are independent, else a bin a chain (a single chain in 16 bins).
- * Where no configuration or every one is walled the scatter is nothing: the error is then one bin's worth. */
+ *   walled   fraction of the configurations with a wall that winds around the lattice
+ * Errors: jackknife, with one bin per configuration if they are independent, else one per chain (16 bins of a single
+ * chain). If no configuration or every one is walled, the bins do not scatter; the error is then that of one bin. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static const struct stage_input inputs[] = {
      .help = "The configurations to analyse."},
 };
 
-/* series[COUNT][configurations], each configuration by one thread. */
+/* Fills series (COUNT, configurations). */
 static enum status measure(const struct stage_context *c, const struct fields *fields, double *series,
                            struct error *e) {
     struct geometry *g;
@@ -46,8 +46,8 @@ static enum status measure(const struct stage_context *c, const struct fields *f
     const float *phi = fields->phi->data;
     for (size_t i = 0; i < n * g->volume && status == STATUS_OK; i++) {
         if (!isfinite(phi[i])) {
-            status = error_set(e, STATUS_BAD_INPUT, "%s: configuration %zu of phi holds %g, expected numbers",
-                               fields->path, i / g->volume, (double)phi[i]);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: phi is %g in configuration %zu, expected finite numbers",
+                               fields->path, (double)phi[i], i / g->volume);
         }
     }
     atomic_bool no_memory = false;
@@ -143,7 +143,7 @@ static const char *const outputs[] = {"artifact.npz", NULL};
 
 const struct stage stage_domains = {
     .name = "domains",
-    .summary = "walls between domains of opposite sign, and configurations that hold walls around the lattice",
+    .summary = "walls between domains of opposite sign, and configurations with walls that wind around the lattice",
     .version = 1,
     .uses_backend = false,
     .parameters = NULL,

@@ -63,7 +63,7 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     return status;
 }
 
-/* folder/name, which the caller frees. */
+/* Sets *path to folder/name; the caller frees it. */
 static enum status path_in(const char *folder, const char *name, char **path, struct error *e) {
     if (asprintf(path, "%s/%s", folder, name) < 0) {
         *path = NULL;
@@ -75,7 +75,7 @@ static enum status path_in(const char *folder, const char *name, char **path, st
 static FILE *open_text(const char *path, struct error *e) {
     FILE *out = fopen(path, "w");
     if (out == NULL) {
-        error_set(e, STATUS_FAILED, "%s: cannot create it: %s", path, strerror(errno));
+        error_set(e, STATUS_FAILED, "%s: cannot create: %s", path, strerror(errno));
     }
     return out;
 }
@@ -84,7 +84,7 @@ static FILE *open_text(const char *path, struct error *e) {
 static enum status close_text(FILE *out, const char *path, enum status status, struct error *e) {
     int failed = ferror(out);
     if ((fclose(out) != 0 || failed) && status == STATUS_OK) {
-        status = error_set(e, STATUS_FAILED, "%s: cannot write it: %s", path, strerror(errno));
+        status = error_set(e, STATUS_FAILED, "%s: cannot write: %s", path, strerror(errno));
     }
     return status;
 }
@@ -111,7 +111,7 @@ enum status drawing_make(const struct figure *f, const char *folder, const char 
     }
     THEN(status, gnuplot_run(folder, "figure.gp", e));
     if (status == STATUS_OK && (stat(drawn, &found) != 0 || found.st_size == 0)) {
-        status = error_set(e, STATUS_FAILED, "%s: gnuplot has drawn nothing into %s",
+        status = error_set(e, STATUS_FAILED, "%s: gnuplot drew nothing into %s",
                            parameters_text(f->parameters, "style"), output);
     }
     THEN(status, gnuplot_complete(drawn, e));
@@ -124,7 +124,7 @@ enum status drawing_make(const struct figure *f, const char *folder, const char 
     return status;
 }
 
-/* The font of figures/style.gp, where one of the scripts names it. */
+/* Checks that the font of figures/style.gp is installed, if one of the scripts uses it. */
 static enum status check_font(const struct parameters *p, const char *folder, struct error *e) {
     static const char family[] = "DejaVu Sans";
     static const char *const scripts[] = {"common", "style"};

@@ -1,4 +1,4 @@
-/* Draws a figure with gnuplot, in a folder of its own. */
+/* Draws a figure with gnuplot, in a temporary folder. */
 #ifndef DMSQ_STAGES_DRAWING_H
 #define DMSQ_STAGES_DRAWING_H
 
@@ -6,8 +6,8 @@
 
 enum { DRAWING_VERSION = 128 };
 
-/* Makes `folder` anew, with the figure's numbers in it, and checks that gnuplot, whose version it returns, and the
- * fonts of the styles are there. drawing_end() removes the folder, also after a failure. */
+/* Makes an empty `folder`, writes the figure's numbers into it and sets `version` to that of gnuplot. STATUS_FAILED:
+ * gnuplot or a font of the styles is not installed. drawing_end() removes the folder, also after a failure. */
 enum status drawing_begin(const struct figure *f, const char *folder, char version[DRAWING_VERSION], struct error *e);
 void drawing_end(const char *folder);
 

@@ -1,12 +1,14 @@
-/* Stage `drift`: what a model of the toy theory has learned, against the exact quadrature (A Fig. 3, B Fig. 2).
+/* Stage `drift`: the learned score of a model of the toy theory against the exact one from quadrature (A Fig. 3, B
+ * Fig. 2).
  *
- * At every tau = 1 - t: the learned score s_theta and the exact one, both in the field's own units; the effective
- * action S_DM(phi) = -int s_theta dphi (A prints it without the sign: grad S_DM = -s), shifted by the constant
- * Delta S_0 that brings its minimum to that of the action, and -log p_t shifted in the same way; how far the scores
- * lie apart, as the root of the mean square with respect to p_t. The integrals over phi are trapezoids of the grid for
- * S_DM, and for the errors over where p_t is not negligible.
+ * At every tau = 1 - t it computes
+ *   the learned score s_theta and the exact score s, both in the units of the field;
+ *   the effective action S_DM(phi) = -int s_theta dphi (A prints it without the sign: grad S_DM = -s), shifted by the
+ *   constant Delta S_0 that brings its minimum to that of the action, and -log p_t shifted in the same way;
+ *   the root of the mean square of s_theta - s with respect to p_t.
+ * Integrals over phi use the trapezoidal rule: for S_DM on the grid, for the errors wherever p_t is not negligible.
  *
- * Artifact, vectors of one length a group, for `plot`:
+ * Artifact, in groups of vectors of equal length, for `plot`:
  *   tau, phi, score, exact, action, exact_action, force, theory   (taus x points): theory and force of tau = 1, S and
  *       -dS/dphi, at every phi
  *   error.tau, error.noise, error.rms, error.relative, error.scaled, error.exact   (taus): rms of s_theta - s; over the
@@ -46,7 +48,7 @@ static const struct parameter parameters[] = {
      .default_value = "241",
      .minimum = 11,
      .maximum = 100000,
-     .help = "Points of the grid, odd, so that phi = 0 is one."},
+     .help = "Number of points of the grid, odd, so that phi = 0 is one of them."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "40",
@@ -58,7 +60,7 @@ static const struct parameter parameters[] = {
      .default_value = "1024",
      .minimum = 2,
      .maximum = 1e9,
-     .help = "How many draws, from the first on, are compared with the samples; all if there are fewer."},
+     .help = "Number of draws, from the first on, that are compared with the samples; all if there are fewer."},
 };
 
 static const struct stage_input inputs[] = {
@@ -73,15 +75,15 @@ static const struct stage_array arrays[] = {
     {"score", NPZ_FLOAT64, "n", "", "Learned score, in the units of the field."},
     {"exact", NPZ_FLOAT64, "n", "", "Exact score."},
     {"action", NPZ_FLOAT64, "n", "", "Effective action S_DM = -int score dphi, shifted to the minimum of the action."},
-    {"exact_action", NPZ_FLOAT64, "n", "", "-log p_t, shifted likewise."},
+    {"exact_action", NPZ_FLOAT64, "n", "", "-log p_t, shifted in the same way."},
     {"force", NPZ_FLOAT64, "n", "", "-dS/dphi of the toy model."},
     {"theory", NPZ_FLOAT64, "n", "", "S of the toy model."},
     {"error.tau", NPZ_FLOAT64, "taus", "", "tau; the second group is the difference of the scores."},
     {"error.noise", NPZ_FLOAT64, "taus", "", "s(t), in the units of the field."},
-    {"error.rms", NPZ_FLOAT64, "taus", "", "Root of the mean square of learned - exact with respect to p_t."},
-    {"error.relative", NPZ_FLOAT64, "taus", "", "The same over that of the exact score."},
+    {"error.rms", NPZ_FLOAT64, "taus", "", "Root of the mean square of learned - exact score with respect to p_t."},
+    {"error.relative", NPZ_FLOAT64, "taus", "", "error.rms over error.exact."},
     {"error.scaled", NPZ_FLOAT64, "taus", "",
-     "The same times s(t); its square is the excess of the loss over the best one."},
+     "error.rms times s(t); its square is the excess of the loss over the smallest possible one."},
     {"error.exact", NPZ_FLOAT64, "taus", "", "Root of the mean square of the exact score."},
     {"bin.phi", NPZ_FLOAT64, "bins", "", "Centre of the bin; the third group compares densities."},
     {"bin.exact", NPZ_FLOAT64, "bins", "", "Density of the draws."},
@@ -91,9 +93,9 @@ static const struct stage_array arrays[] = {
     {"bin.density", NPZ_FLOAT64, "bins", "", "Exact density, averaged over the bin."},
     {"moment.power", NPZ_FLOAT64, "2", "", "2 and 4; the last group compares moments."},
     {"moment.exact", NPZ_FLOAT64, "2", "", "Exact moment."},
-    {"moment.draws", NPZ_FLOAT64, "2", "", "Of the draws."},
+    {"moment.draws", NPZ_FLOAT64, "2", "", "Moment of the draws."},
     {"moment.draws_error", NPZ_FLOAT64, "2", "", "Its standard error."},
-    {"moment.generated", NPZ_FLOAT64, "2", "", "Of the samples."},
+    {"moment.generated", NPZ_FLOAT64, "2", "", "Moment of the samples."},
     {"moment.generated_error", NPZ_FLOAT64, "2", "", "Its standard error."},
 };
 
@@ -147,7 +149,7 @@ static enum status columns_add(struct columns *c, struct npz_writer *w, struct e
     return status;
 }
 
-/* The learned score of n fields at one time, in the field's own units. */
+/* The learned score of n fields at one time, in the units of the field. */
 static enum status learned(struct score_worker *worker, const struct score_model *m, double t, size_t n,
                            const double *phi, double *score, struct error *e) {
     const double noise = schedule_noise(m->sigma, t);
@@ -167,7 +169,7 @@ static enum status learned(struct score_worker *worker, const struct score_model
     return STATUS_OK;
 }
 
-/* s2(t) in the field's own units. */
+/* s^2(t) in the units of the field. */
 static double smearing(const struct score_model *m, double t) {
     return schedule_variance(m->sigma, t) / (m->factor * m->factor);
 }
@@ -220,7 +222,7 @@ static enum status fill_grid(const struct parameters *p, const struct toy *toy, 
 static const char *const error_names[ERROR_COLUMNS] = {"error.tau",      "error.noise",  "error.rms",
                                                        "error.relative", "error.scaled", "error.exact"};
 
-/* Mean squares with respect to p_t by trapezoids on a grid of its own, wide enough for the noise. */
+/* Mean squares with respect to p_t by the trapezoidal rule, on a grid that is wide enough for the noise. */
 static enum status fill_errors(struct stage_context *context, const struct toy *toy, const struct score_model *m,
                                struct score_worker *worker, struct columns *c, struct error *e) {
     enum { POINTS = 801 };
@@ -233,7 +235,7 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
     }
     for (size_t k = 0; k < taus && status == STATUS_OK; k++) {
         const double variance = smearing(m, 1 - tau[k]);
-        /* seven standard deviations beyond the wells: <phi^4>^(1/4) is about where those are */
+        /* seven standard deviations beyond the wells, which are near phi = +-<phi^4>^(1/4) */
         const double reach = 1.5 * sqrt(sqrt(toy_moment(toy, 4))) + 7 * sqrt(fmin(toy_moment(toy, 2), 1) + variance);
         for (int i = 0; i < POINTS; i++) {
             phi[i] = reach * (2.0 * i / (POINTS - 1) - 1);
@@ -265,7 +267,7 @@ static enum status fill_errors(struct stage_context *context, const struct toy *
     return status;
 }
 
-/* phi of an artifact of one site, at most `most` of them (0: all), as doubles. */
+/* Reads phi of an artifact with one site, at most the first `most` numbers (0: all), as doubles. */
 static enum status read_draws(const struct npz *npz, size_t most, double **x, size_t *count, struct error *e) {
     const struct npz_array *phi;
     TRY(npz_require(npz, "phi", NPZ_FLOAT32, 2, &phi, e));
@@ -377,19 +379,14 @@ static enum status run(struct stage_context *c, struct error *e) {
     struct score_model m;
     struct toy_theory theory = {0, 0};
     const struct npz *draws = stage_input(c, "draws", 0), *model = stage_input(c, "model", 0);
-    enum status status = npz_real(draws, "mu2", &theory.mu2, e);
-    THEN(status, npz_real(draws, "g", &theory.g, e));
-    THEN(status, score_model_read(model, &m, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_real(draws, "mu2", &theory.mu2, e));
+    TRY(npz_real(draws, "g", &theory.g, e));
+    TRY(score_model_read(model, &m, e));
     const struct theory own = toy_to_theory(&theory);
-    if (m.volume != 1) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected",
-                           npz_path(model), m.volume);
-    } else {
-        status = theory_same(&own, &m.theory, npz_path(model), "the draws", e);
-    }
+    enum status status = m.volume == 1
+                             ? theory_same(&own, &m.theory, npz_path(model), "the draws", e)
+                             : error_set(e, STATUS_BAD_INPUT, "%s: a model of %zu sites found, one of 1 site expected",
+                                         npz_path(model), m.volume);
     THEN(status, compare(c, &theory, &m, e));
     score_model_release(&m);
     return status;

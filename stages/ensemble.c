@@ -2,12 +2,13 @@
  * Metropolis, Langevin or cluster flips (src/lattice/ensemble.h).
  *
  * Artifact: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent (1: one configuration
- * a chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before it is rounded; thermalised
- * (1: passed, 0: failed the tests of lattice/thermalisation.h, -1: too few chains to be told), thermalisation.names and
- * thermalisation.sigmas. What is made from an ensemble carries its mark `thermalised` on, to tables and figures.
+ * per chain); acceptance and exp_minus_dH (C); virial and action (N), of the field before rounding; thermalised
+ * (1: passed the tests of lattice/thermalisation.h, 0: failed, -1: too few chains to test), thermalisation.names and
+ * thermalisation.sigmas. The mark `thermalised` is passed on to everything made from the ensemble.
  *
- * Version 2 once marked a chain that never moved as -1, and passed an ensemble on its virial alone. That was corrected
- * without another version, which would have had every ensemble computed again for a mark on few (CHANGELOG.md). */
+ * Earlier, version 2 marked a chain that never moved as -1, and passed an ensemble on its virial alone. This was
+ * corrected without a new version, because few marks change and a new version would recompute all ensembles
+ * (CHANGELOG.md). */
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
@@ -35,28 +36,29 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "hmc",
      .choices = "hmc|metropolis|langevin|cluster|metropolis-global|random-walk",
-     .help = "Hybrid Monte Carlo; sweeps of single-site Metropolis; the Langevin equation A 2.15 with noise of "
-             "variance 2 dt, which has errors of order dt; cluster: a sweep of single-site Metropolis and a "
-             "Swendsen-Wang sweep that flips clusters of signs, efficient also at criticality and in the broken "
-             "phase; metropolis-global: a shift of every site by metropolis-step times N(0,1) is proposed, and "
-             "accepted or rejected as a whole (at 32x32, with metropolis-step = 1, never); or random-walk, the same "
-             "shifts without rejection, which is what the authors' released code does: no sampler of the theory."},
-    PARAMETER_CONFIGURATIONS("1024", 1, "Configurations in all."),
+     .help = "hmc: hybrid Monte Carlo. metropolis: sweeps of single-site Metropolis. langevin: the Langevin equation "
+             "A 2.15 with noise of variance 2 dt, which has errors of order dt. cluster: a sweep of single-site "
+             "Metropolis and a Swendsen-Wang sweep that flips clusters of signs, efficient also at criticality and in "
+             "the broken phase. metropolis-global: proposes to shift every site by metropolis-step times N(0,1), and "
+             "accepts or rejects all shifts together (on 32x32 with metropolis-step = 1, none is ever accepted). "
+             "random-walk: the same shifts without rejection, as in the authors' released code; it does not sample "
+             "the theory."},
+    PARAMETER_CONFIGURATIONS("1024", 1, "Total number of configurations."),
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0,
      .maximum = 1e9,
-     .help = "Number of Markov chains, with the same number of configurations from each; 0: one chain per "
-             "configuration, as published, so that they are independent. Chains run in lanes of 8."},
+     .help = "Number of Markov chains, each with the same number of configurations; 0: one chain per configuration, as "
+             "published, so that all are independent. Chains are computed in groups of 8."},
     {.name = "thermalisation",
      .type = PARAMETER_INTEGER,
      .default_value = "164",
      .minimum = 1,
      .maximum = 1e12,
      .unit = "trajectories, sweeps or Langevin steps",
-     .help = "Steps from the start of a chain to its first configuration; published: 100 of burn-in and the "
-             "configuration after 64 more. Acceptance and exp(-dH) are counted after the first half. Langevin needs "
+     .help = "Steps from the start of a chain to its first configuration. Published: 100 steps of burn-in, and the "
+             "configuration after 64 more. Acceptance and exp(-dH) are averages after the first half. Langevin needs "
              "many times 1/dt steps."},
     PARAMETER_STRIDE("10", "trajectories, sweeps or Langevin steps"),
     {.name = "trajectory-length",
@@ -77,23 +79,23 @@ static const struct parameter parameters[] = {
      .default_value = "leapfrog",
      .choices = "leapfrog|omelyan",
      .later = true,
-     .help = "Of HMC. omelyan: second-order minimum norm, two forces per step, with a tenth of leapfrog's error at "
-             "the same step; published trajectories with two such steps are accepted at 97%, with ten leapfrog steps "
-             "at 93%."},
+     .help = "Integrator of HMC. omelyan: second-order minimum-norm integrator with two forces per step and a tenth of "
+             "leapfrog's error at the same step size. Trajectories of the published length are accepted at 97% with "
+             "two such steps, at 93% with ten leapfrog steps."},
     {.name = "precision",
      .type = PARAMETER_CHOICE,
      .default_value = "float64",
      .choices = "float64|float32",
      .later = true,
-     .help = "Of HMC. float32: field, momenta and forces in single precision, energies and acceptance in double; more "
-             "than twice as fast."},
+     .help = "Precision of HMC. float32: field, momenta and forces in single precision, energies and acceptance in "
+             "double precision; more than twice as fast."},
     {.name = "metropolis-step",
      .type = PARAMETER_REAL,
      .default_value = "2",
      .minimum = 1e-9,
      .maximum = 1e6,
-     .help = "metropolis and cluster propose to shift a site by a uniform number between minus and plus this; "
-             "metropolis-global and random-walk shift every site by this times N(0,1), 1 in the authors' code."},
+     .help = "Size d of the proposed shifts: metropolis and cluster shift a site by a uniform number in [-d, d]; "
+             "metropolis-global and random-walk shift every site by d times N(0,1), d = 1 in the authors' code."},
     {.name = "langevin-step",
      .type = PARAMETER_REAL,
      .default_value = "0.01",
@@ -105,15 +107,15 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "hot",
      .choices = "hot|cold",
-     .help = "hot: every site from N(0,1), as published; cold: every site at the minimum of the classical potential, "
-             "the sign drawn for each chain."},
+     .help = "hot: every site is drawn from N(0,1), as published; cold: every site is at the minimum of the classical "
+             "potential, with a random sign for each chain."},
     {.name = "test-chains",
      .type = PARAMETER_INTEGER,
      .default_value = "128",
      .minimum = 0,
      .maximum = 1e6,
-     .help = "Further chains from the other start, as long as to the first configuration, with which the ensemble is "
-             "compared to test whether it has forgotten its start; 0: no comparison."},
+     .help = "Number of further chains from the other start (hot or cold), of `thermalisation` steps. The comparison "
+             "with them tests whether the ensemble depends on its start; 0: no comparison."},
     PARAMETER_SEED("Seed of all random numbers; training and test data need different ones."),
 };
 
@@ -130,14 +132,14 @@ static const char *const algorithm_name[] = {[SAMPLER_HMC] = "hmc",
                                              [SAMPLER_CLUSTER] = "cluster",
                                              [SAMPLER_METROPOLIS_GLOBAL] = "metropolis-global",
                                              [SAMPLER_RANDOM_WALK] = "random-walk"};
-/* What progress counts. */
+/* Units of the progress display. */
 static const char *const step_name[] = {
     [SAMPLER_HMC] = "trajectories", [SAMPLER_METROPOLIS] = "sweeps",       [SAMPLER_LANGEVIN] = "steps",
     [SAMPLER_CLUSTER] = "steps",    [SAMPLER_METROPOLIS_GLOBAL] = "steps", [SAMPLER_RANDOM_WALK] = "steps"};
 static const char *const start_name[] = {[SAMPLER_HOT] = "hot", [SAMPLER_COLD] = "cold"};
 static const char *const integrator_name[] = {[INTEGRATOR_LEAPFROG] = "leapfrog", [INTEGRATOR_OMELYAN] = "omelyan"};
 
-/* Everything that involves several parameters: the lattice as a whole, a bounded action, equal chains. */
+/* Checks that involve several parameters: the volume, a bounded action, equal lengths of chains. */
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
     size_t extents[GEOMETRY_MAX_DIMENSIONS], dimensions;
     read_extents(p, extents, &dimensions);
@@ -152,7 +154,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     }
     if (!parameters_is(p, "algorithm", "hmc") &&
         (parameters_is(p, "precision", "float32") || parameters_is(p, "integrator", "omelyan"))) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: algorithm %s with %s found, which is for algorithm hmc only", where,
+        return error_set(e, STATUS_BAD_INPUT, "%s: algorithm %s with %s found, expected only for algorithm hmc", where,
                          parameters_text(p, "algorithm"),
                          parameters_is(p, "precision", "float32") ? "precision float32" : "integrator omelyan");
     }
@@ -192,14 +194,14 @@ static struct ensemble_plan read_plan(const struct stage_context *c) {
     };
 }
 
-/* An ensemble at work. Its items are chains. */
+/* The state of a run. The items of its parts are chains. */
 struct work {
     const struct stage_context *stage;
     const struct geometry *geometry;
     struct ensemble_plan plan; /* of all chains */
     struct ensemble out;
     struct progress *progress;
-    uint64_t steps, before; /* of a chain; of the chains that are there already */
+    uint64_t steps, before; /* steps of one chain; steps of the chains that are finished already */
 };
 
 static bool report(void *context, uint64_t steps) {
@@ -220,7 +222,7 @@ static enum status run_chains(void *context, const struct parts_range *range, st
     return ensemble_generate(w->geometry, &plan, &out, report, w, e);
 }
 
-/* What the chains of this process's share lack. */
+/* Computes the missing chains of this process's share. */
 static enum status run_parts(struct stage_context *c, struct work *w, bool *whole, struct error *e) {
     const struct ensemble_plan *plan = &w->plan;
     const size_t k = (size_t)plan->measurements;
@@ -236,7 +238,7 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
                                 .count = (size_t)plan->chains,
                                 .size = LANES,
                                 .grain = LANES,
-                                /* chains of a call that is interrupted are lost */
+                                /* few at once: an interruption loses the chains in progress */
                                 .at_once = (size_t)(LANES * plan->threads),
                                 .columns = columns,
                                 .column_count = sizeof columns / sizeof columns[0],
@@ -255,7 +257,7 @@ static enum status run_parts(struct stage_context *c, struct work *w, bool *whol
     return status;
 }
 
-/* The chains that the ensemble is compared with. */
+/* Runs the chains from the other start and tests the ensemble. */
 static enum status test(struct stage_context *c, struct work *w, struct thermalisation *found, struct error *e) {
     const uint64_t chains = (uint64_t)parameters_integer(c->parameters, "test-chains");
     w->before = 0;
@@ -265,8 +267,8 @@ static enum status test(struct stage_context *c, struct work *w, struct thermali
     return status;
 }
 
-/* Mean of x[n] and its error, from `blocks` equal blocks (chains) taken as independent; a single chain is cut
- * into up to 16. */
+/* Notes the mean of x[n] and its error from `blocks` equal blocks, the chains, which are independent. A single chain is
+ * cut into up to 16 blocks. */
 static void note_mean(struct stage_context *c, const char *name, const double *x, size_t n, size_t blocks) {
     if (blocks == 1) {
         blocks = n < 16 ? n : 16;
@@ -283,7 +285,7 @@ static void note_mean(struct stage_context *c, const char *name, const double *x
     stage_note_value(c, name, means.mean, blocks > 1 ? running_error(&means) : NAN, "");
 }
 
-/* Hands data to the writer, or frees it once something has failed. */
+/* Hands data over to the writer; frees it if something has failed before. */
 static void give(struct npz_writer *w, const char *name, enum npz_type type, size_t dimensions, const size_t *shape,
                  void *data, enum status *s, struct error *e) {
     if (*s == STATUS_OK) {
@@ -300,7 +302,7 @@ static enum status add_thermalisation(struct npz_writer *w, const struct thermal
     return status;
 }
 
-/* Takes the arrays of `out`. */
+/* Hands the arrays of `out` over to the artifact. */
 static enum status write_artifact(struct stage_context *c, const struct ensemble_plan *plan, const struct geometry *g,
                                   const struct ensemble *out, const struct thermalisation *t, struct error *e) {
     const size_t chains = (size_t)plan->chains;
@@ -354,7 +356,7 @@ static enum status generate(struct stage_context *c, const struct geometry *g, s
             error_set(e, STATUS_FAILED, "ensemble: out of memory for %zu configurations of %zu sites", n, g->volume);
     }
     THEN(status, run_parts(c, &w, &whole, e));
-    status = status != STATUS_OK || !whole ? status : test(c, &w, &thermalisation, e);
+    THEN(status, whole ? test(c, &w, &thermalisation, e) : STATUS_OK);
     if (status != STATUS_OK || !whole) {
         release(&w.out);
         return status;
@@ -390,12 +392,12 @@ static const struct stage_array arrays[] = {
      "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
     {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site, of the field before rounding."},
     {"thermalisation.names", NPZ_BYTES, "T", "", "Tests of equilibrium (lattice/thermalisation.h)."},
-    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors", "Result of each; NaN if it was not made."},
+    {"thermalisation.sigmas", NPZ_FLOAT64, "T", "standard errors", "Result of each test; NaN if it was not made."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-/* Chains. */
+/* The number of chains. */
 static size_t items(const struct stage_node *node) {
     const int64_t chains = parameters_integer(node->parameters, "chains");
     return (size_t)(chains > 0 ? chains : parameters_integer(node->parameters, "configurations"));

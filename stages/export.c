@@ -1,7 +1,7 @@
-/* Tool `export`: what a node of the stage `observables` measured, with the series of every configuration, for other
- * programs: ROOT/export/EXPERIMENT/NODE.*. It takes the series that the stage keeps beside its artifact, or, of a
- * result from before they were kept, measures the stored configurations again; analyses them with the code of the
- * stage; and compares the results with those of the artifact, which have to be the same to the last bit. */
+/* Tool `export`: writes the results of a node of the stage `observables`, and the series over its configurations, to
+ * ROOT/export/EXPERIMENT/NODE.* for other programs. It reads the series that the stage keeps beside its artifact. For
+ * older results, which have no series, it measures the stored configurations again. It analyses the series with the
+ * code of the stage and checks that the results agree with the artifact to the last bit. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 static const char *wanted = "", *format = "json";
 
-/* "EXPERIMENT/NODE"; NULL with a message that lists what there is. */
+/* The node EXPERIMENT/NODE; NULL with a message that lists the nodes that can be exported. */
 static const struct node *find_node(const struct plan *plan, const struct experiment **experiment, struct error *e) {
     const char **names = NULL, *list = "";
     size_t count = 0;
@@ -33,8 +33,8 @@ static const struct node *find_node(const struct plan *plan, const struct experi
                 if (!strcmp(node->stage->name, "observables")) {
                     return node;
                 }
-                error_set(e, STATUS_BAD_INPUT, "NODE=%s: is of stage %s; expected a node of stage observables", wanted,
-                          node->stage->name);
+                error_set(e, STATUS_BAD_INPUT, "NODE=%s: the node is of stage %s; expected a node of stage observables",
+                          wanted, node->stage->name);
                 return NULL;
             }
             if (!strcmp(node->stage->name, "observables")) {
@@ -78,14 +78,15 @@ static enum status compare(const struct npz *artifact, const char *name, const d
         const bool same =
             stored->count == OBSERVABLES && (values[k] == again[k] || (isnan(values[k]) && isnan(again[k])));
         if (!same) {
-            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g there, %.17g from %s", npz_path(artifact), name,
-                             observable_names[k], stored->count == OBSERVABLES ? values[k] : NAN, again[k], source);
+            return error_set(e, STATUS_FAILED, "%s: %s of %s is %.17g in the artifact, but %.17g from %s",
+                             npz_path(artifact), name, observable_names[k],
+                             stored->count == OBSERVABLES ? values[k] : NAN, again[k], source);
         }
     }
     return STATUS_OK;
 }
 
-/* The observables, then the means of all primaries: one estimator for both. */
+/* One estimator for the observables, followed by the means of all primaries. */
 static void evaluate(const double *means, double *values, const void *context) {
     const struct observables *plan = context;
     observables_evaluate(means, values, plan);
@@ -158,7 +159,7 @@ static enum status write_json(const struct plan *plan, const struct export *x, c
     return status;
 }
 
-/* The fluctuations of all values (values, points), in memory that the caller frees. */
+/* Sets *result to the fluctuations of all values, (values, points); the caller frees it. */
 static enum status fluctuations(const struct stage_context *c, const struct measurement *m, size_t values,
                                 size_t points, bool gamma, double **all, struct error *e) {
     const struct series series = measurement_series(m);
@@ -275,8 +276,8 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 int main(int argc, char **argv) {
     static const struct planner_option options[] = {
         {"node", "EXPERIMENT/NODE", "node to export, of the stage observables", &wanted},
-        {"format", "pyerrors|csv|json", "for pyerrors (.json.gz), as .csv and -series.csv, or as .json (default)",
-         &format},
+        {"format", "pyerrors|csv|json",
+         "pyerrors: .json.gz for pyerrors; csv: .csv and -series.csv; json: .json (default)", &format},
         {0},
     };
     return planner_main_with(argc, argv, all_stages,

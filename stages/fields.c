@@ -1,4 +1,4 @@
-/* Reads the configurations that a stage measures, with what is to be known about them: see fields.h. */
+/* See fields.h. */
 #include "stages/fields.h"
 
 enum status fields_read(const struct npz *npz, struct fields *fields, struct error *e) {
@@ -6,7 +6,7 @@ enum status fields_read(const struct npz *npz, struct fields *fields, struct err
     fields->path = npz_path(npz);
     if (!phi || (phi->type != NPZ_FLOAT32 && phi->type != NPZ_FLOAT64) || phi->dimensions < 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: %s, expected phi (configuration, x1, ..., xd) in float32 or float64",
-                         fields->path, phi ? "phi is of another type or shape" : "no member phi");
+                         fields->path, phi ? "phi has another type or shape" : "no array phi");
     }
     if (phi->shape[0] < 2) {
         return error_set(e, STATUS_BAD_INPUT, "%s: phi has %zu configurations, expected at least 2", fields->path,

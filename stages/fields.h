@@ -1,4 +1,4 @@
-/* What the stages that measure or score configurations take in: artifacts with phi, the couplings and the chains. */
+/* The input of stages that measure or score configurations: an artifact with phi, the couplings and the chains. */
 #ifndef DMSQ_STAGES_FIELDS_H
 #define DMSQ_STAGES_FIELDS_H
 
@@ -9,7 +9,7 @@ struct fields {
     const char *path;
     size_t configurations, dimensions;
     const size_t *extents;
-    struct header header; /* thermalised: of the ensemble, or the one that the model of a sample was trained on */
+    struct header header; /* thermalised: mark of the ensemble, for samples that of their training data */
 };
 
 /* Points into npz. STATUS_BAD_INPUT names the file and what is missing or wrong in it. */

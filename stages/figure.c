@@ -15,7 +15,8 @@ static void free_members(struct report_list *sets, size_t count) {
     free(sets);
 }
 
-/* The sets of members, each a list of names; at least one set. The caller frees them, if there are any. */
+/* Reads the sets of members, each a list of names; there is at least one. The caller frees them, also after a failure.
+ * */
 static enum status read_members(const struct parameters *p, struct report_list **sets, size_t *count, struct error *e) {
     struct report_list texts;
     *sets = NULL;
@@ -39,9 +40,8 @@ enum status figure_check(const struct parameters *p, const char *where, struct e
     const double *range = parameters_reals(p, "range", &range_count);
     if (range_count != 0 && (range_count != 2 || !(range[0] < range[1]))) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: parameter range: found %zu numbers, expected none, or a lower and "
-                         "a higher one",
-                         where, range_count);
+                         "%s: parameter range: found %zu numbers, expected none, or a lower and a higher one", where,
+                         range_count);
     }
     struct report_list *sets;
     size_t set_count;
@@ -65,16 +65,13 @@ enum status figure_check(const struct parameters *p, const char *where, struct e
     return status;
 }
 
-/* sqrt(chi2/V) of an observables artifact: the width of the distribution of M where that is Gaussian. */
+/* sqrt(chi2/V) of an artifact of the stage observables: the width of the distribution of M if it is Gaussian. */
 static enum status gaussian_width(const struct npz *reference, double *width, struct error *e) {
     const struct npz_array *propagator;
     struct estimates rows;
     size_t i;
-    enum status status = npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e);
-    THEN(status, estimates_read(reference, &rows, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(reference, "propagator", NPZ_FLOAT64, -1, &propagator, e));
+    TRY(estimates_read(reference, &rows, e));
     const bool found = estimates_find(&rows, "chi2", strlen("chi2"), &i) && rows.values[i] > 0 && propagator->count > 0;
     *width = found ? sqrt(rows.values[i] / (double)propagator->count) : 0;
     estimates_free(&rows);
@@ -150,7 +147,7 @@ enum status figure_resize(struct figure *f, size_t blocks, struct error *e) {
     return f->entries && f->failed && f->block ? STATUS_OK : error_set(e, STATUS_FAILED, "plot: out of memory");
 }
 
-/* As many blocks as there are images. */
+/* Makes one block per image. */
 static enum status fill_images(struct stage_context *c, struct figure *f, struct error *e) {
     const struct npz *npz = stage_input(c, "data", 0);
     const struct npz_array *snapshots;
@@ -196,23 +193,24 @@ static enum status fill_blocks(struct stage_context *c, struct figure *f, struct
     return status;
 }
 
-/* Whether the numbers of data and of parameters fit each other. */
+/* Checks that the numbers of inputs, labels and curves agree. */
 static enum status check_counts(const struct figure *f, struct error *e) {
     const struct parameters *p = f->parameters;
     size_t points;
     parameters_reals(p, "x", &points);
     const size_t curves = (size_t)parameters_integer(p, "curves");
     if (f->kind == BLOCK_POINTS && curves * points != f->data) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "plot: found %zu data, expected %zu: %zu of parameter x in each of %zu curves", f->data,
-                         curves * points, points, curves);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "plot: found %zu data, expected %zu: one for each of %zu values of parameter x in each of %zu curves",
+            f->data, curves * points, points, curves);
     }
     if (parameters_is(p, "kind", "schematic") != (f->data == 0)) {
         return error_set(e, STATUS_BAD_INPUT, "plot: found %zu data for kind = %s, expected %s", f->data,
                          parameters_text(p, "kind"), f->data == 0 ? "at least one" : "none");
     }
     if (f->kind != BLOCK_POINTS && f->lines > 0) {
-        return error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected one for kind = points only");
+        return error_set(e, STATUS_BAD_INPUT, "plot: found an input lines, expected it for kind = points only");
     }
     if (f->kind == BLOCK_IMAGES && (f->data != 1 || f->labels.count > 0)) {
         return error_set(e, STATUS_BAD_INPUT,
@@ -222,14 +220,13 @@ static enum status check_counts(const struct figure *f, struct error *e) {
     const size_t labelled = f->kind == BLOCK_POINTS ? f->blocks : f->data;
     if (f->labels.count != 0 && f->labels.count != labelled) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "plot: parameter labels: found %zu labels, expected %zu, one for each of "
-                         "the data given",
+                         "plot: parameter labels: found %zu labels, expected %zu, one for each data set",
                          f->labels.count, labelled);
     }
     return STATUS_OK;
 }
 
-/* Marks every block whose data bear the mark. */
+/* Marks every block with data that failed their tests of equilibrium. */
 static enum status read_marks(struct stage_context *c, struct figure *f, struct error *e) {
     size_t points;
     parameters_reals(f->parameters, "x", &points);
@@ -258,15 +255,12 @@ enum status figure_shape(const struct parameters *p, size_t data, size_t lines, 
                                  : parameters_is(p, "kind", "points")  ? BLOCK_POINTS
                                  : parameters_is(p, "kind", "fields")  ? BLOCK_IMAGES
                                                                        : BLOCK_COLUMNS};
-    enum status status = read_members(p, &f->sets, &f->set_count, e);
-    THEN(status, report_split(parameters_text(p, "labels"), '|', &f->labels, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(read_members(p, &f->sets, &f->set_count, e));
+    TRY(report_split(parameters_text(p, "labels"), '|', &f->labels, e));
     const size_t blocks = f->kind == BLOCK_POINTS    ? (size_t)parameters_integer(p, "curves") + f->lines
                           : f->kind == BLOCK_COLUMNS ? f->set_count * f->data
                                                      : f->data;
-    status = figure_resize(f, blocks, e);
+    enum status status = figure_resize(f, blocks, e);
     THEN(status, check_counts(f, e));
     return status;
 }
@@ -275,7 +269,7 @@ enum status figure_read(struct stage_context *c, struct figure *f, struct error 
     enum status status = figure_shape(c->parameters, stage_input_count(c, "data"), stage_input_count(c, "lines"), f, e);
     if (status == STATUS_OK && stage_input_count(c, "reference") > 0 && f->kind != BLOCK_HISTOGRAM) {
         status =
-            error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected one for kind = histogram only");
+            error_set(e, STATUS_BAD_INPUT, "plot: found an input reference, expected it for kind = histogram only");
     }
     THEN(status, read_marks(c, f, e));
     THEN(status, fill_blocks(c, f, e));
@@ -305,7 +299,7 @@ void figure_write_data(const struct figure *f, FILE *out) {
     }
 }
 
-/* A line of names above each set of members; a scheme has no numbers. */
+/* Writes a line of names above each set of members; a schematic figure has no numbers. */
 void figure_write_table(const struct figure *f, FILE *out) {
     if (f->blocks == 0) {
         fputs("curve\n", out);

@@ -1,5 +1,5 @@
-/* What a figure shows, taken out of the artifacts given to the stage `plot`: blocks of numbers, their labels, and
- * which of them rest on ensembles that failed their thermalisation tests. */
+/* The content of a figure, from the artifacts given to the stage `plot`: blocks of numbers, their labels, and marks of
+ * the blocks that come from ensembles that failed their thermalisation tests. */
 #ifndef DMSQ_STAGES_FIGURE_H
 #define DMSQ_STAGES_FIGURE_H
 
@@ -14,32 +14,33 @@ struct figure {
     size_t set_count;
     struct report_list labels;
     size_t data;          /* artifacts of the input `data` */
-    size_t blocks, lines; /* the last blocks are lines across; of columns sets x data: the first set of all data first
-                             */
-    size_t columns;       /* of images, where the blocks are such: row by row */
+    size_t blocks, lines; /* for columns: sets x data, the first set of all data first; the last `lines` blocks are
+                             horizontal lines */
+    size_t columns;       /* columns of an image, which is stored row by row; 0 for other kinds */
     struct block *block;
-    size_t *entries;  /* numbers in each block: of a histogram, all that were to be counted */
-    bool *failed;     /* each block: rests on an ensemble that failed its thermalisation tests */
+    size_t *entries;  /* (blocks): numbers in the block; for a histogram, including those outside its range */
+    bool *failed;     /* (blocks): whether its ensemble failed the thermalisation tests */
     double bin_width; /* 0: no histogram */
-    double gaussian;  /* width of the curve to compare with, 0: none */
+    double gaussian;  /* standard deviation of the Gaussian curve of a histogram; 0: no curve */
 };
 
-/* Checks of kind, members and range that the planner makes too (struct stage, check). */
+/* Checks kind, members and range, in the planner as well (struct stage, check). */
 enum status figure_check(const struct parameters *p, const char *where, struct error *e);
 
-/* Reads everything; figure_release() also after a failure. STATUS_BAD_INPUT: data that do not fit the parameters. */
+/* Reads a figure; call figure_release() also after a failure. STATUS_BAD_INPUT: the data do not fit the parameters. */
 enum status figure_read(struct stage_context *c, struct figure *f, struct error *e);
 void figure_release(struct figure *f);
 
-/* The same without the numbers: kinds, members, labels and room for the blocks of so many artifacts; and room for
- * another number of blocks, which have nothing in them then. For who has the numbers from elsewhere. */
+/* For callers that fill in the numbers themselves (tool redraw): figure_shape reads kind, members and labels and
+ * allocates empty blocks for the given numbers of artifacts; figure_resize replaces them by another number of empty
+ * blocks. */
 enum status figure_shape(const struct parameters *p, size_t data, size_t lines, struct figure *f, struct error *e);
 enum status figure_resize(struct figure *f, size_t blocks, struct error *e);
 
-/* Label of block i, "" where there are none; it belongs to f. */
+/* Label of block i, "" if there are no labels; it belongs to f. */
 const char *figure_label(const struct figure *f, size_t i);
 
-/* What gnuplot reads, and the table of the same numbers. */
+/* Writes the numbers as gnuplot reads them, and as a table. */
 void figure_write_data(const struct figure *f, FILE *out);
 void figure_write_table(const struct figure *f, FILE *out);
 

@@ -1,5 +1,6 @@
-/* Tool `gallery`: docs/gallery.md (or the file given), every figure of results/reference/EXPERIMENT/ with its caption,
- * `summary.FIGURE` of the experiment. Deterministic: experiments by name, figures as their files list them. */
+/* Tool `gallery`: writes docs/gallery.md (or the file given), with every figure of results/reference/EXPERIMENT/ and
+ * its caption, `summary.FIGURE` of the experiment. The order is fixed: experiments by name, figures as in their files.
+ * */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,14 @@
 
 static const char target[] = "docs/gallery.md";
 
-/* A figure of a swept node has several files; what is kept in git is NAME.svg. */
+/* Whether git keeps the figure, as NAME.svg. A figure of a swept node has several files. */
 static bool kept(const struct plan *plan, const struct plan_request *request, const struct experiment *x,
                  const struct exported *export) {
     const char *path = pool_print(plan->pool, "%s/reference/%s/%s.svg", request->results, x->name, export->name);
     return export->is_figure && path && !access(path, R_OK);
 }
 
-/* " (PROFILE=reduced: ...)" as the figure's run record has it, where it bears a remark; else "". */
+/* The remark in the figure's run record, as " (PROFILE=reduced: ...)"; "" if there is none. */
 static const char *remark_of(const struct plan *plan, const struct plan_request *request, const struct experiment *x,
                              const struct exported *export) {
     const char *path =

@@ -1,4 +1,4 @@
-/* Signs of life, see heartbeat.h. */
+/* See heartbeat.h. */
 #include "stages/heartbeat.h"
 
 #include <dirent.h>
@@ -35,7 +35,7 @@ static void *beat(void *argument) {
         until.tv_sec += (time_t)(nanoseconds / 1e9);
         until.tv_nsec = (long)(nanoseconds - 1e9 * (double)(time_t)(nanoseconds / 1e9));
         if (pthread_cond_timedwait(&h->stopping, &h->mutex, &until) == ETIMEDOUT) {
-            utimensat(AT_FDCWD, h->path, NULL, 0); /* now, by the clock of the file's server */
+            utimensat(AT_FDCWD, h->path, NULL, 0); /* the present time, by the clock of the file server */
         }
     }
     pthread_mutex_unlock(&h->mutex);
@@ -52,7 +52,7 @@ struct heartbeat *heartbeat_start(const char *path, double seconds) {
     h->seconds = seconds;
     pthread_mutex_init(&h->mutex, NULL);
     pthread_cond_init(&h->stopping, NULL);
-    sigset_t all, before; /* signals are for the thread that works */
+    sigset_t all, before; /* signals go to the main thread */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     const bool started = pthread_create(&h->thread, NULL, beat, h) == 0;
@@ -77,9 +77,9 @@ void heartbeat_stop(struct heartbeat *h) {
     }
 }
 
-/* --- the others ---------------------------------------------------------------------------------- */
+/* --- other processes ----------------------------------------------------------------------------- */
 
-/* By the clock of the file server, where the lock is a file there. */
+/* The present time, by the clock of the file server if the lock is a file there. */
 static time_t now_of(const struct lock *lock) {
     struct stat info;
     return lock->file >= 0 && futimens(lock->file, NULL) == 0 && fstat(lock->file, &info) == 0 ? info.st_mtime
@@ -95,7 +95,7 @@ static bool record_lives(const struct record *record, const struct stat *info, c
     }
     const char *its = record_member(record, "notes", "part");
     const bool apart = *share && *its && strcmp(share, its) != 0;
-    /* Who holds the lock of the folder alone is alone on this host. */
+    /* A process that holds the exclusive lock of the folder is the only one on its host. */
     return !apart && (!owner_is_here(&owner) || ((*share || !lock->held) && !owner_is_gone(&owner)));
 }
 
@@ -104,15 +104,16 @@ bool heartbeat_lives(const char *path, const struct record *record, const struct
     return stat(path, &info) == 0 && record_lives(record, &info, "", lock, now_of(lock));
 }
 
-/* Whether an older lease is that of b: by the times of the files, and, where these are equal, by name. */
+/* Whether lease a is older than lease b, by the times of the files, or by name if these are equal. */
 static bool is_before(const struct stat *a, const char *name_a, const struct stat *b, const char *name_b) {
     const long long seconds = (long long)a->st_mtim.tv_sec - b->st_mtim.tv_sec,
                     rest = (long long)a->st_mtim.tv_nsec - b->st_mtim.tv_nsec;
     return seconds ? seconds < 0 : rest ? rest < 0 : strcmp(name_a, name_b) < 0;
 }
 
-/* Whether a lease lives in the folder that excludes this process: any, or, where there is one of this process, of the
- * name `own`, only such as are older. *what: a sentence's object that names its process. */
+/* Whether another process has a live lease in the folder that excludes this process. `own` is the name of this
+ * process's lease, or NULL; if given, only older leases count. what: text for a message, "process 4242 on node17, ...".
+ * */
 static bool any_lives(const char *folder, const char *share, const struct lock *lock, const char *own, char what[512]) {
     char runs[PATH_MAX], path[PATH_MAX];
     struct stat mine = {0};

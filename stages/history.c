@@ -35,7 +35,7 @@ void history_say(const void *stage, const char *text) {
     fprintf(stderr, "%s: %s\n", (const char *)stage, text);
 }
 
-/* A path too long for the system becomes "", which nothing opens or removes. */
+/* FOLDER/NAME.ENDING; "" if it is too long for the system: a path that cannot be opened or removed. */
 static const char *path_of(char buffer[PATH_MAX], const char *folder, const char *name, const char *ending) {
     int n = snprintf(buffer, PATH_MAX, "%s/%s%s", folder, name, ending);
     if (n < 0 || n >= PATH_MAX) {
@@ -50,7 +50,7 @@ void history_environment(struct record *record) {
     snprintf(text, sizeof text, "%d.%d.%d", version->major, version->minor, version->patch);
     record_environment(record, "oneDNN", text);
     record_environment(record, "instruction set", convolution_instruction_set());
-    /* oneDNN looks at these two by itself; a pinned instruction set gives the same bits on other machines. */
+    /* oneDNN reads these two variables itself; a fixed instruction set gives the same bits on other machines. */
     const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
     limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");
     record_environment(record, "instruction set limit", limit != NULL ? limit : "none");
@@ -120,14 +120,14 @@ void history_finish(const char *stage, const char *folder, const char *ledger, c
         warn(stage, &e);
         return;
     }
-    /* run.json comes last: while it is missing, all of this is done again by the next process. */
+    /* run.json comes last: while it is missing, the next process repeats all of this. */
     const struct record *record = own != NULL ? own : found;
     enum status status = history_write(record, folder, &e);
     if (status != STATUS_OK) {
         warn(stage, &e);
     }
     history_enter(stage, record, ledger);
-    /* A process of another host that made the same may have taken pending-run.json for its own. */
+    /* A process on another host that made the same artifact may have renamed pending-run.json already. */
     if (status == STATUS_OK && file_replace(pending, final, &e) != STATUS_OK &&
         record_write(record, final, &e) != STATUS_OK) {
         warn(stage, &e);
@@ -135,21 +135,20 @@ void history_finish(const char *stage, const char *folder, const char *ledger, c
     record_free(found);
 }
 
-/* Length of a name without the ending of a temporary file, ".tmp-OWNER..." (base/file.c, npz_writer.c, where libzip
- * adds letters of its own); *owner is then read. */
+/* Length of a name without the ending of a temporary file, ".tmp-OWNER...", from which *owner is read. See base/file.c
+ * and npz_writer.c; libzip appends further letters. */
 static size_t without_ending(const char *name, struct owner *owner) {
     const char *ending = strstr(name, ".tmp-");
     return ending && owner_read(ending + 5, owner) ? (size_t)(ending - name) : strlen(name);
 }
 
-/* Whether a file is an output not finished, or a temporary file on the way to one, to a record or to a checkpoint; and
- * whose. */
+/* Whether a file is an unfinished output or a temporary file of an output, a record or a checkpoint; sets *owner. */
 static bool is_left_over(const char *name, const char *const *names, struct owner *owner) {
     static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz"};
     const size_t prefix = strlen(HISTORY_PARTIAL);
     size_t length = without_ending(name, owner);
     const bool temporary = name[length] != '\0';
-    if (strncmp(name, HISTORY_PARTIAL, prefix) == 0) { /* older ones name no owner */
+    if (strncmp(name, HISTORY_PARTIAL, prefix) == 0) { /* files of older versions name no owner */
         struct owner of_output;
         const size_t more = owner_read(name + prefix, &of_output);
         const bool named = more > 0 && name[prefix + more] == '-';
@@ -171,16 +170,16 @@ static bool is_left_over(const char *name, const char *const *names, struct owne
     return false;
 }
 
-/* Whether nobody writes the file any more. Of another host's this is believed when it has stood still for a while, too:
- * leases may be seen late. */
+/* Whether the process that wrote the file is gone. A file of another host must also be unchanged for some time, because
+ * leases may become visible late. */
 static bool is_abandoned(int folder, const char *name, const struct owner *owner) {
     struct stat file;
     return owner_is_here(owner) || (fstatat(folder, name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
                                     difftime(time(NULL), file.st_mtime) > HEARTBEAT_DEAD_SECONDS / 2);
 }
 
-/* names: of the outputs; NULL for the folders of records and of parts. all: not only what is of this process, which is
- * alone as far as it can see. */
+/* Removes temporary files. names: the outputs; NULL for the folders of records and of parts. all: also the abandoned
+ * files of other processes, when this process sees no other one. */
 static void sweep_folder(const char *folder, const char *const *names, bool all) {
     DIR *list = opendir(folder);
     const struct dirent *entry;
@@ -220,7 +219,7 @@ void history_sweep(const char *folder, const char *const *names) {
     }
 }
 
-/* When the checkpoint or the last part was written; 0: there is none. */
+/* Time at which the checkpoint or the last part was written; 0 if there is none. */
 static time_t saved_at(const char *folder) {
     char path[PATH_MAX], parts[PATH_MAX];
     struct stat info;
@@ -263,8 +262,8 @@ void history_note_earlier(struct record *record, const char *folder) {
     }
 }
 
-/* Whoever wrote "running" is gone, but for this process and those that live. What the records then say is entered into
- * the ledger: whoever was killed between the two could not do it. */
+/* Changes "running" to "interrupted" in the records of processes that no longer exist, and enters all records into the
+ * ledger, since a process may have been killed before it did so. */
 static void mark_interrupted(const char *stage, const char *folder, const char *ledger, const struct lock *lock,
                              const struct record *own) {
     char runs[PATH_MAX];
@@ -286,7 +285,7 @@ static void mark_interrupted(const char *stage, const char *folder, const char *
         const struct owner owner = record_owner(record);
         if (strcmp(record_text(record, "status"), "running") == 0 && !heartbeat_lives(path, record, lock) &&
             !(owner_is_me(&owner) && strcmp(record_name(record), record_name(own)) == 0)) {
-            record_amend(record, "interrupted", "the process ended without a word (killed or crashed)",
+            record_amend(record, "interrupted", "the process ended without a final record (killed or crashed)",
                          saved_at(folder));
             if (record_write(record, path, &e) != STATUS_OK) {
                 warn(stage, &e);
@@ -303,13 +302,13 @@ static void mark_interrupted(const char *stage, const char *folder, const char *
     }
 }
 
-/* What is left of outputs that are not all there, and the record of the run that made them: the next run makes them
- * all, and what lies there when it is killed is its own. */
+/* Removes the outputs of an incomplete set, and the record of the run that made them. The next run makes all of them,
+ * so that after an interruption all outputs in the folder are from that run. */
 static void remove_stale(const char *folder, const char *const *names) {
     char path[PATH_MAX];
     unlink(path_of(path, folder, "run.json", ""));
     for (; *names; names++) {
-        /* Only what is seen: elsewhere an output may have come into place that is not seen here yet. */
+        /* only outputs that are visible: one of another host may not be visible yet */
         if (access(path_of(path, folder, *names, ""), F_OK) == 0) {
             unlink(path);
         }
@@ -330,10 +329,11 @@ bool history_is_done(const char *folder, const char *key) {
 }
 
 static enum status other_recipe(const char *folder, const struct record *record, const char *key, struct error *e) {
-    return error_set(e, STATUS_BAD_INPUT,
-                     "%s: holds the output of another recipe (found key %.12s, this one is %.12s): choose "
-                     "another --output",
-                     folder, record_text(record, "key"), key);
+    return error_set(
+        e, STATUS_BAD_INPUT,
+        "%s: the folder has the output of another recipe (found key %.12s, expected %.12s): choose another "
+        "--output",
+        folder, record_text(record, "key"), key);
 }
 
 enum status history_join(const char *folder, const char *key, bool outputs, bool *done, struct error *e) {
@@ -342,7 +342,7 @@ enum status history_join(const char *folder, const char *key, bool outputs, bool
     struct error ignored;
     *done = outputs;
     if (!outputs || record_read(path_of(path, folder, "run.json", ""), &record, &ignored) != STATUS_OK) {
-        return STATUS_OK; /* whoever finishes looks again */
+        return STATUS_OK; /* the process that runs --finish checks again */
     }
     const bool same = strcmp(record_text(record, "key"), key) == 0;
     if (!same) {
@@ -364,8 +364,8 @@ enum status history_look(const char *folder, const char *key, bool outputs, bool
     if (record_read(path_of(path, folder, "run.json", ""), &record, &missing) != STATUS_OK &&
         record_read(pending, &record, &also_missing) != STATUS_OK) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: holds outputs without a readable record (%s): remove them or choose "
-                         "another --output",
+                         "%s: the folder has outputs without a readable record (%s): remove them or choose another "
+                         "--output",
                          folder, missing.message);
     }
     const bool same = strcmp(record_text(record, "key"), key) == 0;

@@ -1,11 +1,11 @@
-/* Stage `import`: configurations of phi^4 theory that another program made, from a .npy or .npz file, as an artifact
- * that everything takes which takes an ensemble: models are trained on them, observables measured.
+/* Stage `import`: reads configurations of phi^4 theory from another program, in a .npy or .npz file, into an artifact
+ * that can be used like an ensemble: to train models and to measure observables.
  *
- * Artifact: as of the stage ensemble; phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C; independent;
- * virial and action (N), of the field before it is rounded; thermalised, thermalisation.names and
- * thermalisation.sigmas. Of the tests of lattice/thermalisation.h those are made that need no further chains: the
- * virial against 1, which also finds couplings or a normalisation that are not those of the action A 4.2, and of chains
- * their first halves against their second. */
+ * Artifact, as for the stage ensemble: phi float32 (N, x1..xd), chain after chain; kappa, lambda; chains C;
+ * independent; virial and action (N), of the field before rounding; thermalised, thermalisation.names and
+ * thermalisation.sigmas. Of the tests in lattice/thermalisation.h it makes those that need no further chains: the
+ * virial against 1, which also detects couplings or a normalisation other than those of the action A 4.2, and the first
+ * half of the chains against the second. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,16 +29,17 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "chain-after-chain",
      .choices = "chain-after-chain|interleaved|chain-axis-first|chain-axis-second",
-     .help = "Axes before those of the lattice: one of configurations, either chain after chain or interleaved, one "
-             "of each chain in turn; or two, (chain, configuration) or (configuration, chain). Axes of length 1 "
-             "after these are dropped."},
+     .help = "Axes before those of the lattice. chain-after-chain and interleaved (one configuration of each chain in "
+             "turn): one axis; chain-axis-first: (chain, configuration); chain-axis-second: (configuration, chain). "
+             "Axes of length 1 after these are dropped."},
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0,
      .maximum = 1e9,
-     .help = "Number of Markov chains, with the same number of configurations from each; 0: the length of the chain "
-             "axis, or without one a chain for each configuration, so that they are independent."},
+     .help =
+         "Number of Markov chains, each with the same number of configurations; 0: the length of the chain axis or, "
+         "without such an axis, one chain per configuration, so that all are independent."},
     {.name = "scale",
      .type = PARAMETER_REAL,
      .default_value = "1",
@@ -47,9 +48,9 @@ static const struct parameter parameters[] = {
      .help = "Factor that multiplies all fields, if the theory is normalised differently."},
 };
 
-/* Where the numbers of the file go. */
+/* How the axes of the file are read. */
 struct plan_of_axes {
-    size_t chains, length;            /* configurations a chain */
+    size_t chains, length;            /* length: configurations per chain */
     size_t chain_stride, time_stride; /* in elements of the file */
     size_t dimensions, extents[GEOMETRY_MAX_DIMENSIONS], strides[GEOMETRY_MAX_DIMENSIONS];
 };
@@ -98,7 +99,7 @@ static enum status find_axes(const struct parameters *p, const char *path, const
     return STATUS_OK;
 }
 
-/* phi[volume] of one configuration, sites in C order. */
+/* Copies one configuration to phi[volume], sites in C order. */
 static void gather(const struct foreign *a, const struct plan_of_axes *axes, size_t chain, size_t time, double scale,
                    size_t volume, double *phi) {
     size_t at[GEOMETRY_MAX_DIMENSIONS] = {0};
@@ -128,15 +129,15 @@ static enum status fill(const struct stage_context *c, const char *path, const s
         const struct configuration_means means = configuration_measure(g, theory, phi);
         out->action[i] = means.action;
         out->virial[i] = means.virial;
-        bool finite = isfinite(means.action); /* of a large field, phi^4 overflows */
+        bool finite = isfinite(means.action); /* phi^4 overflows if the field is too large */
         for (size_t x = 0; x < g->volume; x++) {
             out->phi[i * g->volume + x] = (float)phi[x];
             finite = finite && isfinite(out->phi[i * g->volume + x]);
         }
         if (!finite) {
             status = error_set(e, STATUS_BAD_INPUT,
-                               "%s: configuration %zu of chain %zu: found action density %g, expected fields that "
-                               "are numbers and not too large",
+                               "%s: configuration %zu of chain %zu: found action density %g, expected finite fields "
+                               "whose action is finite",
                                path, i % axes->length, i / axes->length, means.action);
         }
     }
@@ -144,7 +145,7 @@ static enum status fill(const struct stage_context *c, const char *path, const s
     return status;
 }
 
-/* Takes out->phi, which the writer frees once the artifact is in place. */
+/* Hands out->phi over to the writer, which frees it. */
 static enum status write_artifact(struct stage_context *c, const struct plan_of_axes *axes, const struct theory *theory,
                                   const struct ensemble *out, const struct thermalisation *t, struct error *e) {
     const size_t N = axes->chains * axes->length;

@@ -1,12 +1,12 @@
-/* Stage `kept`: the numbers of an earlier run, out of a table or figure that git keeps (results/reference), or those
- * that the papers print (experiments/published.tsv), as a row of a table or a curve of a figure beside new results.
- * What takes a day to compute is so compared with without computing it again; the file's SHA-256 is in the recipe, so
- * that other numbers make another result.
+/* Stage `kept`: reads numbers of an earlier run from a table or figure kept in git (results/reference), or the
+ * published ones (experiments/published.tsv), for a row of a table or a curve of a figure beside new results. So new
+ * results can be compared with others that would take a day to recompute. The file's SHA-256 is in the recipe, so the
+ * key changes with the numbers.
  *
- * A table's .tsv has columns dataset, observable, value, error, published.tsv one of experiments before them: the lines
- * of one dataset become the row. A figure's .tsv has
- * the curve in its first column: the lines of one curve become vectors, one a column, by their names in the first line;
- * with `x`, the one line with that number in its second column becomes numbers, the point of a curve. */
+ * The .tsv of a table has the columns dataset, observable, value and error; in published.tsv a column of experiments
+ * precedes them. The lines of one dataset become the row. The .tsv of a figure has the name of the curve in its first
+ * column. The lines of one curve become vectors, one per column, with the names in the first line of the file. With
+ * `x`, the one line with that number in its second column becomes single numbers, a point of a curve. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +23,17 @@ static const struct parameter parameters[] = {
     {.name = "experiment",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "The experiment, for a file with that column, such as experiments/published.tsv."},
+     .help = "Name of the experiment, for files with such a column, as experiments/published.tsv."},
     {.name = "x",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "Of a figure: value of the second column that selects one point; empty: the whole curve."},
+     .help = "For a figure: value in the second column that selects one point; empty: the whole curve."},
     {.name = "configurations",
      .type = PARAMETER_INTEGER,
      .default_value = "0",
      .minimum = 0,
      .maximum = 1e9,
-     .help = "Of a table: number of configurations of the row, which the file does not contain."},
+     .help = "For a table: number of configurations of the row, which the file does not contain."},
     {.name = "marked",
      .type = PARAMETER_FLAG,
      .default_value = "no",
@@ -44,22 +44,22 @@ static const struct stage_array arrays[] = {
     ARRAYS_ESTIMATES,
     ARRAY_THERMALISED,
     {"*", NPZ_FLOAT64, "", "",
-     "Of a table: every estimate, and NAME_error; of a figure: every column, a number or a vector."},
+     "For a table: every estimate, and NAME_error; for a figure: every column, a number or a vector."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
 enum { COLUMNS = 64 };
 
-/* The lines that are wanted, cut into fields in place. */
+/* The selected lines, cut into fields in place. */
 struct lines {
     char *text, *header[COLUMNS];
     size_t columns, count;
     char **field;        /* count x columns */
-    bool of_experiments; /* a column more stands before the others */
+    bool of_experiments; /* a column of experiments precedes the others */
 };
 
-/* What is wanted. */
+/* The selection, from the parameters. */
 struct wanted {
     const char *path, *experiment, *curve, *x;
 };
@@ -70,7 +70,7 @@ static bool is_wanted(const struct wanted *w, const struct lines *l, char *const
            (!*w->x || strcmp(field[first + 1], w->x) == 0);
 }
 
-/* Cuts a line at its tabs; how many fields, of which those beyond COLUMNS are not kept. */
+/* Cuts a line at its tabs and returns the number of fields; those beyond COLUMNS are not stored. */
 static size_t cut(char *line, char *field[COLUMNS]) {
     size_t count = 0;
     for (char *next; line; line = next) {
@@ -133,9 +133,9 @@ static enum status read_lines(const struct wanted *w, struct lines *lines, struc
     }
     const char *at = *w->x ? " at " : *w->experiment ? " in experiment " : "", *where = *w->x ? w->x : w->experiment;
     if (status == STATUS_OK && lines->of_experiments != (*w->experiment != '\0')) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: found %s column experiment, expected %s", w->path,
+        return error_set(e, STATUS_BAD_INPUT, "%s: found %s column `experiment`, expected %s", w->path,
                          lines->of_experiments ? "a" : "no",
-                         lines->of_experiments ? "its name as a parameter" : "one, for parameter experiment");
+                         lines->of_experiments ? "parameter experiment" : "one for parameter experiment");
     }
     if (status == STATUS_OK && (lines->count == 0 || (*w->x && lines->count != 1))) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: found %zu lines of '%s'%s%s, expected %s", w->path, lines->count,
@@ -214,8 +214,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     enum status status = read_lines(&wanted, &lines, e);
     if (status == STATUS_OK && is_table(&lines) && *x) {
         status = error_set(e, STATUS_BAD_INPUT,
-                           "%s: found a table, and parameter x = %s; expected a figure's file for a point of a curve",
-                           path, x);
+                           "%s: found a table with parameter x = %s, expected the file of a figure", path, x);
     }
     THEN(status, stage_artifact(c, &w, e));
     THEN(status, is_table(&lines) ? add_row(&lines, path, (size_t)parameters_integer(p, "configurations"), w, e)

@@ -1,10 +1,10 @@
-/* The ledger program: shows the ledger of a folder of results, or builds it anew from the run records.
+/* Tool `ledger`: shows the ledger of a folder of results, or rebuilds it from the run records.
  *
  *   ledger --root=results              all runs, newest last
  *   ledger --root=results 3fa9         everything about the runs of the artifact 3fa9...
- *   ledger --root=results --rebuild    builds it anew from the records under results/artifacts
- *   ledger --root=results --rebuild=unlocked   only where the file system has no locks, so that no stage enters its
- *                                              runs
+ *   ledger --root=results --rebuild    rebuilds it from the records under results/artifacts
+ *   ledger --root=results --rebuild=unlocked   rebuilds it only if the file system has no locks, where stages do not
+ *                                              enter their runs
  */
 #include <getopt.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ static void print_help(void) {
     printf("ledger: shows the runs recorded in a folder of results\n\n"
            "Usage: ledger [--root=FOLDER] [--rebuild[=unlocked]] [--show] [KEYPREFIX]\n\n"
            "  --root=FOLDER  the folder that holds ledger.sqlite and artifacts/ (default: results)\n"
-           "  --rebuild      builds the ledger anew from the run records; shows it only with --show\n"
+           "  --rebuild      rebuilds the ledger from the run records; shows it only with --show\n"
            "  --rebuild=unlocked  the same, but only on a file system without locks, where stages do not enter runs\n"
            "  --show         all runs, newest last (the default)\n"
            "  KEYPREFIX      everything about the runs of the artifact with this key\n\n"
@@ -32,7 +32,7 @@ static void say(const void *program, const char *text) {
     fprintf(stderr, "%s: %s\n", (const char *)program, text);
 }
 
-/* Labels, notes and paths are what records say: a terminal shall not obey them. */
+/* Labels, notes and paths come from files, so their control characters are replaced before a terminal sees them. */
 static enum status show(const char *path, const char *prefix, const struct lock_wait *wait, struct error *e) {
     char *text = NULL;
     size_t size = 0;
@@ -64,8 +64,8 @@ static enum status work(const char *root, const char *path, const char *prefix, 
     enum status status = rebuild ? ledger_rebuild(path, root, &wait, e) : STATUS_OK;
     if (status == STATUS_OK && !rebuild && access(path, F_OK) != 0) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%s: there is no ledger: no run was recorded under '%s', or --rebuild "
-                         "makes it from the run records",
+                         "%s: no ledger found: either no run was recorded under '%s', or --rebuild makes it from the "
+                         "run records",
                          path, root);
     }
     return status == STATUS_OK && (all || prefix != NULL || !rebuild) ? show(path, prefix, &wait, e) : status;
@@ -104,7 +104,7 @@ int main(int argc, char **argv) {
             version_print(argv[0], stdout);
             return STATUS_OK;
         default:
-            return STATUS_BAD_INPUT; /* getopt_long has said what is wrong */
+            return STATUS_BAD_INPUT; /* getopt_long has printed the error */
         }
     }
     if (argc - optind > 1) {

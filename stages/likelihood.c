@@ -1,25 +1,26 @@
-/* Stage `likelihood`: the density that a score model gives to configurations, by its probability flow
- * (diffusion/flow.h; A 3.14, 3.15), against their action (A 4.2, Fig. 7).
+/* Stage `likelihood`: the density of configurations under a score model, from its probability flow (diffusion/flow.h;
+ * A 3.14, 3.15), against their action (A 4.2, Fig. 7).
  *
  * Artifact, for N configurations:
- *   log_q, log_q_error         standard error over probes; NaN without probes, and of a single one
- *   action_effective, action   -log_q and S of the whole configuration, without log Z
- *   evaluations, cost          of the score; in forward passes, a vector-Jacobian product counting as one
+ *   log_q, log_q_error         the error is the standard error over probes; NaN without probes or with a single one
+ *   action_effective, action   S_eff = -log_q and S of the whole configuration, without log Z
+ *   evaluations, cost          evaluations of the score; cost in forward passes, where a vector-Jacobian product counts
+ *                              as one
  *   R2, slope, var_log_w, effective_sample_size, acceptance, acceptance_gaussian and R2_error ...
- *                              as statistics/weights.h defines them (R2 is A 4.9 with the difference of the means of
- *                              S and S_eff, the unknown log Z, removed), with jackknife errors
- *   weights-of                 "proposals": fields of the stage `sample`, taken for draws from q; "target": fields of
- *                              `ensemble`, taken for draws from exp(-S)/Z
- *   bins                       of the jackknife: one a configuration where they are independent (at most 1024), else
- *                              one a chain, or 32 parts of a single one
- *   kappa, lambda, thermalised of the fields; S is taken with the couplings
- *   action_difference          S - S_eff without the mean of it: what is left of the straight line of slope 1
- *   action_centred, action_effective_centred   S and S_eff without the means of each, for the figure (A Fig. 7)
- *   var_probes                 mean variance that the probes give log q, a part of var_log_w unless all have the same
- *   names, values, errors, ... the statistics once more, as the stage `table` reads them
+ *                              as defined in statistics/weights.h (R2 is A 4.9 after subtraction of the difference of
+ *                              the means of S and S_eff, the unknown log Z), with jackknife errors
+ *   weights-of                 "proposals": fields of the stage `sample`, treated as draws from q; "target": fields of
+ *                              `ensemble`, treated as draws from exp(-S)/Z
+ *   bins                       bins of the jackknife: one per configuration if they are independent (at most 1024),
+ *                              else one per chain, or 32 parts of a single chain
+ *   kappa, lambda, thermalised of the fields; the couplings are those of S
+ *   action_difference          S - S_eff minus its mean: the deviation from the line of slope 1
+ *   action_centred, action_effective_centred   S and S_eff, each minus its mean, for the figure (A Fig. 7)
+ *   var_probes                 mean variance of log q from the probes, a part of var_log_w unless probes are shared
+ *   names, values, errors, ... the same statistics for the stage `table`
  *
- * Samples of the stochastic process are not exactly draws from the density of the flow: what this says of them is the
- * published protocol. Exact proposals are those of flow_sample. */
+ * Samples of the stochastic process are not exactly draws from the density of the flow; to treat them so is the
+ * published protocol. Exact proposals come from the stage `propose`. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,22 +34,22 @@
 #include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    PARAMETER_CONFIGURATIONS("0", 0, "The first n configurations; 0: all."),
+    PARAMETER_CONFIGURATIONS("0", 0, "Number of configurations, from the first on; 0: all."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "dopri5",
      .choices = "dopri5|heun|rk4|modes",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log s. "
-             "modes: effective-action models only, see stage propose."},
+             "modes: for effective-action models only, see stage propose."},
     DENSITIES_PARAMETERS,
     {.name = "probe-sharing",
      .type = PARAMETER_CHOICE,
      .default_value = "own",
      .choices = "own|shared|fresh",
      .help = "own: each configuration has its own probes, fixed along its path. fresh: new probes at each evaluation "
-             "of the score, as in the authors' released code. shared: all configurations have the same probes, so "
-             "that their error of log q is mostly a common constant, to which R2 and weights are insensitive; log q "
-             "is then not the estimate of a normalised density."},
+             "of the score, as in the authors' released code. shared: all configurations have the same probes. Then "
+             "the errors of log q are mostly a common constant, which does not affect R2 and the weights; but log q is "
+             "not an estimate of a normalised density."},
     PARAMETER_T_START(
         "Time at which the configurations enter the flow; the density is that of the model at this time."),
     PARAMETER_SEED("Seed of the probes."),
@@ -82,7 +83,7 @@ static const struct stage_array arrays[] = {
      "Mean acceptance of the exact chain of independent proposals, from pairs of weights."},
     {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance_gaussian", NPZ_FLOAT64, "", "",
-     "The same for Gaussian log-weights of that variance: erfc of half their standard deviation."},
+     "Acceptance for Gaussian log-weights of variance var_log_w: erfc(sqrt(var_log_w)/2)."},
     {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"var_probes", NPZ_FLOAT64, "", "", "Mean variance of log q from the probes, a part of var_log_w."},
     {"var_probes_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
@@ -100,7 +101,7 @@ enum { PARTS = 32 };
 
 struct work {
     struct fields fields; /* N or more */
-    size_t count, bins;   /* N */
+    size_t count, bins;   /* count: N */
     enum weights_origin origin;
     struct flow_settings settings;
     struct densities densities;
@@ -132,7 +133,8 @@ static enum status read_fields(const struct npz *npz, const struct score_model *
             return error_set(e, STATUS_BAD_INPUT, "%s: phi is not finite in configuration %zu", f->path, i / m->volume);
         }
     }
-    const size_t whole = w->count / (f->configurations / f->header.chains); /* chains that are taken */
+    const size_t whole =
+        w->count / (f->configurations / f->header.chains); /* chains among the first `count` configurations */
     w->bins = f->header.independent ? w->count : whole >= 2 ? whole : PARTS;
     w->bins = weights_bins(w->bins < w->count ? w->bins : w->count);
     return STATUS_OK;
@@ -226,13 +228,14 @@ static enum status check(const struct parameters *p, const char *where, struct e
         return error_set(e, STATUS_BAD_INPUT, "%s: configurations = 1, expected 0 or at least 2", where);
     }
     if (parameters_is(p, "probe-sharing", "fresh") && parameters_is(p, "control-variate", "wiener")) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: probe-sharing = fresh with control-variate = wiener found, expected none", where);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "%s: probe-sharing = fresh with control-variate = wiener found, expected control-variate = none", where);
     }
     return STATUS_OK;
 }
 
-/* Those asked for; all of the fields where these are known beforehand. */
+/* The number of configurations; with configurations = 0 that of the fields, if the planner knows it. */
 static size_t items(const struct stage_node *node) {
     const size_t wanted = (size_t)parameters_integer(node->parameters, "configurations");
     const struct stage_node *fields = node->input(node, "fields", 0);

@@ -1,4 +1,4 @@
-/* The main of every stage program, compiled once a stage with STAGE naming its declaration. */
+/* The main of every stage program, compiled once per stage, with STAGE as the name of its declaration. */
 #include "stages/stage.h"
 
 #ifndef STAGE

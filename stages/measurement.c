@@ -1,4 +1,4 @@
-/* Measures configurations and analyses the series: see measurement.h. */
+/* See measurement.h. */
 #include "stages/measurement.h"
 
 #include <math.h>
@@ -11,10 +11,10 @@
 #include "statistics/gamma_method.h"
 #include "statistics/jackknife.h"
 
-/* So many chains give an error to a fifth of itself by their means alone. */
+/* The scatter of the means of 16 chains gives an error with a relative accuracy of a fifth. */
 enum { ENOUGH_CHAINS = 16 };
 
-/* Measures every configuration, each by one thread. */
+/* Fills the series of all configurations, in parallel. */
 static enum status measure(const struct stage_context *c, struct measurement *m, struct error *e) {
     const struct fields *fields = &m->fields;
     const size_t N = fields->configurations, V = m->volume;
@@ -64,8 +64,8 @@ static enum status measure(const struct stage_context *c, struct measurement *m,
     for (size_t i = 0; i < N; i++) {
         if (!isfinite(m->series[PRIMARY_ACTION * N + i])) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: configuration %zu of phi has action density %g, expected numbers", fields->path, i,
-                             m->series[PRIMARY_ACTION * N + i]);
+                             "%s: configuration %zu of phi has action density %g, expected a finite number",
+                             fields->path, i, m->series[PRIMARY_ACTION * N + i]);
         }
     }
     return STATUS_OK;
@@ -76,15 +76,15 @@ static enum status analyse_jackknife(const struct series *series, const struct s
                                      struct error *e) {
     const struct fields *fields = &m->fields;
     const struct estimator means = {.values = m->orbits};
-    /* Of a single configuration chi2 is 0 and U_L is 2/3, whatever it is. */
+    /* a single configuration has chi2 = 0 and U_L = 2/3, whatever the field */
     if (bins > 1 && bins <= fields->configurations &&
         fields->configurations - (fields->configurations - 1) / bins - 1 < 2) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "%zu configurations in %zu bins found, at least 2 without the largest bin expected",
+                         "%zu configurations in %zu bins found, expected at least 2 outside the largest bin",
                          fields->configurations, bins);
     }
     for (int k = 0; k < OBSERVABLES; k++) {
-        /* Bins of chains know nothing of times within a chain. */
+        /* bins that are whole chains give no autocorrelation time */
         m->tau_int[k] = fields->header.independent ? 0.5 : NAN;
         m->tau_int_error[k] = fields->header.independent ? 0.0 : NAN;
     }
@@ -93,7 +93,7 @@ static enum status analyse_jackknife(const struct series *series, const struct s
                                                  : jackknife(modes, &means, bins, m->orbit_values, m->orbit_errors, e);
 }
 
-/* Gamma method; errors already holds those of a jackknife over chains, or is of no use. */
+/* Gamma method for all observables. Where its window does not close, `errors` keeps the jackknife over chains. */
 static enum status window_all(const struct series *series, const struct estimator *estimator, double S,
                               struct gamma_result *results, double *values, double *errors, struct error *e) {
     const enum status status = gamma_method(series, estimator, S, results, e);
@@ -189,7 +189,7 @@ static enum status allocate(struct measurement *m, struct error *e) {
     return STATUS_OK;
 }
 
-/* Keeps the first configurations alone. */
+/* Restricts the fields to the first configurations. */
 static enum status take_first(size_t first, struct fields *fields, struct error *e) {
     if (first == 0) {
         return STATUS_OK;
@@ -197,8 +197,8 @@ static enum status take_first(size_t first, struct fields *fields, struct error 
     if (first < 2 || first > fields->configurations || (fields->header.chains > 1 && !fields->header.independent)) {
         return error_set(
             e, STATUS_BAD_INPUT,
-            "%s: %zu configurations in %zu chains found, the first %zu of independent configurations or of a "
-            "single chain expected",
+            "%s: %zu configurations in %zu chains found; first = %zu expected independent configurations or a single "
+            "chain",
             fields->path, fields->configurations, fields->header.chains, first);
     }
     fields->configurations = first;
@@ -216,13 +216,10 @@ static void choose_method(const struct stage_context *c, struct measurement *m) 
 enum status measurement_make(const struct stage_context *c, const struct npz *fields, struct measurement *m,
                              struct error *e) {
     *m = (struct measurement){0};
-    enum status status = fields_read(fields, &m->fields, e);
-    THEN(status, take_first((size_t)parameters_integer(c->parameters, "first"), &m->fields, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(fields_read(fields, &m->fields, e));
+    TRY(take_first((size_t)parameters_integer(c->parameters, "first"), &m->fields, e));
     choose_method(c, m);
-    status = allocate(m, e);
+    enum status status = allocate(m, e);
     THEN(status, measure(c, m, e));
     THEN(status, analyse(c, m, e));
     return status;
@@ -230,12 +227,12 @@ enum status measurement_make(const struct stage_context *c, const struct npz *fi
 
 static const struct stage_array series_arrays[] = {
     {"primaries", NPZ_BYTES, "P", "",
-     "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ..., G(p) at the "
+     "Names of the series: M, M2, M4, abs_M, mean_abs_phi, phi2, action, virial, and G1, G2, ... for G(p) at the "
      "smallest momentum of each direction."},
     {"series", NPZ_FLOAT64, "P, N", "",
      "Values of the series for each of the N configurations, chain after chain; observables are functions of their "
      "means. phi2, action and virial are per site."},
-    {"lattice", NPZ_INT64, "d", "sites", "Extents."},
+    {"lattice", NPZ_INT64, "d", "sites", "Extents of the lattice."},
     {"chains", NPZ_INT64, "", "", "Number of Markov chains C, each of N/C configurations in sequence."},
     {"independent", NPZ_INT64, "", "", "1: the N configurations are independent of each other; 0: they are not."},
     ARRAYS_COUPLINGS,
@@ -277,8 +274,8 @@ static enum status read_lattice(const struct npz *npz, struct measurement *m, st
     for (size_t mu = 0; mu < lattice->count; mu++) {
         const int64_t extent = ((const int64_t *)lattice->data)[mu];
         if (mu == GEOMETRY_MAX_DIMENSIONS || extent < 1) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: lattice is no list of at most %d extents", npz_path(npz),
-                             GEOMETRY_MAX_DIMENSIONS);
+            return error_set(e, STATUS_BAD_INPUT, "%s: array lattice: expected a list of at most %d extents",
+                             npz_path(npz), GEOMETRY_MAX_DIMENSIONS);
         }
         m->lattice[mu] = (size_t)extent;
     }
@@ -291,13 +288,10 @@ enum status measurement_read(const struct stage_context *c, const struct npz *np
                              struct error *e) {
     const struct npz_array *series;
     *m = (struct measurement){.fields = {.path = npz_path(npz)}};
-    enum status status = npz_require(npz, "series", NPZ_FLOAT64, 2, &series, e);
-    THEN(status, read_lattice(npz, m, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(npz, "series", NPZ_FLOAT64, 2, &series, e));
+    TRY(read_lattice(npz, m, e));
     m->fields.configurations = series->shape[1];
-    status = header_read(npz, m->fields.configurations, &m->fields.header, e);
+    enum status status = header_read(npz, m->fields.configurations, &m->fields.header, e);
     choose_method(c, m);
     THEN(status, allocate(m, e));
     if (status == STATUS_OK && series->shape[0] != m->primaries) {
@@ -315,6 +309,6 @@ void measurement_release(struct measurement *m) {
     observables_free(m->plan);
     free(m->series);
     free(m->modes);
-    free(m->orbit_values); /* and the errors behind */
+    free(m->orbit_values); /* with orbit_errors, in the same block */
     free(m->propagator);
 }

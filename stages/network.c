@@ -1,6 +1,6 @@
-/* Stage `network`: what the score network of the papers consists of (A App. A, Fig. 10), from the program's own
- * description (src/network/unet.h): every layer with its shapes, trainable numbers and operations, as an artifact for
- * the diagram, as tables and as macros for LaTeX. */
+/* Stage `network`: lists the layers of the papers' score network (A App. A, Fig. 10), from the program's own
+ * description (src/network/unet.h): shapes, trainable parameters and operations of each, as an artifact for the
+ * diagram, as tables, and as macros for LaTeX. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static const struct parameter parameters[] = {
      .minimum = 1,
      .maximum = 8192,
      .unit = "sites",
-     .help = "Extents of the lattice, two of them, divisible by stride^3."},
+     .help = "The two extents of the lattice, divisible by stride^3."},
     {.name = "width",
      .type = PARAMETER_INTEGER,
      .default_value = "32",
@@ -29,42 +29,45 @@ static const struct parameter parameters[] = {
      .default_value = "2",
      .minimum = 1,
      .maximum = 2,
-     .help = "Stride of the convolutions between levels: 2 makes the contracting path of A App. A; 1 is the authors' "
-             "released code."},
+     .help = "Stride of the convolutions between levels: 2 gives the contracting path of A App. A; 1 is that of the "
+             "authors' released code."},
     {.name = "padding",
      .type = PARAMETER_CHOICE,
      .default_value = "periodic",
      .choices = "zeros|periodic",
-     .help = "Values beyond the edge of the lattice; changes neither shapes nor counts."},
+     .help = "Values beyond the edge of the lattice; does not change shapes or counts."},
     {.name = "embedding",
      .type = PARAMETER_INTEGER,
      .default_value = "256",
      .minimum = 2,
      .maximum = 65536,
      .help = "Length of the time embedding."},
-    {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading of the table; empty: its own."},
+    {.name = "title",
+     .type = PARAMETER_TEXT,
+     .default_value = "",
+     .help = "Heading of the table; empty: the default one."},
 };
 
 static const struct stage_array arrays[] = {
-    {"names", NPZ_BYTES, "layers", "", "Layers."},
-    {"kinds", NPZ_BYTES, "layers", "", "What each is."},
+    {"names", NPZ_BYTES, "layers", "", "Names of the layers."},
+    {"kinds", NPZ_BYTES, "layers", "", "Kinds of the layers: dense, convolution, group norm, ..."},
     {"in_channels", NPZ_FLOAT64, "layers", "", "Input channels."},
-    {"conv.in_channels", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"conv.in_channels", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
     {"in_height", NPZ_FLOAT64, "layers", "", "Height of the input."},
-    {"conv.in_height", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"conv.in_height", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
     {"out_channels", NPZ_FLOAT64, "layers", "", "Output channels."},
-    {"conv.out_channels", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"conv.out_channels", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
     {"out_height", NPZ_FLOAT64, "layers", "", "Height of the output."},
-    {"conv.out_height", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"conv.out_height", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
     {"out_width", NPZ_FLOAT64, "layers", "", "Width of the output."},
-    {"conv.out_width", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
-    {"parameters", NPZ_FLOAT64, "layers", "", "Trainable numbers."},
-    {"conv.parameters", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
+    {"conv.out_width", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
+    {"parameters", NPZ_FLOAT64, "layers", "", "Trainable parameters."},
+    {"conv.parameters", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
     {"flop", NPZ_FLOAT64, "layers", "", "Operations of one evaluation."},
-    {"conv.flop", NPZ_FLOAT64, "convolutions", "", "The same of the convolutions alone."},
-    {"parameters.total", NPZ_INT64, "", "", "Trainable numbers."},
-    {"flop.convolutions", NPZ_FLOAT64, "", "operations", "Of the convolutions, one evaluation."},
-    {"flop.total", NPZ_FLOAT64, "", "operations", "With the dense layers."},
+    {"conv.flop", NPZ_FLOAT64, "convolutions", "", "The same for the convolutions alone."},
+    {"parameters.total", NPZ_INT64, "", "", "Trainable parameters of all layers."},
+    {"flop.convolutions", NPZ_FLOAT64, "", "operations", "Operations of all convolutions in one evaluation."},
+    {"flop.total", NPZ_FLOAT64, "", "operations", "The same including the dense layers."},
     {"stride", NPZ_INT64, "", "", "Stride of the convolutions between levels."},
 };
 
@@ -95,7 +98,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return read_shape(p, where, &shape, e);
 }
 
-/* "32 x 16 x 16", or "256" of a dense layer. */
+/* "32 x 16 x 16", or "256" for a dense layer. */
 static const char *shape_text(char text[64], const struct unet_layer *l, bool out) {
     if (l->kind == UNET_DENSE) {
         snprintf(text, 64, "%zu", out ? l->out_channels : l->in_channels);
@@ -151,7 +154,7 @@ static void write_markdown(const struct unet_layer *layers, const char *title, F
     fprintf(out, "Convolutions %.2f MFLOP, dense layers %.2f MFLOP.\n", t.convolutions * 1e-6, t.dense * 1e-6);
 }
 
-/* "$32 \times 16^2$", "256" of a dense layer. */
+/* "$32 \times 16^2$", or "256" for a dense layer. */
 static void write_tex_shape(size_t channels, size_t height, size_t width, bool dense, FILE *out) {
     if (dense) {
         fprintf(out, " & %zu", channels);
@@ -185,7 +188,7 @@ static void write_tabular(const struct unet_layer *layers, FILE *out) {
             (t.convolutions + t.dense) * 1e-6);
 }
 
-/* One column where the lattice is square, else two. */
+/* Fits one column of a page if the lattice is square, else two. */
 static void write_tex(const struct unet_shape *shape, const struct unet_layer *layers, const char *title, FILE *out) {
     const char *star = shape->height == shape->width_sites ? "" : "*";
     fprintf(out, "\\begin{table%s}\n\\centering\n\\caption{", star);
@@ -201,7 +204,7 @@ static void write_tex(const struct unet_shape *shape, const struct unet_layer *l
     fprintf(out, "\\end{table%s}\n", star);
 }
 
-/* \dmsqNetworkStrideTwoConvOneParameters and ...MFLOP: of each layer, and of Total. */
+/* Writes \dmsqNetworkStrideTwoConvOneParameters and ...MFLOP for each layer and for Total. */
 static void write_macros(const struct unet_shape *shape, const struct unet_layer *layers, FILE *out) {
     const char *stride = shape->stride == 2 ? "Two" : "One";
     const struct totals t = sum(layers);
@@ -253,7 +256,7 @@ static enum status write_tables(struct stage_context *c, const struct unet_shape
     return status;
 }
 
-/* Columns of all layers, and of the eight convolutions alone: conv.in_channels and so on, for the diagram. */
+/* Columns of all layers, and of the eight convolutions alone (conv.in_channels and so on), for the diagram. */
 static enum status write_arrays(struct npz_writer *w, const struct unet_shape *shape, const struct unet_layer *layers,
                                 struct error *e) {
     enum { COLUMNS = 7 };

@@ -1,16 +1,15 @@
-/* The stage `observables`: M, chi2, U_L and the other observables of an ensemble (A 4.5-4.7, 4.12,
- * lattice/observables.h), and its two-point function, with errors.
+/* Stage `observables`: M, chi2, U_L and the other observables of an ensemble (A 4.5-4.7, 4.12, lattice/observables.h),
+ * and its two-point function, with errors.
  *
- * Independent configurations (one a chain, or generated): jackknife, every estimator recomputed for each bin. Markov
- * chains: Gamma method, with integrated autocorrelation times in units of the distance of two stored
- * configurations; where its window does not close, and there are enough chains, jackknife over these, and no
- * autocorrelation time. Values are plain estimates from all configurations, without bias corrections.
+ * Errors of independent configurations (one per chain, or generated): jackknife, every estimator recomputed for each
+ * bin. Errors of Markov chains: Gamma method, with integrated autocorrelation times in units of the distance of two
+ * stored configurations. If its window does not close and there are enough chains: jackknife over the chains, without
+ * an autocorrelation time. Values are estimates from all configurations, without bias corrections.
  *
  * Artifact: `names`, `values`, `errors`, `tau_int`, `tau_int_error` (observables); `error_method`; `configurations`;
- * `thermalised` as it came in; `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd),
- * modes as numpy's fftn orders them, averaged over the symmetries of the lattice. Beside it series.npz: all series that
- * the observables are functions of, and the layout of the chains, for `make export` and for error analyses of others.
- */
+ * `thermalised` of the input; `M`, `abs_M`, `action` (configurations); `propagator`, `propagator_error` (x1, ..., xd),
+ * modes as numpy's fftn orders them, averaged over the symmetries of the lattice. Beside it, series.npz has all series
+ * that the observables are functions of, and the layout of the chains, for `make export` and for other programs. */
 #include <math.h>
 #include <stdint.h>
 
@@ -38,7 +37,7 @@ static const struct parameter table[] = {
      .minimum = 0.0,
      .maximum = 1e9,
      .unit = "configurations",
-     .help = "Measures only this many configurations, from the first on, of a single chain or of independent ones; "
+     .help = "Measures only this many configurations, the first ones of a single chain or of independent ones; "
              "0: all."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
@@ -52,8 +51,9 @@ static const struct parameter table[] = {
      .default_value = "differences",
      .choices = "differences|exact",
      .later = true,
-     .help = "Derivatives of the Gamma method. differences: symmetric, over one standard error, exact for all but "
-             "U_L and xi. exact: analytic, as other programs find from the series."},
+     .help = "Derivatives of the Gamma method. differences: symmetric differences over one standard error, exact for "
+             "all observables but U_L and xi. exact: analytic derivatives, for comparison with other programs that "
+             "analyse the series."},
 };
 
 static const struct stage_input inputs[] = {
@@ -125,7 +125,7 @@ static const char *const outputs[] = {MEASUREMENT_SERIES, "artifact.npz", NULL};
 
 const struct stage stage_observables = {
     .name = "observables",
-    .summary = "Observables and two-point function of an ensemble, with jackknife or Gamma-method errors.",
+    .summary = "observables and two-point function of an ensemble, with jackknife or Gamma-method errors",
     .version = 3,
     .uses_backend = false,
     .parameters = table,

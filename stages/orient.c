@@ -1,13 +1,12 @@
-/* Stage `orient`: turns configurations over by the symmetry phi -> -phi of the theory.
+/* Stage `orient`: sign-flips configurations, using the symmetry phi -> -phi of the theory.
  *
- * In the broken phase on a large lattice the distribution is two copies of one, of M > 0 and of M < 0, which do not
- * overlap. A model then need not learn both: sign = positive makes training data of one phase, whose fluctuations are
- * nearly those of a Gaussian field about their mean; sign = random turns what a model of it generates over with
- * probability one half, so that both phases are there with equal weight, as the symmetry has it. The second is exact
- * for any distribution p(phi): it gives (p(phi) + p(-phi))/2.
+ * In the broken phase on a large lattice the distribution has two parts, M > 0 and M < 0, which are sign-flipped copies
+ * of each other and do not overlap. A model need not learn both. sign = positive makes training data of one phase,
+ * whose fluctuations are nearly those of a Gaussian field about their mean. sign = random flips generated
+ * configurations with probability one half, so that both phases have equal weight, as the symmetry demands. This is
+ * exact for any distribution p(phi): the result has the distribution (p(phi) + p(-phi))/2.
  *
- * Artifact: that of the stages `ensemble` and `sample` as far as it goes with the field: phi float32 (N, x1..xd),
- * kappa, lambda, chains, independent, thermalised. */
+ * Artifact: phi float32 (N, x1..xd), kappa, lambda, chains, independent, thermalised, as for the stage `ensemble`. */
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -40,8 +39,8 @@ static void turn(const float *from, size_t volume, bool over, float *to) {
     }
 }
 
-/* to[configurations][volume]; row: doubles of one configuration. Returns how many were sign-flipped. */
-static size_t turn_all(const struct fields *fields, size_t volume, const struct parameters *p, double *row, float *to) {
+/* Fills `to` (configurations, volume); row: (volume) doubles of workspace. Returns how many were sign-flipped. */
+static size_t flip_all(const struct fields *fields, size_t volume, const struct parameters *p, double *row, float *to) {
     const bool random = parameters_is(p, "sign", "random");
     const struct random_key key = random_key((uint64_t)parameters_integer(p, "seed"), "orient", "sign");
     const float *from = fields->phi->data;
@@ -66,13 +65,11 @@ static size_t turn_all(const struct fields *fields, size_t volume, const struct 
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct fields fields;
-    enum status status = fields_read(stage_input(c, "fields", 0), &fields, e);
-    if (status == STATUS_OK && fields.phi->type != NPZ_FLOAT32) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields.path);
+    TRY(fields_read(stage_input(c, "fields", 0), &fields, e));
+    if (fields.phi->type != NPZ_FLOAT32) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi is float64, expected float32", fields.path);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    enum status status = STATUS_OK;
     const size_t volume = fields.phi->count / fields.configurations;
     float *phi = malloc(fields.phi->count * sizeof *phi);
     double *row = malloc(volume * sizeof *row);
@@ -81,7 +78,7 @@ static enum status run(struct stage_context *c, struct error *e) {
         status = error_set(e, STATUS_FAILED, "orient: out of memory for %zu configurations", fields.configurations);
     }
     if (status == STATUS_OK) {
-        stage_note_value(c, "turned", (double)turn_all(&fields, volume, c->parameters, row, phi), NAN,
+        stage_note_value(c, "turned", (double)flip_all(&fields, volume, c->parameters, row, phi), NAN,
                          "configurations");
         status = stage_artifact(c, &w, e);
     }

@@ -1,4 +1,4 @@
-/* Parts of a stage's work: see parts.h. */
+/* See parts.h. */
 #include "stages/parts.h"
 
 #include <dirent.h>
@@ -18,11 +18,11 @@ struct state {
     struct stage_context *c;
     const struct parts *p;
     char folder[PATH_MAX];
-    unsigned char *there, *saved; /* N: computed or read; in a file */
-    size_t first, end;            /* the share of this process */
-    size_t finished;              /* items there, of the share, and all before it */
-    size_t kept;                  /* of the share, in files */
-    double last, cost;            /* of saving: when it last ended, what it took */
+    unsigned char *present, *saved; /* (N): 1 if the item is computed or read; 1 if it is in a file */
+    size_t first, end;              /* the share of this process */
+    size_t finished;                /* present items of the share, plus all items before it */
+    size_t kept;                    /* items of the share that are in files */
+    double last, cost;              /* end and duration of the last save, in seconds */
 };
 
 static size_t least(size_t a, size_t b) {
@@ -33,7 +33,7 @@ static size_t grain_of(const struct parts *p) {
     return p->grain > 1 ? p->grain : 1;
 }
 
-/* A multiple of the grain; few enough parts that a folder of them stays a small one. */
+/* Items per part: a multiple of the grain, so large that the folder has at most 256 parts. */
 static size_t size_of_part(const struct parts *p) {
     enum { MOST = 256 };
     const size_t grain = grain_of(p), smallest = (p->count + MOST - 1) / MOST,
@@ -41,7 +41,7 @@ static size_t size_of_part(const struct parts *p) {
     return (size + grain - 1) / grain * grain;
 }
 
-/* Where share i of n begins. */
+/* First item of share i of n. */
 static size_t begin_of_share(const struct parts *p, size_t i, size_t n) {
     const size_t grains = (p->count + grain_of(p) - 1) / grain_of(p);
     return least((size_t)((unsigned __int128)grains * i / n) * grain_of(p), p->count);
@@ -61,9 +61,7 @@ static enum status save_part(const struct state *s, size_t first, size_t count, 
     }
     enum status status =
         checkpoint_create(path, s->c->key, s->p->model ? score_model_device(s->p->model) : NULL, &writer, e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     status = npz_add_text(writer, "program", built.sources, e);
     for (size_t k = 0; k < s->p->column_count && status == STATUS_OK; k++) {
         const struct parts_column *column = &s->p->columns[k];
@@ -80,19 +78,19 @@ static enum status save_part(const struct state *s, size_t first, size_t count, 
     return status;
 }
 
-/* All that is computed and in no file yet, each part by itself. */
+/* Saves all computed items that are not in a file yet, in one file per part. */
 static enum status save(struct state *s, struct error *e) {
     const size_t size = size_of_part(s->p);
     const double begun = clock_seconds();
     enum status status = file_make_folder(s->folder, e);
     for (size_t at = s->first; at < s->end && status == STATUS_OK;) {
-        if (!s->there[at] || s->saved[at]) {
+        if (!s->present[at] || s->saved[at]) {
             at++;
             continue;
         }
         const size_t most = least(s->end, (at / size + 1) * size);
         size_t end = at;
-        while (end < most && s->there[end] && !s->saved[end]) {
+        while (end < most && s->present[end] && !s->saved[end]) {
             end++;
         }
         status = save_part(s, at, end - at, e);
@@ -130,7 +128,7 @@ static enum status read_part(struct state *s, const char *path, size_t first, si
     enum status status = checkpoint_read(path, s->c->key, device, &npz, e);
     THEN(status, npz_text(npz, "program", &program, e));
     if (status == STATUS_OK && strcmp(program, built.sources) != 0) {
-        status = error_set(e, STATUS_BAD_INPUT, "%s: made by a program built from sources %.32s, found %s here", path,
+        status = error_set(e, STATUS_BAD_INPUT, "%s: made by a program built from sources %.32s, expected %s", path,
                            program, built.sources);
     }
     for (size_t k = 0; k < s->p->column_count && status == STATUS_OK; k++) {
@@ -139,20 +137,20 @@ static enum status read_part(struct state *s, const char *path, size_t first, si
     free(program);
     npz_free(npz);
     if (status != STATUS_OK) {
-        return error_prefix(e, "cannot use a part; remove %s to start anew", s->folder);
+        return error_prefix(e, "cannot use a part; remove %s to start again", s->folder);
     }
-    memset(s->there + first, 1, count);
+    memset(s->present + first, 1, count);
     memset(s->saved + first, 1, count);
     return STATUS_OK;
 }
 
-/* "FIRST-COUNT.npz" */
+/* Parses a name of the form "FIRST-COUNT.npz". */
 static bool is_part(const char *name, size_t *first, size_t *count) {
     int end = 0;
     return sscanf(name, "%zu-%zu.npz%n", first, count, &end) == 2 && end > 0 && name[end] == '\0';
 }
 
-/* Those parts in the folder that this process needs. */
+/* Reads the parts in the folder that this process needs. */
 static enum status read_parts(struct state *s, struct error *e) {
     DIR *list = opendir(s->folder);
     enum status status = STATUS_OK;
@@ -179,7 +177,7 @@ static enum status read_parts(struct state *s, struct error *e) {
 
 /* Computes items first .. first + count - 1. */
 static enum status compute(struct state *s, size_t first, size_t count, struct error *e) {
-    const struct parts_range range = {first, count, s->there + first, s->finished};
+    const struct parts_range range = {first, count, s->present + first, s->finished};
     const enum status status = s->p->compute(s->p->context, &range, e);
     if (status == STATUS_OK) {
         memset(range.done, 1, count);
@@ -196,13 +194,13 @@ static enum status compute_share(struct state *s, struct error *e) {
     const bool shared = s->c->share.count > 1;
     enum status status = STATUS_OK;
     for (size_t at = s->first; at < s->end && status == STATUS_OK;) {
-        if (s->there[at]) {
+        if (s->present[at]) {
             at++;
             continue;
         }
         const size_t most = least(s->end, at / size * size + at_once);
         size_t end = at;
-        while (end < most && !s->there[end]) {
+        while (end < most && !s->present[end]) {
             end++;
         }
         status = compute(s, at, end - at, e);
@@ -219,13 +217,13 @@ static enum status compute_share(struct state *s, struct error *e) {
     return status;
 }
 
-/* The first items that are missing. */
+/* The error of --finish, with the first range of missing items. */
 static enum status refuse(const struct state *s, struct error *e) {
     size_t first = 0, end;
-    while (s->there[first]) {
+    while (s->present[first]) {
         first++;
     }
-    for (end = first; end < s->p->count && !s->there[end];) {
+    for (end = first; end < s->p->count && !s->present[end];) {
         end++;
     }
     return error_set(e, STATUS_FAILED, "%s: no part with %s %zu to %zu of %zu: expected all of them before --finish",
@@ -237,7 +235,7 @@ static enum status run(struct state *s, struct progress *progress, struct parts_
     TRY(read_parts(s, e));
     size_t found = 0;
     for (size_t i = s->first; i < s->end; i++) {
-        found += s->there[i];
+        found += s->present[i];
     }
     s->finished = s->first + found;
     s->kept = found;
@@ -261,17 +259,17 @@ enum status parts_run(struct stage_context *c, const struct parts *p, struct pro
     const bool all = c->share.finish || c->share.count <= 1;
     s.first = all ? 0 : begin_of_share(p, c->share.index, c->share.count);
     s.end = all ? p->count : begin_of_share(p, c->share.index + 1, c->share.count);
-    s.there = calloc(p->count + 1, 1);
+    s.present = calloc(p->count + 1, 1);
     s.saved = calloc(p->count + 1, 1);
     *outcome = (struct parts_outcome){.whole = all};
     enum status status =
-        s.there && s.saved ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu %s", p->count, p->unit);
+        s.present && s.saved ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu %s", p->count, p->unit);
     if (status == STATUS_OK &&
         snprintf(s.folder, sizeof s.folder, "%s/parts", c->folder) >= (int)sizeof s.folder - 64) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
     }
     THEN(status, run(&s, progress, outcome, e));
-    free(s.there);
+    free(s.present);
     free(s.saved);
     return status;
 }

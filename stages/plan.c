@@ -1,5 +1,5 @@
-/* The planner: reads experiments, profile, SET and backend and writes make rules, makes the links and files
- * that users look at, or describes the targets for make help. See src/experiment/plan.h. */
+/* Tool `plan`, the planner: reads experiments, profile, SET and backend. It writes the rules for make, publishes links
+ * and figures under their names, or lists the targets for make help. See src/experiment/plan.h. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static const char usage[] =
     "(default), or a file of experiments/profiles, or a path that ends in .ini\n  --set=ASSIGNMENTS     "
     "\"train.epochs=100 training.kappa=0.25\"\n  --backend=" BACKENDS "\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
-    "                        where things are: experiments, results, figures, build/bin\n";
+    "                        folders; default: experiments, results, figures, build/bin\n";
 
 struct command {
     struct plan_request request;
@@ -31,7 +31,7 @@ struct command {
     int help_targets, nodes;
 };
 
-/* Writes the rules only when they differ, so that make sees no change where there is none. */
+/* Writes the rules only if they differ, so that make does not see a new file without a change. */
 static enum status write_rules(struct plan *plan, const char *path, struct error *e) {
     char *text, *old = NULL;
     size_t size = 0;
@@ -39,9 +39,7 @@ static enum status write_rules(struct plan *plan, const char *path, struct error
     reasons_for_rules(plan, &reasons);
     enum status status = plan_rules(plan, &text, e);
     reasons_free(&reasons);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     struct error ignored;
     bool same = !access(path, F_OK) && file_read(path, &old, &size, &ignored) == STATUS_OK && !strcmp(old, text);
     if (!same) {
@@ -70,7 +68,7 @@ static bool rests_on(const struct node *node, const struct node *sought) {
     return false;
 }
 
-/* Whether the figure or table of that name is made of this node. */
+/* Whether the figure or table of that name is made from this node. */
 static bool serves(const struct experiment *x, const struct node *node, const char *name) {
     for (size_t i = 0; i < x->export_count; i++) {
         const struct family *family = x->exports[i].family;
@@ -95,8 +93,8 @@ static void list_nodes(const struct plan *plan, const char *only) {
     }
 }
 
-/* Edited code makes nothing anew by itself: the versions of stages do, which are raised where results change. So
- * whoever edits code is told that what is shown was made before. */
+/* Edited code does not cause a new computation; only a new version of a stage does, which is raised where results
+ * change. So a message tells whoever edits code that results were made before the change. */
 static enum status note_other_builds(const struct plan *plan, const char *experiment, struct error *e) {
     size_t count = 0, others = 0;
     for (size_t i = 0; i < plan->count; i++) {
@@ -118,10 +116,11 @@ static enum status note_other_builds(const struct plan *plan, const char *experi
         }
     }
     if (others) {
-        fprintf(stderr,
-                "%s: %zu of %zu results were made by programs built from other sources; they are made again "
-                "only if the version of their stage is raised (README, \"Change a parameter and rerun\")\n",
-                experiment, others, count);
+        fprintf(
+            stderr,
+            "%s: %zu of %zu results were made by programs built from other sources; they are recomputed only if the "
+            "version of their stage is raised (README, \"Change a parameter and rerun\")\n",
+            experiment, others, count);
     }
     return STATUS_OK;
 }

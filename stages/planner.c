@@ -1,4 +1,4 @@
-/* Options of the tools that read the plan, see planner.h. */
+/* See planner.h. */
 #include "stages/planner.h"
 
 #include <getopt.h>
@@ -18,7 +18,7 @@ static void help(const char *program, const char *what, const struct planner_opt
           "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
           "  --backend=cpu\n"
           "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
-          "                        where things are: experiments, results, figures, build/bin\n",
+          "                        folders; default: experiments, results, figures, build/bin\n",
           out);
 }
 

@@ -5,12 +5,12 @@
 
 #include "experiment/plan.h"
 
-/* The whole of a tool's main: reads the options, then the plan, and calls `run`; prints its error. `stages`:
- * all_stages. `what` is one sentence for --help. Returns the exit status. */
+/* The main of a tool: reads the options and the plan, calls `run` and prints its error. stages: all_stages. what: one
+ * sentence for --help. Returns the exit status. */
 int planner_main(int argc, char **argv, const struct stage *const *stages, const char *what,
                  enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
 
-/* An option of one tool: "--NAME=VALUE" puts its value into *text. The list ends with a NULL name. */
+/* An option of one tool: "--NAME=VALUE" sets *text to VALUE. The list ends with a NULL name. */
 struct planner_option {
     const char *name, *value, *help;
     const char **text;
@@ -19,7 +19,7 @@ int planner_main_with(int argc, char **argv, const struct stage *const *stages, 
                       const struct planner_option *own,
                       enum status (*run)(const struct plan *plan, const struct plan_request *request, struct error *e));
 
-/* " PROFILE=quick SET='...'": what stands behind `make NAME` to compute the same; "" for the paper's profile.
+/* The variables that `make NAME` needs to compute the same, such as " PROFILE=quick SET='...'"; "" for the defaults.
  * Belongs to the plan's pool. */
 const char *planner_variables(const struct plan *plan, const struct plan_request *request);
 

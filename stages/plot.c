@@ -1,7 +1,7 @@
-/* Stage `plot`: a figure as SVG, PNG and PDF, and the numbers that it shows as a table. Takes them out of
- * artifacts, hands them as text to gnuplot and lets a style of figures/ draw them; what a style finds set is
- * listed in figures/style.gp. The table, figure.tsv, has a line of names and then one line a point: its curve
- * (the label, or the number of the curve where there are no labels) and the columns. */
+/* Stage `plot`: draws a figure as SVG, PNG and PDF, and writes its numbers as a table. It reads the numbers from
+ * artifacts, passes them to gnuplot as text, and runs a style of figures/ that draws them; figures/style.gp lists the
+ * variables that a style can use. The table, figure.tsv, has a line of names and then one line per point: its curve
+ * (the label, or the number of the curve if there are no labels) and the columns. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,32 +12,32 @@ static const struct parameter parameters[] = {
     {.name = "common",
      .type = PARAMETER_FILE,
      .default_value = "figures/style.gp",
-     .help = "The gnuplot script loaded before it: terminals, fonts, line styles; empty: none."},
+     .help = "The gnuplot script loaded before the style: terminals, fonts, line styles; empty: none."},
     {.name = "kind",
      .type = PARAMETER_CHOICE,
      .choices = "histogram|columns|points|fields|schematic",
-     .help = "histogram: of one member (columns centre, count, Poisson error); columns: members as they are, one per "
-             "column; points: one point for each artifact (columns x, members), in several curves of the same "
-             "length; fields: two-dimensional fields as images, from one artifact with members "
-             "\"snapshots,snapshot-times\", a row for each configuration, a column for each time; schematic: drawn "
+     .help = "histogram: the histogram of one array (columns centre, count, Poisson error). columns: arrays as they "
+             "are, one per column. points: one point for each artifact (columns x, members), in several curves of the "
+             "same length. fields: two-dimensional fields as images, from one artifact with the arrays "
+             "\"snapshots,snapshot-times\", a row for each configuration, a column for each time. schematic: drawn "
              "by the style alone, without data."},
     {.name = "members",
      .type = PARAMETER_TEXT,
      .default_value = "M",
-     .help = "Members of the artifacts, separated by commas: one for a histogram; for columns `index` (or #) counts "
-             "1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw appear in the table only. Several "
-             "sets of members, separated by '|', for columns: a curve of each of the data for the first set, then "
-             "for the second, ..."},
+     .help = "Arrays of the artifacts, separated by commas; one for a histogram. For columns, `index` (or #) counts "
+             "1, 2, 3, ... (\"index,loss\"). Columns that the style does not draw appear in the table only. For "
+             "columns there may be several sets of arrays, separated by '|': one curve of each artifact for the first "
+             "set, then for the second, ..."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "30",
      .minimum = 1,
      .maximum = 10000,
-     .help = "Bins of a histogram; without a range their maximum number, with a round width."},
+     .help = "Number of bins of a histogram; without a range, their maximum number: the width is then a round number."},
     {.name = "range",
      .type = PARAMETER_REALS,
      .default_value = "",
-     .help = "Lower and upper end of a histogram; empty: all the data."},
+     .help = "Lower and upper end of a histogram; empty: the range of all data."},
     {.name = "labels",
      .type = PARAMETER_TEXT,
      .default_value = "",
@@ -45,26 +45,27 @@ static const struct parameter parameters[] = {
     {.name = "x",
      .type = PARAMETER_REALS,
      .default_value = "",
-     .help = "Of kind = points: x values of the points, one for each of the data of a curve."},
+     .help = "For kind = points: x values of the points, one for each artifact of a curve."},
     {.name = "curves",
      .type = PARAMETER_INTEGER,
      .default_value = "1",
      .minimum = 1,
      .maximum = 100,
-     .help = "Of kind = points: number of curves, whose data follow each other; each curve has a label."},
+     .help = "For kind = points: number of curves; the artifacts are given curve after curve, and each curve has a "
+             "label."},
     {.name = "title", .type = PARAMETER_TEXT, .default_value = "", .help = "Heading; empty: none."},
     {.name = "remark",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "A line in small print along the right edge, where profiles state the scale of the computation."},
+     .help = "A line in small print along the right edge, used by profiles to state the scale of the computation."},
     {.name = "xlabel",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "Label of the x axis; empty: the style's own."},
+     .help = "Label of the x axis; empty: that of the style."},
     {.name = "ylabel",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "Label of the y axis; empty: the style's own."},
+     .help = "Label of the y axis; empty: that of the style."},
 };
 
 static const struct stage_input inputs[] = {
@@ -77,8 +78,9 @@ static const struct stage_input inputs[] = {
      .stages = NULL,
      .required = false,
      .many = true,
-     .help = "For kind = points: artifacts whose numbers are drawn as lines across; their labels follow those of the "
-             "curves."},
+     .help =
+         "For kind = points: artifacts whose numbers are drawn as horizontal lines; their labels follow those of the "
+         "curves."},
     {.name = "reference",
      .stages = "observables",
      .required = false,
@@ -103,7 +105,7 @@ static enum status draw(struct stage_context *c, const struct figure *f, const c
 
 static enum status run(struct stage_context *c, struct error *e) {
     struct figure f;
-    char *folder = NULL; /* nobody else's: the lock of the output folder is ours */
+    char *folder = NULL; /* used by no other process, since this one holds the lock of the output folder */
     enum status status = figure_read(c, &f, e);
     if (status == STATUS_OK && asprintf(&folder, "%s/partial-gnuplot", c->folder) < 0) {
         folder = NULL;

@@ -1,17 +1,15 @@
-/* Stage `potential`: the running effective potential of a model, the score of constant fields integrated,
+/* Stage `potential`: the running effective potential of a model, the integral of its score over constant fields,
  *
- *   U_s(M) = -int (1/V) sum_x s_x(phi = M') dM'   from M' = 0, or from the mean of the phase of a model of one phase,
- *   to M
+ *   U_s(M) = -int (1/V) sum_x s_x(phi = M') dM'   from M' = 0 to M; for a model of one phase, from the phase's mean
  *
- * with s_x the score at noise level s of the field that is M' at every site: per site what -log p_s of the noisy fields
- * is, but for a constant. For s -> 0 it is the action of a constant field per site. It is the field theory's
- * counterpart of the flow of the toy theory's action (B Fig. 2): the noise is the regulator, and U_s the local
- * potential of the effective action at that scale (A Sec. 3.3). A model of one phase has U_s(M) of that phase, and the
- * sign-flipped one for M < 0: of a mixture of both phases the lower is what is left when V is large. It knows what is
- * near its mean; towards M = 0 its bounded features only extrapolate.
+ * with s_x the score at noise level s and site x of the field that is M' at every site. U_s is -log p_s of a constant
+ * noisy field per site, up to a constant; for s -> 0 it is the action of a constant field per site. It is the field
+ * theory's counterpart of the flow of the toy theory's action (B Fig. 2): the noise is the regulator, and U_s the local
+ * potential of the effective action at that scale (A Sec. 3.3). A model of one phase gives U_s(M) of that phase for
+ * M > 0 and its mirror image for M < 0; in a mixture of both phases the lower of the two dominates when V is large.
+ * Such a model is fitted near its mean; towards M = 0 its bounded features only extrapolate.
  *
- * Artifact, vectors of one length (levels x points), for `plot`: see arrays.
- */
+ * Artifact: vectors of one length (levels x points), for `plot`; see arrays. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -38,7 +36,7 @@ static const struct parameter parameters[] = {
      .default_value = "121",
      .minimum = 11,
      .maximum = 100001,
-     .help = "Number of fields, odd, so that one is 0."},
+     .help = "Number of constant fields, odd, so that one of them is 0."},
 };
 
 static const struct stage_input inputs[] = {
@@ -49,10 +47,11 @@ static const struct stage_array arrays[] = {
     {"s", NPZ_FLOAT64, "levels x points", "lattice units", "Noise level."},
     {"M", NPZ_FLOAT64, "levels x points", "lattice units", "The constant field."},
     {"potential", NPZ_FLOAT64, "levels x points", "",
-     "U_s(M), 0 at M = 0, or in one phase at the point next to the phase's mean."},
+     "U_s(M), 0 at M = 0; for a model of one phase, 0 at the point next to the phase's mean."},
     {"gaussian", NPZ_FLOAT64, "levels x points", "",
-     "That of a Gaussian field of the same propagator, M^2/(2 (G(0) + s^2))."},
-    {"action", NPZ_FLOAT64, "levels x points", "", "The action of the constant field per site, 0 at the same point."},
+     "Potential of a Gaussian field with the same propagator, M^2/(2 (G(0) + s^2))."},
+    {"action", NPZ_FLOAT64, "levels x points", "",
+     "The action of the constant field per site, 0 where the potential is 0."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -70,15 +69,15 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return STATUS_OK;
 }
 
-/* Room of one call of the model. */
+/* Buffers for one call of the model. */
 struct batch {
     float *phi, *out;
     double *t;
     size_t size;
 };
 
-/* Mean over the sites of the score of constant fields x[n], in the field's units. A model of one phase knows M > 0, and
- * is asked for |x|. */
+/* Mean over the sites of the score of constant fields x[n], in the units of the field. A model of one phase is defined
+ * for M > 0, so it is evaluated at |x|. */
 static enum status score_of(struct score_worker *worker, const struct score_model *m, double s, size_t n,
                             const double *x, const struct batch *batch, double *score, struct error *e) {
     const size_t V = m->volume;
@@ -104,7 +103,7 @@ static enum status score_of(struct score_worker *worker, const struct score_mode
     return STATUS_OK;
 }
 
-/* From the middle, where it is 0, outwards by trapezoids. */
+/* Integrates by the trapezoidal rule from the middle point, where the potential is 0, outwards. */
 static void integrate(size_t n, double h, const double *score, double *potential) {
     const size_t middle = n / 2;
     potential[middle] = 0;
@@ -148,7 +147,7 @@ static enum status fill(const struct parameters *p, const struct score_model *m,
         if (status == STATUS_OK) {
             integrate(points, h, score, at[POTENTIAL]);
         }
-        for (size_t i = 0; i < points / 2 && m->one_phase; i++) { /* its score jumps at 0 */
+        for (size_t i = 0; i < points / 2 && m->one_phase; i++) { /* the score of |M| jumps at M = 0 */
             at[POTENTIAL][i] = at[POTENTIAL][points - 1 - i];
         }
         const size_t origin = points / 2 + (m->one_phase ? (size_t)fmin(m->offset / h + 0.5, (double)(points / 2)) : 0);

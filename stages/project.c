@@ -1,4 +1,4 @@
-/* Reads project.ini, see project.h. */
+/* See project.h. */
 #include "stages/project.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static enum status read_section(struct pool *pool, const struct section *section
                              suggestion(pool, s->name, names, count));
         }
         if (k->prefix && *s->value && !after_prefix(s->value, k->prefix)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%s': expected an address that begins with %s", s->where,
+            return error_set(e, STATUS_BAD_INPUT, "%s: %s = '%s': expected a URL that begins with %s", s->where,
                              s->name, s->value, k->prefix);
         }
         *k->value = s->value;

@@ -1,4 +1,4 @@
-/* Who made the results: project.ini, for what is published of them.
+/* Authors and funding of the results, from project.ini, for archives:
  *
  *   [project]                       [author] or [author.2], ...
  *   title, funder, grant            name, orcid, affiliation, ror */
@@ -14,10 +14,10 @@ struct project {
     size_t people_count;
 };
 
-/* Reads the file; one that is not there gives nothing. Unknown sections and settings, and identifiers that are none,
- * are STATUS_BAD_INPUT. */
+/* Reads the file; all fields are empty if it does not exist. STATUS_BAD_INPUT: an unknown section or setting, or a
+ * malformed identifier. */
 enum status project_read(struct pool *pool, const char *path, struct project *project, struct error *e);
-/* Prints a line for each thing that an archive should say and the file does not. */
+/* Prints a line for each entry that an archive should have and the file does not. */
 void project_say_missing(const struct project *project, const char *path, FILE *out);
 
 #endif

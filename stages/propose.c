@@ -1,21 +1,21 @@
-/* Stage `propose`: fresh configurations from the probability flow of a score model, with the density that they are
- * drawn from: proposals for an exact Markov chain (A 4.13, stage `dm-mcmc`).
+/* Stage `propose`: draws configurations from the probability flow of a score model, with their density q: proposals for
+ * an exact Markov chain (A 4.13, stage `dm-mcmc`).
  *
- * x_T from the prior (N(0, s^2(1)), or the Gaussian field of the noisy data) goes down the flow to t-start
- * (diffusion/flow.h), log q being accumulated along the same path. method = direct: a field of the propagator of a
- * gaussian model, with its density in closed form (score/gaussian.h), which needs no flow.
+ * A field from the prior at t = 1 (N(0, s^2(1)), or the Gaussian field of the noisy data) follows the flow to t-start
+ * (diffusion/flow.h); log q is accumulated along the path. method = direct needs no flow: it draws a Gaussian field
+ * with the propagator of a gaussian model, whose density is known in closed form (score/gaussian.h).
  *
- * With divergence = probes log q is known with a random error (log_q_error), which is drawn with the proposal and
- * kept with it. A chain of such proposals is exact for the joint law of field and probes, and so for the field only
- * as far as the mean of exp(-error) does not depend on the field; a constant error variance does no harm, one that
- * varies does. divergence = exact (V products an evaluation, for small lattices), closed and direct have no such
- * error.
+ * With divergence = probes, log q has a random error (log_q_error), which is drawn with the proposal and kept with it.
+ * A chain of such proposals is exact for the joint distribution of field and probes. For the field alone it is exact
+ * only as far as the mean of exp(-error) does not depend on the field: a constant variance of the error does no harm,
+ * one that varies with the field does. divergence = exact (V vector-Jacobian products per evaluation, for small
+ * lattices), closed, and method direct have no such error.
  *
- * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as the stage `likelihood` has
- * them, S being that of phi as stored, with kappa and lambda of the training ensemble; log_w = -S - log q;
+ * Artifact: phi float32 (N, x1..xd); log_q, log_q_error, action, evaluations, cost (N) as for the stage `likelihood`,
+ * where S is the action of phi as stored, with kappa and lambda of the target theory; log_w = -S - log q;
  * action_centred, action_effective_centred and action_difference (stages/densities.h);
- * with method modes: step_error, how far twice the steps move log w (root mean square of 256), and rejected, how many
- * proposals left the finite numbers or the phase: they are 0 at all sites and have weight 0;
+ * with method modes: step_error, the change of log w with twice the steps (root mean square of 256), and rejected, the
+ * number of proposals that became infinite or left the phase; they are 0 at all sites and have weight 0;
  * statistics of the weights (R2, slope, ...; names, values, errors for tables); chains = N, independent = 1;
  * thermalised as the model is marked. */
 #include <math.h>
@@ -31,15 +31,15 @@
 #include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    PARAMETER_CONFIGURATIONS("1024", 2, "Proposals to draw."),
+    PARAMETER_CONFIGURATIONS("1024", 2, "Number of proposals to draw."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "dopri5",
      .choices = "dopri5|heun|rk4|direct|modes",
      .help = "Integrator of the probability flow: dopri5, adaptive in t as published; heun, rk4: equal steps in log "
-             "s. direct: gaussian models only, white noise filtered, with its exact density. modes: effective-action "
-             "models only, rk4 in normalised modes, from the Gaussian field of the noisy data, with the divergence "
-             "in closed form; 24 steps are enough."},
+             "s. direct: for gaussian models only, filtered white noise with its exact density. modes: for "
+             "effective-action models only, rk4 in normalised modes with the divergence in closed form, starting from "
+             "the Gaussian field of the noisy data; 24 steps are enough."},
     DENSITIES_PARAMETERS,
     {.name = "kappa",
      .type = PARAMETER_REAL,
@@ -54,7 +54,7 @@ static const struct parameter parameters[] = {
      .minimum = -1,
      .maximum = 1e6,
      .later = true,
-     .help = "Its quartic coupling; -1: that of the model's training ensemble."},
+     .help = "Quartic coupling of the target theory; -1: that of the model's training ensemble."},
     PARAMETER_T_START("Time at which the flow ends; the density is that of the model at this time."),
     PARAMETER_SEED("Seed of the prior and the probes."),
 };
@@ -69,7 +69,8 @@ static const struct stage_array arrays[] = {
      "With method modes: change of log w with twice the steps, root mean square over the first 256 after subtraction "
      "of the mean."},
     {"rejected", NPZ_FLOAT64, "", "",
-     "With method modes: proposals that became infinite or left the phase; they are 0 at all sites and have weight 0."},
+     "With method modes: number of proposals that became infinite or left the phase; they are 0 at all sites and have "
+     "weight 0."},
     {"log_q", NPZ_FLOAT64, "N", "", "Log-density of each configuration under the model."},
     {"log_q_error", NPZ_FLOAT64, "N", "", "Its standard error over probes; NaN without probes, or with a single one."},
     {"action", NPZ_FLOAT64, "N", "", "S of each configuration, without log Z."},
@@ -92,7 +93,7 @@ static const struct stage_array arrays[] = {
      "Mean acceptance of the exact chain of independent proposals, from pairs of weights."},
     {"acceptance_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"acceptance_gaussian", NPZ_FLOAT64, "", "",
-     "The same for Gaussian log-weights of that variance: erfc of half their standard deviation."},
+     "Acceptance for Gaussian log-weights of variance var_log_w: erfc(sqrt(var_log_w)/2)."},
     {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"var_probes", NPZ_FLOAT64, "", "", "Mean variance of log q from the probes, a part of var_log_w."},
     {"var_probes_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
@@ -147,7 +148,7 @@ static enum status draw_directly(const struct work *w, const struct parts_range 
     return score_model_draw(w->model, &direct, e);
 }
 
-/* Those that are finished are kept also where the rest is not. */
+/* Computes a range of proposals; if the run is interrupted, the finished ones are marked so that they are kept. */
 static enum status follow_flow(const struct work *w, const struct parts_range *range, struct error *e) {
     struct densities *d = w->densities;
     const size_t V = d->volume;
@@ -180,8 +181,8 @@ static enum status draw_range(void *context, const struct parts_range *range, st
     return status;
 }
 
-/* How far twice the steps move log q: root mean square over the first configurations, less the mean, which no weight
- * sees. */
+/* Change of log q with twice the steps: root mean square over the first configurations after subtraction of the mean,
+ * which does not affect the weights. */
 static enum status find_step_error(struct stage_context *c, const struct score_model *m,
                                    const struct flow_settings *settings, const struct densities *d, double *error,
                                    struct error *e) {
@@ -227,7 +228,7 @@ static enum status draw(struct stage_context *c, const struct score_model *m, co
     return status;
 }
 
-/* Takes d->phi. */
+/* Hands d->phi over to the writer. */
 static enum status write_artifact(struct stage_context *c, const struct score_model *m,
                                   const struct flow_settings *settings, size_t products, struct densities *d,
                                   struct error *e) {

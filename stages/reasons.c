@@ -1,11 +1,11 @@
-/* The plan's nodes beside the run records, see reasons.h. */
+/* See reasons.h. */
 #include "stages/reasons.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The entry of that name among the node's parameters; the count when there is none. */
+/* Index of the node's parameter of that name; the number of parameters if there is none. */
 static size_t entry_of(const struct reasons *r, size_t node, const char *name) {
     const struct parameters *p = r->nodes[node]->parameters;
     size_t i = 0;
@@ -21,7 +21,7 @@ static const char *origin(const void *context, size_t node, const char *paramete
     return i < parameters_count(r->nodes[node]->parameters) ? parameters_origin(r->nodes[node]->parameters, i) : NULL;
 }
 
-/* What a recipe means that leaves the parameter out: its default, since it was added later. */
+/* The value of a parameter that a recipe leaves out because it was added later: its default. */
 static const char *fallback(const void *context, size_t node, const char *parameter) {
     const struct reasons *r = context;
     const size_t i = entry_of(r, node, parameter);

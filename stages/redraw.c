@@ -1,7 +1,6 @@
-/* Tool `redraw` (make redraw): the figures that git keeps in results/reference, drawn again where their styles or texts
- * have changed since: from the numbers of the kept table, NAME.tsv, which are all that gnuplot gets to see. So nothing
- * has to be computed. What the figure is made of has to be what its run record names: the same inputs, members, bins.
- * The record is then that of the new drawing. */
+/* Tool `redraw` (make redraw): redraws the figures kept in results/reference whose styles or texts have changed. It
+ * uses the numbers of the kept table, NAME.tsv, which are all that gnuplot needs, so nothing is recomputed. The figure
+ * must have the same inputs, arrays and bins as in its run record. A new run record replaces the old one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +32,8 @@ static const char *text_of(const struct kept *k, const char *name) {
 
 /* --- what may differ --------------------------------------------------------------------------------- */
 
-/* Lines of a recipe that change a figure's looks and none of its numbers. */
-static bool is_looks(const char *line, size_t length) {
+/* Whether a line of a recipe affects only the appearance of a figure, not its numbers. */
+static bool is_appearance(const char *line, size_t length) {
     static const char *const names[] = {"style", "common", "labels", "title", "remark", "xlabel", "ylabel"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (length == strlen(names[i]) && strncmp(line, names[i], length) == 0) {
@@ -44,7 +43,7 @@ static bool is_looks(const char *line, size_t length) {
     return false;
 }
 
-/* The first line of recipe `a` that is about numbers and not in `b`; NULL: there is none. The caller frees. */
+/* The first line of recipe `a` that affects numbers and is not in `b`; NULL if there is none. The caller frees it. */
 static char *first_difference(const char *a, const char *b) {
     for (const char *line = a, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         const size_t length = strcspn(line, "=");
@@ -52,7 +51,7 @@ static char *first_difference(const char *a, const char *b) {
         const bool same = value && strlen(value) == (size_t)(end - line) - length - 1 &&
                           strncmp(value, line + length + 1, strlen(value)) == 0;
         free(value);
-        if (!same && !is_looks(line, length)) {
+        if (!same && !is_appearance(line, length)) {
             return name;
         }
         free(name);
@@ -62,7 +61,7 @@ static char *first_difference(const char *a, const char *b) {
 
 /* --- the numbers --------------------------------------------------------------------------------- */
 
-/* Rows of a table that stand together under one name. */
+/* Reads the rows of a table, which are grouped by their name in the first column. */
 struct reader {
     const char *path;
     char *text, *rest; /* lines not read yet */
@@ -100,7 +99,7 @@ static enum status read_row(const struct reader *r, char *line, struct block *bl
     return STATUS_OK;
 }
 
-/* The rows that begin with `name`, at most `most` of them; above them there may be a line of names. */
+/* Reads the rows that begin with `name`, at most `most` of them; a line of column names may precede them. */
 static enum status read_block(struct reader *r, const char *name, size_t most, struct block *block, struct error *e) {
     const size_t length = strlen(name);
     while (block->rows < most && r->rest && *r->rest) {
@@ -117,7 +116,7 @@ static enum status read_block(struct reader *r, const char *name, size_t most, s
                        : error_set(e, STATUS_BAD_INPUT, "%s:%zu: found no numbers of '%s'", r->path, r->line + 1, name);
 }
 
-/* Name of a block's rows: the label at that time, or its number. */
+/* Name of a block's rows: its label in the kept table, or its number. */
 static const char *row_name(const struct figure *f, const struct report_list *labels, size_t i, char number[24]) {
     const size_t curve = f->kind == BLOCK_COLUMNS && f->data > 0 ? i % f->data : i;
     snprintf(number, 24, "%zu", curve + 1);
@@ -140,7 +139,7 @@ static enum status read_blocks(struct figure *f, const struct report_list *label
     return status;
 }
 
-/* How many images there are: the last row's number. */
+/* Number of images: the number in the last row. */
 static size_t count_images(const char *text) {
     const char *end = text + strlen(text);
     while (end > text + 1 && end[-2] != '\n') {
@@ -149,9 +148,9 @@ static size_t count_images(const char *text) {
     return (size_t)strtoull(end - 1, NULL, 10);
 }
 
-/* --- what the table does not hold -------------------------------------------------------------------- */
+/* --- numbers that the table does not have ------------------------------------------------------------ */
 
-/* Which curves bear the mark: their names in the kept picture do. */
+/* Reads from the kept picture which curves are marked as not in equilibrium. */
 static enum status read_marks(const struct kept *k, struct figure *f, const struct report_list *labels,
                               struct error *e) {
     const char *path = pool_print(k->plan->pool, "%s/%s.svg", k->folder, k->export->name);
@@ -169,13 +168,12 @@ static enum status read_marks(const struct kept *k, struct figure *f, const stru
     }
     free(picture);
     return status == STATUS_OK && any && marked == 0
-               ? error_set(e, STATUS_BAD_INPUT,
-                           "%s: found no curve that bears the mark, expected the name of one before '%s'", path,
+               ? error_set(e, STATUS_BAD_INPUT, "%s: found no marked curve, expected the name of one before '%s'", path,
                            REPORT_MARK)
                : status;
 }
 
-/* Sites of the lattice that an observable was measured on: of the ensemble that it comes from. */
+/* Number of sites of the lattice on which an observable was measured, from the ensemble among its inputs. */
 static double volume_of(const struct node *node) {
     for (size_t i = 0; i < parameters_count(node->parameters); i++) {
         const struct parameter *p = parameters_entry(node->parameters, i);
@@ -200,7 +198,7 @@ static double volume_of(const struct node *node) {
     return 0;
 }
 
-/* The Gaussian of a histogram: sqrt(chi2/V), of the kept record of that run. */
+/* Width of the Gaussian of a histogram, sqrt(chi2/V), from the kept record of the reference run. */
 static enum status read_gaussian(const struct kept *k, struct figure *f, struct error *e) {
     for (size_t i = 0; i < k->node->stage->input_count; i++) {
         const struct node_inputs *inputs = &k->node->inputs[i];
@@ -224,9 +222,10 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
 
 static enum status finish_histogram(const struct kept *k, struct figure *f, struct error *e) {
     if (record_value(k->record, "outside_range").value > 0) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: some numbers lie outside of the histogram, and the table does not say how many of each",
-                         k->table);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "%s: some numbers lie outside the histogram, and the table does not have their count for each curve",
+            k->table);
     }
     for (size_t i = 0; i < f->blocks; i++) {
         const struct block *b = &f->block[i];
@@ -250,7 +249,7 @@ static size_t inputs_of(const struct node *node, const char *name) {
     return 0;
 }
 
-/* A figure as figure_read() makes it, from the kept table; figure_release() also after a failure. */
+/* Makes the figure of figure_read() from the kept table; call figure_release() also after a failure. */
 static enum status read_figure(const struct kept *k, struct figure *f, struct error *e) {
     struct report_list labels = {0};
     struct reader r = {.path = k->table};
@@ -264,16 +263,16 @@ static enum status read_figure(const struct kept *k, struct figure *f, struct er
         if (f->kind == BLOCK_IMAGES) {
             status = figure_resize(f, count_images(r.text), e);
         } else if (f->blocks == 0) {
-            next_line(&r); /* a scheme has no numbers */
+            next_line(&r); /* a schematic figure has no numbers */
         }
     }
     THEN(status, read_blocks(f, &labels, &r, e));
-    if (status == STATUS_OK && f->kind == BLOCK_IMAGES) { /* side by side: those of the first configuration */
+    if (status == STATUS_OK && f->kind == BLOCK_IMAGES) { /* columns of images: the times of the first configuration */
         for (f->columns = 0; f->columns < f->blocks && f->block[f->columns].x[1] < 1.5; f->columns++) {
         }
     }
     THEN(status, read_marks(k, f, &labels, e));
-    status = status == STATUS_OK && f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : status;
+    THEN(status, f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : STATUS_OK);
     free(r.text);
     report_list_free(&labels);
     return status;
@@ -281,8 +280,7 @@ static enum status read_figure(const struct kept *k, struct figure *f, struct er
 
 /* --- drawing ------------------------------------------------------------------------------------------- */
 
-/* The record of this drawing. Its inputs are those that the numbers came from, as the record of the run that drew them
- * has them. */
+/* Writes the record of this drawing. Its inputs are those in the record of the run that made the numbers. */
 static enum status write_record(const struct kept *k, const char *folder, const char *version, struct error *e) {
     struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters),
                                        k->node->key, k->node->recipe, record_text(k->record, "folder"));
@@ -294,7 +292,7 @@ static enum status write_record(const struct kept *k, const char *folder, const 
     record_threads(record, 1);
     record_parameters(record, k->node->parameters);
     record_note(record, "gnuplot", version);
-    record_note(record, "numbers", "from the table that the run of the next note wrote");
+    record_note(record, "numbers", "from the table of the run numbers_of");
     record_note(record, "numbers_of", record_text(k->record, "id"));
     for (size_t i = 0; i < record_file_count(k->record, "inputs"); i++) {
         const struct record_file file = record_file_at(k->record, "inputs", i);
@@ -319,7 +317,7 @@ static enum status write_record(const struct kept *k, const char *folder, const 
     return status;
 }
 
-/* Draws in a folder beside the kept pictures, and changes these when all is there. */
+/* Draws in a folder beside the kept pictures, and replaces these when all new ones are complete. */
 static enum status draw(const struct kept *k, const struct figure *f, struct error *e) {
     struct pool *pool = k->plan->pool;
     char owner[OWNER_NAME];
@@ -347,7 +345,7 @@ static enum status draw(const struct kept *k, const struct figure *f, struct err
     return status;
 }
 
-/* The kept table: that of the record's digest. */
+/* Finds the kept table whose digest is in the record. */
 static enum status find_table(struct kept *k, struct error *e) {
     static const char *const behind[] = {"", "-figure"};
     for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
@@ -366,7 +364,7 @@ static enum status find_table(struct kept *k, struct error *e) {
                      k->record_path);
 }
 
-/* Whether the figure was drawn under the plan's profile: records say in which folder of results, RESULTS or
+/* Whether the figure was drawn under the plan's profile. Records have the folder of results: RESULTS or
  * RESULTS/PROFILE. */
 static bool is_of_profile(const struct kept *k, const struct plan_request *request) {
     const char *folder = record_text(k->record, "folder"), *end = strstr(folder, "/artifacts/");
@@ -385,7 +383,8 @@ static enum status redraw_record(struct kept *k, const struct plan_request *requ
     char *other = first_difference(record_text(k->record, "recipe"), k->node->recipe);
     other = other ? other : first_difference(k->node->recipe, record_text(k->record, "recipe"));
     if (other) {
-        printf("%s: is of other numbers than the kept ones (%s): not redrawn\n", k->export->name, other);
+        printf("%s: not redrawn, since it would have other numbers than the kept figure (%s)\n", k->export->name,
+               other);
         free(other);
         return STATUS_OK;
     }
@@ -439,5 +438,5 @@ int main(int argc, char **argv) {
     const struct planner_option own[] = {{"only", "FIGURE", "only this figure", &only}, {0}};
     return planner_main_with(
         argc, argv, all_stages,
-        "Draws the figures of results/reference again whose styles have changed, from their kept tables.", own, run);
+        "Redraws the figures of results/reference whose styles have changed, from their kept tables.", own, run);
 }

@@ -73,7 +73,7 @@ while read -r node stage key; do
 done <"$new/nodes"
 rm "$new/nodes"
 count=$(ls "$new/runs" | wc -l)
-[ "$count" -gt 0 ] || { echo "$name: there is no such experiment" >&2; exit 1; }
+[ "$count" -gt 0 ] || { echo "$name: no experiment of this name found" >&2; exit 1; }
 rm -rf "$kept"
 mv "$new" "$kept"
 echo "$kept: $count run records"

@@ -1,13 +1,13 @@
-/* Stage `refresh`: Markov chains whose steps refresh a part of the field by a diffusion model (diffusion/refresh.h):
- * noise of a level s and back down, accepted or rejected, exact however wrong the model is. For lattices where fresh
- * proposals (`propose`, `dm-mcmc`) are accepted too seldom.
+/* Stage `refresh`: Markov chains whose steps refresh a part of the field by a diffusion model (diffusion/refresh.h): a
+ * step adds noise of level s, removes it by the model, and is accepted or rejected. The chain is exact, however wrong
+ * the model is. It is meant for lattices where independent proposals (`propose`, `dm-mcmc`) are accepted too rarely.
  *
  * Artifact, for C chains of n configurations, `stride` steps apart: phi float32 (C n, x1..xd), chain after chain;
  * chains = C, independent = 0, kappa, lambda of the model; acceptance (C), of all steps; action (C n), S/V;
- * longest_stay, steps in one state; rejected, proposals that left the finite numbers or the phase of the model;
- * evaluations of the score a step; step_error, of method = flow; the numbers as names, values, errors ... for the stage
- * `table`; thermalised: 0 where one state takes more than a tenth of the steps of its chain, else as the start is
- * marked, -1 where it is of proposals. A run that is ended resumes from its last checkpoint. */
+ * longest_stay, the largest number of steps in one state; rejected, the number of proposals that became infinite or
+ * left the phase of the model; evaluations of the score per step; step_error, for method = flow; the numbers as names,
+ * values, errors ... for the stage `table`; thermalised: 0 if one state takes more than a tenth of the steps of its
+ * chain, else that of the start, -1 if the start is not marked. An interrupted run resumes from its last checkpoint. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,9 +33,9 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "flow",
      .choices = "flow|paths",
-     .help = "flow: part of the white noise at the upper end of the model's flow is redrawn, and the density is in "
-             "closed form. paths: noise is added, then removed by the reverse process, with the probabilities of "
-             "both paths as weight; exact for any number of steps, without a divergence or an integrator."},
+     .help = "flow: a part of the white noise at the upper end of the model's flow is redrawn; the density is known in "
+             "closed form. paths: noise is added, then removed by the reverse process, and the probabilities of both "
+             "paths give the weight; exact for any number of steps, without a divergence or an integrator."},
     {.name = "level",
      .type = PARAMETER_REAL,
      .default_value = "10",
@@ -50,23 +50,23 @@ static const struct parameter parameters[] = {
      .minimum = 1e-4,
      .maximum = 1e6,
      .unit = "lattice units",
-     .help = "Of paths with several steps: noise level of the last step to the field; the others are equidistant in "
-             "ln s above it."},
+     .help = "For paths with several steps: the lowest noise level above 0; the levels from it to `level` are "
+             "equidistant in ln s."},
     {.name = "steps",
      .type = PARAMETER_INTEGER,
      .default_value = "16",
      .minimum = 1,
      .maximum = 100000,
-     .help = "Of paths: noise levels, 2 steps - 1 evaluations of the score; of the flow: Runge-Kutta steps, 4 "
-             "evaluations each."},
-    PARAMETER_CONFIGURATIONS("4096", 2, "Configurations in all."),
+     .help = "For paths: number of noise levels, with 2 steps - 1 evaluations of the score per proposal; for the flow: "
+             "number of Runge-Kutta steps, with 4 evaluations each."},
+    PARAMETER_CONFIGURATIONS("4096", 2, "Total number of configurations."),
     {.name = "chains",
      .type = PARAMETER_INTEGER,
      .default_value = "64",
      .minimum = 1,
      .maximum = 1e6,
-     .help = "Number of Markov chains, with the same number of configurations from each. Chains run in packs of 32, "
-             "one pack per thread."},
+     .help = "Number of Markov chains, each with the same number of configurations. Chains are computed in groups of "
+             "32, one group per thread."},
     {.name = "thermalisation",
      .type = PARAMETER_INTEGER,
      .default_value = "1",
@@ -79,7 +79,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"model", "train|checkpoint", true, false, "The model, an effective-action one."},
+    {"model", "train|checkpoint", true, false, "The score model, of kind effective-action."},
     {"start", "ensemble|import|dm-mcmc|refresh|propose", true, false,
      "Start of the chains: equidistant configurations of this ensemble, one for each chain, with the model's lattice "
      "and couplings."},
@@ -90,26 +90,26 @@ static const struct stage_array arrays[] = {
     {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain over all its steps."},
     {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site."},
     {"longest_stay", NPZ_INT64, "", "steps", "Longest stay in one state."},
-    {"rejected", NPZ_INT64, "", "", "Proposals that became infinite or left the phase of the model."},
+    {"rejected", NPZ_INT64, "", "", "Number of proposals that became infinite or left the phase of the model."},
     {"evaluations", NPZ_INT64, "", "", "Evaluations of the score per step."},
     {"step_error", NPZ_FLOAT64, "", "",
      "Change of log w of the chains' last fields with twice the integrator's steps, root mean square after "
-     "subtraction of the mean; 0 by paths."},
+     "subtraction of the mean; 0 for paths."},
     ARRAYS_ESTIMATES_BY("How errors were estimated: from the spread of the chains."),
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
 
-enum { SHARE = 10 }; /* of a chain that one state may take */
+enum { SHARE = 10 }; /* one state may take 1/SHARE of the steps of a chain */
 
 struct work {
     struct score_model model;
     struct fields start;
-    size_t chains, each, volume; /* configurations of each chain */
+    size_t chains, each, volume; /* each: configurations per chain */
     int64_t thermalisation, stride, steps;
     struct refresh *refresh;
-    float *phi;     /* chains x each x V */
-    double *action; /* chains x each */
+    float *phi;     /* (chains, each, V) */
+    double *action; /* (chains, each) */
 };
 
 static enum status check(const struct parameters *p, const char *where, struct error *e) {
@@ -121,14 +121,13 @@ static enum status check(const struct parameters *p, const char *where, struct e
     }
     const double level = parameters_real(p, "level"), lowest = parameters_real(p, "lowest-level");
     if (parameters_is(p, "method", "paths") && parameters_integer(p, "steps") > 1 && level <= lowest) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: level %g with lowest-level %g found, a level above the lowest expected", where, level,
-                         lowest);
+        return error_set(e, STATUS_BAD_INPUT, "%s: level %g with lowest-level %g found, level > lowest-level expected",
+                         where, level, lowest);
     }
     return STATUS_OK;
 }
 
-/* The start has to be of the model's theory, and to have a configuration for each chain. */
+/* Checks that the start has the model's theory and lattice, and a configuration for each chain. */
 static enum status suits(const struct work *w, const char *model, struct error *e) {
     const struct fields *f = &w->start;
     const struct score_model *m = &w->model;
@@ -137,14 +136,15 @@ static enum status suits(const struct work *w, const char *model, struct error *
         same = f->extents[mu] == m->extents[mu];
     }
     if (!same) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "%s: configurations of another lattice than the model's, %s: expected the same", f->path,
-                         model);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "%s: configurations on another lattice than that of the model %s found, the same lattice expected", f->path,
+            model);
     }
     TRY(theory_same(&m->theory, &f->header.theory, f->path, model, e));
     if (f->configurations < w->chains) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected to start as many chains",
-                         f->path, f->configurations, w->chains);
+        return error_set(e, STATUS_BAD_INPUT, "%s: %zu configurations found, %zu expected, one for each chain", f->path,
+                         f->configurations, w->chains);
     }
     return STATUS_OK;
 }
@@ -167,7 +167,7 @@ static enum status prepare(struct stage_context *c, struct work *w, struct error
     THEN(status, fields_read(stage_input(c, "start", 0), &w->start, e));
     if (status == STATUS_OK && !score_model_refresh(&w->model)) {
         status = error_set(e, STATUS_BAD_INPUT,
-                           "%s: a model with partial refresh expected, such as effective-action, found a %s",
+                           "%s: model of kind %s found, a kind with partial refresh expected, such as effective-action",
                            npz_path(model), score_model_kind(&w->model));
     }
     THEN(status, suits(w, npz_path(model), e));
@@ -185,7 +185,7 @@ static enum status prepare(struct stage_context *c, struct work *w, struct error
 
 /* --- checkpoints --------------------------------------------------------------------------------- */
 
-/* Configurations of each chain that are kept after so many steps. */
+/* Number of configurations of each chain that are stored after the given number of steps. */
 static size_t kept_after(const struct work *w, int64_t steps) {
     return steps < w->thermalisation ? 0 : (size_t)((steps - w->thermalisation) / w->stride) + 1;
 }
@@ -267,7 +267,7 @@ static enum status start(const struct work *w, struct error *e) {
     return status == STATUS_OK ? status : error_prefix(e, "%s", w->start.path);
 }
 
-/* Starts the chains, or resumes them from the checkpoint of a run that was ended. */
+/* Starts the chains, or resumes them from the checkpoint of an interrupted run. */
 static enum status begin(struct stage_context *c, struct work *w, const char *path, struct progress *progress,
                          struct error *e) {
     struct npz *npz;
@@ -280,7 +280,7 @@ static enum status begin(struct stage_context *c, struct work *w, const char *pa
         npz_free(npz);
     }
     if (status != STATUS_OK) {
-        return error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+        return error_prefix(e, "cannot resume; remove the checkpoint to start again");
     }
     stage_note_value(c, "resumed_after", (double)refresh_where(w->refresh)->steps, NAN, "steps");
     progress_resume(progress, (uint64_t)refresh_where(w->refresh)->steps);
@@ -300,7 +300,7 @@ static void keep(struct work *w, int64_t steps) {
     }
 }
 
-/* Steps that are not done yet, with a checkpoint so often that saving takes below about 5% of the time. */
+/* Makes the remaining steps. Checkpoints are so rare that saving takes less than about 5% of the time. */
 static enum status follow(struct stage_context *c, struct work *w, struct progress *progress, struct error *e) {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/checkpoint.npz", c->folder) >= (int)sizeof path) {
@@ -341,7 +341,7 @@ static enum status follow(struct stage_context *c, struct work *w, struct progre
 
 /* --- output -------------------------------------------------------------------------------------- */
 
-/* Whether a chain stayed too long where it was, and else what is known of its start. */
+/* The mark `thermalised`: 0 if a chain stayed too long in one state, else that of the start. */
 static int64_t mark_of(struct stage_context *c, const struct work *w, int64_t longest) {
     const char *stage = stage_input_recipe(c, "start", 0, "stage");
     return longest > w->steps / SHARE && w->steps >= SHARE ? 0
@@ -397,7 +397,7 @@ static enum status add_numbers(struct stage_context *c, struct work *w, struct n
     return status;
 }
 
-/* Takes the arrays of w. */
+/* Hands the arrays of w over to the writer. */
 static enum status write_artifact(struct stage_context *c, struct work *w, struct error *e) {
     size_t shape[NPZ_MAX_DIMENSIONS] = {w->chains * w->each};
     memcpy(shape + 1, w->model.extents, w->model.dimensions * sizeof *shape);

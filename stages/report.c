@@ -1,6 +1,6 @@
-/* Tool `report`: ROOT/report.html, one page with everything that has been computed of the experiments of a plan:
- * tables and figures beside the published numbers, what differs from the published protocol, and the runs behind
- * them. Reads artifacts and their run records where the plan says that they lie; computes nothing. */
+/* Tool `report`: writes ROOT/report.html, one page with all computed results of the experiments of a plan: tables and
+ * figures beside the published numbers, the differences from the published protocol, and the runs. It reads artifacts
+ * and their run records and computes nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +32,5 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 }
 
 int main(int argc, char **argv) {
-    return planner_main(argc, argv, all_stages, "Writes RESULTS/report.html: all that has been computed, on one page.",
-                        run);
+    return planner_main(argc, argv, all_stages, "Writes RESULTS/report.html: all computed results on one page.", run);
 }

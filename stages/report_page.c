@@ -1,4 +1,4 @@
-/* The page of the report, see report_page.h. */
+/* See report_page.h. */
 #include "stages/report_page.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static void write_status(const struct report_state *s, FILE *out) {
     }
 }
 
-/* What has been computed comes first: place i of the page is experiment order[i] of the plan. */
+/* Order of the page: its section i is experiment order[i] of the plan. Computed experiments come first. */
 static size_t *page_order(const struct report_state *states, const struct plan *plan) {
     size_t *order = pool_take(plan->pool, (plan->count + 1) * sizeof *order), n = 0;
     for (int missing = 0; order && missing <= 1; missing++) {
@@ -35,7 +35,7 @@ static size_t *page_order(const struct report_state *states, const struct plan *
     return order;
 }
 
-/* The contents that stay in sight, and the filter: choices that the styles look at. */
+/* Writes the list of contents at the side, and the choices of the filter, which the style sheet evaluates. */
 static void write_navigation(const struct report_state *states, const size_t *order, const struct plan *plan,
                              FILE *out) {
     static const char *const choices[][2] = {
@@ -168,17 +168,18 @@ static void write_introduction(const struct plan_request *request, const char *v
           "Paper B: <em>Generative Diffusion Models for Lattice Field Theory</em> (<a "
           "href=\"https://arxiv.org/abs/2311.03578\">"
           "arXiv:2311.03578</a>).</p>\n"
-          "<p>This page is what <code>make report",
+          "<p>This page shows what <code>make report",
           out);
     html_text(variables, out);
-    fputs("</code> found computed: every table and figure, beside the published numbers. A number in brackets is the "
+    fputs("</code> found: every computed table and figure, beside the published numbers. A number in brackets is the "
           "error (one standard deviation) of the last digits; pull = (ours - published) / combined error.</p>\n",
           out);
     if (strcmp(request->profile, "paper")) {
         fputs("<div class=\"warn\"><p><strong>Profile <code>", out);
         html_text(request->profile, out);
-        fputs("</code></strong>: smaller lattices, sets or trainings than the papers'. These numbers show that "
-              "everything works, or trends; they are no reproduction. The parameters of each step are listed under "
+        fputs("</code></strong>: smaller lattices, smaller data sets or shorter trainings than the papers'. These "
+              "numbers show trends, or that everything works; they do not reproduce the papers. The parameters of each "
+              "step are listed under "
               "Runs.</p></div>\n",
               out);
     }

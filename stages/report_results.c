@@ -22,8 +22,8 @@ static bool rests_on_failed(const struct report_state *s, const struct node *nod
     return false;
 }
 
-/* FOLDER/NAME of the node's artifact as text, which the caller frees, if it is what its run record says; NULL and
- * status OK when it is not there. */
+/* Reads file NAME of the node's artifact and checks it against the run record. The caller frees the text. NULL with
+ * status OK if the file does not exist. */
 static enum status read_output(const struct report_state *s, const struct node *node, const char *name, char **text,
                                size_t *size, struct error *e) {
     const char *folder = plan_folder(s->plan, node);
@@ -46,7 +46,7 @@ static enum status read_output(const struct report_state *s, const struct node *
 
 static void write_mark(const struct report_state *s, const struct node *node, FILE *out) {
     if (rests_on_failed(s, node)) {
-        fputs(" <span class=\"bad\">" REPORT_MARK " rests on an ensemble that FAILED its thermalisation tests.</span>",
+        fputs(" <span class=\"bad\">" REPORT_MARK " made from an ensemble that FAILED its thermalisation tests.</span>",
               out);
     }
 }
@@ -58,7 +58,7 @@ static void write_missing(const char *name, const struct node *node, FILE *out) 
     fputs(" is not computed yet.</p>\n", out);
 }
 
-/* Links to files of the node's artifact: "name" of its file and what stands on the page. */
+/* Writes links to files of the node's artifact; files: pairs of file name and text of the link. */
 static void write_links(const struct node *node, const char *const (*files)[2], FILE *out) {
     fputs("<span class=\"small\">", out);
     for (; (*files)[0]; files++) {
@@ -67,7 +67,7 @@ static void write_links(const struct node *node, const char *const (*files)[2], 
     fputs("</span>", out);
 }
 
-/* `missing`: writes that it is not computed, if so, and nothing else; else the table, if it is. */
+/* Without `missing`, writes the table if it is computed; with it, writes a remark if it is not computed. */
 static enum status write_table(const struct report_state *s, const struct exported *x, const struct node *node,
                                bool missing, FILE *out, struct error *e) {
     char *text;
@@ -123,7 +123,7 @@ static enum status write_figure(const struct report_state *s, const struct expor
         status = read_output(s, node, "figure.tsv", &numbers, &length, e);
     }
     const char *names_end = numbers ? strchr(numbers, '\n') : NULL;
-    if (status == STATUS_OK && names_end && names_end[1]) { /* a scheme has none */
+    if (status == STATUS_OK && names_end && names_end[1]) { /* a schematic figure has none */
         fputs("<details class=\"numbers\"><summary>The numbers of ", out);
         html_text(x->name, out);
         fputs("</summary>\n", out);
@@ -135,7 +135,7 @@ static enum status write_figure(const struct report_state *s, const struct expor
     return status;
 }
 
-/* What the experiment's tool wrote: ROOT/NAME/NAME.md. */
+/* Writes the table of the experiment's tool, ROOT/NAME/NAME.md. */
 static enum status write_tool(const struct report_state *s, FILE *out, struct error *e) {
     const char *name = s->experiment->name;
     const char *path = pool_print(s->plan->pool, "%s/%s/%s.md", s->plan->root, name, name);
@@ -156,7 +156,7 @@ static enum status write_tool(const struct report_state *s, FILE *out, struct er
 enum status report_results(const struct report_state *s, FILE *out, struct error *e) {
     const struct experiment *x = s->experiment;
     enum status status = write_tool(s, out, e);
-    for (int part = 0; part < 4; part++) { /* tables, figures, then those that are missing */
+    for (int part = 0; part < 4; part++) { /* tables, figures, missing tables, missing figures */
         const bool figures = part % 2 == 1, missing = part >= 2;
         for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
             const struct exported *export = &x->exports[i];
@@ -173,7 +173,7 @@ enum status report_results(const struct report_state *s, FILE *out, struct error
 
 /* --- published numbers ---------------------------------------------------------------------------- */
 
-/* What the tables of the experiment call a data set in print; its name where they do not. */
+/* Writes the label of a data set in the tables of the experiment, or its name if it has no label. */
 static enum status write_dataset(const struct experiment *x, const char *dataset, FILE *out, struct error *e) {
     enum status status = STATUS_OK;
     bool found = false;
@@ -213,7 +213,7 @@ static enum status write_published(const struct report_state *s, const struct pu
             size_t size;
             struct table_line line;
             TRY(read_output(s, x->exports[i].family->nodes[j], "table.tsv", &tsv, &size, e));
-            /* without a published value it is of another theory, lattice or protocol */
+            /* a row without a published value is of another theory, lattice or protocol */
             if (tsv && table_find_line(tsv, p->dataset, p->observable, &line) && isfinite(line.published)) {
                 found = true;
                 report_value(line.value, line.error, -1, ours);
@@ -233,7 +233,8 @@ static enum status write_published(const struct report_state *s, const struct pu
     return status;
 }
 
-/* A published number belongs to the experiment of its name, or to that which exports a figure or table of its name. */
+/* Whether published numbers under this name belong to the experiment: it is the experiment's name, or that of a figure
+ * or table that it exports. */
 static bool belongs(const struct experiment *x, const char *name) {
     bool yes = !strcmp(x->name, name);
     for (size_t i = 0; i < x->export_count && !yes; i++) {

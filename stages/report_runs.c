@@ -1,4 +1,4 @@
-/* The report's account of runs: keys, seeds, times, parameters, machines, thermalisation; see report_page.h. */
+/* The runs in the report: keys, seeds, times, parameters, machines, thermalisation; see report_page.h. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +22,15 @@ bool report_failed(const char *thermalisation) {
     return after_prefix(thermalisation, "FAILED") != NULL;
 }
 
-/* Chains of proposals say whether they stand for the target whatever their inputs: "yes" or "no"; "" of other nodes. */
+/* The node's own mark of equilibrium: exact chains of proposals are marked "yes" or "no" independently of their inputs;
+ * "" for other nodes. */
 static const char *own_verdict(const struct report_state *s, size_t node) {
     return s->record[node] ? record_member(s->record[node], "notes", "thermalised") : "";
 }
 
 const char *report_thermalisation(const struct report_state *s, size_t node) {
     if (!strcmp(own_verdict(s, node), "no")) {
-        return "FAILED: it stays too long in one state, or its model learned from an ensemble that failed";
+        return "FAILED: it stays too long in one state, or its model was trained on an ensemble that failed";
     }
     return s->record[node] ? record_member(s->record[node], "notes", "thermalisation") : "";
 }
@@ -42,8 +43,8 @@ static size_t index_of(const struct experiment *x, const struct node *node) {
     return i;
 }
 
-/* Nodes come after their inputs, so one pass carries the mark of an ensemble to all that rests on it, except through an
- * exact chain, which corrects its model. */
+/* Marks a node if it, or one of its inputs, failed. Nodes come after their inputs, so one pass over the nodes is
+ * enough. An exact chain is not marked by its inputs, since it corrects its model. */
 static void mark_node(struct report_state *s, size_t i) {
     const struct experiment *x = s->experiment;
     const struct node *node = x->nodes[i];
@@ -189,7 +190,7 @@ static void write_note(void *context, const char *name, const char *text) {
     html_text(text, n->out);
 }
 
-/* What the node sets otherwise than its stage does by itself. */
+/* Writes the parameters of the node that differ from the defaults. */
 static void write_parameters(const struct node *node, FILE *out) {
     size_t count = 0;
     for (size_t i = 0; i < parameters_count(node->parameters); i++) {
@@ -212,7 +213,7 @@ static bool write_run(const struct report_state *s, size_t i, struct report_envi
             node->key, node->key);
     if (!r) {
         fprintf(out, "<td colspan=\"6\" class=\"soft\">%s</td><td class=\"wrap\">",
-                s->computed[i] ? "computed; its run record is not there" : "not computed");
+                s->computed[i] ? "computed; its run record is missing" : "not computed");
         write_parameters(node, out);
         fputs("</td><td></td></tr>\n", out);
         return true;

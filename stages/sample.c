@@ -1,9 +1,9 @@
 /* Stage `sample`: configurations from a score model by the reverse process (diffusion/reverse.h).
  *
  * Artifact: phi float32 (N, x1..xd); kappa, lambda, thermalised of the training ensemble; chains = N and independent =
- * 1; grid.t, grid.s the times and noise levels of the steps, redrawn the
- * draws that were rejected, where the method has them; snapshots float32 (times, configurations, x1..xd) and
- * snapshot-times, where asked for. */
+ * 1; for methods with a grid, grid.t and grid.s, the times and noise levels of the steps; for methods modes and
+ * modes-noisy, redrawn, the number of rejected draws; if requested, snapshots float32 (times, configurations, x1..xd)
+ * and snapshot-times. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,17 +19,19 @@
 #include "stages/shared_parameters.h"
 
 static const struct parameter parameters[] = {
-    PARAMETER_CONFIGURATIONS("1024", 1, "Configurations to draw."),
+    PARAMETER_CONFIGURATIONS("1024", 1, "Number of configurations to draw."),
     {.name = "method",
      .type = PARAMETER_CHOICE,
      .default_value = "euler-maruyama",
      .choices = "euler-maruyama|ancestral|modes|modes-noisy|direct",
-     .help = "euler-maruyama: as published (A 3.9 with unit noise); ancestral: the conditional distribution of a "
-             "Gaussian field with the model's propagator, exact for such a field; modes and modes-noisy: "
-             "effective-action models only, the probability flow in normalised modes (24 steps are enough), and the "
-             "reverse process in the same modes at levels equidistant in ln s, exact for a Gaussian field at any "
-             "number of steps; direct: gaussian models only, filtered white noise. grid and t-end apply to the first "
-             "two."},
+     .help =
+         "euler-maruyama: as published (A 3.9 with unit noise). ancestral: steps from the conditional distribution "
+         "of a Gaussian field with the model's propagator, exact for such a field. modes: for effective-action "
+         "models only, the probability flow in normalised modes; 24 steps are enough. modes-noisy: for "
+         "effective-action models only, the reverse process in the same modes at levels equidistant in ln s, exact "
+         "for a Gaussian field at any number of steps. direct: for gaussian models only, filtered white noise. grid "
+         "and t-end apply to the first "
+         "two."},
     {.name = "grid",
      .type = PARAMETER_CHOICE,
      .default_value = "uniform-t",
@@ -47,13 +49,13 @@ static const struct parameter parameters[] = {
      .default_value = "",
      .minimum = 0,
      .maximum = 1,
-     .help = "Values of tau = 1 - t at which the field is kept as well; 0 is the prior, 1 the result."},
+     .help = "Values of tau = 1 - t at which the field is stored as well; 0 is the prior, 1 the result."},
     {.name = "snapshot-configurations",
      .type = PARAMETER_INTEGER,
      .default_value = "4",
      .minimum = 1,
      .maximum = 65536,
-     .help = "Number of configurations, from the first on, whose snapshots are kept."},
+     .help = "Number of configurations, from the first on, whose snapshots are stored."},
     PARAMETER_SEED("Seed of the prior and the noise."),
 };
 
@@ -65,11 +67,11 @@ static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"snapshots", NPZ_FLOAT32, "T, n, x1, ..., xd", "lattice units",
      "The first n configurations during the process, if requested."},
-    {"snapshot-times", NPZ_FLOAT64, "T", "", "Their values of tau = 1 - t."},
+    {"snapshot-times", NPZ_FLOAT64, "T", "", "Values of tau = 1 - t of the snapshots."},
     {"grid.t", NPZ_FLOAT64, "steps", "", "Times of the steps, for methods with a grid."},
     {"grid.s", NPZ_FLOAT64, "steps", "scaled field", "Noise levels s(t) of the steps."},
     {"redrawn", NPZ_INT64, "", "",
-     "Draws that became infinite or left the phase of the model and were repeated, for method = modes and "
+     "Number of draws that became infinite or left the phase of the model and were repeated, for method = modes and "
      "modes-noisy."},
 };
 
@@ -129,16 +131,16 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
                : status;
 }
 
-/* Configurations with their snapshots, and what computes them. */
+/* Configurations with their snapshots, and the model and settings that draw them. */
 struct samples {
     const struct stage_context *stage;
     const struct score_model *model;
     struct reverse_settings settings;
     struct progress *progress;
     size_t count, volume, kept; /* kept: fields in the snapshots */
-    float *phi, *snapshots;     /* count x volume; kept x volume, NULL for none */
-    int64_t *redrawn;           /* count: with methods without a grid; those of a call stand at its first configuration
-                                   */
+    float *phi, *snapshots;     /* (count, volume); (kept, volume) or NULL */
+    int64_t *redrawn;           /* (count), for methods without a grid; the number of a call is at its first
+                                   configuration */
 };
 
 static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {
@@ -153,7 +155,7 @@ static enum status draw_range(void *context, const struct parts_range *range, st
     return status;
 }
 
-/* Columns of what is drawn: the snapshots at each time are one, of the first configurations. */
+/* Draws in parts. The snapshots at each time are a column that only the first configurations have. */
 static enum status draw(struct stage_context *c, struct samples *s, bool *whole, struct error *e) {
     enum { FIXED = 2 };
     const size_t times = s->snapshots ? s->settings.snapshot_count : 0, kept = s->settings.snapshot_configurations;
@@ -191,7 +193,7 @@ static enum status draw(struct stage_context *c, struct samples *s, bool *whole,
     return status;
 }
 
-/* Takes the arrays of s. */
+/* Hands the arrays of s over to the writer. */
 static enum status write_artifact(struct stage_context *c, const struct score_model *m, struct samples *s,
                                   struct error *e) {
     const struct reverse_settings *settings = &s->settings;
@@ -220,7 +222,7 @@ static enum status write_artifact(struct stage_context *c, const struct score_mo
     return status;
 }
 
-/* Makes room, draws, and writes what was drawn. */
+/* Allocates, draws and writes the configurations. */
 static enum status make(struct stage_context *c, const struct score_model *m, struct error *e) {
     struct samples s = {.stage = c,
                         .model = m,
@@ -274,7 +276,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     parameters_reals(p, "snapshots", &times);
     const char *method = parameters_text(p, "method");
     if (times > 0 && !reverse_has_grid(method_of(p))) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: method %s has no times on the way: expected no snapshots", where,
+        return error_set(e, STATUS_BAD_INPUT, "%s: method %s has no intermediate times: expected no snapshots", where,
                          method);
     }
     return STATUS_OK;

@@ -1,11 +1,11 @@
-/* Parameters that several stages have in common, each declared once; what it is for there, a stage says itself. */
+/* Parameters that several stages have in common, each declared once; stages add their own help texts and defaults. */
 #ifndef DMSQ_STAGES_SHARED_PARAMETERS_H
 #define DMSQ_STAGES_SHARED_PARAMETERS_H
 
 #include "base/parameters.h"
 #include "lattice/theory.h"
 
-/* Up to 2^53: a double holds every one. */
+/* Seeds up to 2^53, which a double represents exactly. */
 #define PARAMETER_SEED(text) \
     { \
         .name = "seed", .type = PARAMETER_INTEGER, .default_value = "1", .minimum = 0, .maximum = 9007199254740992.0, \
@@ -24,7 +24,7 @@
         .unit = what, .help = "Steps from one configuration of a chain to the next." \
     }
 
-/* The couplings of the theory, which shared_theory() reads; `usual` NULL: they have to be given. */
+/* The couplings of the theory, which shared_theory() reads. A default of NULL makes them required. */
 #define PARAMETERS_THEORY(usual_kappa, usual_lambda, whose) \
     {.name = "kappa", \
      .type = PARAMETER_REAL, \
@@ -64,7 +64,7 @@ static inline struct theory shared_theory(const struct parameters *p) {
         .help = "Base of the noise schedule g(t) = sigma^t (A 3.6)." \
     }
 
-/* Where the probability flow ends towards the data, and the reverse process. */
+/* The smallest time of the probability flow and of the reverse process. */
 #define PARAMETER_T_START(text) \
     { \
         .name = "t-start", .type = PARAMETER_REAL, .default_value = "1e-5", .minimum = 1e-10, .maximum = 0.5, \

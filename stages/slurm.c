@@ -1,4 +1,5 @@
-/* Tool `slurm`: job scripts of an experiment for Slurm, which stages/slurm.sh submits; see src/experiment/jobs.h. */
+/* Tool `slurm`: writes job scripts of an experiment for Slurm; stages/slurm.sh submits them. See src/experiment/jobs.h.
+ * */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 static const char *name, *folder, *partition, *account, *limit, *parts, *cores;
 
-/* What goes into a script's header: no blanks, no line ends, nothing that a shell would see. */
+/* Checks a text for the header of a script: no blanks, line ends or characters that a shell interprets. */
 static enum status check_word(const char *what, const char *text, struct error *e) {
     for (const char *c = text; *c; c++) {
         if (!isalnum((unsigned char)*c) && !strchr("-_.:,+/@", *c)) {
@@ -38,15 +39,12 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
                          x ? x->refusal : name);
     }
     long n, threads;
-    enum status status = read_count("PARTS", parts, 10000, &n, e);
-    THEN(status, read_count("THREADS", cores, 1024, &threads, e));
-    THEN(status, check_word("PARTITION", partition, e));
-    THEN(status, check_word("ACCOUNT", account, e));
-    THEN(status, check_word("TIME", limit, e));
-    THEN(status, file_make_folder(folder, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(read_count("PARTS", parts, 10000, &n, e));
+    TRY(read_count("THREADS", cores, 1024, &threads, e));
+    TRY(check_word("PARTITION", partition, e));
+    TRY(check_word("ACCOUNT", account, e));
+    TRY(check_word("TIME", limit, e));
+    TRY(file_make_folder(folder, e));
     const struct jobs_request jobs = {folder, partition, account, limit, (size_t)n, (int)threads};
     return jobs_write(plan, x, &jobs, e);
 }
@@ -55,13 +53,13 @@ int main(int argc, char **argv) {
     name = folder = partition = account = limit = "";
     parts = "8";
     cores = "4";
-    const struct planner_option own[] = {{"name", "EXPERIMENT", "whose nodes are to be computed", &name},
+    const struct planner_option own[] = {{"name", "EXPERIMENT", "experiment to compute", &name},
                                          {"folder", "FOLDER", "folder of scripts and logs", &folder},
-                                         {"partition", "NAME", "as of sbatch", &partition},
-                                         {"account", "NAME", "as of sbatch", &account},
-                                         {"time", "TIME", "limit of a job, as of sbatch", &limit},
-                                         {"parts", "N", "the most jobs that a node is split into; default: 8", &parts},
-                                         {"cores", "N", "of a job that computes with threads; default: 4", &cores},
+                                         {"partition", "NAME", "option of sbatch", &partition},
+                                         {"account", "NAME", "option of sbatch", &account},
+                                         {"time", "TIME", "time limit of a job, option of sbatch", &limit},
+                                         {"parts", "N", "largest number of jobs per node; default: 8", &parts},
+                                         {"cores", "N", "cores of a job with several threads; default: 4", &cores},
                                          {0}};
     return planner_main_with(argc, argv, all_stages, "Writes job scripts for Slurm.", own, run);
 }

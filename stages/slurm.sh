@@ -1,5 +1,5 @@
 #!/bin/sh
-# Jobs of an experiment in Slurm, from the list that the tool `slurm` wrote (src/experiment/jobs.h).
+# Jobs of an experiment in Slurm, from the list written by the tool `slurm` (src/experiment/jobs.h).
 #
 #   slurm.sh submit FOLDER ROOT   submits nodes that are neither computed nor in the queue, and prints their jobs
 #   slurm.sh status FOLDER ROOT   prints the state of each node: done, running, queued, failed

@@ -1,6 +1,5 @@
-/* The life of a stage program: inputs, recipe, lock, run, commit of the outputs. Its command line is in
- * command.c, what it leaves behind about itself (run records, the ledger, cleaning up after a killed
- * predecessor) in history.c. */
+/* The run of a stage program: inputs, recipe, lock, computation, commit of the outputs. The command line is in
+ * command.c; run records, the ledger and the cleanup after a killed process are in history.c. */
 #include "stages/stage.h"
 
 #include <dirent.h>
@@ -31,29 +30,29 @@ struct loaded {
     const struct stage_input *input;
     struct npz *npz;
     char *recipe;
-    char key[65], sha256[65]; /* of the recipe; of the file */
+    char key[65], sha256[65]; /* SHA-256 of the recipe, and of the file */
 };
 
 struct stage_state {
     struct command command;
     struct loaded *inputs;
     size_t input_count;
-    char **kept; /* texts handed out by stage_input_recipe */
+    char **kept; /* texts returned by stage_input_recipe */
     size_t kept_count;
     char *recipe;
     char key[65];
     char **partial; /* temporary path of each output */
     char **final;
     size_t output_count;
-    struct npz_writer **writers; /* of outputs, while they are open; else NULL */
+    struct npz_writer **writers; /* one per output; NULL if it is not open */
     struct record *record;
     struct backend *device; /* NULL: the CPU */
-    char share[32];         /* "3/8", of a process that computes a share; else "" */
+    char share[32];         /* "3/8" for a process that computes a share; else "" */
     struct lock lock;
     struct heartbeat *heartbeat;
 };
 
-/* A signal handler reaches nothing else; programs only, libraries have no such state. */
+/* Global, because a signal handler has no arguments. Only programs have such state, libraries do not. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal) {
@@ -61,7 +60,7 @@ static void interrupt(int signal) {
 }
 
 static void catch_signals(void) {
-    /* The second signal of a kind kills: for a stage that does not come to an end. */
+    /* a second signal kills the process, in case the stage does not end */
     struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
@@ -130,14 +129,14 @@ static enum status make_recipe(const struct stage *stage, struct stage_state *s,
     recipe_key(s->recipe, s->key);
     if (s->command.key != NULL && strcmp(s->command.key, s->key) != 0) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "--key: expected %s, but the recipe of this command line has key %s: "
-                         "an input has changed since the plan was made, or the plan is of another version",
+                         "--key: expected %s, but the recipe of this command line has key %s: an input has changed "
+                         "since the plan was made, or another version made the plan",
                          s->command.key, s->key);
     }
     return STATUS_OK;
 }
 
-/* --- what stages call ---------------------------------------------------------------------------- */
+/* --- functions for stages ------------------------------------------------------------------------ */
 
 static const struct loaded *find_input(const struct stage_context *c, const char *name, size_t i) {
     const struct stage_state *s = c->state;
@@ -181,7 +180,7 @@ static size_t output_index(const struct stage_context *c, const char *name) {
             return i;
         }
     }
-    fprintf(stderr, "%s: '%s' is not among the declared outputs\n", c->stage->name, name);
+    fprintf(stderr, "%s: '%s' is not a declared output\n", c->stage->name, name);
     abort();
 }
 
@@ -231,7 +230,7 @@ static bool is_interrupted(const void *context) {
     return interrupted != 0;
 }
 
-/* Waits for the lock of the output folder: processes that compute shares hold it together. */
+/* Waits for the lock of the output folder, which is a shared one for processes that compute shares. */
 static enum status take_lock(struct stage_state *s, const struct lock_wait *wait, struct error *e) {
     char *path = join(s->command.output, "", "lock"), what[512], *text = NULL;
     if (path == NULL || (!heartbeat_names(s->command.output, what) &&
@@ -265,9 +264,8 @@ static enum status name_outputs(const struct stage *stage, struct stage_state *s
     return fine ? STATUS_OK : no_memory(e);
 }
 
-static bool all_there(const struct stage_state *s) {
-    DIR *list = opendir(s->command.output); /* network file systems look afresh then, also for files that were not there
-                                               */
+static bool all_exist(const struct stage_state *s) {
+    DIR *list = opendir(s->command.output); /* makes network file systems refresh their view of the folder */
     if (list != NULL) {
         closedir(list);
     }
@@ -306,8 +304,8 @@ static enum status start_record(const struct stage *stage, struct stage_state *s
     return history_write(s->record, s->command.output, e);
 }
 
-/* Takes the lock of the folder and its lease (heartbeat.h), which is the record of this run; and completes or clears
- * away what others have left. *done: there is nothing to compute. */
+/* Takes the lock of the folder and its lease (heartbeat.h), which is the record of this run. Completes or removes what
+ * earlier processes left behind. *done: nothing is left to compute. */
 static enum status claim(const struct stage *stage, struct stage_state *s, bool *done, struct error *e) {
     const char *folder = s->command.output;
     const struct lock_wait wait = {.say = history_say, .stop = is_interrupted, .context = stage->name};
@@ -317,10 +315,10 @@ static enum status claim(const struct stage *stage, struct stage_state *s, bool 
         if (status != STATUS_OK) {
             return interrupted ? stopped(e) : status;
         }
-        status = (*s->share ? history_join : history_look)(folder, s->key, all_there(s), done, e);
+        status = (*s->share ? history_join : history_look)(folder, s->key, all_exist(s), done, e);
         if (status != STATUS_OK || *done) {
             if (status == STATUS_OK && !*s->share) {
-                history_remove_parts(folder); /* of a process that was slower than another */
+                history_remove_parts(folder); /* left by a process that was slower than another */
             }
             return status;
         }
@@ -333,7 +331,7 @@ static enum status claim(const struct stage *stage, struct stage_state *s, bool 
         }
     }
     if (status == STATUS_OK && !*s->share) {
-        history_recover(stage->name, folder, s->command.ledger, &s->lock, s->record, all_there(s), stage->outputs,
+        history_recover(stage->name, folder, s->command.ledger, &s->lock, s->record, all_exist(s), stage->outputs,
                         done);
     }
     if (status == STATUS_OK && !*done) {
@@ -363,8 +361,8 @@ static enum status check_arrays(const struct stage *stage, const char *output, c
     return STATUS_OK;
 }
 
-/* Puts the outputs in place. The finished record lies ready before the last of them appears, so that a
- * process killed in between leaves an artifact whose record the next process completes. */
+/* Renames the outputs to their final names. The finished record is written before, so that if the process is killed in
+ * between, the next process completes the record. */
 static enum status commit(const struct stage *stage, struct stage_state *s, struct error *e) {
     enum status status = parameters_unchanged(s->command.parameters, e);
     for (size_t i = 0; status == STATUS_OK && i < s->output_count; i++) {
@@ -376,7 +374,8 @@ static enum status commit(const struct stage *stage, struct stage_state *s, stru
             }
             record_theory(s->record, theory_name, THEORY_COUPLINGS, theory_coupling_name, couplings);
         }
-        if (s->writers[i] != NULL && (status = check_arrays(stage, stage->outputs[i], s->writers[i], e)) == STATUS_OK) {
+        if (s->writers[i] != NULL) {
+            TRY(check_arrays(stage, stage->outputs[i], s->writers[i], e));
             status = npz_commit(s->writers[i], e);
             s->writers[i] = NULL;
         }
@@ -400,8 +399,8 @@ static enum status commit(const struct stage *stage, struct stage_state *s, stru
     return status;
 }
 
-/* Says with which inputs it was that something did not fit, where the message names no file: which of them, or a
- * parameter, is to blame is not known here. */
+/* Appends the inputs to a message that names no file. Which of them, or which parameter, caused the error is not known
+ * here. */
 static void name_inputs(const struct stage_state *s, struct error *e) {
     enum { MOST = 4 };
     bool named = s->input_count == 0 || strstr(e->message, s->command.output) != NULL;
@@ -437,18 +436,18 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
     if (s->device) {
         stage_note(&context, "device", "%s", s->device->describe(s->device));
     }
-    bool was_interrupted = interrupted != 0; /* also when run() says OK: it may have ended early */
+    bool was_interrupted = interrupted != 0; /* also if run() returned STATUS_OK: it may have ended early */
     if (was_interrupted) {
         status = stopped(e);
     } else if (status == STATUS_OK && *s->share) {
         record_end(s->record, "part", "");
-        if (all_there(s)) { /* another process was faster, and nobody needs what this one has just saved */
+        if (all_exist(s)) { /* another process finished first, so the parts are not needed */
             history_remove_parts(s->command.output);
         }
         return history_write(s->record, s->command.output, e);
     } else if (status == STATUS_OK) {
         status = commit(stage, s, e);
-        if (status != STATUS_OK && all_there(s)) { /* renamed; only the folder could not be flushed to the disk */
+        if (status != STATUS_OK && all_exist(s)) { /* only the flush of the folder to the disk failed */
             fprintf(stderr, "%s: warning: %s\n", stage->name, e->message);
             status = STATUS_OK;
         }
@@ -464,7 +463,7 @@ static enum status work(const struct stage *stage, struct stage_state *s, struct
         history_finish(stage->name, s->command.output, s->command.ledger, s->record);
         return STATUS_OK;
     }
-    /* An output that was not renamed, also in the middle of several, is of no use to anyone. */
+    /* outputs that were not renamed are useless, even if others were */
     if (!*s->share) {
         history_sweep(s->command.output, stage->outputs);
     }
@@ -490,15 +489,15 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
     catch_signals();
     if (s->command.share.count > 1) {
         snprintf(s->share, sizeof s->share, "%zu/%zu", s->command.share.index, s->command.share.count);
-        s->command.ledger = NULL; /* many hosts at once: whoever finishes enters the records of all */
+        s->command.ledger = NULL; /* the process that finishes enters the records of all shares */
     }
-    if ((status = load_inputs(s, e)) != STATUS_OK || (status = make_recipe(stage, s, e)) != STATUS_OK ||
-        (status = name_outputs(stage, s, e)) != STATUS_OK) {
-        return status;
-    }
-    /* A look comes first: what is done needs no lock, and may lie where nothing can be written. */
-    bool done = all_there(s) && history_is_done(s->command.output, s->key);
-    if (!done && (status = file_make_folder(s->command.output, e)) == STATUS_OK) {
+    TRY(load_inputs(s, e));
+    TRY(make_recipe(stage, s, e));
+    TRY(name_outputs(stage, s, e));
+    /* a finished artifact needs no lock, and may be in a folder without write permission */
+    bool done = all_exist(s) && history_is_done(s->command.output, s->key);
+    if (!done) {
+        TRY(file_make_folder(s->command.output, e));
         status = claim(stage, s, &done, e);
     }
     if (status != STATUS_OK || done) {
@@ -507,9 +506,9 @@ static enum status live(const struct stage *stage, int argc, char **argv, struct
         }
         return status;
     }
-    if (device && (status = backend_cuda_open(s->command.backend, &s->device, e)) != STATUS_OK) {
+    if (device && backend_cuda_open(s->command.backend, &s->device, e) != STATUS_OK) {
         history_withdraw(s->record, s->command.output);
-        return status;
+        return e->status;
     }
     char *path = NULL;
     if (asprintf(&path, "%s/runs/%s.json", s->command.output, record_name(s->record)) >= 0) {

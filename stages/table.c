@@ -1,5 +1,6 @@
-/* Stage `table`: a paper's table from observables artifacts, with the published values and the equilibrium
- * run beside ours, as .md, .tex (a float, the tabular alone, macros) and .tsv. What is in it: report/table.h. */
+/* Stage `table`: a paper's table from artifacts with estimates, with the published values and the equilibrium run
+ * beside ours, as .md, .tex (a float, the tabular alone, macros) and .tsv. Its contents are described in
+ * report/table.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,9 @@
 static const struct parameter parameters[] = {
     {.name = "datasets",
      .type = PARAMETER_TEXT,
-     .help = "Names of the rows, separated by commas, in the order of the input: column `dataset`, and the name "
-             "under which published values are looked up; `equilibrium` is the row that others are compared with."},
+     .help = "Names of the rows, separated by commas, in the order of the input. They are in column `dataset`, and "
+             "published values are looked up under them; the row `equilibrium` is the one that others are compared "
+             "with."},
     {.name = "labels",
      .type = PARAMETER_TEXT,
      .default_value = "",
@@ -31,7 +33,7 @@ static const struct parameter parameters[] = {
     {.name = "remark",
      .type = PARAMETER_TEXT,
      .default_value = "",
-     .help = "The first footnote, where profiles state the scale of the computation."},
+     .help = "The first footnote, used by profiles to state the scale of the computation."},
     {.name = "notes", .type = PARAMETER_TEXT, .default_value = "", .help = "Footnotes, separated by '|'."},
     {.name = "altered",
      .type = PARAMETER_INTEGERS,
@@ -39,8 +41,8 @@ static const struct parameter parameters[] = {
      .minimum = 1,
      .maximum = 1e6,
      .later = true,
-     .help = "Rows, counted from 1, of another theory, lattice or protocol than the experiment's file says: no "
-             "published values are shown for them. The planner sets it if a profile or SET changes their inputs."},
+     .help = "Rows, counted from 1, whose theory, lattice or protocol differs from the experiment's file; no published "
+             "values are shown for them. The planner sets it if a profile or SET changes their inputs."},
 };
 
 static const struct stage_input inputs[] = {
@@ -50,7 +52,7 @@ static const struct stage_input inputs[] = {
 static const char *const outputs[] = {"table.md",         "table.tex", "table-tabular.tex",
                                       "table-macros.tex", "table.tsv", NULL};
 
-/* A name of a row or experiment stands in .tsv columns and file names. */
+/* Checks the name of a row or experiment, which is used in .tsv columns and file names. */
 static enum status check_name(const char *name, const char *parameter, const char *where, struct error *e) {
     if (name[0] == '\0' || strpbrk(name, " \t|") != NULL) {
         return error_set(e, STATUS_BAD_INPUT, "%s: parameter %s: found '%s', expected a name without blanks", where,
@@ -62,21 +64,20 @@ static enum status check_name(const char *name, const char *parameter, const cha
 static enum status check_lists(const struct report_list *datasets, const struct report_list *labels, const char *where,
                                struct error *e) {
     if (datasets->count == 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found no name, expected one a row", where);
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter datasets: found no name, expected one per row", where);
     }
     for (size_t i = 0; i < datasets->count; i++) {
         TRY(check_name(datasets->item[i], "datasets", where, e));
         for (size_t j = 0; j < i; j++) {
             if (strcmp(datasets->item[i], datasets->item[j]) == 0) {
                 return error_set(e, STATUS_BAD_INPUT,
-                                 "%s: parameter datasets: found '%s' twice, expected a name of "
-                                 "its own for each row",
+                                 "%s: parameter datasets: found '%s' twice, expected different names for the rows",
                                  where, datasets->item[i]);
             }
         }
     }
     if (labels->count != 0 && labels->count != datasets->count) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: parameter labels: found %zu labels, expected %zu, one a dataset",
+        return error_set(e, STATUS_BAD_INPUT, "%s: parameter labels: found %zu labels, expected %zu, one per dataset",
                          where, labels->count, datasets->count);
     }
     return STATUS_OK;
@@ -154,9 +155,7 @@ static enum status write_table(struct stage_context *c, const struct table_row *
     enum status status = table_new(parameters_text(p, "title"), all_notes, parameters_text(p, "experiment"), rows,
                                    count, observables, published, &table, e);
     free(all_notes);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     for (size_t i = 0; outputs[i] != NULL && status == STATUS_OK; i++) {
         status = write_output(c, &table, outputs[i], e);
     }
@@ -165,8 +164,8 @@ static enum status write_table(struct stage_context *c, const struct table_row *
     return status;
 }
 
-/* The label of a row, marked where the ensemble failed its thermalisation tests or a model was trained on such. The
- * caller frees. */
+/* The label of a row, with a mark if its ensemble, or the one that its model was trained on, failed the thermalisation
+ * tests. The caller frees it. */
 static enum status mark_label(const struct npz *row, const char *label, char **marked, bool *failed, struct error *e) {
     int64_t thermalised;
     TRY(header_read_thermalised(row, &thermalised, e));
@@ -194,8 +193,7 @@ static enum status run(struct stage_context *c, struct error *e) {
     THEN(status, check_lists(&datasets, &labels, "table", e));
     if (status == STATUS_OK && datasets.count != count) {
         status = error_set(e, STATUS_BAD_INPUT,
-                           "table: parameter datasets: found %zu names, expected %zu, one for each "
-                           "of the rows given",
+                           "table: parameter datasets: found %zu names, expected %zu, one for each input row",
                            datasets.count, count);
     }
     if (status == STATUS_OK && parameters_text(p, "published")[0] != '\0') {

@@ -1,13 +1,12 @@
-/* Stage `train`: a score model from an ensemble.
+/* Stage `train`: trains or fits a score model to an ensemble.
  *
- * Artifact: the model (score/score_model.c); of one that is trained by gradients
- *   loss            (epochs) denoising loss as trained on, mean over the batches of an epoch, which count alike
- *   kept.epochs, kept.weights   (K), (K, all trainable numbers in the order of network/unet.h): keep-epochs and the
- *                   weights then, which the stage `checkpoint` makes models of
- * and of all but the Gaussian one
- *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h,
- *                   on the validation ensemble where there is one, else on the training set.
- */
+ * Artifact: the model (score/score_model.c); for models trained by gradient descent also
+ *   loss            (epochs) denoising loss, mean over the batches of an epoch with equal weights
+ *   kept.epochs, kept.weights   (K), (K, all trainable parameters in the order of network/unet.h): the parameter
+ *                   keep-epochs and the weights after these epochs, from which the stage `checkpoint` makes models
+ * and for all models except the Gaussian one
+ *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h; measured
+ *                   on the validation ensemble if there is one, else on the training set. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,55 +34,57 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "none",
      .choices = "none|std|minmax",
-     .help = "Scaling of the fields before training, undone after sampling: to unit variance, or the extreme values "
-             "to -1 and 1 (the authors' code)."},
+     .help = "Scaling of the fields before training, undone after sampling. std: to unit variance; minmax: the extreme "
+             "values to -1 and 1, as in the authors' code."},
     {.name = "propagator",
      .type = PARAMETER_CHOICE,
      .default_value = "kind",
      .choices = "kind|measured|smoothed",
      .later = true,
-     .help = "measured: that of the training set, with its noise; smoothed: 1/G fitted by a few terms in lattice "
-             "momenta above smooth-above (lattice/propagator.h); kind: smoothed for effective-action, measured for "
-             "others."},
+     .help =
+         "Propagator G(p) of the model. measured: that of the training set, with its statistical noise; smoothed: "
+         "1/G is fitted by a few terms in lattice momenta above smooth-above (lattice/propagator.h); kind: smoothed "
+         "for effective-action, measured for "
+         "others."},
     {.name = "smooth-above",
      .type = PARAMETER_REAL,
      .default_value = "0.3",
      .minimum = -1,
      .maximum = 100,
      .later = true,
-     .help = "Of a smoothed propagator: square of the lattice momentum up to which the measured values are kept; "
-             "below 0: all are fitted, which suits short correlation lengths."},
+     .help = "For a smoothed propagator: square of the lattice momentum up to which the measured values are kept; "
+             "below 0: all values are fitted, which suits short correlation lengths."},
     {.name = "noise-levels",
      .type = PARAMETER_CHOICE,
      .default_value = "uniform-t",
      .choices = "uniform-t|log-s",
-     .help = "Distribution of the noise levels trained on: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
+     .help = "Distribution of the noise levels in training: uniform in t on [t-min, 1] (A Sec. 4.1), or in log s(t)."},
     {.name = "t-min",
      .type = PARAMETER_REAL,
      .default_value = "1e-5",
      .minimum = 1e-10,
      .maximum = 0.5,
-     .help = "Smallest time trained on."},
+     .help = "Smallest time in training."},
     {.name = "epochs",
      .type = PARAMETER_INTEGER,
      .default_value = "250",
      .minimum = 1,
      .maximum = 1000000,
-     .help = "Passes over the training set."},
+     .help = "Number of passes over the training set."},
     {.name = "keep-epochs",
      .type = PARAMETER_INTEGERS,
      .default_value = "",
      .minimum = 1,
      .maximum = 1000000,
-     .help = "Epochs, ascending, after which the weights are kept too, for models of the stage checkpoint; each "
-             "takes 4 bytes per trainable number."},
+     .help = "Epochs, ascending, after which the weights are stored as well, for the stage checkpoint; each takes 4 "
+             "bytes per trainable parameter."},
     {.name = "batch",
      .type = PARAMETER_INTEGER,
      .default_value = "64",
      .minimum = 1,
      .maximum = 65536,
      .unit = "configurations",
-     .help = "Configurations of one optimisation step."},
+     .help = "Configurations per optimisation step."},
     {.name = "learning-rate",
      .type = PARAMETER_REAL,
      .default_value = "1e-3",
@@ -94,14 +95,14 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .default_value = "none",
      .choices = "none|cosine",
-     .help = "cosine: the step size falls to a hundredth along half a cosine over the whole training."},
+     .help = "cosine: the step size falls to a hundredth along half a period of a cosine over the whole training."},
     {.name = "ema",
      .type = PARAMETER_REAL,
      .default_value = "0",
      .minimum = 0,
      .maximum = 0.999999,
-     .help = "Decay of the running average of the weights, which is the result; at step n at most (1+n)/(10+n). 0: "
-             "the last weights are the result."},
+     .help = "Decay of the running average of the weights, which is the result; at step n it is at most (1+n)/(10+n). "
+             "0: the last weights are the result."},
     {.name = "flip",
      .type = PARAMETER_FLAG,
      .default_value = "no",
@@ -128,15 +129,15 @@ static const struct stage_array arrays[] = {
     ARRAYS_MODEL,
     {"loss", NPZ_FLOAT64, "epochs", "",
      "Denoising loss of the training, mean over the batches of an epoch; for models trained by gradients."},
-    {"kept.epochs", NPZ_INT64, "K", "", "Epochs of keep-epochs."},
+    {"kept.epochs", NPZ_INT64, "K", "", "The epochs of parameter keep-epochs."},
     {"kept.weights", NPZ_FLOAT32, "K, weights", "",
-     "All trainable numbers after them, in the order of network/unet.h; the stage checkpoint makes models of them."},
+     "All trainable parameters after these epochs, in the order of network/unet.h, for the stage checkpoint."},
     {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field",
      "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the "
      "validation set if there is one; not for a Gaussian model."},
     {"excess.loss", NPZ_FLOAT64, "levels", "", "Loss of the model."},
     {"excess.wiener", NPZ_FLOAT64, "levels", "", "Loss of the Wiener filter on the same noise."},
-    {"excess.excess", NPZ_FLOAT64, "levels", "", "Mean difference."},
+    {"excess.excess", NPZ_FLOAT64, "levels", "", "Mean difference of the two losses."},
     {"excess.error", NPZ_FLOAT64, "levels", "", "Its standard error over configurations."},
 };
 
@@ -181,7 +182,7 @@ static enum status add_kept(const struct training_settings *settings, const floa
     return npz_add_owned(writer, "kept.weights", NPZ_FLOAT32, 2, shape, copy, e);
 }
 
-/* Trains m on fields, going on from a checkpoint in the output folder where there is one. */
+/* Trains m on fields. Resumes from the checkpoint in the output folder if there is one. */
 static enum status optimise(struct stage_context *c, struct score_model *m, const float *fields, size_t count,
                             struct npz_writer *writer, struct error *e) {
     const struct training_settings settings = settings_of(c->parameters);
@@ -197,7 +198,7 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
         if (status == STATUS_OK) {
             stage_note_value(c, "resumed_after", (double)training_epoch(training), NAN, "epochs");
         } else {
-            error_prefix(e, "cannot resume; remove the checkpoint to start anew");
+            error_prefix(e, "cannot resume; remove the checkpoint to start again");
         }
     }
     if (status == STATUS_OK) {
@@ -210,15 +211,15 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
         if (training_epoch_seconds(training) > 0) {
             stage_note_value(c, "epoch_seconds", training_epoch_seconds(training), NAN, "s");
         }
-        /* The loss is a sum over sites; a score of zero, which is no model at all, has 1 a site. */
+        /* The loss is a sum over sites; a score of zero has a loss of 1 per site. */
         const double loss = training_loss(training)[epochs - 1], zero = (double)m->volume;
         stage_note_value(c, "loss", loss, NAN, "");
         if (loss > 2 * zero) {
-            stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, where a score of zero has %g",
+            stage_note(c, "training", "DIVERGED: the loss is %.4g in the last epoch, a score of zero would have %g",
                        loss, zero);
             fprintf(
                 stderr,
-                "train: warning: the loss is %.4g in the last epoch, where a score of zero has %g: is learning-rate = "
+                "train: warning: the loss is %.4g in the last epoch, a score of zero would have %g: is learning-rate = "
                 "%g too large?\n",
                 loss, zero, settings.learning_rate);
         }
@@ -232,7 +233,7 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
 
 static enum status add_excess(struct stage_context *c, const struct score_model *m, const float *fields, size_t count,
                               struct npz_writer *writer, struct error *e) {
-    enum { MOST = 1024 }; /* configurations: errors of a few per cent of the excess */
+    enum { MOST = 1024 }; /* configurations, for errors of a few per cent of the excess */
     const struct parameters *p = c->parameters;
     struct excess x;
     TRY(excess_measure(m, fields, count < MOST ? count : MOST, (size_t)parameters_integer(p, "excess-levels"),
@@ -254,7 +255,7 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     return status;
 }
 
-/* Fields of an ensemble of the theory and the lattice that the model is for. */
+/* Reads the fields of a validation ensemble, which must have the theory and lattice of the model. */
 static enum status read_validation(const struct npz *ensemble, const struct score_model *m, float **fields,
                                    size_t *count, struct error *e) {
     struct score_model other = {0};
@@ -266,9 +267,8 @@ static enum status read_validation(const struct npz *ensemble, const struct scor
 
 static enum status refuse_transfer(const struct score_kind *kind, const char *where, struct error *e) {
     return error_set(e, STATUS_BAD_INPUT,
-                     "%s: input transfer found with network = %s, which takes no coefficients "
-                     "from another lattice",
-                     where, kind->name);
+                     "%s: input transfer found with network = %s, expected only for network = effective-action", where,
+                     kind->name);
 }
 
 static enum status fit(struct stage_context *c, struct score_model *m, const float *fields, size_t count,
@@ -306,7 +306,7 @@ static enum status smooth(struct stage_context *c, struct score_model *m, struct
     return status;
 }
 
-/* The training set as the kind wants it, into m, and that of validation, if there is one. */
+/* Reads the training set and, if given, the validation set, and sets up m for the training set. */
 static enum status read_fields(struct stage_context *c, struct score_model *m, float *fields[2], size_t count[2],
                                struct error *e) {
     const struct parameters *p = c->parameters;
@@ -322,7 +322,7 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
         status = m->kind->suits(p, m->dimensions, m->extents, e);
     }
     THEN(status, dataset_fields(training, m, &fields[0], &count[0], e));
-    if (status == STATUS_OK && validation) { /* before the training: what does not fit is to be said at once */
+    if (status == STATUS_OK && validation) { /* before the training, so that errors are reported at once */
         status = read_validation(validation, m, &fields[1], &count[1], e);
     }
     THEN(status, dataset_propagator(fields[0], count[0], c->threads, m, e));
@@ -330,7 +330,8 @@ static enum status read_fields(struct stage_context *c, struct score_model *m, f
     return status;
 }
 
-/* A validation set of the same chains would be learnt by heart. Fields of few sites may be equal by chance. */
+/* Checks that no validation configuration is in the training set, since the model could have memorised it. Fields with
+ * few sites are not checked, because they may be equal by chance. */
 static enum status check_independence(const struct stage_context *c, const float *const fields[2],
                                       const size_t count[2], size_t volume, struct error *e) {
     enum { FEWEST_SITES = 4 };
@@ -339,8 +340,8 @@ static enum status check_independence(const struct stage_context *c, const float
             const float *a = fields[1] + i * volume, *b = fields[0] + j * volume;
             if (a[0] == b[0] && a[1] == b[1] && memcmp(a, b, volume * sizeof *a) == 0) {
                 return error_set(e, STATUS_BAD_INPUT,
-                                 "%s: configuration %zu is configuration %zu of the training set; expected a "
-                                 "set of other random numbers (seed)",
+                                 "%s: configuration %zu is configuration %zu of the training set; expected a set with "
+                                 "another seed",
                                  npz_path(stage_input(c, "validation", 0)), i, j);
             }
         }
@@ -387,7 +388,7 @@ static enum status check(const struct parameters *p, const char *where, struct e
     for (size_t i = 0; i < keep_count; i++) {
         if (keep[i] > parameters_integer(p, "epochs") || (i > 0 && keep[i] <= keep[i - 1])) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: keep-epochs has %lld, expected ascending numbers up to epochs %lld", where,
+                             "%s: keep-epochs has %lld, expected ascending numbers up to epochs = %lld", where,
                              (long long)keep[i], (long long)parameters_integer(p, "epochs"));
         }
     }
@@ -395,8 +396,8 @@ static enum status check(const struct parameters *p, const char *where, struct e
     return kind->check ? kind->check(p, where, e) : STATUS_OK;
 }
 
-/* The lattice of the configurations that a node makes, where that is one of its parameters or of what feeds it; false:
- * it is not known before they are there. */
+/* The lattice of the configurations of a node, from its parameters or those of its inputs; false if it is known only
+ * after the node is computed. */
 static bool lattice_of(const struct stage_node *node, size_t *dimensions, const int64_t **lattice) {
     for (const struct stage_node *next; node; node = next) {
         for (size_t i = 0; i < node->stage->parameter_count; i++) {
@@ -429,8 +430,8 @@ static enum status check_node(const struct stage_node *node, const char *where, 
     }
     if (validation && lattice_of(validation, &others, &other) &&
         (others != dimensions || memcmp(lattice, other, dimensions * sizeof *lattice) != 0)) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the lattice of the validation set is not that of the training set",
-                         where);
+        return error_set(e, STATUS_BAD_INPUT,
+                         "%s: the validation set has another lattice than the training set, expected the same", where);
     }
     return STATUS_OK;
 }

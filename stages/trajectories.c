@@ -1,13 +1,11 @@
 /* Stage `trajectories`: the stochastic processes of A Figs. 1 and 2 (B Fig. 1), simulated for the toy model, and their
  * densities (diffusion/toy_process.h).
  *
- * Artifact, vectors of one length a group, for `plot`:
- *   path.number (1, 2, ...), path.time, path.phi                          the trajectories that are kept, every
- *   stride-th point
- *   histogram.time, histogram.phi, histogram.density, histogram.error     bins at every one of `times`, Poisson errors
- *   curve.time, curve.phi, curve.density                                  the exact density at the same times, and
- *   curve.target                                                          that of the toy model
- */
+ * Artifact, in groups of vectors of equal length, for `plot`:
+ *   path.number (1, 2, ...), path.time, path.phi                          the stored trajectories, every stride-th
+ *   point histogram.time, histogram.phi, histogram.density, histogram.error     bins at each of `times`, with Poisson
+ *   errors curve.time, curve.phi, curve.density                                  the exact density at the same times
+ *   curve.target                                                          the density of the toy model */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,25 +33,25 @@ static const struct parameter parameters[] = {
      .default_value = "16384",
      .minimum = 2,
      .maximum = 1e9,
-     .help = "Trajectories for the histograms."},
+     .help = "Number of trajectories for the histograms."},
     {.name = "kept",
      .type = PARAMETER_INTEGER,
      .default_value = "24",
      .minimum = 1,
      .maximum = 65536,
-     .help = "Trajectories that are kept, to be drawn."},
+     .help = "Number of trajectories that are stored for drawing."},
     {.name = "stride",
      .type = PARAMETER_INTEGER,
      .default_value = "1",
      .minimum = 1,
      .maximum = 1000000,
-     .help = "Steps from one point of these to the next; divides the number of steps."},
+     .help = "Steps between two stored points of a trajectory; a divisor of the number of steps."},
     {.name = "steps",
      .type = PARAMETER_INTEGER,
      .default_value = "500",
      .minimum = 2,
      .maximum = 1000000,
-     .help = "Time steps."},
+     .help = "Number of time steps."},
     {.name = "duration",
      .type = PARAMETER_REAL,
      .default_value = "4",
@@ -73,13 +71,13 @@ static const struct parameter parameters[] = {
      .default_value = "0,0.25,0.5,0.75,1",
      .minimum = 0,
      .maximum = 1,
-     .help = "When densities are kept, in parts of the whole time; the nearest step is taken."},
+     .help = "Times at which densities are stored, as fractions of the total time; the nearest steps are used."},
     {.name = "bins",
      .type = PARAMETER_INTEGER,
      .default_value = "60",
      .minimum = 2,
      .maximum = 10000,
-     .help = "Bins of the histograms."},
+     .help = "Number of bins of the histograms."},
     {.name = "range",
      .type = PARAMETER_REAL,
      .default_value = "6",
@@ -91,18 +89,18 @@ static const struct parameter parameters[] = {
 
 static const struct stage_array arrays[] = {
     {"path.number", NPZ_FLOAT64, "n", "",
-     "Number of the trajectory, 1, 2, ...; the first group of vectors is the trajectories that are kept, every "
-     "stride-th point."},
+     "Number of the trajectory, 1, 2, ...; the first group of vectors holds the stored trajectories, every stride-th "
+     "point."},
     {"path.time", NPZ_FLOAT64, "n", "", "Time."},
     {"path.phi", NPZ_FLOAT64, "n", "", "The field."},
-    {"histogram.time", NPZ_FLOAT64, "n", "", "Time; the second group is bins at every one of the parameter times."},
+    {"histogram.time", NPZ_FLOAT64, "n", "", "Time; the second group holds the bins at each of the parameter times."},
     {"histogram.phi", NPZ_FLOAT64, "n", "", "Centre of the bin."},
-    {"histogram.density", NPZ_FLOAT64, "n", "", "Density in it."},
+    {"histogram.density", NPZ_FLOAT64, "n", "", "Density in the bin."},
     {"histogram.error", NPZ_FLOAT64, "n", "", "Its Poisson error."},
-    {"curve.time", NPZ_FLOAT64, "n", "", "Time; the third group is the exact density at the same times."},
+    {"curve.time", NPZ_FLOAT64, "n", "", "Time; the third group holds the exact densities at the same times."},
     {"curve.phi", NPZ_FLOAT64, "n", "", "The field."},
     {"curve.density", NPZ_FLOAT64, "n", "", "Exact density."},
-    {"curve.target", NPZ_FLOAT64, "n", "", "That of the toy model."},
+    {"curve.target", NPZ_FLOAT64, "n", "", "Density of the toy model."},
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};

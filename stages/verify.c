@@ -1,4 +1,4 @@
-/* Tool `verify`: results against their run records and the ledger, and against the same computed again; see
+/* Tool `verify`: checks results against their run records and the ledger, and against recomputed results; see
  * src/provenance/verify.h. */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 static const char *name, *again;
 
-/* What of the experiment is not computed is no error here, but worth a line. */
+/* Prints how many artifacts of the experiment are not computed, which is not an error. */
 static void say_missing(const struct lineage *lineage, const char *const *keys, size_t count) {
     size_t missing = 0;
     for (size_t i = 0; i < count; i++) {
@@ -25,14 +25,11 @@ static enum status check(const struct plan *plan, const struct lineage *lineage,
     size_t count = 0, wrong = 0;
     enum status status = STATUS_OK;
     if (*name) {
-        status = closure_experiment(plan, "NAME", name, &x, e);
-        THEN(status, closure_keys(plan, x, &keys, &count, e));
-    }
-    if (status != STATUS_OK) {
-        return status;
+        TRY(closure_experiment(plan, "NAME", name, &x, e));
+        TRY(closure_keys(plan, x, &keys, &count, e));
     }
     if (lineage_count(lineage) == 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: there are no results", plan->root);
+        return error_set(e, STATUS_BAD_INPUT, "%s: no results found", plan->root);
     }
     struct lineage *computed_again = NULL;
     if (*again) {
@@ -60,7 +57,7 @@ int main(int argc, char **argv) {
     name = again = "";
     const struct planner_option own[] = {
         {"name", "EXPERIMENT", "only the artifacts of this experiment", &name},
-        {"again", "FOLDER", "compares with the results there, computed again, byte by byte", &again},
+        {"again", "FOLDER", "compares byte by byte with the recomputed results in this folder", &again},
         {0}};
     return planner_main_with(argc, argv, all_stages,
                              "Checks artifacts against their run records, and run records against the ledger.", own,

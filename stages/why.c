@@ -1,4 +1,4 @@
-/* Tool `why`: why a node would be computed anew, or since when it is up to date; see src/provenance/why.h. */
+/* Tool `why`: explains why a node would be recomputed, or since when it is up to date; see src/provenance/why.h. */
 #include <string.h>
 
 #include "experiment/names.h"
@@ -7,8 +7,8 @@
 
 static const char *wanted;
 
-/* Whether `label` ("fig13/model@kappa=0.1") is meant by a node's name, with or without its experiment and its values of
- * swept parameters, or by an experiment's. */
+/* Whether the request means the node `label` ("fig13/model@kappa=0.1"): it is the node's name, with or without the
+ * experiment and the values of swept parameters, or the name of the experiment. */
 static bool is_meant(const char *label) {
     const char *name = strchr(label, '/') + 1;
     const size_t length = strlen(wanted);
@@ -35,7 +35,8 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
     struct reasons r;
     (void)request;
     if (*wanted == '\0') {
-        return error_set(e, STATUS_BAD_INPUT, "NODE is missing: expected EXPERIMENT/NODE, as NODE=table1/generated");
+        return error_set(e, STATUS_BAD_INPUT,
+                         "NODE is missing: expected EXPERIMENT/NODE, such as NODE=table1/generated");
     }
     enum status status = reasons_read(plan, &r, e);
     size_t count = 0;
@@ -55,10 +56,9 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 int main(int argc, char **argv) {
     wanted = "";
     const struct planner_option own[] = {
-        {"node", "EXPERIMENT/NODE", "node to explain; NODE: in all experiments, EXPERIMENT: all of its nodes", &wanted},
+        {"node", "EXPERIMENT/NODE", "node to explain; NODE alone: in all experiments; EXPERIMENT alone: all its nodes",
+         &wanted},
         {0}};
     return planner_main_with(argc, argv, all_stages,
-                             "Explains why a node would be computed, or since when it is up "
-                             "to date.",
-                             own, run);
+                             "Explains why a node would be computed, or since when it is up to date.", own, run);
 }

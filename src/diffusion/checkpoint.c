@@ -36,7 +36,7 @@ enum status checkpoint_read(const char *path, const char *key, const struct back
     THEN(status, npz_text(*npz, "arithmetic", &begun, e));
     if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0) {
         status = error_set(e, STATUS_BAD_INPUT,
-                           "%s: begun with %.200s, found %s here, which gives other bits (ISA pins an "
+                           "%s: begun with %.200s, found %s here, which gives other bits (ISA selects an "
                            "instruction set)",
                            path, begun, arithmetic(device));
     }

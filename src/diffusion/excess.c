@@ -9,7 +9,7 @@
 #include "base/sum.h"
 #include "score/schedule.h"
 
-/* A model and what computes it. */
+/* A model and its evaluation. */
 struct side {
     struct backend_cpu cpu;
     struct backend *backend;
@@ -29,13 +29,13 @@ static void side_release(struct side *s) {
     }
 }
 
-/* Configurations of one call of the model, at one noise level. */
+/* The configurations of one call of the model, at one noise level. */
 struct batch {
-    float *phi, *z, *out; /* capacity x V */
+    float *phi, *z, *out; /* (capacity, V) */
     struct score_frame *frames;
 };
 
-/* loss[first .. first + n - 1] of a side on a batch. */
+/* Sets loss[first .. first + n - 1] to the losses of one side on a batch. */
 static enum status losses(const struct side *s, const struct batch *x, size_t first, size_t n, size_t V, double *loss,
                           struct error *e) {
     enum status status = STATUS_OK;
@@ -79,7 +79,7 @@ static void summarise(struct excess *x, size_t k, double *model, double *wiener,
     x->error[k] = count > 1 ? sqrt(sum_tree(model, count) / (n * (n - 1))) : NAN;
 }
 
-/* series: room for the losses of both on all configurations. */
+/* series: workspace for the losses of both sides on all configurations. */
 static enum status measure(const struct side *model, const struct side *wiener, const struct batch *batch,
                            const struct score_model *m, const float *fields, size_t count, double t_min, uint64_t seed,
                            int threads, double *series, struct excess *x, struct error *e) {

@@ -14,40 +14,40 @@
 #include "lattice/transform.h"
 #include "score/schedule.h"
 
-/* What all workers share. */
+/* State shared by all workers. */
 struct job {
     const struct score_model *model;
     const struct flow_settings *settings;
-    bool draw;       /* from the prior down, else from the data up */
-    double from, to; /* t, or log s */
+    bool draw;       /* from the prior to the data; else from the data to the prior */
+    double from, to; /* of t, or of log s */
     size_t first, count, quadratures;
-    double *phi, *latent; /* either may be an input or an output; latent may be NULL */
-    const double *fields; /* input of log_density */
+    double *phi, *latent; /* phi of flow_sample and latent are outputs; latent may be NULL */
+    const double *fields; /* input of flow_log_density */
     struct flow_result *result;
     struct random_key draws, probe;
     struct flow_prior *prior;
     struct fourier *fourier; /* control variate only */
     const volatile sig_atomic_t *interrupted;
     struct progress *progress;
-    size_t next, failed; /* next configuration; the first that failed, else count */
+    size_t next, failed; /* next configuration; the first one that failed, or count */
     int stop;
 };
 
-/* A configuration at work; where it is done, the next one is admitted. */
+/* A configuration that is being computed; when it is finished, the next one takes its place. */
 struct slot {
     bool busy;
     size_t item;
-    double square; /* drawing: what log p_T of the draw needs of it, which is gone at the end */
+    double square; /* drawing: flow_prior_square of the draw, for log p_T */
     struct runge_kutta solver;
 };
 
 struct worker {
     struct flow_slots *batch;
     size_t capacity;
-    struct slot *slots;                  /* capacity */
-    struct flow_evaluation *evaluations; /* capacity: of those at work */
-    double *state, *terms;               /* V + quadratures each */
-    double *prior;                       /* the prior's workspace */
+    struct slot *slots;                  /* (capacity) */
+    struct flow_evaluation *evaluations; /* (capacity), of the occupied slots */
+    double *state, *terms;               /* (V + quadratures) each */
+    double *prior;                       /* workspace of the prior */
 };
 
 size_t flow_products(const struct score_model *model, const struct flow_settings *settings) {
@@ -106,7 +106,7 @@ static enum status retire(struct job *j, struct worker *w, size_t at, struct err
             memcpy(j->latent + item * V, y, V * sizeof *y);
         }
     }
-    /* int div(dphi/dt) dt up to t = 1; downwards it comes with the other sign */
+    /* int div(dphi/dt) dt up to t = 1; from t = 1 down it has the opposite sign */
     const double mean = sum_tree(integral, q) / (double)q;
     r->log_q[item] =
         flow_prior_log_density(j->prior, square) + (j->draw ? -mean : mean) + (double)V * function_log(fabs(m->factor));
@@ -127,7 +127,7 @@ static enum status retire(struct job *j, struct worker *w, size_t at, struct err
     return STATUS_OK;
 }
 
-/* --- all of them --------------------------------------------------------------------------------- */
+/* --- all configurations -------------------------------------------------------------------------- */
 
 static enum status explain(const struct job *j, const struct slot *slot, enum runge_kutta_state state,
                            struct error *e) {
@@ -138,13 +138,13 @@ static enum status explain(const struct job *j, const struct slot *slot, enum ru
                          t);
     }
     return error_set(e, STATUS_FAILED,
-                     "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations; expected a "
+                     "configuration %zu: dopri5 makes no progress at t = %g after %lld evaluations: expected a "
                      "tolerance above %g",
                      j->first + slot->item, t, (long long)runge_kutta_evaluations(&slot->solver),
                      j->settings->tolerance);
 }
 
-/* One evaluation of n slots. *at: the configuration an error is about. */
+/* Makes one evaluation of n slots. *at: the configuration of an error. */
 static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at, struct error *e) {
     const struct score_model *m = j->model;
     const bool logarithmic = j->settings->method != RUNGE_KUTTA_DOPRI5;
@@ -157,7 +157,7 @@ static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at
         v->factor = logarithmic ? -s : -0.5 * schedule_g2(m->sigma, v->t) / s;
         v->order = solver->order;
     }
-    *at = w->slots[w->evaluations[0].slot].item; /* where they fail together */
+    *at = w->slots[w->evaluations[0].slot].item; /* if the evaluation of all fails */
     enum status status = flow_slots_evaluate(w->batch, n, w->evaluations, e);
     for (size_t b = 0; b < n && status == STATUS_OK && !*j->interrupted; b++) {
         struct flow_evaluation *v = &w->evaluations[b];
@@ -173,7 +173,7 @@ static enum status advance(struct job *j, struct worker *w, size_t n, size_t *at
     return status;
 }
 
-/* The next configuration that is to be done; count when there is none. */
+/* The next configuration to compute; count if there is none. */
 static size_t take(struct job *j) {
     size_t item;
     do {
@@ -239,9 +239,7 @@ static enum status run(struct job *j, struct backend *b, struct backend_network 
     for (int i = 0; i < threads && status == STATUS_OK; i++) {
         status = worker_prepare(j, b, network, &workers[i], e);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
 #pragma omp parallel num_threads(threads)
     {
         struct error own;
@@ -267,8 +265,8 @@ static enum status run(struct job *j, struct backend *b, struct backend_network 
 static enum status check(const struct score_model *m, const struct flow_settings *s, struct error *e) {
     if (s->divergence == FLOW_CLOSED && !score_model_closed(m)) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "divergence closed needs a model that knows its divergence, such as gaussian, "
-                         "found a %s",
+                         "divergence closed with a model of kind %s found, expected a kind with a closed divergence, "
+                         "such as gaussian",
                          score_model_kind(m));
     }
     if (s->divergence == FLOW_PROBES && s->probes < 1) {
@@ -276,7 +274,7 @@ static enum status check(const struct score_model *m, const struct flow_settings
     }
     if (s->sharing == FLOW_FRESH && s->control) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "a control variate found, expected none with probes that are new at each "
+                         "a control variate found, expected none with new probes at each "
                          "evaluation");
     }
     if (!(s->t_start > 0 && s->t_start < 1)) {
@@ -291,7 +289,7 @@ static enum status check(const struct score_model *m, const struct flow_settings
 
 /* --- in normalised modes ------------------------------------------------------------------------- */
 
-/* A finished draw that is NaN is rejected: 0 at all sites, of no density. */
+/* Rejects a finished draw that is NaN: sets it to 0 at all sites, with an infinite log q. */
 static void reject(size_t V, double *phi, double *log_q) {
     *log_q = INFINITY;
     for (size_t x = 0; x < V; x++) {
@@ -329,7 +327,7 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
         if (j->draw && isnan(r->log_q[i])) {
             reject(V, j->phi + i * V, &r->log_q[i]);
         } else if (isnan(r->log_q[i])) {
-            status = error_set(e, STATUS_FAILED, "configuration %zu: the flow does not stay finite", j->first + i);
+            status = error_set(e, STATUS_FAILED, "configuration %zu: the flow is not finite", j->first + i);
         }
         r->log_q_error[i] = NAN;
         r->evaluations[i] = 4 * j->settings->steps;
@@ -340,7 +338,7 @@ static enum status flow_modes(struct job *j, int threads, struct error *e) {
     return status;
 }
 
-/* Sets up what both directions have in common, and runs. */
+/* Sets up and follows the flow in either direction. */
 static enum status flow(struct job *j, int threads, struct error *e) {
     const struct score_model *m = j->model;
     const struct flow_settings *s = j->settings;
@@ -350,8 +348,7 @@ static enum status flow(struct job *j, int threads, struct error *e) {
     TRY(check(m, s, e));
     if (s->sharing == FLOW_FRESH && j->first + j->count > FLOW_FRESH_MAX) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "configurations up to %zu found, expected at most %zu with probes that are new at "
-                         "each evaluation",
+                         "configurations up to %zu found, expected at most %zu with new probes at each evaluation",
                          j->first + j->count, FLOW_FRESH_MAX);
     }
     double low = s->t_start, high = 1;
@@ -424,10 +421,9 @@ size_t flow_part(const struct score_model *model, const struct flow_settings *se
         PART = 256,
         ROUNDS = 4,
         SITES = 1 << 24
-    };                     /* a device's set-up, and slots that stay empty at the end, are
-                                                         paid once a part */
-    if (settings->modes) { /* the tables of its levels are made once a part; whole parts: packs of fields begin where
-                              they did */
+    };                     /* large parts: the set-up of a device, and empty slots at the end, occur once per part */
+    if (settings->modes) { /* the tables of the levels are made once per part; a multiple of PART, so that packs of
+                              fields stay the same */
         const size_t parts = SITES / model->volume / PART;
         return parts > 0 ? parts * PART : PART;
     }

@@ -1,4 +1,4 @@
-/* The prior of the probability flow: see flow_prior.h. */
+/* See flow_prior.h. */
 #include "diffusion/flow_prior.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@ struct flow_prior {
     size_t volume;
     double variance;         /* s^2(1) */
     double logs;             /* ln det(2 pi C) */
-    struct fourier *fourier; /* gaussian; NULL: white */
-    double *gain, *inverse;  /* [V] root of the variance of each mode, and one over that variance */
+    struct fourier *fourier; /* NULL: white */
+    double *gain, *inverse;  /* [V]: square root and inverse of the variance of each mode */
 };
 
 static enum status make_modes(const struct score_model *m, struct flow_prior *p, struct error *e) {

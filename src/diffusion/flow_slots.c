@@ -4,7 +4,7 @@
 
 #include "backend/probes.h"
 
-/* Which configuration a slot has, and how often it has been evaluated. */
+/* The configuration in a slot, and the number of its evaluations. */
 struct occupant {
     uint64_t number, evaluations;
 };
@@ -14,28 +14,28 @@ struct flow_slots {
     const struct flow_settings *settings;
     struct random_key key;
     size_t volume;
-    struct occupant *occupants; /* a slot */
+    struct occupant *occupants; /* one per slot */
     struct backend *backend;
     struct backend_integrator *integrator;
-    struct backend_evaluation *evaluations; /* a slot */
-    struct runge_kutta_sums *sums;          /* a slot */
-    /* control variate only */
+    struct backend_evaluation *evaluations; /* one per slot */
+    struct runge_kutta_sums *sums;          /* one per slot */
+    /* for the control variate only */
     const struct fourier *fourier;
-    float *probes;                     /* probes x V */
-    double *power, *field, *transform; /* probes x V; V; the transform's workspace */
+    float *probes;                     /* (probes, V) */
+    double *power, *field, *transform; /* (probes, V); (V); workspace of the transform */
 };
 
 size_t flow_quadratures(const struct flow_settings *settings) {
     return settings->divergence == FLOW_PROBES ? settings->probes : 1;
 }
 
-/* The stream of the random numbers that are a slot's probes at its next evaluation. */
+/* The stream of the random numbers for a slot's probes at its next evaluation. */
 static uint64_t stream_of(const struct flow_slots *s, size_t slot) {
     const struct occupant *o = &s->occupants[slot];
     return o->number + (s->settings->sharing == FLOW_FRESH ? o->evaluations * FLOW_FRESH_MAX : 0);
 }
 
-/* |v(p)|^2/V of the probes of a configuration. */
+/* Sets power to |v(p)|^2/V of the probes of a configuration. */
 static void find_power(struct flow_slots *s, uint64_t number) {
     const size_t V = s->volume, probes = s->settings->probes;
     probes_draw(s->key, number, probes, s->settings->signs, V, s->probes);

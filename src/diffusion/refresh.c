@@ -18,11 +18,11 @@ struct refresh {
     struct theory theory;
     struct random_key noise, accept, sign;
     int threads;
-    void **rooms;   /* threads */
-    double *fields; /* threads x V */
+    void **rooms;   /* (threads): workspaces */
+    double *fields; /* (threads, V) */
     struct refresh_chains chains;
-    float *new_state, *new_phi;             /* C x V */
-    double *new_log_q, *log_ratio, *action; /* C */
+    float *new_state, *new_phi;             /* (C, V) */
+    double *new_log_q, *log_ratio, *action; /* (C) */
 };
 
 static void *reserve(size_t count, size_t size, bool *all) {
@@ -63,7 +63,7 @@ enum status refresh_new(const struct score_model *m, const struct score_refresh_
     *out = NULL;
     if (!score_model_refresh(m)) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "a model with partial refresh expected, such as effective-action, found a %s",
+                         "a kind of model with partial refresh expected, such as effective-action, found %s",
                          score_model_kind(m));
     }
     struct refresh *r = calloc(1, sizeof *r);
@@ -114,7 +114,7 @@ struct refresh_chains *refresh_where(struct refresh *r) {
     return &r->chains;
 }
 
-/* The first chain of a pack, and how many it has. */
+/* Returns the number of chains of a pack, and sets *first to its first chain. */
 static size_t pack_of(const struct refresh *r, size_t pack, size_t *first) {
     *first = pack * r->kind->pack;
     const size_t rest = r->chains.count - *first;
@@ -155,15 +155,15 @@ enum status refresh_begin(struct refresh *r, const float *phi, struct error *e) 
     for (size_t i = 0; i < c->count; i++) {
         if (!isfinite(c->log_q[i]) || !isfinite(r->action[i])) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "configuration %zu of the start: the model's flow leaves the finite numbers "
-                             "there, or the model's phase",
+                             "configuration %zu of the start: the model's flow from it becomes infinite or leaves the "
+                             "model's phase",
                              i);
         }
     }
     return STATUS_OK;
 }
 
-/* Accepts or rejects what is proposed to chain i. */
+/* Accepts or rejects the proposal of chain i. */
 static void decide(struct refresh *r, size_t i) {
     const size_t V = r->model->volume;
     struct refresh_chains *c = &r->chains;

@@ -11,13 +11,13 @@
 #include "lattice/transform.h"
 #include "score/schedule.h"
 
-/* A run: the grid, and what happens on it. */
+/* A run of the reverse process: its grid, snapshots and random numbers. */
 struct plan {
     const struct score_model *model;
     const struct reverse_settings *settings;
     size_t steps;
-    double *t, *s;         /* the grid and its noise levels */
-    size_t *snapshot_step; /* evaluation before which a snapshot is taken; steps: the result */
+    double *t, *s;         /* times and noise levels of the grid */
+    size_t *snapshot_step; /* evaluation before which a snapshot is taken; `steps` stands for the result */
     struct random_key prior, noise;
 };
 
@@ -60,7 +60,7 @@ static void take_snapshots(const struct plan *p, size_t step, size_t first, int 
     }
 }
 
-/* D of the step from grid point i. */
+/* D = s_i^2 - s_(i+1)^2 of the step from grid point i. */
 static double step_variance(const struct plan *p, size_t i) {
     const double s = p->s[i], next = i + 1 == p->steps ? 0.0 : p->s[i + 1];
     if (p->settings->log_grid) {
@@ -104,7 +104,7 @@ static bool snapshot_due(const struct plan *p, size_t step) {
     return false;
 }
 
-/* What a step does. */
+/* The coefficients of step i. */
 static struct backend_move move_of(const struct plan *p, size_t i) {
     const bool last = i + 1 == p->steps, ancestral = p->settings->method == REVERSE_ANCESTRAL;
     const double variance = step_variance(p, i), next = last ? 0.0 : p->s[i + 1];
@@ -116,8 +116,8 @@ static struct backend_move move_of(const struct plan *p, size_t i) {
                                  .next = next};
 }
 
-/* Configurations first .. first+n-1, which go into one call, from the prior to the end. Counted as progress from `done`
- * on, `fresh` of them. */
+/* Draws configurations first .. first+n-1 in one call, from the prior to the end. Progress is counted from `done` on,
+ * for `fresh` configurations. */
 static enum status draw(const struct plan *p, struct backend *b, struct backend_sampler *sampler, size_t first,
                         size_t n, float *field, float *snapshots, const volatile sig_atomic_t *interrupted,
                         struct progress *progress, size_t done, size_t fresh, struct error *e) {
@@ -219,7 +219,7 @@ static enum status run_modes(const struct score_model *m, const struct reverse_s
             snprintf(purpose, sizeof purpose, "modes %d", try);
             const struct random_key other = random_key(settings->seed, "sample", purpose);
             if (try == TRIES) {
-                status = error_set(e, STATUS_FAILED, "configuration %zu: %d draws left the finite numbers or the phase",
+                status = error_set(e, STATUS_FAILED, "configuration %zu: %d draws became infinite or left the phase",
                                    first + i, TRIES);
             }
             work = (struct score_modes){.steps = work.steps,

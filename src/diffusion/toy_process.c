@@ -12,7 +12,7 @@
 
 enum { TABLE = 513 }; /* points of the score's table */
 
-/* The score at one time, between -reach and reach, for interpolation by cubics. */
+/* A table of the score at one time, between -reach and reach, for cubic interpolation. */
 struct table {
     double reach, step, score[TABLE];
 };
@@ -37,7 +37,7 @@ static void table_fill(struct table *t, const struct toy *toy, double variance, 
     }
 }
 
-/* Lagrange's cubic through four points; linear beyond the table, where all but no trajectory goes. */
+/* Lagrange's cubic through four points; linear beyond the table, where there is almost no trajectory. */
 static double table_read(const struct table *t, double phi) {
     const double place = (phi + t->reach) / t->step;
     int i = place < 1 ? 1 : place > TABLE - 3 ? TABLE - 3 : (int)place;
@@ -71,7 +71,8 @@ static void keep(const struct toy_process_settings *s, size_t step, size_t count
     }
 }
 
-/* drift: of langevin dtau, of reverse D = g^2 dt, times force or score; noise: standard deviation. */
+/* Makes one step. drift: dtau for langevin, D = g^2 dt for reverse, the factor of the force or score. noise: standard
+ * deviation of the noise. */
 static void advance(const struct toy *toy, const struct toy_process_settings *s, const struct table *table, size_t step,
                     double drift, double noise, size_t count, int threads, double *phi) {
     const struct random_key key = random_key(s->seed, "toy", "noise");
@@ -128,7 +129,7 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
     enum status status = interrupted ? error_set(e, STATUS_FAILED, "interrupted") : STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         if (!isfinite(phi[i])) {
-            status = error_set(e, STATUS_FAILED, "trajectory %zu is not finite: too few steps", i);
+            status = error_set(e, STATUS_FAILED, "trajectory %zu is not finite, expected more steps", i);
         }
     }
     free(table);
@@ -136,11 +137,11 @@ enum status toy_process_run(const struct toy *toy, const struct toy_process_sett
     return status;
 }
 
-/* Langevin: the equation solved on a grid of its own, read off linearly. */
+/* Density of langevin: solves the Fokker-Planck equation on a separate grid and interpolates linearly. */
 static enum status langevin_density(const struct toy *toy, const struct toy_process_settings *s, double time, size_t n,
                                     const double *phi, double *density, struct error *e) {
     enum { POINTS = 4001, STEPS = 2000 };
-    /* not much farther than anything goes: the rates grow with the action's slope */
+    /* no wider than necessary, since the rates grow with the slope of the action */
     const double range = fmax(toy_reach(toy), 6 * s->width), h = 2 * range / (POINTS - 1);
     double *p = malloc(POINTS * sizeof *p);
     if (!p) {

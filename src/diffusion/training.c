@@ -37,7 +37,7 @@ enum status training_new(struct score_model *model, const float *fields, size_t 
     t->settings = *settings;
     t->backend = backend_of(model, threads, &t->cpu);
     const size_t weights = model->weight_count, batch = (size_t)settings->batch, stretch = t->backend->training_stretch;
-    const size_t calls = (batches(t) < stretch ? batches(t) : stretch) * batch; /* places of one call */
+    const size_t calls = (batches(t) < stretch ? batches(t) : stretch) * batch; /* configurations of one call */
     bool complete = true;
     t->weights = need(weights, sizeof *t->weights, &complete);
     t->first_moment = need(weights, sizeof *t->first_moment, &complete);
@@ -94,7 +94,7 @@ static double draw_time(const struct training *t, size_t place) {
     return schedule_time(sigma, function_exp(low + u * (high - low)));
 }
 
-/* Z2 augmentation: the sign of the configuration at this place of the epoch. */
+/* Z2 augmentation: the sign of the configuration at this position in the epoch's order. */
 static float draw_sign(const struct training *t, size_t place) {
     if (!t->settings.flip) {
         return 1;
@@ -114,14 +114,14 @@ static double rate(const struct training *t) {
     return t->settings.learning_rate * (0.505 + 0.495 * cosine);
 }
 
-/* The running average forgets the starting weights at first as fast as it can. */
+/* Decay of the running average, smaller in the first steps so that it quickly forgets the starting weights. */
 static double decay(const struct training *t) {
     const double early = (double)(1 + t->step) / (double)(10 + t->step);
     return early < t->settings.ema ? early : t->settings.ema;
 }
 
-/* `count` steps from the batch at `first` of the epoch's order on; loss[count]: means over their batches. Where the
- * last batch is smaller its places are filled up with empty ones. */
+/* Makes `count` steps from the batch at `first` of the epoch's order on; sets loss[count] to the means over the
+ * batches. A smaller last batch is padded with empty examples. */
 static enum status take_steps(struct training *t, size_t first, size_t count, double *loss, struct error *e) {
     const size_t batch = (size_t)t->settings.batch;
     for (size_t k = 0; k < count; k++) {
@@ -159,7 +159,7 @@ enum status training_step(struct training *t, size_t first, double *loss, struct
     return take_steps(t, first, 1, loss, e);
 }
 
-/* An epoch in calls of as many steps as the backend takes. Of one that is interrupted nothing stays. */
+/* Makes an epoch, in calls of as many steps as the backend takes. An interrupted epoch is discarded. */
 static enum status run_epoch(struct training *t, const volatile sig_atomic_t *interrupted, struct error *e) {
     const size_t count = batches(t), stretch = t->backend->training_stretch;
     enum status status = STATUS_OK;
@@ -203,7 +203,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         if (keep(t, e) != STATUS_OK) {
             return e->status;
         }
-        if (t->timed < (size_t)epochs) { /* one that was set back may do more */
+        if (t->timed < (size_t)epochs) { /* a training that was restored from a checkpoint may do more */
             t->took[t->timed++] = clock_seconds() - begun;
         }
         char note[48];
@@ -236,7 +236,7 @@ double training_epoch_seconds(const struct training *t) {
     if (t->timed == 0) {
         return 0;
     }
-    qsort(t->took, t->timed, sizeof *t->took, by_size); /* their order is of no use */
+    qsort(t->took, t->timed, sizeof *t->took, by_size); /* their order is not needed */
     return (t->took[(t->timed - 1) / 2] + t->took[t->timed / 2]) / 2;
 }
 

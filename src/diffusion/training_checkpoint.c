@@ -8,13 +8,10 @@
 
 enum status training_save(const struct training *t, const char *path, const char *key, struct error *e) {
     struct npz_writer *writer;
-    enum status status = training_pull(t, e);
-    THEN(status, checkpoint_create(path, key, score_model_device(t->model), &writer, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(training_pull(t, e));
+    TRY(checkpoint_create(path, key, score_model_device(t->model), &writer, e));
     const size_t n = t->model->weight_count;
-    status = npz_add_integer(writer, "step", t->step, e);
+    enum status status = npz_add_integer(writer, "step", t->step, e);
     THEN(status, npz_add_reals(writer, "loss", t->loss, (size_t)t->epoch, e));
     const struct {
         const char *name;

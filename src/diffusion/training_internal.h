@@ -1,4 +1,4 @@
-/* What training.c, training_checkpoint.c and training_state.c share; nobody else's. */
+/* Shared by training.c, training_checkpoint.c and training_state.c, and private to them. */
 #ifndef DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 #define DMSQ_DIFFUSION_TRAINING_INTERNAL_H
 
@@ -10,19 +10,19 @@ struct training {
     struct score_model *model;
     size_t count; /* configurations */
     struct training_settings settings;
-    struct backend_cpu cpu;  /* room for the CPU as a backend */
-    struct backend *backend; /* what computes it */
+    struct backend_cpu cpu;  /* the CPU as a backend, if no device is used */
+    struct backend *backend; /* the backend that computes the training */
     struct backend_training *work;
     /* state; weights, moments and average are those of the backend after training_pull */
     float *weights, *first_moment, *second_moment, *average;
     int64_t epoch, step;
-    double *loss; /* epochs */
-    float *kept;  /* settings.keep_count x weights */
-    double *took; /* seconds of the epochs that this process has done: timed of them */
+    double *loss; /* (epochs) */
+    float *kept;  /* (settings.keep_count, weights) */
+    double *took; /* seconds of the `timed` epochs that this process has made */
     size_t timed;
-    /* room for the steps of one call, and one epoch */
+    /* workspace for the steps of one call, and for one epoch */
     uint32_t *order;
-    double *epoch_loss; /* batches of an epoch */
+    double *epoch_loss; /* (batches of an epoch) */
     struct backend_example *examples;
     struct score_frame *frames;
     struct backend_step *steps;
@@ -30,9 +30,9 @@ struct training {
     struct random_key shuffle, time, noise, sign;
 };
 
-/* The order of the configurations in the epoch that comes. */
+/* Sets the order of the configurations in the next epoch. */
 void training_shuffle(struct training *t);
-/* Weights, moments and average from the backend, before they are read. */
+/* Copies weights, moments and average from the backend, before they are read. */
 enum status training_pull(const struct training *t, struct error *e);
 
 #endif

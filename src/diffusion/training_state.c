@@ -1,4 +1,4 @@
-/* The state of a training that its steps (training.c) and its checkpoints (training_checkpoint.c) have in common. */
+/* The state of a training, used by its steps (training.c) and its checkpoints (training_checkpoint.c). */
 #include "diffusion/training_internal.h"
 
 void training_shuffle(struct training *t) {

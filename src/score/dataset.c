@@ -10,7 +10,7 @@
 #include "base/sum.h"
 #include "lattice/fourier.h"
 
-/* The sign that a configuration is taken with. */
+/* The sign by which a configuration is multiplied. */
 static float phase(const struct score_model *m, const float *phi, size_t volume) {
     double sum = 0;
     for (size_t i = 0; i < volume && m->one_phase; i++) {
@@ -19,7 +19,7 @@ static float phase(const struct score_model *m, const float *phi, size_t volume)
     return sum < 0 ? -1.0f : 1.0f;
 }
 
-/* Means over all sites; sums within a configuration first, then over configurations, so that the result is
+/* Means over all sites. Sums are over each configuration first, and then over configurations, so that the result is
  * accurate for sets of any size. */
 static enum status moments(const struct score_model *m, const struct npz_array *phi, double *mean, double *variance,
                            struct error *e) {
@@ -49,12 +49,10 @@ static enum status moments(const struct score_model *m, const struct npz_array *
 enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling scaling, struct score_model *m,
                              struct error *e) {
     const struct npz_array *phi;
-    enum status status = npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e);
-    THEN(status, header_read_theory(ensemble, &m->theory, e));
-    THEN(status, header_read_thermalised(ensemble, &m->thermalised, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(npz_require(ensemble, "phi", NPZ_FLOAT32, -1, &phi, e));
+    TRY(header_read_theory(ensemble, &m->theory, e));
+    TRY(header_read_thermalised(ensemble, &m->thermalised, e));
+    enum status status = STATUS_OK;
     if (phi->dimensions < 2 || phi->count == 0) {
         return error_set(e, STATUS_BAD_INPUT,
                          "%s: phi has %zu dimensions and %zu elements, expected configurations x sites",
@@ -71,7 +69,7 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
         m->factor = scaling == DATASET_STD ? 1.0 / sqrt(variance) : 1.0;
     } else if (scaling == DATASET_MINMAX) {
         const float *data = phi->data;
-        float low = INFINITY, high = -INFINITY; /* in double gcc 12 fails to compile this for aarch64 */
+        float low = INFINITY, high = -INFINITY; /* not double, with which gcc 12 fails to compile this for aarch64 */
         for (size_t i = 0; i < phi->count; i += m->volume) {
             const float sign = phase(m, data + i, m->volume);
             for (size_t k = i; k < i + m->volume; k++) {
@@ -83,7 +81,7 @@ enum status dataset_describe(const struct npz *ensemble, enum dataset_scaling sc
         m->factor = 2.0 / ((double)high - (double)low);
     }
     if (status == STATUS_OK && !(isfinite(m->factor) && isfinite(m->offset))) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi is constant or not finite, it cannot be scaled",
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi is constant or not finite, expected fields that can be scaled",
                          npz_path(ensemble));
     }
     return status;
@@ -95,7 +93,8 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
     const struct npz_array *phi;
     TRY(npz_require(ensemble, "phi", NPZ_FLOAT32, (int)m->dimensions + 1, &phi, e));
     if (memcmp(phi->shape + 1, m->extents, m->dimensions * sizeof *m->extents) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model", npz_path(ensemble));
+        return error_set(e, STATUS_BAD_INPUT, "%s: phi has another lattice than the model, expected the same",
+                         npz_path(ensemble));
     }
     const float *data = phi->data;
     for (size_t i = 0; i < phi->count; i++) {
@@ -118,7 +117,7 @@ enum status dataset_fields(const struct npz *ensemble, const struct score_model 
     return STATUS_OK;
 }
 
-/* Sums of power of blocks of 64 configurations, then of the blocks in order: the same for any threads. */
+/* Sums over blocks of 64 configurations first, then over the blocks in order, so bits do not depend on threads. */
 enum status dataset_propagator(const float *fields, size_t count, int threads, struct score_model *m, struct error *e) {
     enum { BLOCK = 64 };
     const size_t volume = m->volume, blocks = (count + BLOCK - 1) / BLOCK;

@@ -1,5 +1,5 @@
-/* The features of the effective-action model one by one; the contract is in effective_basis.h, the equations of the
- * divergence in effective_level.h. */
+/* The separate features of the effective-action model; see effective_basis.h, and effective_level.h for the equations
+ * of the divergence. */
 #include "score/effective_basis.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ struct effective_basis {
     const struct effective_features *features;
     struct effective_saturation saturation;
     int powers;   /* t^1 ... t^powers are transformed */
-    float *gains; /* [V] each: W/(sigma_u V), W, and of every kernel n its transform and that of K_n W2, over V */
+    float *gains; /* [V] each: W/(sigma_u V), W, and for every kernel n its transform and that of K_n W2, over V */
 };
 
 enum { TO_U, FILTER, KERNELS };
@@ -127,7 +127,7 @@ static void accumulate(double sum[TRANSFORM_FIELDS], const struct transform_site
     }
 }
 
-/* sum += factor sum_x f(x) g(x), g = 1 where NULL; f = d(t^p)/du with slopes, else t^p. */
+/* sum += factor sum_x f(x) g(x), with g = 1 if NULL; f = d(t^p)/du with `slopes`, else t^p. */
 static void sum_sites(const struct effective_basis *b, const struct room *r, int p, bool slopes,
                       const struct transform_site *g, double factor, double sum[TRANSFORM_FIELDS]) {
     enum { CHUNK = 64 };
@@ -143,7 +143,7 @@ static void sum_sites(const struct effective_basis *b, const struct room *r, int
     }
 }
 
-/* Pairs t^p (K_n * t^q) of one kernel and one q. */
+/* The pairs t^p (K_n * t^q) of one kernel and one q. */
 static void pairs(const struct effective_basis *b, const struct room *r, int n, int q, struct transform_site *out,
                   double *divergence) {
     const struct effective_filters *filters = b->filters;
@@ -186,7 +186,7 @@ static void pairs(const struct effective_basis *b, const struct room *r, int n, 
         }
         r->convolution[p] = (struct transform_site){s.re * gain[p], s.im * gain[p]};
     }
-    /* of both fields at once: the constant above is real in both */
+    /* for both fields together, since the constant above is real in both */
     transform_inverse(b->transform, r->convolution, r->convolution, r->transform);
     for (size_t i = 0; i < b->features->count; i++) {
         const struct effective_feature *f = &b->features->list[i];
@@ -196,7 +196,8 @@ static void pairs(const struct effective_basis *b, const struct room *r, int n, 
     }
 }
 
-/* Modes of two fields, each times a number of its own: out = f a(p) + i g b(p) of in = a(p) + i b(p), factor = f, g. */
+/* Multiplies the modes of two fields by different numbers: out = f a(p) + i g b(p), with in = a(p) + i b(p) and factor
+ * = (f, g). */
 static void scale_fields(const struct effective_basis *b, const struct transform_site *in, struct transform_site factor,
                          struct transform_site *out) {
     const size_t *opposite = transform_opposite(b->transform);
@@ -207,7 +208,7 @@ static void scale_fields(const struct effective_basis *b, const struct transform
     }
 }
 
-/* Everything that is no pair; mean_u: of every field. */
+/* The features that are not pairs; mean_u: the mean of u of every field. */
 static void others(const struct effective_basis *b, const struct room *r, const struct transform_site *mean_u,
                    struct transform_site *out, double *divergence) {
     const struct effective_filters *filters = b->filters;

@@ -6,7 +6,8 @@
 
 #include "base/sum.h"
 
-/* C^n(x) = (C(x)/C(0))^n without x = 0, over the sum of its moduli, in place of its powers. */
+/* Sets kernel to C^n(x) = (C(x)/C(0))^n without x = 0, divided by the sum of its absolute values; power: C(x)/C(0) to
+ * the power n. */
 static void normalise_kernel(const double *power, size_t V, double *kernel) {
     double sum = 0;
     for (size_t x = 1; x < V; x++) {
@@ -41,7 +42,7 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
             power[x] *= C[x] / C[0];
         }
         normalise_kernel(power, V, kernel);
-        fourier_forward(fourier, kernel, f->kernel[n], imaginary, workspace); /* even in x: real */
+        fourier_forward(fourier, kernel, f->kernel[n], imaginary, workspace); /* real, since it is even in x */
         for (size_t x = 0; x < V; x++) {
             kernel[x] *= W2[x];
         }
@@ -51,7 +52,8 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
     return STATUS_OK;
 }
 
-/* On a blocked lattice kernels are those of the whole one: their transforms come from there. */
+/* Transforms of C^n W2. The kernels of a blocked lattice are those of the whole one, so their transforms come from it.
+ * */
 static enum status square_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
     const size_t V = f->volume;
     double *W2 = malloc((3 * V + fourier_workspace(fourier)) * sizeof *W2);
@@ -112,7 +114,7 @@ static enum status make_whole(const struct effective_lattice *lattice, const dou
     return status;
 }
 
-/* From filters of the whole lattice to those of a blocked one. */
+/* Makes the filters of a blocked lattice from those of the whole one. */
 static enum status block(const struct effective_lattice *lattice, const struct effective_filters *whole,
                          struct effective_filters *f, struct error *e) {
     TRY(allocate(lattice, whole->s, whole->kernels, f, e));

@@ -7,9 +7,9 @@
 
 #include "base/sum.h"
 
-enum { SMALLEST = 8 }; /* extent of a blocked lattice */
+enum { SMALLEST = 8 }; /* smallest extent of a blocked lattice */
 
-/* Index along an axis of `extent` modes of mode i of `blocked` ones; `extent`: none. */
+/* Index, along an axis of `extent` modes, of mode i of a blocked axis of `blocked` modes; `extent` if there is none. */
 static size_t mode_of(size_t i, size_t blocked, size_t extent) {
     return 2 * i < blocked ? i : 2 * i == blocked ? extent : extent - (blocked - i);
 }

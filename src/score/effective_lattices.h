@@ -1,13 +1,13 @@
-/* The lattices that an effective-action model is evaluated on: the whole one, and at high noise blocked ones.
+/* The lattices on which an effective-action model is evaluated: the whole one, and blocked ones at high noise.
  *
- * Noise of strength s hides all waves shorter than s: u (effective_features.h) has next to nothing of them, and neither
- * has the score beyond its linear part. So at high noise f(u) lives on a lattice of extents L/b, b = 2, 4, ..., that
- * has the modes |p_mu| < pi/b of the whole one: the same model, with powers of u taken at a site of every block, and a
- * score that is linear in the modes left out. It is a model like any other, with its divergence in closed form, and
- * costs 1/b^d.
+ * Noise of standard deviation s hides all waves shorter than s: they hardly contribute to u (effective_features.h) or
+ * to the nonlinear part f of the score. So at high noise f(u) is computed on a lattice of extents L/b, b = 2, 4, ...,
+ * which has the modes |p_mu| < pi/b of the whole one. This is the same model with powers of u taken at one site of each
+ * block, and a score that is linear in the omitted modes. Its divergence is also known in closed form, and it costs a
+ * factor b^d less.
  *
- * A level is blocked as far as the modes left out hold at most a share `blocking` of the variance of u,
- *   sum over modes left out of G^2/(G + s^2)  <=  blocking * sum over all modes of the same. */
+ * The lattice of a level is the smallest one whose omitted modes have at most a share `blocking` of the variance of u:
+ *   sum over omitted modes of G^2/(G + s^2)  <=  blocking * sum over all modes of G^2/(G + s^2). */
 #ifndef DMSQ_SCORE_EFFECTIVE_LATTICES_H
 #define DMSQ_SCORE_EFFECTIVE_LATTICES_H
 
@@ -15,11 +15,11 @@
 #include "lattice/transform.h"
 
 struct effective_lattice {
-    size_t factor, volume; /* b, and its own volume */
+    size_t factor, volume; /* b, and the volume of this lattice */
     size_t whole;          /* volume of the whole lattice */
     double unit;           /* sqrt(whole/volume) */
-    size_t *mode;          /* [volume]: of the whole lattice; `whole`: none, of the modes p_mu = pi/b; NULL where b = 1
-                              */
+    size_t *mode; /* [volume]: number of the mode on the whole lattice; `whole` if there is none, for p_mu = pi/b;
+                              NULL if b = 1 */
     struct fourier *fourier;
     struct transform *transform;
 };
@@ -33,18 +33,18 @@ struct effective_lattices {
     struct effective_lattice lattice[EFFECTIVE_LATTICES]; /* the whole one first */
 };
 
-/* blocking: 0 for the whole lattice alone. STATUS_BAD_INPUT: extents that transform_new refuses; STATUS_FAILED: out of
- * memory. On failure there is nothing to release. */
+/* Makes the lattices; with blocking = 0 only the whole one. STATUS_BAD_INPUT: extents that transform_new refuses;
+ * STATUS_FAILED: out of memory. After a failure there is nothing to release. */
 enum status effective_lattices_make(const size_t *extents, size_t dimensions, double blocking,
                                     struct effective_lattices *l, struct error *e);
 void effective_lattices_release(struct effective_lattices *l);
 
-/* The smallest lattice that the level s may be evaluated on; propagator[V] of the whole one. */
+/* The smallest lattice on which level s may be evaluated; propagator[V] is that of the whole lattice. */
 const struct effective_lattice *effective_lattices_choose(const struct effective_lattices *l, const double *propagator,
                                                           double s);
 
-/* Modes of a pack from the whole lattice to a blocked one, divided by `unit`, so that white noise stays white noise
- * (<|xi(p)|^2> the volume); and back, 0 where there are none. Not in place. */
+/* Copies the modes of a pack from the whole lattice to a blocked one, divided by `unit`, so that white noise remains
+ * white noise (<|xi(p)|^2> is the volume of the lattice); and back, with 0 for the other modes. Not in place. */
 void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
                               struct transform_site *own);
 void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,

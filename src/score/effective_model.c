@@ -1,4 +1,4 @@
-/* Coefficients of the effective-action model as functions of the noise level: see effective_model.h. */
+/* See effective_model.h. */
 #include "score/effective_model.h"
 
 #include <math.h>
@@ -6,12 +6,12 @@
 
 #include "base/functions.h"
 
-/* Second derivatives of the natural cubic spline through n equally spaced values (h apart), value[i * stride]. room:
- * n. */
+/* Second derivatives of the natural cubic spline through n values value[i * stride] with spacing h. room: workspace for
+ * n numbers. */
 static void spline_curvatures(size_t n, double h, const double *value, size_t stride, double *curvature, double *room) {
     curvature[0] = curvature[(n - 1) * stride] = 0;
     room[0] = 0;
-    /* c[i-1] + 4 c[i] + c[i+1] = 6/h^2 (v[i-1] - 2 v[i] + v[i+1]), by elimination */
+    /* solves c[i-1] + 4 c[i] + c[i+1] = 6/h^2 (v[i-1] - 2 v[i] + v[i+1]) by elimination */
     for (size_t i = 1; i + 1 < n; i++) {
         const double right = 6 / (h * h) * (value[(i - 1) * stride] - 2 * value[i * stride] + value[(i + 1) * stride]);
         const double pivot = 4 - room[i - 1];

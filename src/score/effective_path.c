@@ -1,4 +1,4 @@
-/* Up with noise and down by the model: see effective_path.h. */
+/* See effective_path.h. */
 #include "score/effective_path.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "base/functions.h"
 #include "score/effective_levels.h"
 
-/* One mode of a move between two levels: c, sqrt(1 - c^2), from d xi/d ln s to d. */
+/* Coefficients of one mode for a move between two levels: c, sqrt(1 - c^2), and the factor from d xi/d ln s to d. */
 struct move {
     float keep, noise, drift;
 };
@@ -18,13 +18,13 @@ struct effective_path {
     struct effective_lattices lattices;
     const struct transform *transform; /* of the whole lattice */
     const size_t *opposite;
-    size_t steps, modes;            /* modes: one of each p and -p */
-    size_t *half;                   /* modes: the first of each pair */
+    size_t steps, modes;            /* modes: number of pairs p, -p */
+    size_t *half;                   /* [modes]: the first mode of each pair */
     struct effective_level **level; /* [steps]: at s_1 ... s_N */
-    struct move *move;              /* steps x V */
-    double *weight;                 /* steps x modes: of the products of d in A, of modes taken apart */
-    double *square;                 /* modes: of 1/2 |xi_0|^2 */
-    float *root;                    /* V: sqrt(G) */
+    struct move *move;              /* (steps, V) */
+    double *weight;                 /* (steps, modes): weights of the products with d in A (see share) */
+    double *square;                 /* [modes]: weights of 1/2 |xi_0|^2 */
+    float *root;                    /* [V]: sqrt(G) */
 };
 
 static enum status allocate(struct effective_path *path, struct error *e) {
@@ -46,8 +46,8 @@ static enum status allocate(struct effective_path *path, struct error *e) {
     return path->weight ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory for %zu levels of %zu modes", N, V);
 }
 
-/* Transforms are taken apart as twice their value, squares of modes are V times those of sites, and p stands for -p,
- * too. */
+/* The weight of a mode in a sum over all modes. Separating the two fields of a lane gives twice their value, squares of
+ * modes are V times those of sites, and p stands for -p as well. */
 static double share(const struct effective_path *path, size_t p) {
     return (p == path->opposite[p] ? 0.25 : 0.5) / (double)path->model->volume;
 }
@@ -98,7 +98,7 @@ enum status effective_path_new(const struct effective_model *m, double lowest, d
                                struct effective_path **out, struct error *e) {
     *out = NULL;
     if (steps > 1 && !(level > lowest)) {
-        return error_set(e, STATUS_BAD_INPUT, "level %g found, one above the lowest level, %g, expected for %zu steps",
+        return error_set(e, STATUS_BAD_INPUT, "level %g found, expected more than the lowest level %g for %zu steps",
                          level, lowest, steps);
     }
     struct effective_path *path = calloc(1, sizeof *path);
@@ -147,7 +147,7 @@ size_t effective_path_evaluations(const struct effective_path *path) {
 
 struct room {
     struct transform_site *modes, *next, *noise, *drift, *evaluation;
-    float *normal; /* V */
+    float *normal; /* [V] */
 };
 
 size_t effective_path_workspace(const struct effective_path *path) {
@@ -163,7 +163,7 @@ static struct room divide(const struct effective_path *path, struct transform_si
     return r;
 }
 
-/* sum[i] += sum over modes of weight a b of field i; products of modes taken apart. */
+/* sum[i] += sum over modes of weight a b, for each field i of a pack. */
 static void accumulate(const struct effective_path *path, const double *weight, const struct transform_site *a,
                        const struct transform_site *b, double sum[TRANSFORM_FIELDS]) {
     wide_double re = {0}, im = {0};
@@ -180,7 +180,7 @@ static void accumulate(const struct effective_path *path, const double *weight, 
     }
 }
 
-/* Modes of white noise of unit variance a site: noise `number` of a step. */
+/* The modes of white noise of unit variance per site, noise `number` of a step. */
 static void white(const struct effective_path *path, struct random_key key, size_t first, uint64_t number,
                   const struct room *r) {
     const size_t V = path->model->volume;
@@ -193,7 +193,7 @@ static void white(const struct effective_path *path, struct random_key key, size
     transform_forward(path->transform, r->noise, r->noise, r->evaluation);
 }
 
-/* From d xi/d ln s to d of move k. */
+/* Replaces d xi/d ln s by d of move k. */
 static void to_shift(const struct effective_path *path, size_t k, struct transform_site *drift) {
     const struct move *move = path->move + k * path->model->volume;
     for (size_t p = 0; p < path->model->volume; p++) {
@@ -221,7 +221,7 @@ static void swap(struct transform_site **a, struct transform_site **b) {
     *b = c;
 }
 
-/* From xi_0 to xi_N in r->modes; the model's drift there in r->drift. */
+/* The path up from xi_0 to xi_N in r->modes; sets r->drift to the model's drift at xi_N. */
 static void up(const struct effective_path *path, struct random_key key, size_t first, uint64_t number, struct room *r,
                double sum[TRANSFORM_FIELDS]) {
     const size_t V = path->model->volume;
@@ -240,7 +240,7 @@ static void up(const struct effective_path *path, struct random_key key, size_t 
     }
 }
 
-/* From xi_N, where r->drift is d of the last move, to xi_0. */
+/* The path down from xi_N, with d of the last move in r->drift, to xi_0. */
 static void down(const struct effective_path *path, struct random_key key, size_t first, uint64_t number,
                  struct room *r, double sum[TRANSFORM_FIELDS]) {
     const size_t V = path->model->volume;

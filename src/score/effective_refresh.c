@@ -10,10 +10,10 @@
 
 struct refresh {
     const struct effective_model *model;
-    struct effective_path *path; /* or: */
-    struct effective_flow *flow;
+    struct effective_path *path; /* for method paths; else NULL */
+    struct effective_flow *flow; /* for method flow; else NULL */
     struct transform *transform;
-    float *keep, *draw; /* [V] c/V and sqrt(1 - c^2)/V */
+    float *keep, *draw; /* [V]: c/V and sqrt(1 - c^2)/V */
 };
 
 static void release(void *own) {
@@ -114,7 +114,7 @@ static void land(const void *own, size_t count, const float *state, float *phi, 
     }
 }
 
-/* A part of the white noise drawn anew. */
+/* Redraws a part of the white noise. */
 static void mix(const struct refresh *r, const struct score_refresh_step *step, struct transform_site *workspace) {
     const size_t V = r->model->volume;
     struct transform_site *old = workspace, *fresh = old + V, *rest = fresh + V;

@@ -22,7 +22,7 @@ struct shared {
 struct worker {
     const struct score_model *model;
     struct wiener *wiener;
-    double *terms; /* volume */
+    double *terms; /* (volume) */
     double noise[SCORE_BATCH];
 };
 
@@ -66,7 +66,7 @@ static void worker_free(void *worker) {
     free(w);
 }
 
-/* The filter, of fields as of probes. */
+/* The filter, for fields and for probes. */
 static enum status filter(struct worker *w, int n, const float *in, float *out) {
     const size_t volume = w->model->volume;
     memset(out, 0, (size_t)n * volume * sizeof *out);
@@ -99,16 +99,16 @@ static enum status divergence(void *worker, int n, double *traces, struct error 
     return STATUS_OK;
 }
 
-/* --- fields without a process ---------------------------------------------------------------------- */
+/* --- draws without a process ----------------------------------------------------------------------- */
 
-/* What all threads share. */
+/* State shared by all threads. */
 struct plan {
     const struct score_model *model;
     const struct score_draw *draw;
     struct fourier *fourier;
-    double *gain;    /* sqrt(G), volume */
-    double *weight;  /* 1/(2 G), volume */
-    double constant; /* log q of the mean */
+    double *gain;    /* (volume): sqrt(G) */
+    double *weight;  /* (volume): 1/(2 G) */
+    double constant; /* log q at the mean field */
 };
 
 static enum status plan_make(struct plan *p, const struct score_model *m, const struct score_draw *draw,
@@ -126,8 +126,8 @@ static enum status plan_make(struct plan *p, const struct score_model *m, const 
     for (size_t i = 0; i < V && status == STATUS_OK; i++) {
         const double G = p->gain[i] * p->gain[i];
         if (!(G > 0 || (G == 0 && !draw->log_q)) || !isfinite(G)) {
-            status = error_set(e, STATUS_BAD_INPUT, "the propagator of mode %zu is %g, expected %s, and finite", i, G,
-                               draw->log_q ? "more than 0" : "0 or more");
+            status = error_set(e, STATUS_BAD_INPUT, "the propagator of mode %zu is %g, expected a finite number %s", i,
+                               G, draw->log_q ? "> 0" : ">= 0");
         }
         p->weight[i] = 0.5 / G;
         terms[i] = -0.5 * function_log(6.283185307179586477 * G);
@@ -138,7 +138,7 @@ static enum status plan_make(struct plan *p, const struct score_model *m, const 
     return status;
 }
 
-/* One configuration; scratch: 2 V, and what the transform needs. */
+/* Draws one configuration. scratch: 2 V numbers, and the workspace of the transform. */
 static void draw_with_density(const struct plan *p, uint64_t number, float *phi, double *log_q, double *scratch) {
     const struct score_model *m = p->model;
     const size_t V = m->volume;

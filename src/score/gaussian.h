@@ -1,12 +1,13 @@
 /* Kind `gaussian`: the exact score of a Gaussian field with propagator G, s(t) score(p) = -s phi(p)/(G(p) + s^2), the
- * Wiener filter. Nothing is learned but G.
+ * Wiener filter. G is all that it takes from the data.
  *
- * It is drawn without a process, with its exact density: the proposal that needs no training.
+ * Configurations are drawn without a process and with their exact density, as proposals that need no training:
  *
  *   phi(p) = sqrt(G(p)) z(p),   log q = -1/2 sum_p [ ln(2 pi G(p)) + |phi(p)|^2/(V G(p)) ]  in scaled units,
  *
- * z white noise, G averaged over p -> -p; in the field's own units V ln(factor) comes on top. Fields are rounded to
- * single precision first, and log q is that of the rounded field. Without a density z is drawn in single precision. */
+ * with z white noise and G averaged over p -> -p. In the units of the field V ln(factor) is added to log q. Fields are
+ * rounded to single precision first, and log q is that of the rounded field. Without density, z is drawn in single
+ * precision. */
 #ifndef DMSQ_SCORE_GAUSSIAN_H
 #define DMSQ_SCORE_GAUSSIAN_H
 

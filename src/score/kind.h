@@ -1,12 +1,12 @@
-/* What a kind of score model has to bring: one `const struct score_kind`, in a file of its own, which the table in
- * kinds.h names. Members marked optional may be NULL; a group is there as a whole or not at all.
+/* The definition of a kind of score model: one `const struct score_kind` in a file of its own, listed in the table of
+ * kinds.h. Members marked optional may be NULL; an optional group is either complete or absent.
  *
- * A model is made in one of two ways (stage `train`): `prepare` and then `fit`, or `prepare` with starting weights and
- * then training by gradients (diffusion/training.h). Before that the stage has filled in the lattice, couplings,
- * scaling and propagator (score/dataset.h), of fields treated as `treatment` says.
+ * A model is made in one of two ways (stage `train`): by `prepare` and `fit`, or by `prepare`, which sets starting
+ * weights, and training by gradient descent (diffusion/training.h). Before that the stage sets the lattice, couplings,
+ * scaling and propagator (score/dataset.h), from fields treated by `treatment`.
  *
- * Whatever depends on configurations is independent from one to the next: the bits of a configuration are the same in
- * any company, in any worker, for any number of threads. */
+ * Configurations are independent of each other: the bits of a configuration do not depend on the others of a call, on
+ * the worker, or on the number of threads. */
 #ifndef DMSQ_SCORE_KIND_H
 #define DMSQ_SCORE_KIND_H
 
@@ -15,53 +15,54 @@
 #include "score/refresh.h"
 #include "score/score.h"
 
-/* What a fit is given. Fields: count x volume, treated and scaled. */
+/* The input of a fit. */
 struct score_fit {
     const struct parameters *parameters; /* of the stage `train` */
-    const float *fields;
+    const float *fields;                 /* (count, volume), treated and scaled */
     size_t count;
     int threads;
     const volatile sig_atomic_t *interrupted;
     int quiet;                          /* no progress (base/progress.h) */
-    const struct score_model *transfer; /* a model of the kind, of another lattice, to take coefficients from; or NULL
-                                           */
+    const struct score_model *transfer; /* a model of this kind on another lattice, whose coefficients are used; or
+                                           NULL */
 };
 
 struct score_kind {
     const char *name; /* in parameters and artifacts */
-    bool excess;      /* whether its loss is worth comparing with that of the Wiener filter (diffusion/excess.h) */
-    bool transfers;   /* whether it takes coefficients over from another lattice */
-    bool smooth;      /* whether it wants a smoothed propagator (lattice/propagator.h) */
-    bool cpu_only;    /* refuses other backends; else those that do not support it leave it to the CPU */
+    bool excess;      /* whether its loss is compared with that of the Wiener filter (diffusion/excess.h) */
+    bool transfers;   /* whether it can use coefficients from another lattice */
+    bool smooth;      /* whether its propagator is smoothed by default (lattice/propagator.h) */
+    bool cpu_only;    /* other backends are refused; otherwise a backend without support leaves the model to the CPU */
     size_t capacity;  /* configurations of one call; 0: SCORE_BATCH */
 
     /* --- making a model ------------------------------------------------------------------------- */
 
-    /* Optional: checks of its parameters, by planner and stage. STATUS_BAD_INPUT with `where` in front. */
+    /* Optional: checks its parameters, in the planner and the stage. STATUS_BAD_INPUT: the message begins with `where`.
+     * */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);
-    /* Optional: whether it is for such a lattice, with these parameters; any lattice without. */
+    /* Optional: checks that it can be used on this lattice with these parameters; without it, any lattice is accepted.
+     * */
     enum status (*suits)(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e);
-    /* Optional: what is done to fields before they are learned from (score/dataset.h): the scaling, which is what the
-     * parameter of that name says unless this changes it, and whether they are turned to one phase. */
+    /* Optional: changes the treatment of the fields before training (score/dataset.h): the scaling, by default that of
+     * the parameter of this name, and whether they are sign-flipped to one phase. */
     void (*treatment)(const struct parameters *p, enum dataset_scaling *scaling, bool *one_phase);
-    /* Optional: what the kind has of its own, from the parameters of the stage `train`: m->own, m->weights to start
-     * from. */
+    /* Optional: sets m->own, and m->weights to their starting values, from the parameters of the stage `train`. */
     enum status (*prepare)(struct score_model *m, const struct parameters *p, struct error *e);
-    /* Optional: fits the model, in a few minutes at most: there is no checkpoint on the way. STATUS_FAILED "interrupted
-     * ..." where *fit->interrupted became nonzero. */
+    /* Optional: fits the model. It should take a few minutes at most, since there are no checkpoints. STATUS_FAILED
+     * "interrupted ...": *fit->interrupted became nonzero. */
     enum status (*fit)(struct score_model *m, const struct score_fit *fit, struct error *e);
 
-    /* --- its artifact: what score_model.c does not know ------------------------------------------- */
+    /* --- its artifact: the arrays that score_model.c does not handle ------------------------------ */
 
     enum status (*add)(const struct score_model *m, struct npz_writer *writer, struct error *e); /* optional */
-    /* Optional. lattice and propagator are there; on failure release is called. */
+    /* Optional. Lattice and propagator have been read; after a failure release is called. */
     enum status (*read)(const struct npz *npz, struct score_model *m, struct error *e);
-    void (*release)(struct score_model *m); /* optional: m->own */
+    void (*release)(struct score_model *m); /* optional: releases m->own */
 
-    /* Optional: what a frame has but noise and t, which are there. */
+    /* Optional: sets the members of a frame other than noise and t, which are set. */
     void (*frame)(const struct score_model *m, struct score_frame *frame);
 
-    /* --- computing: what workers share, and one of them ------------------------------------------- */
+    /* --- computing: state shared by workers, and workers ------------------------------------------ */
 
     enum status (*shared_new)(const struct score_model *m, void **shared, struct error *e);
     void (*shared_free)(void *shared); /* accepts NULL, as worker_free does */
@@ -86,7 +87,7 @@ struct score_kind {
     /* See score_model_modes. */
     enum status (*modes)(const struct score_model *m, const struct score_modes *work, struct error *e);
 
-    /* --- optional: fields without a process -------------------------------------------------------- */
+    /* --- optional: draws without a process --------------------------------------------------------- */
 
     /* See score_model_draw. */
     enum status (*draw)(const struct score_model *m, const struct score_draw *draw, struct error *e);
@@ -96,14 +97,14 @@ struct score_kind {
     const struct score_refresh *refresh;
 };
 
-/* The kind of that name, or NULL; and the names of all: "unet, gaussian or toy". */
+/* The kind of that name, or NULL; and a list of all names, "unet, gaussian or toy". */
 const struct score_kind *score_kind_find(const char *name);
 void score_kind_names(char *text, size_t size);
 
-/* For `add` and `read` of a kind. Adds a copy, which the writer frees. */
+/* For `add` of a kind: adds a copy of the data, which the writer frees. */
 enum status score_add_copy(struct npz_writer *writer, const char *name, enum npz_type type, size_t dimensions,
                            const size_t *shape, const void *data, size_t size, struct error *e);
-/* Reads a text that must be one of `count` words; *which is the index of the one. */
+/* For `read` of a kind: reads a text that must be one of `count` words, and sets *which to its index. */
 enum status score_read_word(const struct npz *npz, const char *name, const char *const *words, int count, int *which,
                             struct error *e);
 

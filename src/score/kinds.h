@@ -1,4 +1,4 @@
-/* The table of score models. A further one is a file of its own (kind.h says what it holds) and its entries here. */
+/* The table of kinds of score models. Another kind needs a file of its own (see kind.h) and its entries here. */
 #ifndef DMSQ_SCORE_KINDS_H
 #define DMSQ_SCORE_KINDS_H
 
@@ -10,13 +10,15 @@ extern const struct score_kind score_unet, score_gaussian, score_toy, score_effe
 
 #define SCORE_KINDS &score_unet, &score_gaussian, &score_toy, &score_effective_action
 
-/* For the parameters of the stage `train`: the words of parameter `network`, what they mean, and the parameters that
- * the kinds have of their own. A parameter that is new is declared `later` (base/parameters.h). */
+/* For the parameters of the stage `train`: the values of parameter `network`, their meaning, and the parameters of the
+ * kinds. New parameters are declared `later` (base/parameters.h). */
 #define SCORE_KIND_CHOICES "unet|gaussian|toy|effective-action"
 #define SCORE_KIND_HELP \
-    "unet: the network of A App. A; gaussian: the exact score of a Gaussian field with the propagator measured on " \
-    "the training set (the Wiener filter), no training; toy: a network for fields of one site, of three levels (A " \
-    "Sec. 3.4); effective-action: a score linear in a few physical features, fitted by least squares, with its " \
+    "unet: the network of A App. A. gaussian: the exact score of a Gaussian field with the propagator measured on " \
+    "the " \
+    "training set (the Wiener filter), without training. toy: a network with three levels for fields of one site (A " \
+    "Sec. 3.4). effective-action: a score that is linear in a few physical features, fitted by least squares, with " \
+    "its " \
     "divergence in closed form."
 #define SCORE_KIND_PARAMETERS SCORE_NETWORK_PARAMETERS, SCORE_EFFECTIVE_PARAMETERS
 

@@ -16,7 +16,7 @@ struct score_network *score_network(const struct score_model *m) {
     return m->own;
 }
 
-/* --- making one ---------------------------------------------------------------------------------- */
+/* --- construction -------------------------------------------------------------------------------- */
 
 enum status score_network_make(struct score_model *m, const struct score_network *own, size_t size, struct error *e) {
     struct score_tensor list[SCORE_TENSORS];
@@ -85,25 +85,22 @@ enum status score_network_add(const struct score_model *m, struct npz_writer *wr
 enum status score_network_read_head(const struct npz *npz, struct score_network *own, struct error *e) {
     int parameterisation = 0;
     const struct npz_array *frequencies;
-    enum status status = score_read_word(npz, "model.parameterisation", score_parameterisation_name,
-                                         SCORE_PARAMETERISATIONS, &parameterisation, e);
-    THEN(status, npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(score_read_word(npz, "model.parameterisation", score_parameterisation_name, SCORE_PARAMETERISATIONS,
+                        &parameterisation, e));
+    TRY(npz_require(npz, "embed.fourier", NPZ_FLOAT32, 1, &frequencies, e));
     own->parameterisation = (enum score_parameterisation)parameterisation;
     own->embedding = (int)(2 * frequencies->count);
     return STATUS_OK;
 }
 
-/* Reads one array into its place in the weights. */
+/* Reads one array into its position in the weights. */
 static enum status read_tensor(const struct npz *npz, struct score_model *m, const struct score_tensor *tensor,
                                struct error *e) {
     const struct score_network *own = score_network(m);
     const struct npz_array *a;
     TRY(npz_require(npz, tensor->name, NPZ_FLOAT32, (int)tensor->dimensions, &a, e));
     if (memcmp(a->shape, tensor->shape, tensor->dimensions * sizeof *a->shape) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: %s has another shape than a network of width %d should have",
+        return error_set(e, STATUS_BAD_INPUT, "%s: %s has a wrong shape, expected that of a network of width %d",
                          npz_path(npz), tensor->name, own->type->width(own));
     }
     memcpy(m->weights + tensor->offset, a->data, a->count * sizeof *m->weights);
@@ -130,15 +127,15 @@ struct shared {
     const struct score_network_type *type;
     enum score_parameterisation parameterisation;
     void *network;
-    struct fourier *fourier; /* wiener only */
+    struct fourier *fourier; /* for parameterisation wiener */
 };
 
 struct worker {
     struct shared *shared;
     void *workspace;
-    float *field;                          /* SCORE_BATCH x volume: what goes into the network or out of it */
-    struct score_frame frame[SCORE_BATCH]; /* what surrounds the network */
-    struct wiener *wiener;                 /* wiener only */
+    float *field;                          /* (SCORE_BATCH, volume): input or output of the network */
+    struct score_frame frame[SCORE_BATCH]; /* factors of the network's input and output */
+    struct wiener *wiener;                 /* for parameterisation wiener */
 };
 
 enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e) {
@@ -205,7 +202,7 @@ void score_network_frame(const struct score_model *m, struct score_frame *frame)
         frame->label = (float)frame->t;
         frame->input = frame->output = 1;
         return;
-    case SCORE_WIENER: /* the filter is added apart */
+    case SCORE_WIENER: /* the filter is added separately */
         frame->output = (float)(s * sqrt(m->variance) / total);
         break;
     default:

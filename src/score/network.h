@@ -1,16 +1,17 @@
-/* A network F(phi, label) made a score, in one of three ways (v: the variance of the scaled field):
+/* A score made from a network F(phi, label), in one of three ways (v is the variance of the scaled field, s = s(t)):
  *
- *   published:       s = F(phi, t) / s(t)                                      (A App. A)
- *   preconditioned:  s(t) s = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), ln(s)/4),
- *                    (Karras et al. 2022, eq. 7 and table 1, the denoiser turned into the score): exact for large noise
- *                    without any learning.
- *   wiener:          the same with the field's propagator in the place of its variance,
- *                    s(t) s = -s phi(p)/(G(p) + s^2) + s sqrt(v)/(v + s^2) F(...): without any learning the score of a
- *                    Gaussian field, at every noise. The network learns the rest only, which vanishes at both ends of
- *                    the noise. It matters most for the zero mode, which the published network can hardly move: tgnorm2
- *                    normalises every channel by itself and so takes the mean out of all but the last skip connection.
+ *   published:       score = F(phi, t) / s                                     (A App. A)
+ *   preconditioned:  s score = -phi s/(v + s^2) + sqrt(v/(v + s^2)) F(phi/sqrt(v + s^2), ln(s)/4)
+ *                    (Karras et al. 2022, eq. 7 and table 1, their denoiser written as a score). It is exact for large
+ *                    noise without training.
+ *   wiener:          the same with the propagator G of the field instead of its variance,
+ *                    s score = -s phi(p)/(G(p) + s^2) + s sqrt(v)/(v + s^2) F(...). Without training this is the score
+ *                    of a Gaussian field at every noise level. The network learns only the difference, which vanishes
+ *                    for small and for large noise. It matters most for the zero mode, which the published network can
+ *                    hardly correct: tgnorm2 normalises every channel by itself, which removes the mean from all but
+ *                    the last skip connection.
  *
- * Kinds that are networks (unet.c, toy.c) bring a `struct score_network_type` and take all else from here. */
+ * Kinds that are networks (unet.c, toy.c) define a `struct score_network_type` and use the functions below. */
 #ifndef DMSQ_SCORE_NETWORK_H
 #define DMSQ_SCORE_NETWORK_H
 
@@ -20,26 +21,26 @@ enum score_parameterisation { SCORE_PUBLISHED, SCORE_PRECONDITIONED, SCORE_WIENE
 /* Their names in parameters and artifacts. */
 extern const char *const score_parameterisation_name[SCORE_PARAMETERISATIONS];
 
-/* What a network has of its own: the first member of a kind's m->own. */
+/* The data of a network, the first member of m->own. */
 struct score_network {
     const struct score_network_type *type;
     enum score_parameterisation parameterisation;
     int embedding;      /* length of the time embedding */
-    float *frequencies; /* embedding/2, of the time embedding; fixed */
+    float *frequencies; /* (embedding/2): fixed frequencies of the time embedding */
 };
 
 /* One array of the weights. */
 struct score_tensor {
     const char *name;
     size_t dimensions, shape[4];
-    size_t offset, count; /* its place in the weights */
+    size_t offset, count; /* its position and length in the weights */
 };
 enum { SCORE_TENSORS = 64 }; /* at most */
 
 struct score_network_type {
     size_t (*tensors)(const struct score_network *own, struct score_tensor list[SCORE_TENSORS]);
     int (*width)(const struct score_network *own);
-    /* For batches of SCORE_BATCH; as network/unet_cpu.h has them. */
+    /* For batches of SCORE_BATCH; see network/unet_cpu.h. */
     enum status (*network_new)(const struct score_network *own, void **network, struct error *e);
     void (*network_free)(void *network);
     void (*set_weights)(void *network, const float *weights);
@@ -63,21 +64,21 @@ struct score_network *score_network(const struct score_model *m);
     {.name = "parameterisation", .type = PARAMETER_CHOICE, .default_value = "published", \
      .choices = "published|preconditioned|wiener", \
      .help = "published: score = F(phi, t)/s(t); preconditioned: Karras et al. 2022, exact for large noise; " \
-             "wiener: the same with the measured propagator, exact for Gaussian fields."}, \
+             "wiener: the same with the propagator instead of the variance, exact for Gaussian fields."}, \
     {.name = "stride", .type = PARAMETER_INTEGER, .default_value = "2", .minimum = 1, .maximum = 2, \
-     .help = "Stride of the convolutions conv2-conv4: 2 makes the contracting path of A App. A; 1 is the authors' " \
-             "released code."}, \
+     .help = "Stride of the convolutions conv2-conv4: 2 gives the contracting path of A App. A; 1 is that of the " \
+             "authors' released code."}, \
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
      .help = "Values beyond the edge of the lattice for a convolution."}, \
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, \
      .unit = "channels", \
-     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units of a " \
+     .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units per " \
              "level."}, \
     {.name = "embedding", .type = PARAMETER_INTEGER, .default_value = "256", .minimum = 4, .maximum = 4096, \
      .help = "Length of the time embedding, even."}, \
     {.name = "fourier-scale", .type = PARAMETER_REAL, .default_value = "30", .minimum = 1e-6, .maximum = 1e6, \
-     .help = "Standard deviation of the frequencies of the time embedding, which sees t (published) or ln(s)/4 " \
-             "(preconditioned)."}
+     .help = "Standard deviation of the frequencies of the time embedding, whose input is t (published) or ln(s)/4 " \
+             "(preconditioned and wiener)."}
 /* clang-format on */
 
 /* Arrays of the artifacts of all networks. */
@@ -91,18 +92,20 @@ struct score_network *score_network(const struct score_model *m);
     {"*.weight", NPZ_FLOAT32, "out, in, ...", "", \
      "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, " \
      "network/mlp.h); those of transposed convolutions are (in, out, 3, 3)."}, \
-    {"*.bias", NPZ_FLOAT32, "out", "", "Its bias."}
+    {"*.bias", NPZ_FLOAT32, "out", "", "Bias of a layer."}
 /* clang-format on */
 
-/* Makes `own` (of `size` bytes, with the network in front) the model's, and room for weights and frequencies, all 0. */
+/* Sets m->own to a copy of `own` (`size` bytes, the network first), and allocates weights and frequencies of value 0.
+ * STATUS_FAILED: out of memory. */
 enum status score_network_make(struct score_model *m, const struct score_network *own, size_t size, struct error *e);
-/* The parameterisation of the stage's parameters, and the frequencies of a network that has been made. */
+/* score_network_parameterisation returns the parameterisation from the parameters; score_network_initialise sets the
+ * frequencies of a network. */
 enum score_parameterisation score_network_parameterisation(const struct parameters *p);
 enum status score_network_initialise(struct score_model *m, const struct parameters *p, struct error *e);
 
-/* Reads parameterisation and length of the embedding into *own, before a network is made. */
+/* Reads parameterisation and length of the embedding into *own, before score_network_make. */
 enum status score_network_read_head(const struct npz *npz, struct score_network *own, struct error *e);
-/* After that: the arrays. */
+/* After score_network_make: reads the arrays. */
 enum status score_network_read(const struct npz *npz, struct score_model *m, struct error *e);
 enum status score_network_add_head(const struct score_model *m, struct npz_writer *writer, struct error *e);
 enum status score_network_add(const struct score_model *m, struct npz_writer *writer, struct error *e);
@@ -123,7 +126,7 @@ enum status score_network_weight_gradient(void *worker, int n, const float *g, f
 size_t score_network_gradient_size(const void *shared);
 void score_network_unpack_gradient(void *shared, const float *packed, float *gradient);
 
-/* All of it, for a `struct score_kind`. */
+/* The functions above as members of a `struct score_kind`. */
 #define SCORE_NETWORK_MEMBERS \
     .excess = true, .check = score_network_check, .release = score_network_release, .frame = score_network_frame, \
     .shared_new = score_network_shared_new, .shared_free = score_network_shared_free, \

@@ -10,7 +10,7 @@ double schedule_g2(double sigma, double t) {
 
 double schedule_variance(double sigma, double t) {
     const double a = 2.0 * function_log(sigma), x = a * t;
-    /* exp(x) - 1 cancels near zero: there the series, to the last bit for x < 1e-3 */
+    /* exp(x) - 1 cancels near zero; the series is exact to the last bit for x < 1e-3 */
     if (x < 1e-3) {
         return t * (1.0 + x * (1.0 / 2 + x * (1.0 / 6 + x * (1.0 / 24 + x * (1.0 / 120 + x / 720)))));
     }

@@ -1,6 +1,6 @@
 /* Score models as artifacts: the scalars model.kind, model.sigma, model.offset, model.factor, model.variance, kappa,
- * lambda, thermalised (1 where it is missing); propagator, which has the extents of the lattice; and what its kind has
- * of its own. What can be asked of a model whatever its kind. */
+ * lambda, thermalised (1 if it is missing); propagator, whose shape is the lattice; and the arrays of its kind. Also
+ * the functions of score.h that depend on the kind of a model. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +55,16 @@ enum status score_model_add(const struct score_model *m, struct npz_writer *writ
     return status == STATUS_OK && m->kind->add ? m->kind->add(m, writer, e) : status;
 }
 
-/* What no training writes, and what would make nonsense or NaN of every sample. */
+/* Checks for values that no training writes and that would make all samples wrong or NaN. */
 static enum status check_reals(const struct npz *npz, const struct score_model *m, struct error *e) {
     const struct {
         const char *name, *expected;
         double value;
         bool fits;
-    } reals[] = {{"model.sigma", "more than 1", m->sigma, m->sigma > 1},
+    } reals[] = {{"model.sigma", "a number > 1", m->sigma, m->sigma > 1},
                  {"model.offset", "a finite number", m->offset, true},
-                 {"model.factor", "more than 0", m->factor, m->factor > 0},
-                 {"model.variance", "0 or more", m->variance, m->variance >= 0}};
+                 {"model.factor", "a number > 0", m->factor, m->factor > 0},
+                 {"model.variance", "a number >= 0", m->variance, m->variance >= 0}};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         if (!isfinite(reals[i].value) || !reals[i].fits) {
             return error_set(e, STATUS_BAD_INPUT, "%s: %s is %g, expected %s", npz_path(npz), reals[i].name,
@@ -90,7 +90,7 @@ static enum status read_kind(const struct npz *npz, struct score_model *m, struc
 enum status score_model_read(const struct npz *npz, struct score_model *m, struct error *e) {
     *m = (struct score_model){0};
     const struct npz_array *propagator;
-    enum status status = read_kind(npz, m, e);
+    TRY(read_kind(npz, m, e));
     struct {
         const char *name;
         double *value;
@@ -98,17 +98,15 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
                  {"model.offset", &m->offset},
                  {"model.factor", &m->factor},
                  {"model.variance", &m->variance}};
-    THEN(status, header_read_theory(npz, &m->theory, e));
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0] && status == STATUS_OK; i++) {
-        status = npz_real(npz, reals[i].name, reals[i].value, e);
+    TRY(header_read_theory(npz, &m->theory, e));
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+        TRY(npz_real(npz, reals[i].name, reals[i].value, e));
     }
-    THEN(status, check_reals(npz, m, e));
-    THEN(status, header_read_thermalised(npz, &m->thermalised, e));
-    THEN(status, npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
-    /* fields have one dimension more, for the configuration */
+    TRY(check_reals(npz, m, e));
+    TRY(header_read_thermalised(npz, &m->thermalised, e));
+    TRY(npz_require(npz, "propagator", NPZ_FLOAT64, -1, &propagator, e));
+    enum status status = STATUS_OK;
+    /* arrays of fields have one more dimension, for the configuration */
     if (propagator->dimensions < 1 || propagator->dimensions >= NPZ_MAX_DIMENSIONS) {
         return error_set(e, STATUS_BAD_INPUT, "%s: propagator has %zu dimensions, expected 1 to %d", npz_path(npz),
                          propagator->dimensions, NPZ_MAX_DIMENSIONS - 1);
@@ -123,9 +121,8 @@ enum status score_model_read(const struct npz *npz, struct score_model *m, struc
     memcpy(m->propagator, propagator->data, m->volume * sizeof *m->propagator);
     for (size_t i = 0; i < m->volume && status == STATUS_OK; i++) {
         if (!(m->propagator[i] >= 0 && isfinite(m->propagator[i]))) {
-            status =
-                error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number, 0 or more",
-                          npz_path(npz), i, m->propagator[i]);
+            status = error_set(e, STATUS_BAD_INPUT, "%s: propagator of mode %zu is %g, expected a finite number >= 0",
+                               npz_path(npz), i, m->propagator[i]);
         }
     }
     if (status == STATUS_OK && m->kind->read) {
@@ -146,7 +143,7 @@ void score_model_release(struct score_model *m) {
     *m = (struct score_model){0};
 }
 
-/* --- what can be asked ----------------------------------------------------------------------------- */
+/* --- properties of the kind ------------------------------------------------------------------------ */
 
 const char *score_model_kind(const struct score_model *m) {
     return m->kind->name;
@@ -167,8 +164,8 @@ bool score_model_closed(const struct score_model *m) {
 enum status score_model_modes(const struct score_model *m, const struct score_modes *work, struct error *e) {
     if (!m->kind->modes) {
         return error_set(e, STATUS_BAD_INPUT,
-                         "method modes needs a model that knows its flow in normalised modes, such as "
-                         "effective-action, found a %s",
+                         "method modes with a model of kind %s found, expected a kind with a flow in normalised modes, "
+                         "such as effective-action",
                          m->kind->name);
     }
     return m->kind->modes(m, work, e);
@@ -176,10 +173,11 @@ enum status score_model_modes(const struct score_model *m, const struct score_mo
 
 enum status score_model_draw(const struct score_model *m, const struct score_draw *draw, struct error *e) {
     if (!m->kind->draw) {
-        return error_set(e, STATUS_BAD_INPUT,
-                         "method direct needs a model that is drawn without a process, such as gaussian, "
-                         "found a %s",
-                         m->kind->name);
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "method direct with a model of kind %s found, expected a kind that is drawn without a process, "
+            "such as gaussian",
+            m->kind->name);
     }
     return m->kind->draw(m, draw, e);
 }

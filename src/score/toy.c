@@ -1,4 +1,4 @@
-/* Kind `toy`. Its artifact has the arrays of network/mlp.h by their names. */
+/* Kind `toy`. Its artifact has the arrays of network/mlp.h under their names. */
 #include "score/toy.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static int width(const struct score_network *own) {
     return ((const struct own *)own)->shape.width;
 }
 
-/* Gradients are packed in the order of the weights, so all that is wanted of a network is how many there are. */
+/* A network and the number of its weights; gradients are packed in the order of the weights. */
 struct network {
     struct mlp *mlp;
     size_t weights;
@@ -124,9 +124,9 @@ static enum status suits(const struct parameters *p, size_t dimensions, const si
     for (size_t mu = 0; mu < dimensions; mu++) {
         volume *= extents[mu];
     }
-    return volume == 1
-               ? STATUS_OK
-               : error_set(e, STATUS_BAD_INPUT, "network toy is for fields of one site, the ensemble has %zu", volume);
+    return volume == 1 ? STATUS_OK
+                       : error_set(e, STATUS_BAD_INPUT,
+                                   "network toy with an ensemble of %zu sites found, expected 1 site", volume);
 }
 
 static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
@@ -146,20 +146,17 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
 static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
     struct score_network head;
     const struct npz_array *first;
-    enum status status = score_network_read_head(npz, &head, e);
-    THEN(status, npz_require(npz, "layer1.weight", NPZ_FLOAT32, 2, &first, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(score_network_read_head(npz, &head, e));
+    TRY(npz_require(npz, "layer1.weight", NPZ_FLOAT32, 2, &first, e));
     if (m->volume != 1) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the toy network is for 1 site, propagator has %zu", npz_path(npz),
-                         m->volume);
+        return error_set(e, STATUS_BAD_INPUT, "%s: a toy network whose propagator has %zu sites found, expected 1 site",
+                         npz_path(npz), m->volume);
     }
     const struct mlp_shape shape = {.width = (int)first->shape[0], .embedding = head.embedding};
     if (mlp_check(&shape, e) != STATUS_OK) {
         return error_prefix(e, "%s", npz_path(npz));
     }
-    status = score_toy_make(m, &shape, head.parameterisation, e);
+    enum status status = score_toy_make(m, &shape, head.parameterisation, e);
     THEN(status, score_network_read(npz, m, e));
     return status;
 }

@@ -9,7 +9,7 @@ extern const struct score_kind score_toy;
 
 const struct mlp_shape *score_toy_shape(const struct score_model *m);
 
-/* Makes m, which has one site, a network of this shape with weights and frequencies 0. */
+/* Makes a network of this shape with weights and frequencies 0 for m, whose lattice of one site is set. */
 enum status score_toy_make(struct score_model *m, const struct mlp_shape *shape, enum score_parameterisation how,
                            struct error *e);
 

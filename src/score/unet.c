@@ -1,4 +1,4 @@
-/* Kind `unet`. Its artifact has model.stride, model.padding and the arrays of network/unet.h by their names. */
+/* Kind `unet`. Its artifact has model.stride, model.padding and the arrays of network/unet.h under their names. */
 #include "score/unet.h"
 
 #include <string.h>
@@ -116,7 +116,8 @@ static struct unet_shape shape_of(const struct parameters *p, const size_t *exte
 
 static enum status suits(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e) {
     if (dimensions != 2) {
-        return error_set(e, STATUS_BAD_INPUT, "network unet is for 2 dimensions, the ensemble has %zu", dimensions);
+        return error_set(e, STATUS_BAD_INPUT, "network unet with an ensemble in %zu dimensions found, expected 2",
+                         dimensions);
     }
     const struct unet_shape shape = shape_of(p, extents);
     return unet_check(&shape, e);
@@ -127,8 +128,8 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
     enum status status = score_unet_make(m, &shape, score_network_parameterisation(p), e);
     THEN(status, initialise_weights(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e));
     if (status == STATUS_OK && score_network(m)->parameterisation == SCORE_WIENER) {
-        /* F = 0 to begin with: the filter is nearly right, and what is to be learned is much smaller than what a
-         * network of random weights puts out */
+        /* starts with F = 0: the filter is nearly exact, and the difference is much smaller than the output of a
+         * network with random weights */
         struct unet_tensor list[UNET_TENSORS];
         unet_tensors(&shape, list, NULL);
         const struct unet_tensor *last = &list[unet_find(&shape, "tconv1.weight")],
@@ -155,16 +156,13 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     struct score_network head;
     const struct npz_array *stride, *first;
     int padding = 0;
-    enum status status = score_network_read_head(npz, &head, e);
-    THEN(status, score_read_word(npz, "model.padding", unet_padding_name, 2, &padding, e));
-    THEN(status, npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e));
-    THEN(status, npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(score_network_read_head(npz, &head, e));
+    TRY(score_read_word(npz, "model.padding", unet_padding_name, 2, &padding, e));
+    TRY(npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e));
+    TRY(npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e));
     if (m->dimensions != 2) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: the network is for 2 dimensions, propagator has %zu", npz_path(npz),
-                         m->dimensions);
+        return error_set(e, STATUS_BAD_INPUT, "%s: a unet whose propagator has %zu dimensions found, expected 2",
+                         npz_path(npz), m->dimensions);
     }
     const struct unet_shape shape = {.height = (int)m->extents[0],
                                      .width_sites = (int)m->extents[1],
@@ -175,7 +173,7 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     if (unet_check(&shape, e) != STATUS_OK) {
         return error_prefix(e, "%s", npz_path(npz));
     }
-    status = score_unet_make(m, &shape, head.parameterisation, e);
+    enum status status = score_unet_make(m, &shape, head.parameterisation, e);
     THEN(status, score_network_read(npz, m, e));
     return status;
 }

@@ -7,11 +7,11 @@
 
 extern const struct score_kind score_unet;
 
-/* Whether a model is one, and its shape then. */
+/* Whether a model is of this kind; and the shape of its network. */
 bool score_is_unet(const struct score_model *m);
 const struct unet_shape *score_unet_shape(const struct score_model *m);
 
-/* Makes m, which has a lattice, a network of this shape with weights and frequencies 0. */
+/* Makes a network of this shape with weights and frequencies 0 for m, whose lattice is set. */
 enum status score_unet_make(struct score_model *m, const struct unet_shape *shape, enum score_parameterisation how,
                             struct error *e);
 

@@ -8,7 +8,7 @@
 struct wiener {
     const struct score_model *model;
     const struct fourier *fourier;
-    double *gain, *fine, *workspace; /* volume, volume, the transform's */
+    double *gain, *fine, *workspace; /* (volume); (volume); workspace of the transform */
 };
 
 enum status wiener_new(const struct score_model *m, const struct fourier *fourier, struct wiener **wiener,

@@ -1,6 +1,6 @@
-/* Exactness of the independence chain, shown: proposals that are deliberately wrong (a Gaussian field with the
- * propagator of a small ensemble, scaled by a factor a mode) must give the equilibrium values of the interacting
- * theory at 8x8. */
+/* The exactness of chains of independent proposals: with proposals that are wrong on purpose (a Gaussian field with the
+ * propagator of a small ensemble, with a factor for each mode) they must give the equilibrium values of the interacting
+ * theory on 8x8. */
 #ifndef DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 #define DMSQ_TESTS_DIFFUSION_EXACT_CHAIN_H
 
@@ -23,7 +23,7 @@ static inline void exact_measure(const struct geometry *g, const struct theory *
     x[EXACT_ABS_M * stride] = fabs(m.field);
 }
 
-/* HMC as the reference: chains x measurements configurations. */
+/* A reference ensemble by HMC, of chains x measurements configurations. */
 static inline struct run exact_ensemble(double kappa, uint64_t chains, uint64_t measurements, uint64_t seed) {
     struct ensemble_plan plan = default_plan();
     plan.sampler.theory.kappa = kappa;
@@ -35,7 +35,7 @@ static inline struct run exact_ensemble(double kappa, uint64_t chains, uint64_t 
     return run_ensemble((size_t[]){8, 8}, 2, &plan);
 }
 
-/* The measured propagator, each mode times `wrong`: the model of the proposals. */
+/* The model of the proposals: the measured propagator with every mode multiplied by `wrong`. */
 static inline struct score_model exact_model(const struct run *r, double wrong) {
     struct score_model m = model_new(&score_gaussian, 2, (size_t[]){8, 8});
     struct fourier *f;
@@ -59,7 +59,7 @@ static inline struct score_model exact_model(const struct run *r, double wrong) 
     return m;
 }
 
-/* A chain of n fresh proposals; results[EXACT_QUANTITIES] and, for comparison, plain means of the proposals. Returns
+/* Runs a chain of n proposals; sets results[EXACT_QUANTITIES] and, for comparison, means over the proposals. Returns
  * the acceptance. */
 static inline double exact_chain(const struct score_model *m, double kappa, size_t n, uint64_t seed,
                                  struct gamma_result *results, double *proposed) {
@@ -104,8 +104,8 @@ static inline double exact_chain(const struct score_model *m, double kappa, size
     return (double)accepted / (double)n;
 }
 
-/* The chain against expected[q] = {value, error} within `sigmas`, and the proposals far from it, so that the
- * agreement is the chain's doing: the action of the proposals is off by at least `wrong` of the chain's errors. */
+/* Compares the chain with expected[q] = {value, error}, within `sigmas`. The proposals must differ: their action is off
+ * by at least `wrong` times the chain's error. */
 static inline void assert_exact(const struct score_model *m, double kappa, size_t n, uint64_t seed,
                                 const double expected[EXACT_QUANTITIES][2], double sigmas, double wrong) {
     struct gamma_result r[EXACT_QUANTITIES];
@@ -125,7 +125,7 @@ static inline void assert_exact(const struct score_model *m, double kappa, size_
     assert_true(fabs(proposed[EXACT_ACTION] - expected[EXACT_ACTION][0]) > wrong * r[EXACT_ACTION].error);
 }
 
-/* What a reference run says. */
+/* Sets expected to the results of a reference run. */
 static inline void exact_expected(const struct run *r, double expected[EXACT_QUANTITIES][2]) {
     double *x = test_reals(EXACT_QUANTITIES * r->count);
     for (size_t i = 0; i < r->count; i++) {
@@ -139,7 +139,7 @@ static inline void exact_expected(const struct run *r, double expected[EXACT_QUA
     free(x);
 }
 
-/* 8x8, kappa = 0.21, from 640 independent chains of an implementation of its own: phi2, action, chi2, |M|. */
+/* 8x8, kappa = 0.21, from 640 independent chains of another implementation: phi2, action, chi2, |M|. */
 static const double exact_symmetric[EXACT_QUANTITIES][2] = {
     {0.622682, 0.000074}, {0.475785, 0.000039}, {2.58354, 0.00299}, {0.160583, 0.000097}};
 

@@ -1,4 +1,4 @@
-/* What the tests of the probability flow share: the results of a call with the memory they lie in, and methods tight
+/* Shared by the tests of the probability flow: the results of a call with their memory, and settings that are accurate
  * enough for closed forms. */
 #ifndef DMSQ_TESTS_DIFFUSION_FLOW_H
 #define DMSQ_TESTS_DIFFUSION_FLOW_H

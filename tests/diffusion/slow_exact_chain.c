@@ -1,5 +1,5 @@
-/* The chain of deliberately wrong proposals against equilibrium at 8x8, long: errors of a few 10^-4 of the values.
- * About a minute on two cores. */
+/* A long chain of proposals that are wrong on purpose against equilibrium on 8x8: relative errors of a few 10^-4. About
+ * a minute on two cores. */
 #include "base/sum.h"
 #include "tests/diffusion/exact_chain.h"
 

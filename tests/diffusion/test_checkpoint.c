@@ -1,4 +1,4 @@
-/* The head of a checkpoint: what is written is read, another recipe or another arithmetic is refused. */
+/* The header of a checkpoint: it is read as written, and another recipe or another arithmetic is refused. */
 #include "backend/backend.h"
 #include "diffusion/checkpoint.h"
 #include "network/convolution.h"

@@ -1,5 +1,5 @@
-/* The excess of a model's denoising loss over the Wiener filter's: zero for the filter itself, closed forms on Gaussian
- * data, bits. Losses are quadratic in Gaussian numbers, so their variances are known as well. */
+/* The excess of a model's denoising loss over that of the Wiener filter: zero for the filter itself, closed forms for
+ * Gaussian data, bits. Losses are quadratic in Gaussian numbers, so their variances are known as well. */
 #include "diffusion/excess.h"
 
 #include "diffusion/reverse.h"
@@ -9,7 +9,7 @@ enum { N = 600, LEVELS = 7 };
 
 static const double t_min = 1e-4;
 
-/* Exact draws of the model's own field. */
+/* Exact draws of the Gaussian field of the model. */
 static float *gaussian_fields(const struct score_model *m) {
     static const volatile sig_atomic_t never = 0;
     const struct reverse_settings settings = {.method = REVERSE_DIRECT, .seed = 21};
@@ -54,9 +54,9 @@ static void test_wiener_filter(void **state) {
     score_model_release(&m);
 }
 
-/* A preconditioned network without weights, F = 0, takes every mode for one of variance v. Its residual is
- * (v z - s phi)/(v + s^2), that of the filter (G z - s phi)/(G + s^2): differences of squares of correlated normals
- * a and b have mean A - B and variance 2 (A^2 + B^2 - 2 C^2), C their covariance. */
+/* A preconditioned network with weights 0, F = 0, treats every mode like one of variance v. Its residual is
+ * (v z - s phi)/(v + s^2), and that of the filter (G z - s phi)/(G + s^2). The difference of the squares of two
+ * correlated normal numbers of variances A and B and covariance C has mean A - B and variance 2 (A^2 + B^2 - 2 C^2). */
 static void test_network_without_weights(void **state) {
     (void)state;
     struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PRECONDITIONED, 1);
@@ -82,14 +82,15 @@ static void test_network_without_weights(void **state) {
         assert_near(x.loss[k], loss, 4 * sqrt(variance / N));
         assert_near(x.excess[k], excess, 4 * error + 1e-4); /* 64 sites in single precision */
         assert_near(x.excess[k], x.loss[k] - x.wiener[k], 1e-10 * loss);
-        assert_near(x.error[k], error, 0.25 * error + 1e-5); /* the error of an error of 600 skew numbers */
+        /* the error of an error from 600 numbers with a skewed distribution */
+        assert_near(x.error[k], error, 0.25 * error + 1e-5);
     }
     excess_release(&x);
     free(phi);
     score_model_release(&m);
 }
 
-/* With the propagator in the place of v it is the filter. */
+/* With the propagator instead of v the network is the filter. */
 static void test_wiener_network_without_weights(void **state) {
     (void)state;
     struct score_model m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_WIENER, 1);
@@ -123,7 +124,7 @@ static void test_bits_do_not_depend_on_threads(void **state) {
         assert_memory_equal(x[i].error, x[0].error, LEVELS * sizeof(double));
     }
     for (int k = 0; k < LEVELS; k++) {
-        assert_true(x[0].error[k] > 0 && x[0].excess[k] > 0); /* it has learned nothing */
+        assert_true(x[0].error[k] > 0 && x[0].excess[k] > 0); /* the network is untrained */
     }
     for (int i = 0; i < 3; i++) {
         excess_release(&x[i]);

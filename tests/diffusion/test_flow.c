@@ -1,9 +1,9 @@
-/* The probability flow: of a Gaussian model the map and the density in closed form, in both directions; the divergence
- * of a network against finite differences.
+/* The probability flow: for a Gaussian model, map and density against closed forms, in both directions; for a network,
+ * the divergence against finite differences.
  *
- * With the exact score of a Gaussian field every mode moves by dphi/du = s^2/(G + s^2) phi, u = log s, so that
- * phi(p) at t = 1 is sqrt((G + s1^2)/(G + s0^2)) times that at t_start, and q is Gaussian with propagator
- * s1^2 (G + s0^2)/(G + s1^2); with the Gaussian prior, G + s1^2 at t = 1, it is G + s0^2. */
+ * With the exact score of a Gaussian field every mode follows dphi/du = s^2/(G + s^2) phi, u = log s. So phi(p) at t =
+ * 1 is sqrt((G + s1^2)/(G + s0^2)) times that at t_start, and q is Gaussian with propagator s1^2 (G + s0^2)/(G + s1^2).
+ * With the Gaussian prior, whose propagator at t = 1 is G + s1^2, that of q is G + s0^2. */
 #include "tests/diffusion/flow.h"
 
 #include "score/schedule.h"
@@ -13,7 +13,7 @@
 
 /* --- Gaussian models ----------------------------------------------------------------------------- */
 
-/* log q of one field in own units, the density of the scaled one being Gaussian with the propagator above. */
+/* log q of one field in its own units; the density of the scaled field is Gaussian with the propagator above. */
 static double exact_log_q(const struct score_model *m, double t_start, bool gaussian_prior, const double *phi) {
     struct fourier *f;
     struct error e = {0};
@@ -36,7 +36,8 @@ static double exact_log_q(const struct score_model *m, double t_start, bool gaus
     return log_q;
 }
 
-/* Draws have the density they say, by the closed form and by the flow back, which returns to where they came from. */
+/* The log q of draws is that of the closed form and that of the flow back, which returns to the draws from the prior.
+ * */
 static void check_gaussian(struct score_model *m, const struct flow_settings *s, double tolerance) {
     enum { N = 11 };
     const size_t V = m->volume;
@@ -57,7 +58,8 @@ static void check_gaussian(struct score_model *m, const struct flow_settings *s,
     found_free(&back);
 }
 
-/* The density of the noisy data at any t, which the white prior misses, the more the longer the waves. */
+/* With the Gaussian prior q is the density of the noisy data at any t_start; with the white prior it is not, most of
+ * all for long waves. */
 static void test_gaussian_prior(void **state) {
     (void)state;
     enum { N = 4000 };
@@ -82,8 +84,8 @@ static void test_gaussian_prior(void **state) {
             found_free(&white);
             found_free(&f);
         }
-        /* where draws start: |phi(p)|^2/V over the variance has mean 1 within 5 sigma, its own variance being at most
-         * 2 */
+        /* draws from the prior: |phi(p)|^2/V over the variance has mean 1 within 5 sigma; its own variance is at most 2
+         * */
         const struct flow_settings one = {.method = RUNGE_KUTTA_HEUN,
                                           .steps = 1,
                                           .divergence = FLOW_CLOSED,
@@ -148,9 +150,9 @@ static void test_orders_of_log_q(void **state) {
     score_model_release(&m);
 }
 
-/* Variance that probes give log q of a Gaussian model: the divergence, integrated, is v.A v of a matrix A with the
- * eigenvalues a(p) = 1/2 log((G(p) + s^2(1))/(G(p) + s^2(t_start))); normals leave 2/P sum a^2, signs see only what is
- * off the diagonal, 2/P (sum a^2 - V mean(a)^2). */
+/* Variance of log q from P probes for a Gaussian model: the estimate of the integrated divergence is v.A v, with a
+ * matrix A of eigenvalues a(p) = 1/2 log((G(p) + s^2(1))/(G(p) + s^2(t_start))). Its variance is 2/P sum a^2 for normal
+ * numbers. For signs only the off-diagonal elements contribute: 2/P (sum a^2 - V mean(a)^2). */
 static double probe_variance(const struct score_model *m, double t_start, bool signs, size_t probes) {
     const double last = schedule_noise(m->sigma, 1), first = schedule_noise(m->sigma, t_start), V = (double)m->volume;
     double sum = 0, squares = 0;
@@ -162,8 +164,8 @@ static double probe_variance(const struct score_model *m, double t_start, bool s
     return 2 / (double)probes * (squares - (signs ? sum * sum / V : 0));
 }
 
-/* The same where probes are new at each of the four evaluations of a step of rk4 in u = log s: a sum of independent
- * parts, each with the eigenvalues s^2/(G(p) + s^2) times its weight. */
+/* The same for probes that are new at each of the four evaluations of a step of rk4 in u = log s: a sum of independent
+ * terms, each with the eigenvalues s^2/(G(p) + s^2) times its weight. */
 static double fresh_variance(const struct score_model *m, const struct flow_settings *s) {
     static const double place[4] = {0, 0.5, 0.5, 1}, weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
     const double first = log(schedule_noise(m->sigma, s->t_start)), last = log(schedule_noise(m->sigma, 1));
@@ -184,8 +186,8 @@ static double fresh_variance(const struct score_model *m, const struct flow_sett
     return variance;
 }
 
-/* The three divergences agree; probes within their own errors, of which the pulls have variance (P-1)/(P-3), and the
- * squares the mean in closed form. */
+/* The three divergences agree, that of probes within its errors: pulls have variance (P-1)/(P-3), and the mean square
+ * of the errors is that of the closed form. */
 static void test_divergences(void **state) {
     (void)state;
     enum { N = 24, PROBES = 10 };
@@ -220,14 +222,14 @@ static void test_divergences(void **state) {
         }
         const double variance = (PROBES - 1.0) / (PROBES - 3.0);
         assert_near(mean, 0, 4 * sqrt(variance / N));
-        assert_true(squares > 0.3 * variance && squares < 2.2 * variance); /* its sigma is 0.37 of it */
+        assert_true(squares > 0.3 * variance && squares < 2.2 * variance); /* its relative sigma is 0.37 */
         found_free(&probes);
         found_free(&last);
-        /* sigma of N variances of P numbers: 0.10 of normal ones, 0.2 with an excess kurtosis of 6 as few modes give
-         * it */
+        /* relative sigma of the mean of N variances of P numbers: 0.10 for normal numbers, 0.2 for the excess kurtosis
+         * of 6 that a few modes can cause */
         assert_near(size / expected, 1, 0.6);
     }
-    s.sharing = FLOW_SHARED; /* its Jacobian is the same for every field, so the same probes err by the same */
+    s.sharing = FLOW_SHARED; /* the Jacobian does not depend on the field, so equal probes have equal errors */
     struct found shared = score(&m, &s, 0, N, 1, field.phi),
                  rest = score(&m, &s, 5, N - 5, 2, field.phi + 5 * m.volume);
     const double common = shared.log_q[0] - closed.log_q[0];
@@ -239,7 +241,7 @@ static void test_divergences(void **state) {
     found_free(&rest);
     found_free(&shared);
     s.sharing = FLOW_OWN;
-    s.control = true; /* of a Gaussian model nothing is left to estimate */
+    s.control = true; /* for a Gaussian model the difference to be estimated is 0 */
     struct found controlled = score(&m, &s, 0, N, 1, field.phi);
     for (size_t i = 0; i < N; i++) {
         assert_near(controlled.log_q[i], closed.log_q[i], 1e-3);
@@ -257,9 +259,9 @@ static void test_divergences(void **state) {
     score_model_release(&m);
 }
 
-/* Proposals from the exact flow of the free field against its action: what is wrong with them is the prior, which has
- * variance s1^2 where the noised field has G + s1^2. So log w = 1/2 sum r |phi|^2/G_q + constant with
- * r = G_q/G - 1, of variance 1/2 sum r^2. */
+/* Proposals from the exact flow of the free field against its action. Their only error is the prior, which has variance
+ * s1^2 instead of G + s1^2 of the noisy field. So log w = 1/2 sum r |phi|^2/G_q + constant with r = G_q/G - 1, and its
+ * variance is 1/2 sum r^2. */
 static void test_acceptance_of_the_target(void **state) {
     (void)state;
     enum { N = 400 };
@@ -299,8 +301,8 @@ static void test_acceptance_of_the_target(void **state) {
 
 static const struct unet_shape small = {8, 8, 8, 32, 2, UNET_PERIODIC};
 
-/* One Heun step over a tiny interval of log s: its change of log q is the divergence, here by central differences of
- * the double-precision network. The prior is taken off. */
+/* One Heun step over a tiny interval of log s: after subtraction of the prior, its change of log q is the divergence,
+ * here against central differences of the double-precision network. */
 static void check_trace(enum score_parameterisation how) {
     struct score_model m = network_model(small, how, 1);
     const size_t V = m.volume;
@@ -336,11 +338,11 @@ static void check_trace(enum score_parameterisation how) {
     }
     assert_near(units, trace, 1e-4 * scale);
 
-    /* and in the density: from t to 1 in one Heun step, by hand; s = exp(u) */
+    /* and in the density: from t to 1 in one Heun step, computed separately; s = exp(u) */
     const struct flow_settings s = {.method = RUNGE_KUTTA_HEUN, .steps = 1, .divergence = FLOW_EXACT, .t_start = t};
     struct found f = score(&m, &s, 0, 1, 1, phi);
     const double s_end = schedule_noise(25, 1), h = log(s_end / s_start), one = 1;
-    for (size_t i = 0; i < V; i++) { /* Euler to the end, as the network sees it */
+    for (size_t i = 0; i < V; i++) { /* an Euler step to the end, in the precision of the network */
         single[i] = (float)(phi[i] - h * s_start * (double)out[i]);
     }
     assert_ok(score_evaluate(scorer.worker, 1, single, &one, out, &e));
@@ -375,8 +377,8 @@ static void test_trace_of_networks(void **state) {
     check_trace(SCORE_WIENER);
 }
 
-/* Of a network, too, probes agree with the exact trace within their errors, with the control variate and without; and
- * with it the errors are smaller, the network being near the Wiener filter. */
+/* For a network, too, probes agree with the exact trace within their errors, with and without the control variate. With
+ * it the errors are smaller, since the network is near the Wiener filter. */
 static void test_probes_of_networks(void **state) {
     (void)state;
     enum { N = 8, PROBES = 10 };
@@ -385,7 +387,7 @@ static void test_probes_of_networks(void **state) {
         .method = RUNGE_KUTTA_RK4, .steps = 3, .divergence = FLOW_EXACT, .t_start = 1e-3, .seed = 3, .probes = PROBES};
     struct unet_tensor list[UNET_TENSORS];
     const size_t tensors = unet_tensors(&small, list, NULL);
-    for (size_t k = 0; k < tensors; k++) { /* near the filter, as a training starts */
+    for (size_t k = 0; k < tensors; k++) { /* near the filter, as at the start of a training */
         for (size_t i = 0; strncmp(list[k].name, "tconv1", 6) == 0 && i < list[k].count; i++) {
             m.weights[list[k].offset + i] *= 0.05f;
         }
@@ -418,7 +420,7 @@ static void test_probes_of_networks(void **state) {
     score_model_release(&m);
 }
 
-/* Down and up again, through a network, untrained and so rougher than any that is used. */
+/* The flow down and up again for an untrained network, which is rougher than trained ones. */
 static void test_reversal_of_networks(void **state) {
     (void)state;
     enum { N = 3 };

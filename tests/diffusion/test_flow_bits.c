@@ -1,4 +1,4 @@
-/* The probability flow: bits for any threads and company, going on where a run was left, failures. */
+/* The probability flow: bits for any number of threads and any other configurations, resumed runs, failures. */
 #include "backend/backend.h"
 #include "tests/diffusion/flow.h"
 
@@ -14,8 +14,8 @@ static void assert_same(const struct found *part, const struct found *all, size_
     assert_memory_equal(part->evaluations, all->evaluations + at, count * sizeof(int64_t));
 }
 
-/* Configurations of different widths, so that they take different numbers of steps: at once by one thread, by two, and
- * in parts. */
+/* Configurations of different widths, which need different numbers of steps: in one call by one thread, by two threads,
+ * and in parts. */
 static void check_bits(const struct score_model *m, struct flow_settings s) {
     enum { N = 19 };
     static const size_t parts[] = {0, 1, 10, N};
@@ -62,7 +62,7 @@ static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
     score_model_release(&m);
 }
 
-/* What is marked as done is not touched; the rest comes out as always. */
+/* Configurations that are marked as done are skipped, and the others have the same bits. */
 static void test_going_on(void **state) {
     (void)state;
     enum { N = 9 };
@@ -122,12 +122,12 @@ static void test_failures(void **state) {
     draw_refused(STATUS_FAILED, "configuration 0: the flow is not finite at t = 1");
     score_model_release(&m);
     m = network_model(small, SCORE_PUBLISHED, 1);
-    draw_refused(STATUS_BAD_INPUT, "closed needs a model that knows its divergence");
+    draw_refused(STATUS_BAD_INPUT, "divergence closed with a model of kind");
     found_free(&f);
     score_model_release(&m);
 }
 
-/* A device that fails when it is to evaluate. */
+/* A device that fails at an evaluation. */
 static size_t stub_capacity(const struct backend *b, const struct score_model *model) {
     (void)b;
     (void)model;
@@ -171,7 +171,7 @@ static enum status stub_advance(struct backend_integrator *integrator, size_t n,
     return error_set(e, STATUS_FAILED, "no advance of %zu slots", n);
 }
 
-/* Whether some of its slots are empty, or all taken. */
+/* Failures with some slots empty, and with all slots occupied. */
 static void test_failures_of_a_device(void **state) {
     (void)state;
     struct backend stub = {.supports = score_is_unet,

@@ -1,8 +1,9 @@
-/* The reverse process: with the exact score of a Gaussian field every sampler's variance per mode is known,
- * discretisation and prior included; bits for any threads and splitting; snapshots; failures.
+/* The reverse process. With the exact score of a Gaussian field the variance of every mode is known for every sampler,
+ * including the effects of discretisation and prior. Also: bits for any number of threads and splitting; snapshots;
+ * failures.
  *
  * A mean of |phi(p)|^2/V over N configurations and the m modes of an orbit of the lattice's symmetries averages N m
- * squares of independent normals: its relative error is sqrt(2/(N m)). */
+ * squares of independent normal numbers, so its relative error is sqrt(2/(N m)). */
 #include "diffusion/reverse.h"
 
 #include "score/schedule.h"
@@ -19,7 +20,7 @@ static float *draw(const struct score_model *m, const struct reverse_settings *s
     return phi;
 }
 
-/* Variances orbit by orbit within 4.5 sigma, and their chi^2 within 5 of its own standard deviations. */
+/* Checks the variance of every orbit within 4.5 sigma, and chi^2 of all within 5 standard deviations. */
 static void assert_variances(const struct score_model *m, const float *phi, size_t count, const double *expected) {
     struct fourier *f;
     struct error e = {0};
@@ -86,8 +87,8 @@ static void test_grids(void **state) {
 
 enum { COUNT = 2048 };
 
-/* v <- (1 - D/(G + s^2))^2 v + D from v = s2(1), the last step without noise; D = g^2 dt on a grid uniform in t,
- * the fall of s^2 on one uniform in log s. */
+/* The variance follows v <- (1 - D/(G + s^2))^2 v + D from v = s2(1), without noise in the last step; D = g^2 dt on a
+ * grid uniform in t, and the decrease of s^2 on one uniform in log s. */
 static void check_euler_maruyama(struct score_model *m, bool log_grid, int64_t steps) {
     const struct reverse_settings settings = {
         .method = REVERSE_EULER_MARUYAMA, .log_grid = log_grid, .steps = steps, .t_end = 1e-3, .seed = 11};
@@ -119,9 +120,9 @@ static void test_euler_maruyama(void **state) {
     score_model_release(&m);
 }
 
-/* Every step is exact, so what is left is the prior: N(0, s2(1)) where the field at t = 1 has variance G + s2(1). The
- * difference -G falls by (G + s'^2)/(G + s^2) squared a step, in all by G/(G + s2(1)) squared: v = G - G^3/(G +
- * s2(1))^2. With sigma = 2 that is a third of G for the zero mode. */
+/* Every step is exact, so the only error is that of the prior: N(0, s2(1)) instead of the variance G + s2(1) of the
+ * field at t = 1. The difference -G is multiplied by ((G + s'^2)/(G + s^2))^2 in each step, in all by (G/(G +
+ * s2(1)))^2, so v = G - G^3/(G + s2(1))^2. With sigma = 2 the difference is a third of G for the zero mode. */
 static void check_ancestral(struct score_model *m, double sigma, int64_t steps) {
     const struct reverse_settings settings = {
         .method = REVERSE_ANCESTRAL, .log_grid = true, .steps = steps, .t_end = 0.01, .seed = 12};
@@ -193,7 +194,7 @@ static void test_own_units(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* 29 configurations at once by one thread, by three, and in parts; with snapshots of the first 11. */
+/* 29 configurations in one call by one thread, by three threads, and in parts; with snapshots of the first 11. */
 static void check_bits(const struct score_model *m, enum reverse_method method, bool log_grid) {
     enum { N = 29, KEPT = 11, TIMES = 3 };
     static const double taus[TIMES] = {0, 0.6, 1};
@@ -217,13 +218,13 @@ static void check_bits(const struct score_model *m, enum reverse_method method, 
         free(part);
     }
     assert_memory_equal(snapshots[2], snapshots[0], kept * sizeof *one);
-    if (method != REVERSE_DIRECT) { /* which has no times on the way; tau = 1: the result */
+    if (method != REVERSE_DIRECT) { /* which has no intermediate times; tau = 1 is the result */
         assert_memory_equal(snapshots[0] + 2 * KEPT * V, one, KEPT * V * sizeof *one);
     }
     struct reverse_settings other = settings;
     other.seed = 5;
     float *different = draw(m, &other, 0, N, 1, NULL);
-    for (size_t i = 0; i < N; i++) { /* another seed, and other configurations, are other fields */
+    for (size_t i = 0; i < N; i++) { /* with another seed, and for other configurations, fields differ */
         for (size_t k = 0; k < N; k++) {
             assert_true(memcmp(different + i * V, one + k * V, V * sizeof *one) != 0);
             assert_true(i == k || memcmp(one + i * V, one + k * V, V * sizeof *one) != 0);
@@ -250,8 +251,9 @@ static void test_bits_depend_neither_on_threads_nor_on_parts(void **state) {
 
 /* --- snapshots ----------------------------------------------------------------------------------- */
 
-/* tau = 0 is the prior, white noise of width s(1); between, the field with noise s of the nearest point of the grid:
- * variance (G + s^2) - (G + s^2)^2 G/(G + s2(1))^2 by the recursion of check_ancestral; tau = 1 the result. */
+/* tau = 0 is the prior, white noise of width s(1). Between is the field with noise s of the nearest point of the grid,
+ * whose variance is (G + s^2) - (G + s^2)^2 G/(G + s2(1))^2 by the recursion of check_ancestral. tau = 1 is the result.
+ * */
 static void test_snapshots(void **state) {
     (void)state;
     enum { TIMES = 4 };
@@ -304,7 +306,7 @@ static void test_failures(void **state) {
     assert_refused(reverse_run(&m, &settings, 0, 20, 2, phi, NULL, &now, NULL, &e), STATUS_FAILED, "interrupted");
     m.propagator[3] = NAN;
     settings.method = REVERSE_EULER_MARUYAMA;
-    /* the first one is named, and what follows it is not drawn for nothing */
+    /* the first one is named, and later ones are not drawn */
     assert_refused(reverse_run(&m, &settings, 16, 20, 1, phi, NULL, &never, NULL, &e), STATUS_FAILED,
                    "configuration 16 is not finite: the sampler diverged");
     settings.method = REVERSE_DIRECT;
@@ -312,7 +314,7 @@ static void test_failures(void **state) {
     score_model_release(&m);
     m = network_model((struct unet_shape){8, 8, 8, 32, 2, UNET_PERIODIC}, SCORE_PUBLISHED, 1);
     assert_refused(reverse_run(&m, &settings, 0, 4, 2, phi, NULL, &never, NULL, &e), STATUS_BAD_INPUT,
-                   "direct needs a model that is drawn without a process");
+                   "expected a kind that is drawn without a process");
     free(phi);
     score_model_release(&m);
 }

@@ -1,5 +1,5 @@
 /* The toy model in diffusion: its network as a score model against the formulas of score.h and finite differences, its
- * artifact, its training; and the processes of toy_process.h against what is known of them. */
+ * artifact, its training; and the processes of toy_process.h against exact results. */
 #include "diffusion/toy_process.h"
 #include "diffusion/training.h"
 #include "score/toy.h"
@@ -126,7 +126,7 @@ static void test_artifact(void **state) {
     assert_int_equal(reference_array(npz, "layer2.weight", NPZ_FLOAT32)->shape[1], 8);
     npz_free(npz);
     score_model_release(&read);
-    /* of more sites than one there is none */
+    /* there is no toy network for more than one site */
     m.extents[0] = m.volume = 2;
     free(m.propagator);
     m.propagator = test_reals(2);
@@ -135,14 +135,14 @@ static void test_artifact(void **state) {
     assert_ok(npz_commit(w, &e));
     assert_ok(npz_read(path, &npz, &e));
     assert_refused(score_model_read(npz, &read, &e), STATUS_BAD_INPUT,
-                   "the toy network is for 1 site, propagator has 2");
+                   "a toy network whose propagator has 2 sites found");
     npz_free(npz);
     score_model_release(&m);
     scratch_remove(kept);
 }
 
-/* Trained on a double well, the mean square of s (s_theta - score) with respect to p_t falls far below that of the best
- * linear score, which is its square error at the start all but for the network's noise. */
+/* After training on a double well, the mean square of s (s_theta - score) with respect to p_t is far below that of the
+ * best linear score. */
 static void test_training(void **state) {
     (void)state;
     enum { COUNT = 2048 };
@@ -187,7 +187,7 @@ static void test_training(void **state) {
             linear += weight * pow(noise[k] * (filter - score), 2);
         }
     }
-    assert_true(linear > 0.5); /* otherwise there is nothing to be learned */
+    assert_true(linear > 0.5); /* otherwise there would be nothing to learn */
     if (!(learned < 0.1 * linear)) {
         fail_msg("square error %.4g, linear %.4g", learned, linear);
     }
@@ -221,7 +221,8 @@ static double mean_square(const double *x) {
     return sum / N;
 }
 
-/* Gaussian theories: the variance of every process at its end in closed form, discretisation included; 4.5 sigma. */
+/* For Gaussian theories, the final variance of every process in closed form, including discretisation; within 4.5
+ * sigma. */
 static void test_gaussian_processes(void **state) {
     (void)state;
     enum { STEPS = 60 };
@@ -259,8 +260,8 @@ static void test_gaussian_processes(void **state) {
     toy_free(toy);
 }
 
-/* The double well: the cumulative distribution of the trajectories against the density's, at 2.5/sqrt(N)
- * (Kolmogorov-Smirnov, 7e-6) and a little for finite steps. */
+/* For the double well, the cumulative distribution of the trajectories against that of the density, within 2.5/sqrt(N)
+ * (Kolmogorov-Smirnov, 7e-6) and a tolerance for finite steps. */
 static void test_densities(void **state) {
     (void)state;
     enum { STEPS = 150, POINTS = 1201 };

@@ -1,5 +1,6 @@
-/* Training: steps against steps made by hand (oracle gradients, Adam and the average in double precision), learning
- * with a known floor, bits for any threads and across interruptions, refused checkpoints, divergence. */
+/* Training: steps against a separate computation (oracle gradients, Adam and the average in double precision), decrease
+ * of the loss towards a known minimum, bits for any number of threads and after interruptions, refused checkpoints,
+ * divergence. */
 #include "diffusion/training.h"
 
 #include <signal.h>
@@ -25,7 +26,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Valid until the fourth call after. */
+/* A path in the folder, valid until the fourth call after. */
 static const char *in_folder(const char *name) {
     static char path[4][400];
     static int turn;
@@ -38,7 +39,7 @@ static const char *in_folder(const char *name) {
 enum { COUNT = 37, BATCH = 16 };
 
 static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC};
-/* For gradients: on 8x8 the deepest level has one site, and norms over two numbers magnify rounding. */
+/* The lattice for gradients: on 8x8 the deepest level has one site, and norms over two numbers amplify rounding. */
 static const struct unet_shape larger = {16, 16, 8, 32, 2, UNET_PERIODIC};
 static const struct training_settings plain = {
     .seed = 9, .epochs = 4, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
@@ -70,9 +71,9 @@ static struct training *begin(struct score_model *m, const float *fields, size_t
     return t;
 }
 
-/* --- steps by hand ------------------------------------------------------------------------------- */
+/* --- single steps -------------------------------------------------------------------------------- */
 
-/* What a checkpoint holds. */
+/* The contents of a checkpoint. */
 struct snapshot {
     double *weights, *first, *second, *average;
 };
@@ -102,7 +103,7 @@ static void forget(struct snapshot *s) {
 }
 
 /* Loss and gradient of the batch of `size` at `first` of the first epoch, in double precision: fields in the order of
- * the permutation, times, noise and signs from the streams that training.h promises. */
+ * the permutation; times, noise and signs from the streams specified in training.h. */
 static double by_hand(const struct score_model *m, const double *weights, const float *fields,
                       const struct training_settings *s, size_t first, size_t size, double *gradient) {
     const size_t V = m->volume;
@@ -140,8 +141,8 @@ static double by_hand(const struct score_model *m, const double *weights, const 
     return sum;
 }
 
-/* The three steps of an epoch, one after the other: loss and gradient (read off the first moment) against the oracle
- * to 1e-4 of the largest of an array, moments, weights and average against Adam in double precision. */
+/* The three steps of an epoch: loss and gradient (from the first moment) against the oracle to 1e-4 of the largest
+ * number of an array; moments, weights and average against Adam in double precision. */
 static void check_steps(enum score_parameterisation how, const struct training_settings *settings) {
     static const size_t sizes[] = {16, 16, 5};
     struct score_model m = network_model(larger, how, 3);
@@ -183,7 +184,7 @@ static void check_steps(enum score_parameterisation how, const struct training_s
         forget(&before);
         before = after;
     }
-    /* The result is the average, or the last weights. */
+    /* the result is the average, or the last weights */
     training_finish(t);
     double *result = to_reals(n, m.weights);
     assert_memory_equal(result, settings->ema > 0 ? before.average : before.weights, n * sizeof *result);
@@ -208,8 +209,8 @@ static void test_steps_by_hand_with_all_options(void **state) {
     check_steps(SCORE_WIENER, &all_options);
 }
 
-/* Every configuration once an epoch, another order in every epoch, times over the whole range: seen through the loss of
- * a network without weights or rate, F = 0, which is published |z|^2: mean V, whatever field and time. */
+/* The loss of a published network with weights and learning rate 0, F = 0, is |z|^2, with mean V for any field and
+ * time. */
 static void test_loss_without_weights(void **state) {
     (void)state;
     struct score_model m = network_model(shape, SCORE_PUBLISHED, 3);
@@ -222,7 +223,9 @@ static void test_loss_without_weights(void **state) {
     struct training *t = begin(&m, fields, COUNT, &settings, 2);
     assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
     double mean = 0;
-    for (int i = 0; i < 20; i++) { /* batches count alike, so the 5 of the last one weigh a third: 1/3^2 (2/16 + 1/5) */
+    /* batches have equal weights, so the last one with 5 has weight 1/3: the variance has a factor 1/3^2 (2/16 + 1/5)
+     * */
+    for (int i = 0; i < 20; i++) {
         assert_near(training_loss(t)[i], 64, 4.5 * sqrt(2 * 64 * (2 / 16.0 + 1 / 5.0) / 9));
         mean += training_loss(t)[i] / 20;
     }
@@ -232,8 +235,8 @@ static void test_loss_without_weights(void **state) {
     score_model_release(&m);
 }
 
-/* The loss falls, from that of a network that knows nothing towards the Wiener filter's, which is the floor for
- * Gaussian fields: uniform in log s, mean of sum_p G/(G + s^2). */
+/* The loss falls from that of an untrained network towards that of the Wiener filter, the minimum for Gaussian fields:
+ * for noise uniform in log s, the mean of sum_p G/(G + s^2). */
 static void test_it_learns(void **state) {
     (void)state;
     enum { MANY = 256, EPOCHS = 16 };
@@ -259,7 +262,7 @@ static void test_it_learns(void **state) {
             last += training_loss(t)[EPOCHS - 1 - i] / 4;
         }
         print_message("%s: loss %.2f, then %.2f; floor %.2f\n", score_parameterisation_name[how], first, last, floor);
-        /* an epoch of 256 knows its mean to a few per cent */
+        /* the mean loss of an epoch of 256 has an error of a few per cent */
         assert_true((how == SCORE_WIENER || last < 0.8 * first) && last < first && last > 0.9 * floor);
         training_free(t);
         free(fields);
@@ -299,7 +302,7 @@ static void test_bits_do_not_depend_on_threads(void **state) {
     }
 }
 
-/* A micro-batch that is shared by nobody: batch 1 and a batch larger than the set. */
+/* A batch of 1, and a batch that is larger than the set. */
 static void test_odd_batches(void **state) {
     (void)state;
     struct error e = {0};
@@ -329,8 +332,8 @@ static void on_alarm(int signal) {
     stop = signal;
 }
 
-/* Interrupted again and again by a timer, and gone on with from checkpoints by other numbers of threads: the same
- * bits as in one go. Also from the last checkpoint of a training that came to its end. */
+/* A training that is interrupted repeatedly by a timer, and resumed from checkpoints with other numbers of threads, has
+ * the bits of an uninterrupted one. So does one that resumes from the last checkpoint of a finished training. */
 static void test_interruptions_leave_no_trace(void **state) {
     (void)state;
     struct training_settings settings = all_options;
@@ -368,7 +371,7 @@ static void test_interruptions_leave_no_trace(void **state) {
             assert_ok(training_restore(t, own, "key", &e));
             resumed++;
         }
-        stop = interruptions == 0; /* the first time at the first step, however fast the machine */
+        stop = interruptions == 0; /* the first interruption is at the first step, also on a fast machine */
         const struct itimerval soon = {.it_value = {.tv_usec = 2000 + 3000 * interruptions}};
         setitimer(ITIMER_REAL, &soon, NULL);
         done = training_run(t, own, "key", &stop, NULL, &e) == STATUS_OK;
@@ -418,7 +421,7 @@ static void test_foreign_checkpoints_are_refused(void **state) {
     assert_refused(training_restore(t, path, "0123456789abcdef", &e), STATUS_BAD_INPUT, "weights has ");
     training_free(t);
 
-    /* a bit of the weights flipped; the end missing; not a checkpoint at all */
+    /* a flipped bit in the weights; a missing end; not a checkpoint */
     char *data;
     size_t size;
     assert_ok(file_read(path, &data, &size, &e));
@@ -458,7 +461,7 @@ static void test_divergence_is_reported(void **state) {
     score_model_release(&m);
 }
 
-/* From sound data, too: steps so long that the weights leave the range of float. */
+/* Also with good data: steps so long that the weights overflow. */
 static void test_too_long_steps_are_reported(void **state) {
     (void)state;
     struct score_model m = network_model(shape, SCORE_PUBLISHED, 30);

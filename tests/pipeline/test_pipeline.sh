@@ -165,7 +165,7 @@ refused() { # MESSAGE ARGUMENTS...: make table1 with these fails with the messag
 }
 mkdir -p "$folder/toolkit/bin" && printf '#!/bin/sh\necho release 11.8, V11.8.89\n' >"$folder/toolkit/bin/nvcc" &&
     chmod +x "$folder/toolkit/bin/nvcc"
-CUDA_HOME=$folder/toolkit cuda/find.sh | grep -q '^missing nvcc was found .*of release 11; 12 or later is needed$'
+CUDA_HOME=$folder/toolkit cuda/find.sh | grep -q '^missing nvcc was found .*has release 11; 12 or later is needed$'
 check "an old CUDA toolkit is not used"
 absent=$folder/build${sanitize:+/sanitize}/cuda/absent.o
 $make BUILD="$folder/build" CUDA_FOUND="missing nvcc's own libraries" "$absent" >"$log" 2>&1 &&

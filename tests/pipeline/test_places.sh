@@ -88,7 +88,7 @@ mini install PREFIX="$folder/prefix" && "$folder/prefix/bin/dmsq" >"$log" 2>&1 &
     [ -s "$folder/prefix/share/dmsq/experiments/table1.ini" ]
 check "make install installs programs, experiments and styles"
 "$folder/prefix/bin/dmsq" ../../bin/sh >"$log" 2>&1
-[ $? -eq 2 ] && grep -q "there is no program '../../bin/sh'" "$log"
+[ $? -eq 2 ] && grep -q "no program '../../bin/sh' found" "$log"
 check "dmsq starts only installed programs"
 
 echo "1..$n"

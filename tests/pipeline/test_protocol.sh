@@ -30,7 +30,7 @@ refused 'lattice is 9 x 9, expected extents' SET=ensemble.lattice=9x9 short
 check "a lattice that the network does not accept is refused before the ensembles are made"
 refused 'is for 2 dimensions' SET=ensemble.lattice=4x4x4 short
 check "a lattice of another dimension is refused"
-refused 'lattice of the validation set' SET=testing.lattice=16x16 short
+refused 'validation set has another lattice' SET=testing.lattice=16x16 short
 check "a validation set on another lattice is refused"
 
 dmsq short && grep -q '^# at kappa = 0.21 and 0.21, 8x8 {not.there} {/Symbol k}$' "$root/short/short.md"

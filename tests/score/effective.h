@@ -1,5 +1,5 @@
-/* What tests of the effective-action model have in common: ensembles, their propagators, models that are fitted to
- * them, and reweighting. */
+/* Shared by the tests of the effective-action model: ensembles, their propagators, models that are fitted to them, and
+ * reweighting. */
 #ifndef DMSQ_TESTS_SCORE_EFFECTIVE_H
 #define DMSQ_TESTS_SCORE_EFFECTIVE_H
 
@@ -37,11 +37,11 @@ static inline void *room(size_t count, size_t size) {
     return p;
 }
 
-/* A model and what it was fitted to. */
+/* A model and its training data. */
 struct fitted {
     struct theory theory;
     size_t count;
-    float *fields; /* less the mean */
+    float *fields; /* minus the mean */
     double *propagator;
     struct effective_model model;
 };
@@ -71,7 +71,7 @@ static inline float *hmc(size_t dimensions, const size_t *extents, struct theory
     return phi;
 }
 
-/* Lattice, fields and their propagator; the phase's mean is subtracted from fields turned to it. */
+/* Sets lattice, fields and their propagator; for one phase, fields are sign-flipped and their mean is subtracted. */
 static inline struct fitted fitted_new(size_t dimensions, const size_t *extents, struct theory theory, float *fields,
                                        size_t count, bool one_phase) {
     struct fitted f = {.theory = theory, .count = count, .fields = fields};
@@ -128,7 +128,7 @@ static inline void fit(struct fitted *f, struct effective_families families, str
     check(effective_fit(&settings, f->fields, f->count, threads, &f->model, &never, NULL, &e), &e);
 }
 
-/* Proposals, with log w = -S - log q; -INFINITY where rejected. */
+/* Draws proposals with log w = -S - log q, -INFINITY for rejected ones. */
 static inline void propose(const struct fitted *f, size_t steps, uint64_t seed, size_t count, float *phi, double *log_q,
                            double *log_w) {
     const struct effective_model *m = &f->model;
@@ -152,7 +152,7 @@ static inline void propose(const struct fitted *f, size_t steps, uint64_t seed, 
     effective_flow_free(flow);
 }
 
-/* Standard deviation of those that are finite. */
+/* Standard deviation of the finite numbers. */
 static inline double deviation_of(const double *x, size_t n) {
     double mean = 0, square = 0, some = 0;
     for (size_t i = 0; i < n; i++) {
@@ -170,7 +170,7 @@ static inline double deviation_of(const double *x, size_t n) {
     return sqrt(square / some);
 }
 
-/* The mean of x under the weights, and its error. */
+/* The weighted mean of x, and its error. */
 static inline double reweighted(const double *log_w, const double *x, size_t n, double *error) {
     double largest = -(double)INFINITY, sum = 0, mean = 0, square = 0;
     for (size_t i = 0; i < n; i++) {

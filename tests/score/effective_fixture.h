@@ -1,5 +1,4 @@
-/* What tests of fitted effective-action models share: one that is fitted to an ensemble, and single noise levels of
- * models. */
+/* Shared by tests of fitted effective-action models: a model that is fitted to an ensemble, and single noise levels. */
 #ifndef DMSQ_TESTS_SCORE_EFFECTIVE_FIXTURE_H
 #define DMSQ_TESTS_SCORE_EFFECTIVE_FIXTURE_H
 
@@ -30,7 +29,7 @@ static inline int tear_down(void **state) {
     return 0;
 }
 
-/* A level of a model at noise s, with its scratch. */
+/* A level of a model at noise s, with its workspace. */
 struct scene {
     struct effective_lattices *lattices;
     const struct transform *transform; /* of the whole lattice */

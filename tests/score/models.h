@@ -1,4 +1,4 @@
-/* What the tests of diffusion share: score models made by hand, and a Fourier transform by brute force. */
+/* Shared by the tests of score and diffusion: simple score models, and a Fourier transform by its definition. */
 #ifndef DMSQ_TESTS_SCORE_MODELS_H
 #define DMSQ_TESTS_SCORE_MODELS_H
 
@@ -54,7 +54,7 @@ static inline struct score_model model_new(const struct score_kind *kind, size_t
 static inline struct score_model free_field(size_t dimensions, const size_t *extents, double kappa) {
     struct score_model m = model_new(&score_gaussian, dimensions, extents);
     for (size_t p = 0; p < m.volume; p++) {
-        double sum = 0, sine, cosine; /* not by libm: the bits of these models are the same everywhere */
+        double sum = 0, sine, cosine; /* without libm, so that the bits of these models are the same everywhere */
         for (size_t mu = 0; mu < dimensions; mu++) {
             function_sincos_turns((double)component(&m, p, mu) / (double)extents[mu], &sine, &cosine);
             sum += cosine;
@@ -65,7 +65,7 @@ static inline struct score_model free_field(size_t dimensions, const size_t *ext
     return m;
 }
 
-/* A network with the weights that a training starts from, on the lattice of a free field. */
+/* A network with the initial weights of a training, on the lattice of a free field. */
 static inline struct score_model network_model(struct unet_shape shape, enum score_parameterisation how,
                                                double frequency_scale) {
     struct score_model m = free_field(2, (size_t[]){(size_t)shape.height, (size_t)shape.width_sites}, 0.21);
@@ -141,7 +141,7 @@ static inline double s2(double sigma, double t) {
     return expm1(2 * t * log(sigma)) / (2 * log(sigma));
 }
 
-/* What multiplies F at noise s. */
+/* The factor of F at noise level s. */
 static inline double network_factor(const struct score_model *m, double s) {
     const double total = m->variance + s * s;
     const enum score_parameterisation how = score_network(m)->parameterisation;
@@ -150,9 +150,9 @@ static inline double network_factor(const struct score_model *m, double s) {
                                          : s * sqrt(m->variance) / total;
 }
 
-/* s(t) score of a network model in double precision, from the formulas of score/score.h, with any weights;
- * with g not NULL the gradient of sum(out * g) with respect to the weights. The label of the noise level is
- * rounded as the network sees it. */
+/* s(t) score of a network model in double precision, by the formulas of score/network.h, with any weights; if g is not
+ * NULL, also the gradient of sum(out * g) with respect to the weights. The label of the noise level is rounded to
+ * single precision, as for the network. */
 static inline void score_oracle(const struct score_model *m, const double *weights, size_t n, const double *phi,
                                 const double *t, double *out, const double *g, double *gradient) {
     const size_t V = m->volume;
@@ -194,7 +194,7 @@ static inline void score_oracle(const struct score_model *m, const double *weigh
 
 /* --- files --------------------------------------------------------------------------------------- */
 
-/* An artifact as the stage `ensemble` writes it, as far as diffusion reads it. */
+/* Writes an artifact of the stage `ensemble`, with the arrays that diffusion reads. */
 static inline void write_ensemble_at(double kappa, const char *path, const float *phi, size_t count, size_t dimensions,
                                      const size_t *extents) {
     struct npz_writer *writer;
@@ -214,7 +214,7 @@ static inline void write_ensemble(const char *path, const float *phi, size_t cou
     write_ensemble_at(0.2, path, phi, count, dimensions, extents);
 }
 
-/* White noise in single precision, another for every name. */
+/* White noise in single precision, different for every name. */
 static inline float *white_noise(const char *name, size_t n) {
     float *z = test_floats(n);
     random_normal_float(random_key(1, "test diffusion", name), 0, 0, z, n);

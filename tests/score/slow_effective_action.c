@@ -1,14 +1,14 @@
-/* The effective-action model by its exact chains, long: on a lattice of three dimensions against hybrid Monte Carlo,
- * and 10^6 proposals near criticality, of which none may run away. One and a half minutes on two cores. (Chains of one
- * dimension against their transfer matrix: test_effective_exact.c.) */
+/* Long exact chains of the effective-action model: in three dimensions against hybrid Monte Carlo, and 10^6 proposals
+ * near criticality, none of which may diverge. One and a half minutes on two cores. (One dimension against the transfer
+ * matrix: test_effective_exact.c.) */
 #include "base/sum.h"
 #include "tests/diffusion/exact_chain.h"
 #include "tests/score/effective.h"
 
 static const struct effective_families families = {
-    .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7}; /* as `train` */
+    .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7}; /* the defaults of the stage `train` */
 
-/* Fitted to `count` configurations of hybrid Monte Carlo, and refined. */
+/* Makes a model that is fitted to `count` configurations of hybrid Monte Carlo, and refined. */
 static struct fitted make(size_t dimensions, const size_t *extents, struct theory theory, size_t count,
                           size_t trajectories, double highest) {
     struct fitted f =
@@ -27,7 +27,7 @@ static struct fitted make(size_t dimensions, const size_t *extents, struct theor
     return f;
 }
 
-/* n proposals in blocks: log_w[n], -INFINITY where rejected, and x[q n + i]. */
+/* Draws n proposals in blocks: log_w[n], -INFINITY for rejected ones, and quantity q of proposal i in x[q n + i]. */
 static void draw(const struct fitted *f, size_t steps, size_t n, double *log_w, double *x) {
     enum { BLOCK = 128 * TRANSFORM_FIELDS };
     const struct effective_model *m = &f->model;
@@ -54,7 +54,7 @@ static void draw(const struct fitted *f, size_t steps, size_t n, double *log_w, 
     effective_flow_free(flow);
 }
 
-/* The chain that takes each proposal once: results[EXACT_QUANTITIES], acceptance. */
+/* Runs the chain that uses each proposal once: sets results[EXACT_QUANTITIES], and returns the acceptance. */
 static double chain_of(const double *log_w, const double *x, size_t n, struct gamma_result *results) {
     size_t *proposal = room(n, sizeof *proposal), *state = room(n, sizeof *state), accepted = 0;
     unsigned char *taken = room(n, 1);
@@ -78,8 +78,8 @@ static double chain_of(const double *log_w, const double *x, size_t n, struct ga
     return (double)accepted / (double)n;
 }
 
-/* The chain against a long run of hybrid Monte Carlo: within 4 combined errors, which are below `precision` of the
- * value. */
+/* Compares the chain with a long run of hybrid Monte Carlo: within 4 combined errors, which must be below `precision`
+ * of the value. */
 static void agree(const struct fitted *f, const struct ensemble_plan *plan, const double *log_w, const double *x,
                   size_t n, double least, double precision) {
     struct gamma_result found[EXACT_QUANTITIES];
@@ -148,9 +148,9 @@ static void no_run_away(void **state) {
     }
     print_message("10^6 proposals: %zu rejected, ESS %.4f, largest weight %.1f means, |M| up to %.2f\n", rejected,
                   sum * sum / (N * square), N / sum, most);
-    assert_true(rejected == 0); /* none left the finite numbers */
+    assert_true(rejected == 0); /* all are finite */
     assert_true(sum * sum / (N * square) > 0.99);
-    assert_true(N / sum < 10); /* the largest weight over the mean: how long a chain may stay in one state */
+    assert_true(N / sum < 10); /* the largest weight over the mean, the scale of the longest stay in one state */
     plan.sampler.theory = theory;
     plan.chains = 256;
     plan.measurements = 512;

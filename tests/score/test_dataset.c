@@ -1,4 +1,4 @@
-/* Training sets: scalings and propagator against brute force, refusals. */
+/* Training sets: scalings and propagator against their definitions, refusals. */
 #include "score/dataset.h"
 #include "tests/score/models.h"
 #include "tests/scratch.h"
@@ -28,7 +28,7 @@ static struct npz *ensemble(const float *phi, size_t count, size_t dimensions, c
     return npz;
 }
 
-/* Noise of width 3 about 1.25, the extremes not symmetric. */
+/* Noise of width 3 and mean 1.25, with asymmetric extreme values. */
 static float *test_fields(size_t count) {
     float *phi = white_noise("fields", count);
     for (size_t i = 0; i < count; i++) {
@@ -85,7 +85,7 @@ static void test_scalings(void **state) {
     free(phi);
 }
 
-/* G(p) by its definition, averaged over reflections, and over the exchange of the directions when equal. */
+/* Compares with G(p) by its definition, averaged over reflections and over exchanges of equal directions. */
 static void check_propagator(size_t dimensions, const size_t *extents) {
     struct score_model m = model_new(&score_gaussian, dimensions, extents), other = m;
     struct error e = {0};

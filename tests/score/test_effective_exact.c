@@ -1,8 +1,8 @@
-/* The effective-action model where results are known: free fields, independent sites by quadrature, the action's force
- * at low noise, chains by their transfer matrix. */
+/* The effective-action model against exact results: free fields, independent sites by quadrature, the force of the
+ * action at low noise, one-dimensional chains by the transfer matrix. */
 #include "tests/score/effective_fixture.h"
 
-/* score[V] of a pack of fields y[V], both in position space; in place. */
+/* Replaces a pack of fields y[V] by their score, both in position space. */
 static void score_of(const struct scene *c, struct transform_site *y) {
     const size_t V = c->filters.volume;
     struct transform_site *drift = transform_allocate(V);
@@ -24,7 +24,7 @@ static void score_of(const struct scene *c, struct transform_site *y) {
     free(drift);
 }
 
-/* A free field: nothing is left to the nonlinear part, whatever was drawn. */
+/* For a free field the nonlinear part vanishes, for any training data. */
 static void test_free_field(void **state) {
     (void)state;
     static const size_t extents[] = {6, 5};
@@ -68,7 +68,7 @@ static void test_free_field(void **state) {
     fitted_free(&f);
 }
 
-/* The single-site law exp(-A phi^2 - lambda phi^4) by quadrature. */
+/* The distribution of a single site, exp(-A phi^2 - lambda phi^4), by quadrature. */
 struct site {
     double A, lambda;
 };
@@ -89,7 +89,7 @@ static double site_square(const struct site *site) {
     return square / sum;
 }
 
-/* d ln p_s(y)/dy of the law blurred by noise s. */
+/* d ln p_s(y)/dy of the distribution with noise s. */
 static double site_score(const struct site *site, double s, double y) {
     double sum = 0, slope = 0;
     for (int i = 0; i < GRID; i++) {
@@ -101,7 +101,7 @@ static double site_score(const struct site *site, double s, double y) {
     return slope / sum;
 }
 
-/* Independent draws by the inverse of the distribution. */
+/* Independent draws by the inverse of the cumulative distribution. */
 static float *site_draws(const struct site *site, size_t count) {
     static double below[GRID];
     double *u = room(count, sizeof *u);
@@ -123,8 +123,8 @@ static float *site_draws(const struct site *site, size_t count) {
     return phi;
 }
 
-/* The local term is exact where sites are independent: the score by quadrature, and weights that all become equal as
- * the basis grows. */
+/* For independent sites the local terms are exact: the score is that of quadrature, and weights become equal as the
+ * basis grows. */
 static void test_independent_sites(void **state) {
     (void)state;
     enum { V = 16, COUNTED = 2048 };
@@ -149,7 +149,7 @@ static void test_independent_sites(void **state) {
         propose(&f, 24, 2, PROPOSALS, phi, log_q, log_w);
         const double width = deviation_of(log_w, PROPOSALS) / sqrt((double)V);
         if (!(width < 0.6 * before)) {
-            fail_msg("powers to %d leave a spread of log w of %g a site, fewer %g", powers[k], width, before);
+            fail_msg("with powers up to %d log w has a spread of %g per site, with fewer %g", powers[k], width, before);
         }
         before = width;
         free(phi);
@@ -182,7 +182,7 @@ static void test_independent_sites(void **state) {
     fitted_free(&f);
 }
 
-/* The lower the noise, the closer the score to the action's force. */
+/* At low noise the score approaches the force of the action. */
 static void test_force(void **state) {
     (void)state;
     struct geometry *g;
@@ -218,20 +218,20 @@ static void test_force(void **state) {
         }
         error = sqrt(error / square);
         if (!(error < 0.7 * before)) {
-            fail_msg("s = %g: %g off the force, %g before", c.filters.s, error, before);
+            fail_msg("s = %g: the score differs from the force by %g, by %g before", c.filters.s, error, before);
         }
         before = error;
         free(y);
         scene_free(&c);
     }
     if (!(before < 0.02)) {
-        fail_msg("at the lowest noise still %g off the force", before);
+        fail_msg("at the lowest noise the score differs from the force by %g", before);
     }
     fit(&shared, small, levels, 2);
     geometry_free(g);
 }
 
-/* A chain of eight sites in d = 1: <phi^2> by powers of its transfer matrix. */
+/* <phi^2> of a one-dimensional lattice from powers of the transfer matrix. */
 static double transfer_square(struct theory theory, size_t length) {
     enum { N = 97 };
     static double T[N][N], P[N][N], Q[N][N];

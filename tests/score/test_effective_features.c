@@ -1,7 +1,8 @@
-/* A noise level of the effective-action model: its divergence against differences, its features against their sum. */
+/* A noise level of the effective-action model: its divergence against finite differences, its features against their
+ * sum. */
 #include "tests/score/effective_fixture.h"
 
-/* Coefficients of order one, the same for every run. */
+/* Sets coefficients of order one, the same in every run. */
 static void some_coefficients(size_t count, double *a) {
     random_normal(random_key(5, "test", "coefficients"), 0, 0, a, count);
     for (size_t i = 0; i < count; i++) {
@@ -9,7 +10,7 @@ static void some_coefficients(size_t count, double *a) {
     }
 }
 
-/* The trace of d drift(x)/d xi(x), site by site, for every field of a pack. */
+/* Compares the divergence with the trace of d drift(x)/d xi(x), site by site, for every field of a pack. */
 static void check_divergence(const struct effective_families *families, double s) {
     struct effective_model m = {.dimensions = 2, .volume = 20, .extents = {4, 5}, .saturation = {2.5, 1.6}};
     double G[20], a[EFFECTIVE_FEATURES], divergence[TRANSFORM_FIELDS], unused[TRANSFORM_FIELDS],
@@ -65,7 +66,7 @@ static void test_divergence(void **state) {
     check_divergence(&even, 0.7);
 }
 
-/* The features one by one, times their coefficients, are the level's drift and divergence. */
+/* The sum of the separate features times their coefficients is the drift and the divergence of the level. */
 static void check_sum(const struct effective_families *families, double s) {
     struct effective_model m = shared.model;
     struct error e;
@@ -113,7 +114,7 @@ static void check_sum(const struct effective_families *families, double s) {
     if (!(error < 1e-5 * scale)) {
         fail_msg("s = %g: the divergence differs by %g of %g", s, error, scale);
     }
-    /* features are the same when no divergence is wanted */
+    /* features are the same without divergence */
     struct transform_site *again = transform_allocate(F * V);
     assert_non_null(again);
     effective_basis_evaluate(basis, y, again, NULL, feature + F * V);

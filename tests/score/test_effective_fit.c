@@ -1,10 +1,10 @@
-/* The effective-action model as it is fitted, refined and drawn from: the flow against its reverse and against finer
- * steps, one phase; and bits: of any number of threads, on any instruction set. */
+/* Fits, refinement and draws of the effective-action model: the flow against its reverse and against finer steps, one
+ * phase; and bits, for any number of threads and on any instruction set. */
 #include "tests/score/effective_fixture.h"
 
 /* --- the flow ------------------------------------------------------------------------------------ */
 
-/* Up from what was drawn the flow finds the density of the way down; twice the steps move neither. */
+/* The flow up from drawn fields gives the same density as the flow down, and so do twice the steps. */
 static void test_up_and_down(void **state) {
     (void)state;
     enum { N = 48 };
@@ -17,7 +17,7 @@ static void test_up_and_down(void **state) {
     const struct effective_flow_work work = {NULL, 0, N, 2, phi, up, &never, NULL};
     memcpy(fine, phi, sizeof phi);
     check(effective_flow_run(flow, &work, &e), &e);
-    assert_memory_equal(fine, phi, sizeof phi); /* given fields are left alone */
+    assert_memory_equal(fine, phi, sizeof phi); /* given fields are not changed */
     for (size_t i = 0; i < N; i++) {
         if (!(fabs(up[i] - down[i]) < 2e-3)) {
             fail_msg("field %zu: log q %.9g up, %.9g down", i, up[i], down[i]);
@@ -35,7 +35,7 @@ static void test_up_and_down(void **state) {
     assert_true(deviation_of(change, N) < deviation_of(coarse, N) / 16); /* fourth order: 256, to single precision */
 }
 
-/* Field i is a function of its number: threads do not matter, nor, but for rounding, where a run begins. */
+/* Field i depends only on its number: not on threads and, up to rounding, not on the first field of a run. */
 static void test_numbers(void **state) {
     (void)state;
     enum { N = 70, FIRST = TRANSFORM_FIELDS, PART = 20 };
@@ -67,7 +67,7 @@ static void test_numbers(void **state) {
     effective_flow_free(flow);
 }
 
-/* A field that is not finite has no density, and costs the others nothing. */
+/* A field that is not finite has density NaN, and does not affect the others. */
 static void test_not_finite(void **state) {
     (void)state;
     enum { N = 3 };
@@ -86,7 +86,8 @@ static void test_not_finite(void **state) {
     effective_flow_free(flow);
 }
 
-/* In the broken phase: either sign as often, the density of the mixture, and the magnetization of the ensemble. */
+/* In the broken phase: equally many fields of both signs, the density of the mixture, and the magnetization of the
+ * ensemble. */
 static void test_one_phase(void **state) {
     (void)state;
     enum { N = 2048, DATA = 512 };
@@ -182,7 +183,8 @@ static void test_interrupted(void **state) {
     free(before);
 }
 
-/* What is taken lowers the spread of log w, of other proposals too, with the same bits for any threads. */
+/* A refinement that is kept lowers the spread of log w, also for other proposals, with the same bits for any number of
+ * threads. */
 static void test_refined(void **state) {
     (void)state;
     enum { N = 1024 };
@@ -213,7 +215,8 @@ static void test_refined(void **state) {
     fit(&shared, small, levels, 2);
 }
 
-/* More coefficients than proposals, and next to no penalty: what comes out is worse for others, and not taken. */
+/* With more coefficients than proposals and almost no penalty, the refinement is worse for other proposals and is not
+ * kept. */
 static void test_not_taken(void **state) {
     (void)state;
     const struct effective_refine_settings settings = {shared.theory, 32, 2, 12, 10, 1e-6, 1};
@@ -227,7 +230,7 @@ static void test_not_taken(void **state) {
     free(before);
 }
 
-/* Fit, refinement and draws: the same bits on every machine. */
+/* Fit, refinement and draws have the same bits on every machine. */
 static void test_digests(void **state) {
     (void)state;
     enum { N = 40, DATA = 40, V = 24 };

@@ -1,6 +1,6 @@
-/* Blocked lattices of the effective-action model: which modes they have and when they serve; a level on one of them
- * against the whole lattice where they agree, its divergence against differences, and its features against their sum;
- * flows and their refinement; and flows whose steps grow on the way down. */
+/* Blocked lattices of the effective-action model: their modes and their choice; a level on a blocked lattice against
+ * the whole one where they agree, its divergence against finite differences, and its features against their sum; flows
+ * and their refinement; and flows with growing steps. */
 #include "score/effective_lattices.h"
 
 #include "score/effective_levels.h"
@@ -19,7 +19,7 @@ static void free_propagator(size_t L, double *G) {
 
 /* --- modes --------------------------------------------------------------------------------------- */
 
-/* Blocked modes are those of the whole lattice with the same momentum, and -p is found where p is. */
+/* Modes of a blocked lattice are those of the whole one with the same momentum, and include -p with p. */
 static void test_modes(void **state) {
     (void)state;
     const size_t extents[] = {32, 16}, V = 32 * 16;
@@ -63,7 +63,8 @@ static void test_modes(void **state) {
     effective_lattices_release(&l);
 }
 
-/* The smallest lattice whose modes hold all but the share; none without it, nor where extents have no half. */
+/* The chosen lattice is the smallest one whose omitted modes have at most the share; without a share, or with odd
+ * extents, it is the whole one. */
 static void test_choice(void **state) {
     (void)state;
     enum { L = 64 };
@@ -145,8 +146,8 @@ static void white_modes(const struct scene *c, struct transform_site *xi) {
     transform_forward(c->transform, xi, xi, c->workspace);
 }
 
-/* What is linear in u is the same on both lattices, mode by mode, for the same coefficients: so coefficients are
- * continuous where the lattice changes. The modes left out have no drift. */
+/* For the same coefficients, terms linear in u are the same on both lattices, mode by mode, so coefficients are
+ * continuous where the lattice changes. The omitted modes have no drift. */
 static void test_linear(void **state) {
     (void)state;
     static const struct effective_families linear = {.local = 1, .kernels = 2, .pair = 0, .linear_pairs = 2, .zero = 3};
@@ -182,7 +183,7 @@ static void test_linear(void **state) {
     scene_release(&half);
 }
 
-/* The trace of d drift(x)/d xi(x) over all sites of the whole lattice. */
+/* The divergence is the trace of d drift(x)/d xi(x) over all sites of the whole lattice. */
 static void test_divergence(void **state) {
     (void)state;
     static struct scene c;
@@ -223,7 +224,7 @@ static void test_divergence(void **state) {
     scene_release(&c);
 }
 
-/* The features one by one, times their coefficients, are the level's drift and divergence. */
+/* The sum of the separate features times their coefficients is the drift and the divergence of the level. */
 static void test_sum_of_features(void **state) {
     (void)state;
     static struct scene c;
@@ -282,8 +283,9 @@ static void test_sum_of_features(void **state) {
 static const struct effective_fit_settings levels = {
     .lowest = 0.1, .highest = 20, .levels = 12, .mixed = true, .ridge = 1e-6, .seed = 3};
 
-/* A flow on blocked lattices finds its way back, and its density is that of finer steps; with steps that grow, too.
- * What it loses the refinement, on the same lattices, makes good, with bits of any number of threads. */
+/* The flow on blocked lattices, with equal and growing steps: the flow back gives the same density, and so do finer
+ * steps. The refinement, on the same lattices, corrects the loss from blocking, with the same bits for any number of
+ * threads. */
 static void test_flow(void **state) {
     (void)state;
     enum { COUNT = 512, N = 64 };
@@ -339,15 +341,15 @@ static void test_flow(void **state) {
         if (!(deviation_of(change, N) < 0.02)) {
             fail_msg("stretch %g: twice the steps change log q by %g", stretch, deviation_of(change, N));
         }
-        if (!(deviation_of(w[0], N) < 0.3)) { /* standard deviation of log w */
+        if (!(deviation_of(w[0], N) < 0.3)) { /* the standard deviation of log w */
             fail_msg("log w spreads by %g", deviation_of(w[0], N));
         }
     }
     fitted_free(&f);
 }
 
-/* A field whose way is rough is followed with four times the steps, and no other; in numbers of its own, whatever
- * the threads. With a limit of 0 all are, and are what those steps make of them. */
+/* Fields with roughness above the limit, and no others, are computed again with four times the steps, independently of
+ * threads. With a limit of 0 all fields are, and have the results of these steps. */
 static void test_recheck(void **state) {
     (void)state;
     enum { N = 2 * TRANSFORM_FIELDS };
@@ -387,7 +389,7 @@ static void test_recheck(void **state) {
             assert_int_equal(again, 0);
         }
         const struct effective_flow_work back = {NULL, 0, N, 2, found, log_q[3], &never, NULL};
-        check(effective_flow_run(flow, &back, &e), &e); /* upwards, too */
+        check(effective_flow_run(flow, &back, &e), &e); /* also from the data to the noise */
         for (size_t i = 0; i < N; i++) {
             if (!(fabs(log_q[3][i] - log_q[2][i]) < 0.3)) {
                 fail_msg("field %zu: log q %g up, %g down", i, log_q[3][i], log_q[2][i]);
@@ -398,8 +400,8 @@ static void test_recheck(void **state) {
     fitted_free(&f);
 }
 
-/* Steps of a stretched flow: from the highest level to the lowest, the last `stretch` times as long as the first, to
- * 1/steps. */
+/* Steps of a stretched flow go from the highest level to the lowest, and the last is `stretch` times as long as the
+ * first, to order 1/steps. */
 static void test_stretch(void **state) {
     (void)state;
     static struct scene c;

@@ -1,5 +1,5 @@
-/* The effective-action model at one noise level against an independent float64 implementation (tests/data/
- * effective-action-*.npz, d = 1, 2, 3), and its divergence against central differences of its own drift. */
+/* The effective-action model at one noise level against an independent float64 implementation
+ * (tests/data/effective-action-*.npz, d = 1, 2, 3), and its divergence against central differences of the drift. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,14 +95,14 @@ static void model_free(struct model *m) {
     npz_free(m->npz);
 }
 
-/* The score and its divergence from the drift of the normalised modes. */
+/* Compares score and divergence, from the drift of the normalised modes, with a reference file. */
 static void reference(const char *path, double tolerance) {
     struct model m = model_read(path);
     const size_t V = m.volume;
     struct transform_site *y = transform_allocate(2 * V), *drift = y + V;
     double divergence[TRANSFORM_FIELDS];
     assert_non_null(y);
-    /* every field in two places, a real and an imaginary part, of which the others are copies */
+    /* every field is in two places of the pack, as a real and as an imaginary part; the others are copies */
     for (size_t x = 0; x < V; x++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             *transform_field(&y[x], i) = (float)m.phi[i % m.fields * V + x];

@@ -1,6 +1,6 @@
-/* The reverse process of the effective-action model in normalised modes: with f linear in u every mode is Gaussian, and
- * its variance a recursion in closed form: exactly G for f = 0, at any number of steps. Signs and means of one phase,
- * bits. */
+/* The reverse process of the effective-action model in normalised modes. With f linear in u every mode is Gaussian, and
+ * its variance follows a recursion; for f = 0 it is exactly G at any number of steps. Also signs and means of one
+ * phase, and bits. */
 #include "score/effective_flow.h"
 #include "tests/score/linear.h"
 
@@ -20,7 +20,7 @@ static void draw_into(const struct effective_model *model, size_t steps, size_t 
     effective_flow_free(flow);
 }
 
-/* Variances of the field's modes by the recursion
+/* Sets the variances of the field's modes by the recursion
  *   xi' = (c + (1 - s'^2/s^2)/c s^2 W^2 a/sigma_u) xi + sqrt(1 - c^2) z. */
 static void expected(const struct score_model *m, double a, size_t steps, double *variance) {
     for (size_t p = 0; p < m->volume; p++) {
@@ -62,7 +62,7 @@ static void check_variances(const struct score_model *m, double a, size_t steps)
         assert_true(log_q[i] == 0);
         free(x);
     }
-    for (size_t p = 0; p < V; p++) { /* of variance at most 2/N */
+    for (size_t p = 0; p < V; p++) { /* its variance is at most 2/N */
         assert_near(mean[p], 1, 5 * sqrt(2.0 / N));
         assert_true(a != 0 || fabs(right[p] / m->propagator[p] - 1) < 1e-12);
     }
@@ -85,7 +85,7 @@ static void test_variances(void **state) {
     score_model_release(&m);
 }
 
-/* The field plus the mean, with a sign drawn at random; the same bits in parts and for any threads. */
+/* Fields have the mean added and a random sign; the same bits in parts and for any number of threads. */
 static void test_one_phase(void **state) {
     (void)state;
     struct score_model m = free_field(2, (size_t[]){4, 6}, 0.1);
@@ -108,7 +108,7 @@ static void test_one_phase(void **state) {
         }
     }
     assert_near((double)positive, N / 2, 5 * sqrt(N) / 2);
-    model.mean = 0; /* half of the draws are of the other phase, and rejected */
+    model.mean = 0; /* half of the draws are in the other phase, and rejected */
     draw_into(&model, 5, 0, N, 2, phi, log_q);
     size_t rejected = 0;
     for (size_t i = 0; i < N; i++) {

@@ -1,12 +1,12 @@
-/* Paths up with noise and down by the effective-action model: every step is accepted for a Gaussian field at any number
- * of steps; the ratio of two paths' probabilities against their definition in double precision, from the same random
- * numbers, for f linear in u; fields without a step back, bits, refusals. */
+/* Paths up with noise and down by the effective-action model. For a Gaussian field every step is accepted, at any
+ * number of steps. For f linear in u the ratio of the probabilities of two paths is compared with its definition in
+ * double precision, with the same random numbers. Also rejected proposals, bits, refusals. */
 #include "score/effective_path.h"
 #include "tests/score/linear.h"
 
 enum { N = 40 };
 
-/* Fields of the free theory, and what a step makes of them. */
+/* Fields of the free theory, and the result of a step. */
 struct moved {
     float *phi, *proposal;
     double log_ratio[N];
@@ -78,7 +78,7 @@ static void test_gaussian(void **state) {
 
 /* --- the definition ------------------------------------------------------------------------------ */
 
-/* log of a Gaussian density of modes with variance V v(p) each, up to what does not depend on them. */
+/* Logarithm of a Gaussian density of modes with variances V v(p), up to a constant. */
 static double log_normal(size_t V, const double complex *y, const double complex *mean, const double *v) {
     double sum = 0;
     for (size_t p = 0; p < V; p++) {
@@ -87,7 +87,7 @@ static double log_normal(size_t V, const double complex *y, const double complex
     return sum;
 }
 
-/* Means and variances of both kernels, in the field's own modes: up to level s_hi, and down from it. */
+/* Means and variances of both kernels, in the modes of the field: up to level s_hi, and down from it. */
 struct kernels {
     const struct score_model *m;
     double a;
@@ -181,7 +181,7 @@ static void check_definition(double a, size_t steps, double lowest, double level
             assert_near(cabs(z[p] - down[0][p]), 0, 2e-4);
         }
     }
-    assert_true(spread > 0.01); /* the model is wrong, and that shows */
+    assert_true(spread > 0.01); /* the model is not exact */
     moved_free(&r);
     effective_model_release(&model);
     score_model_release(&m);
@@ -200,7 +200,7 @@ static void test_one_phase(void **state) {
     (void)state;
     struct score_model m = free_field(2, (size_t[]){4, 6}, 0.1);
     struct effective_model model = linear_model(&m, -0.1);
-    model.one_phase = true; /* its mean is 0: half of the proposals are of the other phase */
+    model.one_phase = true; /* its mean is 0, so half of the proposals are in the other phase */
     struct moved r = move(&m, &model, 0.1, 5, 3, 0);
     size_t rejected = 0;
     for (size_t i = 0; i < N; i++) {
@@ -236,7 +236,7 @@ static void test_lanes(void **state) {
     assert_memory_not_equal(other.proposal, all.proposal, m.volume * sizeof *proposal);
     effective_path_free(path);
     assert_refused(effective_path_new(&model, 1, 1, 2, 1, &path, &e), STATUS_BAD_INPUT,
-                   "level 1 found, one above the lowest level, 1, expected for 2 steps");
+                   "level 1 found, expected more than the lowest level 1 for 2 steps");
     assert_null(path);
     free(room);
     free(proposal);

@@ -1,6 +1,5 @@
-/* Draws from the Gaussian field of a model: their density by its definition, the propagator they have, bits for any
- * threads and parts; weights and acceptance against a free field in closed form; and an exact chain of wrong
- * proposals. */
+/* Draws from the Gaussian field of a model: their density by its definition, their propagator, bits for any number of
+ * threads and parts; weights and acceptance for a free field in closed form; and an exact chain of wrong proposals. */
 #include "base/sum.h"
 #include "statistics/weights.h"
 #include "tests/diffusion/exact_chain.h"
@@ -8,7 +7,7 @@
 
 static const volatile sig_atomic_t never = 0, now = 1;
 
-/* log q of one field by the definition, with a Fourier sum by brute force. */
+/* log q of one field by its definition, with a simple Fourier sum. */
 static double log_q_by_definition(const struct score_model *m, const float *phi) {
     const size_t V = m->volume;
     double *scaled = test_reals(V), log_q = (double)V * log(fabs(m->factor));
@@ -109,8 +108,9 @@ static void test_bits(void **state) {
     score_model_release(&m);
 }
 
-/* Against the free field of its own kappa the weights are constant; against another one log w = 1/2 sum_p r z_p^2 with
- * r = 1 - G/G' has variance 1/2 sum r^2, and where that is small the acceptance is that of Gaussian log-weights. */
+/* For the free field of the same kappa the weights are constant. For another kappa, with propagator G', log w = 1/2
+ * sum_p r z_p^2 with r = 1 - G/G' has variance 1/2 sum r^2; if that is small, the acceptance is that of Gaussian
+ * log-weights. */
 static void test_weights_of_the_free_field(void **state) {
     (void)state;
     enum { N = 20000 };
@@ -163,7 +163,7 @@ static void test_weights_of_the_free_field(void **state) {
     score_model_release(&m);
 }
 
-/* Exactness, shown; longer in slow_exact_chain.c. Proposals with 1.1 times the measured propagator. */
+/* The chain is exact, with proposals of 1.1 times the measured propagator; a longer test is slow_exact_chain.c. */
 static void test_exact_chain(void **state) {
     (void)state;
     struct run reference = exact_ensemble(0.21, 256, 1, 7);
@@ -180,11 +180,11 @@ static void test_exact_chain(void **state) {
     run_free(&reference);
 }
 
-/* What no propagator can be is refused where a model is read, for all that use it. */
+/* An invalid propagator is refused when a model is read, for all its users. */
 static void test_refuses_a_bad_propagator(void **state) {
     (void)state;
     static const double bad[] = {-1, (double)INFINITY, (double)NAN};
-    static const char *const said[] = {"propagator of mode 3 is -1, expected a finite number, 0 or more",
+    static const char *const said[] = {"propagator of mode 3 is -1, expected a finite number >= 0",
                                        "propagator of mode 3 is inf", "propagator of mode 3 is "};
     char path[300];
     const char *folder = scratch_folder("gaussian");

@@ -1,5 +1,4 @@
-/* The header of artifacts: what was written is read again, members have their order, and what is wrong is refused by
- * name. */
+/* The header of artifacts: it is read as written, arrays have a fixed order, and wrong values are refused by name. */
 #include "score/header.h"
 
 #include "tests/score/models.h"
@@ -88,7 +87,7 @@ static void test_refusals(void **state) {
     }
 }
 
-/* Every member but `thermalised` has to be there, and of its type. */
+/* Every array except `thermalised` must be present and have the right type. */
 static void test_missing(void **state) {
     (void)state;
     static const char *const names[] = {"kappa", "lambda", "chains", "independent"};

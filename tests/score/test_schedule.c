@@ -1,4 +1,4 @@
-/* The noise schedule against its closed forms, at the join of series and exponential, and against itself. */
+/* The noise schedule against its closed forms, also where series and exponential join, and its inverse. */
 #include "score/schedule.h"
 
 #include "tests/score/models.h"
@@ -7,7 +7,7 @@ static const double sigmas[] = {1.001, 2, 25, 1e6},
                     times[] = {1e-10, 1e-7, 1e-5, 1e-4, 1.55e-4, 1.56e-4, 1e-3, 0.01, 0.1, 0.3, 0.5, 0.75, 0.999, 1};
 enum { SIGMAS = sizeof sigmas / sizeof sigmas[0], TIMES = sizeof times / sizeof times[0] };
 
-/* e^x - 1 loses 1/x of its 2^-53: above x = 1e-3 that is 1e-13. */
+/* e^x - 1 has a relative error of 2^-53/x, which is 1e-13 at x = 1e-3. */
 #define TOLERANCE 3e-13
 
 static void test_closed_forms(void **state) {
@@ -38,7 +38,7 @@ static void test_series_joins(void **state) {
     }
 }
 
-/* d s2/dt = g^2, which is what makes the reverse process end where the forward process began. */
+/* d s2/dt = g^2, so that the reverse process ends where the forward process began. */
 static void test_variance_grows_as_g2(void **state) {
     (void)state;
     const double h = 1e-5;

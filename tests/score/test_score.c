@@ -1,4 +1,4 @@
-/* Score models: the Gaussian one against brute force, networks against the oracle in double precision, with
+/* Score models: the Gaussian one against its definition; networks against the oracle in double precision,
  * vector-Jacobian products and weight gradients also against finite differences; their artifacts. */
 #include "score/schedule.h"
 #include "tests/score/models.h"
@@ -6,7 +6,7 @@
 
 static const double times[SCORE_BATCH] = {1, 0.5, 0.1, 1e-3, 1e-5, 0.75, 0.02, 0.3};
 
-/* Fields as a model meets them at these times: of variance v + s^2, in numbers that float32 holds. */
+/* Sets phi to typical noisy fields at these times, of variance v + s^2, with numbers that are exact in float32. */
 static void perturbed(const struct score_model *m, int n, float *phi) {
     double *z = test_reals((size_t)n * m->volume);
     test_normal("perturbed", z, (size_t)n * m->volume);
@@ -75,7 +75,7 @@ static void test_gaussian_by_brute_force(void **state) {
     check_gaussian(1, (size_t[]){7}, 0.4, 1);
 }
 
-/* Constant field: -s M/(G(0) + s^2); staggered field: the mode at the corner of the zone. */
+/* A constant field has -s M/(G(0) + s^2); a staggered field is the mode at the corner of the Brillouin zone. */
 static void test_gaussian_on_single_modes(void **state) {
     (void)state;
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.21);
@@ -102,7 +102,7 @@ enum { NETWORK_TOLERANCE_INVERSE = 10000 }; /* float32 of several layers: 1e-4 o
 
 static void check_network(struct unet_shape shape, enum score_parameterisation how, int n) {
     struct score_model m = network_model(shape, how, 3);
-    m.variance = 0.7; /* not that of G: only this number counts */
+    m.variance = 0.7; /* differs from the mean of G, which must not be used */
     struct scorer s = scorer_new(&m);
     struct error e = {0};
     const double tolerance = 1.0 / NETWORK_TOLERANCE_INVERSE, step = 1e-5;
@@ -183,8 +183,8 @@ static void test_wiener_network(void **state) {
     check_network(shapes[1], SCORE_WIENER, 3);
 }
 
-/* The gradient of the denoising loss: every weight against the oracle, and of every array the weight with the
- * largest gradient and one in the middle against finite differences of the loss. */
+/* The gradient of the denoising loss: all weights against the oracle; for every array, the weight with the largest
+ * gradient and one in the middle also against finite differences of the loss. */
 static void check_weight_gradient(struct unet_shape shape, enum score_parameterisation how) {
     enum { N = 2 };
     struct score_model m = network_model(shape, how, 3);
@@ -256,8 +256,8 @@ static void test_weight_gradients(void **state) {
     check_weight_gradient(shapes[1], SCORE_WIENER);
 }
 
-/* At the largest noise of a wide schedule a preconditioned network is the score of a field that vanishes
- * against the noise, -phi/s^2, whatever its weights. */
+/* At the largest noise of a wide schedule the field is negligible, and a preconditioned network has the score of pure
+ * noise, -phi/s^2, for any weights. */
 static void test_preconditioning_is_right_at_large_noise(void **state) {
     (void)state;
     struct score_model m = network_model(shapes[0], SCORE_PRECONDITIONED, 30);
@@ -349,7 +349,7 @@ static void test_artifacts_hold_the_model(void **state) {
     check_artifact(&m);
 }
 
-/* What is not a model, member by member: those of a good one are copied, but for one. */
+/* Copies the arrays of a model except one, which is omitted or replaced by a text. */
 static void copy_but(const struct npz *npz, const char *member, const char *text) {
     struct npz_writer *writer;
     struct error e = {0};
@@ -396,7 +396,7 @@ static void test_what_is_no_model_is_refused(void **state) {
         npz_free(damaged);
     }
     npz_free(npz);
-    m.sigma = 0.5; /* the schedule has no such base */
+    m.sigma = 0.5; /* not a valid base of the schedule */
     npz = written(&m);
     assert_refused(score_model_read(npz, &other, &e), STATUS_BAD_INPUT, "model.sigma");
     npz_free(npz);

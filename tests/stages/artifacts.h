@@ -1,5 +1,4 @@
-/* What the tests of the stages `train` and `sample` share: a folder with inputs, runs of a stage into it, and digests
- * of what they leave. */
+/* Shared by the tests of stages: a folder with inputs, runs of a stage into it, and digests of the artifacts. */
 #ifndef DMSQ_TESTS_STAGES_ARTIFACTS_H
 #define DMSQ_TESTS_STAGES_ARTIFACTS_H
 
@@ -22,7 +21,7 @@ static inline const char *in_root(const char *folder, const char *name) {
     return path[turn];
 }
 
-/* An option with a path in the folder: "--training=", "", "ensemble.npz". Valid like that. */
+/* An option with a path in the folder: "--training=", "", "ensemble.npz". Valid as long as a path. */
 static inline const char *option(const char *start, const char *folder, const char *name) {
     static char text[8][700];
     static int turn;
@@ -35,7 +34,7 @@ static inline bool there(const char *folder, const char *name) {
     return access(in_root(folder, name), F_OK) == 0;
 }
 
-/* White noise as an ensemble. */
+/* Writes white noise as an ensemble. */
 static inline void make_ensemble(const char *name, size_t count, size_t dimensions, const size_t *extents) {
     size_t sites = count;
     for (size_t mu = 0; mu < dimensions; mu++) {
@@ -46,7 +45,7 @@ static inline void make_ensemble(const char *name, size_t count, size_t dimensio
     free(phi);
 }
 
-/* A model as an artifact of the stage `train`; it is released. */
+/* Writes a model as an artifact of the stage `train`, and releases it. */
 static inline void make_model(const char *name, struct score_model *m) {
     struct npz_writer *writer;
     struct error e = {0};
@@ -72,7 +71,7 @@ static inline void assert_same_artifact(const char *a, const char *b) {
     assert_string_equal(found, right);
 }
 
-/* SHA-256 over the names and digests of all arrays but the recipe: what a stage's version stands for. */
+/* SHA-256 over the names and digests of all arrays except the recipe; a stage's version must change with it. */
 static inline void digest_of(const char *folder, char hex[65]) {
     struct npz *npz = open_artifact(folder);
     char *text = NULL;
@@ -92,13 +91,14 @@ static inline void digest_of(const char *folder, char hex[65]) {
     npz_free(npz);
 }
 
-/* Call first in main(): the digests are those of oneDNN's AVX2 primitives, which more machines have. */
+/* Call this first in main(): the digests are those of oneDNN's AVX2 primitives, which more machines have than AVX-512.
+ * */
 static inline void pin_instruction_set(void) {
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
-    setenv("OMP_WAIT_POLICY", "passive", 1); /* for programs started from here */
+    setenv("OMP_WAIT_POLICY", "passive", 1); /* for child processes */
 }
 
-/* Why digests cannot be compared here, or NULL. */
+/* The reason why digests cannot be compared on this machine, or NULL. */
 static inline const char *no_digests(void) {
     const dnnl_version_t *version = dnnl_version();
     if (dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2) {
@@ -142,15 +142,15 @@ static inline int64_t integer(const struct npz *npz, const char *name) {
     return *(const int64_t *)reference_array(npz, name, NPZ_INT64)->data;
 }
 
-/* A tiny run of a stage, with the SHA-256 of its artifact at the pinned instruction set: where that changes, the
- * stage's version has to rise. */
+/* A tiny run of a stage, with the SHA-256 of its artifact at the pinned instruction set: if it changes, raise the
+ * stage's version. */
 struct digest_case {
     const struct stage *stage;
     int version;
     const char *name, *inputs[4], *arguments[14], *digest;
 };
 
-/* Runs a case with that many threads, or finds it done, and puts the name of its folder into `folder`. */
+/* Runs a case with this number of threads, unless it has run before, and sets `folder` to the name of its folder. */
 static inline void run_case(const struct digest_case *one, int threads, char folder[64]) {
     const char *arguments[16];
     char threads_option[32];
@@ -200,7 +200,7 @@ static inline void assert_digests(const struct digest_case *cases, size_t count)
     for (size_t i = 0; i < count; i++) {
         char folder[64], hex[65];
         run_case(&cases[i], 1, folder);
-        assert_int_equal(version_of(folder), cases[i].version); /* raise it where the digests change */
+        assert_int_equal(version_of(folder), cases[i].version); /* raise it if the digests change */
         digest_of(folder, hex);
         if (strcmp(hex, cases[i].digest) != 0) {
             print_message("%s: digest %s\n", folder, hex);

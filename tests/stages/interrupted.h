@@ -1,4 +1,4 @@
-/* Runs of a stage's program in processes of their own, to be ended from outside. */
+/* Runs of a stage's program in child processes, which tests interrupt by signals. */
 #ifndef DMSQ_TESTS_STAGES_INTERRUPTED_H
 #define DMSQ_TESTS_STAGES_INTERRUPTED_H
 
@@ -14,14 +14,14 @@
 static char program[400]; /* build/bin/STAGE */
 static const char *program_stage;
 
-/* build/tests/stages/test_STAGE, as which this one was called, goes with build/bin/STAGE. */
+/* Sets `program` to build/bin/STAGE, from the path by which this test was called, build/tests/stages/test_STAGE. */
 static inline void find_program(const char *called, const char *stage) {
     const char *tail = strstr(called, "tests/stages/");
     program_stage = stage;
     snprintf(program, sizeof program, "%.*sbin/%s", tail ? (int)(tail - called) : 0, called, stage);
 }
 
-/* With its messages in the file `log`. NULL ends the arguments. */
+/* Starts the program; its messages go to the file `log`. NULL ends the arguments. */
 static inline pid_t start_program(const char *folder, int threads, const char *const *arguments) {
     const char *log = in_root("", "log"), *all[40];
     char threads_option[32], output[700];
@@ -61,7 +61,8 @@ static inline int is_json(const struct dirent *entry) {
     return strstr(entry->d_name, ".json") != NULL;
 }
 
-/* The record of a run that went on knows the wall time of all attempts, of those killed to their last checkpoint. */
+/* The record of a resumed run has the wall time of all attempts; that of a killed one counts until its last checkpoint.
+ * */
 static inline void assert_counts_all_attempts(const char *folder) {
     char runs[700], path[1000];
     struct dirent **names;
@@ -87,7 +88,7 @@ static inline void assert_counts_all_attempts(const char *folder) {
     record_free(record);
 }
 
-/* Parts that a run left in its folder. */
+/* Number of parts that a run left in its folder. */
 static inline int count_parts(const char *folder) {
     int count = 0;
     DIR *list = opendir(in_root(folder, "parts"));
@@ -100,8 +101,8 @@ static inline int count_parts(const char *folder) {
     return count;
 }
 
-/* SIGTERM, SIGKILL and SIGTERM, each after a new part, in one folder with changing numbers of threads: the artifact is
- * that of an undisturbed run. */
+/* After SIGTERM, SIGKILL and SIGTERM, each after a new part, in one folder with changing numbers of threads, the
+ * artifact is that of an uninterrupted run. */
 static inline void assert_goes_on(const char *const *arguments) {
     int interrupted = 0;
     assert_int_equal(exit_status(start_program("whole", 2, arguments)), 0);
@@ -138,7 +139,7 @@ static inline void assert_goes_on(const char *const *arguments) {
     assert_counts_all_attempts("interrupted");
 }
 
-/* Runs a stage, as part `share` or, where that is NULL, to finish, into `folder`; NULL ends the arguments. */
+/* Runs a stage into `folder`: with --part=share, or with --finish if share is NULL. NULL ends the arguments. */
 static __attribute__((noinline, unused)) int run_share(const struct stage *stage, const char *folder, const char *share,
                                                        int threads, const char *const *arguments, char **messages) {
     char part[48], threads_option[32], output[700];
@@ -152,8 +153,8 @@ static __attribute__((noinline, unused)) int run_share(const struct stage *stage
     return run_stage(stage, all, messages);
 }
 
-/* The artifact of 1, 2, 3 and 7 parts, which come in any order, is that of one run, in folders split-NAME*. A part too
- * few is an error that names what is missing; a part again computes nothing. */
+/* The artifact from 1, 2, 3 and 7 parts, computed in any order, is that of one run; in folders split-NAME*. With a part
+ * missing, --finish names the missing items. A part that is computed already computes nothing. */
 static inline void assert_same_in_parts(const struct stage *stage, const char *name, const char *const *arguments) {
     static const int numbers[] = {1, 2, 3, 7};
     char share[32], folder[80], undivided[80];
@@ -175,7 +176,7 @@ static inline void assert_same_in_parts(const struct stage *stage, const char *n
             assert_true(n == 1 || (count_parts(folder) > 0 && !there(folder, "artifact.npz")));
         }
         const int before = count_parts(folder);
-        /* of another number */
+        /* parts of another number */
         assert_int_equal(run_share(stage, folder, n > 1 ? "1/2" : "0/1", 1, arguments, NULL), 0);
         assert_int_equal(count_parts(folder), before);
         assert_int_equal(run_share(stage, folder, NULL, 2, arguments, NULL), 0);
@@ -186,8 +187,8 @@ static inline void assert_same_in_parts(const struct stage *stage, const char *n
     }
 }
 
-/* A part that is none, of another recipe, instruction set or program is not used, nor lost; nor is one that does not
- * belong to the work. items: more than 4. */
+/* A part that is damaged, or of another recipe, instruction set or program, is neither used nor removed; nor is one
+ * with items that the stage does not have. The stage must have more than 4 items. */
 static inline void assert_refuses_foreign_parts(const struct stage *stage, const char *const *arguments) {
     const char *part = "parts/0-4.npz";
     struct error e = {0};
@@ -208,7 +209,7 @@ static inline void assert_refuses_foreign_parts(const struct stage *stage, const
     static const char *const heads[] = {"key", "arithmetic", "program"};
     static const char *const expected[] = {"parts/0-4.npz: checkpoint of recipe other, expected ",
                                            "parts/0-4.npz: begun with other, found ",
-                                           "parts/0-4.npz: made by a program built from sources other, found "};
+                                           "parts/0-4.npz: made by a program built from sources other, expected "};
     for (int wrong = -1; wrong < 3; wrong++) {
         assert_ok(file_make_folder(in_root("foreign", "parts"), &e));
         if (wrong < 0) {
@@ -240,8 +241,8 @@ static inline void assert_refuses_foreign_parts(const struct stage *stage, const
     assert_int_equal(run_share(stage, "foreign", "0/1", 1, arguments, NULL), 0);
 }
 
-/* A checkpoint that is none, or of another recipe, is not silently overwritten, nor gone on with. arguments: the
- * stage's, without --output and --ledger. */
+/* A checkpoint that is damaged or of another recipe is neither overwritten nor resumed from. arguments: those of the
+ * stage, without --output and --ledger. */
 static inline void assert_refuses_foreign_checkpoint(const struct stage *stage, const char *const *arguments) {
     struct npz_writer *writer;
     struct error e = {0};
@@ -251,7 +252,7 @@ static inline void assert_refuses_foreign_checkpoint(const struct stage *stage, 
     }
     assert_ok(file_make_folder(in_root("foreign", ""), &e));
     assert_ok(file_write(in_root("foreign", "checkpoint.npz"), "nonsense", 8, &e));
-    expect_message(stage, all, 2, "cannot resume; remove the checkpoint to start anew: ");
+    expect_message(stage, all, 2, "cannot resume; remove the checkpoint to start again: ");
     expect_message(stage, all, 2, "foreign/checkpoint.npz");
     assert_ok(npz_create(in_root("foreign", "checkpoint.npz"), &writer, &e));
     assert_ok(npz_add_text(writer, "key", "0123456789abcdef", &e));

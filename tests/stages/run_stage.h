@@ -1,4 +1,4 @@
-/* Runs a stage as its program would, keeping what it writes to stderr, for tests of stages. */
+/* Runs a stage like its program, and captures its messages on stderr. */
 #ifndef DMSQ_TESTS_STAGES_RUN_STAGE_H
 #define DMSQ_TESTS_STAGES_RUN_STAGE_H
 

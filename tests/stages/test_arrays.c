@@ -1,4 +1,4 @@
-/* Names of arrays have one style (docs/artifacts.md), and no stage declares a name twice. */
+/* Names of arrays have one style (docs/artifacts.md), and a stage does not declare a name twice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 
 #include "experiment/stage.h"
 
-/* Words of lower case letters and digits, or symbols, joined by '_', in groups, joined by '.'; '*' stands for any. */
+/* Whether a word has lower-case letters and digits, or is a symbol; '*' stands for any word. Words are joined by '_',
+ * groups by '.'. */
 static bool is_word(const char *word, size_t length) {
     static const char *const symbols[] = {"M", "U", "L", "R2", "dH"};
     bool lower = length > 0 && (*word == '*' || (*word >= 'a' && *word <= 'z'));

@@ -1,6 +1,6 @@
-/* The stages `dm-mcmc` and `autocorrelation` from command line to artifact, with `propose`, `sample`, `likelihood`
- * and `observables` before and behind: a chain of proposals of a wrong free field measures the right one; what is in
- * the artifacts; digests that tie their bits to the stages' versions; refusals. */
+/* The stages `dm-mcmc` and `autocorrelation` from command line to artifact, with `propose`, `sample`, `likelihood` and
+ * `observables` before and after them: a chain of proposals of a wrong free field has the observables of the right one;
+ * contents of the artifacts; digests that tie their bits to the stages' versions; refusals. */
 #include "base/sum.h"
 #include "lattice/action.h"
 #include "statistics/autocorrelation.h"
@@ -13,7 +13,7 @@ extern const struct stage stage_propose, stage_sample, stage_likelihood, stage_d
 
 enum { V = 16 };
 
-/* The model is the free field of kappa = 0.2, as a model for kappa = 0.16, lambda = 0. */
+/* The model is a free field with kappa = 0.2, used as a model for kappa = 0.16, lambda = 0. */
 static int set_up(void **state) {
     (void)state;
     snprintf(root, sizeof root, "%s", scratch_folder("dm-mcmc"));
@@ -54,7 +54,7 @@ static double value_of(const struct npz *npz, const char *name, double *error) {
     return 0;
 }
 
-/* Four chains of 5000 fresh proposals: the field they have is that of kappa = 0.16. */
+/* Four chains of 5000 proposals: their field has kappa = 0.16. */
 static void test_exact(void **state) {
     (void)state;
     enum { CHAINS = 4, STEPS = 5000, DISCARD = 100, KEEP = STEPS - DISCARD };
@@ -121,7 +121,7 @@ static void test_exact(void **state) {
     score_model_release(&wrong);
 }
 
-/* A pool of samples with the density of the stage `likelihood`, drawn from again and again. */
+/* Repeated draws from a pool of samples with the densities of the stage `likelihood`. */
 static void test_as_published(void **state) {
     (void)state;
     enum { POOL = 40, STEPS = 500 };
@@ -154,8 +154,8 @@ static void test_as_published(void **state) {
     npz_free(pool);
 }
 
-/* The autocorrelation of the chain: the library's numbers for the series measured here, and the units of an
- * ensemble's stride. */
+/* The autocorrelation of the chain: the numbers of the library for the series measured here, in units of an ensemble's
+ * stride. */
 static void test_autocorrelation(void **state) {
     (void)state;
     enum { N = 1200, LAGS = 20 };
@@ -203,7 +203,7 @@ static void test_autocorrelation(void **state) {
     npz_free(times);
 }
 
-/* A long run with a stride counts in steps; its lags are where the published function is shown. */
+/* Times of a long run with a stride are in steps; the published function is given at its lags. */
 static void test_stride(void **state) {
     (void)state;
     static const char *const common[] = {"--lattice=4x4", "--algorithm=metropolis", "--thermalisation=50",
@@ -244,7 +244,7 @@ static void test_stride(void **state) {
     npz_free(measured);
 }
 
-/* A tenth of a chain in one state marks the run, however many chains there are. */
+/* A run is marked if one chain spends a tenth of its steps in one state, however many chains there are. */
 static void test_stuck(void **state) {
     (void)state;
     assert_int_equal(run_into(&stage_dm_mcmc, "stuck",
@@ -257,7 +257,7 @@ static void test_stuck(void **state) {
     npz_free(chain);
 }
 
-/* Chains that never move have no autocorrelation times, and no numbers that look like some. */
+/* Chains that never move have NaN for all autocorrelation times. */
 static void test_frozen(void **state) {
     (void)state;
     assert_int_equal(
@@ -279,7 +279,7 @@ static void test_frozen(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* The autocorrelation is that of the pool's chain. */
+/* The autocorrelation is that of the chain from the pool. */
 static const struct digest_case cases[] = {
     {&stage_dm_mcmc,
      3,
@@ -328,24 +328,24 @@ static void test_refusals(void **state) {
     const char *few = option("--proposals=", "few", "artifact.npz"),
                *sample = option("--proposals=", "sample", "artifact.npz");
     const char *density = option("--likelihood=", "likelihood", "artifact.npz");
-    refused(&stage_dm_mcmc, (const char *[]){sample, density, NULL}, "protocol exact with samples found");
+    refused(&stage_dm_mcmc, (const char *[]){sample, density, NULL}, "samples with protocol exact found");
     refused(&stage_dm_mcmc, (const char *[]){sample, "--protocol=as-published", NULL},
-            "samples without a likelihood found");
+            "samples without densities found");
     few = option("--proposals=", "few", "artifact.npz");
     density = option("--likelihood=", "likelihood", "artifact.npz");
-    refused(&stage_dm_mcmc, (const char *[]){few, density, NULL}, "no likelihood expected");
+    refused(&stage_dm_mcmc, (const char *[]){few, density, NULL}, "no input likelihood expected");
     refused(&stage_dm_mcmc, (const char *[]){few, "--steps=65", NULL},
             "64 proposals found, 65 expected for 1 chains of 65 steps");
     refused(&stage_dm_mcmc, (const char *[]){few, "--discard=61", NULL},
-            "64 steps a chain with discard 61 found, at least 65 expected");
+            "64 steps per chain with discard 61 found, at least 65 expected");
     refused(&stage_dm_mcmc, (const char *[]){few, "--chains=16", NULL},
-            "4 steps a chain with discard 0 found, at least 5 expected");
+            "4 steps per chain with discard 0 found, at least 5 expected");
     refused(&stage_dm_mcmc, (const char *[]){few, "--steps=4", NULL},
             "steps = 4, expected 0 or at least 5 with discard = 0");
     refused(&stage_dm_mcmc, (const char *[]){few, "--steps=6", "--discard=3", NULL},
             "steps = 6, expected 0 or at least 7 with discard = 3");
     refused(&stage_dm_mcmc, (const char *[]){few, "--protocol=fresh", NULL}, "protocol = 'fresh'");
-    /* a density of other fields */
+    /* densities of other fields */
     const char *model = option("--model=", "", "model.npz");
     assert_int_equal(run_into(&stage_sample, "other",
                               (const char *[]){model, "--method=direct", "--configurations=40", "--seed=2", NULL}),

@@ -32,7 +32,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The first `strips` configurations are half negative, the others hold one negative site. */
+/* Writes fields: the first `strips` configurations are half negative, the others have one negative site. */
 static void write_fields(const char *name, int strips, int64_t chains, int64_t independent, float spoiled) {
     float phi[N * V];
     char path[128];
@@ -64,7 +64,7 @@ static const char *argument(const char *name, const char *of) {
     return text[turn];
 }
 
-/* values and errors of the two observables */
+/* Runs the stage and reads values and errors of the two observables. */
 static void measure(const char *name, const char *fields, const char *threads, double found[4], char digest[65]) {
     char path[160];
     struct npz *npz;
@@ -116,7 +116,7 @@ static void fractions(void **state) {
     assert_true(found[0] == 0.125 && found[1] == 0.0 && found[2] == 0.0 && found[3] == 1.0 / N);
 }
 
-/* Where it changes, raise the version in stages/domains.c. */
+/* If it changes, raise the version in stages/domains.c. */
 static void digest(void **state) {
     (void)state;
     double found[4];
@@ -132,7 +132,7 @@ static void refusals(void **state) {
     (void)state;
     write_fields("nan", 3, N, 1, NAN);
     expect_message(&stage_domains, (const char *[]){argument("fields", "nan"), argument("output", "refused"), NULL}, 2,
-                   "configuration 0 of phi");
+                   "in configuration 0, expected finite numbers");
     write_fields("odd", 3, 5, 0, 0.0f);
     expect_message(&stage_domains, (const char *[]){argument("fields", "odd"), argument("output", "refused"), NULL}, 2,
                    "expected a divisor of the 12 configurations");

@@ -1,5 +1,5 @@
-/* The effective-action model through the stages: trained, proposed from with method = modes, scored, chained; what is
- * in the artifacts, rejected proposals, bits, runs that are ended from outside, and refusals. */
+/* The effective-action model in the stages: training, proposals with method = modes, likelihood, chains; contents of
+ * the artifacts, rejected proposals, bits, interrupted runs, and refusals. */
 #include "backend/backend.h"
 #include "lattice/action.h"
 #include "score/unet.h"
@@ -40,7 +40,7 @@ static int set_up(void **state) {
                                                "--thermalisation=60", "--stride=1", "--test-chains=0", NULL}),
                      0);
     assert_int_equal(train("model", (const char *[]){"--refine=512", NULL}), 0);
-    /* of one phase, where there are two: many draws have the other sign */
+    /* a model of one phase for data of two: many draws leave the phase */
     assert_int_equal(train("phase", (const char *[]){"--phase=broken", "--refine=0", NULL}), 0);
     assert_int_equal(
         propose("proposals", "model/artifact.npz", (const char *[]){"--configurations=600", "--steps=12", NULL}), 0);
@@ -59,7 +59,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* --- what is in it ------------------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------------------------------ */
 
 static void test_model(void **state) {
     (void)state;
@@ -83,8 +83,8 @@ static void test_model(void **state) {
     npz_free(npz);
 }
 
-/* The weights are those of the fields as stored, the density is that of the flow upwards, and the chain has the virial
- * theorem's <sum phi dS/dphi> = V. */
+/* The weights are those of the stored fields, the density is that of the flow from the data to the noise, and the chain
+ * satisfies the virial theorem <sum phi dS/dphi> = V. */
 static void test_exact(void **state) {
     (void)state;
     struct npz *npz = open_artifact("proposals");
@@ -128,8 +128,8 @@ static void test_exact(void **state) {
     npz_free(npz);
 }
 
-/* Blocked lattices and growing steps through the stages: the artifact says so, one without them does not; densities are
- * those of the flow upwards, and of steps as fine as the artifact says. */
+/* Blocked lattices and growing steps in the stages: the artifact has the parameter only if it is set; densities are
+ * those of the flow from the data to the noise, and step_error is the change with finer steps. */
 static void test_blocked(void **state) {
     (void)state;
     enum { DRAWS = 64 };
@@ -203,7 +203,7 @@ static void test_graphs(void **state) {
     npz_free(npz);
 }
 
-/* Draws of the other phase are rejected: counted, zero, of weight 0, and in no chain. */
+/* Draws that leave the phase are rejected: they are counted, zero at all sites, of weight 0, and never in a chain. */
 static void test_rejected(void **state) {
     (void)state;
     assert_int_equal(
@@ -272,8 +272,7 @@ static void test_digests(void **state) {
 
 /* --- from another lattice ----------------------------------------------------------------------- */
 
-/* Coefficients taken over are those of the other lattice, at the levels that are the same; the zero mode's are
- * fitted. */
+/* Transferred coefficients are those of the other lattice at equal levels; those of the zero mode are fitted. */
 static void test_transfer(void **state) {
     (void)state;
     assert_int_equal(
@@ -314,13 +313,13 @@ static void test_transfer(void **state) {
                    (const char *[]){output, training, transfer, "--ledger=", "--network=effective-action", NULL}, 2,
                    "transfer: model of other features or saturation found");
     expect_message(&stage_train, (const char *[]){output, training, transfer, "--ledger=", "--network=gaussian", NULL},
-                   2, "input transfer found with network = gaussian, which takes no coefficients from another lattice");
+                   2, "input transfer found with network = gaussian, expected only for network = effective-action");
 }
 
-/* --- ended from outside -------------------------------------------------------------------------- */
+/* --- interrupted runs ---------------------------------------------------------------------------- */
 
-/* Ended as soon as its run has begun: a message, nothing half-written, and the run after it is as if nothing had
- * been. */
+/* A run that is interrupted right after its start prints a message and leaves no incomplete file, and the next run is
+ * not affected by it. */
 static void ended_early(const char *called, const char *stage, const char *whole, const char *const *arguments) {
     char *text;
     size_t size;
@@ -380,7 +379,7 @@ static void test_parts(void **state) {
 
 /* --- refusals ------------------------------------------------------------------------------------ */
 
-/* A copy of the model with an array in the place of another; data NULL: without it. */
+/* Writes a copy of the model in which an array is replaced, or omitted if data is NULL. */
 static void damage(const char *name, enum npz_type type, size_t dimensions, const size_t *shape, const void *data) {
     struct npz *npz = open_artifact("model");
     struct npz_writer *writer;
@@ -465,7 +464,7 @@ static void test_damaged(void **state) {
     npz_free(npz);
 }
 
-/* Coefficients beyond all numbers: every proposal is rejected, and that is said. */
+/* With huge coefficients every proposal is rejected, and a message says so. */
 static void test_runs_away(void **state) {
     (void)state;
     struct npz *npz = open_artifact("model");
@@ -489,14 +488,13 @@ static void test_runs_away(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     const char *output = option("--output=", "refused", "");
-    expect_message(
-        &stage_propose,
-        (const char *[]){output, option("--model=", "", "unet.npz"), "--ledger=", "--method=modes", NULL}, 2,
-        "method modes needs a model that knows its flow in normalised modes, such as effective-action, found a unet");
+    expect_message(&stage_propose,
+                   (const char *[]){output, option("--model=", "", "unet.npz"), "--ledger=", "--method=modes", NULL}, 2,
+                   "method modes with a model of kind unet found");
     expect_message(
         &stage_propose,
         (const char *[]){output, option("--model=", "model", "artifact.npz"), "--ledger=", "--method=direct", NULL}, 2,
-        "method direct needs a model that is drawn without a process, such as gaussian, found a effective-action");
+        "method direct with a model of kind effective-action found");
     expect_message(&stage_likelihood,
                    (const char *[]){output, option("--model=", "model", "artifact.npz"),
                                     option("--fields=", "other", "artifact.npz"), "--ledger=", "--method=modes", NULL},
@@ -512,7 +510,7 @@ static void test_refusals(void **state) {
     assert_false(there("refused", "artifact.npz"));
 }
 
-/* No device computes it: a run that asks for one says so. */
+/* No device computes this model, so a run with a device is refused. */
 static void test_device(void **state) {
     (void)state;
     struct backend device = {.name = "cuda", .supports = score_is_unet};

@@ -1,5 +1,5 @@
-/* The stage `ensemble` from command line to artifact: contents, bits for any number of threads, digests that tie
- * the bits to the stage's version, parts, runs that are ended from outside, refusals. */
+/* The stage `ensemble` from command line to artifact: contents, bits for any number of threads, digests that tie the
+ * bits to the stage's version, parts, interrupted runs, refusals. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,7 +111,7 @@ static void contents(void **state) {
     }
     npz_free(npz);
 
-    /* chains that were stopped too soon, and too few to tell */
+    /* chains that are too short, and too few chains to test */
     npz = run("young",
               (const char *[]){"--lattice=8,8", "--kappa=0.5", "--configurations=64", "--thermalisation=2", NULL});
     assert_int_equal(integer(npz, "thermalised"), 0);
@@ -127,7 +127,7 @@ static void contents(void **state) {
     npz_free(npz);
 }
 
-/* A tiny run of each algorithm. Where a digest changes, raise the version in stages/ensemble.c. */
+/* A tiny run of each algorithm. If a digest changes, raise the version in stages/ensemble.c. */
 static void digests(void **state) {
     (void)state;
     assert_int_equal(stage_ensemble.version, 2);
@@ -194,16 +194,16 @@ static void refusals(void **state) {
     expect_message(&stage_ensemble, (const char *[]){output, "--lambda=0", "--kappa=0.25", NULL}, 2,
                    "not bounded below");
     expect_message(&stage_ensemble, (const char *[]){output, "--algorithm=cluster", "--precision=float32", NULL}, 2,
-                   "algorithm cluster with precision float32 found, which is for algorithm hmc only");
+                   "algorithm cluster with precision float32 found, expected only for algorithm hmc");
     expect_message(&stage_ensemble, (const char *[]){output, "--algorithm=langevin", "--integrator=omelyan", NULL}, 2,
-                   "algorithm langevin with integrator omelyan found, which is for algorithm hmc only");
+                   "algorithm langevin with integrator omelyan found, expected only for algorithm hmc");
     expect_message(&stage_ensemble,
                    (const char *[]){output, "--algorithm=langevin", "--langevin-step=5", "--lattice=4,4",
                                     "--configurations=8", NULL},
                    1, "no longer finite");
 }
 
-/* Chains are the items: two of each algorithm that has its own lanes, several configurations a chain. */
+/* The items are chains: two of each algorithm with its own lanes, several configurations per chain. */
 static void parts(void **state) {
     (void)state;
     assert_same_in_parts(&stage_ensemble, "hmc",

@@ -1,5 +1,5 @@
-/* Signs of life: a record's time is renewed while a stage works, and one that says "running" on another host is waited
- * for as long as that goes on. */
+/* Leases: the time of a record is renewed while a stage runs, and a process waits for a record that says "running" on
+ * another host as long as it is renewed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 
 static char folder[256], path[400];
 
-/* A run record in the folder, of this process or as of another host. */
+/* Writes a run record in the folder, of this process or of another host. */
 static void write_part(const char *host, const char *status, const char *part) {
     struct error e;
     char runs[300];
@@ -95,13 +95,13 @@ static enum status look(bool held) {
 static void the_living_are_waited_for(void **state) {
     (void)state;
     write_record("elsewhere", "running");
-    assert_int_equal(look(true), STATUS_FAILED); /* a lock that does not reach there says nothing */
+    assert_int_equal(look(true), STATUS_FAILED); /* a lock that does not reach the other host does not help */
     assert_int_equal(look(false), STATUS_FAILED);
     set_age(HEARTBEAT_DEAD_SECONDS + 10);
     assert_int_equal(look(true), STATUS_OK);
     write_record("elsewhere", "done");
     assert_int_equal(look(true), STATUS_OK);
-    write_record(NULL, "running"); /* of this process, which has the lock or nobody has */
+    write_record(NULL, "running"); /* of this process, with or without the lock */
     assert_int_equal(look(true), STATUS_OK);
     assert_int_equal(look(false), STATUS_OK);
 }
@@ -118,7 +118,7 @@ static void shares_wait_for_themselves_and_for_a_whole_run(void **state) {
     assert_int_equal(look_as("0/3", true), STATUS_FAILED);
 }
 
-/* Another lease, of a process of another host, as old as `seconds`. */
+/* Writes the lease of a process on another host that is `seconds` old. */
 static void write_lease(const char *name, const char *host, const char *part, time_t seconds) {
     struct error e;
     struct record *r = record_new("train", 1, "0123456789abcdef", "stage=train\n", folder);
@@ -140,7 +140,7 @@ static void write_lease(const char *name, const char *host, const char *part, ti
     assert_int_equal(utimensat(AT_FDCWD, own, (const struct timespec[2]){then, then}, 0), 0);
 }
 
-/* Of two that began at once each sees the other, and the older lease counts. */
+/* If two processes started at the same moment, both see each other, and the one with the older lease continues. */
 static void one_of_two_withdraws(void **state) {
     (void)state;
     const struct lock lock = {.file = -1};
@@ -183,8 +183,7 @@ static void one_of_two_withdraws(void **state) {
     assert_non_null(strstr(what, "process 77 on elsewhere"));
 }
 
-/* What another host's living process has in the folder stays: its lease, and its files, also when its lease is seen
- * late. */
+/* Lease and files of a running process on another host stay in the folder, also if its lease becomes visible late. */
 static void nobody_sweeps_the_living(void **state) {
     (void)state;
     static const char *const names[] = {"table.tsv", "artifact.npz", NULL};
@@ -197,7 +196,7 @@ static void nobody_sweeps_the_living(void **state) {
     char command[700], file[700];
     snprintf(command, sizeof command, "rm -f '%s'/runs/*", folder);
     assert_int_equal(system(command), 0);
-    for (int life = 0; life < 3; life++) { /* alive; dead, and its files are young; dead for long */
+    for (int life = 0; life < 3; life++) { /* running; killed, with recent files; killed long ago */
         write_lease("20260101T000000Z-elsewhere-0-77", "elsewhere", NULL, life == 0 ? 10 : HEARTBEAT_DEAD_SECONDS + 10);
         for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
             snprintf(file, sizeof file, "%s/%s", folder, files[i]);

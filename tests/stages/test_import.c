@@ -1,5 +1,5 @@
-/* The stage `import`: what numpy can write, in every order and type, comes out as the same artifact; layouts of chains;
- * thermalisation tests; refusals. */
+/* The stage `import`: files of numpy in every order and type give the same artifact; layouts of chains; thermalisation
+ * tests; refusals. */
 #include <math.h>
 #include <unistd.h>
 
@@ -10,7 +10,7 @@ extern const struct stage stage_import, stage_ensemble, stage_observables;
 
 enum { CHAINS = 20, LENGTH = 3, X = 4, Y = 6, N = CHAINS * LENGTH, V = X * Y };
 
-static float phi[N][V]; /* chain after chain: half-precision numbers, which every type holds */
+static float phi[N][V]; /* chain after chain; half-precision numbers, which every type represents exactly */
 
 static int set_up(void **state) {
     (void)state;
@@ -30,12 +30,11 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* A .npy file: axes (shape) that lie in memory as `strides` of the numbers phi[i][x] say, by a function of the
- * index. */
+/* A .npy file: its type, order and shape, and a function that maps an index to the number phi[i][x]. */
 struct file {
     const char *name, *descr, *order;
     size_t dimensions, shape[5];
-    void (*where)(const size_t *at, size_t *i, size_t *x); /* of the element at an index */
+    void (*where)(const size_t *at, size_t *i, size_t *x); /* sets i and x of the element at an index */
 };
 
 static void flat(const size_t *at, size_t *i, size_t *x) {
@@ -59,7 +58,7 @@ static void chain_second(const size_t *at, size_t *i, size_t *x) {
     *x = at[2] * Y + at[3];
 }
 
-/* IEEE half of a number that has one without rounding. */
+/* The IEEE half-precision bits of a number that needs no rounding. */
 static uint16_t half_bits(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -177,8 +176,8 @@ static void action_and_scale(void **state) {
     npz_free(npz);
 }
 
-/* An ensemble of ours, handed over as a file: it passes, its observables come out with the same bits, and with another
- * coupling it does not pass. */
+/* An ensemble of our own, imported from a file: it passes the tests, its observables have the same bits, and with
+ * another coupling it fails. */
 static void own_ensemble(void **state) {
     (void)state;
     assert_int_equal(run_into(&stage_ensemble, "made",

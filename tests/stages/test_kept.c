@@ -1,4 +1,4 @@
-/* Stage `kept`: rows and curves of files as tables and figures leave them, and refusals. */
+/* Stage `kept`: rows of tables and curves of figures, and refusals. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static int prepare(void **state) {
     return 0;
 }
 
-/* Of folder/name/artifact.npz. */
+/* Runs the stage and opens folder/name/artifact.npz. */
 static struct npz *make(const char *name, const char *const *arguments) {
     char output[176], path[192];
     const char *all[16] = {output};
@@ -93,7 +93,7 @@ static void row_of_a_table(void **state) {
     free(text);
 }
 
-/* What the papers print, by experiment and dataset. */
+/* Published numbers, by experiment and dataset. */
 static void published_row(void **state) {
     (void)state;
     char published[192];
@@ -110,9 +110,9 @@ static void published_row(void **state) {
     char output[176];
     snprintf(output, sizeof output, "--output=%s/refused-published", folder);
     expect_message(&stage_kept, (const char *const[]){output, published, "--curve=dm", NULL}, 2,
-                   "expected its name as a parameter");
+                   "expected parameter experiment");
     expect_message(&stage_kept, (const char *const[]){output, table, "--curve=dm", "--experiment=one", NULL}, 2,
-                   "found no column experiment");
+                   "found no column `experiment`");
 }
 
 static void curve_of_a_figure(void **state) {
@@ -143,7 +143,7 @@ static void refused(void **state) {
     } cases[] = {
         {table, "--curve=none", "--x=", "found 0 lines of 'none', expected at least one"},
         {figure, "--curve=other", "--x=24", "found 0 lines of 'other' at 24, expected one"},
-        {table, "--curve=hmc", "--x=M", "found a table, and parameter x = M"},
+        {table, "--curve=hmc", "--x=M", "found a table with parameter x = M"},
         {ragged, "--curve=a", "--x=", "ragged.tsv:2: found 2 columns, expected 3"},
         {words, "--curve=a", "--x=", "column y: found 'many', expected a number"},
         {narrow, "--curve=a", "--x=", "narrow.tsv:1: found 1 columns"},

@@ -1,5 +1,5 @@
-/* The stage `likelihood` from command line to artifact: contents, the law of the fields, bits for any number of
- * threads, digests that tie the bits to the stage's version, a terminated run that goes on, refusals. */
+/* The stage `likelihood` from command line to artifact: contents, the distribution of the fields, bits for any number
+ * of threads, digests that tie the bits to the stage's version, an interrupted run that resumes, refusals. */
 #include "diffusion/flow.h"
 #include "lattice/action.h"
 #include "statistics/weights.h"
@@ -67,9 +67,9 @@ static int run(const char *folder, const char *model, const char *fields, const 
     return run_with(&stage_likelihood, folder, (const char *[]){model, fields, NULL}, arguments);
 }
 
-/* --- what is in it ------------------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------------------------------ */
 
-/* The arrays are those of the library with the same settings, the statistics those of these arrays. */
+/* The arrays are those of the library with the same settings, and the statistics follow from them. */
 static void test_contents(void **state) {
     (void)state;
     enum { N = 13, V = 64 };
@@ -143,7 +143,7 @@ static void test_contents(void **state) {
     npz_free(npz);
 }
 
-/* Draws from q or from the target, and how the jackknife cuts them. */
+/* Fields treated as draws from q or from the target, and the bins of the jackknife. */
 static void test_laws(void **state) {
     (void)state;
     static const struct {
@@ -176,7 +176,7 @@ static void test_laws(void **state) {
 
 #define COMMON "--configurations=11", "--seed=23"
 
-/* Where a digest changes, raise the version in stages/likelihood.c. */
+/* If a digest changes, raise the version in stages/likelihood.c. */
 static const struct digest_case cases[] = {
     {&stage_likelihood,
      3,
@@ -227,7 +227,7 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
-/* --- terminated ---------------------------------------------------------------------------------- */
+/* --- interrupted runs ---------------------------------------------------------------------------- */
 
 static void test_terminated(void **state) {
     (void)state;
@@ -263,7 +263,7 @@ static void test_refusals(void **state) {
         {"published.npz",
          "sample.npz",
          {"--divergence=closed", NULL},
-         "needs a model that knows its divergence, such as gaussian, found a unet",
+         "divergence closed with a model of kind unet found",
          2},
         {"gaussian.npz",
          "sample.npz",

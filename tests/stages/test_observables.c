@@ -41,7 +41,7 @@ static void path_of(char path[128], const char *name, const char *file) {
     snprintf(path, 128, "%s/%s%s%s", folder, name, file[0] ? "/" : "", file);
 }
 
-/* What an input artifact says; the fields are correlated normals: phi_(i+1) = 0.6 phi_i + 0.8 z within a chain. */
+/* An input artifact. Its fields are correlated normal numbers: phi_(i+1) = 0.6 phi_i + 0.8 z within a chain. */
 struct given {
     const char *recipe;
     int64_t chains, independent;
@@ -190,7 +190,7 @@ static void test_independent_configurations(void **state) {
     npz_free(npz);
 }
 
-/* Chains go through the Gamma method, or through a jackknife over chains or over bins. */
+/* Errors of chains are from the Gamma method, or from a jackknife over chains or over bins. */
 static void test_chains(void **state) {
     (void)state;
     const struct estimator the_mean = {.values = 1};
@@ -219,8 +219,8 @@ static void test_chains(void **state) {
     npz_free(npz);
 }
 
-/* 24 chains of 4 configurations are too short for any window: errors of a jackknife over chains, no autocorrelation
- * times. With fewer chains the Gamma method's errors stay, being all there is. */
+/* 24 chains of 4 configurations are too short for any window: errors are from a jackknife over chains, without
+ * autocorrelation times. With fewer chains the errors of the Gamma method are kept. */
 static void test_open_windows(void **state) {
     (void)state;
     const struct estimator the_mean = {.values = 1};
@@ -250,8 +250,8 @@ static void test_open_windows(void **state) {
     npz_free(npz);
 }
 
-/* Beside the artifact lie all series and the layout of the chains, from which others find our errors: U_L with the
- * exact gradient by its projection on the series of M^2 and M^4. */
+/* The file beside the artifact has all series and the layout of the chains, from which other programs can compute the
+ * same errors: here U_L, with its exact gradient, by projection on the series of M^2 and M^4. */
 static void test_series(void **state) {
     (void)state;
     enum { PRIMARIES = PRIMARY_FIRST_MODE + 2 };
@@ -296,7 +296,7 @@ static void test_series(void **state) {
     npz_free(series);
 }
 
-/* The first configurations alone are measured like an ensemble of just these. */
+/* With `first`, results are those of an ensemble of the first configurations alone. */
 static void test_first(void **state) {
     (void)state;
     assert_int_equal(run(&independent_fields, "all", "2", NULL), 0);
@@ -319,7 +319,7 @@ static void test_first(void **state) {
     assert_int_equal(run(&independent_fields, "refused", "2", "--first=100000"), 2);
 }
 
-/* The same file for 1, 2 and 3 threads, with the digest of record: when it changes, raise the stage's version. */
+/* The file is the same for 1, 2 and 3 threads, and has this digest: if it changes, raise the stage's version. */
 static void test_same_bits(void **state) {
     (void)state;
     const struct given *given[2] = {&independent_fields, &chain_fields};
@@ -383,7 +383,7 @@ static void test_bad_input(void **state) {
     given = chain_fields;
     given.chains = 36; /* does not divide 96 */
     assert_refused(&given, "chains", NULL);
-    given.chains = 48; /* of 2 configurations: too short for the Gamma method */
+    given.chains = 48; /* chains of 2 configurations are too short for the Gamma method */
     assert_refused(&given, "short", NULL);
     assert_refused(&chain_fields, "one-bin", "--bins=1");
     assert_refused(&independent_fields, "many-bins", "--bins=97");

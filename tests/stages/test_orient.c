@@ -1,4 +1,4 @@
-/* The stage `orient` from command line to artifact: signs, what stays, bits, refusals. */
+/* The stage `orient` from command line to artifact: signs, unchanged arrays, bits, refusals. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The artifact's field, and for each configuration whether it was sign-flipped: all or none of its sites are. */
+/* Runs the stage, and sets for each configuration whether it was sign-flipped, which must hold for all sites or none.
+ * */
 static struct npz *run(const char *name, const char *sign, const char *seed, bool turned[N], char digest[65]) {
     char output[128], path[160];
     struct npz *npz;
@@ -88,11 +89,11 @@ static void positive(void **state) {
         }
         assert_true(turned[i] == (sum < 0.0));
     }
-    assert_int_equal(stage_orient.version, 1); /* raise it where the digests change */
+    assert_int_equal(stage_orient.version, 1); /* raise it if the digests change */
     assert_string_equal(hex, "64a6a8dbd6e49424b440271686661d77ca30b9f70db8f2aab200b74216baecca");
 }
 
-/* Half of them, whatever their sign: within four standard deviations. */
+/* Half of the configurations are flipped, independently of their sign, within four standard deviations. */
 static void at_random(void **state) {
     (void)state;
     bool turned[N], other[N];
@@ -114,7 +115,7 @@ static void at_random(void **state) {
     assert_string_equal(hex, "a325c31dce1c1f239e3f2124004246b18316d25b357b40297548ffe6207f91cf");
 }
 
-/* The theory of an artifact is in its run record, and where an input's record names another one it is refused. */
+/* The theory of an artifact is in its run record, and an input whose record names another theory is refused. */
 static void theory(void **state) {
     (void)state;
     bool turned[N];

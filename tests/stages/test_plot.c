@@ -1,5 +1,5 @@
-/* Stage `plot`: every style of figures/ draws, the numbers are there as a table, bytes are the same from run to
- * run, messages. */
+/* Stage `plot`: every style of figures/ draws a figure; tables of the numbers; the same bytes in every run; messages.
+ * */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@ extern const struct stage stage_plot;
 
 static char folder[128], rows[3][512], model[512], reference[512], sample[512], broken_sample[512];
 
-/* Three times of two configurations of 3x4 sites; `last` replaces the last number of the fields. */
+/* Writes snapshots at three times of two configurations of 3x4 sites; `last` replaces the last number of the fields. */
 static void write_snapshots(const char *name, size_t times, float last, char option[512]) {
     float phi[3 * 2 * 12];
     char path[200];
@@ -131,7 +131,7 @@ static void all_styles(void **state) {
     read_figure("histogram", "pdf", &data, &size);
     assert_memory_equal(data, "%PDF-", 5);
     free(data);
-    /* nothing is left but the figures and what every stage leaves */
+    /* only the figures are left, and the records of a stage */
     char path[192];
     snprintf(path, sizeof path, "%s/loss/partial-gnuplot", folder);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -177,7 +177,7 @@ static void images(void **state) {
                    "not finite");
 }
 
-/* An ensemble out of equilibrium is marked in the legend and in a corner. */
+/* An ensemble out of equilibrium is marked in the legend and explained in a corner. */
 static void marked(void **state) {
     (void)state;
     char path[160], young[200], *data;
@@ -236,7 +236,7 @@ static void numbers(void **state) {
     free(expected);
 }
 
-/* A scheme is the style's own; it takes no data, and nothing else does without. */
+/* A schematic figure is drawn by the style alone and accepts no data; all other kinds need data. */
 static void schemes(void **state) {
     (void)state;
     const char *const style = "--style=figures/scheme.gp";
@@ -288,7 +288,7 @@ static void same_bytes(void **state) {
     }
 }
 
-/* gnuplot does not say that the disk is full. */
+/* A full disk is an error, although gnuplot does not report it. */
 static void full_disk(void **state) {
     (void)state;
     char path[192];
@@ -311,7 +311,7 @@ static void full_disk(void **state) {
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
-/* A style that is written anew between the reading of its digest and the end of the drawing. */
+/* A style that changes between the computation of its digest and the end of the drawing is an error. */
 static void changed_style(void **state) {
     (void)state;
     char bad[192], style[256], text[400], *absolute = realpath(folder, NULL);
@@ -338,7 +338,7 @@ static void messages(void **state) {
                    "bad.gp\" line 2: undefined function: nothing");
     assert_int_equal(file_write(bad, "x = 1\n", 6, &e), STATUS_OK);
     expect_message(&stage_plot, (const char *const[]){output("a"), rows[0], style, "--kind=histogram", NULL}, 1,
-                   "gnuplot has drawn nothing into figure.svg");
+                   "gnuplot drew nothing into figure.svg");
     const char *good = "--style=figures/magnetization.gp";
     expect_message(&stage_plot,
                    (const char *const[]){output("a"), rows[0], good, "--kind=histogram", "--labels=a|b", NULL}, 2,

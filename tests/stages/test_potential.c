@@ -1,5 +1,4 @@
-/* The stage `potential`: a Gaussian model has the Gaussian potential; the score of an interacting model's constant
- * fields. */
+/* The stage `potential`: the potential of a Gaussian model is Gaussian; potentials of interacting models. */
 #include "lattice/theory.h"
 #include "tests/stages/artifacts.h"
 
@@ -43,7 +42,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The score of a Gaussian field is linear, and trapezoids are exact for its integral. */
+/* The score of a Gaussian field is linear, so the trapezoidal rule is exact. */
 static void test_gaussian(void **state) {
     (void)state;
     assert_int_equal(potential("of-gaussian", "gaussian/artifact.npz", "--range=1"), 0);
@@ -57,7 +56,8 @@ static void test_gaussian(void **state) {
     npz_free(npz);
 }
 
-/* Even in M, nearly the action at a small noise level where fields have such values, Gaussian at a large one. */
+/* The potential is even in M, nearly the action at a small noise level for typical fields, and Gaussian at a large one.
+ * */
 static void test_interacting(void **state) {
     (void)state;
     assert_int_equal(potential("of-effective", "effective/artifact.npz", "--range=1"), 0);
@@ -76,7 +76,7 @@ static void test_interacting(void **state) {
     npz_free(npz);
 }
 
-/* In one phase: 0 next to its mean, nearly a parabola around that at a large noise level, and its image for M < 0. */
+/* For one phase it is 0 next to the mean, nearly a parabola around the mean at a large noise level, and even in M. */
 static void test_one_phase(void **state) {
     (void)state;
     assert_int_equal(potential("of-phase", "phase/artifact.npz", "--range=5"), 0);

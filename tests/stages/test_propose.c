@@ -1,6 +1,6 @@
-/* The stage `propose` from command line to artifact: what is in it, against the library and against `likelihood` of
- * the same fields; bits for any number of threads, digests that tie them to the stage's version; a terminated run
- * that goes on; refusals. */
+/* The stage `propose` from command line to artifact: contents, against the library and against `likelihood` of the same
+ * fields; bits for any number of threads; digests that tie them to the stage's version; an interrupted run that
+ * resumes; refusals. */
 #include "diffusion/flow.h"
 #include "score/gaussian.h"
 #include "lattice/action.h"
@@ -45,7 +45,7 @@ static struct score_model read_model(const char *name) {
     return m;
 }
 
-/* S, log w and what the table reads, of the stored fields. */
+/* Checks S, log w and the estimates for tables, for the stored fields. */
 static void check_derived(const struct npz *npz, size_t n) {
     enum { V = 64 };
     const float *phi = reference_array(npz, "phi", NPZ_FLOAT32)->data;
@@ -90,8 +90,7 @@ static void test_direct(void **state) {
     score_model_release(&m);
 }
 
-/* The fields and densities of flow_sample; and the stage `likelihood` finds the same density for the fields that came
- * out. */
+/* Fields and densities are those of flow_sample, and the stage `likelihood` finds the same density for these fields. */
 static void check_flow(bool gaussian_prior) {
     enum { N = 11, V = 64 };
     const struct flow_settings settings = {.method = RUNGE_KUTTA_RK4,
@@ -151,7 +150,7 @@ static void test_flow(void **state) {
 
 #define COMMON "--configurations=11", "--seed=23"
 
-/* Where a digest changes, raise the version in stages/propose.c. */
+/* If a digest changes, raise the version in stages/propose.c. */
 static const struct digest_case cases[] = {
     {&stage_propose,
      2,
@@ -184,7 +183,7 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
-/* --- terminated ---------------------------------------------------------------------------------- */
+/* --- interrupted runs ---------------------------------------------------------------------------- */
 
 static void test_terminated(void **state) {
     (void)state;
@@ -214,12 +213,8 @@ static void test_refusals(void **state) {
     const struct {
         const char *model, *arguments[3], *message;
     } refused[] = {
-        {"wiener.npz",
-         {"--method=direct", NULL},
-         "method direct needs a model that is drawn without a process, such as gaussian, found a unet"},
-        {"wiener.npz",
-         {"--divergence=closed", NULL},
-         "divergence closed needs a model that knows its divergence, such as gaussian, found a unet"},
+        {"wiener.npz", {"--method=direct", NULL}, "method direct with a model of kind unet found"},
+        {"wiener.npz", {"--divergence=closed", NULL}, "divergence closed with a model of kind unet found"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
         {"gaussian.npz", {"--configurations=1", NULL}, "configurations = '1'"},
         {"gaussian.npz", {"--control-variate=x", NULL}, "control-variate = 'x'"},

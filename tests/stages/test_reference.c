@@ -1,6 +1,6 @@
-/* The keys of all run records kept under results/reference, computed anew from the stages' declarations and the values
- * in the records: a declaration that gives another key would have everything computed again. The version is that of the
- * record; raising it changes keys on purpose. */
+/* The keys of all run records kept under results/reference, recomputed from the stages' declarations and the values in
+ * the records: a declaration that gives other keys would recompute everything. The version is that of the record, since
+ * a new version changes keys on purpose. */
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,12 +23,12 @@ static const struct stage *find_stage(const char *name) {
             return *s;
         }
     }
-    fail_msg("there is no stage '%s'", name);
+    fail_msg("no stage '%s' found", name);
     return NULL;
 }
 
-/* The values of a record. A file's value there is "sha256:...", which is set as a text. A parameter that the record
- * does not know keeps its default. */
+/* The parameter values of a record. The value of a file is "sha256:...", which is set as a text. A parameter that is
+ * not in the record keeps its default. */
 static struct parameters *values(const struct stage *stage, const struct record *record, struct parameter *table) {
     struct error e;
     for (size_t i = 0; i < stage->parameter_count; i++) {

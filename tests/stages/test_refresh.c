@@ -1,6 +1,6 @@
-/* The stage `refresh` from command line to artifact: two sites against quadrature, with models so simple that they are
- * wrong; 8x8 at kappa = 0.21 against clusters; the broken phase; what is in the artifacts, bits, runs that are ended
- * from outside, refusals. */
+/* The stage `refresh` from command line to artifact: two sites against quadrature, with simple, inaccurate models; 8x8
+ * at kappa = 0.21 against cluster flips; the broken phase; contents of the artifacts, bits, interrupted runs, refusals.
+ * */
 #include <sys/stat.h>
 
 #include "lattice/action.h"
@@ -105,7 +105,7 @@ static void quadrature(const struct theory *theory, double out[MOMENTS]) {
     geometry_free(g);
 }
 
-/* The chains are independent: their means have the error that the spread says. */
+/* Compares the means of independent chains, with errors from their spread, with the quadrature. */
 static void check_two(const char *folder, const char *const *arguments) {
     enum { C = 128, EACH = 600 };
     const char *all[16] = {"--configurations=76800", "--chains=128", "--thermalisation=20", "--stride=2",
@@ -162,7 +162,7 @@ static double value_of(const struct npz *npz, const char *name, double *error) {
     return 0;
 }
 
-/* Observables of the chains beside those of clusters. */
+/* Compares observables of the chains with those of cluster flips. */
 static void check_observables(const char *folder, const char *ensemble) {
     static const char *const names[] = {"abs_M", "chi2", "phi2", "action", "virial"};
     struct npz *found[2];
@@ -215,7 +215,7 @@ static void test_symmetric(void **state) {
             moves += i % 64 && memcmp(phi + i * 64, phi + (i - 1) * 64, 64 * sizeof *phi) ? 1 : 0;
         }
         geometry_free(g);
-        /* of 64 steps of each chain the first goes before what is kept */
+        /* the first of the 64 steps of each chain is before the first configuration */
         assert_near((double)moves / 64, 64 * acceptance - 0.5, 0.5 + 1e-9);
     }
     assert_true(integer(flow, "evaluations") == 32 && integer(paths, "evaluations") == 11);
@@ -225,7 +225,7 @@ static void test_symmetric(void **state) {
     npz_free(paths);
 }
 
-/* Both signs are there, and observables are right. */
+/* Both signs occur, and observables are correct. */
 static void test_broken(void **state) {
     (void)state;
     static const char *const methods[] = {"--method=flow", "--method=paths"};
@@ -252,7 +252,7 @@ static void test_broken(void **state) {
     }
 }
 
-/* What comes after: times of autocorrelation in steps, chains that start from chains and from proposals. */
+/* Later stages: autocorrelation times in steps, and chains that start from chains and from proposals. */
 static void test_next(void **state) {
     (void)state;
     assert_int_equal(refresh("again", "model", "flow",
@@ -317,10 +317,10 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
-/* --- ended from outside, refusals ---------------------------------------------------------------- */
+/* --- interrupted runs, refusals ------------------------------------------------------------------ */
 
-/* SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, with changing numbers of threads: the artifact is that of
- * an undisturbed run. */
+/* After SIGTERM, SIGKILL and SIGTERM, each after a new checkpoint, with changing numbers of threads, the artifact is
+ * that of an uninterrupted run. */
 static void ended_and_resumed(const char *name, const char *const *arguments) {
     char whole[64], folder[64];
     int interrupted = 0;
@@ -378,16 +378,16 @@ static void test_refusals(void **state) {
         {"gaussian.npz",
          "ensemble",
          {NULL},
-         "gaussian.npz: a model with partial refresh expected, such as effective-action, found a gaussian"},
-        {"unet.npz",
-         "ensemble",
-         {NULL},
-         "unet.npz: a model with partial refresh expected, such as effective-action, found a unet"},
+         "gaussian.npz: model of kind gaussian found, a kind with partial refresh expected"},
+        {"unet.npz", "ensemble", {NULL}, "unet.npz: model of kind unet found, a kind with partial refresh expected"},
         {"model/artifact.npz",
          "other",
          {NULL},
-         "other/artifact.npz: configurations of another lattice than the model's"},
-        {"model/artifact.npz", "two", {NULL}, "two/artifact.npz: configurations of another lattice than the model's"},
+         "other/artifact.npz: configurations on another lattice than that of the model"},
+        {"model/artifact.npz",
+         "two",
+         {NULL},
+         "two/artifact.npz: configurations on another lattice than that of the model"},
         {"phase/artifact.npz",
          "other",
          {NULL},
@@ -403,7 +403,7 @@ static void test_refusals(void **state) {
         {"model/artifact.npz",
          "ensemble",
          {"--method=paths", "--level=0.1", NULL},
-         "level 0.1 with lowest-level 0.15 found, a level above"},
+         "level 0.1 with lowest-level 0.15 found, level > lowest-level"},
         {"model/artifact.npz", "ensemble", {"--method=up", NULL}, "method = 'up'"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {

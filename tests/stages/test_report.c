@@ -1,5 +1,5 @@
-/* The report's page: what is computed and what is not, marks of ensembles out of equilibrium, published numbers beside
- * ours, runs, and that it is the same each time. */
+/* The page of the report: computed and missing results, marks of ensembles out of equilibrium, published numbers beside
+ * ours, runs, and the same page each time. */
 #include "stages/report_page.h"
 #include "tests/experiment/fixture.h"
 
@@ -67,9 +67,9 @@ static void nothing_computed(void **state) {
     assert_non_null(strstr(text, "<h2>Table &lt;1&gt;</h2>"));
     assert_non_null(strstr(text, "Not computed yet: <code>make a</code> computes it (takes 1 h)."));
     assert_non_null(strstr(text, "<li>one thing,</li>\n<li>and <code>another</code></li>"));
-    assert_non_null(strstr(text, "<td class=\"n\"></td><td class=\"n\">1.5(3)</td>")); /* none of ours yet */
+    assert_non_null(strstr(text, "<td class=\"n\"></td><td class=\"n\">1.5(3)</td>")); /* we have no number yet */
     assert_null(strstr(text, "<img"));
-    assert_null(strstr(text, "B</td>")); /* of no experiment here */
+    assert_null(strstr(text, "B</td>")); /* it belongs to no experiment of the plan */
     free(text);
     text = page("m.epochs=3");
     assert_non_null(strstr(text, "<code>make a SET=&quot;m.epochs=3&quot;</code>"));
@@ -95,7 +95,7 @@ static void computed(void **state) {
     char key[13];
     snprintf(key, sizeof key, "%.12s", find_node(&plan, "t")->key);
 
-    char *text = page(""); /* the table is not there yet */
+    char *text = page(""); /* the table is not computed yet */
     assert_non_null(strstr(text, "Not complete: <code>make a</code>"));
     assert_non_null(strstr(text, "a is not computed yet"));
     assert_null(strstr(text, "x is not computed yet"));
@@ -133,7 +133,7 @@ static void computed(void **state) {
     free(text);
 }
 
-/* What a chain of proposals says of itself counts, for it and for what rests on it: not what its inputs are. */
+/* A chain of proposals, and everything made from it, has the chain's own mark, not that of its inputs. */
 static void chain(void **state) {
     (void)state;
     struct plan plan;

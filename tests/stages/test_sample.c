@@ -1,5 +1,5 @@
-/* The stage `sample` from command line to artifact: contents, bits for any number of threads, digests that tie the
- * bits to the stage's version, ended runs that go on, refusals. */
+/* The stage `sample` from command line to artifact: contents, bits for any number of threads, digests that tie the bits
+ * to the stage's version, interrupted runs that resume, refusals. */
 #include "diffusion/reverse.h"
 #include "score/schedule.h"
 #include "tests/stages/interrupted.h"
@@ -52,7 +52,7 @@ static struct score_model model_of(const char *name) {
     return m;
 }
 
-/* --- what is in it ------------------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------------------------------ */
 
 /* The arrays are those of the library with the same settings. */
 static void test_contents(void **state) {
@@ -123,7 +123,7 @@ static void test_other_dimensions(void **state) {
 
 #define COMMON "--configurations=19", "--seed=23"
 
-/* Where a digest changes, raise the version in stages/sample.c. */
+/* If a digest changes, raise the version in stages/sample.c. */
 static const struct digest_case cases[] = {
     {&stage_sample,
      3,
@@ -174,7 +174,7 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
-/* --- ended --------------------------------------------------------------------------------------- */
+/* --- interrupted runs ---------------------------------------------------------------------------- */
 
 static void test_terminated(void **state) {
     (void)state;
@@ -209,21 +209,15 @@ static void test_refusals(void **state) {
         {"ensemble.npz", {NULL}, "found an artifact of stage 'ensemble', expected train", 2},
         {"none.npz", {NULL}, "none.npz: cannot open", 2},
         {"gaussian.npz", {"--method=ancestral", NULL}, "ancestral with grid uniform-t found, grid log-s expected", 2},
-        {"gaussian.npz",
-         {"--method=modes", NULL},
-         "modes needs a model that knows its flow in normalised modes, such as effective-action, found a gaussian",
-         2},
+        {"gaussian.npz", {"--method=modes", NULL}, "modes with a model of kind gaussian found", 2},
         {"gaussian.npz",
          {"--method=modes-noisy", "--snapshots=0,1", NULL},
-         "modes-noisy has no times on the way: expected no snapshots",
+         "modes-noisy has no intermediate times: expected no snapshots",
          2},
-        {"published.npz",
-         {"--method=direct", NULL},
-         "method direct needs a model that is drawn without a process, such as gaussian, found a unet",
-         2},
+        {"published.npz", {"--method=direct", NULL}, "method direct with a model of kind unet found", 2},
         {"gaussian.npz",
          {"--method=direct", "--snapshots=0,1", NULL},
-         "direct has no times on the way: expected no snapshots",
+         "direct has no intermediate times: expected no snapshots",
          2},
         {"gaussian.npz", {"--method=heun", NULL}, "method = 'heun'", 2},
         {"gaussian.npz", {"--steps=1", NULL}, "steps = '1'", 2},
@@ -233,7 +227,7 @@ static void test_refusals(void **state) {
         {"flipped.npz", {NULL}, "flipped.npz", 2},
         {"truncated.npz", {NULL}, "truncated.npz", 2},
         {"empty.npz", {NULL}, "model.kind", 2},
-        {"negative.npz", {NULL}, "negative.npz: propagator of mode 5 is -1, expected a finite number, 0 or more", 2},
+        {"negative.npz", {NULL}, "negative.npz: propagator of mode 5 is -1, expected a finite number >= 0", 2},
         {"diverging.npz", {"--steps=4", NULL}, "configuration 0 is not finite: the sampler diverged", 1},
     };
     char *data;

@@ -1,4 +1,4 @@
-/* The life of a stage that nothing disturbs: command line, recipe and key, inputs, done once, failure. */
+/* The run of a stage without disturbance: command line, recipe and key, inputs, no second computation, failures. */
 #include "tests/stages/tiny.h"
 #include "tests/stages/run_stage.h"
 
@@ -34,14 +34,15 @@ static void done_once(void **state) {
     free(recipe);
     record_free(record);
     assert_int_equal(records("a", "done"), 1);
-    /* Again: nothing runs. Another recipe does not silently pass for this one, nor overwrite it. */
+    /* The same again: nothing runs. Another recipe is neither taken for this one, nor does it overwrite the artifact.
+     * */
     assert_run("a", "--kappa=0.20", 0);
     assert_says("artifact.npz is up to date");
     assert_int_equal(times_run("a"), 1);
     assert_int_equal(records("a", ""), 1);
     assert_run("a", "--kappa=0.3", 2);
-    assert_says("holds the output of another recipe");
-    /* The same recipe elsewhere gives the same bits. */
+    assert_says("has the output of another recipe");
+    /* The same recipe in another folder gives the same bits. */
     assert_run("b", "--kappa=0.2 --threads=2 --label=other", 0);
     char again[65];
     assert_int_equal(file_sha256(in("b", "artifact.npz"), again, &e), STATUS_OK);
@@ -51,7 +52,7 @@ static void done_once(void **state) {
     free(text);
 }
 
-/* A stage whose declaration lacks an array that it writes, or has it with another type, fails. */
+/* A stage that writes an array that it does not declare, or declares with another type, fails. */
 static void undeclared_arrays(void **state) {
     (void)state;
     struct stage other = stage_tiny;
@@ -154,7 +155,7 @@ static void inputs(void **state) {
     assert_non_null(strstr(json, in("b", "artifact.npz")));
     free(json);
     record_free(record);
-    /* One that is not what its run record says. */
+    /* an input that differs from its run record */
     struct npz_writer *w;
     assert_int_equal(npz_create(in("b", "artifact.npz"), &w, &e), STATUS_OK);
     assert_int_equal(npz_add_text(w, "recipe", "stage=tiny\nkappa=0.5\n", &e), STATUS_OK);
@@ -166,7 +167,7 @@ static void inputs(void **state) {
     assert_says("b/artifact.npz: found SHA-256 ");
     assert_says("by its run record: it is damaged or was changed");
     assert_false(there("altered", "artifact.npz"));
-    /* An artifact of a stage that does not fit. */
+    /* an artifact of a wrong stage */
     assert_int_equal(npz_create(in("", "foreign.npz"), &w, &e), STATUS_OK);
     assert_int_equal(npz_add_text(w, "recipe", "stage=train\n", &e), STATUS_OK);
     assert_int_equal(npz_commit(w, &e), STATUS_OK);
@@ -175,7 +176,7 @@ static void inputs(void **state) {
     assert_says("found an artifact of stage 'train', expected tiny|other");
 }
 
-/* What lies in the output folder and is not the stage's own stays, and is not written over. */
+/* Files in the output folder that do not belong to the stage are neither removed nor overwritten. */
 static void not_its_own(void **state) {
     (void)state;
     static const char *const names[] = {"partial-results.txt", "notes.tmp-1", "mine.npz.tmp-12-0", "table.tsv.tmp-old"};
@@ -197,12 +198,12 @@ static void not_its_own(void **state) {
     for (size_t i = 0; i < 6; i++) {
         assert_false(there("a", left_over[i]));
     }
-    /* Outputs without a record are someone's: neither overwritten nor taken for this recipe's. */
+    /* outputs without a record are neither overwritten nor taken for those of this recipe */
     assert_int_equal(file_make_folder(in("b", ""), &e), STATUS_OK);
     assert_int_equal(file_write(in("b", "artifact.npz"), "mine", 4, &e), STATUS_OK);
     assert_int_equal(file_write(in("b", "table.tsv"), "mine", 4, &e), STATUS_OK);
     assert_run("b", "--kappa=0.2", 2);
-    assert_says("/b: holds outputs without a readable record (");
+    assert_says("/b: the folder has outputs without a readable record (");
     assert_says("run.json");
     assert_false(there("b", "ran"));
 }

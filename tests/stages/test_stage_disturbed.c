@@ -1,5 +1,5 @@
-/* The life of a stage that is disturbed: outputs whole or absent and records of interrupted and killed runs, two
- * processes at once, a full disk, troubles with the ledger. */
+/* The run of a stage with disturbances: interruptions and kills (complete outputs or none, and records), several
+ * processes in one folder, a full disk, errors of the ledger. */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
@@ -44,15 +44,15 @@ static void killed(void **state) {
     text = shown();
     assert_int_equal(occurrences(text, "interrupted"), 1);
     free(text);
-    /* The next process that works there writes it down. */
+    /* the next process in the folder records the interruption */
     assert_run("a", "--kappa=0.2", 0);
     assert_int_equal(records("a", "interrupted"), 1);
     assert_int_equal(records("a", "done"), 1);
     assert_true(clean("a"));
 }
 
-/* Killed at any moment (the run takes 20 ms or so, most of it around the commit), a stage leaves all or
- * nothing, and the next one ends with the same bits. */
+/* A stage that is killed at any moment (the run takes some 20 ms, most of it around the commit) leaves all outputs or
+ * none, and the next one ends with the same bits. */
 static void killed_anywhere(void **state) {
     (void)state;
     struct error e;
@@ -94,7 +94,8 @@ static void killed_anywhere(void **state) {
     print_message("killed before the commit %zu times, after it %zu times\n", before, after);
 }
 
-/* Killed when its outputs are in place and it waits for the ledger, a stage leaves a record to be completed. */
+/* A stage that is killed while it waits for the ledger, with its outputs in place, leaves a record that the next run
+ * completes. */
 static void killed_after_the_commit(void **state) {
     (void)state;
     pid_t child = start("a", "--kappa=0.2 --mode=slow");
@@ -117,8 +118,8 @@ static void killed_after_the_commit(void **state) {
     free(text);
 }
 
-/* The same where an earlier run had left its record, but not its artifact: its record does not stand for the new
- * one. */
+/* The same after an earlier run that left its record, but no artifact: its record is not taken for that of the new
+ * artifact. */
 static void killed_over_a_stale_record(void **state) {
     (void)state;
     struct error e;
@@ -141,7 +142,7 @@ static void killed_over_a_stale_record(void **state) {
     assert_int_equal(exit_status(child), 100 + SIGKILL);
     close(lock);
     assert_true(there("a", "artifact.npz") && there("a", "pending-run.json") && !there("a", "run.json"));
-    /* Also where the stale record is still there, as older versions left it. */
+    /* also if the stale record still exists, as with older versions */
     assert_int_equal(file_write(in("a", "run.json"), first, size, &e), STATUS_OK);
     assert_int_equal(file_write(in("a", "checkpoint.npz"), "x", 1, &e), STATUS_OK);
     assert_run("a", "--kappa=0.2 --mode=slow", 0);
@@ -157,7 +158,7 @@ static void killed_over_a_stale_record(void **state) {
     free(second);
 }
 
-/* What the ledger itself holds, not what it shows; an SQL statement that returns a number, or none. */
+/* Runs an SQL statement on the ledger, which returns a number or nothing. */
 static int ask_ledger(const char *sql) {
     sqlite3 *db;
     sqlite3_stmt *query;
@@ -169,8 +170,8 @@ static int ask_ledger(const char *sql) {
     return found;
 }
 
-/* Records say "interrupted" and "failed" of runs that the ledger has as "running", or not at all, because they were
- * killed before they could say so there: the next run in the folder enters them. */
+/* Records of runs that were killed before they updated the ledger say "interrupted" or "failed", while the ledger says
+ * "running" or does not have the run: the next run in the folder enters them. */
 static void a_ledger_that_lags(void **state) {
     (void)state;
     assert_run("a", "--kappa=0.2 --mode=fail", 1);
@@ -205,7 +206,7 @@ static void two_at_once(void **state) {
     }
     assert_int_equal(times_run("a"), 1);
     assert_int_equal(records("a", ""), 1);
-    /* Who waits for a lock can be interrupted. */
+    /* a process that waits for a lock can be interrupted */
     pid_t worker = start("b", "--kappa=0.2 --mode=hang"), waiter;
     wait_until_running("b");
     waiter = start("b", "--kappa=0.2 --mode=hang");

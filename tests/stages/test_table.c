@@ -72,7 +72,7 @@ static bool holds(const char *name, const char *text) {
     return there;
 }
 
-/* An ensemble out of equilibrium is marked where it stands, and there alone. */
+/* The row of an ensemble out of equilibrium is marked, and no other row. */
 static void marked(void **state) {
     (void)state;
     char other[176], path[160], young[200];
@@ -112,11 +112,11 @@ static void counts_do_not_fit(void **state) {
     snprintf(other, sizeof other, "--output=%s/bad", folder);
     expect_message(&stage_table,
                    (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,b,c", NULL}, 2,
-                   "parameter datasets: found 3 names, expected 2, one for each of the rows given");
+                   "parameter datasets: found 3 names, expected 2, one for each input row");
     expect_message(
         &stage_table,
         (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,b", "--labels=A", NULL}, 2,
-        "parameter labels: found 1 labels, expected 2, one a dataset");
+        "parameter labels: found 1 labels, expected 2, one per dataset");
     expect_message(&stage_table,
                    (const char *const[]){other, row[0], row[1], "--experiment=table1", "--datasets=a,a", NULL}, 2,
                    "parameter datasets: found 'a' twice");

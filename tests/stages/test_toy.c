@@ -1,6 +1,6 @@
-/* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample` from that,
- * `drift` and `trajectories`, and their figures; contents against the library, bits for any threads, digests,
- * refusals. */
+/* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample`, `drift` and
+ * `trajectories`, and their figures; contents against the library, bits for any number of threads, digests, refusals.
+ * */
 #include "lattice/toy.h"
 #include "score/toy.h"
 #include "tests/stages/artifacts.h"
@@ -9,7 +9,7 @@ extern const struct stage stage_toy, stage_train, stage_sample, stage_drift, sta
 
 #define ARTIFACT(name, folder) option("--" name "=", folder, "artifact.npz")
 
-/* What the stages feed each other, each computed once. */
+/* The inputs of the stages, each computed once. */
 static int set_up(void **state) {
     (void)state;
     snprintf(root, sizeof root, "%s", scratch_folder("toy"));
@@ -71,7 +71,7 @@ static void test_draws(void **state) {
     toy_free(toy);
 }
 
-/* The members that figures show, from the model's and the library's own functions. */
+/* The arrays of figures against the functions of the model and of the library. */
 static void test_drift(void **state) {
     (void)state;
     struct npz *npz = open_artifact("drift"), *model = open_artifact("model");
@@ -101,7 +101,8 @@ static void test_drift(void **state) {
         assert_near(exact[i], right, 1e-9);
         assert_near(numbers(npz, "theory")[i], toy_action(&theory, phi[i]), 1e-12);
         assert_near(numbers(npz, "force")[i], toy_force(&theory, phi[i]), 1e-12);
-        if (i % 121 > 0 && i % 121 < 120) { /* grad S_DM = -s, in the trapezoids' sense and for the exact one to h^2 */
+        /* grad S_DM = -s, by the trapezoidal rule, and for the exact score to order h^2 */
+        if (i % 121 > 0 && i % 121 < 120) {
             assert_near((learned_action[i + 1] - learned_action[i - 1]) / h,
                         -(score[i - 1] + 2 * score[i] + score[i + 1]) / 2, 1e-9);
             assert_near((exact_action[i + 1] - exact_action[i - 1]) / (2 * h), -exact[i], 0.02);
@@ -283,11 +284,11 @@ static void test_refusals(void **state) {
     make_ensemble("chain.npz", 8, 1, (size_t[]){4});
     expect_message(&stage_train,
                    (const char *[]){output, option("--training=", "", "chain.npz"), "--network=toy", NULL}, 2,
-                   "network toy is for fields of one site, the ensemble has 4");
+                   "network toy with an ensemble of 4 sites found");
     expect_message(&stage_train, (const char *[]){output, ARTIFACT("training", "double"), NULL}, 2,
-                   "network unet is for 2 dimensions, the ensemble has 1");
+                   "network unet with an ensemble in 1 dimensions found");
     expect_message(&stage_sample, (const char *[]){output, ARTIFACT("model", "model"), "--method=direct", NULL}, 2,
-                   "method direct needs a model that is drawn without a process, such as gaussian, found a toy");
+                   "method direct with a model of kind toy found");
     assert_int_equal(run_into(&stage_toy, "single", (const char *[]){"--mu2=1", "--configurations=8", NULL}), 0);
     expect_message(&stage_drift,
                    (const char *[]){output, ARTIFACT("model", "model"), ARTIFACT("draws", "single"),

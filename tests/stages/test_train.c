@@ -1,5 +1,5 @@
-/* The stage `train` from command line to artifact: contents, bits for any number of threads, digests that tie the
- * bits to the stage's version, killed and terminated trainings, refusals. */
+/* The stage `train` from command line to artifact: contents, bits for any number of threads, digests that tie the bits
+ * to the stage's version, killed and interrupted trainings, refusals. */
 #include "score/dataset.h"
 #include "score/gaussian.h"
 #include "score/unet.h"
@@ -29,7 +29,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* A tiny network, then the arguments; --output, --training. Returns the exit status. */
+/* Trains a tiny network with these arguments into a folder. Returns the exit status. */
 #define SMALL "--width=8", "--embedding=32", "--batch=16", "--excess-levels=5"
 
 static int run(const char *folder, const char *const *arguments) {
@@ -41,7 +41,7 @@ static int run(const char *folder, const char *const *arguments) {
     return run_with(&stage_train, folder, (const char *[]){"ensemble.npz", NULL}, all);
 }
 
-/* --- what is in it ------------------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------------------------------ */
 
 static void test_network(void **state) {
     (void)state;
@@ -70,7 +70,7 @@ static void test_network(void **state) {
     assert_true(m.offset == expected.offset && m.factor == expected.factor && m.variance == expected.variance);
     assert_memory_equal(m.propagator, expected.propagator, 64 * sizeof(double));
 
-    /* it is no longer what training started from */
+    /* training has changed the weights */
     float *weights = test_floats(m.weight_count);
     assert_ok(initialise_weights(&shape, 1, weights, &e));
     size_t moved = 0;
@@ -99,8 +99,8 @@ static void test_network(void **state) {
     npz_free(npz);
 }
 
-/* Weights of an earlier epoch are those of a training that ended then, and the stage `checkpoint` makes a model of
- * them. */
+/* Weights of an earlier epoch are those of a training with that number of epochs, and the stage `checkpoint` makes a
+ * model from them. */
 static void test_checkpoint(void **state) {
     (void)state;
     extern const struct stage stage_checkpoint;
@@ -144,7 +144,7 @@ static void test_checkpoint(void **state) {
     }
 }
 
-/* The training is the same, the excess is measured on other fields. */
+/* With a validation set the training is the same, and the excess is measured on other fields. */
 static void test_validation(void **state) {
     (void)state;
     assert_int_equal(run("alone", (const char *[]){"--epochs=1", NULL}), 0);
@@ -179,7 +179,7 @@ static void test_gaussian(void **state) {
 
 /* --- bits ---------------------------------------------------------------------------------------- */
 
-/* Where a digest changes, raise the version in stages/train.c. */
+/* If a digest changes, raise the version in stages/train.c. */
 static const struct digest_case cases[] = {
     {&stage_train,
      3,
@@ -220,7 +220,7 @@ static void test_digests(void **state) {
     assert_digests(cases, CASES);
 }
 
-/* --- killed and terminated ----------------------------------------------------------------------- */
+/* --- killed and interrupted runs ----------------------------------------------------------------- */
 
 #define EPOCHS "--epochs=60"
 
@@ -241,7 +241,7 @@ static void rest(double s) {
     nanosleep(&time, NULL);
 }
 
-/* The uninterrupted training, once; returns the seconds it took. */
+/* Runs the uninterrupted training once; returns its duration in seconds. */
 static double whole(void) {
     static double took;
     if (took > 0) {
@@ -252,8 +252,8 @@ static double whole(void) {
     return took = seconds() - from;
 }
 
-/* kill -9 at random moments, again and again in the same folder, the numbers of threads changing; each life but the
- * last ends somewhere in the first half of what a training takes, in start-up, in an epoch, or in a checkpoint. */
+/* Kills trainings in one folder by SIGKILL at random moments, with changing numbers of threads. Each run but the last
+ * ends in the first half of the time of a training: at start-up, in an epoch, or in a checkpoint. */
 static void test_killed_anywhere(void **state) {
     (void)state;
     const double took = whole();
@@ -267,7 +267,7 @@ static void test_killed_anywhere(void **state) {
         rest(0.5 * u * took);
         kill(child, SIGKILL);
         const int status = exit_status(child);
-        if (status == 0) { /* it came to its end before the kill: another one */
+        if (status == 0) { /* it ended before the kill: start another one */
             assert_same_artifact(folder, "whole");
             snprintf(folder, sizeof folder, "killed-%d", ++finished);
             continue;
@@ -279,17 +279,17 @@ static void test_killed_anywhere(void **state) {
     assert_int_equal(exit_status(start(folder, 1)), 0);
     assert_same_artifact(folder, "whole");
     assert_false(there(folder, "checkpoint.npz"));
-    print_message("killed %d times, %d times with a checkpoint to go on from, finished %d times before\n", kills,
+    print_message("killed %d times, %d times with a checkpoint to resume from, finished %d times before\n", kills,
                   resumable, finished);
 }
 
-/* SIGTERM in the middle: said so, recorded as such, resumed to the same bits. */
+/* SIGTERM during a training: it is reported and recorded, and the next run resumes with the same bits. */
 static void test_terminated(void **state) {
     (void)state;
     whole();
     int status = 0;
     char folder[32] = "";
-    for (int tries = 0; tries < 5 && status == 0; tries++) { /* it may come to its end before it is looked at */
+    for (int tries = 0; tries < 5 && status == 0; tries++) { /* it may end before it is interrupted */
         snprintf(folder, sizeof folder, "terminated-%d", tries);
         const pid_t child = start(folder, 2);
         for (int i = 0; i < 30000 && !there(folder, "checkpoint.npz") && !there(folder, "artifact.npz"); i++) {
@@ -331,7 +331,7 @@ static void test_refusals(void **state) {
         {"model.npz", {NULL}, "--training: "},
         {"model.npz", {NULL}, "found an artifact of stage 'train', expected ensemble"},
         {"none.npz", {NULL}, "none.npz: cannot open"},
-        {"cube.npz", {"--width=8", NULL}, "network unet is for 2 dimensions, the ensemble has 3"},
+        {"cube.npz", {"--width=8", NULL}, "network unet with an ensemble in 3 dimensions found"},
         {"six.npz", {"--width=8", NULL}, "6 x 6"},
         {ensemble, {"--embedding=31", NULL}, "embedding 31 found, an even number expected"},
         {ensemble, {"--width=12", NULL}, "width 12 found, 4, 8, 16 or a multiple of 32 expected"},
@@ -377,7 +377,7 @@ static void test_refusals(void **state) {
                                     "--ledger=", option("--validation=", "", "other.npz"), "--width=8",
                                     "--epochs=1000000", NULL},
                    2, "other.npz: kappa 0.25, lambda 0.02 found, 0.2 and 0.02 of the training set expected");
-    /* A validation ensemble of another lattice is found out before the training, not after it. */
+    /* a validation ensemble of another lattice is refused before the training */
     expect_message(&stage_train,
                    (const char *[]){option("--output=", "refused", ""), option("--training=", "", ensemble),
                                     "--ledger=", option("--validation=", "", "larger.npz"), "--width=8",
@@ -386,7 +386,7 @@ static void test_refusals(void **state) {
     expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
 }
 
-/* A training that ends worse than without a model says so, there and in its record. */
+/* A training whose loss is larger than without a model prints a warning and notes it in its record. */
 static void test_a_loss_that_is_too_large(void **state) {
     (void)state;
     expect_message(&stage_train,
@@ -408,7 +408,7 @@ static void test_foreign_checkpoint(void **state) {
         (const char *[]){option("--training=", "", "ensemble.npz"), "--width=8", "--embedding=32", "--epochs=1", NULL});
 }
 
-/* The bits of a training begun on one machine and ended on another would be those of neither. */
+/* A training does not resume on a machine with another instruction set, since its bits would be those of neither. */
 static void test_other_instruction_set(void **state) {
     (void)state;
     const char *const arguments[] = {option("--training=", "", "ensemble.npz"), "--width=8", "--embedding=32",
@@ -426,7 +426,7 @@ static void test_other_instruction_set(void **state) {
     size_t size;
     struct error e = {0};
     assert_ok(file_read(in_root("", "log"), &text, &size, &e));
-    assert_non_null(strstr(text, "train: cannot resume; remove the checkpoint to start anew: "));
+    assert_non_null(strstr(text, "train: cannot resume; remove the checkpoint to start again: "));
     assert_non_null(strstr(text, "elsewhere/checkpoint.npz: begun with SSE4.1, found AVX2 here"));
     free(text);
     assert_true(there("elsewhere", "checkpoint.npz"));

@@ -1,5 +1,5 @@
-/* A tiny stage run in child processes, for the tests of the life of a stage: its numbers, its ways to fail and to hang,
- * and what can be asked afterwards about its folder, its records and the ledger. */
+/* A tiny stage, run in child processes, for the tests of stages/stage.c: it can succeed, fail or hang. Also functions
+ * that inspect its folder, its records and the ledger afterwards. */
 #ifndef DMSQ_TESTS_STAGES_TINY_H
 #define DMSQ_TESTS_STAGES_TINY_H
 
@@ -94,7 +94,7 @@ static inline enum status tiny_run(struct stage_context *c, struct error *e) {
     while (parameters_is(p, "mode", "deaf") || (parameters_is(p, "mode", "hang") && !*c->interrupted)) {
         usleep(1000);
     }
-    return STATUS_OK; /* also when it was interrupted: stage.c knows better */
+    return STATUS_OK; /* also if it was interrupted, which stage.c checks itself */
 }
 
 static const struct stage_array tiny_arrays[] = {
@@ -120,7 +120,7 @@ static const struct stage stage_tiny = {
     .check = tiny_check,
 };
 
-/* --- running it in a child ------------------------------------------------------------------------- */
+/* --- runs in child processes ----------------------------------------------------------------------- */
 
 static char root[256], ledger[300], log_path[300];
 
@@ -206,7 +206,7 @@ static inline bool there(const char *folder, const char *name) {
     return access(in(folder, name), F_OK) == 0;
 }
 
-/* Records in folder/runs with this status ("" any). */
+/* Number of records in folder/runs with this status ("": any). */
 static inline size_t records(const char *folder, const char *status) {
     size_t n = 0;
     DIR *list = opendir(in(folder, "runs"));
@@ -227,7 +227,7 @@ static inline size_t records(const char *folder, const char *status) {
     return n;
 }
 
-/* No temporary files in the folder, however the run ended. */
+/* Whether the folder has no temporary files. */
 static inline bool clean(const char *folder) {
     bool found = false;
     DIR *list = opendir(in(folder, ""));
