@@ -20,8 +20,8 @@ static inline enum status cuda_failed(cudaError_t code, const char *call, struct
             return cuda_failed(code_, #call, e); \
     } while (0)
 
-/* Launches a kernel: launch("name", kernel, grid, block, stream, e, arguments...). Errors name the kernel and its grid.
- * */
+/* Launches a kernel: launch("name", kernel, grid, block, stream, e, arguments...). Errors name the kernel and its
+ * grid. */
 template <class... Parameters, class... Arguments>
 static inline enum status launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block,
                                  cudaStream_t stream, struct error *e, Arguments... arguments) {

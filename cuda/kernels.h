@@ -126,8 +126,8 @@ struct draw {
 enum status process_perturb(struct sites map, int n, struct frames frames, const struct backend_example *examples,
                             const float *fields, struct draw draw, float *z, float *phi, float *x, cudaStream_t stream,
                             struct error *e);
-/* Sets the loss of each example, the gradient with respect to F, and its sum over sites for each configuration (bias).
- * */
+/* Sets the loss of each example, the gradient with respect to F, and its sum over sites for each configuration
+ * (bias). */
 enum status process_loss(struct surroundings s, int n, const struct backend_example *examples, const float *phi,
                          const float *z, float *gradient, double *loss, float *bias, cudaStream_t stream,
                          struct error *e);

@@ -29,8 +29,8 @@ enum status device_upload(struct device *d, void *to, const void *from, size_t b
 enum status device_download(struct device *d, void *to, const void *from, size_t bytes, struct error *e);
 enum status device_wait(struct device *d, struct error *e);
 
-/* Work that is recorded once and launched as one graph. record() is called twice: as a warm-up, and for the recording.
- * */
+/* Work that is recorded once and launched as one graph. record() is called twice: as a warm-up, and for the
+ * recording. */
 struct recording {
     cudaGraph_t graph;
     cudaGraphExec_t executable;

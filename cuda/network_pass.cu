@@ -37,8 +37,8 @@ static struct field<T> half_field(const struct network *w, enum layout_field fir
     return f;
 }
 
-/* The targets of the activations of a level (the sources of their gradients): the next layer, and the skip connection.
- * */
+/* The targets of the activations of a level (the sources of their gradients): the next layer, and the skip
+ * connection. */
 template <class T>
 struct targets {
     struct field<T> out, second;

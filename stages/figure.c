@@ -15,8 +15,8 @@ static void free_members(struct report_list *sets, size_t count) {
     free(sets);
 }
 
-/* Reads the sets of members, each a list of names; there is at least one. The caller frees them, also after a failure.
- * */
+/* Reads the sets of members, each a list of names; there is at least one. The caller frees them, also after a
+ * failure. */
 static enum status read_members(const struct parameters *p, struct report_list **sets, size_t *count, struct error *e) {
     struct report_list texts;
     *sets = NULL;

@@ -1,6 +1,6 @@
 /* Tool `gallery`: writes docs/gallery.md (or the file given), with every figure of results/reference/EXPERIMENT/ and
- * its caption, `summary.FIGURE` of the experiment. The order is fixed: experiments by name, figures as in their files.
- * */
+ * its caption, `summary.FIGURE` of the experiment. The order is fixed: experiments by name, figures as in their
+ * files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

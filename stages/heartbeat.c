@@ -112,8 +112,8 @@ static bool is_before(const struct stat *a, const char *name_a, const struct sta
 }
 
 /* Whether another process has a live lease in the folder that excludes this process. `own` is the name of this
- * process's lease, or NULL; if given, only older leases count. what: text for a message, "process 4242 on node17, ...".
- * */
+ * process's lease, or NULL; if given, only older leases count. what: text for a message, "process 4242 on node17,
+ * ...". */
 static bool any_lives(const char *folder, const char *share, const struct lock *lock, const char *own, char what[512]) {
     char runs[PATH_MAX], path[PATH_MAX];
     struct stat mine = {0};

@@ -178,7 +178,7 @@ static void write_introduction(const struct plan_request *request, const char *v
         fputs("<div class=\"warn\"><p><strong>Profile <code>", out);
         html_text(request->profile, out);
         fputs("</code></strong>: smaller lattices, smaller data sets or shorter trainings than the papers'. These "
-              "numbers show trends, or that everything works; they do not reproduce the papers. The parameters of each "
+              "numbers show trends or test the programs; they do not reproduce the papers. The parameters of each "
               "step are listed under "
               "Runs.</p></div>\n",
               out);

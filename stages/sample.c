@@ -139,8 +139,7 @@ struct samples {
     struct progress *progress;
     size_t count, volume, kept; /* kept: fields in the snapshots */
     float *phi, *snapshots;     /* (count, volume); (kept, volume) or NULL */
-    int64_t *redrawn;           /* (count), for methods without a grid; the number of a call is at its first
-                                   configuration */
+    int64_t *redrawn; /* (count), for methods without a grid: number of each call, at its first configuration */
 };
 
 static enum status draw_range(void *context, const struct parts_range *range, struct error *e) {

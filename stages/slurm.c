@@ -1,5 +1,5 @@
-/* Tool `slurm`: writes job scripts of an experiment for Slurm; stages/slurm.sh submits them. See src/experiment/jobs.h.
- * */
+/* Tool `slurm`: writes job scripts of an experiment for Slurm; stages/slurm.sh submits them. See
+ * src/experiment/jobs.h. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -154,8 +154,8 @@ struct backend {
 struct backend *score_model_device(const struct score_model *m);
 
 /* Sets the device of a model, NULL for the CPU. A model that the device does not support is computed by the CPU.
- * STATUS_BAD_INPUT: a kind of model that no device computes, so that its runs cannot be recorded as runs on a device.
- * */
+ * STATUS_BAD_INPUT: a kind of model that no device computes, so that its runs cannot be recorded as runs on a
+ * device. */
 enum status backend_attach(struct backend *device, struct score_model *m, struct error *e);
 
 #endif

@@ -18,8 +18,8 @@ struct excess {
 };
 
 /* Measures the excess on fields (count, volume), in scaled units, at noise levels from s(t_min) to s(1). The noise of
- * configuration i at level k depends only on (seed, i, k). Release *x by excess_release. STATUS_FAILED: out of memory.
- * */
+ * configuration i at level k depends only on (seed, i, k). Release *x by excess_release. STATUS_FAILED: out of
+ * memory. */
 enum status excess_measure(const struct score_model *model, const float *fields, size_t count, size_t levels,
                            double t_min, uint64_t seed, int threads, struct excess *x, struct error *e);
 void excess_release(struct excess *x);

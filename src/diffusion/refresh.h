@@ -33,8 +33,8 @@ enum status refresh_new(const struct score_model *m, const struct score_refresh_
 void refresh_free(struct refresh *r);
 struct refresh_chains *refresh_where(struct refresh *r);
 /* After refresh_new, either refresh_begin starts the chains at fields phi (chains, V), or refresh_resume continues them
- * from the state that the caller has put into *refresh_where. STATUS_BAD_INPUT: a field from which no chain can start.
- * */
+ * from the state that the caller has put into *refresh_where. STATUS_BAD_INPUT: a field from which no chain can
+ * start. */
 enum status refresh_begin(struct refresh *r, const float *phi, struct error *e);
 void refresh_resume(struct refresh *r);
 

@@ -11,8 +11,8 @@
  *
  * Stockham's algorithm with radices 4, 2, 3, 5 and any other prime. The cost is O(V log V) for extents whose prime
  * factors are small; a factor above 5 costs as many operations per site as its size. Sines and cosines do not come from
- * libm, and lanes do not mix, so the bits are the same on every machine. The error is about 1e-7 of the largest mode.
- * */
+ * libm, and lanes do not mix, so the bits are the same on every machine. The error is about 1e-7 of the largest
+ * mode. */
 #ifndef DMSQ_LATTICE_TRANSFORM_H
 #define DMSQ_LATTICE_TRANSFORM_H
 

@@ -1,6 +1,6 @@
 /* Loops over channels are split into blocks, and the loop over sites is inside a block, so that the sums and weights of
- * a block stay in registers. Functions named block_... are compiled once for each length of a block: 4, 8, 16 or BLOCK.
- * */
+ * a block stay in registers. Functions named block_... are compiled once for each length of a block: 4, 8, 16 or
+ * BLOCK. */
 #ifndef DMSQ_NETWORK_BLOCKS_H
 #define DMSQ_NETWORK_BLOCKS_H
 

@@ -52,8 +52,8 @@ static enum status make_kernels(const struct fourier *fourier, struct effective_
     return STATUS_OK;
 }
 
-/* Transforms of C^n W2. The kernels of a blocked lattice are those of the whole one, so their transforms come from it.
- * */
+/* Transforms of C^n W2. The kernels of a blocked lattice are those of the whole one, so their transforms come from
+ * it. */
 static enum status square_kernels(const struct fourier *fourier, struct effective_filters *f, struct error *e) {
     const size_t V = f->volume;
     double *W2 = malloc((3 * V + fourier_workspace(fourier)) * sizeof *W2);

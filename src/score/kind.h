@@ -37,11 +37,11 @@ struct score_kind {
 
     /* --- making a model ------------------------------------------------------------------------- */
 
-    /* Optional: checks its parameters, in the planner and the stage. STATUS_BAD_INPUT: the message begins with `where`.
-     * */
+    /* Optional: checks its parameters, in the planner and the stage. STATUS_BAD_INPUT: the message begins with
+     * `where`. */
     enum status (*check)(const struct parameters *p, const char *where, struct error *e);
-    /* Optional: checks that it can be used on this lattice with these parameters; without it, any lattice is accepted.
-     * */
+    /* Optional: checks that it can be used on this lattice with these parameters; without it, any lattice is
+     * accepted. */
     enum status (*suits)(const struct parameters *p, size_t dimensions, const size_t *extents, struct error *e);
     /* Optional: changes the treatment of the fields before training (score/dataset.h): the scaling, by default that of
      * the parameter of this name, and whether they are sign-flipped to one phase. */

@@ -47,8 +47,8 @@ struct score_refresh {
     void (*release)(void *own);
     /* Workspace of one thread, released by free(); NULL: out of memory. */
     void *(*room)(const void *own);
-    /* begin sets the state for given fields; land sets field and log_q of a state, NaN for a state that is not allowed.
-     * */
+    /* begin sets the state for given fields; land sets field and log_q of a state, NaN for a state that is not
+     * allowed. */
     void (*begin)(const void *own, size_t count, const float *phi, float *state, void *room);
     void (*land)(const void *own, size_t count, const float *state, float *phi, double *log_q, void *room);
     void (*propose)(const void *own, const struct score_refresh_step *step, void *room);

@@ -36,8 +36,8 @@ static double exact_log_q(const struct score_model *m, double t_start, bool gaus
     return log_q;
 }
 
-/* The log q of draws is that of the closed form and that of the flow back, which returns to the draws from the prior.
- * */
+/* log q of the draws agrees with the closed form and with log q of the flow back to the prior, which returns to the
+ * initial draws. */
 static void check_gaussian(struct score_model *m, const struct flow_settings *s, double tolerance) {
     enum { N = 11 };
     const size_t V = m->volume;
@@ -84,8 +84,8 @@ static void test_gaussian_prior(void **state) {
             found_free(&white);
             found_free(&f);
         }
-        /* draws from the prior: |phi(p)|^2/V over the variance has mean 1 within 5 sigma; its own variance is at most 2
-         * */
+        /* draws from the prior: |phi(p)|^2/V over the variance has mean 1 within 5 sigma; its own variance is at most
+         * 2 */
         const struct flow_settings one = {.method = RUNGE_KUTTA_HEUN,
                                           .steps = 1,
                                           .divergence = FLOW_CLOSED,

@@ -252,8 +252,8 @@ static void test_bits_depend_neither_on_threads_nor_on_parts(void **state) {
 /* --- snapshots ----------------------------------------------------------------------------------- */
 
 /* tau = 0 is the prior, white noise of width s(1). Between is the field with noise s of the nearest point of the grid,
- * whose variance is (G + s^2) - (G + s^2)^2 G/(G + s2(1))^2 by the recursion of check_ancestral. tau = 1 is the result.
- * */
+ * whose variance is (G + s^2) - (G + s^2)^2 G/(G + s2(1))^2 by the recursion of check_ancestral. tau = 1 is the
+ * result. */
 static void test_snapshots(void **state) {
     (void)state;
     enum { TIMES = 4 };

@@ -223,8 +223,8 @@ static void test_loss_without_weights(void **state) {
     struct training *t = begin(&m, fields, COUNT, &settings, 2);
     assert_ok(training_run(t, NULL, "key", &never, NULL, &e));
     double mean = 0;
-    /* batches have equal weights, so the last one with 5 has weight 1/3: the variance has a factor 1/3^2 (2/16 + 1/5)
-     * */
+    /* batches have equal weights, so the last one with 5 has weight 1/3: the variance has a factor 1/3^2 (2/16 +
+     * 1/5) */
     for (int i = 0; i < 20; i++) {
         assert_near(training_loss(t)[i], 64, 4.5 * sqrt(2 * 64 * (2 / 16.0 + 1 / 5.0) / 9));
         mean += training_loss(t)[i] / 20;

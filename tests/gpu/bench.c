@@ -83,8 +83,8 @@ static double sample(struct score_model *m, int64_t steps, size_t count, float *
     return gpu_seconds() - start;
 }
 
-/* The start, which compiles and records, is not part of a step, so times of short runs are subtracted from long ones.
- * */
+/* The start, which compiles and records, is not part of a step, so times of short runs are subtracted from long
+ * ones. */
 static void bench_sampler(struct backend *b, struct score_model *m, int64_t steps) {
     const size_t count = b->capacity(b, m);
     float *phi = gpu_alloc(count * m->volume, sizeof *phi);

@@ -83,8 +83,8 @@ static void threads_and_splitting(void **state) {
     }
 }
 
-/* Measurements do not change a chain: the last of three configurations is the only one after a longer thermalisation.
- * */
+/* Measurements do not change a chain: the last of three configurations is the only one after a longer
+ * thermalisation. */
 static void measurements_do_not_disturb(void **state) {
     (void)state;
     const size_t extents[] = {3, 4, 5};

@@ -1,6 +1,6 @@
 /* The single-precision network on the CPU against the references and, for other shapes, against the oracle: output,
- * vector-Jacobian product and all weight gradients, to 1e-4 of the largest number of each array (measured: below 1e-5).
- * */
+ * vector-Jacobian product and all weight gradients, to 1e-4 of the largest number of each array (measured: below
+ * 1e-5). */
 #include "network/unet_oracle.h"
 #include "tests/network/cpu.h"
 

@@ -1,5 +1,5 @@
-/* The layers of the network: trainable parameters, operations and shapes, against closed forms for the published one.
- * */
+/* The layers of the network: trainable parameters, operations and shapes, against closed forms for the published
+ * one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

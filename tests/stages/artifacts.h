@@ -91,8 +91,8 @@ static inline void digest_of(const char *folder, char hex[65]) {
     npz_free(npz);
 }
 
-/* Call this first in main(): the digests are those of oneDNN's AVX2 primitives, which more machines have than AVX-512.
- * */
+/* Call this first in main(): the digests are those of oneDNN's AVX2 primitives, which more machines have than
+ * AVX-512. */
 static inline void pin_instruction_set(void) {
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
     setenv("OMP_WAIT_POLICY", "passive", 1); /* for child processes */

@@ -61,8 +61,8 @@ static inline int is_json(const struct dirent *entry) {
     return strstr(entry->d_name, ".json") != NULL;
 }
 
-/* The record of a resumed run has the wall time of all attempts; that of a killed one counts until its last checkpoint.
- * */
+/* The record of a resumed run has the wall time of all attempts; that of a killed one counts until its last
+ * checkpoint. */
 static inline void assert_counts_all_attempts(const char *folder) {
     char runs[700], path[1000];
     struct dirent **names;

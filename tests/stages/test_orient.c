@@ -48,8 +48,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Runs the stage, and sets for each configuration whether it was sign-flipped, which must hold for all sites or none.
- * */
+/* Runs the stage, and sets for each configuration whether it was sign-flipped, which must hold for all sites or
+ * none. */
 static struct npz *run(const char *name, const char *sign, const char *seed, bool turned[N], char digest[65]) {
     char output[128], path[160];
     struct npz *npz;

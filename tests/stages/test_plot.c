@@ -1,5 +1,5 @@
-/* Stage `plot`: every style of figures/ draws a figure; tables of the numbers; the same bytes in every run; messages.
- * */
+/* Stage `plot`: every style of figures/ draws a figure; tables of the numbers; the same bytes in every run;
+ * messages. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

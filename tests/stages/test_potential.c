@@ -56,8 +56,8 @@ static void test_gaussian(void **state) {
     npz_free(npz);
 }
 
-/* The potential is even in M, nearly the action at a small noise level for typical fields, and Gaussian at a large one.
- * */
+/* The potential is even in M, nearly the action at a small noise level for typical fields, and Gaussian at a large
+ * one. */
 static void test_interacting(void **state) {
     (void)state;
     assert_int_equal(potential("of-effective", "effective/artifact.npz", "--range=1"), 0);

@@ -1,6 +1,6 @@
 /* The stage `refresh` from command line to artifact: two sites against quadrature, with simple, inaccurate models; 8x8
- * at kappa = 0.21 against cluster flips; the broken phase; contents of the artifacts, bits, interrupted runs, refusals.
- * */
+ * at kappa = 0.21 against cluster flips; the broken phase; contents of the artifacts, bits, interrupted runs,
+ * refusals. */
 #include <sys/stat.h>
 
 #include "lattice/action.h"

@@ -34,8 +34,8 @@ static void done_once(void **state) {
     free(recipe);
     record_free(record);
     assert_int_equal(records("a", "done"), 1);
-    /* The same again: nothing runs. Another recipe is neither taken for this one, nor does it overwrite the artifact.
-     * */
+    /* The same again: nothing runs. Another recipe is neither taken for this one, nor does it overwrite the
+     * artifact. */
     assert_run("a", "--kappa=0.20", 0);
     assert_says("artifact.npz is up to date");
     assert_int_equal(times_run("a"), 1);

@@ -1,6 +1,6 @@
 /* The stages of the toy model from command line to artifact: `toy`, `train` with its network, `sample`, `drift` and
- * `trajectories`, and their figures; contents against the library, bits for any number of threads, digests, refusals.
- * */
+ * `trajectories`, and their figures; contents against the library, bits for any number of threads, digests,
+ * refusals. */
 #include "lattice/toy.h"
 #include "score/toy.h"
 #include "tests/stages/artifacts.h"
