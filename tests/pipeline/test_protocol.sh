@@ -28,7 +28,7 @@ refused 'the same random numbers' SET="testing.seed=1 testing.configurations=32"
 check "also if one is the beginning of the other"
 refused 'lattice is 9 x 9, expected extents' SET=ensemble.lattice=9x9 short
 check "a lattice that the network does not accept is refused before the ensembles are made"
-refused 'is for 2 dimensions' SET=ensemble.lattice=4x4x4 short
+refused 'in 3 dimensions found, expected 2' SET=ensemble.lattice=4x4x4 short
 check "a lattice of another dimension is refused"
 refused 'validation set has another lattice' SET=testing.lattice=16x16 short
 check "a validation set on another lattice is refused"
