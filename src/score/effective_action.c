@@ -142,7 +142,8 @@ static enum status fit(struct score_model *m, const struct score_fit *fit, struc
                                                     .mixed = parameters_is(p, "target", "mixed"),
                                                     .ridge = parameters_real(p, "ridge"),
                                                     .seed = seed,
-                                                    .transfer = fit->transfer ? model_of(fit->transfer) : NULL};
+                                                    .transfer = fit->transfer ? model_of(fit->transfer) : NULL,
+                                                    .transfer_below = parameters_real(p, "transfer-below")};
     const size_t wanted = (size_t)parameters_integer(p, "fit-configurations"),
                  proposals = (size_t)parameters_integer(p, "refine");
     struct progress *progress = progress_new("train", "levels", settings.levels, fit->quiet);

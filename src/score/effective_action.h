@@ -78,7 +78,11 @@
     {.name = "pairs-above", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 1000, \
      .later = true, \
      .help = "Effective-action model: noise level s below which the model has no bilocal features but the linear " \
-             "ones; the others matter little there, and an evaluation without them takes 3 Fourier transforms."}
+             "ones; the others matter little there, and an evaluation without them takes 3 Fourier transforms."}, \
+    {.name = "transfer-below", .type = PARAMETER_REAL, .default_value = "0", .minimum = 0, .maximum = 10000, \
+     .later = true, \
+     .help = "Effective-action model, input `transfer`: levels of noise s above this are fitted, not taken over: at " \
+             "high noise the smaller lattice is little more than its zero mode. 0: all are taken over."}
 /* clang-format on */
 
 /* Arrays of its artifact. */

@@ -177,10 +177,17 @@ static double share(const struct level *l, size_t feature) {
     return effective_model_share(l->model, feature, l->model->log_s[l->number]);
 }
 
+/* Whether coefficients of level k are taken over from another lattice. */
+static bool is_transferred(const struct effective_fit_settings *settings, const struct effective_model *m, size_t k) {
+    const double below = settings->transfer_below;
+    return settings->transfer && (below == 0 || function_exp(m->log_s[k]) < below);
+}
+
 /* Whether the coefficient is fitted: the level has the feature, and it is not taken over from another lattice. */
 static bool is_fitted(const struct level *l, size_t feature) {
     const enum effective_kind kind = l->model->features.list[feature].kind;
-    return share(l, feature) > 0 && (!l->settings->transfer || kind == EFFECTIVE_ZERO || kind == EFFECTIVE_ZERO_LOCAL);
+    return share(l, feature) > 0 && (!is_transferred(l->settings, l->model, l->number) || kind == EFFECTIVE_ZERO ||
+                                     kind == EFFECTIVE_ZERO_LOCAL);
 }
 
 /* The variance of b - A a over the packs' normal equations, as that of its mean, in units of the features' own size:
@@ -388,6 +395,11 @@ enum status effective_fit(const struct effective_fit_settings *settings, const f
     }
     if (settings->transfer && status == STATUS_OK) {
         status = effective_model_coefficients(settings->transfer, n, m->log_s, m->coefficients, e);
+        for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+            if (!is_transferred(settings, m, i)) {
+                memset(m->coefficients + i * F, 0, F * sizeof *m->coefficients);
+            }
+        }
     }
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         struct level l = {.model = m,

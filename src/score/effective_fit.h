@@ -28,6 +28,7 @@ struct effective_fit_settings {
     double ridge;                           /* at least; the noise of the fit may ask for more */
     uint64_t seed;                          /* of the noise */
     const struct effective_model *transfer; /* same features, saturation and theory; NULL: all are fitted */
+    double transfer_below;                  /* s: levels above it are fitted all the same; 0: none is */
 };
 
 /* fields[count x V], less m->mean; m has everything but levels, coefficients and gain. *interrupted: STATUS_FAILED. */

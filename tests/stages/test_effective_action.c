@@ -287,7 +287,15 @@ static void test_transfer(void **state) {
                               (const char *[]){option("--transfer=", "small", "artifact.npz"), "--highest-level=20",
                                                "--refine=0", BASIS, NULL}),
                      0);
-    struct npz *npz[2] = {open_artifact("small"), open_artifact("transferred")};
+    assert_int_equal(run_with(&stage_train, "partly", (const char *[]){"larger/artifact.npz", NULL},
+                              (const char *[]){option("--transfer=", "small", "artifact.npz"), "--highest-level=20",
+                                               "--transfer-below=1", "--refine=0", BASIS, NULL}),
+                     0);
+    assert_int_equal(run_with(&stage_train, "alone", (const char *[]){"larger/artifact.npz", NULL},
+                              (const char *[]){"--highest-level=20", "--refine=0", BASIS, NULL}),
+                     0);
+    struct npz *npz[4] = {open_artifact("small"), open_artifact("transferred"), open_artifact("partly"),
+                          open_artifact("alone")};
     const struct npz_array *names = npz_find(npz[0], "effective.features"),
                            *a = npz_find(npz[0], "effective.coefficients");
     const size_t F = a->shape[1], width = names->item_size;
@@ -304,8 +312,19 @@ static void test_transfer(void **state) {
         }
     }
     assert_true(fitted >= 20 && fitted < 10 * F);
-    npz_free(npz[0]);
-    npz_free(npz[1]);
+    size_t below = 0; /* levels under transfer-below are those of the transferred model, others those of a fit alone */
+    for (size_t k = 0; k < 10; k++) {
+        const bool taken = reals(npz[2], "effective.log_s", 10)[k] < 0;
+        below += taken;
+        for (size_t i = 0; i < F; i++) {
+            assert_true(reals(npz[2], "effective.coefficients", 10 * F)[k * F + i] ==
+                        reals(npz[taken ? 1 : 3], "effective.coefficients", 10 * F)[k * F + i]);
+        }
+    }
+    assert_true(below > 2 && below < 8);
+    for (int i = 0; i < 4; i++) {
+        npz_free(npz[i]);
+    }
     const char *output = option("--output=", "refused", ""),
                *training = option("--training=", "larger", "artifact.npz"),
                *transfer = option("--transfer=", "small", "artifact.npz");
