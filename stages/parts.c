@@ -78,11 +78,23 @@ static enum status save_part(const struct state *s, size_t first, size_t count, 
     return status;
 }
 
+/* Saves a part, again where that fails: a process on another host that finishes the same artifact first removes the
+ * folder of the parts, also while a part is written. */
+static enum status save_surely(const struct state *s, size_t first, size_t count, struct error *e) {
+    enum { ATTEMPTS = 4 };
+    enum status status = STATUS_FAILED;
+    for (int i = 0; i < ATTEMPTS && status != STATUS_OK; i++) {
+        status = file_make_folder(s->folder, e);
+        THEN(status, save_part(s, first, count, e));
+    }
+    return status;
+}
+
 /* Saves all computed items that are not in a file yet, in one file per part. */
 static enum status save(struct state *s, struct error *e) {
     const size_t size = size_of_part(s->p);
     const double begun = clock_seconds();
-    enum status status = file_make_folder(s->folder, e);
+    enum status status = STATUS_OK;
     for (size_t at = s->first; at < s->end && status == STATUS_OK;) {
         if (!s->present[at] || s->saved[at]) {
             at++;
@@ -93,7 +105,7 @@ static enum status save(struct state *s, struct error *e) {
         while (end < most && s->present[end] && !s->saved[end]) {
             end++;
         }
-        status = save_part(s, at, end - at, e);
+        status = save_surely(s, at, end - at, e);
         if (status == STATUS_OK) {
             memset(s->saved + at, 1, end - at);
             s->kept += end - at;
