@@ -15,7 +15,8 @@ struct effective_grid {
 /* Step k begins at the part (stretch^(k/steps) - 1)/(stretch - 1) of the way in ln s, stretch >= 1; k/steps if it is 1.
  * If there are blocked lattices or levels without bilocal features (and more steps than changes of either), steps are
  * moved a little so that no step contains a change: the model is not smooth there. A change has two levels of one
- * noise, the end of a step and the start of the next. stretch 0: equal steps even then. STATUS_FAILED: out of memory. */
+ * noise, the end of a step and the start of the next. stretch 0: equal steps even then. STATUS_FAILED: out of memory.
+ */
 enum status effective_grid_make(const struct effective_model *m, const struct effective_lattices *lattices,
                                 size_t steps, double stretch, struct effective_grid *grid, struct error *e);
 /* steps >= 2 levels equally far apart. */
