@@ -33,7 +33,7 @@ do for [i = 1:lines] {
 set ytics autofreq
 set logscale x 2
 set format x "%.0f"
-if (right > 40 * left) { set xtics 1, 4 } # 4 is a factor; numbers at each power of two would touch
+if (right > 16 * left) { set xtics 1, 4 } # 4 is a factor; numbers at each power of two would touch
 unset mxtics
 unset xlabel
 set xrange [left:right] noextend

@@ -149,7 +149,7 @@ static void advance(size_t n, const struct transform_site *base, float factor, c
     }
 }
 
-/* The same for two sums, whose first may be whose result. */
+/* out = base + factor x and result = sum + weight x; `result` may be `sum`. */
 static void advance_both(size_t n, const struct transform_site *x, const struct transform_site *base, float factor,
                          struct transform_site *out, const struct transform_site *sum, float weight,
                          struct transform_site *result) {
@@ -160,22 +160,21 @@ static void advance_both(size_t n, const struct transform_site *x, const struct 
     }
 }
 
-/* What is wanted of a level: the drift of `modes`, of the whole lattice or of the level's own. */
+/* effective_level_evaluate, or the same on the level's own lattice. */
 typedef void evaluation(const struct effective_level *level, const struct transform_site *modes,
                         struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
                         struct transform_site *workspace);
 
-/* A classical Runge-Kutta step of modes[n] from level[0] over level[1] to level[2], h = ln s at the last less that at
- * the first. at, sum and slope are scratch. */
+/* A classical Runge-Kutta step of r->modes[n] from level[0] over level[1] to level[2], h = ln s at the last less that
+ * at the first. */
 static void runge_kutta(const struct effective_level *const level[3], double h, evaluation *evaluate, size_t n,
-                        struct transform_site *modes, struct transform_site *at, struct transform_site *sum,
-                        struct transform_site *slope, struct transform_site *workspace, struct way *way) {
+                        const struct room *r, struct way *way) {
     static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[3] = {0.5, 0.5, 1};
     static const size_t half_steps[4] = {0, 1, 1, 2};
     double middle[TRANSFORM_FIELDS];
     for (int stage = 0; stage < 4; stage++) {
         double divergence[TRANSFORM_FIELDS];
-        evaluate(level[half_steps[stage]], stage == 0 ? modes : at, slope, divergence, workspace);
+        evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence, r->evaluation);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             way->density[i] += h * weight[stage] * divergence[i];
             if (stage == 2) {
@@ -184,10 +183,10 @@ static void runge_kutta(const struct effective_level *const level[3], double h, 
             middle[i] = divergence[i];
         }
         if (stage < 3) {
-            advance_both(n, slope, modes, (float)(h * reach[stage]), at, stage == 0 ? modes : sum,
-                         (float)(h * weight[stage]), sum);
+            advance_both(n, r->slope, r->modes, (float)(h * reach[stage]), r->at, stage == 0 ? r->modes : r->sum,
+                         (float)(h * weight[stage]), r->sum);
         } else {
-            advance(n, sum, (float)(h * weight[stage]), slope, modes);
+            advance(n, r->sum, (float)(h * weight[stage]), r->slope, r->modes);
         }
     }
 }
@@ -199,15 +198,14 @@ static void step(const struct effective_flow *flow, const struct effective_level
     const bool blocked = lattice->factor > 1 && effective_level_lattice(level[1]) == lattice &&
                          effective_level_lattice(level[2]) == lattice;
     if (!blocked) {
-        runge_kutta(level, h, effective_level_evaluate, flow->model->volume, r->modes, r->at, r->sum, r->slope,
-                    r->evaluation, way);
+        runge_kutta(level, h, effective_level_evaluate, flow->model->volume, r, way);
         return;
     }
-    struct transform_site *own = r->at + lattice->volume; /* at most half of the whole */
-    effective_lattice_pick(lattice, r->modes, own);
-    runge_kutta(level, h, effective_level_evaluate_own, lattice->volume, own, r->at, r->sum, r->slope, r->evaluation,
-                way);
-    effective_lattice_put(lattice, own, r->modes);
+    struct room own = *r;
+    own.modes = r->at + lattice->volume; /* its volume is at most half of the whole */
+    effective_lattice_pick(lattice, r->modes, own.modes);
+    runge_kutta(level, h, effective_level_evaluate_own, lattice->volume, &own, way);
+    effective_lattice_put(lattice, own.modes, r->modes);
 }
 
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,

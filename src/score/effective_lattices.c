@@ -104,12 +104,6 @@ static size_t whole_mode(const struct effective_lattice *l, size_t p) {
     return l->mode ? l->mode[p] : p;
 }
 
-static void scale(const struct effective_lattice *l, float factor, struct transform_site *own) {
-    for (size_t p = 0; p < l->volume; p++) {
-        own[p] = (struct transform_site){own[p].re * factor, own[p].im * factor};
-    }
-}
-
 void effective_lattice_pick(const struct effective_lattice *l, const struct transform_site *whole,
                             struct transform_site *own) {
     for (size_t p = 0; p < l->volume; p++) {
@@ -128,20 +122,14 @@ void effective_lattice_put(const struct effective_lattice *l, const struct trans
     }
 }
 
+void effective_lattice_scale(const struct effective_lattice *l, double factor, struct transform_site *own) {
+    for (size_t p = 0; p < l->volume; p++) {
+        own[p] = (struct transform_site){own[p].re * (float)factor, own[p].im * (float)factor};
+    }
+}
+
 void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
                               struct transform_site *own) {
     effective_lattice_pick(l, whole, own);
-    scale(l, (float)(1 / l->unit), own);
-}
-
-void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,
-                               struct transform_site *whole) {
-    const float factor = (float)l->unit;
-    memset(whole, 0, l->whole * sizeof *whole);
-    for (size_t p = 0; p < l->volume; p++) {
-        const size_t q = whole_mode(l, p);
-        if (q < l->whole) {
-            whole[q] = (struct transform_site){own[p].re * factor, own[p].im * factor};
-        }
-    }
+    effective_lattice_scale(l, 1 / l->unit, own);
 }

@@ -43,17 +43,17 @@ void effective_lattices_release(struct effective_lattices *l);
 const struct effective_lattice *effective_lattices_choose(const struct effective_lattices *l, const double *propagator,
                                                           double s);
 
-/* Copies the modes of a pack from the whole lattice to a blocked one, divided by `unit`, so that white noise remains
- * white noise (<|xi(p)|^2> is the volume of the lattice); and back, with 0 for the other modes. Not in place. */
-void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
-                              struct transform_site *own);
-void effective_lattice_scatter(const struct effective_lattice *l, const struct transform_site *own,
-                               struct transform_site *whole);
-/* The same without a division: modes as they are, 0 in `own` where the whole lattice has none; and back, where modes of
- * other waves stay as they are. */
+/* Copies the modes of a pack from the whole lattice to a blocked one, 0 where the whole one has none; and back, where
+ * the modes of shorter waves stay as they are. Not in place. */
 void effective_lattice_pick(const struct effective_lattice *l, const struct transform_site *whole,
                             struct transform_site *own);
 void effective_lattice_put(const struct effective_lattice *l, const struct transform_site *own,
                            struct transform_site *whole);
+/* own[volume] = factor own. */
+void effective_lattice_scale(const struct effective_lattice *l, double factor, struct transform_site *own);
+/* Picks modes and divides them by `unit`, so that white noise remains white noise (<|xi(p)|^2> is the volume of the
+ * lattice). */
+void effective_lattice_gather(const struct effective_lattice *l, const struct transform_site *whole,
+                              struct transform_site *own);
 
 #endif

@@ -273,10 +273,10 @@ size_t effective_level_transforms(const struct effective_level *l) {
     return 2 + (size_t)l->powers + l->convolved;
 }
 
-/* Of a pack: t, the powers' transforms, the convolutions; u and later f; the transform's own; and, blocked, modes and
- * drift. */
+/* Of a pack: t, the powers' transforms, the convolutions; u and later f; the transform's own; and, blocked, modes,
+ * drift and scaled modes. */
 size_t effective_level_workspace(const struct effective_level *l) {
-    return (2 + (size_t)l->powers + l->convolved + (l->lattice->factor > 1 ? 2 : 0)) * l->volume +
+    return (2 + (size_t)l->powers + l->convolved + (l->lattice->factor > 1 ? 3 : 0)) * l->volume +
            transform_workspace(l->transform);
 }
 
@@ -546,13 +546,6 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     }
 }
 
-static void scale_all(size_t V, float factor, const struct transform_site *in, struct transform_site *out) {
-    for (size_t p = 0; p < V; p++) {
-        out[p].re = in[p].re * factor;
-        out[p].im = in[p].im * factor;
-    }
-}
-
 const struct effective_lattice *effective_level_lattice(const struct effective_level *l) {
     return l->lattice;
 }
@@ -565,9 +558,10 @@ void effective_level_evaluate_own(const struct effective_level *l, const struct 
         return;
     }
     struct transform_site *own = workspace;
-    scale_all(l->volume, (float)(1 / l->lattice->unit), modes, own);
+    memcpy(own, modes, l->volume * sizeof *own);
+    effective_lattice_scale(l->lattice, 1 / l->lattice->unit, own);
     evaluate(l, own, drift, divergence, own + l->volume);
-    scale_all(l->volume, (float)l->lattice->unit, drift, drift);
+    effective_lattice_scale(l->lattice, l->lattice->unit, drift);
 }
 
 void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,
@@ -578,7 +572,8 @@ void effective_level_evaluate(const struct effective_level *l, const struct tran
         return;
     }
     struct transform_site *own = workspace, *own_drift = own + l->volume;
-    effective_lattice_gather(l->lattice, modes, own);
-    evaluate(l, own, own_drift, divergence, own_drift + l->volume);
-    effective_lattice_scatter(l->lattice, own_drift, drift);
+    effective_lattice_pick(l->lattice, modes, own);
+    effective_level_evaluate_own(l, own, own_drift, divergence, own_drift + l->volume);
+    memset(drift, 0, l->lattice->whole * sizeof *drift);
+    effective_lattice_put(l->lattice, own_drift, drift);
 }

@@ -49,7 +49,9 @@ static void test_modes(void **state) {
     assert_non_null(whole);
     random_normal_float(random_key(1, "test", "modes"), 0, 0, (float *)whole, V * TRANSFORM_FIELDS);
     effective_lattice_gather(half, whole, own);
-    effective_lattice_scatter(half, own, again);
+    effective_lattice_scale(half, half->unit, own);
+    memset(again, 0, V * sizeof *again);
+    effective_lattice_put(half, own, again);
     for (size_t q = 0; q < V; q++) {
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
             bool kept = false;
