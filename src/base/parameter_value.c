@@ -55,14 +55,20 @@ static enum status no_memory(const char *where, struct error *e) {
 
 enum { REAL_TEXT = 40 };
 
-/* The shortest result of %.Ng that reads back to x; of two equally short ones the one without exponent. */
+/* The shortest result of %.Ng that reads back to x; of two equally short ones the one without exponent. More digits only
+ * shorten a number that has an exponent: 1e+02, 100. */
 static void write_real(double x, char text[REAL_TEXT]) {
     size_t best = REAL_TEXT;
-    for (int digits = 1; digits <= 17; digits++) {
+    bool exponent = true;
+    for (int digits = 1; digits <= 17 && exponent; digits++) {
         char candidate[REAL_TEXT];
         snprintf(candidate, sizeof candidate, "%.*g", digits, x);
+        if (strtod(candidate, NULL) != x) {
+            continue;
+        }
         size_t length = strlen(candidate);
-        if (strtod(candidate, NULL) == x && (length < best || (length == best && !strchr(candidate, 'e')))) {
+        exponent = strchr(candidate, 'e') != NULL;
+        if (length < best || (length == best && !exponent)) {
             best = length;
             memcpy(text, candidate, length + 1);
         }
