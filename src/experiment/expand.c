@@ -135,13 +135,44 @@ static enum status override_sweeps(struct pool *pool, const struct experiment *x
     return status;
 }
 
+/* The section of one node of a sweep, [generated@steps=100], or NULL. */
+static const struct section *member(const struct experiment *x, const struct node *node) {
+    return node->family->axis_count ? settings_find(&x->settings, node->name) : NULL;
+}
+
+/* Every section of one node of a sweep must name a node, and leave the swept parameters alone. Not checked where a
+ * profile may have changed the sweep. */
+static enum status check_members(const struct experiment *x, struct error *e) {
+    for (size_t i = 0; i < x->settings.count; i++) {
+        const struct section *section = &x->settings.sections[i];
+        const struct node *node = NULL;
+        for (size_t j = 0; j < x->node_count && !node; j++) {
+            node = !strcmp(x->nodes[j]->name, section->name) ? x->nodes[j] : NULL;
+        }
+        if (!strchr(section->name, '@')) {
+            continue;
+        }
+        if (!node) {
+            return error_set(e, STATUS_BAD_INPUT, "%s: the sweeps make no node '%s'; expected NODE@PARAMETER=VALUE",
+                             section->where, section->name);
+        }
+        for (size_t j = 0; j < section->count; j++) {
+            if (find_sweep(node->family, section->settings[j].name)) {
+                return error_set(e, STATUS_BAD_INPUT, "%s: '%s' is swept; expected a parameter with one value",
+                                 section->settings[j].where, section->settings[j].name);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Sets all parameters of a node, in the order of precedence, with overrides up to level `strongest`. */
 static enum status resolve(const struct experiment *x, const struct family *family, struct node *node,
                            const struct overrides *overrides, int strongest, struct error *e) {
     const struct stage *stage = family->stage;
-    const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section};
+    const struct section *levels[] = {settings_find(&x->settings, stage->name), family->section, member(x, node)};
     enum status status = STATUS_OK;
-    for (size_t l = 0; l < 2; l++) {
+    for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
         for (size_t i = 0; levels[l] && i < levels[l]->count && status == STATUS_OK; i++) {
             const struct setting *s = &levels[l]->settings[i];
             if (l == 0 || (strcmp(s->name, "stage") && !after_prefix(s->name, "sweep.") && !is_input(stage, s->name))) {
@@ -402,6 +433,9 @@ enum status experiment_expand(struct pool *pool, struct experiment *x, const str
     for (size_t i = 0; i < x->export_count && status == STATUS_OK; i++) {
         x->exports[i].summary = fill_in(pool, x, NULL, x->exports[i].summary);
         status = x->exports[i].summary ? STATUS_OK : pool_exhausted(e);
+    }
+    if (status == STATUS_OK && !overrides->count) {
+        status = check_members(x, e);
     }
     THEN(status, check_shared_random_numbers(pool, x, e));
     return status;

@@ -182,6 +182,27 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
     return status;
 }
 
+/* [NODE@PARAMETER=VALUE]: values of one node of a sweep. Whether there is that node is known only after the expansion. */
+static enum status read_member(struct pool *pool, const struct experiment *x, const struct section *section,
+                               struct error *e) {
+    const char *name = pool_copy(pool, section->name, strcspn(section->name, "@"));
+    const struct family *family = name ? find_family(x, name) : NULL;
+    if (!name) {
+        return pool_exhausted(e);
+    }
+    if (!family) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: [%s]: unknown node '%.100s'%s", section->where, section->name, name,
+                         suggest_family(pool, x, name));
+    }
+    for (size_t i = 0; i < section->count; i++) {
+        const struct setting *s = &section->settings[i];
+        if (!has_parameter(family->stage, s->name)) {
+            return unknown_setting(pool, s, s->name, section, family->stage, false, e);
+        }
+    }
+    return STATUS_OK;
+}
+
 /* --- order of dependence ------------------------------------------------------------------------- */
 
 enum mark { UNSEEN, ON_PATH, DONE };
@@ -319,6 +340,9 @@ static enum status read_head(struct pool *pool, struct experiment *x, struct err
 /* Makes a family of the section, unless it is named after a stage and contains parameters for all its nodes. */
 static enum status add_section(struct pool *pool, const struct stage *const *stages, struct experiment *x,
                                const struct section *section, struct error *e) {
+    if (strchr(section->name, '@')) {
+        return STATUS_OK; /* see read_member() */
+    }
     const struct stage *shared = find_stage(stages, section->name);
     const struct setting *key = section_find(section, "stage");
     if (shared && key) {
@@ -383,6 +407,10 @@ enum status experiment_read(struct pool *pool, const char *path, const struct st
     }
     for (size_t i = 0; i < x->family_count && status == STATUS_OK; i++) {
         status = read_node(pool, x, x->families[i], e);
+    }
+    for (size_t i = 0; i < x->settings.count && status == STATUS_OK; i++) {
+        const struct section *section = &x->settings.sections[i];
+        status = strchr(section->name, '@') ? read_member(pool, x, section, e) : STATUS_OK;
     }
     if (status == STATUS_OK && !x->family_count) {
         status =

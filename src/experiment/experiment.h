@@ -25,12 +25,15 @@
  *   title = at kappa = {training.kappa}        a text with the value of a parameter of a node
  *   sweep.width = 16, 32                       a node for each value: model@width=16, model@width=32
  *
+ *   [model@width=32]                           parameters of one node of a sweep
+ *   epochs = 500
+ *
  * A node that takes a swept node as a single input is swept with it. An input of many nodes collects all of them or, if
  * both nodes sweep the same parameter, those of its own value. Two sweeps of the same parameter that meet in a node
  * must list the same values, and run in step; two of different parameters give every combination.
  *
- * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], the profile's
- * [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only to `sweep.` in
+ * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], [node@...], the
+ * profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only to `sweep.` in
  * the profile's [experiment.node]. */
 #ifndef DMSQ_EXPERIMENT_EXPERIMENT_H
 #define DMSQ_EXPERIMENT_EXPERIMENT_H

@@ -128,6 +128,28 @@ static void sweeps(void **state) {
         "list different values; expected the same list");
 }
 
+static void members_of_sweeps(void **state) {
+    (void)state;
+    static const char swept[] =
+        "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n";
+    char text[512];
+    const struct {
+        const char *section, *message;
+    } wrong[] = {
+        {"[m@kappa=0.3]\nepochs = 3\n",
+         "%experiments/a.ini:8: the sweeps make no node 'm@kappa=0.3'; expected NODE@PARAMETER=VALUE"},
+        {"[mm@kappa=0.1]\n", "%experiments/a.ini:8: [mm@kappa=0.1]: unknown node 'mm'; did you mean 'm'?"},
+        {"[m@kappa=0.1]\ntraining = t\n",
+         "%experiments/a.ini:9: unknown 'training' in [m@kappa=0.1]; expected a parameter of fit (epochs, width)"},
+        {"[t@kappa=0.1]\nkappa = 0.2\n", "%experiments/a.ini:9: 'kappa' is swept; expected a parameter with one value"},
+        {"[m@kappa=0.1]\nepochs = 0\n", "%experiments/a.ini:9: epochs = '0': expected an integer in [1, 1000000]"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, "%s%s", swept, wrong[i].section);
+        expect(text, "paper", "", wrong[i].message);
+    }
+}
+
 static const char good[] = "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n";
 
 static void profiles(void **state) {
@@ -242,6 +264,7 @@ int main(void) {
         cmocka_unit_test(cycles),
         cmocka_unit_test(names_and_exports),
         cmocka_unit_test(sweeps),
+        cmocka_unit_test(members_of_sweeps),
         cmocka_unit_test(profiles),
         cmocka_unit_test(set),
         cmocka_unit_test(backends),

@@ -44,6 +44,23 @@ static void from_weak_to_strong(void **state) {
     }
 }
 
+static void one_node_of_a_sweep(void **state) {
+    (void)state;
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n"
+                                    "[m]\nstage = fit\ntraining = t\nepochs = 2\n[m@kappa=0.2]\nepochs = 3\n");
+    write_text("experiments/profiles/p.ini", "[a.m]\nepochs = 4\n");
+    static const struct {
+        const char *profile, *set, *first, *second;
+    } cases[] = {{"paper", "", "2", "3"}, {"p", "", "4", "4"}, {"paper", "m.epochs=5", "5", "5"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct plan plan;
+        read_plan(&plan, cases[i].profile, cases[i].set);
+        assert_string_equal(value(&plan, "m@kappa=0.1", "epochs"), cases[i].first);
+        assert_string_equal(value(&plan, "m@kappa=0.2", "epochs"), cases[i].second);
+        plan_free(&plan);
+    }
+}
+
 static void profiles_have_folders_of_their_own(void **state) {
     (void)state;
     char expected[128], path[128];
@@ -562,6 +579,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_file_blocks_itself),
         cmocka_unit_test(from_weak_to_strong),
+        cmocka_unit_test(one_node_of_a_sweep),
         cmocka_unit_test(profiles_have_folders_of_their_own),
         cmocka_unit_test(sweeps_expand_what_depends_on_them),
         cmocka_unit_test(a_profile_replaces_sweeps),
