@@ -172,12 +172,12 @@ static enum status put_shown(const struct work *w, struct error *e) {
     if (lock) {
         unlink(lock);
     }
-    /* The tables of an experiment with a tool are files already. */
-    if (status == STATUS_OK && *w->x->tool) {
-        const char *tables = pool_print(pool, "%s/%s", w->plan->root, w->x->name);
-        const char *below = pool_print(pool, "%s/%s", w->root, w->x->name);
-        status = !tables || !below ? pool_exhausted(e) : put_tree(w, tables, below, ".tsv", e);
-        THEN(status, put_tree(w, tables, below, ".md", e));
+    static const char *const endings[] = {"tsv", "md"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && *w->x->tool && status == STATUS_OK; i++) {
+        const char *table = pool_print(pool, "%s/%s.%s", w->x->name, w->x->tool, endings[i]);
+        const char *from = table ? pool_print(pool, "%s/%s", w->plan->root, table) : NULL;
+        const char *to = table ? pool_print(pool, "%s/%s", w->root, table) : NULL;
+        status = from && to ? put(w, from, to, e) : pool_exhausted(e);
     }
     return status;
 }

@@ -1,6 +1,7 @@
-/* Tool `costs`: writes ROOT/costs/costs.{tsv,md}: the timings printed in the papers (published.tsv, experiment "speed")
- * beside ours, and the cost of an independent configuration. Times are in run records, never in artifacts, so this is a
- * tool that reads the records each time, not a stage. */
+/* Tool `costs`: writes ROOT/NAME/costs.{tsv,md}: what an independent configuration of the chains of experiment NAME
+ * costs. For the experiment `costs` it has the chains of all experiments, and first the timings printed in the papers
+ * (published.tsv, experiment "speed") beside ours. Times are in run records, never in artifacts, so this is a tool that
+ * reads the records each time, not a stage. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,10 @@ struct row {
     double value, error;                 /* error NaN if it is unknown */
     const char *node, *machine, *detail; /* detail: size of the run, such as "5120 configurations", or "" */
 };
+
+/* The experiment whose table has everything. */
+static const char everything[] = "costs";
+static const char *wanted = everything; /* --name */
 
 struct costs {
     const struct plan *plan;
@@ -271,7 +276,12 @@ static enum status add_independent(struct costs *c, const struct experiment *x, 
     status = seconds_each(c, WALL, fields, &seconds, &training, e);
     THEN(status, seconds_each(c, PROCESSORS, fields, &processors, &unused, e));
     const char *short_name = after_prefix(node->name, "ac-");
-    const char *name = pool_print(c->plan->pool, "%s: %s", x->name, short_name ? short_name : node->name);
+    const char *of = strcmp(wanted, everything) ? "" : pool_print(c->plan->pool, "%s: ", x->name);
+    const char *name = of ? pool_print(c->plan->pool, "%s%s", of, short_name ? short_name : node->name) : NULL;
+    if (!name) {
+        record_free(r);
+        return pool_exhausted(e);
+    }
     if (status == STATUS_OK && right.value > 0 && isfinite(seconds)) {
         status = add(c, name, "seconds_per_independent_configuration", 2 * right.value * seconds,
                      2 * right.error * seconds, x, node, r, e);
@@ -370,7 +380,7 @@ static enum status write_file(const struct costs *c, const char *extension,
                               void (*write)(const struct costs *c, FILE *out), bool print, struct error *e) {
     char *text = NULL;
     size_t size = 0;
-    const char *folder = pool_print(c->plan->pool, "%s/costs", c->plan->root);
+    const char *folder = pool_print(c->plan->pool, "%s/%s", c->plan->root, wanted);
     const char *path = folder ? pool_print(c->plan->pool, "%s/costs.%s", folder, extension) : NULL;
     FILE *out = path ? open_memstream(&text, &size) : NULL;
     if (!out) {
@@ -386,17 +396,18 @@ static enum status write_file(const struct costs *c, const char *extension,
     return status;
 }
 
-/* Adds the rows of the experiment `costs` (own), which exists for the timings only, or of all others. */
+/* Adds the rows of the wanted experiment (own), or of all others. The nodes of `costs` exist for the timings only. */
 static enum status walk(struct costs *c, bool own, struct error *e) {
+    const bool rates = !strcmp(wanted, everything);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < c->plan->count && status == STATUS_OK; i++) {
         const struct experiment *x = &c->plan->experiments[i];
-        if (!strcmp(x->name, "costs") != own) {
+        if (!strcmp(x->name, wanted) != own) {
             continue;
         }
         for (size_t j = 0; j < x->node_count && status == STATUS_OK; j++) {
             const char *stage = x->nodes[j]->stage->name;
-            if (own || (!strcmp(stage, "train") && learns_numbers(x->nodes[j]))) {
+            if (rates && (own || (!strcmp(stage, "train") && learns_numbers(x->nodes[j])))) {
                 status = add_rates(c, x, x->nodes[j], e);
             }
             if (status == STATUS_OK && !strcmp(stage, "autocorrelation")) {
@@ -410,12 +421,15 @@ static enum status walk(struct costs *c, bool own, struct error *e) {
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
     struct costs c = {.plan = plan};
     const char *path = pool_print(plan->pool, "%s/published.tsv", request->experiments);
+    const bool all = !strcmp(wanted, everything);
     enum status status = path ? STATUS_OK : pool_exhausted(e);
-    if (status == STATUS_OK && !access(path, R_OK)) {
+    if (status == STATUS_OK && all && !access(path, R_OK)) {
         status = published_read(path, &c.published, e);
     }
     THEN(status, walk(&c, true, e));
-    THEN(status, walk(&c, false, e));
+    if (status == STATUS_OK && all) {
+        status = walk(&c, false, e);
+    }
     THEN(status, write_file(&c, "tsv", write_tsv, false, e));
     THEN(status, write_file(&c, "md", write_markdown, true, e));
     published_free(c.published);
@@ -423,6 +437,10 @@ static enum status run(const struct plan *plan, const struct plan_request *reque
 }
 
 int main(int argc, char **argv) {
-    return planner_main(argc, argv, all_stages, "Writes RESULTS/costs/costs.{tsv,md}: the papers' timings beside ours.",
-                        run);
+    const struct planner_option own[] = {
+        {"name", "EXPERIMENT", "whose chains (default: costs, the chains of all, and the papers' timings)", &wanted},
+        {NULL, NULL, NULL, NULL}};
+    return planner_main_with(argc, argv, all_stages,
+                             "Writes RESULTS/EXPERIMENT/costs.{tsv,md}: what an independent configuration costs.", own,
+                             run);
 }

@@ -135,10 +135,10 @@ static enum status write_figure(const struct report_state *s, const struct expor
     return status;
 }
 
-/* Writes the table of the experiment's tool, ROOT/NAME/NAME.md. */
+/* Writes the table of the experiment's tool, ROOT/NAME/TOOL.md. */
 static enum status write_tool(const struct report_state *s, FILE *out, struct error *e) {
-    const char *name = s->experiment->name;
-    const char *path = pool_print(s->plan->pool, "%s/%s/%s.md", s->plan->root, name, name);
+    const char *path =
+        pool_print(s->plan->pool, "%s/%s/%s.md", s->plan->root, s->experiment->name, s->experiment->tool);
     char *text = NULL;
     size_t size;
     if (!path) {

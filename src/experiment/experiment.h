@@ -7,8 +7,9 @@
  *   differs = ... | ...                        what differs from the published protocol and why, for the
  *                                              report: one statement or several
  *   tool = costs                               a program of build/bin that is run after the experiment, with the
- *                                              planner's options, and writes results/NAME/NAME.{tsv,md}: for
- *                                              results that contain times, and so cannot be artifacts
+ *                                              planner's options and --name=NAME, and writes
+ *                                              results/NAME/TOOL.{tsv,md}: for results that contain times, and so
+ *                                              cannot be artifacts
  *   table = comparison                         results/NAME/NAME.{tsv,md,tex} come from this node
  *   table.OTHER = node                         and results/NAME/OTHER.* from that
  *   figure.fig6 = magnetization                figures/fig6.{pdf,svg,png}; `make fig6` draws just this
@@ -32,9 +33,9 @@
  * both nodes sweep the same parameter, those of its own value. Two sweeps of the same parameter that meet in a node
  * must list the same values, and run in step; two of different parameters give every combination.
  *
- * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], [node@...], the
- * profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only to `sweep.` in
- * the profile's [experiment.node]. */
+ * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], [node@...],
+ * the profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only
+ * to `sweep.` in the profile's [experiment.node]. */
 #ifndef DMSQ_EXPERIMENT_EXPERIMENT_H
 #define DMSQ_EXPERIMENT_EXPERIMENT_H
 

@@ -140,16 +140,21 @@ static void write_refusal(const struct experiment *x, FILE *out) {
     }
 }
 
-/* In make paper, experiments with a tool come last, so that the tool sees all results. */
+/* The table of a tool in the experiment of its own name covers all experiments. */
+static bool covers_all(const struct experiment *x) {
+    return *x->tool && !strcmp(x->tool, x->name);
+}
+
+/* In make paper, experiments whose tool covers all come last. */
 static void write_tools_last(const struct plan *plan, FILE *out) {
     fputs("\nifneq ($(filter paper,$(MAKECMDGOALS)),)\n", out);
     for (size_t i = 0; i < plan->count; i++) {
-        if (!*plan->experiments[i].tool) {
+        if (!covers_all(&plan->experiments[i])) {
             continue;
         }
         fprintf(out, "%s: |", plan->experiments[i].name);
         for (size_t j = 0; j < plan->count; j++) {
-            if (!*plan->experiments[j].tool) {
+            if (!covers_all(&plan->experiments[j])) {
                 fprintf(out, " %s", plan->experiments[j].name);
             }
         }
@@ -226,8 +231,8 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
         }
         fine = fine && write_target(plan, x, x->name, out, x->nodes, x->node_count, false);
         if (*x->tool) {
-            fprintf(out, "\t@%s/%s $(PLAN_OPTIONS)\n%s: | %s/%s\n", plan->programs, x->tool, x->name, plan->programs,
-                    x->tool);
+            fprintf(out, "\t@%s/%s $(PLAN_OPTIONS) --name=%s\n%s: | %s/%s\n", plan->programs, x->tool, x->name, x->name,
+                    plan->programs, x->tool);
         }
         for (size_t j = 0; j < x->export_count && fine; j++) {
             const struct exported *export = &x->exports[j];

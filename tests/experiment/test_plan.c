@@ -215,6 +215,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
                "[f]\nstage = picture\ndata = m2\ntitle = it's $5 # \\\n"
                "[m2]\nstage = draw\nmodel = m\n");
     write_text("experiments/b.ini", "[experiment]\ntool = clock\n[t]\nstage = simulate\nseed = 1\n");
+    write_text("experiments/clock.ini", "[experiment]\ntool = clock\n[t]\nstage = simulate\nseed = 1\n");
     struct plan plan;
     struct error e = {0};
     char *text = NULL;
@@ -223,16 +224,16 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_int_equal(count_of(text, "bin/simulate --"), 1);
     assert_int_equal(count_of(text, "bin/fit --training="), 1);
     assert_int_equal(count_of(text, "--label=a/t "), 1);
-    assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t' "), 1); /* all nodes with this key */
+    assert_int_equal(count_of(text, " '--users=a/t, a/same, b/t, clock/t' "), 1); /* all nodes with this key */
     assert_int_equal(count_of(text, "--users="), 1);
     assert_non_null(strstr(text, "'--title=it'\\''s $$5 # \\'"));
     /* programs that recipes run are prerequisites, for a fresh clone */
     assert_non_null(strstr(text, "\n.PHONY: a\na: | bin/ledger \\\n"));
     assert_non_null(strstr(text, "\n.PHONY: x\nx: | bin/ledger \\\n"));
     assert_non_null(strstr(text, "\nPLAN_REBUILD = @bin/ledger --rebuild"));
-    assert_non_null(strstr(text, "\npaper: a b | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
-    assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nb: | a\nendif\n"));
-    assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS)\nb: | bin/clock\n"));
+    assert_non_null(strstr(text, "\npaper: a b clock | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
+    assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nclock: | a b\nendif\n"));
+    assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS) --name=b\nb: | bin/clock\n"));
     /* An interrupted make does not remove artifacts, and its signal reaches the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
     assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
