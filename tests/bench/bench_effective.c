@@ -1,6 +1,6 @@
-/* Speed of the effective-action model with the default features of `train`: evaluations of score and divergence,
- * compared with the same number of transforms alone, those of FFTW, and the peak; and proposals of the flow with 16
- * steps, as in the stage `propose`. Every thread has its own packs. */
+/* Speed of the effective-action model with the features of the experiments critical and critical-large: evaluations of
+ * score and divergence, compared with the same number of transforms alone, those of FFTW, and the peak; and proposals of
+ * the flow, on blocked lattices at high noise, as in the stage `propose`. Every thread has its own packs. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "score/effective_flow.h"
 #include "tests/bench/fftw.h"
 
-enum { STEPS = 16, SITES = 1 << 17 }; /* SITES: number of sites of the packs that a thread evaluates in one timing */
+enum { STEPS = 14, SITES = 1 << 17 }; /* SITES: number of sites of the packs that a thread evaluates in one timing */
 
 static const volatile sig_atomic_t never = 0;
 
@@ -99,16 +99,26 @@ static enum status propose(void *context, struct error *e) {
     return effective_flow_run(w->flow, &work, e);
 }
 
-/* A free field with a long correlation length, three levels, small coefficients; the time of an evaluation does not
- * depend on these. */
+/* A free field with a long correlation length and small coefficients, on which the time of an evaluation does not
+ * depend. */
 static enum status make_model(struct work *w, size_t L, struct error *e) {
-    static const struct effective_families families = {
-        .local = 9, .kernels = 2, .pair = 7, .linear_pairs = 3, .zero = 7};
-    enum { LEVELS = 3 };
+    const struct effective_families families = {.local = 9,
+                                                .kernels = 2,
+                                                .pair = 7,
+                                                .outer = L <= 32 ? 3 : 2,
+                                                .inner = L <= 32 ? 4 : 3,
+                                                .linear_pairs = 3,
+                                                .zero = 7};
+    enum { LEVELS = 20 };
     struct effective_model *m = &w->model;
     const size_t V = L * L;
-    *m = (struct effective_model){
-        .dimensions = 2, .volume = V, .extents = {L, L}, .saturation = {2.5, 1.6}, .levels = LEVELS};
+    *m = (struct effective_model){.dimensions = 2,
+                                  .volume = V,
+                                  .extents = {L, L},
+                                  .saturation = {2.5, 1.6},
+                                  .levels = LEVELS,
+                                  .blocking = 0.02,
+                                  .pairs_above = 0.5};
     enum status status = effective_features_make(&families, &m->features, e);
     const size_t F = m->features.count;
     m->propagator = w->propagator = malloc(V * sizeof *w->propagator);
@@ -122,7 +132,7 @@ static enum status make_model(struct work *w, size_t L, struct error *e) {
             1 / (2.01 - cos(2 * M_PI * (double)(p / L) / (double)L) - cos(2 * M_PI * (double)(p % L) / (double)L));
     }
     for (size_t i = 0; status == STATUS_OK && i < LEVELS; i++) {
-        m->log_s[i] = log(0.02) + log(10 / 0.02) * (double)i / (LEVELS - 1);
+        m->log_s[i] = log(0.1) + log(100 / 0.1) * (double)i / (LEVELS - 1);
     }
     for (size_t i = 0; status == STATUS_OK && i < LEVELS * F; i++) {
         m->coefficients[i] = 1e-3 * (double)(i % 7);
@@ -210,7 +220,7 @@ static void report(struct bench *b, const struct work *w, double times[][BENCH_R
               of_peak * bench_median_ratio(times[PEAK], times[TRANSFORM], n), "%", NAN, none);
     bench_row(b, "  operations of the transforms in an evaluation, the same",
               of_peak * bench_median_ratio(times[PEAK], times[EVALUATE], n), "%", NAN, none);
-    snprintf(text, sizeof text, "  proposals, %d steps (ratio: share of evaluations)", STEPS);
+    snprintf(text, sizeof text, "  proposals, %d steps (ratio: time of as many evaluations)", STEPS);
     const double proposals = (double)w->proposals,
                  evaluations = proposals * (double)effective_flow_evaluations(w->flow) / fields;
     bench_row(b, text, proposals / bench_median(times[PROPOSE], n), "configurations/s",
