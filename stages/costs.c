@@ -208,7 +208,9 @@ static double clock_rate(enum clock clock, const struct record *r) {
     return clock == WALL ? 1 : busy / record_number(r, "wall_seconds");
 }
 
-/* Seconds per configuration of a node and its inputs, without trainings and their data; NaN if a time is unknown. */
+/* Seconds per configuration of a node and its inputs, without trainings and their data; NaN if a time is unknown. Time
+ * that is not spent on the configurations themselves, for tests of the chains or of the integrator and for the artifact,
+ * does not count if the run noted its rate. */
 static enum status seconds_each(const struct costs *c, enum clock clock, const struct node *node, double *seconds,
                                 struct trainings *training, struct error *e) {
     struct record *r;
@@ -219,7 +221,8 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
     }
     const bool chain = has_parameter(node->stage, "stride");
     const double factor = clock_rate(clock, r), time = factor * record_seconds(r),
-                 rate = chain ? rate_of(node, r, true) / factor : NAN;
+                 rate = chain ? rate_of(node, r, true) / factor : NAN,
+                 noted = record_value(r, "configurations_per_second").value / factor;
     record_free(r);
     if (!strcmp(node->stage->name, "train")) {
         *seconds = 0;
@@ -250,7 +253,8 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
                                ? parameters_integer(fields->parameters, "configurations")
                                : 0;
     const bool makes = made > 0 || scored > 0; /* the time of dm-mcmc is that of its proposals */
-    *seconds = inputs + (makes ? time / (double)(made > 0 ? made : scored) : 0);
+    const double each = isfinite(noted) ? 1 / noted : time / (double)(made > 0 ? made : scored);
+    *seconds = inputs + (makes ? each : 0);
     return status;
 }
 

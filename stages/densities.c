@@ -80,6 +80,9 @@ enum status densities_run(struct stage_context *c, struct densities *d, const st
     struct parts_outcome outcome;
     const enum status status = parts_run(c, &parts, progress, &outcome, e);
     *whole = outcome.whole;
+    if (status == STATUS_OK && outcome.computed > 0 && outcome.seconds > 0) {
+        stage_note_value(c, "configurations_per_second", (double)outcome.computed / outcome.seconds, NAN, "1/s");
+    }
     return status;
 }
 
