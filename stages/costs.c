@@ -209,8 +209,8 @@ static double clock_rate(enum clock clock, const struct record *r) {
 }
 
 /* Seconds per configuration of a node and its inputs, without trainings and their data; NaN if a time is unknown. Time
- * that is not spent on the configurations themselves, for tests of the chains or of the integrator and for the artifact,
- * does not count if the run noted its rate. */
+ * that is not spent on the configurations themselves, for tests of the chains or of the integrator and for the
+ * artifact, does not count if the run noted its rate. */
 static enum status seconds_each(const struct costs *c, enum clock clock, const struct node *node, double *seconds,
                                 struct trainings *training, struct error *e) {
     struct record *r;

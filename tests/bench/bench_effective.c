@@ -1,6 +1,6 @@
 /* Speed of the effective-action model with the features of the experiments critical and critical-large: evaluations of
- * score and divergence, compared with the same number of transforms alone, those of FFTW, and the peak; and proposals of
- * the flow, on blocked lattices at high noise, as in the stage `propose`. Every thread has its own packs. */
+ * score and divergence, compared with the same number of transforms alone, those of FFTW, and the peak; and proposals
+ * of the flow, on blocked lattices at high noise, as in the stage `propose`. Every thread has its own packs. */
 #include "tests/bench/bench.h"
 
 #include <math.h>

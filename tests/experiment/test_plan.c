@@ -233,7 +233,8 @@ static void rules_are_one_a_key_and_order_only(void **state) {
     assert_non_null(strstr(text, "\nPLAN_REBUILD = @bin/ledger --rebuild"));
     assert_non_null(strstr(text, "\npaper: a b clock | bin/report\n\t@bin/report $(PLAN_OPTIONS)\n"));
     assert_non_null(strstr(text, "\nifneq ($(filter paper,$(MAKECMDGOALS)),)\nclock: | a b\nendif\n"));
-    assert_non_null(strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS) --name=b\nb: | bin/clock\n"));
+    assert_non_null(
+        strstr(text, "--publish=b\n\t$(PLAN_REBUILD)\n\t@bin/clock $(PLAN_OPTIONS) --name=b\nb: | bin/clock\n"));
     /* An interrupted make does not remove artifacts, and its signal reaches the stage: no shell is between them. */
     assert_int_equal(count_of(text, "\n.PRECIOUS: "), 4);
     assert_int_equal(count_of(text, ";) exec $(LAUNCH) bin/"), 4);
