@@ -165,15 +165,14 @@ static void one_of_two_withdraws(void **state) {
     write_lease(mine, here, NULL, 10); /* at the same moment: by name */
     char renamed[500], old[500];
     for (int before = 0; before < 2; before++) {
-        write_lease(before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77", "elsewhere", NULL,
-                    10);
+        const char *const theirs = before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77";
+        write_lease(theirs, "elsewhere", NULL, 10);
         snprintf(old, sizeof old, "%s/runs/20260101T000000Z-elsewhere-0-77.json", folder);
         unlink(old);
         snprintf(renamed, sizeof renamed, "%s/runs/%s.json", folder, mine);
         struct stat info;
         assert_int_equal(stat(renamed, &info), 0);
-        snprintf(old, sizeof old, "%s/runs/%s.json", folder,
-                 before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77");
+        snprintf(old, sizeof old, "%s/runs/%s.json", folder, theirs);
         assert_int_equal(utimensat(AT_FDCWD, old, (const struct timespec[2]){info.st_mtim, info.st_mtim}, 0), 0);
         assert_int_equal(heartbeat_is_first(folder, "", &lock, mine), !before);
     }
