@@ -42,7 +42,7 @@ static const struct parameter parameters[] = {
      .default_value = "500",
      .minimum = 2,
      .maximum = 1000000,
-     .help = "Evaluations of the score per configuration; for modes a quarter of them."},
+     .help = "Number of steps, each with one evaluation of the score; with method modes, each with four."},
     PARAMETER_T_END("Time of the last evaluation."),
     {.name = "snapshots",
      .type = PARAMETER_REALS,

@@ -484,7 +484,7 @@ static void test_damaged(void **state) {
 }
 
 /* With huge coefficients every proposal is rejected, and a message says so. */
-static void test_runs_away(void **state) {
+static void test_all_proposals_rejected(void **state) {
     (void)state;
     struct npz *npz = open_artifact("model");
     const size_t F = npz_find(npz, "effective.features")->count, shape[] = {10, F};
@@ -554,7 +554,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_rejected), cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),  cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_ended),    cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_runs_away),
+        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_all_proposals_rejected),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_device),
     };
     own_name = argv[0];
