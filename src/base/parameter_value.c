@@ -55,8 +55,8 @@ static enum status no_memory(const char *where, struct error *e) {
 
 enum { REAL_TEXT = 40 };
 
-/* The shortest result of %.Ng that reads back to x; of two equally short ones the one without exponent. More digits only
- * shorten a number that has an exponent: 1e+02, 100. */
+/* The shortest result of %.Ng that reads back to x; of two equally short ones the one without exponent. More digits
+ * only shorten a number that has an exponent: 1e+02, 100. */
 static void write_real(double x, char text[REAL_TEXT]) {
     size_t best = REAL_TEXT;
     bool exponent = true;

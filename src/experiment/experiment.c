@@ -182,7 +182,7 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
     return status;
 }
 
-/* [NODE@PARAMETER=VALUE]: values of one node of a sweep. Whether there is that node is known only after the expansion. */
+/* [NODE@PARAMETER=VALUE]: values of one node of a sweep. Whether that node exists is known after the expansion. */
 static enum status read_member(struct pool *pool, const struct experiment *x, const struct section *section,
                                struct error *e) {
     const char *name = pool_copy(pool, section->name, strcspn(section->name, "@"));

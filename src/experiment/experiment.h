@@ -32,9 +32,9 @@
  * both nodes sweep the same parameter, those of its own value. Two sweeps of the same parameter that meet in a node
  * must list the same values, and run in step; two of different parameters give every combination.
  *
- * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], [node@...], the
- * profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only to `sweep.` in
- * the profile's [experiment.node]. */
+ * Precedence of the values of a parameter, from lowest to highest: the stage's default, [STAGE], [node], [node@...],
+ * the profile's [STAGE], the profile's [experiment.node], SET of the stage, SET of the node. A swept value yields only
+ * to `sweep.` in the profile's [experiment.node]. */
 #ifndef DMSQ_EXPERIMENT_EXPERIMENT_H
 #define DMSQ_EXPERIMENT_EXPERIMENT_H
 
