@@ -1,17 +1,13 @@
-/* The tables of a noise level, made from the model. */
+/* Makes the tables of a noise level from the model; see effective_level_internal.h. */
 #include "score/effective_level_internal.h"
 
 #include <stdlib.h>
-
-static bool is_pair(const struct effective_feature *f, int p) {
-    return f->kind == EFFECTIVE_PAIR && (p < 0 || f->power == p);
-}
 
 static int larger(int a, int b) {
     return a > b ? a : b;
 }
 
-/* Whether the model has nonlinear bilocal features, and none here. */
+/* Whether the model has nonlinear bilocal features, but all their coefficients are 0 at this level. */
 static bool is_local(const struct effective_features *features, const double *coefficients) {
     bool any = false, here = false;
     for (size_t i = 0; i < features->count; i++) {
@@ -22,8 +18,8 @@ static bool is_local(const struct effective_features *features, const double *co
     return any && !here;
 }
 
-/* Which powers are transformed, convolved and summed, and the terms of each. A power that is transformed has its sum in
- * the zero mode; a level without nonlinear bilocal features transforms t alone and sums the others at the sites. */
+/* Finds which powers are transformed, convolved and summed over the sites. The sum of a power that is transformed is
+ * its zero mode. A local level transforms only t and sums the other powers at the sites. */
 static void lay_out(const struct effective_features *features, bool local, struct effective_level *l) {
     bool pair[EFFECTIVE_POWERS][EFFECTIVE_POWERS] = {{false}};
     for (size_t i = 0; i < features->count; i++) {
@@ -31,19 +27,16 @@ static void lay_out(const struct effective_features *features, bool local, struc
         if (local && effective_feature_is_graph(f)) {
             continue;
         }
-        const bool at_sites = f->kind == EFFECTIVE_LOCAL || f->kind == EFFECTIVE_ZERO_LOCAL || is_pair(f, -1);
-        if (at_sites && f->power > l->local) {
-            l->local = f->power;
+        const bool is_pair = f->kind == EFFECTIVE_PAIR, is_zero_local = f->kind == EFFECTIVE_ZERO_LOCAL;
+        if (f->kind == EFFECTIVE_LOCAL || is_pair || is_zero_local) {
+            l->local = larger(l->local, f->power);
         }
-        /* of a pair t^p, and the power that the slope of t^q brings; of t0^b t^p its sum over the sites */
-        const int highest = f->kind == EFFECTIVE_PAIR && f->inner + 1 > f->power ? f->inner + 1 : f->power;
-        if (f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) {
-            l->summed = larger(l->summed, highest);
+        if (is_zero_local) {
+            l->summed = larger(l->summed, f->power);
         }
-        if (f->kind == EFFECTIVE_PAIR) {
+        if (is_pair) { /* the slope of t^q has the power t^(q+1) */
+            l->summed = larger(l->summed, larger(f->power, f->inner + 1));
             l->powers = larger(l->powers, f->inner);
-        }
-        if (f->kind == EFFECTIVE_PAIR) {
             pair[f->power][f->inner] = true;
         }
     }
@@ -64,6 +57,7 @@ static void lay_out(const struct effective_features *features, bool local, struc
     }
 }
 
+/* The number of the convolution of t^p (K * t^q). */
 static size_t term_of(const struct effective_level *l, int p, int q) {
     size_t row = 0;
     while (p > 0 && l->convolved_power[row++] != p) {
@@ -75,18 +69,19 @@ static size_t term_of(const struct effective_level *l, int p, int q) {
     return i;
 }
 
-static size_t meeting_of(struct effective_level *l, int p, int q) {
-    const struct meeting wanted = p < q ? (struct meeting){p, q} : (struct meeting){q, p};
-    for (size_t i = 0; i < l->meetings; i++) {
-        if (l->meeting[i].p == wanted.p && l->meeting[i].q == wanted.q) {
+/* The number of a product, which is added if it is new. */
+static size_t product_of(struct effective_level *l, int p, int q) {
+    const struct product wanted = p < q ? (struct product){p, q} : (struct product){q, p};
+    for (size_t i = 0; i < l->products; i++) {
+        if (l->product[i].p == wanted.p && l->product[i].q == wanted.q) {
             return i;
         }
     }
-    l->meeting[l->meetings] = wanted;
-    return l->meetings++;
+    l->product[l->products] = wanted;
+    return l->products++;
 }
 
-/* The two powers that d(t^q)/du brings to t^p, with their factors: q t^(q-1), -q/a^2 t^(q+1). */
+/* The two powers and factors of d(t^q)/du = q t^(q-1) - q/a^2 t^(q+1). */
 static void slope_of(const struct effective_level *l, int q, int power[2], double factor[2]) {
     power[0] = q - 1;
     power[1] = q + 1;
@@ -94,6 +89,7 @@ static void slope_of(const struct effective_level *l, int q, int power[2], doubl
     factor[1] = -q / ((double)l->saturation * (double)l->saturation);
 }
 
+/* Adds a pair to the convolutions and to the weights (modes, PAIRS) of the products. */
 static void add_pair(const struct effective_filters *filters, const struct effective_feature *f, double coefficient,
                      struct effective_level *l, double *weight) {
     const double *K = filters->kernel[f->kernel - 1], *K2 = filters->kernel_squared[f->kernel - 1];
@@ -109,9 +105,9 @@ static void add_pair(const struct effective_filters *filters, const struct effec
         if (f->power == 0 || power[i] == 0) {
             l->constant[f->power + power[i]] += coefficient * factor[i] * K2[0];
         } else {
-            const size_t meeting = meeting_of(l, f->power, power[i]);
+            const size_t product = product_of(l, f->power, power[i]);
             for (size_t h = 0; h < l->modes; h++) {
-                weight[h * PAIRS + meeting] += coefficient * factor[i] * K2[l->half[h]];
+                weight[h * PAIRS + product] += coefficient * factor[i] * K2[l->half[h]];
             }
         }
     }
@@ -136,7 +132,7 @@ static void set_coefficient(const struct effective_feature *f, double coefficien
     }
 }
 
-/* Modes p that are not after -p. */
+/* Sets `half` to the first mode of each pair p, -p; returns the number of pairs. */
 static size_t find_half(const struct effective_level *l, size_t *half) {
     size_t modes = 0;
     for (size_t p = 0; p < l->volume; p++) {
@@ -175,12 +171,12 @@ static bool fill(const struct effective_filters *filters, const struct effective
             add_pair(filters, &features->list[i], coefficient, l, weight);
         }
     }
-    l->weight = malloc(l->modes * (l->meetings ? l->meetings : 1) * sizeof *l->weight);
+    l->weight = malloc(l->modes * (l->products ? l->products : 1) * sizeof *l->weight);
     for (size_t h = 0; l->weight && h < l->modes; h++) {
-        /* Transforms are taken apart as twice their value: a quarter, and p stands for -p, too. */
+        /* separating the two fields of a lane gives twice their value, and p stands for -p as well */
         const double share = (l->half[h] == l->opposite[l->half[h]] ? 0.25 : 0.5) / (double)V;
-        for (size_t i = 0; i < l->meetings; i++) {
-            l->weight[h * l->meetings + i] = (float)(share * weight[h * PAIRS + i]);
+        for (size_t i = 0; i < l->products; i++) {
+            l->weight[h * l->products + i] = (float)(share * weight[h * PAIRS + i]);
         }
     }
     free(weight);

@@ -1,4 +1,4 @@
-/* Score and divergence of a noise level on packs of fields. */
+/* Evaluates score and divergence of a noise level on packs of fields; the equations are in effective_level.h. */
 #include "score/effective_level_internal.h"
 
 #include <string.h>
@@ -57,17 +57,17 @@ static void saturate(const struct effective_level *l, const struct room *r) {
     }
 }
 
-/* What the zero mode of each field makes of the potential: coefficients of t^p, lane by lane; its own force, which is
- * constant in x; and its own part of the divergence. */
+/* For every field: the coefficients of t^p given its zero mode, and the force on the zero mode, constant in x. */
 struct zero_mode {
     struct transform_site potential[EFFECTIVE_POWERS], constant;
 };
 
-/* sum over the sites of t^p of field `lane`, p a power that is transformed. */
+/* The sum over the sites of t^p of field `lane`, where p is a power that is transformed. */
 static double power_sum(const struct room *r, int p, size_t lane) {
     return lane < WIDE_LANES ? (double)r->power[p][0].re[lane] : (double)r->power[p][0].im[lane - WIDE_LANES];
 }
 
+/* u0: the mean of u. slope: derivatives of z->potential with respect to m; divergence: of z->constant. */
 static void zero_mode(const struct effective_level *l, const struct transform_site *u0, struct zero_mode *z,
                       double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], double divergence[TRANSFORM_FIELDS]) {
     const double a = l->zero_saturation;
@@ -82,7 +82,7 @@ static void zero_mode(const struct effective_level *l, const struct transform_si
         }
         for (int p = 0; p <= l->local; p++) {
             double value = l->potential[p];
-            slope[lane][p] = 0; /* d/dm of the coefficient of t^p */
+            slope[lane][p] = 0;
             for (int b = 1; b < EFFECTIVE_POWERS; b++) {
                 value += l->zero_local[b][p] * power[b];
                 slope[lane][p] += l->zero_local[b][p] * b * power[b - 1] * dt0;
@@ -105,10 +105,10 @@ static void zero_mode(const struct effective_level *l, const struct transform_si
     }
 }
 
-/* sum over the sites of t^1 ... t^summed of every field. */
+/* Sums over the sites of t^1 ... t^summed of every field. */
 typedef double power_sums[EFFECTIVE_POWERS][TRANSFORM_FIELDS];
 
-/* Those of powers that are not transformed, added to `sums`. */
+/* Adds the sites first ... last-1 to the sums of the powers that are not transformed. */
 static void sum_powers(const struct effective_level *l, const struct room *r, size_t first, size_t last,
                        power_sums sums) {
     struct transform_site sum[EFFECTIVE_POWERS] = {{{0}, {0}}};
@@ -128,7 +128,7 @@ static void sum_powers(const struct effective_level *l, const struct room *r, si
     }
 }
 
-/* The force at the sites, into f, and sum_x df/du of its pointwise dependence on u. */
+/* Sets r->f to the force at the sites, and divergence to sum_x df/du of its pointwise dependence on u. */
 static void sites(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
                   double divergence[TRANSFORM_FIELDS], power_sums sums) {
     enum { CHUNK = 64 };
@@ -173,7 +173,7 @@ static void sites(const struct effective_level *l, const struct zero_mode *z, co
     }
 }
 
-/* The convolutions that multiply t^p, p >= 1, at mode p. */
+/* The convolutions that multiply powers of t at the sites, at mode p. */
 static inline void convolve(const struct effective_level *l, const struct room *r, size_t p) {
     const float *term = l->term + p * l->terms;
     for (size_t c = 0; c < l->convolved; c++) {
@@ -195,16 +195,17 @@ static void pairs(const struct effective_level *l, const struct room *r, double 
         struct transform_site sum = {{0}, {0}};
         for (size_t h = start; h < end; h++) {
             const size_t p = l->half[h], opposite = l->opposite[p];
-            const float *weight = l->weight + h * l->meetings;
-            /* twice the transforms of the real parts (a) and of the imaginary parts (b); b times i */
+            const float *weight = l->weight + h * l->products;
+            /* twice the transforms of the fields in the real parts (a), and i times twice those in the imaginary
+             * parts (b) */
             struct transform_site a[EFFECTIVE_POWERS], b[EFFECTIVE_POWERS];
-            for (int q = 1; q <= l->powers && l->meetings > 0; q++) {
+            for (int q = 1; q <= l->powers && l->products > 0; q++) {
                 const struct transform_site here = r->power[q][p], there = r->power[q][opposite];
                 a[q] = (struct transform_site){here.re + there.re, here.im - there.im};
                 b[q] = (struct transform_site){here.re - there.re, here.im + there.im};
             }
-            for (size_t i = 0; i < l->meetings; i++) {
-                const struct meeting m = l->meeting[i];
+            for (size_t i = 0; i < l->products; i++) {
+                const struct product m = l->product[i];
                 sum.re += (a[m.p].re * a[m.q].re + a[m.p].im * a[m.q].im) * weight[i];
                 sum.im += (b[m.p].re * b[m.q].re + b[m.p].im * b[m.q].im) * weight[i];
             }
@@ -218,7 +219,7 @@ static void pairs(const struct effective_level *l, const struct room *r, double 
     }
 }
 
-/* f in momentum space, times the filters. u: its transform is to_u V modes. */
+/* The drift: f in momentum space, times the filter. The transform of u is to_u V modes. */
 static void drift_of(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
                      const struct transform_site *modes, struct transform_site *drift) {
     const float linear = (float)(l->linear * (double)l->volume), V = (float)l->volume;
@@ -254,7 +255,7 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
     for (int q = 1; q <= l->powers; q++) {
         transform_forward(l->transform, r.power[q], r.power[q], r.transform);
     }
-    if (l->convolved > 0 || l->meetings > 0) {
+    if (l->convolved > 0 || l->products > 0) {
         pairs(l, &r, at_modes);
     }
     for (size_t c = 0; c < l->convolved; c++) {
@@ -275,7 +276,7 @@ static void evaluate(const struct effective_level *l, const struct transform_sit
         for (int q = 1; q <= l->summed; q++) {
             sum += l->constant[q] * sums[q][lane] / l->sigma_u;
         }
-        for (int p = 1; p <= l->local && p <= l->summed; p++) { /* powers above have no zero mode */
+        for (int p = 1; p <= l->local && p <= l->summed; p++) { /* no feature t0^b t^p has a higher p */
             sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * sums[p][lane];
         }
         divergence[lane] = -l->s * l->s * (sum + own[lane]);

@@ -7,17 +7,17 @@
 
 enum { PAIRS = EFFECTIVE_POWERS * EFFECTIVE_POWERS };
 
-/* Powers (p, q) that meet in momentum space. */
-struct meeting {
+/* The powers of a product t^p(k) conj t^q(k), p <= q. */
+struct product {
     int p, q;
 };
 
 struct effective_level {
     const struct effective_lattice *lattice;
-    size_t volume, modes; /* of the lattice; modes: one of each p and -p */
+    size_t volume, modes; /* modes: number of pairs p, -p */
     const struct transform *transform;
     const size_t *opposite;
-    size_t *half;                     /* modes: the first of each pair */
+    size_t *half;                     /* [modes]: the first mode of each pair */
     float saturation, inverse_square; /* a, 1/a^2 */
     double zero_saturation;
     int powers;                                 /* t^1 ... t^powers are transformed */
@@ -28,17 +28,22 @@ struct effective_level {
     double W0, W2, sigma_u, sigma_m, s;
     float *to_u;     /* W sqrt(G + s^2) / (sigma_u V): from modes to u */
     float *to_drift; /* -s^2 W / sqrt(G + s^2) */
-    /* sum_n a K_n(p) of t^p (K_n * t^q): row[0] of p = 0, which stays in momentum space; rows of the others / V */
-    size_t convolved; /* powers p >= 1 that have a convolution */
-    int convolved_power[EFFECTIVE_POWERS];
-    size_t terms, term_end[EFFECTIVE_POWERS + 1]; /* of p = 0, and of the others in order */
-    int term_power[PAIRS];                        /* q */
-    float *term;                                  /* V x terms */
-    /* M_pq of the divergence, p <= q, for modes of `half` */
-    size_t meetings;
-    struct meeting meeting[PAIRS];
-    float *weight;                     /* modes x meetings */
-    double constant[EFFECTIVE_POWERS]; /* M_0q at p = 0 */
+
+    /* Convolutions K * t^q of the pairs t^p (K * t^q), with K = sum_n a_n C^n of the pair, in the order of p, then q.
+     * Those of p = 0 are added to the transform of f. The sum of those of another p is transformed back, hence divided
+     * by V, and multiplied by t^p at the sites. */
+    size_t convolved;                             /* number of powers p >= 1 that have convolutions */
+    int convolved_power[EFFECTIVE_POWERS];        /* [convolved]: p */
+    size_t terms, term_end[EFFECTIVE_POWERS + 1]; /* convolutions, and where those of p = 0 and of the others end */
+    int term_power[PAIRS];                        /* [terms]: q */
+    float *term;                                  /* (V, terms): K at every mode */
+
+    /* The part of the divergence that is a sum over modes k, of M_pq(k) t^p(k) conj t^q(k). With p = 0 only k = 0
+     * contributes, and the sum is one over sites of t^q. */
+    size_t products;
+    struct product product[PAIRS];
+    float *weight;                     /* (modes, products): M_pq */
+    double constant[EFFECTIVE_POWERS]; /* M_0q(0) */
 };
 
 #endif
