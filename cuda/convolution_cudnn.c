@@ -121,15 +121,9 @@ static enum status operation(struct cuda_convolution *c, struct pieces *p, cudnn
     const float one = 1, zero = 0;
     cudnnBackendDescriptor_t wide, narrow, weights, convolution;
     enum status status = tensor(c, p, type, g.wide, g.wide_stride, ID_WIDE, &wide, e);
-    if (status == STATUS_OK) {
-        status = tensor(c, p, type, g.narrow, g.narrow_stride, ID_NARROW, &narrow, e);
-    }
-    if (status == STATUS_OK) {
-        status = tensor(c, p, type, g.weights, g.weights_stride, ID_WEIGHTS, &weights, e);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    THEN(status, tensor(c, p, type, g.narrow, g.narrow_stride, ID_NARROW, &narrow, e));
+    THEN(status, tensor(c, p, type, g.weights, g.weights_stride, ID_WEIGHTS, &weights, e));
+    TRY(status);
     CUDNN_TRY(make(p, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, &convolution));
     CUDNN_TRY(set(convolution, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &sums));
     CUDNN_TRY(set(convolution, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode));
@@ -297,9 +291,7 @@ static enum status choose(struct cuda_convolution *c, bool strict, cudnnBackendH
             status = failed(c, "operation graph", code, e);
         }
     }
-    if (status == STATUS_OK) {
-        status = candidates(c, &pieces, graph, mode, list, &count, e);
-    }
+    THEN(status, candidates(c, &pieces, graph, mode, list, &count, e));
     for (int64_t i = 0; i < count && status == STATUS_OK && !*found; i++) {
         *found = try_engine(c, &pieces, list[i], strict);
     }

@@ -60,9 +60,7 @@ enum status recording_make(struct device *d, enum status (*record)(void *context
     CUDA_TRY(cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal));
     const enum status status = record(context, e);
     const cudaError_t code = cudaStreamEndCapture(d->stream, &r->graph); /* also after an error */
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     if (code != cudaSuccess) {
         return cuda_failed(code, "cudaStreamEndCapture", e);
     }

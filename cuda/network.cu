@@ -97,13 +97,9 @@ static enum status make_filter(struct network *w, const struct score_model *m, s
     memcpy(host + H * H + W * W, m->propagator, V * sizeof *host);
     enum status status =
         device_allocate(w->device, (tables + batch * 2 * V) * sizeof *host, "the filter", (void **)&w->tables, e);
-    if (status == STATUS_OK) {
-        status = device_upload(w->device, w->tables, host, tables * sizeof *host, e);
-    }
+    THEN(status, device_upload(w->device, w->tables, host, tables * sizeof *host, e));
     free(host);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     w->filter = {(int)H, (int)W, w->tables, w->tables + H * H, w->tables + H * H + W * W, w->tables + tables};
     return device_allocate(w->device, batch * V * sizeof(float), "the filtered fields", (void **)&w->linear, e);
 }
@@ -203,9 +199,7 @@ enum status network_new(struct device *d, const struct score_model *model, size_
     w->element = d->precision == CUDA_BF16 ? sizeof(struct bfloat) : sizeof(float);
     layout_make(score_unet_shape(model), &w->layout);
     enum status status = make(w, model, colours, e);
-    if (status == STATUS_OK) {
-        status = device_wait(d, e);
-    }
+    THEN(status, device_wait(d, e));
     if (status != STATUS_OK) {
         error_prefix(e, "network of %dx%d sites, width %d, stride %d, batch %zu", w->layout.shape.height,
                      w->layout.shape.width_sites, w->layout.shape.width, w->layout.shape.stride, batch);

@@ -60,7 +60,10 @@ static enum status check(const struct work *w, struct error *e) {
     }
     if (status == STATUS_OK && wrong) {
         fputs(text, stderr);
-        status = error_set(e, STATUS_BAD_INPUT, "%s: only results that verify can be archived", w->plan->root);
+        status = error_set(
+            e, STATUS_BAD_INPUT,
+            "%s: results differ from their run records (see above), expected results that make verify accepts",
+            w->plan->root);
     }
     free(text);
     return status;
@@ -106,7 +109,7 @@ static enum status put_artifact(const struct work *w, const char *key, struct er
     return status;
 }
 
-/* Makes a ledger of these runs alone, entered in a fixed order. */
+/* Makes a ledger of these runs only, entered in a fixed order. */
 static enum status put_ledger(const struct work *w, struct error *e) {
     const char *root = pool_print(w->plan->pool, "%s/%s", w->data, w->root);
     const char *path = root ? pool_print(w->plan->pool, "%s/ledger.sqlite", root) : NULL;
@@ -164,7 +167,7 @@ static enum status put_shown(const struct work *w, struct error *e) {
             const bool artifact = length > 4 && strcmp(path + length - 4, ".npz") == 0;
             status = artifact ? STATUS_OK : tree_copy(path, copy, e);
             if (status == STATUS_OK && (unlink(path) != 0 || (!artifact && rename(copy, path) != 0))) {
-                status = error_set(e, STATUS_FAILED, "%s: cannot put a file in place of the link", path);
+                status = error_set(e, STATUS_FAILED, "%s: cannot replace the link by a file", path);
             }
         }
     }
@@ -454,7 +457,7 @@ static enum status put_in_place(const struct work *w, const char *folder, const 
         return pool_exhausted(e);
     }
     if (access(final, F_OK) == 0 && access(mark, F_OK) != 0) {
-        return error_set(e, STATUS_BAD_INPUT, "%s: exists and is no archive; remove it or choose another folder",
+        return error_set(e, STATUS_BAD_INPUT, "%s: exists and is not an archive; remove it or choose another folder",
                          final);
     }
     enum status status = tree_remove(final, e);

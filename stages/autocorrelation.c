@@ -5,10 +5,10 @@
  *   corrected     all chains of a long run (input `long`; without it, the same chains); window and error by the Gamma
  *                 method (statistics/gamma_method.h)
  *
- * Both use each of two readings of |M|: abs_M = |mean of phi| (the order parameter, as in the authors' code) and
- * mean_abs_phi = mean of |phi| (A 4.12 as printed). Times are in steps of the algorithm: the distance of two stored
- * configurations is the `stride` of the stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window assumes
- * stride = 1.
+ * Both are computed for two definitions of |M|: abs_M = |mean of phi| (the order parameter, as in the authors' code)
+ * and mean_abs_phi = mean of |phi| (A 4.12 as printed). Times are in steps of the algorithm: the distance between
+ * stored configurations is the `stride` of the stage `ensemble`, and 1 in a chain of `dm-mcmc`. The published window
+ * assumes stride = 1.
  *
  * Artifact: t (lags, in steps); for O = abs_M and mean_abs_phi: O.rho, O.error (lags) of the long run, O.published
  * (lags) of the published window (NaN beyond t-max), O.window (Gamma method, in steps); stride; names, values, errors,
@@ -17,7 +17,7 @@
  *                                                    truncation of the sum
  *   tau_right_abs_M, tau_right_mean_abs_phi          corrected; NaN if the window is longer than a quarter of a chain
  *   abs_M, acceptance                                of the corrected run; acceptance is NaN if it is not known
- * and thermalised, as the corrected run is marked. */
+ * and thermalised, the mark of the corrected run. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -111,7 +111,7 @@ struct work {
 /* --- input --------------------------------------------------------------------------------------- */
 
 /* Mean acceptance of the chains and its error. An ensemble stores one acceptance per chain, dm-mcmc one with its error.
- * If all steps or none were accepted, the error is one step. */
+ * If all steps or none were accepted, the error is one over the number of steps. */
 static void read_acceptance(const struct npz *npz, struct chains *c) {
     const struct npz_array *a = npz_find(npz, "acceptance"), *error = npz_find(npz, "acceptance_error");
     c->acceptance = c->acceptance_error = NAN;

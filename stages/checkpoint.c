@@ -18,7 +18,7 @@ static const struct parameter parameters[] = {
 };
 
 static const struct stage_input inputs[] = {
-    {"training", "train", true, false, "The training, with keep-epochs."},
+    {"training", "train", true, false, "The training, run with keep-epochs."},
 };
 
 static const struct stage_array arrays[] = {

@@ -78,7 +78,7 @@ static const struct stage_array arrays[] = {
     {"acceptance_gaussian", NPZ_FLOAT64, "", "",
      "Acceptance expected from Gaussian log-weights of variance var_log_w."},
     {"acceptance_gaussian_error", NPZ_FLOAT64, "", "", "Its standard error."},
-    {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2", NPZ_FLOAT64, "", "", "R^2 (A 4.9) of S_eff as a prediction of S, each minus its mean."},
     {"R2_error", NPZ_FLOAT64, "", "", "Its standard error."},
     {"slope", NPZ_FLOAT64, "", "", "Slope of S against S_eff."},
     {"slope_error", NPZ_FLOAT64, "", "", "Its standard error."},
@@ -253,7 +253,7 @@ static enum status run_chains(struct stage_context *c, struct work *w, struct er
 /* --- output -------------------------------------------------------------------------------------- */
 
 /* Acceptance of the kept steps, without the start, by the Gamma method. If all or none were accepted, the error is one
- * step. */
+ * over the number of steps. */
 static enum status find_acceptance(const struct work *w, struct gamma_result *result, struct error *e) {
     const size_t keep = w->steps - w->discard, first = w->discard == 0, length = keep - first;
     double *x = malloc(w->chains * length * sizeof *x);

@@ -80,7 +80,7 @@ static FILE *open_text(const char *path, struct error *e) {
     return out;
 }
 
-/* Closes a text file and turns a full disk into an error. */
+/* Closes a text file and reports a full disk as an error. */
 static enum status close_text(FILE *out, const char *path, enum status status, struct error *e) {
     int failed = ferror(out);
     if ((fclose(out) != 0 || failed) && status == STATUS_OK) {

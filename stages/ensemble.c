@@ -6,8 +6,8 @@
  * (1: passed the tests of lattice/thermalisation.h, 0: failed, -1: too few chains to test), thermalisation.names and
  * thermalisation.sigmas. The mark `thermalised` is passed on to everything made from the ensemble.
  *
- * Earlier, version 2 marked a chain that never moved as -1, and passed an ensemble on its virial alone. This was
- * corrected without a new version, because few marks change and a new version would recompute all ensembles
+ * Version 2 at first marked ensembles with chains that never moved as -1, and passed ensembles on their virial alone.
+ * This was corrected without a new version, because few marks change and a new version would recompute all ensembles
  * (CHANGELOG.md). */
 #include <inttypes.h>
 #include <math.h>
@@ -80,8 +80,8 @@ static const struct parameter parameters[] = {
      .choices = "leapfrog|omelyan",
      .later = true,
      .help = "Integrator of HMC. omelyan: second-order minimum-norm integrator with two forces per step and a tenth of "
-             "leapfrog's error at the same step size. Trajectories of the published length are accepted at 97% with "
-             "two such steps, at 93% with ten leapfrog steps."},
+             "leapfrog's error at the same step size. For trajectories of the published length, two such steps "
+             "give an acceptance of 97%, ten leapfrog steps 93%."},
     {.name = "precision",
      .type = PARAMETER_CHOICE,
      .default_value = "float64",
@@ -387,7 +387,8 @@ static enum status run(struct stage_context *c, struct error *e) {
 static const struct stage_array arrays[] = {
     ARRAYS_FIELD,
     {"acceptance", NPZ_FLOAT64, "C", "", "Acceptance of each chain."},
-    {"exp_minus_dH", NPZ_FLOAT64, "C", "", "Mean of exp(-dH) of each chain; 1 if detailed balance holds."},
+    {"exp_minus_dH", NPZ_FLOAT64, "C", "",
+     "Mean of exp(-dH) of each chain of HMC; its expectation value is 1 in equilibrium."},
     {"virial", NPZ_FLOAT64, "N", "",
      "Mean of phi dS/dphi per site, of the field before rounding; its expectation value is 1 in equilibrium."},
     {"action", NPZ_FLOAT64, "N", "", "S/V, the action per site, of the field before rounding."},

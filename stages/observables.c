@@ -2,7 +2,7 @@
  * and its two-point function, with errors.
  *
  * Errors of independent configurations (one per chain, or generated): jackknife, every estimator recomputed for each
- * bin. Errors of Markov chains: Gamma method, with integrated autocorrelation times in units of the distance of two
+ * bin. Errors of Markov chains: Gamma method, with integrated autocorrelation times in units of the distance between
  * stored configurations. If its window does not close and there are enough chains: jackknife over the chains, without
  * an autocorrelation time. Values are estimates from all configurations, without bias corrections.
  *

@@ -20,7 +20,7 @@ static const char usage[] =
     "the results, copy the figures, print the tables\n  --only=NAME           only this figure or table of the "
     "experiment; with --nodes, the nodes it needs\n  --help-targets        list what make can compute, and the "
     "stages\n  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n\n  --profile=NAME        paper "
-    "(default), or a file of experiments/profiles, or a path that ends in .ini\n  --set=ASSIGNMENTS     "
+    "(default), a file of experiments/profiles, or a path that ends in .ini\n  --set=ASSIGNMENTS     such as "
     "\"train.epochs=100 training.kappa=0.25\"\n  --backend=" BACKENDS "\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
     "                        folders; default: experiments, results, figures, build/bin\n";
@@ -93,8 +93,8 @@ static void list_nodes(const struct plan *plan, const char *only) {
     }
 }
 
-/* Edited code does not cause a new computation; only a new version of a stage does, which is raised where results
- * change. So a message tells whoever edits code that results were made before the change. */
+/* Edited code alone recomputes nothing; a new version of a stage does, and is raised when its results change. So a
+ * message tells whoever edits code how many results were made before the change. */
 static enum status note_other_builds(const struct plan *plan, const char *experiment, struct error *e) {
     size_t count = 0, others = 0;
     for (size_t i = 0; i < plan->count; i++) {

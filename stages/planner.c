@@ -14,8 +14,8 @@ static void help(const char *program, const char *what, const struct planner_opt
         int width = fprintf(out, "  --%s=%s ", own->name, own->value);
         fprintf(out, "%*s%s\n", width < 24 ? 24 - width : 0, "", own->help);
     }
-    fputs("  --profile=NAME        paper (default), or a file of experiments/profiles, or a path that ends in .ini\n"
-          "  --set=ASSIGNMENTS     \"train.epochs=100 training.kappa=0.25\"\n"
+    fputs("  --profile=NAME        paper (default), a file of experiments/profiles, or a path that ends in .ini\n"
+          "  --set=ASSIGNMENTS     such as \"train.epochs=100 training.kappa=0.25\"\n"
           "  --backend=cpu\n"
           "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
           "                        folders; default: experiments, results, figures, build/bin\n",

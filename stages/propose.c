@@ -81,7 +81,7 @@ static const struct stage_array arrays[] = {
     {"action_effective_centred", NPZ_FLOAT64, "N", "", "S_eff = -log q minus its mean."},
     {"action_difference", NPZ_FLOAT64, "N", "", "S - S_eff minus its mean: the deviation from the line of slope 1."},
     {"log_w", NPZ_FLOAT64, "N", "", "Log-weight -S - log q of each proposal."},
-    {"R2", NPZ_FLOAT64, "", "", "A 4.9 of S against S_eff, without the difference of their means."},
+    {"R2", NPZ_FLOAT64, "", "", "R^2 (A 4.9) of S_eff as a prediction of S, each minus its mean."},
     {"R2_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},
     {"slope", NPZ_FLOAT64, "", "", "Slope of S against S_eff."},
     {"slope_error", NPZ_FLOAT64, "", "", "Its standard error (jackknife)."},

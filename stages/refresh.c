@@ -173,9 +173,7 @@ static enum status prepare(struct stage_context *c, struct work *w, struct error
     THEN(status, suits(w, npz_path(model), e));
     THEN(status, refresh_new(&w->model, &settings, (uint64_t)parameters_integer(p, "seed"), w->chains, c->threads,
                              &w->refresh, e));
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     w->phi = malloc(w->chains * w->each * w->volume * sizeof *w->phi);
     w->action = malloc(w->chains * w->each * sizeof *w->action);
     return w->phi && w->action

@@ -42,7 +42,7 @@ static const struct parameter parameters[] = {
      .default_value = "500",
      .minimum = 2,
      .maximum = 1000000,
-     .help = "Evaluations of the score per configuration; for modes a quarter of them."},
+     .help = "Number of steps, each with one evaluation of the score; with method modes, each with four."},
     PARAMETER_T_END("Time of the last evaluation."),
     {.name = "snapshots",
      .type = PARAMETER_REALS,
@@ -126,9 +126,8 @@ static enum status add_snapshots(const struct score_model *m, const struct rever
     size_t shape[NPZ_MAX_DIMENSIONS] = {settings->snapshot_count, settings->snapshot_configurations};
     memcpy(shape + 2, m->extents, m->dimensions * sizeof *shape);
     enum status status = npz_add_owned(writer, "snapshots", NPZ_FLOAT32, m->dimensions + 2, shape, snapshots, e);
-    return status == STATUS_OK
-               ? npz_add_reals(writer, "snapshot-times", settings->snapshot_times, settings->snapshot_count, e)
-               : status;
+    THEN(status, npz_add_reals(writer, "snapshot-times", settings->snapshot_times, settings->snapshot_count, e));
+    return status;
 }
 
 /* Configurations with their snapshots, and the model and settings that draw them. */

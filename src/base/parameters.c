@@ -145,9 +145,7 @@ enum status parameters_unchanged(const struct parameters *p, struct error *e) {
                                v->text);
         }
         parameter_value_clear(&now);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(status);
     }
     return STATUS_OK;
 }

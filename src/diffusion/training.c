@@ -200,9 +200,7 @@ enum status training_run(struct training *t, const char *checkpoint, const char 
         const double begun = clock_seconds();
         TRY(run_epoch(t, interrupted, e));
         t->loss[t->epoch++] = sum_tree(t->epoch_loss, count) / (double)count;
-        if (keep(t, e) != STATUS_OK) {
-            return e->status;
-        }
+        TRY(keep(t, e));
         if (t->timed < (size_t)epochs) { /* a training that was restored from a checkpoint may do more */
             t->took[t->timed++] = clock_seconds() - begun;
         }

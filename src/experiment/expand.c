@@ -25,7 +25,7 @@ static enum status compare_axis(const struct family *family, const struct sweep 
         }
         if (!same) {
             return error_set(e, STATUS_BAD_INPUT,
-                             "%s: [%s] meets two sweeps of '%s', at %s and %s, that list "
+                             "%s: [%s] depends on two sweeps of '%s', at %s and %s, that list "
                              "different values; expected the same list",
                              family->section->where, family->name, axis->parameter, other->where, axis->where);
         }

@@ -77,11 +77,11 @@ static enum status write_info(const char *folder, const struct bag_field *info, 
         }
     }
     fprintf(out, "Bagging-Date: %s\nPayload-Oxum: %llu.%zu\n", date, bytes, payload->count);
-    const enum status status = fclose(out) == 0 ? STATUS_OK : no_memory(e);
+    enum status status = fclose(out) == 0 ? STATUS_OK : no_memory(e);
     snprintf(path, sizeof path, "%s/bag-info.txt", folder);
-    const enum status written = status == STATUS_OK ? tree_write(path, text, e) : status;
+    THEN(status, tree_write(path, text, e));
     free(text);
-    return written;
+    return status;
 }
 
 enum status bag_close(const char *folder, const struct bag_field *info, size_t count, long long seconds,

@@ -71,9 +71,7 @@ enum status estimates_read(const struct npz *npz, struct estimates *rows, struct
     THEN(s, read_reals(npz, "errors", names->count, &rows->errors, e));
     THEN(s, read_reals(npz, "tau_int", names->count, &rows->tau_int, e));
     THEN(s, read_reals(npz, "tau_int_error", names->count, &rows->tau_int_error, e));
-    if (s != STATUS_OK) {
-        return s;
-    }
+    TRY(s);
     rows->configurations = (size_t) * (const int64_t *)configurations->data;
     return read_texts(npz, names, method, rows, e);
 }

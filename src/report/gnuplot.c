@@ -125,9 +125,7 @@ enum status gnuplot_font(const char *folder, const char *family, struct error *e
     char *arguments[] = {program, format, name, NULL};
     enum status status = spawn(folder, arguments, "fontconfig", 1, text, sizeof text, &how, e);
     free(name);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     tidy(text, sizeof text);
     const size_t length = strlen(family);
     return strncmp(text, family, length) == 0 && (text[length] == '\0' || text[length] == ',')

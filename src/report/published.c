@@ -71,9 +71,7 @@ static enum status parse_line(const char *path, int line, char *text, struct pub
             v.decimals = decimals_of(field[4]);
         }
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     const struct published_value *twin = published_find(p, v.experiment, v.dataset, v.observable);
     if (twin != NULL) {
         return error_set(e, STATUS_BAD_INPUT, "%s:%d: %s %s %s is also on line %d; expected one value of each", path,

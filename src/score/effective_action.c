@@ -1,6 +1,6 @@
-/* The effective-action model behind the interface of score models (score/kind.h). Artifact: features by name, levels,
- * coefficients, gain a level, saturation, lowest and highest level as they are in log_s; propagator, offset (the mean
- * of one phase) and couplings are those of every model. */
+/* The effective-action model as a kind of score model (score/kind.h). Its artifact has the names of the features, the
+ * levels, coefficients, gains and saturations, and the results of the refinement; propagator, offset (the mean of one
+ * phase) and couplings are those of every score model. */
 #include "score/effective_action.h"
 
 #include <math.h>
@@ -26,11 +26,11 @@ static struct effective_model *model_of(const struct score_model *m) {
     return &((struct own *)m->own)->model;
 }
 
-/* Lattice, propagator and mean, which the score model has. */
 const struct effective_model *effective_action_model(const struct score_model *m) {
     return model_of(m);
 }
 
+/* A model with the lattice, the propagator and the mean of the score model. */
 static struct own *make(struct score_model *m) {
     struct own *own = calloc(1, sizeof *own);
     if (!own) {
@@ -106,7 +106,7 @@ static double highest_level(const struct score_model *m, const struct parameters
     return given > 0 ? given : fmax(10, 2.5 * sqrt(largest));
 }
 
-/* Whether coefficients of `other` have the same meaning here. */
+/* Refuses `other` if its coefficients have another meaning than those of m. */
 static enum status check_transfer(const struct score_model *m, const struct score_model *other, struct error *e) {
     const struct effective_model *own = model_of(m), *from = model_of(other);
     TRY(theory_same(&m->theory, &other->theory, "transfer", "the training set", e));
@@ -216,7 +216,7 @@ static enum status read_features(const struct npz *npz, struct effective_feature
     return STATUS_OK;
 }
 
-/* values[rows x columns], or, columns 0, values[rows]. */
+/* Reads values (rows, columns), or, with columns = 0, values[rows]. */
 static enum status read_reals(const struct npz *npz, const char *name, size_t rows, size_t columns, double **values,
                               struct error *e) {
     const struct npz_array *a;
@@ -329,10 +329,10 @@ struct shared {
 
 struct worker {
     const struct shared *shared;
-    double t; /* of the level that is there */
+    double t; /* the time of the level; NaN: there is none */
     struct effective_filters filters;
     struct effective_level *level;
-    struct transform_site *room; /* y, drift, and an evaluation's */
+    struct transform_site *room; /* y, drift, and the workspace of an evaluation */
     size_t room_sites;
     double traces[TRANSFORM_FIELDS];
 };
@@ -466,7 +466,7 @@ static enum status vjp(void *worker, int n, const float *probe, float *out, stru
     (void)probe;
     (void)out;
     return error_set(e, STATUS_BAD_INPUT,
-                     "an effective-action model knows its divergence: divergence = closed expected");
+                     "an effective-action model has its divergence in closed form: divergence = closed expected");
 }
 
 static enum status divergence(void *worker, int n, double *traces, struct error *e) {

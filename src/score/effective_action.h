@@ -1,5 +1,5 @@
-/* The effective-action model as a kind of score model: its parameters in the stage `train`. What the model is stands in
- * effective_level.h and effective_features.h, how it is fitted in effective_fit.h and effective_refine.h. */
+/* The effective-action model as a kind of score model: its parameters in the stage `train`, and its arrays. The model
+ * is defined in effective_level.h and effective_features.h, its fit in effective_fit.h and effective_refine.h. */
 #ifndef DMSQ_SCORE_EFFECTIVE_ACTION_H
 #define DMSQ_SCORE_EFFECTIVE_ACTION_H
 

@@ -11,7 +11,7 @@ static void add(struct effective_features *f, struct effective_feature feature) 
     f->count++;
 }
 
-/* No u: all others are bounded, and with them the flow, whatever the coefficients. */
+/* u is left out, since it is not bounded. With bounded features the flow stays finite for any coefficients. */
 static void add_local(struct effective_features *f, const struct effective_families *families) {
     for (int p = families->even ? 0 : 1; p <= families->local; p += families->even ? 1 : 2) {
         add(f, (struct effective_feature){.kind = EFFECTIVE_LOCAL, .power = p});
@@ -22,8 +22,8 @@ static bool allows(int limit, int power) {
     return limit == 0 || power <= limit;
 }
 
-/* All t^p (C^n * t^q) with p + q of 3 and more (2 with even features) that respect the symmetry. t^0 (C^n * t^1) is
- * linear: these are counted apart. */
+/* All t^p (C^n * t^q) with p + q >= 3 (with even features >= 2) that respect the symmetry. t^0 (C^n * t^1) is linear
+ * and has its own number of kernels. */
 static void add_pairs(struct effective_features *f, const struct effective_families *families) {
     for (int n = 1; n <= families->kernels; n++) {
         for (int sum = families->even ? 2 : 3; sum <= families->pair; sum += families->even ? 1 : 2) {

@@ -9,8 +9,8 @@
  *   t^p             local potential, p >= 0 (t^0 is the constant 1)
  *   t^p (C^n * t^q) bilocal, the tree and loop graphs of second order: p >= 0, q >= 1, n >= 1
  *   t0^p            constant in x
- *   t0^b t^p        the zero mode moves the potential, b >= 1, p >= 1
- * Those that are odd under phi -> -phi keep the symmetry; even ones are for a field of one phase. */
+ *   t0^b t^p        a local potential that depends on the zero mode, b >= 1, p >= 1
+ * Features that are odd under phi -> -phi respect the symmetry; even ones are for a field of one phase. */
 #ifndef DMSQ_SCORE_EFFECTIVE_FEATURES_H
 #define DMSQ_SCORE_EFFECTIVE_FEATURES_H
 
@@ -39,9 +39,9 @@ struct effective_features {
     struct effective_feature list[EFFECTIVE_FEATURES];
 };
 
-/* The families that make a list. */
+/* The families of features in a list. */
 struct effective_families {
-    bool even;        /* even features too, for a field of one phase, in the place of the zero mode's */
+    bool even;        /* for a field of one phase: even features as well, and none of the zero mode */
     int local;        /* highest power of the local potential */
     int kernels;      /* kernels n = 1 ... of the pairs; 0: no pairs */
     int pair;         /* highest p + q of a pair */

@@ -13,7 +13,7 @@
 
 enum { CONFIGURATIONS = WIDE_LANES }; /* of a pack: the real parts have noise z, the imaginary ones -z */
 
-/* What is the same for all packs of a level. */
+/* What all packs of a level share. */
 struct level {
     const struct effective_model *model;
     const struct effective_fit_settings *settings;
@@ -144,7 +144,8 @@ static void tile(const struct transform_site *const *row, size_t rows, size_t i,
     }
 }
 
-/* normal[(F + 1) x (F + 1)]: sums over the pack of products of features, the last row with the target, per V. */
+/* Sets normal (F + 1, F + 1) to the products of features, and in the last row those with the target, averaged over the
+ * fields and sites of the pack. */
 static void products(const struct level *l, const struct room *r, size_t rows, double *normal) {
     const size_t F = l->model->features.count, V = l->model->volume;
     const struct transform_site *row[EFFECTIVE_FEATURES + 1 + TILE];
@@ -177,21 +178,21 @@ static double share(const struct level *l, size_t feature) {
     return effective_model_share(l->model, feature, l->model->log_s[l->number]);
 }
 
-/* Whether coefficients of level k are taken over from another lattice. */
+/* Whether the coefficients of level k are transferred from another lattice. */
 static bool is_transferred(const struct effective_fit_settings *settings, const struct effective_model *m, size_t k) {
     const double below = settings->transfer_below;
     return settings->transfer && (below == 0 || function_exp(m->log_s[k]) < below);
 }
 
-/* Whether the coefficient is fitted: the level has the feature, and it is not taken over from another lattice. */
+/* Whether the coefficient is fitted: the level has the feature, and the coefficient is not transferred. */
 static bool is_fitted(const struct level *l, size_t feature) {
     const enum effective_kind kind = l->model->features.list[feature].kind;
     return share(l, feature) > 0 && (!is_transferred(l->settings, l->model, l->number) || kind == EFFECTIVE_ZERO ||
                                      kind == EFFECTIVE_ZERO_LOCAL);
 }
 
-/* The variance of b - A a over the packs' normal equations, as that of its mean, in units of the features' own size:
- * the noise of the fit. */
+/* The noise of the fit: the variance of the packs' mean of b - A a, in units of the diagonal of A, averaged over the
+ * fitted features. */
 static double noise_of(const struct level *l, const bool *fitted, const double *packs, size_t count, const double *mean,
                        const double *a) {
     const size_t F = l->model->features.count, stride = F + 1;
@@ -219,7 +220,7 @@ static double noise_of(const struct level *l, const bool *fitted, const double *
     return features ? sum / (double)features : 0;
 }
 
-/* A without the features that are not fitted, and b less what their coefficients explain. */
+/* Sets A to `mean` without the features that are not fitted, and b to its residual with the coefficients `start`. */
 static void reduce(const struct level *l, const bool *fitted, const double *mean, const double *start, double *A,
                    double *b) {
     const size_t F = l->model->features.count, stride = F + 1;
@@ -235,8 +236,8 @@ static void reduce(const struct level *l, const bool *fitted, const double *mean
     }
 }
 
-/* Coefficients from the packs' normal equations and their mean. a: where it starts, which those that are not fitted
- * keep. */
+/* Solves the normal equations, given for each pack and as their mean. a: on entry the starting values, which the
+ * features that are not fitted keep. */
 static enum status solve(const struct level *l, const bool *fitted, const double *packs, size_t count,
                          const double *mean, double *a, struct error *e) {
     enum { ROUNDS = 20 };
@@ -269,11 +270,11 @@ static enum status solve(const struct level *l, const bool *fitted, const double
     return STATUS_OK;
 }
 
-/* Coefficients and gain s^2 (2 a.b - a.A a). a: where it starts, 0 or the coefficients that are taken over. Features
- * that the level has a share of are fitted with all others, cut to their share, and held while the others are fitted
- * again. */
-static enum status finish_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
-                                double *gain, struct error *e) {
+/* Sets the coefficients a and the gain s^2 (2 a.b - a.A a). a: on entry 0, or the transferred coefficients. Features
+ * with a share below 1 are fitted together with all others and multiplied by their share; then they are held fixed
+ * while the others are fitted again. */
+static enum status solve_level(const struct level *l, const double *packs, size_t count, const double *mean, double *a,
+                               double *gain, struct error *e) {
     const size_t F = l->model->features.count, stride = F + 1;
     double start[EFFECTIVE_FEATURES];
     bool fitted[EFFECTIVE_FEATURES], shared = false;
@@ -340,14 +341,14 @@ static enum status fit_level(const struct level *l, const float *fields, size_t 
 #pragma omp parallel num_threads(threads)
     {
         struct room r = {0};
-        const bool whole = normal && room_make(l, &r);
-        if (!whole)
+        const bool ready = normal && room_make(l, &r);
+        if (!ready)
 #pragma omp atomic write
             no_memory = true;
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
             const size_t first = i * CONFIGURATIONS, rest = count - first;
-            if (!whole || *interrupted) {
+            if (!ready || *interrupted) {
                 continue;
             }
             read_pack(l, fields, first, rest < CONFIGURATIONS ? rest : CONFIGURATIONS, &r);
@@ -368,7 +369,7 @@ static enum status fit_level(const struct level *l, const float *fields, size_t 
             mean[k] += normal[i * size + k] / (double)packs;
         }
     }
-    THEN(status, finish_level(l, normal, packs, mean, a, gain, e));
+    THEN(status, solve_level(l, normal, packs, mean, a, gain, e));
     free(mean);
     free(normal);
     return status;

@@ -14,7 +14,7 @@ struct effective_flow {
     const struct effective_model *model;
     struct effective_lattices lattices;
     const struct transform *transform; /* of the whole lattice */
-    bool noisy;                        /* the reverse process */
+    bool noisy;                        /* the reverse process with noise */
     struct effective_grid grid;
     double stretch;
     struct effective_level **level; /* of every level of the grid */
@@ -134,9 +134,9 @@ static struct room divide(const struct effective_flow *flow, struct transform_si
     return r;
 }
 
-/* What a field gathers on its way: the integral of the divergence, and how rough the way was, the sum over steps of
- * what the two slopes in the middle of a step differ by in their part of that integral. */
-struct way {
+/* Sums along the path of every field: the integral of the divergence, and the roughness, the differences of the two
+ * slopes in the middle of each step in that integral. */
+struct path {
     double density[TRANSFORM_FIELDS], roughness[TRANSFORM_FIELDS];
 };
 
@@ -165,10 +165,10 @@ typedef void evaluation(const struct effective_level *level, const struct transf
                         struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
                         struct transform_site *workspace);
 
-/* A classical Runge-Kutta step of r->modes[n] from level[0] over level[1] to level[2], h = ln s at the last less that
- * at the first. */
+/* A classical Runge-Kutta step of r->modes[n] from level[0] over level[1] to level[2], h = ln s of level[2] minus
+ * that of level[0]. */
 static void runge_kutta(const struct effective_level *const level[3], double h, evaluation *evaluate, size_t n,
-                        const struct room *r, struct way *way) {
+                        const struct room *r, struct path *path) {
     static const double weight[4] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, reach[3] = {0.5, 0.5, 1};
     static const size_t half_steps[4] = {0, 1, 1, 2};
     double middle[TRANSFORM_FIELDS];
@@ -176,9 +176,9 @@ static void runge_kutta(const struct effective_level *const level[3], double h, 
         double divergence[TRANSFORM_FIELDS];
         evaluate(level[half_steps[stage]], stage == 0 ? r->modes : r->at, r->slope, divergence, r->evaluation);
         for (size_t i = 0; i < TRANSFORM_FIELDS; i++) {
-            way->density[i] += h * weight[stage] * divergence[i];
+            path->density[i] += h * weight[stage] * divergence[i];
             if (stage == 2) {
-                way->roughness[i] += fabs(h * (divergence[i] - middle[i]));
+                path->roughness[i] += fabs(h * (divergence[i] - middle[i]));
             }
             middle[i] = divergence[i];
         }
@@ -191,41 +191,41 @@ static void runge_kutta(const struct effective_level *const level[3], double h, 
     }
 }
 
-/* A step. On a blocked lattice only its own modes move: they are taken out, and put back at the end. */
+/* A step. On a blocked lattice only its own modes change: they are copied to it, and back at the end. */
 static void step(const struct effective_flow *flow, const struct effective_level *const level[3], double h,
-                 const struct room *r, struct way *way) {
+                 const struct room *r, struct path *path) {
     const struct effective_lattice *lattice = effective_level_lattice(level[0]);
     const bool blocked = lattice->factor > 1 && effective_level_lattice(level[1]) == lattice &&
                          effective_level_lattice(level[2]) == lattice;
     if (!blocked) {
-        runge_kutta(level, h, effective_level_evaluate, flow->model->volume, r, way);
+        runge_kutta(level, h, effective_level_evaluate, flow->model->volume, r, path);
         return;
     }
     struct room own = *r;
     own.modes = r->at + lattice->volume; /* its volume is at most half of the whole */
     effective_lattice_pick(lattice, r->modes, own.modes);
-    runge_kutta(level, h, effective_level_evaluate_own, lattice->volume, &own, way);
+    runge_kutta(level, h, effective_level_evaluate_own, lattice->volume, &own, path);
     effective_lattice_put(lattice, own.modes, r->modes);
 }
 
 static void down(const struct effective_flow *flow, const struct effective_observer *observer, const struct room *r,
-                 struct way *way) {
+                 struct path *path) {
     for (size_t k = 0; k <= flow->grid.steps; k++) {
         if (observer) {
             observer->see(observer->context, k, r->modes);
         }
         if (k < flow->grid.steps) {
             step(flow, (const struct effective_level *const *)flow->level + flow->grid.first[k],
-                 effective_grid_length(&flow->grid, k), r, way);
+                 effective_grid_length(&flow->grid, k), r, path);
         }
     }
 }
 
-static void up(const struct effective_flow *flow, const struct room *r, struct way *way) {
+static void up(const struct effective_flow *flow, const struct room *r, struct path *path) {
     for (size_t k = flow->grid.steps; k-- > 0;) {
         struct effective_level *const *const down = flow->level + flow->grid.first[k];
         const struct effective_level *const level[3] = {down[2], down[1], down[0]};
-        step(flow, level, -effective_grid_length(&flow->grid, k), r, way);
+        step(flow, level, -effective_grid_length(&flow->grid, k), r, path);
     }
 }
 
@@ -237,7 +237,7 @@ static void scale_modes(size_t V, const float *gain, bool inverse, struct transf
     }
 }
 
-/* Numbers of noises: 0 the start, 1 the sign, from 2 on those of the steps, and that of a spread zero mode. */
+/* Numbers of the random streams of a field: start, sign, steps (from 2 on), and a spread zero mode. */
 enum { START, SIGN, STEPS, ZERO_MODE = 1 << 30 };
 
 /* Uniform within `spread` standard deviations. */
@@ -247,8 +247,8 @@ static double spread_zero_mode(struct random_key key, size_t field, double sprea
     return spread * (2 * u - 1);
 }
 
-/* White noise of unit variance a site (then |xi(p)|^2 = V on average), and its square. `number` tells the noises of a
- * field apart. With spread > 0 the zero mode of every other field is uniform within so many standard deviations. */
+/* Draws white noise of unit variance per site (so that <|xi(p)|^2> = V), and its square. number: of the random stream.
+ * With spread > 0 the zero mode of every other field is uniform within this many standard deviations. */
 static void white(const struct effective_flow *flow, struct random_key key, size_t first, uint64_t number,
                   double spread, const struct room *r, struct transform_site *modes, double square[TRANSFORM_FIELDS]) {
     const size_t V = flow->model->volume;
@@ -270,7 +270,7 @@ static void white(const struct effective_flow *flow, struct random_key key, size
     transform_forward(flow->transform, modes, modes, r->evaluation);
 }
 
-/* The reverse process. */
+/* The reverse process with noise. */
 static void down_with_noise(const struct effective_flow *flow, struct random_key key, size_t first,
                             const struct room *r) {
     const size_t V = flow->model->volume;
@@ -316,7 +316,7 @@ static void land(const struct effective_flow *flow, const struct room *r, size_t
 }
 
 static void draw(const struct effective_flow *flow, struct random_key key, size_t first,
-                 const struct effective_observer *observer, size_t count, float *phi, double *log_q, struct way *way,
+                 const struct effective_observer *observer, size_t count, float *phi, double *log_q, struct path *path,
                  struct transform_site *workspace) {
     const struct room r = divide(flow, workspace);
     const size_t V = flow->model->volume;
@@ -325,10 +325,10 @@ static void draw(const struct effective_flow *flow, struct random_key key, size_
     if (flow->noisy) {
         down_with_noise(flow, key, first, &r);
     } else {
-        down(flow, observer, &r, way);
+        down(flow, observer, &r, path);
     }
     for (size_t i = 0; i < count; i++) {
-        log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - way->density[i];
+        log_q[i] = flow->noisy ? 0 : flow->constant - 0.5 * square[i] - path->density[i];
     }
     land(flow, &r, count, phi, log_q);
     for (size_t i = 0; i < count; i++) {
@@ -341,15 +341,15 @@ static void draw(const struct effective_flow *flow, struct random_key key, size_
 void effective_flow_draw(const struct effective_flow *flow, struct random_key key, size_t first,
                          const struct effective_observer *observer, size_t count, float *phi, double *log_q,
                          struct transform_site *workspace) {
-    struct way way = {0};
-    draw(flow, key, first, observer, count, phi, log_q, &way, workspace);
+    struct path path = {0};
+    draw(flow, key, first, observer, count, phi, log_q, &path, workspace);
 }
 
 void effective_flow_follow(const struct effective_flow *flow, size_t count, const float *noise, float *phi,
                            double *log_q, struct transform_site *workspace) {
     const struct room r = divide(flow, workspace);
     const size_t V = flow->model->volume;
-    struct way way = {0};
+    struct path path = {0};
     memset(r.modes, 0, V * sizeof *r.modes);
     for (size_t i = 0; i < count; i++) {
         for (size_t x = 0; x < V; x++) {
@@ -357,19 +357,19 @@ void effective_flow_follow(const struct effective_flow *flow, size_t count, cons
         }
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
-    down(flow, NULL, &r, &way);
+    down(flow, NULL, &r, &path);
     for (size_t i = 0; i < count; i++) {
         double square = 0;
         for (size_t x = 0; x < V; x++) {
             square += (double)noise[i * V + x] * (double)noise[i * V + x];
         }
-        log_q[i] = flow->constant - 0.5 * square - way.density[i];
+        log_q[i] = flow->constant - 0.5 * square - path.density[i];
     }
     land(flow, &r, count, phi, log_q);
 }
 
 static void rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
-                 struct way *way, struct transform_site *workspace) {
+                 struct path *path, struct transform_site *workspace) {
     const struct effective_model *m = flow->model;
     const struct room r = divide(flow, workspace);
     const size_t V = m->volume;
@@ -386,7 +386,7 @@ static void rise(const struct effective_flow *flow, size_t count, const float *p
     }
     transform_forward(flow->transform, r.modes, r.modes, r.evaluation);
     scale_modes(V, flow->gain, true, r.modes);
-    up(flow, &r, way);
+    up(flow, &r, path);
     transform_inverse(flow->transform, r.modes, r.modes, r.evaluation);
     const double scale = 1 / (double)V;
     for (size_t i = 0; i < count; i++) {
@@ -398,33 +398,34 @@ static void rise(const struct effective_flow *flow, size_t count, const float *p
                 noise[i * V + x] = (float)value;
             }
         }
-        const double value = flow->constant - 0.5 * square + way->density[i];
+        const double value = flow->constant - 0.5 * square + path->density[i];
         log_q[i] = isfinite(value) ? value : NAN;
     }
 }
 
 void effective_flow_rise(const struct effective_flow *flow, size_t count, const float *phi, float *noise, double *log_q,
                          struct transform_site *workspace) {
-    struct way way = {0};
-    rise(flow, count, phi, noise, log_q, &way, workspace);
+    struct path path = {0};
+    rise(flow, count, phi, noise, log_q, &path, workspace);
 }
 
-/* A pack, and once more with the finer flow where a way was rough: in the same lanes, so that field i stays a
- * function of its number. phi and log_q: of the pack; room: `phi` of a pack. */
+/* Integrates a pack, and again with the finer flow if the path of any field is rough. Only these fields take its
+ * results, and all keep their lanes, so that field i still depends only on its number. room: for the fields of a
+ * pack. */
 static void follow_pack(const struct effective_flow *flow, const struct effective_flow_work *work, size_t at,
                         size_t count, float *room, struct transform_site *workspace) {
     const size_t V = flow->model->volume;
-    struct way way = {0}, unused = {0};
+    struct path path = {0}, unused = {0};
     double log_q[TRANSFORM_FIELDS];
     float *phi = work->phi + at * V;
     bool rough = false;
     if (work->key) {
-        draw(flow, *work->key, work->first + at, NULL, count, phi, work->log_q + at, &way, workspace);
+        draw(flow, *work->key, work->first + at, NULL, count, phi, work->log_q + at, &path, workspace);
     } else {
-        rise(flow, count, phi, NULL, work->log_q + at, &way, workspace);
+        rise(flow, count, phi, NULL, work->log_q + at, &path, workspace);
     }
     for (size_t i = 0; i < count && flow->finer; i++) {
-        rough = rough || !(way.roughness[i] <= flow->limit);
+        rough = rough || !(path.roughness[i] <= flow->limit);
     }
     if (!rough) {
         return;
@@ -435,7 +436,7 @@ static void follow_pack(const struct effective_flow *flow, const struct effectiv
         rise(flow->finer, count, phi, NULL, log_q, &unused, workspace);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!(way.roughness[i] <= flow->limit)) {
+        if (!(path.roughness[i] <= flow->limit)) {
             work->log_q[at + i] = log_q[i];
             if (work->key) {
                 memcpy(phi + i * V, room + i * V, V * sizeof *phi);
@@ -453,15 +454,15 @@ enum status effective_flow_run(const struct effective_flow *flow, const struct e
     {
         struct transform_site *room = transform_allocate(effective_flow_workspace(flow));
         float *phi = malloc(TRANSFORM_FIELDS * V * sizeof *phi);
-        const bool whole = room && phi;
-        if (!whole)
+        const bool ready = room && phi;
+        if (!ready)
 #pragma omp atomic write
             no_memory = true;
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
             const size_t at = i * TRANSFORM_FIELDS, rest = work->count - at,
                          count = rest < TRANSFORM_FIELDS ? rest : TRANSFORM_FIELDS;
-            if (!whole || *work->interrupted) {
+            if (!ready || *work->interrupted) {
                 continue;
             }
             follow_pack(flow, work, at, count, phi, room);

@@ -32,15 +32,15 @@ static void equal(const struct effective_model *m, double spacing, struct effect
     }
 }
 
-enum { PASSAGES = EFFECTIVE_LATTICES }; /* one less of lattices, and one of features */
+enum { PASSAGES = EFFECTIVE_LATTICES }; /* changes of the lattice, one less than lattices, and one of the features */
 
-/* Where the way down passes from one lattice to the next finer one, or bilocal features end: ln s just before and
- * after, and the part of the steps before it. */
+/* A passage from one lattice to the next finer one, or to levels without bilocal features: ln s just before and after
+ * it, and the fraction of the steps before it. */
 struct passage {
     double before, after, part;
 };
 
-/* The part of the way in ln s that is behind after the part u of the steps, and its inverse. */
+/* The fraction of the distance in ln s that is covered after the fraction u of the steps, and the inverse. */
 static double way_at(double stretch, double u) {
     return stretch > 1 ? (function_exp(function_log(stretch) * u) - 1) / (stretch - 1) : u;
 }
@@ -48,13 +48,13 @@ static double part_at(double stretch, double way) {
     return stretch > 1 ? function_log(1 + (stretch - 1) * way) / function_log(stretch) : way;
 }
 
-/* A number that falls on the way down where the lattice becomes finer and where bilocal features end. */
+/* A number that decreases on the way down where the lattice becomes finer and where bilocal features end. */
 static size_t stage_at(const struct effective_model *m, const struct effective_lattices *lattices, double log_s) {
     return 2 * effective_lattices_choose(lattices, m->propagator, function_exp(log_s))->factor +
            !effective_model_is_local(m, log_s);
 }
 
-/* Passages on the way down, in their order; *count: how many. */
+/* Finds the passages on the way down, in this order, by bisection. */
 static void find_passages(const struct effective_model *m, const struct effective_lattices *lattices, double stretch,
                           struct passage *passage, size_t *count) {
     const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];
@@ -71,7 +71,7 @@ static void find_passages(const struct effective_model *m, const struct effectiv
     }
 }
 
-/* Shares `steps` out among parts of these sizes, whose sum is 1: at least one to each. */
+/* Distributes `steps` over parts in proportion to their sizes, whose sum is 1; each gets at least one. */
 static void share_out(size_t steps, const double *size, size_t parts, size_t *share) {
     size_t given = 0;
     for (size_t i = 0; i < parts; i++) {
@@ -79,7 +79,7 @@ static void share_out(size_t steps, const double *size, size_t parts, size_t *sh
         share[i] = wanted < 1 ? 1 : (size_t)wanted;
         given += share[i];
     }
-    while (given != steps) { /* where most is missing, or too much */
+    while (given != steps) { /* one more where most is missing, or one less where the excess is largest */
         const bool more = given < steps;
         size_t best = parts;
         double most = 0;
@@ -95,8 +95,7 @@ static void share_out(size_t steps, const double *size, size_t parts, size_t *sh
     }
 }
 
-/* Levels of steps that grow by `stretch` and of which none has two lattices: where the lattice changes there are two
- * levels of one noise, the end of a step and the start of the next. */
+/* Levels of growing steps, none of which contains a passage. */
 static void stretched(const struct effective_model *m, double stretch, const struct passage *passage, size_t passages,
                       struct effective_grid *grid) {
     const double lowest = m->log_s[0], highest = m->log_s[m->levels - 1];

@@ -1,60 +1,13 @@
-/* The effective-action model at one noise level; the contract and the equations are in effective_level.h. */
-#include "score/effective_level.h"
+/* Makes the tables of a noise level from the model; see effective_level_internal.h. */
+#include "score/effective_level_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/functions.h"
-#include "base/sum.h"
-
-/* --- tables -------------------------------------------------------------------------------------- */
-
-enum { PAIRS = EFFECTIVE_POWERS * EFFECTIVE_POWERS };
-
-/* Powers (p, q) that meet in momentum space. */
-struct meeting {
-    int p, q;
-};
-
-struct effective_level {
-    const struct effective_lattice *lattice;
-    size_t volume, modes; /* of the lattice; modes: one of each p and -p */
-    const struct transform *transform;
-    const size_t *opposite;
-    size_t *half;                     /* modes: the first of each pair */
-    float saturation, inverse_square; /* a, 1/a^2 */
-    double zero_saturation;
-    int powers;                                 /* t^1 ... t^powers are transformed */
-    int summed;                                 /* sums over sites of t^1 ... t^summed are needed */
-    int local;                                  /* highest power of t in position space */
-    double linear, potential[EFFECTIVE_POWERS]; /* coefficients of u and of t^p */
-    double zero[EFFECTIVE_POWERS], zero_local[EFFECTIVE_POWERS][EFFECTIVE_POWERS]; /* of t0^p, of t0^b t^p */
-    double W0, W2, sigma_u, sigma_m, s;
-    float *to_u;     /* W sqrt(G + s^2) / (sigma_u V): from modes to u */
-    float *to_drift; /* -s^2 W / sqrt(G + s^2) */
-    /* sum_n a K_n(p) of t^p (K_n * t^q): row[0] of p = 0, which stays in momentum space; rows of the others / V */
-    size_t convolved; /* powers p >= 1 that have a convolution */
-    int convolved_power[EFFECTIVE_POWERS];
-    size_t terms, term_end[EFFECTIVE_POWERS + 1]; /* of p = 0, and of the others in order */
-    int term_power[PAIRS];                        /* q */
-    float *term;                                  /* V x terms */
-    /* M_pq of the divergence, p <= q, for modes of `half` */
-    size_t meetings;
-    struct meeting meeting[PAIRS];
-    float *weight;                     /* modes x meetings */
-    double constant[EFFECTIVE_POWERS]; /* M_0q at p = 0 */
-};
-
-static bool is_pair(const struct effective_feature *f, int p) {
-    return f->kind == EFFECTIVE_PAIR && (p < 0 || f->power == p);
-}
 
 static int larger(int a, int b) {
     return a > b ? a : b;
 }
 
-/* Whether the model has nonlinear bilocal features, and none here. */
+/* Whether the model has nonlinear bilocal features, but all their coefficients are 0 at this level. */
 static bool is_local(const struct effective_features *features, const double *coefficients) {
     bool any = false, here = false;
     for (size_t i = 0; i < features->count; i++) {
@@ -65,8 +18,8 @@ static bool is_local(const struct effective_features *features, const double *co
     return any && !here;
 }
 
-/* Which powers are transformed, convolved and summed, and the terms of each. A power that is transformed has its sum in
- * the zero mode; a level without nonlinear bilocal features transforms t alone and sums the others at the sites. */
+/* Finds which powers are transformed, convolved and summed over the sites. The sum of a power that is transformed is
+ * its zero mode. A local level transforms only t and sums the other powers at the sites. */
 static void lay_out(const struct effective_features *features, bool local, struct effective_level *l) {
     bool pair[EFFECTIVE_POWERS][EFFECTIVE_POWERS] = {{false}};
     for (size_t i = 0; i < features->count; i++) {
@@ -74,19 +27,16 @@ static void lay_out(const struct effective_features *features, bool local, struc
         if (local && effective_feature_is_graph(f)) {
             continue;
         }
-        const bool at_sites = f->kind == EFFECTIVE_LOCAL || f->kind == EFFECTIVE_ZERO_LOCAL || is_pair(f, -1);
-        if (at_sites && f->power > l->local) {
-            l->local = f->power;
+        const bool is_pair = f->kind == EFFECTIVE_PAIR, is_zero_local = f->kind == EFFECTIVE_ZERO_LOCAL;
+        if (f->kind == EFFECTIVE_LOCAL || is_pair || is_zero_local) {
+            l->local = larger(l->local, f->power);
         }
-        /* of a pair t^p, and the power that the slope of t^q brings; of t0^b t^p its sum over the sites */
-        const int highest = f->kind == EFFECTIVE_PAIR && f->inner + 1 > f->power ? f->inner + 1 : f->power;
-        if (f->kind == EFFECTIVE_PAIR || f->kind == EFFECTIVE_ZERO_LOCAL) {
-            l->summed = larger(l->summed, highest);
+        if (is_zero_local) {
+            l->summed = larger(l->summed, f->power);
         }
-        if (f->kind == EFFECTIVE_PAIR) {
+        if (is_pair) { /* the slope of t^q has the power t^(q+1) */
+            l->summed = larger(l->summed, larger(f->power, f->inner + 1));
             l->powers = larger(l->powers, f->inner);
-        }
-        if (f->kind == EFFECTIVE_PAIR) {
             pair[f->power][f->inner] = true;
         }
     }
@@ -107,6 +57,7 @@ static void lay_out(const struct effective_features *features, bool local, struc
     }
 }
 
+/* The number of the convolution of t^p (K * t^q). */
 static size_t term_of(const struct effective_level *l, int p, int q) {
     size_t row = 0;
     while (p > 0 && l->convolved_power[row++] != p) {
@@ -118,18 +69,19 @@ static size_t term_of(const struct effective_level *l, int p, int q) {
     return i;
 }
 
-static size_t meeting_of(struct effective_level *l, int p, int q) {
-    const struct meeting wanted = p < q ? (struct meeting){p, q} : (struct meeting){q, p};
-    for (size_t i = 0; i < l->meetings; i++) {
-        if (l->meeting[i].p == wanted.p && l->meeting[i].q == wanted.q) {
+/* The number of a product, which is added if it is new. */
+static size_t product_of(struct effective_level *l, int p, int q) {
+    const struct product wanted = p < q ? (struct product){p, q} : (struct product){q, p};
+    for (size_t i = 0; i < l->products; i++) {
+        if (l->product[i].p == wanted.p && l->product[i].q == wanted.q) {
             return i;
         }
     }
-    l->meeting[l->meetings] = wanted;
-    return l->meetings++;
+    l->product[l->products] = wanted;
+    return l->products++;
 }
 
-/* The two powers that d(t^q)/du brings to t^p, with their factors: q t^(q-1), -q/a^2 t^(q+1). */
+/* The two powers and factors of d(t^q)/du = q t^(q-1) - q/a^2 t^(q+1). */
 static void slope_of(const struct effective_level *l, int q, int power[2], double factor[2]) {
     power[0] = q - 1;
     power[1] = q + 1;
@@ -137,6 +89,7 @@ static void slope_of(const struct effective_level *l, int q, int power[2], doubl
     factor[1] = -q / ((double)l->saturation * (double)l->saturation);
 }
 
+/* Adds a pair to the convolutions and to the weights (modes, PAIRS) of the products. */
 static void add_pair(const struct effective_filters *filters, const struct effective_feature *f, double coefficient,
                      struct effective_level *l, double *weight) {
     const double *K = filters->kernel[f->kernel - 1], *K2 = filters->kernel_squared[f->kernel - 1];
@@ -152,9 +105,9 @@ static void add_pair(const struct effective_filters *filters, const struct effec
         if (f->power == 0 || power[i] == 0) {
             l->constant[f->power + power[i]] += coefficient * factor[i] * K2[0];
         } else {
-            const size_t meeting = meeting_of(l, f->power, power[i]);
+            const size_t product = product_of(l, f->power, power[i]);
             for (size_t h = 0; h < l->modes; h++) {
-                weight[h * PAIRS + meeting] += coefficient * factor[i] * K2[l->half[h]];
+                weight[h * PAIRS + product] += coefficient * factor[i] * K2[l->half[h]];
             }
         }
     }
@@ -179,7 +132,7 @@ static void set_coefficient(const struct effective_feature *f, double coefficien
     }
 }
 
-/* Modes p that are not after -p. */
+/* Sets `half` to the first mode of each pair p, -p; returns the number of pairs. */
 static size_t find_half(const struct effective_level *l, size_t *half) {
     size_t modes = 0;
     for (size_t p = 0; p < l->volume; p++) {
@@ -218,12 +171,12 @@ static bool fill(const struct effective_filters *filters, const struct effective
             add_pair(filters, &features->list[i], coefficient, l, weight);
         }
     }
-    l->weight = malloc(l->modes * (l->meetings ? l->meetings : 1) * sizeof *l->weight);
+    l->weight = malloc(l->modes * (l->products ? l->products : 1) * sizeof *l->weight);
     for (size_t h = 0; l->weight && h < l->modes; h++) {
-        /* Transforms are taken apart as twice their value: a quarter, and p stands for -p, too. */
+        /* separating the two fields of a lane gives twice their value, and p stands for -p as well */
         const double share = (l->half[h] == l->opposite[l->half[h]] ? 0.25 : 0.5) / (double)V;
-        for (size_t i = 0; i < l->meetings; i++) {
-            l->weight[h * l->meetings + i] = (float)(share * weight[h * PAIRS + i]);
+        for (size_t i = 0; i < l->products; i++) {
+            l->weight[h * l->products + i] = (float)(share * weight[h * PAIRS + i]);
         }
     }
     free(weight);
@@ -269,311 +222,6 @@ void effective_level_free(struct effective_level *l) {
     free(l);
 }
 
-size_t effective_level_transforms(const struct effective_level *l) {
-    return 2 + (size_t)l->powers + l->convolved;
-}
-
-/* Of a pack: t, the powers' transforms, the convolutions; u and later f; the transform's own; and, blocked, modes,
- * drift and scaled modes. */
-size_t effective_level_workspace(const struct effective_level *l) {
-    return (2 + (size_t)l->powers + l->convolved + (l->lattice->factor > 1 ? 3 : 0)) * l->volume +
-           transform_workspace(l->transform);
-}
-
-/* --- evaluation ---------------------------------------------------------------------------------- */
-
-struct room {
-    struct transform_site *t, *f, *power[EFFECTIVE_POWERS], *convolution[EFFECTIVE_POWERS], *transform;
-};
-
-static struct room divide(const struct effective_level *l, struct transform_site *workspace) {
-    struct room r = {.t = workspace, .f = workspace + l->volume};
-    struct transform_site *next = r.f + l->volume;
-    for (int q = 1; q <= l->powers; q++, next += l->volume) {
-        r.power[q] = next;
-    }
-    for (size_t c = 0; c < l->convolved; c++, next += l->volume) {
-        r.convolution[c] = next;
-    }
-    r.transform = next;
-    return r;
-}
-
-static void scale_modes(size_t V, const float *gain, const struct transform_site *in, struct transform_site *out) {
-    for (size_t p = 0; p < V; p++) {
-        out[p].re = in[p].re * gain[p];
-        out[p].im = in[p].im * gain[p];
-    }
-}
-
-/* t from u, and its powers. */
-static void saturate(const struct effective_level *l, const struct room *r) {
-    const float a = l->saturation, inverse = 1.0f / a;
-    for (size_t x = 0; x < l->volume; x++) {
-        const wide re = wide_tanh(r->f[x].re * inverse) * a, im = wide_tanh(r->f[x].im * inverse) * a;
-        r->t[x] = (struct transform_site){re, im};
-        wide power_re = re, power_im = im;
-        for (int q = 1; q <= l->powers; q++) {
-            r->power[q][x] = (struct transform_site){power_re, power_im};
-            power_re *= re;
-            power_im *= im;
-        }
-    }
-}
-
-/* What the zero mode of each field makes of the potential: coefficients of t^p, lane by lane; its own force, which is
- * constant in x; and its own part of the divergence. */
-struct zero_mode {
-    struct transform_site potential[EFFECTIVE_POWERS], constant;
-};
-
-/* sum over the sites of t^p of field `lane`, p a power that is transformed. */
-static double power_sum(const struct room *r, int p, size_t lane) {
-    return lane < WIDE_LANES ? (double)r->power[p][0].re[lane] : (double)r->power[p][0].im[lane - WIDE_LANES];
-}
-
-static void zero_mode(const struct effective_level *l, const struct transform_site *u0, struct zero_mode *z,
-                      double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], double divergence[TRANSFORM_FIELDS]) {
-    const double a = l->zero_saturation;
-    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
-        const size_t w = lane % WIDE_LANES;
-        const double sum_u = lane < WIDE_LANES ? (double)u0->re[w] : (double)u0->im[w];
-        const double t0 = a * function_tanh(sum_u * l->sigma_u / l->sigma_m / a), dt0 = 1 - t0 * t0 / (a * a);
-        double power[EFFECTIVE_POWERS + 1] = {1}, constant = 0;
-        divergence[lane] = 0;
-        for (int p = 1; p < EFFECTIVE_POWERS; p++) {
-            power[p] = power[p - 1] * t0;
-        }
-        for (int p = 0; p <= l->local; p++) {
-            double value = l->potential[p];
-            slope[lane][p] = 0; /* d/dm of the coefficient of t^p */
-            for (int b = 1; b < EFFECTIVE_POWERS; b++) {
-                value += l->zero_local[b][p] * power[b];
-                slope[lane][p] += l->zero_local[b][p] * b * power[b - 1] * dt0;
-            }
-            if (lane < WIDE_LANES) {
-                z->potential[p].re[w] = (float)value;
-            } else {
-                z->potential[p].im[w] = (float)value;
-            }
-        }
-        for (int p = 1; p < EFFECTIVE_POWERS; p++) {
-            constant += l->zero[p] * power[p];
-            divergence[lane] += l->W0 * l->W0 / l->sigma_m * l->zero[p] * p * power[p - 1] * dt0;
-        }
-        if (lane < WIDE_LANES) {
-            z->constant.re[w] = (float)constant;
-        } else {
-            z->constant.im[w] = (float)constant;
-        }
-    }
-}
-
-/* sum over the sites of t^1 ... t^summed of every field. */
-typedef double power_sums[EFFECTIVE_POWERS][TRANSFORM_FIELDS];
-
-/* Those of powers that are not transformed, added to `sums`. */
-static void sum_powers(const struct effective_level *l, const struct room *r, size_t first, size_t last,
-                       power_sums sums) {
-    struct transform_site sum[EFFECTIVE_POWERS] = {{{0}, {0}}};
-    for (size_t x = first; x < last; x++) {
-        const struct transform_site t = r->t[x];
-        struct transform_site power = t;
-        for (int p = 1; p <= l->summed; p++) {
-            sum[p].re += power.re;
-            sum[p].im += power.im;
-            power.re *= t.re;
-            power.im *= t.im;
-        }
-    }
-    for (int p = l->powers + 1; p <= l->summed; p++) {
-        wide_accumulate(sums[p], &sum[p].re);
-        wide_accumulate(sums[p] + WIDE_LANES, &sum[p].im);
-    }
-}
-
-/* The force at the sites, into f, and sum_x df/du of its pointwise dependence on u. */
-static void sites(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
-                  double divergence[TRANSFORM_FIELDS], power_sums sums) {
-    enum { CHUNK = 64 };
-    int convolution[EFFECTIVE_POWERS];
-    for (int p = 0; p <= l->local; p++) {
-        convolution[p] = -1;
-    }
-    for (size_t c = 0; c < l->convolved; c++) {
-        convolution[l->convolved_power[c]] = (int)c;
-    }
-    for (size_t start = 0; start < l->volume; start += CHUNK) {
-        const size_t end = start + CHUNK < l->volume ? start + CHUNK : l->volume;
-        struct transform_site sum = {{0}, {0}};
-        for (size_t x = start; x < end; x++) {
-            const struct transform_site t = r->t[x];
-            struct transform_site value = z->potential[0], slope = {{0}, {0}}, power = t, below = {{0}, {0}};
-            below.re += 1.0f;
-            below.im += 1.0f;
-            for (int p = 1; p <= l->local; p++) {
-                struct transform_site c = z->potential[p];
-                if (convolution[p] >= 0) {
-                    c.re += r->convolution[convolution[p]][x].re;
-                    c.im += r->convolution[convolution[p]][x].im;
-                }
-                value.re += c.re * power.re;
-                value.im += c.im * power.im;
-                slope.re += c.re * (below.re * (float)p);
-                slope.im += c.im * (below.im * (float)p);
-                below = power;
-                power.re *= t.re;
-                power.im *= t.im;
-            }
-            r->f[x] = value;
-            sum.re += slope.re * (1.0f - t.re * t.re * l->inverse_square);
-            sum.im += slope.im * (1.0f - t.im * t.im * l->inverse_square);
-        }
-        wide_accumulate(divergence, &sum.re);
-        wide_accumulate(divergence + WIDE_LANES, &sum.im);
-        if (l->summed > l->powers) {
-            sum_powers(l, r, start, end, sums);
-        }
-    }
-}
-
-/* The convolutions that multiply t^p, p >= 1, at mode p. */
-static inline void convolve(const struct effective_level *l, const struct room *r, size_t p) {
-    const float *term = l->term + p * l->terms;
-    for (size_t c = 0; c < l->convolved; c++) {
-        struct transform_site sum = {{0}, {0}};
-        for (size_t i = l->term_end[c]; i < l->term_end[c + 1]; i++) {
-            const struct transform_site *power = &r->power[l->term_power[i]][p];
-            sum.re += power->re * term[i];
-            sum.im += power->im * term[i];
-        }
-        r->convolution[c][p] = sum;
-    }
-}
-
-/* In momentum space: the convolutions, and sum over modes of M_pq t^p(k) conj t^q(k) of each field. */
-static void pairs(const struct effective_level *l, const struct room *r, double divergence[TRANSFORM_FIELDS]) {
-    enum { CHUNK = 64 };
-    for (size_t start = 0; start < l->modes; start += CHUNK) {
-        const size_t end = start + CHUNK < l->modes ? start + CHUNK : l->modes;
-        struct transform_site sum = {{0}, {0}};
-        for (size_t h = start; h < end; h++) {
-            const size_t p = l->half[h], opposite = l->opposite[p];
-            const float *weight = l->weight + h * l->meetings;
-            /* twice the transforms of the real parts (a) and of the imaginary parts (b); b times i */
-            struct transform_site a[EFFECTIVE_POWERS], b[EFFECTIVE_POWERS];
-            for (int q = 1; q <= l->powers && l->meetings > 0; q++) {
-                const struct transform_site here = r->power[q][p], there = r->power[q][opposite];
-                a[q] = (struct transform_site){here.re + there.re, here.im - there.im};
-                b[q] = (struct transform_site){here.re - there.re, here.im + there.im};
-            }
-            for (size_t i = 0; i < l->meetings; i++) {
-                const struct meeting m = l->meeting[i];
-                sum.re += (a[m.p].re * a[m.q].re + a[m.p].im * a[m.q].im) * weight[i];
-                sum.im += (b[m.p].re * b[m.q].re + b[m.p].im * b[m.q].im) * weight[i];
-            }
-            convolve(l, r, p);
-            if (opposite != p) {
-                convolve(l, r, opposite);
-            }
-        }
-        wide_accumulate(divergence, &sum.re);
-        wide_accumulate(divergence + WIDE_LANES, &sum.im);
-    }
-}
-
-/* f in momentum space, times the filters. u: its transform is to_u V modes. */
-static void drift_of(const struct effective_level *l, const struct zero_mode *z, const struct room *r,
-                     const struct transform_site *modes, struct transform_site *drift) {
-    const float linear = (float)(l->linear * (double)l->volume), V = (float)l->volume;
-    r->f[0].re += z->constant.re * V;
-    r->f[0].im += z->constant.im * V;
-    for (size_t p = 0; p < l->volume; p++) {
-        const float *term = l->term + p * l->terms, u = l->to_u[p] * linear;
-        struct transform_site sum = r->f[p];
-        sum.re += modes[p].re * u;
-        sum.im += modes[p].im * u;
-        for (size_t i = 0; i < l->term_end[0]; i++) {
-            const struct transform_site *power = &r->power[l->term_power[i]][p];
-            sum.re += power->re * term[i];
-            sum.im += power->im * term[i];
-        }
-        drift[p].re = sum.re * l->to_drift[p];
-        drift[p].im = sum.im * l->to_drift[p];
-    }
-}
-
-/* On the level's own lattice. */
-static void evaluate(const struct effective_level *l, const struct transform_site *modes, struct transform_site *drift,
-                     double divergence[TRANSFORM_FIELDS], struct transform_site *workspace) {
-    const struct room r = divide(l, workspace);
-    struct zero_mode z;
-    double slope[TRANSFORM_FIELDS][EFFECTIVE_POWERS], own[TRANSFORM_FIELDS], at_sites[TRANSFORM_FIELDS] = {0},
-                                                                             at_modes[TRANSFORM_FIELDS] = {0};
-    scale_modes(l->volume, l->to_u, modes, r.f);
-    const struct transform_site u0 = r.f[0]; /* mean of u */
-    zero_mode(l, &u0, &z, slope, own);
-    transform_inverse(l->transform, r.f, r.f, r.transform);
-    saturate(l, &r);
-    for (int q = 1; q <= l->powers; q++) {
-        transform_forward(l->transform, r.power[q], r.power[q], r.transform);
-    }
-    if (l->convolved > 0 || l->meetings > 0) {
-        pairs(l, &r, at_modes);
-    }
-    for (size_t c = 0; c < l->convolved; c++) {
-        transform_inverse(l->transform, r.convolution[c], r.convolution[c], r.transform);
-    }
-    power_sums sums = {{0}};
-    sites(l, &z, &r, at_sites, sums);
-    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
-        for (int q = 1; q <= l->powers; q++) {
-            sums[q][lane] = power_sum(&r, q, lane);
-        }
-    }
-    transform_forward(l->transform, r.f, r.f, r.transform);
-    drift_of(l, &z, &r, modes, drift);
-    const double V = (double)l->volume;
-    for (size_t lane = 0; lane < TRANSFORM_FIELDS; lane++) {
-        double sum = (l->W2 * (at_sites[lane] + l->linear * V) + at_modes[lane] + l->constant[0] * V) / l->sigma_u;
-        for (int q = 1; q <= l->summed; q++) {
-            sum += l->constant[q] * sums[q][lane] / l->sigma_u;
-        }
-        for (int p = 1; p <= l->local && p <= l->summed; p++) { /* powers above have no zero mode */
-            sum += l->W0 * l->W0 / (l->sigma_m * V) * slope[lane][p] * sums[p][lane];
-        }
-        divergence[lane] = -l->s * l->s * (sum + own[lane]);
-    }
-}
-
 const struct effective_lattice *effective_level_lattice(const struct effective_level *l) {
     return l->lattice;
-}
-
-void effective_level_evaluate_own(const struct effective_level *l, const struct transform_site *modes,
-                                  struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
-                                  struct transform_site *workspace) {
-    if (l->lattice->factor == 1) {
-        evaluate(l, modes, drift, divergence, workspace);
-        return;
-    }
-    struct transform_site *own = workspace;
-    memcpy(own, modes, l->volume * sizeof *own);
-    effective_lattice_scale(l->lattice, 1 / l->lattice->unit, own);
-    evaluate(l, own, drift, divergence, own + l->volume);
-    effective_lattice_scale(l->lattice, l->lattice->unit, drift);
-}
-
-void effective_level_evaluate(const struct effective_level *l, const struct transform_site *modes,
-                              struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
-                              struct transform_site *workspace) {
-    if (l->lattice->factor == 1) {
-        evaluate(l, modes, drift, divergence, workspace);
-        return;
-    }
-    struct transform_site *own = workspace, *own_drift = own + l->volume;
-    effective_lattice_pick(l->lattice, modes, own);
-    effective_level_evaluate_own(l, own, own_drift, divergence, own_drift + l->volume);
-    memset(drift, 0, l->lattice->whole * sizeof *drift);
-    effective_lattice_put(l->lattice, own_drift, drift);
 }

@@ -11,7 +11,7 @@
  * modes of products of the transforms of powers of t, which the score needs anyway.
  *
  * A pack (lattice/transform.h) is evaluated in single precision, its sums over sites and modes in double. The cost
- * does not depend on the number of kernels: kernels of equal powers are added up in momentum space. */
+ * does not depend on the number of kernels: kernels of the same p and q are added in momentum space. */
 #ifndef DMSQ_SCORE_EFFECTIVE_LEVEL_H
 #define DMSQ_SCORE_EFFECTIVE_LEVEL_H
 
@@ -32,17 +32,17 @@ enum status effective_level_new(const struct effective_filters *filters, const s
                                 struct effective_level **level, struct error *e);
 void effective_level_free(struct effective_level *level);
 
-/* Sites of scratch of an evaluation. */
+/* Number of sites of workspace of an evaluation. */
 size_t effective_level_workspace(const struct effective_level *level);
 
-/* modes[V], of the whole lattice: xi(p) of a pack of fields. drift[V] = d xi / d ln s, divergence[TRANSFORM_FIELDS]
- * that of the drift. `drift` may not be `modes`. */
+/* modes[V], of the whole lattice: xi(p) of a pack of fields. Sets drift[V] = d xi / d ln s, and the divergence of the
+ * drift for every field. `drift` may not be `modes`. */
 void effective_level_evaluate(const struct effective_level *level, const struct transform_site *modes,
                               struct transform_site *drift, double divergence[TRANSFORM_FIELDS],
                               struct transform_site *workspace);
 
-/* The lattice of the level; and the same evaluation with modes and drift of that lattice alone
- * (effective_lattice_pick), arrays of its volume. */
+/* The lattice of the level; and the same evaluation with modes and drift of that lattice only
+ * (effective_lattice_pick). */
 const struct effective_lattice *effective_level_lattice(const struct effective_level *level);
 void effective_level_evaluate_own(const struct effective_level *level, const struct transform_site *modes,
                                   struct transform_site *drift, double divergence[TRANSFORM_FIELDS],

@@ -11,15 +11,15 @@
 #include "score/effective_flow.h"
 #include "score/effective_linear.h"
 
-/* Zero modes of every other proposal start uniform within so many standard deviations: 10^6 proposals meet what lies
- * there, and without that the change makes weights of e^10 of it. */
+/* Every other proposal starts with its zero mode uniform within this many standard deviations. A chain of 10^6
+ * proposals reaches such values, and without them the refinement can give weights of e^10 there. */
 #define SPREAD 5.0
-/* So many standard deviations from the median a log weight counts a quarter. */
+/* The distance of a log weight from the median, in standard deviations, at which it counts 1/4. */
 #define FAR 8.0
 
 enum { GRAM_SITES = 1 << 15 }; /* sites of the packs that the penalty is measured on, at least a pack */
 
-/* What all packs share; a level a node of the path, nodes = steps + 1. */
+/* What all packs share; a path has nodes = steps + 1 levels. */
 struct plan {
     const struct effective_refine_settings *settings;
     const struct effective_model *model;
@@ -33,8 +33,8 @@ struct plan {
     struct random_key key;
 };
 
-/* The flow is that of m. The score is that of the coefficients as fitted: those of an earlier round have the density
- * that is wanted at the end, but no longer the score of the densities on the way. */
+/* The flow is that of m, but the score is that of the fitted model: the coefficients of an earlier round improve the
+ * density at the end, but no longer give the score of the densities on the way. */
 static enum status plan_make(struct plan *p, const struct effective_refine_settings *settings, int threads,
                              const struct effective_model *m, const struct effective_model *fitted, struct error *e) {
     const size_t nodes = settings->steps + 1;
@@ -83,8 +83,9 @@ static void plan_release(struct plan *p) {
     effective_lattices_release(&p->lattices);
 }
 
-/* Cubic B-splines of the change over the levels, 0 at the highest and 1 at the lowest: the change at `place` is the sum
- * of weight[i] times coefficient j + i. They are smooth, so that the flow's integrator keeps its order. */
+/* Cubic B-splines in ln s for the change, with place = 0 at the highest level and 1 at the lowest. Sets weight and
+ * returns j: the change is the sum of weight[i] times coefficient j + i. The splines are smooth, so that the flow's
+ * integrator keeps its order. */
 enum { SPLINES = 4 };
 static size_t splines_at(size_t knots, double place, double weight[SPLINES]) {
     const double x = place * (double)(knots - 3);
@@ -103,12 +104,12 @@ static size_t splines_of_node(const struct plan *p, size_t k, double weight[SPLI
 
 /* --- a pack -------------------------------------------------------------------------------------- */
 
-/* One thread's view of the pack that goes down. */
+/* What a thread observes of its pack on the way from noise to fields. */
 struct watcher {
     const struct plan *plan;
     struct transform_site *y, *score, *feature, *room;
     double *divergence; /* features x TRANSFORM_FIELDS */
-    float *slopes;      /* TRANSFORM_FIELDS x unknowns: d log w of each coefficient, of this pack */
+    float *slopes;      /* (TRANSFORM_FIELDS, unknowns): derivatives of log w, of this pack */
     double *gram;       /* nodes x features^2 of this pack; NULL: not wanted */
 };
 
@@ -134,7 +135,7 @@ static void watcher_free(struct watcher *w) {
     free(w->divergence);
 }
 
-/* y, and the model's score -y/(G + s^2) + sum of coefficient times W F, on the level's own lattice. */
+/* Sets y, and the model's score -y/(G + s^2) + sum of coefficient times W F, on the level's own lattice. */
 static void score_at(const struct watcher *w, size_t k, const struct transform_site *modes) {
     const struct plan *p = w->plan;
     const struct effective_filters *filters = &p->filters[k];
@@ -183,7 +184,7 @@ static void product(const struct watcher *w, const struct effective_lattice *lat
     }
 }
 
-/* sum over fields of what two features add to the flow, multiplied: s^4 sum_p W F_i . W F_j / (G + s^2). */
+/* The product of two features' parts of the flow, s^4 sum_p W F_i . W F_j / (G + s^2), summed over fields. */
 static double gram_element(const struct watcher *w, size_t k, size_t i, size_t j) {
     enum { CHUNK = 64 };
     const struct effective_filters *filters = &w->plan->filters[k];
@@ -259,13 +260,14 @@ static void proposals_release(struct proposals *r) {
     free(r->grams);
 }
 
-static void weigh(const struct plan *p, size_t count, const float *phi, double *own, double *log_w) {
+/* Replaces log q by log w = -S - log q. */
+static void set_log_weights(const struct plan *p, size_t count, const float *phi, double *own, double *log_w) {
     const size_t V = p->model->volume;
     for (size_t i = 0; i < count; i++) {
         for (size_t x = 0; x < V; x++) {
             own[x] = (double)phi[i * V + x];
         }
-        log_w[i] = -action(p->geometry, &p->settings->theory, own) - log_w[i]; /* log q was there */
+        log_w[i] = -action(p->geometry, &p->settings->theory, own) - log_w[i];
     }
 }
 
@@ -276,16 +278,16 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
 #pragma omp parallel num_threads(threads)
     {
         struct watcher w;
-        const bool whole = watcher_make(p, &w);
+        const bool made = watcher_make(p, &w);
         float *phi = malloc(TRANSFORM_FIELDS * V * sizeof *phi);
         double *own = malloc(V * sizeof *own);
         struct transform_site *room = transform_allocate(effective_flow_workspace(p->flow));
-        if (!whole || !phi || !own || !room)
+        if (!made || !phi || !own || !room)
 #pragma omp atomic write
             no_memory = true;
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < packs; i++) {
-            if (!whole || !phi || !own || !room || *interrupted) {
+            if (!made || !phi || !own || !room || *interrupted) {
                 continue;
             }
             const struct effective_observer observer = {see, &w, SPREAD};
@@ -296,7 +298,7 @@ static enum status propose(const struct plan *p, size_t first, int threads, stru
             double *log_w = r->log_w + i * TRANSFORM_FIELDS;
             effective_flow_draw(p->flow, p->key, first + i * TRANSFORM_FIELDS, r->slopes ? &observer : NULL,
                                 TRANSFORM_FIELDS, phi, log_w, room);
-            weigh(p, TRANSFORM_FIELDS, phi, own, log_w);
+            set_log_weights(p, TRANSFORM_FIELDS, phi, own, log_w);
         }
         watcher_free(&w);
         free(phi);
@@ -314,10 +316,10 @@ static int compare(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Gives every proposal its weight, 1/(1 + (r/FAR)^2)^2 with r the distance of log w from the median in standard
- * deviations by the quartiles: of a proposal far out the change is not linear and the slopes are large, but its sign is
- * right. Weights add up to 1; what is not finite has none. *far: how many have less than a quarter of the greatest.
- * False: nothing is finite. */
+/* Gives every proposal the weight 1/(1 + (r/FAR)^2)^2, with r the distance of log w from the median in standard
+ * deviations, which are estimated from the quartiles. For an outlier the change is not linear and the derivatives are
+ * large, but they have the right sign. Weights are normalised to a sum of 1; they are 0 where log w is not finite.
+ * *far: number of proposals with less than a quarter of the greatest weight. Returns false if no log w is finite. */
 static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *far) {
     double *sorted = r->weight, sum = 0;
     size_t n = 0;
@@ -340,7 +342,7 @@ static bool weigh_proposals(const struct plan *p, struct proposals *r, size_t *f
         if (r->weight[i] > 0) {
             continue;
         }
-        r->log_w[i] = median; /* it has no weight, but must not make NaN of the sums */
+        r->log_w[i] = median; /* its weight is 0, but sums with NaN would be NaN */
         if (r->slopes) {
             memset(r->slopes + i * p->unknowns, 0, p->unknowns * sizeof *r->slopes);
         }
@@ -363,7 +365,7 @@ static double deviation(const struct proposals *r, double *mean) {
 
 /* --- the equations ------------------------------------------------------------------------------- */
 
-/* Covariances of the slopes, and with log w; then the penalty. */
+/* A: covariances of the derivatives of log w, plus the penalty. b: minus their covariances with log w. */
 static void normal_equations(const struct plan *p, const struct proposals *r, int threads, double *A, double *b) {
     const size_t D = p->unknowns, F = p->model->features.count, J = p->settings->knots, n = r->count;
     double mean_w;
@@ -423,7 +425,8 @@ static enum status find_change(const struct plan *p, const struct proposals *r, 
     normal_equations(p, r, threads, A, A + D * D);
     const bool solved = effective_solve(A, D, D, A + D * D, 1e-6, change, A + D * D + D);
     free(A);
-    return solved ? STATUS_OK : error_set(e, STATUS_FAILED, "the refinement's equations are not positive");
+    return solved ? STATUS_OK
+                  : error_set(e, STATUS_FAILED, "the normal equations of the refinement are not positive definite");
 }
 
 /* Adds the change to the levels' coefficients. */
@@ -457,10 +460,10 @@ static enum status make_room(const struct plan *p, bool slopes, size_t count, st
     return STATUS_OK;
 }
 
-/* Spread of log w of `count` proposals from `first` on. */
-static enum status spread(const struct effective_refine_settings *settings, size_t first, size_t count, int threads,
-                          const struct effective_model *m, double *width, const volatile sig_atomic_t *interrupted,
-                          struct error *e) {
+/* Sets *width to the standard deviation of log w of `count` proposals from `first` on. */
+static enum status measure_width(const struct effective_refine_settings *settings, size_t first, size_t count,
+                                 int threads, const struct effective_model *m, double *width,
+                                 const volatile sig_atomic_t *interrupted, struct error *e) {
     struct plan p;
     struct proposals r = {0};
     double mean;
@@ -476,7 +479,7 @@ static enum status spread(const struct effective_refine_settings *settings, size
     return status;
 }
 
-/* The change that `count` proposals from `first` on ask for; none where all of them leave the finite numbers. */
+/* Finds the change from `count` proposals, from `first` on; 0 if log w is finite for none of them. */
 static enum status propose_change(const struct effective_refine_settings *settings, size_t first, size_t count,
                                   int threads, const struct effective_model *m, const struct effective_model *fitted,
                                   double *change, size_t *far, const volatile sig_atomic_t *interrupted,
@@ -507,12 +510,12 @@ static enum status refine_once(const struct effective_refine_settings *settings,
                              ? STATUS_OK
                              : error_set(e, STATUS_FAILED, "out of memory for %zu coefficients", F * settings->knots);
     THEN(status, propose_change(settings, first, count, threads, m, fitted, change, &result->far, interrupted, e));
-    THEN(status, spread(settings, first + count, tested, threads, m, &before, interrupted, e));
+    THEN(status, measure_width(settings, first + count, tested, threads, m, &before, interrupted, e));
     *taken = false;
     if (status == STATUS_OK) {
         memcpy(old, m->coefficients, m->levels * F * sizeof *old);
         apply(m, settings->knots, change);
-        status = spread(settings, first + count, tested, threads, m, &after, interrupted, e);
+        status = measure_width(settings, first + count, tested, threads, m, &after, interrupted, e);
         *taken = status == STATUS_OK && after < before;
         if (!*taken) {
             memcpy(m->coefficients, old, m->levels * F * sizeof *old);

@@ -1,7 +1,7 @@
-/* The refinement of the effective-action model: least squares once more, on the log weights of its own proposals.
+/* The refinement of the effective-action model: a second least-squares fit, to the log weights of its own proposals.
  *
- * The fit (effective_fit.h) makes the score right level by level; what a chain wants is a density that is right at the
- * end. To first order in a change a -> a + da of the coefficients the log weight of a field phi at the end of a path
+ * The fit (effective_fit.h) optimises the score at every level, but a chain needs an accurate density at the end of the
+ * flow. To first order in a change a -> a + da of the coefficients, the log weight of a field phi at the end of a path
  * changes by the Stein operator of the change, summed along the path:
  *
  *   d log w(phi) = - sum over steps of d ln s  s^2 sum_i da_i(ln s) [ div(W F_i) + W F_i . score ]
@@ -11,12 +11,12 @@
  *
  *   Var(log w + d log w) + penalty * mean over proposals of int |d xi'|^2 d ln s,
  *
- * where xi' = s^2 W F . da / sqrt(G + s^2) is what the change adds to the flow: flows differ by much that leaves the
- * density alone, and the penalty keeps away from that. Every other proposal starts with its zero mode uniform within
- * five standard deviations (effective_flow.h), since a chain of 10^6 steps meets larger magnetizations than some
- * thousand proposals. Variances are weighted: proposals with log weights far out count less. The result is
- * taken only where it lowers the variance for other proposals. Some rounds follow each other, each with proposals of
- * its own. Neither data nor probes are needed, and the chain is as exact as before: only what it proposes is better. */
+ * where xi' = s^2 W F . da / sqrt(G + s^2) is the change of the flow. Many changes of the flow leave the density almost
+ * unchanged; the penalty suppresses them. Every other proposal starts with its zero mode uniform within five standard
+ * deviations (effective_flow.h), since a chain of 10^6 steps meets larger magnetizations than some thousand proposals.
+ * Variances are weighted: outliers of log w count less. The result is taken only if it lowers the variance of other
+ * proposals. There are several rounds, each with its own proposals. Neither data nor probes are needed. The chain
+ * remains exact: only its proposals become better. */
 #ifndef DMSQ_SCORE_EFFECTIVE_REFINE_H
 #define DMSQ_SCORE_EFFECTIVE_REFINE_H
 
@@ -28,8 +28,8 @@
 struct effective_refine_settings {
     struct theory theory;
     size_t proposals; /* of each round; rounded up to packs */
-    size_t rounds;    /* at most: it ends with the first that gains nothing */
-    size_t steps;     /* of the flow, where the change is looked at */
+    size_t rounds;    /* maximum; the first round without a gain is the last */
+    size_t steps;     /* of the flow; the change is evaluated at their ends */
     size_t knots;     /* coefficients of a spline, >= 4, at most steps */
     double penalty;
     uint64_t seed;
@@ -38,10 +38,10 @@ struct effective_refine_settings {
 struct effective_refine_result {
     double before, after; /* standard deviation of log w of other proposals than those of the fit, weighted as above */
     size_t far;           /* proposals of the last round with less than a quarter of the greatest weight */
-    size_t rounds;        /* that gained */
+    size_t rounds;        /* with a gain */
 };
 
-/* Changes m->coefficients. *interrupted: STATUS_FAILED. */
+/* Changes m->coefficients. STATUS_FAILED: interrupted, out of memory, or the equations have no solution. */
 enum status effective_refine(const struct effective_refine_settings *settings, int threads, struct effective_model *m,
                              struct effective_refine_result *result, const volatile sig_atomic_t *interrupted,
                              struct error *e);

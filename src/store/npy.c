@@ -234,9 +234,7 @@ static enum status parse(const char *header, size_t length, struct npz_array *ar
         } else {
             status = error_set(e, STATUS_BAD_INPUT, "malformed .npy header: unknown or repeated key '%s'", key);
         }
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(status);
         at = skip(at);
         if (*at == ',') {
             at = skip(at + 1);

@@ -133,7 +133,7 @@ static void make_old(const char *name, time_t age) {
     assert_int_equal(utimensat(AT_FDCWD, in_folder(name), times, 0), 0);
 }
 
-/* Only temporary files of ended processes, and only old ones, are removed. */
+/* Only old temporary files of processes that no longer exist are removed. */
 static void sweeping(void **state) {
     (void)state;
     char gone[64], mine[256];
@@ -169,7 +169,7 @@ static void sweeping(void **state) {
     file_sweep("build/tmp/none");
 }
 
-/* With a file size limit, like on a full disk, the old file stays and nothing else is left. */
+/* With a file size limit, as on a full disk, the old file stays and nothing else is left. */
 static void full_disk(void **state) {
     (void)state;
     struct error e;

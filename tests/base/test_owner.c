@@ -63,7 +63,7 @@ static void texts(void **state) {
     }
 }
 
-static void of_other_hosts_nothing_is_known(void **state) {
+static void processes_on_other_hosts_are_unknown(void **state) {
     (void)state;
     const pid_t child = fork();
     if (child == 0) {
@@ -81,7 +81,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_read_again),
         cmocka_unit_test(texts),
-        cmocka_unit_test(of_other_hosts_nothing_is_known),
+        cmocka_unit_test(processes_on_other_hosts_are_unknown),
     };
     return cmocka_run_group_tests_name("owner", tests, NULL, NULL);
 }

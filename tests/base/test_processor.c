@@ -11,7 +11,7 @@
 #include "base/processor.h"
 #include "tests/scratch.h"
 
-/* This program runs, so its processor lacks nothing; one without extensions lacks the first of the target. */
+/* This program runs, so its processor lacks no extension. For one without any, the first of the target is named. */
 static void extensions(void **state) {
     (void)state;
     assert_null(processor_lacks(processor_supported()));
@@ -23,7 +23,7 @@ static void extensions(void **state) {
     }
     assert_memory_equal(first + 1, missing, strlen(missing));
     assert_int_equal(strcspn(first + 1, " "), strlen(missing));
-    /* A processor that lacks a single extension lacks that one, if the program uses it. */
+    /* If a single extension is lacking, it is named, or nothing if the program does not use it. */
     for (unsigned bit = 0; bit < 32; bit++) {
         missing = processor_lacks(~(1u << bit));
         assert_true(missing == NULL || strstr(processor_target, missing) != NULL);

@@ -65,7 +65,7 @@ static void one_line_in_ten_seconds(void **state) {
                                     "train model: 50/200 epochs in 26 s, 1.96/s\n");
 }
 
-static void what_was_done_before_does_not_count(void **state) {
+static void earlier_work_is_not_in_the_rate(void **state) {
     (void)state;
     capture();
     struct progress *p = progress_new("train", "epochs", 100, 0);
@@ -129,7 +129,7 @@ static void long_texts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_line_in_ten_seconds),
-        cmocka_unit_test(what_was_done_before_does_not_count),
+        cmocka_unit_test(earlier_work_is_not_in_the_rate),
         cmocka_unit_test(nothing_done_yet),
         cmocka_unit_test(quiet),
         cmocka_unit_test(long_texts),

@@ -60,9 +60,7 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
         enum status status = initial ? direct_convolution_set_weights(w->convolution[k], initial, e)
                                      : error_set(e, STATUS_FAILED, "out of memory");
         free(initial);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        TRY(status);
         complete = (w->data[k] = calloc(threads * KINDS, sizeof *w->data[k])) != NULL;
         for (size_t i = 0; i < threads * KINDS && complete; i++) {
             complete = (w->data[k][i] = bench_filled(sizes[i % 2])) != NULL;

@@ -171,9 +171,7 @@ static enum status build(struct direct_convolution *c, struct error *e) {
             dnnl_primitive_desc_destroy(descriptor[kind]);
         }
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     for (int kind = FORWARD; kind <= ADJOINT; kind++) {
         TRY(build_reorder(c, kind, e));
         c->packed[kind] = aligned(dnnl_memory_desc_get_size(c->weights[kind]));
@@ -258,9 +256,7 @@ static enum status execute(dnnl_engine_t engine, dnnl_primitive_t primitive, int
     dnnl_exec_arg_t list[4];
     dnnl_stream_t stream;
     enum status status = check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "dnnl_stream_create", e);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     int made = 0;
     for (; made < count && status == STATUS_OK; made++) {
         list[made].arg = arguments[made].index;

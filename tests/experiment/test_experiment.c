@@ -117,14 +117,15 @@ static void sweeps(void **state) {
     expect("[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[m]\nstage = fit\ntraining = t\n"
            "[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.3\n[g]\nstage = draw\nmodel = m\nstart = u\n",
            "paper", "",
-           "%experiments/a.ini:12: [g] meets two sweeps of 'kappa', at %experiments/a.ini:4 and "
+           "%experiments/a.ini:12: [g] depends on two sweeps of 'kappa', at %experiments/a.ini:4 and "
            "%experiments/a.ini:11, that list different values; expected the same list");
     expect(
         "[t]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, 0.2\n[u]\nstage = simulate\nseed = 1\nsweep.kappa = 0.1, "
         "0.3\n"
         "[f]\nstage = picture\ndata = u\nreference = t\n",
         "paper", "",
-        "%experiments/a.ini:9: [f] meets two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:8, that "
+        "%experiments/a.ini:9: [f] depends on two sweeps of 'kappa', at %experiments/a.ini:4 and %experiments/a.ini:8, "
+        "that "
         "list different values; expected the same list");
 }
 

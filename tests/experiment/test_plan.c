@@ -15,7 +15,7 @@ static void read_plan(struct plan *plan, const char *profile, const char *set) {
     }
 }
 
-static void from_weak_to_strong(void **state) {
+static void precedence_of_settings(void **state) {
     (void)state;
     static const struct {
         const char *shared, *node, *profile_stage, *profile_node, *set, *expected;
@@ -262,7 +262,7 @@ static void rules_are_one_a_key_and_order_only(void **state) {
 static const char keeps_options[] = "#!/bin/sh\nfor o in \"$@\"; do echo \"$o\"; done >>'%s/options'\n";
 
 /* Every printable character in a text, set or swept, reaches the stage, and the shell interprets none of them. */
-static void texts_reach_no_shell(void **state) {
+static void the_shell_interprets_no_text(void **state) {
     (void)state;
     char printable[96] = "", experiment[2048], script[256], command[512], expected[256], *text = NULL;
     size_t n = 0;
@@ -448,7 +448,7 @@ static void published_one_at_a_time(void **state) {
 }
 
 /* A figure and a table may both have the name of the experiment. */
-static void figures_called_like_a_table_keep_their_numbers(void **state) {
+static void figures_named_like_a_table_keep_their_numbers(void **state) {
     (void)state;
     write_text("experiments/a.ini", "[experiment]\nfigure.a = f\ntable = r\n[t]\nstage = simulate\nseed = 1\n"
                                     "[f]\nstage = picture\ndata = t\n[r]\nstage = report\ndata = t\n");
@@ -474,7 +474,7 @@ static void figures_called_like_a_table_keep_their_numbers(void **state) {
     }
 }
 
-static void links_of_nodes_that_are_no_more_go(void **state) {
+static void links_of_removed_nodes_are_removed(void **state) {
     (void)state;
     write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
     write_text("results/a/notes.txt", "mine");
@@ -525,7 +525,7 @@ static void set_of_several_experiments(void **state) {
 }
 
 /* An error in a file leaves out its experiment, and no other. */
-static void a_wrong_file_blocks_itself(void **state) {
+static void an_invalid_file_leaves_out_only_its_experiment(void **state) {
     (void)state;
     static const struct {
         const char *text, *message;
@@ -579,8 +579,8 @@ static void a_wrong_file_blocks_itself(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wrong_file_blocks_itself),
-        cmocka_unit_test(from_weak_to_strong),
+        cmocka_unit_test(an_invalid_file_leaves_out_only_its_experiment),
+        cmocka_unit_test(precedence_of_settings),
         cmocka_unit_test(one_node_of_a_sweep),
         cmocka_unit_test(profiles_have_folders_of_their_own),
         cmocka_unit_test(sweeps_expand_what_depends_on_them),
@@ -589,11 +589,11 @@ int main(void) {
         cmocka_unit_test(keys_are_golden),
         cmocka_unit_test(keys_change_exactly_when_they_should),
         cmocka_unit_test(rules_are_one_a_key_and_order_only),
-        cmocka_unit_test(texts_reach_no_shell),
+        cmocka_unit_test(the_shell_interprets_no_text),
         cmocka_unit_test(results_are_linked_copied_and_printed),
         cmocka_unit_test(published_one_at_a_time),
-        cmocka_unit_test(figures_called_like_a_table_keep_their_numbers),
-        cmocka_unit_test(links_of_nodes_that_are_no_more_go),
+        cmocka_unit_test(figures_named_like_a_table_keep_their_numbers),
+        cmocka_unit_test(links_of_removed_nodes_are_removed),
         cmocka_unit_test(set_of_several_experiments),
     };
     fixture_open();

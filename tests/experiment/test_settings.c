@@ -68,7 +68,7 @@ static void duplicates_are_errors(void **state) {
 }
 
 /* libinih splits lines after 199 bytes, and truncates names of sections after 49. */
-static void nothing_is_cut(void **state) {
+static void lines_are_not_truncated(void **state) {
     (void)state;
     const char too_long[] = "%a.ini:2: the line is too long; expected at most 198 bytes (a value may continue in an "
                             "indented line)";
@@ -123,7 +123,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_sections_settings_and_comments),
         cmocka_unit_test(duplicates_are_errors),
-        cmocka_unit_test(nothing_is_cut),
+        cmocka_unit_test(lines_are_not_truncated),
         cmocka_unit_test(malformed_lines_are_errors),
         cmocka_unit_test(a_zero_byte_and_a_missing_file_are_errors),
     };

@@ -141,9 +141,7 @@ static enum status compare_method(struct device *d, size_t V, size_t q, enum run
     for (int n = 0; n < PLACES; n++) {
         runge_kutta_vectors_free(w.vectors[n]);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     char text[120];
     snprintf(text, sizeof text, "flow, %s, %zu + %zu: states whose bits differ, CPU", names[method], V, q);
     report(d, text, more ? INFINITY : w.fields, 0);

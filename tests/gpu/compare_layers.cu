@@ -8,6 +8,7 @@ extern "C" {
 #include "network/halo.h"
 #include "network/normalise.h"
 #include "network/single_channel.h"
+#include "network/unet.h"
 }
 
 #define EXACT 1e-5
@@ -81,8 +82,7 @@ static enum status compare_halo(struct device *d, struct sites map, struct error
     TRY(s.get(&found, out.device, f.host.size(), e));
     f.fold();
     f.fill();
-    snprintf(text, sizeof text, "halo of %d, %s: folded and filled, CPU", map.halo,
-             map.periodic ? "periodic" : "zeros");
+    snprintf(text, sizeof text, "halo of %d, %s: folded and filled, CPU", map.halo, unet_padding_name[map.periodic]);
     report(d, text, deviation(found, f.host), 1e-6);
     return STATUS_OK;
 }
@@ -200,7 +200,7 @@ static enum status compare_single(struct device *d, struct sites map, size_t man
     const struct single_channel here = {(size_t)map.height, (size_t)map.width, many};
     const struct sites padded = {map.height, map.width, 2, map.periodic};
     const size_t V = (size_t)(map.height * map.width);
-    const char *name = map.periodic ? "periodic" : "zeros";
+    const char *name = unet_padding_name[map.periodic];
     struct shelf s = {d, {}};
     wide_field out(map, many, 0, many, NULL), in(map, 2 * many, many, many, "many"), one(padded, 1, 0, 1, NULL),
         back(padded, 1, 0, 1, NULL);

@@ -29,7 +29,7 @@ static struct ensemble_plan long_chains(int algorithm, double kappa, double lamb
 static const int unbiased[] = {SAMPLER_HMC, HMC_SINGLE, SAMPLER_METROPOLIS, SAMPLER_CLUSTER};
 enum { UNBIASED = sizeof unbiased / sizeof unbiased[0] };
 
-/* Functions of a configuration, of which a mean is taken. */
+/* Functions of a configuration, whose means are compared. */
 enum mean { FIELD, SQUARED_MAGNETISATION, MAGNETISATION, MAGNITUDE, SQUARE, QUARTIC, ACTION, VIRIAL };
 
 static struct estimate mean_of(const struct run *r, enum mean which) {

@@ -63,7 +63,7 @@ static void large(void **state) {
 }
 
 /* Five trajectories from a cold start far from equilibrium: the chains differ from themselves at half the length. */
-static void too_young(void **state) {
+static void too_few_trajectories(void **state) {
     (void)state;
     struct ensemble_plan plan = default_plan();
     plan.sampler.theory.kappa = 0.4;
@@ -163,10 +163,11 @@ static void same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls),    cmocka_unit_test(large),
-        cmocka_unit_test(too_young),      cmocka_unit_test(drifting), cmocka_unit_test(another_equilibrium),
-        cmocka_unit_test(too_small),      cmocka_unit_test(frozen),   cmocka_unit_test(virial_alone),
-        cmocka_unit_test(same_bits),
+        cmocka_unit_test(in_equilibrium), cmocka_unit_test(walls),
+        cmocka_unit_test(large),          cmocka_unit_test(too_few_trajectories),
+        cmocka_unit_test(drifting),       cmocka_unit_test(another_equilibrium),
+        cmocka_unit_test(too_small),      cmocka_unit_test(frozen),
+        cmocka_unit_test(virial_alone),   cmocka_unit_test(same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,7 +151,7 @@ static void check_places(struct convolution_shape shape) {
     fields_free(&f);
 }
 
-static void test_place_leaves_no_trace(void **state) {
+static void test_bits_do_not_depend_on_position(void **state) {
     (void)state;
     for (size_t i = 0; i < SHAPES; i++) {
         check_places(shapes[i]);
@@ -168,7 +168,7 @@ static void test_place_leaves_no_trace(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_loops),
-        cmocka_unit_test(test_place_leaves_no_trace),
+        cmocka_unit_test(test_bits_do_not_depend_on_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

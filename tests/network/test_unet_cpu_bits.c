@@ -8,7 +8,7 @@ enum { BATCH = 5 };
 
 /* With fewer configurations than max_batch, the unused places, which have numbers of another batch, do not contribute
  * to the weight gradients. */
-static void test_padding_leaves_no_trace(void **state) {
+static void test_unused_places_do_not_contribute(void **state) {
     (void)state;
     struct unet_shape shape = {16, 24, 16, 64, 2, UNET_PERIODIC};
     struct problem p = problem_new(shape, BATCH);
@@ -127,7 +127,7 @@ static void check_company(struct unet_shape shape) {
     problem_free(&p);
 }
 
-static void test_bits_do_not_depend_on_company(void **state) {
+static void test_bits_do_not_depend_on_other_configurations(void **state) {
     (void)state;
     check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC});
     check_company((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS});
@@ -214,8 +214,10 @@ static void test_weights_can_be_changed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_padding_leaves_no_trace),       cmocka_unit_test(test_backward_may_be_called_again),
-        cmocka_unit_test(test_bits_do_not_depend_on_company), cmocka_unit_test(test_bits_do_not_depend_on_threads),
+        cmocka_unit_test(test_unused_places_do_not_contribute),
+        cmocka_unit_test(test_backward_may_be_called_again),
+        cmocka_unit_test(test_bits_do_not_depend_on_other_configurations),
+        cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_weights_can_be_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-# A pipeline of seconds for scripts of this folder, which source it after tap.sh: an experiment with two ensembles, a
-# Gaussian model and a table, in $folder/experiments. `dmsq` runs make on it, with results in $root.
+# A pipeline of a few seconds, for scripts of this folder, which source it after tap.sh: an experiment with two
+# ensembles, a Gaussian model and a table, in $folder/experiments. `dmsq` runs make on it, with results in $root.
 mkdir "$folder/experiments" "$folder/experiments/profiles" || exit 1
 cat >"$folder/experiments/short.ini" <<'END'
 [experiment]

@@ -93,7 +93,7 @@ cat "$folder/node2.log" >"$log"
     cmp "$folder/large/artifact.npz" "$folder/later/artifact.npz" >>"$log" 2>&1
 check "the second host waits, names the process and host that it waits for, and computes nothing"
 
-# A host dies while it works. Its lease is valid until it has not been renewed for long enough; then another host
+# A host crashes while it works. Its lease is valid until it has not been renewed for long enough; then another host
 # resumes the work and removes unfinished files.
 host node1 sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 --output="$folder/dead" \
     2>"$folder/node1.log" &
@@ -111,7 +111,7 @@ wait
 cat "$folder/node2.log" >"$log"
 [ $before -eq 0 ] && [ "$(count "$folder/dead" interrupted)" = 1 ] && [ "$(count "$folder/dead" done)" = 1 ] &&
     [ -z "$(left_over "$folder/dead")" ] && cmp "$folder/large/artifact.npz" "$folder/dead/artifact.npz" >>"$log" 2>&1
-check "another host waits for the lease of a dead host and then resumes its work"
+check "another host waits for the lease of a crashed host and then resumes its work"
 
 # Two hosts compute parts of one artifact, and a third, which finishes it, waits for both.
 for i in 0 1; do

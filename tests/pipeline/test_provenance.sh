@@ -108,7 +108,7 @@ dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none SET=generated.s
 check "an incomplete experiment is not archived"
 printf X | dd of="$model" bs=1 seek=300 conv=notrunc 2>/dev/null
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none
-[ $? -eq 2 ] && grep -q 'only results that verify can be archived' "$log" &&
+[ $? -eq 2 ] && grep -q 'expected results that make verify accepts' "$log" &&
     [ "$(ls -A "$folder/archives" | wc -l)" -eq 2 ]
 check "a changed artifact is not archived, and no files are left"
 cp "$folder/model.npz" "$model"

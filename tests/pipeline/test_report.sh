@@ -52,7 +52,7 @@ awk -F '\t' -v tau="$tau" -v rate="$rate" -v own="$(of cpu_user_seconds "$record
     $1 == "chains: chain" && $2 == "cpu_seconds_per_independent_configuration" {
     right = 2 * tau / rate * (own + kernel) / wall; found = right > 0 && $3 > 0.999 * right && $3 < 1.001 * right }
     END { exit !found }' "$root/costs/costs.tsv"
-check "the same in seconds of the processors"
+check "the same in processor seconds"
 [ -s "$root/chains/ac-walk.npz" ] && ! grep -q '^chains: walk' "$root/costs/costs.tsv"
 check "a random walk has no independent configurations"
 

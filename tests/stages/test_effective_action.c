@@ -148,21 +148,21 @@ static void test_blocked(void **state) {
     npz_free(npz);
     double log_q[2][DRAWS];
     for (int i = 0; i < 2; i++) {
-        const char *const folder = i ? "stretched" : "even";
-        assert_int_equal(
-            propose(folder, "blocked/artifact.npz",
-                    (const char *[]){"--configurations=64", "--steps=16", i ? "--stretch=3" : "--stretch=1", NULL}),
-            0);
+        const char *const folder = i ? "stretched" : "even", *const upwards = i ? "upwards-stretched" : "upwards-even",
+                          *const stretch = i ? "--stretch=3" : "--stretch=1";
+        assert_int_equal(propose(folder, "blocked/artifact.npz",
+                                 (const char *[]){"--configurations=64", "--steps=16", stretch, NULL}),
+                         0);
         npz = open_artifact(folder);
         memcpy(log_q[i], reals(npz, "log_q", DRAWS), sizeof log_q[i]);
         assert_true(*reals(npz, "step_error", 1) < 0.05);
         npz_free(npz);
-        assert_int_equal(run_into(&stage_likelihood, i ? "upwards-stretched" : "upwards-even",
+        assert_int_equal(run_into(&stage_likelihood, upwards,
                                   (const char *[]){option("--model=", "blocked", "artifact.npz"),
                                                    option("--fields=", folder, "artifact.npz"), "--method=modes",
-                                                   "--steps=16", i ? "--stretch=3" : "--stretch=1", NULL}),
+                                                   "--steps=16", stretch, NULL}),
                          0);
-        npz = open_artifact(i ? "upwards-stretched" : "upwards-even");
+        npz = open_artifact(upwards);
         for (size_t k = 0; k < DRAWS; k++) {
             assert_near(reals(npz, "log_q", DRAWS)[k], log_q[i][k], 1e-2);
         }
@@ -484,7 +484,7 @@ static void test_damaged(void **state) {
 }
 
 /* With huge coefficients every proposal is rejected, and a message says so. */
-static void test_runs_away(void **state) {
+static void test_all_proposals_rejected(void **state) {
     (void)state;
     struct npz *npz = open_artifact("model");
     const size_t F = npz_find(npz, "effective.features")->count, shape[] = {10, F};
@@ -554,7 +554,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_rejected), cmocka_unit_test(test_artifacts_do_not_depend_on_threads),
         cmocka_unit_test(test_digests),  cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_ended),    cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_runs_away),
+        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_all_proposals_rejected),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_device),
     };
     own_name = argv[0];

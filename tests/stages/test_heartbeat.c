@@ -92,7 +92,7 @@ static enum status look(bool held) {
     return look_as("", held);
 }
 
-static void the_living_are_waited_for(void **state) {
+static void waits_for_running_processes(void **state) {
     (void)state;
     write_record("elsewhere", "running");
     assert_int_equal(look(true), STATUS_FAILED); /* a lock that does not reach the other host does not help */
@@ -106,7 +106,7 @@ static void the_living_are_waited_for(void **state) {
     assert_int_equal(look(false), STATUS_OK);
 }
 
-static void shares_wait_for_themselves_and_for_a_whole_run(void **state) {
+static void shares_wait_for_the_same_share_and_for_whole_runs(void **state) {
     (void)state;
     write_part("elsewhere", "running", "1/3");
     assert_int_equal(look_as("0/3", true), STATUS_OK);
@@ -165,15 +165,14 @@ static void one_of_two_withdraws(void **state) {
     write_lease(mine, here, NULL, 10); /* at the same moment: by name */
     char renamed[500], old[500];
     for (int before = 0; before < 2; before++) {
-        write_lease(before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77", "elsewhere", NULL,
-                    10);
+        const char *const theirs = before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77";
+        write_lease(theirs, "elsewhere", NULL, 10);
         snprintf(old, sizeof old, "%s/runs/20260101T000000Z-elsewhere-0-77.json", folder);
         unlink(old);
         snprintf(renamed, sizeof renamed, "%s/runs/%s.json", folder, mine);
         struct stat info;
         assert_int_equal(stat(renamed, &info), 0);
-        snprintf(old, sizeof old, "%s/runs/%s.json", folder,
-                 before ? "20250101T000000Z-elsewhere-0-77" : "20270101T000000Z-elsewhere-0-77");
+        snprintf(old, sizeof old, "%s/runs/%s.json", folder, theirs);
         assert_int_equal(utimensat(AT_FDCWD, old, (const struct timespec[2]){info.st_mtim, info.st_mtim}, 0), 0);
         assert_int_equal(heartbeat_is_first(folder, "", &lock, mine), !before);
     }
@@ -184,7 +183,7 @@ static void one_of_two_withdraws(void **state) {
 }
 
 /* Lease and files of a running process on another host stay in the folder, also if its lease becomes visible late. */
-static void nobody_sweeps_the_living(void **state) {
+static void files_of_running_processes_stay(void **state) {
     (void)state;
     static const char *const names[] = {"table.tsv", "artifact.npz", NULL};
     static const char *const files[] = {"partial-77@elsewhere+0-artifact.npz",
@@ -223,10 +222,10 @@ static void nobody_sweeps_the_living(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_heartbeat_renews_the_time),
-        cmocka_unit_test(the_living_are_waited_for),
-        cmocka_unit_test(shares_wait_for_themselves_and_for_a_whole_run),
+        cmocka_unit_test(waits_for_running_processes),
+        cmocka_unit_test(shares_wait_for_the_same_share_and_for_whole_runs),
         cmocka_unit_test(one_of_two_withdraws),
-        cmocka_unit_test(nobody_sweeps_the_living),
+        cmocka_unit_test(files_of_running_processes_stay),
     };
     snprintf(folder, sizeof folder, "%s", scratch_folder("heartbeat"));
     const int failed = cmocka_run_group_tests_name("heartbeat", tests, NULL, NULL);

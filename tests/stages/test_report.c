@@ -158,7 +158,7 @@ static void chain(void **state) {
     plan_free(&plan);
 }
 
-static void spoilt_record(void **state) {
+static void unreadable_record(void **state) {
     (void)state;
     struct plan plan;
     struct error e = {0};
@@ -180,7 +180,7 @@ int main(void) {
         cmocka_unit_test(nothing_computed),
         cmocka_unit_test(computed),
         cmocka_unit_test(chain),
-        cmocka_unit_test(spoilt_record),
+        cmocka_unit_test(unreadable_record),
     };
     fixture_open();
     int failed = cmocka_run_group_tests_name("report", tests, NULL, NULL);

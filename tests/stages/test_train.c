@@ -386,7 +386,7 @@ static void test_refusals(void **state) {
     expect_message(&stage_train, (const char *[]){option("--output=", "refused", ""), NULL}, 2, "--training");
 }
 
-/* A training whose loss is larger than without a model prints a warning and notes it in its record. */
+/* A training whose last loss exceeds that of a zero score prints a warning and notes it in its record. */
 static void test_a_loss_that_is_too_large(void **state) {
     (void)state;
     expect_message(&stage_train,

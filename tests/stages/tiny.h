@@ -85,9 +85,7 @@ static inline enum status tiny_run(struct stage_context *c, struct error *e) {
     if (!parameters_is(p, "mode", "forget") && status == STATUS_OK) {
         status = file_write(stage_output(c, "table.tsv"), "a\tb\n", 4, e);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    TRY(status);
     if (parameters_is(p, "mode", "fail")) {
         return error_set(e, STATUS_FAILED, "diverged at step 7");
     }

@@ -258,7 +258,7 @@ static void writer_errors(void **state) {
     assert_int_equal(files_in_folder(), 0);
 }
 
-/* With a file size limit, like on a full disk: a message with file and cause, and only the old file remains. */
+/* With a file size limit, as on a full disk: a message with file and cause, and only the old file remains. */
 static void full_disk(void **state) {
     (void)state;
     write_sample(path);

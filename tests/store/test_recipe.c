@@ -46,7 +46,7 @@ static void text_and_key(void **state) {
 }
 
 /* The key changes if and only if something changes that can change the bits of an artifact. */
-static void what_counts(void **state) {
+static void what_changes_the_key(void **state) {
     (void)state;
     struct error e;
     char keys[9][65];
@@ -109,7 +109,7 @@ static void growth(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_counts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_changes_the_key),
                                        cmocka_unit_test(growth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
