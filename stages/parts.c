@@ -78,9 +78,9 @@ static enum status save_part(const struct state *s, size_t first, size_t count, 
     return status;
 }
 
-/* Saves a part, again where that fails: a process on another host that finishes the same artifact first removes the
- * folder of the parts, also while a part is written. */
-static enum status save_surely(const struct state *s, size_t first, size_t count, struct error *e) {
+/* Saves a part, and tries again after a failure: a process on another host that has finished the same artifact removes
+ * the folder of parts, perhaps while this part is written. */
+static enum status save_with_retries(const struct state *s, size_t first, size_t count, struct error *e) {
     enum { ATTEMPTS = 4 };
     enum status status = STATUS_FAILED;
     for (int i = 0; i < ATTEMPTS && status != STATUS_OK; i++) {
@@ -105,7 +105,7 @@ static enum status save(struct state *s, struct error *e) {
         while (end < most && s->present[end] && !s->saved[end]) {
             end++;
         }
-        status = save_surely(s, at, end - at, e);
+        status = save_with_retries(s, at, end - at, e);
         if (status == STATUS_OK) {
             memset(s->saved + at, 1, end - at);
             s->kept += end - at;

@@ -35,9 +35,10 @@ struct parts_range {
 struct parts {
     const char *unit; /* "configurations" */
     size_t count;     /* N */
-    size_t size;      /* items per part, independent of the number of threads; enlarged if there were more than 256 */
-    size_t grain;     /* shares and parts begin at multiples of it; 1: anywhere */
-    size_t at_once;   /* number of items that one call computes most efficiently; 0: a part */
+    size_t
+        size; /* items per part, independent of the number of threads; enlarged if there would be more than 256 parts */
+    size_t grain;   /* shares and parts begin at multiples of it; 1: anywhere */
+    size_t at_once; /* number of items that one call computes most efficiently; 0: a part */
     const struct parts_column *columns;
     size_t column_count;
     const struct score_model *model; /* the bits depend on the arithmetic of its device; NULL: the CPU */

@@ -23,7 +23,7 @@ enum status checkpoint_create(const char *path, const char *key, const struct ba
 
 enum status checkpoint_read(const char *path, const char *key, const struct backend *device, struct npz **npz,
                             struct error *e) {
-    char *recipe = NULL, *begun = NULL;
+    char *recipe = NULL, *written = NULL;
     enum status status = npz_read(path, npz, e);
     if (status != STATUS_OK) {
         *npz = NULL;
@@ -33,15 +33,15 @@ enum status checkpoint_read(const char *path, const char *key, const struct back
     if (status == STATUS_OK && strcmp(recipe, key) != 0) {
         status = error_set(e, STATUS_BAD_INPUT, "%s: checkpoint of recipe %.12s, expected %.12s", path, recipe, key);
     }
-    THEN(status, npz_text(*npz, "arithmetic", &begun, e));
-    if (status == STATUS_OK && strcmp(begun, arithmetic(device)) != 0) {
+    THEN(status, npz_text(*npz, "arithmetic", &written, e));
+    if (status == STATUS_OK && strcmp(written, arithmetic(device)) != 0) {
         status = error_set(e, STATUS_BAD_INPUT,
-                           "%s: begun with %.200s, found %s here, which gives other bits (ISA selects an "
+                           "%s: written with %.200s, expected %s, since the bits differ (ISA selects an "
                            "instruction set)",
-                           path, begun, arithmetic(device));
+                           path, written, arithmetic(device));
     }
     free(recipe);
-    free(begun);
+    free(written);
     if (status != STATUS_OK) {
         npz_free(*npz);
         *npz = NULL;

@@ -5,7 +5,7 @@
 #include "tests/score/models.h"
 #include "tests/scratch.h"
 
-static void heads(void **state) {
+static void test_header(void **state) {
     (void)state;
     const struct backend cuda = {.name = "cuda"}, card = {.name = "cuda", .arithmetic = "cuda on another card"};
     const struct backend *const devices[] = {NULL, &cuda, &card};
@@ -29,7 +29,7 @@ static void heads(void **state) {
                 npz_free(npz);
                 continue;
             }
-            snprintf(expected, sizeof expected, "checkpoint.npz: begun with %s, found %s here", names[writer],
+            snprintf(expected, sizeof expected, "checkpoint.npz: written with %s, expected %s", names[writer],
                      names[reader]);
             assert_refused(checkpoint_read(path, "0123456789abcdef", devices[reader], &npz, &e), STATUS_BAD_INPUT,
                            expected);
@@ -48,6 +48,6 @@ static void heads(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(heads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_header)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

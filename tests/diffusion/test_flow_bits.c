@@ -45,7 +45,7 @@ static void check_bits(const struct score_model *m, struct flow_settings s) {
     found_free(&two);
 }
 
-static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
+static void test_bits_depend_neither_on_threads_nor_on_other_configurations(void **state) {
     (void)state;
     const struct flow_settings adaptive = {
         .method = RUNGE_KUTTA_DOPRI5, .tolerance = 1e-3, .divergence = FLOW_PROBES, .probes = 2, .t_start = 1e-3};
@@ -63,7 +63,7 @@ static void test_bits_depend_neither_on_threads_nor_on_company(void **state) {
 }
 
 /* Configurations that are marked as done are skipped, and the others have the same bits. */
-static void test_going_on(void **state) {
+static void test_resumed_run(void **state) {
     (void)state;
     enum { N = 9 };
     struct score_model m = free_field(2, (size_t[]){4, 4}, 0.21);
@@ -204,8 +204,8 @@ static void test_failures_of_a_device(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_company),
-        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_bits_depend_neither_on_threads_nor_on_other_configurations),
+        cmocka_unit_test(test_resumed_run),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_failures_of_a_device),
     };

@@ -124,7 +124,7 @@ static void three_dimensions(void **state) {
 }
 
 /* On 12x12 at kappa = 0.27 the lattice is as large as the correlation length, and its zero mode has two wells. */
-static void no_run_away(void **state) {
+static void no_diverging_proposals(void **state) {
     (void)state;
     enum { N = 1000000 };
     static const size_t extents[] = {12, 12};
@@ -163,6 +163,6 @@ static void no_run_away(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(three_dimensions), cmocka_unit_test(no_run_away)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(three_dimensions), cmocka_unit_test(no_diverging_proposals)};
     return cmocka_run_group_tests_name("effective action", tests, NULL, NULL);
 }

@@ -111,9 +111,9 @@ static void check_propagator(size_t dimensions, const size_t *extents) {
             bool straight = true, exchanged = square;
             for (size_t mu = 0; mu < dimensions; mu++) {
                 const size_t k = component(&m, q, mu), L = extents[mu];
-                const size_t own = component(&m, p, mu), turned = component(&m, p, dimensions - 1 - mu);
+                const size_t own = component(&m, p, mu), transposed = component(&m, p, dimensions - 1 - mu);
                 straight = straight && (k == own || k == (L - own) % L);
-                exchanged = exchanged && (k == turned || k == (L - turned) % L);
+                exchanged = exchanged && (k == transposed || k == (L - transposed) % L);
             }
             if (straight || exchanged) {
                 expected[p] += power[q];
@@ -149,13 +149,13 @@ static void test_refusals(void **state) {
     (void)state;
     struct error e = {0};
     struct score_model m = {0};
-    const size_t extents[] = {4, 6}, turned[] = {6, 4};
+    const size_t extents[] = {4, 6}, transposed[] = {6, 4};
     float *phi = test_fields(N * 24), *fields;
     size_t count;
     struct npz *npz = ensemble(phi, N, 2, extents);
     assert_ok(dataset_describe(npz, DATASET_NONE, &m, &e));
     npz_free(npz);
-    npz = ensemble(phi, N, 2, turned);
+    npz = ensemble(phi, N, 2, transposed);
     assert_refused(dataset_fields(npz, &m, &fields, &count, &e), STATUS_BAD_INPUT, "another lattice than the model");
     assert_non_null(strstr(e.message, path));
     assert_null(fields);

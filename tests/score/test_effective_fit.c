@@ -124,18 +124,18 @@ static void test_one_phase(void **state) {
     }
     /* sign-flipped, a field has the same density */
     enum { SOME = 8 };
-    double own[SOME], turned[SOME];
+    double own[SOME], flipped[SOME];
     struct effective_flow *flow;
     struct error e;
     check(effective_flow_new(&f.model, 16, 1, 1, &flow, &e), &e);
     const struct effective_flow_work work = {NULL, 0, SOME, 1, phi, own, &never, NULL},
-                                     other = {NULL, 0, SOME, 1, phi, turned, &never, NULL};
+                                     other = {NULL, 0, SOME, 1, phi, flipped, &never, NULL};
     check(effective_flow_run(flow, &work, &e), &e);
     for (size_t i = 0; i < SOME * SITES; i++) {
         phi[i] = -phi[i];
     }
     check(effective_flow_run(flow, &other, &e), &e);
-    assert_memory_equal(own, turned, sizeof own);
+    assert_memory_equal(own, flipped, sizeof own);
     for (size_t i = 0; i < SOME; i++) {
         assert_true(isnan(log_q[i]) || fabs(own[i] - log_q[i]) < 5e-3);
     }

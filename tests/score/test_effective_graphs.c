@@ -1,4 +1,5 @@
-/* Bilocal features in part: limits on their powers, and levels that have none (pairs-above of `train`). */
+/* Models with fewer bilocal features: limits on their powers, and levels without the nonlinear ones (pairs-above of
+ * `train`). */
 #include "score/effective_grid.h"
 #include "tests/score/effective_fixture.h"
 
@@ -34,7 +35,7 @@ static void test_limits(void **state) {
     assert_int_equal(found, sizeof pairs / sizeof *pairs);
 }
 
-/* Coefficients of `from` by name; 0 of what it does not have. */
+/* Sets b to the coefficients a of the features with the same name; 0 if there are none. */
 static void take(const struct effective_features *from, const double *a, const struct effective_features *to,
                  double *b) {
     for (size_t i = 0; i < to->count; i++) {
@@ -92,8 +93,8 @@ static void test_level_without(void **state) {
     scene_free(&d);
 }
 
-/* Below pairs_above the fit is that of a model without the features; where they have their full share, that of one with
- * all of them, to the last bit; between, their coefficients are those of the latter times the share. */
+/* Below pairs_above the fit is that of a model without the features. Where they have their full share, it has the bits
+ * of a fit with all of them. Between, their coefficients are those of the latter times the share. */
 static void test_fit(void **state) {
     (void)state;
     fit(&shared, limited, levels, 2);
@@ -147,9 +148,9 @@ static void test_fit(void **state) {
     free(none);
 }
 
-/* Steps of the flow keep to levels with these features or without; twice the steps hardly change its density, and up it
- * finds its way back. The refinement improves the model, with bits of any number of threads, and gives the levels
- * below nothing back. */
+/* No step of the flow contains the level where the features end. Twice the steps hardly change the density, and the
+ * flow from the fields to the noise gives the same density. The refinement improves the model, with the same bits for
+ * any number of threads, and leaves the coefficients of the features at 0 below pairs_above. */
 static void test_flow(void **state) {
     (void)state;
     enum { N = 64 };

@@ -91,7 +91,7 @@ static void test_choice(void **state) {
         }
         assert_true(left <= 0.05 * all);
         assert_true(chosen->factor == 8 || more > 0.05 * all);
-        assert_true(chosen->factor >= last); /* the more noise, the fewer modes */
+        assert_true(chosen->factor >= last); /* more noise, fewer modes */
         found += chosen->factor != last;
         last = chosen->factor;
     }

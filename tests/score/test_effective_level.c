@@ -1,18 +1,8 @@
-/* The effective-action model at one noise level against an independent float64 implementation
- * (tests/data/effective-action-*.npz, d = 1, 2, 3), and its divergence against central differences of the drift. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/random.h"
+/* The effective-action model at one noise level: score and divergence against an independent float64 implementation
+ * (tests/data/effective-action-*.npz, d = 1, 2, 3). */
 #include "score/effective_levels.h"
 #include "store/npz.h"
+#include "tests/score/effective.h"
 
 struct model {
     struct npz *npz;
@@ -26,12 +16,6 @@ struct model {
     double s;
     struct transform_site *workspace;
 };
-
-static void check(enum status status, const struct error *e) {
-    if (status != STATUS_OK) {
-        fail_msg("%s", e->message);
-    }
-}
 
 static const struct npz_array *array(const struct npz *npz, const char *name) {
     struct error e = {0};
@@ -72,8 +56,7 @@ static struct model model_read(const char *path) {
     m.s = *(const double *)array(m.npz, "sigma")->data;
     read_features(m.npz, &m.features);
     assert_int_equal(m.features.count, array(m.npz, "coefficients")->count);
-    m.lattices = malloc(sizeof *m.lattices);
-    assert_non_null(m.lattices);
+    m.lattices = room(1, sizeof *m.lattices);
     check(effective_lattices_make(m.extents, m.dimensions, 0, m.lattices, &e), &e);
     m.transform = m.lattices->lattice[0].transform;
     check(effective_filters_make(m.lattices, m.G, m.s, 3, &m.filters, &e), &e);

@@ -208,7 +208,7 @@ static inline void assert_refuses_foreign_parts(const struct stage *stage, const
     closedir(list);
     static const char *const heads[] = {"key", "arithmetic", "program"};
     static const char *const expected[] = {"parts/0-4.npz: checkpoint of recipe other, expected ",
-                                           "parts/0-4.npz: begun with other, found ",
+                                           "parts/0-4.npz: written with other, expected ",
                                            "parts/0-4.npz: made by a program built from sources other, expected "};
     for (int wrong = -1; wrong < 3; wrong++) {
         assert_ok(file_make_folder(in_root("foreign", "parts"), &e));
