@@ -12,19 +12,20 @@ enum status effective_levels_make(const struct effective_model *m, const struct 
     if (!coefficients) {
         return error_set(e, STATUS_FAILED, "out of memory for %zu noise levels", points);
     }
-    enum status status = effective_model_coefficients(m, points, log_s, coefficients, e);
+    const enum status known = effective_model_coefficients(m, points, log_s, coefficients, e);
+    enum status status = known;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (size_t i = 0; i < points; i++) {
         struct effective_filters filters;
         struct error own;
-        enum status s = status;
+        enum status s = known;
         THEN(s, effective_filters_make(lattices, m->propagator, function_exp(log_s[i]), effective_model_kernels(m),
                                        &filters, &own));
         if (s == STATUS_OK) {
             s = effective_level_new(&filters, &m->features, coefficients + i * F, m->saturation, &level[i], &own);
             effective_filters_release(&filters);
         }
-        if (s != STATUS_OK && status == STATUS_OK)
+        if (s != STATUS_OK && known == STATUS_OK)
 #pragma omp critical(effective_levels)
         {
             status = s;
