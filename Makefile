@@ -77,7 +77,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all setup install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
-    report gallery redraw documents export slurm slurm-status help clean FORCE
+    report gallery redraw points documents compute export slurm slurm-status help clean FORCE
 all:
 
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -307,7 +307,7 @@ STAGE_OPTIONS = $(if $(THREADS),--threads=$(call quote,$(THREADS))) $(if $(QUIET
 export OMP_WAIT_POLICY ?= passive
 
 OWN_GOALS := all install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
-    report gallery redraw documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
+    report gallery redraw points documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
 RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
@@ -315,6 +315,12 @@ $(RULES): $(BUILD)/bin/plan FORCE
 	@$(PLAN) --rules=$@
 include $(RULES)
 endif
+
+# Single nodes, such as the points of a long sweep.
+compute: $(if $(filter compute,$(MAKECMDGOALS)),$(shell [ ! -x $(BUILD)/bin/plan ] || \
+    $(PLAN) --files=$(call quote,$(NODE)) 2>/dev/null))
+	@$(if $(NODE),,echo "NODE is missing: expected EXPERIMENT/NODE, or several, as NODE=table1/training" >&2; exit 2)
+	@$(PLAN) --files=$(call quote,$(NODE))
 
 OF_PROFILE = $(if $(filter-out paper,$(PROFILE)),/$(patsubst %.ini,%,$(notdir $(PROFILE))))
 ROOT = $(RESULTS)$(OF_PROFILE)
@@ -390,13 +396,22 @@ gallery: $(BUILD)/bin/gallery
 # Tables, figures and run records of an experiment, kept in git for readers who do not run it: at the paper's scale, or
 # at a reduced one, which is stated. Results of another scale are never replaced.
 KEPT_PROFILES := paper reduced
-reference-%: $(BUILD)/bin/plan
-	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
+ONLY_KEPT_PROFILES = [ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
 	    { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
 	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
+reference-%: $(BUILD)/bin/plan
+	@$(ONLY_KEPT_PROFILES)
 	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) \
 	    $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
+
+# A figure whose points are computed one by one, on several machines or days: keeps the run records of those that are
+# done, and draws the figure NAME from them when all are.
+points: $(BUILD)/bin/plan $(BUILD)/bin/points
+	@$(if $(NAME),,echo "NAME is missing: expected the name of a figure, as NAME=fig14" >&2; exit 2)
+	@$(ONLY_KEPT_PROFILES)
+	@PLAN=$(call quote,$(PLAN)) DRAW=$(call quote,$(BUILD)/bin/points $(PLAN_OPTIONS)) \
+	    sh stages/points.sh $(call quote,$(NAME)) $(call quote,$(RESULTS)) $(call quote,$(ROOT))
 
 # Redraws kept figures whose styles or texts have changed, from their kept tables.
 redraw: $(BUILD)/bin/redraw
@@ -536,6 +551,9 @@ help:
 	@echo "                        depends on, for others to check and recompute; project.ini names author and funding"
 	@echo "  make reference-NAME   copies the results of experiment NAME to results/reference/NAME, to be kept in git;"
 	@echo "                        ONLY=\"TABLE FIGURE\": only these                    1 s"
+	@echo "  make compute NODE=\"fig14/training@lattice=16x16 ...\"   computes these nodes, and what they depend on"
+	@echo "  make points NAME=FIGURE   keeps the run records of those points of a figure that are computed; draws it from"
+	@echo "                        them when all are                                   1 s"
 	@echo "  make report           results/report.html: all results so far on one page                   1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   results for other programs"
 	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"

@@ -15,19 +15,23 @@
 #include "store/record.h"
 
 static const char usage[] =
-    "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes   [options]\n\n  "
-    "--rules=FILE          write the make rules, unless the file holds them already\n  --publish=EXPERIMENT  link "
-    "the results, copy the figures, print the tables\n  --only=NAME           only this figure or table of the "
-    "experiment; with --nodes, the nodes it needs\n  --help-targets        list what make can compute, and the "
-    "stages\n  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n\n  --profile=NAME        paper "
-    "(default), a file of experiments/profiles, or a path that ends in .ini\n  --set=ASSIGNMENTS     such as "
-    "\"train.epochs=100 training.kappa=0.25\"\n  --backend=" BACKENDS "\n"
+    "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes | --files=NODES\n"
+    "            [options]\n\n"
+    "  --rules=FILE          write the make rules, unless the file holds them already\n"
+    "  --publish=EXPERIMENT  link the results, copy the figures, print the tables\n"
+    "  --only=NAME           only this figure or table of the experiment; with --nodes, the nodes it needs\n"
+    "  --help-targets        list what make can compute, and the stages\n"
+    "  --nodes               list all nodes: EXPERIMENT/NODE, stage, key\n"
+    "  --files=NODES         the file that make computes for each of these nodes, EXPERIMENT/NODE\n\n"
+    "  --profile=NAME        paper (default), a file of experiments/profiles, or a path that ends in .ini\n"
+    "  --set=ASSIGNMENTS     such as \"train.epochs=100 training.kappa=0.25\"\n"
+    "  --backend=" BACKENDS "\n"
     "  --experiments=FOLDER --results=FOLDER --figures=FOLDER --programs=FOLDER\n"
     "                        folders; default: experiments, results, figures, build/bin\n";
 
 struct command {
     struct plan_request request;
-    const char *rules, *publish, *only;
+    const char *rules, *publish, *only, *files;
     int help_targets, nodes;
 };
 
@@ -93,6 +97,38 @@ static void list_nodes(const struct plan *plan, const char *only) {
     }
 }
 
+static const struct node *find_node(const struct plan *plan, const char *name) {
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        const size_t length = strlen(x->name);
+        for (size_t j = 0; j < x->node_count && !strncmp(name, x->name, length) && name[length] == '/'; j++) {
+            if (!strcmp(name + length + 1, x->nodes[j]->name)) {
+                return x->nodes[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Prints the files only if all names are right. */
+static enum status list_files(const struct plan *plan, const char *names, struct error *e) {
+    char *list = pool_copy(plan->pool, names, strlen(names));
+    const char *files = "";
+    for (char *rest, *name = list ? strtok_r(list, " ", &rest) : NULL; name; name = strtok_r(NULL, " ", &rest)) {
+        const struct node *node = find_node(plan, name);
+        if (!node) {
+            return error_set(e, STATUS_BAD_INPUT, "NODE=%s: expected EXPERIMENT/NODE, as make prints it", name);
+        }
+        const char *file = plan_artifact(plan, node);
+        files = file ? pool_print(plan->pool, "%s%s\n", files, file) : NULL;
+        if (!files) {
+            return pool_exhausted(e);
+        }
+    }
+    fputs(files, stdout);
+    return list ? STATUS_OK : pool_exhausted(e);
+}
+
 /* Edited code alone recomputes nothing; a new version of a stage does, and is raised when its results change. So a
  * message tells whoever edits code how many results were made before the change. */
 static enum status note_other_builds(const struct plan *plan, const char *experiment, struct error *e) {
@@ -149,6 +185,9 @@ static enum status execute(const struct command *c, struct error *e) {
     if (status == STATUS_OK && c->nodes) {
         list_nodes(&plan, c->publish ? NULL : c->only);
     }
+    if (status == STATUS_OK && c->files) {
+        status = list_files(&plan, c->files, e);
+    }
     if (status == STATUS_OK && (fflush(stdout) || ferror(stdout))) {
         status = error_set(e, STATUS_FAILED, "standard output: cannot write");
     }
@@ -177,6 +216,7 @@ int main(int argc, char **argv) {
         {"only", &c.only, NULL},
         {"help-targets", NULL, &c.help_targets},
         {"nodes", NULL, &c.nodes},
+        {"files", &c.files, NULL},
         {"profile", &c.request.profile, NULL},
         {"set", &c.request.set, NULL},
         {"backend", &c.request.backend, NULL},
@@ -211,7 +251,7 @@ int main(int argc, char **argv) {
             *targets[option].flag = 1;
         }
     }
-    if (optind != argc || (!c.rules && !c.publish && !c.help_targets && !c.nodes)) {
+    if (optind != argc || (!c.rules && !c.publish && !c.help_targets && !c.nodes && !c.files)) {
         fputs(usage, stderr);
         return STATUS_BAD_INPUT;
     }

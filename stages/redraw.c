@@ -7,26 +7,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/owner.h"
-#include "stages/drawing.h"
-#include "stages/history.h"
-#include "stages/planner.h"
+#include "stages/kept_figure.h"
 #include "store/recipe.h"
-#include "store/record.h"
 
 static const char *only;
 
-/* A kept figure and the node that would draw it now. */
-struct kept {
-    const struct plan *plan;
-    const struct experiment *experiment;
-    const struct exported *export;
-    const struct node *node;
-    const char *folder, *record_path, *table;
-    struct record *record;
-};
-
-static const char *text_of(const struct kept *k, const char *name) {
+static const char *text_of(const struct kept_figure *k, const char *name) {
     return record_member(k->record, "parameters", name);
 }
 
@@ -151,9 +137,9 @@ static size_t count_images(const char *text) {
 /* --- numbers that the table does not have ------------------------------------------------------------ */
 
 /* Reads from the kept picture which curves are marked as not in equilibrium. */
-static enum status read_marks(const struct kept *k, struct figure *f, const struct report_list *labels,
+static enum status read_marks(const struct kept_figure *k, struct figure *f, const struct report_list *labels,
                               struct error *e) {
-    const char *path = pool_print(k->plan->pool, "%s/%s.svg", k->folder, k->export->name);
+    const char *path = pool_print(k->plan->pool, "%s/%s.svg", k->folder, k->name);
     char *picture = NULL;
     size_t size, marked = 0;
     enum status status = path ? file_read(path, &picture, &size, e) : pool_exhausted(e);
@@ -199,7 +185,7 @@ static double volume_of(const struct node *node) {
 }
 
 /* Width of the Gaussian of a histogram, sqrt(chi2/V), from the kept record of the reference run. */
-static enum status read_gaussian(const struct kept *k, struct figure *f, struct error *e) {
+static enum status read_gaussian(const struct kept_figure *k, struct figure *f, struct error *e) {
     for (size_t i = 0; i < k->node->stage->input_count; i++) {
         const struct node_inputs *inputs = &k->node->inputs[i];
         if (strcmp(k->node->stage->inputs[i].name, "reference") || inputs->count == 0) {
@@ -220,7 +206,7 @@ static enum status read_gaussian(const struct kept *k, struct figure *f, struct 
     return STATUS_OK;
 }
 
-static enum status finish_histogram(const struct kept *k, struct figure *f, struct error *e) {
+static enum status finish_histogram(const struct kept_figure *k, struct figure *f, struct error *e) {
     if (record_value(k->record, "outside_range").value > 0) {
         return error_set(
             e, STATUS_BAD_INPUT,
@@ -250,7 +236,7 @@ static size_t inputs_of(const struct node *node, const char *name) {
 }
 
 /* Makes the figure of figure_read() from the kept table; call figure_release() also after a failure. */
-static enum status read_figure(const struct kept *k, struct figure *f, struct error *e) {
+static enum status read_figure(const struct kept_figure *k, struct figure *f, struct error *e) {
     struct report_list labels = {0};
     struct reader r = {.path = k->table};
     size_t size;
@@ -280,157 +266,78 @@ static enum status read_figure(const struct kept *k, struct figure *f, struct er
 
 /* --- drawing ------------------------------------------------------------------------------------------- */
 
-/* Writes the record of this drawing. Its inputs are those in the record of the run that made the numbers. */
-static enum status write_record(const struct kept *k, const char *folder, const char *version, struct error *e) {
-    struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters),
-                                       k->node->key, k->node->recipe, record_text(k->record, "folder"));
+/* Draws the figure again, with a new record. Its inputs are those in the record of the run that made the numbers. */
+static enum status draw(const struct kept_figure *k, const struct figure *f, struct error *e) {
+    struct record *record = kept_figure_record(k, record_text(k->record, "folder"), record_text(k->record, "label"));
     if (!record) {
         return pool_exhausted(e);
     }
-    history_environment(record);
-    record_label(record, record_text(k->record, "label"));
-    record_threads(record, 1);
-    record_parameters(record, k->node->parameters);
-    record_note(record, "gnuplot", version);
     record_note(record, "numbers", "from the table of the run numbers_of");
     record_note(record, "numbers_of", record_text(k->record, "id"));
     for (size_t i = 0; i < record_file_count(k->record, "inputs"); i++) {
         const struct record_file file = record_file_at(k->record, "inputs", i);
         record_input(record, file.name, file.path, file.key, file.sha256);
     }
-    enum status status = STATUS_OK;
-    for (const char *const *output = k->node->stage->outputs; *output && status == STATUS_OK; output++) {
-        const char *path = pool_print(k->plan->pool, "%s/%s", folder, *output);
-        char digest[65];
-        char *data = NULL;
-        size_t size = 0;
-        status = path ? file_read(path, &data, &size, e) : pool_exhausted(e);
-        if (status == STATUS_OK) {
-            sha256(data, size, digest);
-            record_output(record, *output, size, digest);
-        }
-        free(data);
-    }
-    record_end(record, "done", "");
-    THEN(status, record_write(record, k->record_path, e));
+    enum status status = kept_figure_draw(k, f, record, e);
     record_free(record);
     return status;
 }
 
-/* Draws in a folder beside the kept pictures, and replaces these when all new ones are complete. */
-static enum status draw(const struct kept *k, const struct figure *f, struct error *e) {
-    struct pool *pool = k->plan->pool;
-    char owner[OWNER_NAME];
-    const char *folder = pool_print(pool, "%s.tmp-%s", k->folder, owner_name(owner));
-    const char *work = folder ? pool_print(pool, "%s/gnuplot", folder) : NULL,
-               *table = folder ? pool_print(pool, "%s/figure.tsv", folder) : NULL;
-    if (!work || !table) {
-        return pool_exhausted(e);
-    }
-    char version[DRAWING_VERSION];
-    enum status status = drawing_begin(f, work, version, e);
-    THEN(status, drawing_table(f, table, e));
-    for (const char *const *output = k->node->stage->outputs + 1; *output && status == STATUS_OK; output++) {
-        const char *path = pool_print(pool, "%s/%s", folder, *output);
-        status = path ? drawing_make(f, work, *output, path, e) : pool_exhausted(e);
-    }
-    THEN(status, write_record(k, folder, version, e));
-    static const char *const endings[] = {"tsv", "svg", "png"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings && status == STATUS_OK; i++) {
-        const char *from = pool_print(pool, "%s/figure.%s", folder, endings[i]);
-        const char *to = i == 0 ? k->table : pool_print(pool, "%s/%s.%s", k->folder, k->export->name, endings[i]);
-        status = from && to ? file_replace(from, to, e) : pool_exhausted(e);
-    }
-    drawing_end(folder);
-    return status;
-}
-
-/* Finds the kept table whose digest is in the record. */
-static enum status find_table(struct kept *k, struct error *e) {
-    static const char *const behind[] = {"", "-figure"};
-    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
-        char digest[65];
-        struct error none;
-        k->table = pool_print(k->plan->pool, "%s/%s%s.tsv", k->folder, k->export->name, behind[i]);
-        if (!k->table) {
-            return pool_exhausted(e);
-        }
-        if (file_sha256(k->table, digest, &none) == STATUS_OK &&
-            strcmp(digest, record_output_sha256(k->record, "figure.tsv")) == 0) {
-            return STATUS_OK;
-        }
-    }
-    return error_set(e, STATUS_BAD_INPUT, "%s/%s.tsv is not the table of the run record %s", k->folder, k->export->name,
-                     k->record_path);
+/* Whether the kept table is that of the record. */
+static enum status check_table(const struct kept_figure *k, struct error *e) {
+    char digest[65];
+    TRY(file_sha256(k->table, digest, e));
+    return strcmp(digest, record_output_sha256(k->record, "figure.tsv")) == 0
+               ? STATUS_OK
+               : error_set(e, STATUS_BAD_INPUT, "%s is not the table of the run record %s", k->table, k->record_path);
 }
 
 /* Whether the figure was drawn under the plan's profile. Records have the folder of results: RESULTS or
  * RESULTS/PROFILE. */
-static bool is_of_profile(const struct kept *k, const struct plan_request *request) {
+static bool is_of_profile(const struct kept_figure *k) {
+    const struct plan *plan = k->plan;
     const char *folder = record_text(k->record, "folder"), *end = strstr(folder, "/artifacts/");
     const char *slash = end ? memrchr(folder, '/', (size_t)(end - folder)) : NULL, *name = slash ? slash + 1 : folder;
     const int length = end ? (int)(end - name) : 0;
-    const char *path = pool_print(k->plan->pool, "%s/profiles/%.*s.ini", request->experiments, length, name);
-    return k->plan->profile
-               ? strncmp(name, k->plan->profile, (size_t)length) == 0 && (int)strlen(k->plan->profile) == length
-               : path && access(path, F_OK) != 0;
+    const char *path = pool_print(plan->pool, "%s/profiles/%.*s.ini", k->request->experiments, length, name);
+    return plan->profile ? strncmp(name, plan->profile, (size_t)length) == 0 && (int)strlen(plan->profile) == length
+                         : path && access(path, F_OK) != 0;
 }
 
-static enum status redraw_record(struct kept *k, const struct plan_request *request, struct error *e) {
-    if (!is_of_profile(k, request) || strcmp(record_text(k->record, "key"), k->node->key) == 0) {
+static enum status redraw_record(const struct kept_figure *k, struct error *e) {
+    if (!is_of_profile(k) || strcmp(record_text(k->record, "key"), k->node->key) == 0) {
         return STATUS_OK;
     }
     char *other = first_difference(record_text(k->record, "recipe"), k->node->recipe);
     other = other ? other : first_difference(k->node->recipe, record_text(k->record, "recipe"));
     if (other) {
-        printf("%s: not redrawn, since it would have other numbers than the kept figure (%s)\n", k->export->name,
-               other);
+        printf("%s: not redrawn, since it would have other numbers than the kept figure (%s)\n", k->name, other);
         free(other);
         return STATUS_OK;
     }
     struct figure f = {0};
-    enum status status = find_table(k, e);
+    enum status status = check_table(k, e);
     THEN(status, read_figure(k, &f, e));
     THEN(status, draw(k, &f, e));
     figure_release(&f);
     if (status == STATUS_OK) {
-        printf("%s: redrawn\n", k->export->name);
+        printf("%s: redrawn\n", k->name);
     }
     return status;
 }
 
-static enum status redraw(struct kept *k, const struct plan_request *request, struct error *e) {
+static enum status redraw(struct kept_figure *k, struct error *e) {
     struct error none;
-    k->node = k->export->family->nodes[0];
-    k->record_path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, k->node->name);
-    if (!k->record_path) {
-        return pool_exhausted(e);
-    }
     if (record_read(k->record_path, &k->record, &none) != STATUS_OK) {
         return STATUS_OK; /* not kept */
     }
-    enum status status = redraw_record(k, request, e);
+    const enum status status = redraw_record(k, e);
     record_free(k->record);
     return status;
 }
 
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
-        const struct experiment *x = &plan->experiments[i];
-        const char *folder = pool_print(plan->pool, "%s/reference/%s", request->results, x->name);
-        for (size_t j = 0; j < x->export_count && status == STATUS_OK && !x->refusal; j++) {
-            const struct exported *export = &x->exports[j];
-            struct kept k = {.plan = plan, .experiment = x, .export = export, .folder = folder};
-            if (!folder) {
-                status = pool_exhausted(e);
-            } else if (export->is_figure && export->family->node_count == 1 &&
-                       (!*only || strcmp(only, export->name) == 0)) {
-                status = redraw(&k, request, e);
-            }
-        }
-    }
-    return status;
+    return kept_figure_visit(plan, request, only, "", redraw, e);
 }
 
 int main(int argc, char **argv) {
