@@ -199,8 +199,9 @@ all: $(PROGRAMS)
 COMPILER := $(firstword $(shell $(CC) -march=$(ARCH) -dM -E -x c /dev/null 2>/dev/null | cksum))
 FLAGS := $(CC) $(COMPILER) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
 ifneq ($(filter-out clean check help,$(or $(MAKECMDGOALS),all)),)
-stamp = $(shell mkdir -p $(BUILD); printf '%s\n' $(call quote,$(2)) | cmp -s - $(BUILD)/$(1) || \
-    { printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1); })
+same  = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
+stamp = $(if $(call same,$(file <$(BUILD)/$(1)),$(2)),,$(shell mkdir -p $(BUILD); \
+    printf '%s\n' $(call quote,$(2)) >$(BUILD)/$(1).$$$$ && mv -f $(BUILD)/$(1).$$$$ $(BUILD)/$(1)))
 $(call stamp,flags,$(FLAGS))
 $(call stamp,cuda-flags,$(FLAGS) $(NVCC_FLAGS) $(CUDA_FOUND))
 # The commit and a digest of the sources, for run records.

@@ -12,9 +12,10 @@
 
 /* Targets of the Makefile, which experiments, figures and tables cannot use. */
 static const char *const reserved[] = {
-    "all",       "bench",  "check-slow", "clean",    "help",    "ledger",  "ledger-rebuild",
-    "paper",     "setup",  "test",       "profiles", "report",  "gallery", "documents",
-    "check-gpu", "export", "why",        "verify",   "archive", "diff"};
+    "all",     "archive", "bench",          "check",        "check-gpu", "check-slow", "clean",
+    "compute", "diff",    "documents",      "export",       "format",    "gallery",    "help",
+    "install", "ledger",  "ledger-rebuild", "paper",        "points",    "profiles",   "redraw",
+    "report",  "setup",   "slurm",          "slurm-status", "test",      "verify",     "why"};
 
 /* fig9 before fig10 */
 static int by_name(const void *a, const void *b) {
