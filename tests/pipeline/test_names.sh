@@ -45,6 +45,17 @@ for results in "a b" "a:b" "a%b" "a#b" "a;b" "a=b" "a\$b" "a*b" "a?b" "a[b" "a|b
     check "RESULTS=$results is refused"
 done
 
+# The Makefile's own targets.
+free=
+for target in $(sed -n '/^\.PHONY: all/,/[^\\]$/p' Makefile | sed 's/^\.PHONY://; s/ FORCE//; s/\\//'); do
+    mkdir -p "$folder/targets" && cp experiments/toy.ini "$folder/targets/$target.ini"
+    "${BUILD:-build}/bin/plan" --experiments="$folder/targets" --nodes >"$log" 2>&1
+    grep -q "'$target' is a target of the Makefile" "$log" || free="$free $target"
+    rm "$folder/targets/$target.ini"
+done
+[ ! "$free" ] && [ "$target" ]
+check "no experiment can have the name of a target of the Makefile$free"
+
 # Profiles.
 for profile in quick v1 v1.2; do printf '[ensemble]\nconfigurations = 32\n' \
     >"$folder/experiments/profiles/$profile.ini"; done
