@@ -43,6 +43,14 @@ enum status kept_figure_visit(const struct plan *plan, const struct plan_request
     return found || status != STATUS_OK ? status : error_set(e, STATUS_BAD_INPUT, "there is no figure called %s", only);
 }
 
+const struct node_inputs *kept_figure_inputs(const struct kept_figure *k, const char *name) {
+    size_t i = 0;
+    while (strcmp(k->node->stage->inputs[i].name, name) != 0) {
+        i++;
+    }
+    return &k->node->inputs[i];
+}
+
 struct record *kept_figure_record(const struct kept_figure *k, const char *folder, const char *label) {
     struct record *record = record_new(k->node->stage->name, stage_version(k->node->stage, k->node->parameters),
                                        k->node->key, k->node->recipe, folder);

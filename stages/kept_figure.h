@@ -23,6 +23,9 @@ enum status kept_figure_visit(const struct plan *plan, const struct plan_request
                               const char *ending, enum status (*visit)(struct kept_figure *k, struct error *e),
                               struct error *e);
 
+/* The nodes of an input of the figure's stage, "data", "lines" or "reference". */
+const struct node_inputs *kept_figure_inputs(const struct kept_figure *k, const char *name);
+
 /* A new run record of the figure's node. folder: where its artifact would be; label: EXPERIMENT/NODE. NULL: out of
  * memory. */
 struct record *kept_figure_record(const struct kept_figure *k, const char *folder, const char *label);

@@ -118,8 +118,8 @@ static enum status read_points(const struct kept_figure *k, const struct node_in
 }
 
 static enum status draw(struct kept_figure *k, struct error *e) {
-    const struct node_inputs *data = &k->node->inputs[0];
-    if (!parameters_is(k->node->parameters, "kind", "points") || k->node->inputs[1].count) {
+    const struct node_inputs *data = kept_figure_inputs(k, "data");
+    if (!parameters_is(k->node->parameters, "kind", "points") || kept_figure_inputs(k, "lines")->count > 0) {
         return error_set(e, STATUS_BAD_INPUT, "%s: expected a figure of kind = points without lines", k->name);
     }
     const char *folder = plan_folder(k->plan, k->node),

@@ -186,23 +186,21 @@ static double volume_of(const struct node *node) {
 
 /* Width of the Gaussian of a histogram, sqrt(chi2/V), from the kept record of the reference run. */
 static enum status read_gaussian(const struct kept_figure *k, struct figure *f, struct error *e) {
-    for (size_t i = 0; i < k->node->stage->input_count; i++) {
-        const struct node_inputs *inputs = &k->node->inputs[i];
-        if (strcmp(k->node->stage->inputs[i].name, "reference") || inputs->count == 0) {
-            continue;
-        }
-        const char *path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, inputs->nodes[0]->name);
-        struct record *record;
-        TRY(path ? record_read(path, &record, e) : pool_exhausted(e));
-        const double chi2 = record_value(record, "chi2").value, volume = volume_of(inputs->nodes[0]);
-        const bool same = strcmp(record_text(record, "key"), inputs->nodes[0]->key) == 0;
-        record_free(record);
-        if (!same || !(chi2 > 0 && volume > 0)) {
-            return error_set(e, STATUS_BAD_INPUT, "%s: found no chi2 of the run that the histogram is compared with",
-                             path);
-        }
-        f->gaussian = sqrt(chi2 / volume);
+    const struct node_inputs *reference = kept_figure_inputs(k, "reference");
+    if (reference->count == 0) {
+        return STATUS_OK;
     }
+    const struct node *node = reference->nodes[0];
+    const char *path = pool_print(k->plan->pool, "%s/runs/%s.json", k->folder, node->name);
+    struct record *record;
+    TRY(path ? record_read(path, &record, e) : pool_exhausted(e));
+    const double chi2 = record_value(record, "chi2").value, volume = volume_of(node);
+    const bool same = strcmp(record_text(record, "key"), node->key) == 0;
+    record_free(record);
+    if (!same || !(chi2 > 0 && volume > 0)) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: found no chi2 of the run that the histogram is compared with", path);
+    }
+    f->gaussian = sqrt(chi2 / volume);
     return STATUS_OK;
 }
 
@@ -226,22 +224,13 @@ static enum status finish_histogram(const struct kept_figure *k, struct figure *
     return read_gaussian(k, f, e);
 }
 
-static size_t inputs_of(const struct node *node, const char *name) {
-    for (size_t i = 0; i < node->stage->input_count; i++) {
-        if (strcmp(node->stage->inputs[i].name, name) == 0) {
-            return node->inputs[i].count;
-        }
-    }
-    return 0;
-}
-
 /* Makes the figure of figure_read() from the kept table; call figure_release() also after a failure. */
 static enum status read_figure(const struct kept_figure *k, struct figure *f, struct error *e) {
     struct report_list labels = {0};
     struct reader r = {.path = k->table};
     size_t size;
-    enum status status =
-        figure_shape(k->node->parameters, inputs_of(k->node, "data"), inputs_of(k->node, "lines"), f, e);
+    enum status status = figure_shape(k->node->parameters, kept_figure_inputs(k, "data")->count,
+                                      kept_figure_inputs(k, "lines")->count, f, e);
     THEN(status, report_split(text_of(k, "labels"), '|', &labels, e));
     THEN(status, file_read(k->table, &r.text, &size, e));
     if (status == STATUS_OK) {
