@@ -16,7 +16,7 @@ define NEWLINE
 
 endef
 $(foreach v,PROFILE SET BACKEND THREADS ISA EXPERIMENTS RESULTS FIGURES KEY NODE NAME FORMAT ONLY LAUNCH PARTITION \
-    ACCOUNT TIME PARTS,\
+    ACCOUNT TIME PARTS GAPS,\
     $(eval override $(v) := $$(subst $$(NEWLINE), ,$$(value $(v)))))
 # Some shells do not expand the ~ of RESULTS=~/x.
 home = $(patsubst ~/%,$(HOME)/%,$(1))
@@ -407,11 +407,11 @@ reference-%: $(BUILD)/bin/plan
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
 # A figure whose points are computed one by one, on several machines or days: keeps the run records of those that are
-# done, and draws the figure NAME from them when all are.
+# done, and draws the figure NAME from them when all are; GAPS=yes: now, without those that are missing.
 points: $(BUILD)/bin/plan $(BUILD)/bin/points
 	@$(if $(NAME),,echo "NAME is missing: expected the name of a figure, as NAME=fig14" >&2; exit 2)
 	@$(ONLY_KEPT_PROFILES)
-	@PLAN=$(call quote,$(PLAN)) DRAW=$(call quote,$(BUILD)/bin/points $(PLAN_OPTIONS)) \
+	@PLAN=$(call quote,$(PLAN)) DRAW=$(call quote,$(BUILD)/bin/points --gaps=$(call quote,$(GAPS)) $(PLAN_OPTIONS)) \
 	    sh stages/points.sh $(call quote,$(NAME)) $(call quote,$(RESULTS)) $(call quote,$(ROOT))
 
 # Redraws kept figures whose styles or texts have changed, from their kept tables.
@@ -554,7 +554,7 @@ help:
 	@echo "                        ONLY=\"TABLE FIGURE\": only these                    1 s"
 	@echo "  make compute NODE=\"fig14/training@lattice=16x16 ...\"   computes these nodes, and what they depend on"
 	@echo "  make points NAME=FIGURE   keeps the run records of those points of a figure that are computed; draws it from"
-	@echo "                        them when all are                                   1 s"
+	@echo "                        them when all are (GAPS=yes: now)                   1 s"
 	@echo "  make report           results/report.html: all results so far on one page                   1 s"
 	@echo "  make export NODE=table1/observables-generated FORMAT=pyerrors|csv|json   results for other programs"
 	@echo "  make slurm NAME=fig14 [PARTITION= ACCOUNT= TIME= PARTS=8 THREADS=4]   submits it to Slurm (docs/cluster.md)"

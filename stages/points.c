@@ -1,6 +1,7 @@
 /* Tool `points` (make points): draws a figure of kind = points from the run records of its points, for sweeps too long
  * for one machine or one day. The records are in RESULTS/reference/EXPERIMENT-points/runs, where stages/points.sh
- * collects them; their notes hold all numbers that such a figure shows. Nothing is drawn before all are there. */
+ * collects them; their notes hold all numbers that such a figure shows. Nothing is drawn before all are there, except with
+ * --gaps=yes, where points without a record are left out ("nan" in the table). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "stages/kept_figure.h"
 
-static const char *only;
+static const char *only, *gaps;
 
 /* The finished record of a node; *record is NULL if there is none. The caller frees it. */
 static enum status read_point(const struct kept_figure *k, const struct node *node, struct record **record,
@@ -105,9 +106,13 @@ static enum status read_points(const struct kept_figure *k, const struct node_in
         if (status == STATUS_OK && !record) {
             printf("%s: no record of %s/%s\n", k->name, k->experiment->name, node->name);
             ++*missing;
-        } else if (status == STATUS_OK) {
-            double *row = &block->x[i % points * columns];
-            row[0] = x[i % points];
+        }
+        double *row = &block->x[i % points * columns];
+        row[0] = x[i % points];
+        for (size_t c = 1; c < columns && !record; c++) {
+            row[c] = NAN;
+        }
+        if (status == STATUS_OK && record) {
             status = read_row(k, node, record, &f->sets[0], row, e);
             THEN(status, read_mark(k, node, &f->failed[i / points], e));
             add_input(drawing, record);
@@ -132,8 +137,11 @@ static enum status draw(struct kept_figure *k, struct error *e) {
     size_t missing = 0;
     enum status status = figure_shape(k->node->parameters, data->count, 0, &f, e);
     THEN(status, read_points(k, data, &f, drawing, &missing, e));
-    if (status == STATUS_OK && missing == 0) {
+    if (status == STATUS_OK && (missing == 0 || strcmp(gaps, "yes") == 0)) {
         record_note(drawing, "numbers", "from the run records of the points");
+        if (missing > 0) {
+            record_note_value(drawing, "missing", (struct record_value){(double)missing, NAN, "points"});
+        }
         status = kept_figure_draw(k, &f, drawing, e);
         if (status == STATUS_OK) {
             printf("%s: drawn\n", k->name);
@@ -145,13 +153,18 @@ static enum status draw(struct kept_figure *k, struct error *e) {
 }
 
 static enum status run(const struct plan *plan, const struct plan_request *request, struct error *e) {
+    if (*gaps && strcmp(gaps, "yes") != 0) {
+        return error_set(e, STATUS_BAD_INPUT, "GAPS=%s: expected yes, or nothing", gaps);
+    }
     return *only ? kept_figure_visit(plan, request, only, "-points", draw, e)
                  : error_set(e, STATUS_BAD_INPUT, "the name of a figure is missing: expected --only=FIGURE");
 }
 
 int main(int argc, char **argv) {
-    only = "";
-    const struct planner_option own[] = {{"only", "FIGURE", "the figure to draw", &only}, {0}};
+    only = gaps = "";
+    const struct planner_option own[] = {{"only", "FIGURE", "the figure to draw", &only},
+                                         {"gaps", "yes", "draw it although some points have no record", &gaps},
+                                         {0}};
     return planner_main_with(argc, argv, all_stages,
                              "Draws a figure from the run records of its points, once all of them are kept.", own, run);
 }

@@ -65,6 +65,13 @@ dmsq parts compute NODE=sweep/proposals@kappa=0.2 && dmsq parts points NAME=swee
     [ -e "$kept/sweep-points/runs/model@kappa=0.2.json" ] &&
     [ ! -e "$kept/sweep" ]
 check "with one point its record is kept, and the others are named"
+cp -R "$folder/parts" "$folder/gaps"
+dmsq gaps points NAME=sweep GAPS=yes && grep -q '^sweep: drawn$' "$log" &&
+    [ "$(grep -c '	nan	nan	nan	nan$' "$folder/gaps/reference/sweep/sweep.tsv")" -eq 2 ] &&
+    grep "	0.2	" "$folder/whole/reference/sweep/sweep.tsv" >"$folder/row" &&
+    grep -qFf "$folder/row" "$folder/gaps/reference/sweep/sweep.tsv" &&
+    grep -A2 '"missing"' "$folder/gaps/reference/sweep/runs/figure.json" | grep -q '"value": 2'
+check "with GAPS=yes it is drawn without the others"
 rm -rf "$folder/parts/artifacts"
 dmsq parts -j2 compute NODE="sweep/proposals@kappa=0.1 sweep/proposals@kappa=0.3"
 mkdir -p "$kept/sweep/runs" && echo old >"$kept/sweep/runs/proposals@kappa=7.json" &&
@@ -85,6 +92,9 @@ check "a histogram cannot be drawn from records"
 dmsq parts points NAME=fig99
 [ $? -eq 2 ] && grep -q 'there is no figure called fig99' "$log"
 check "an unknown figure is refused"
+dmsq parts points NAME=sweep GAPS="1;touch $folder/touched"
+[ $? -eq 2 ] && grep -q '^GAPS=1;touch .*: expected yes' "$log" && [ ! -e "$folder/touched" ]
+check "GAPS is yes or nothing, and not executed"
 dmsq parts points
 [ $? -eq 2 ] && grep -q 'NAME is missing' "$log"
 check "a missing name is refused"
