@@ -1,7 +1,7 @@
 /* Tool `points` (make points): draws a figure of kind = points from the run records of its points, for sweeps too long
  * for one machine or one day. The records are in RESULTS/reference/EXPERIMENT-points/runs, where stages/points.sh
- * collects them; their notes hold all numbers that such a figure shows. Nothing is drawn before all are there, except with
- * --gaps=yes, where points without a record are left out ("nan" in the table). */
+ * collects them; their notes hold all numbers that such a figure shows. Nothing is drawn before all are there, except
+ * with --gaps=yes, where points without a record are left out ("nan" in the table). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

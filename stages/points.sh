@@ -1,8 +1,8 @@
 #!/bin/sh
 # Keeps the run records of those points of a figure that are computed, for make points: in
-# RESULTS/reference/EXPERIMENT-points/runs, from ROOT/artifacts or from other kept records. When all are there, the
-# figure is drawn from them. It and these records replace the kept figure of RESULTS/reference/EXPERIMENT. With --gaps=yes
-# in DRAW this is done although some points are missing.
+# RESULTS/reference/EXPERIMENT-points/runs, from ROOT/artifacts or from other kept records. When all are there (with
+# --gaps=yes in DRAW: now), the figure is drawn from them. It and these records replace the kept figure of
+# RESULTS/reference/EXPERIMENT.
 # Usage: PLAN=COMMAND DRAW=COMMAND sh stages/points.sh FIGURE RESULTS ROOT
 set -ef
 figure=$1 reference=$2/reference root=$3
