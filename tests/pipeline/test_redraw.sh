@@ -29,7 +29,7 @@ for figure in broken/fig5 table1/fig6 fig8/fig8-effective broken/fig4 fig9/fig9;
         grep -q '"numbers_of": "2' "$kept/$record"
     check "$figure: the same bytes, and a new run record"
 done
-redraw --profile=reduced --only=fig13 && grep -q '^fig13: redrawn$' "$log" && same fig13/fig13.tsv fig13/fig13.$svg
+redraw --profile=reduced --only=fig15 && grep -q '^fig15: redrawn$' "$log" && same fig15/fig15.tsv fig15/fig15.$svg
 check "a figure of reduced scale, with its profile"
 redraw --only=fig6 && [ ! -s "$log" ]
 check "a figure with its present style is not redrawn"
