@@ -397,20 +397,21 @@ gallery: $(BUILD)/bin/gallery
 # Tables, figures and run records of an experiment, kept in git for readers who do not run it: at the paper's scale, or
 # at a reduced one, which is stated. Results of another scale are never replaced.
 KEPT_PROFILES := paper reduced
-ONLY_KEPT_PROFILES = [ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
+reference-%: $(BUILD)/bin/plan
+	@[ $(if $(filter $(KEPT_PROFILES),$(PROFILE)),1) ] || \
 	    { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": only results of \
 	    the profiles $(KEPT_PROFILES) are kept" >&2; exit 2; }
-reference-%: $(BUILD)/bin/plan
-	@$(ONLY_KEPT_PROFILES)
 	@PLAN=$(call quote,$(PLAN)) ONLY=$(call quote,$(ONLY)) sh stages/reference.sh $* $(call quote,$(RESULTS)) \
 	    $(call quote,$(ROOT)) \
 	    $(call quote,$(FIGURE_ROOT)) $(call quote,$(EXPERIMENTS)) $(PROFILE)
 
 # A figure whose points are computed one by one, on several machines or days: keeps the run records of those that are
-# done, and draws the figure NAME from them when all are; GAPS=yes: now, without those that are missing.
+# done, and draws the figure NAME from them when all are; GAPS=yes: now, without those that are missing. Only at the
+# paper's scale, since the figure replaces one of a smaller scale.
 points: $(BUILD)/bin/plan $(BUILD)/bin/points
 	@$(if $(NAME),,echo "NAME is missing: expected the name of a figure, as NAME=fig14" >&2; exit 2)
-	@$(ONLY_KEPT_PROFILES)
+	@[ $(if $(filter paper,$(PROFILE)),1) ] || \
+	    { printf '%s\n' "PROFILE="$(call quote,$(PROFILE))": points are kept at the paper's scale only" >&2; exit 2; }
 	@PLAN=$(call quote,$(PLAN)) DRAW=$(call quote,$(BUILD)/bin/points --gaps=$(call quote,$(GAPS)) $(PLAN_OPTIONS)) \
 	    sh stages/points.sh $(call quote,$(NAME)) $(call quote,$(RESULTS)) $(call quote,$(ROOT))
 

@@ -74,10 +74,19 @@ static enum status find_key(const struct plan *plan, const struct plan_request *
 }
 
 static enum status find_node(const struct plan *plan, struct side *s, struct error *e) {
+    TRY(lineage_read(plan->root, &s->lineage, e));
+    const struct node *node = plan_node(plan, s->name, NULL);
+    if (node) {
+        s->record = lineage_find(s->lineage, node->key);
+        const struct record *last = s->record ? NULL : lineage_last(s->lineage, s->name);
+        return s->record ? STATUS_OK
+                         : error_set(e, STATUS_BAD_INPUT, "%s=%s: not computed (key %.12s)%s%.12s", s->letter, s->name,
+                                     node->key, last ? "; the last computed version has the key " : "",
+                                     last ? record_text(last, "key") : "");
+    }
     const char **labels = NULL;
     size_t count = 0;
-    enum status status = lineage_read(plan->root, &s->lineage, e);
-    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < plan->count; i++) {
         const struct experiment *x = &plan->experiments[i];
         for (size_t j = 0; j < x->node_count; j++) {
             const char *label = pool_print(plan->pool, "%s/%s", x->name, x->nodes[j]->name);
@@ -86,23 +95,11 @@ static enum status find_node(const struct plan *plan, struct side *s, struct err
                 return pool_exhausted(e);
             }
             labels[count++] = label;
-            if (strcmp(label, s->name) != 0) {
-                continue;
-            }
-            s->record = lineage_find(s->lineage, x->nodes[j]->key);
-            const struct record *last = s->record ? NULL : lineage_last(s->lineage, label);
-            return s->record
-                       ? STATUS_OK
-                       : error_set(e, STATUS_BAD_INPUT, "%s=%s: not computed (key %.12s)%s%.12s", s->letter, s->name,
-                                   x->nodes[j]->key, last ? "; the last computed version has the key " : "",
-                                   last ? record_text(last, "key") : "");
         }
     }
-    THEN(status, error_set(e, STATUS_BAD_INPUT,
-                           "%s=%s: expected EXPERIMENT/NODE, the beginning of a key, or the file "
-                           "of a run record%s",
-                           s->letter, s->name, suggestion(plan->pool, s->name, labels, count)));
-    return status;
+    return error_set(e, STATUS_BAD_INPUT,
+                     "%s=%s: expected EXPERIMENT/NODE, the beginning of a key, or the file of a run record%s",
+                     s->letter, s->name, suggestion(plan->pool, s->name, labels, count));
 }
 
 static enum status find(const struct plan *plan, const struct plan_request *r, struct side *s, struct error *e) {

@@ -31,7 +31,7 @@ static enum status write_load(const char *path, FILE *out, struct error *e) {
 }
 
 static enum status write_script(const struct figure *f, const char *output, FILE *out, struct error *e) {
-    static const char *const texts[] = {"title", "xlabel", "ylabel", "remark"};
+    static const char *const texts[] = {"title", "xlabel", "ylabel"};
     bool failed = false;
     write_string("format", strrchr(output, '.') + 1, out);
     write_string("output", output, out);
@@ -39,6 +39,15 @@ static enum status write_script(const struct figure *f, const char *output, FILE
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_string(texts[i], parameters_text(f->parameters, texts[i]), out);
     }
+    const char *remark = parameters_text(f->parameters, "remark");
+    char missing[64] = "";
+    if (f->missing > 0) {
+        snprintf(missing, sizeof missing, "%s%zu point%s not computed", *remark ? "; " : "", f->missing,
+                 f->missing > 1 ? "s" : "");
+    }
+    fputs("remark = ", out);
+    gnuplot_string(remark, out);
+    fprintf(out, ".\"%s\"\n", missing);
     fprintf(out, "datasets = %zu\nblocks = %zu\nlines = %zu\n", f->data, f->blocks - f->lines, f->lines);
     if (f->blocks > 0) { /* gnuplot has no empty arrays */
         fprintf(out, "array entries[%zu]\narray label[%zu]\n", f->blocks, f->blocks);

@@ -21,32 +21,32 @@ static const char *wanted = "", *format = "json";
 
 /* The node EXPERIMENT/NODE; NULL with a message that lists the nodes that can be exported. */
 static const struct node *find_node(const struct plan *plan, const struct experiment **experiment, struct error *e) {
+    const struct node *found = plan_node(plan, wanted, experiment);
+    if (found && !strcmp(found->stage->name, "observables")) {
+        return found;
+    }
+    if (found) {
+        error_set(e, STATUS_BAD_INPUT, "NODE=%s: the node is of stage %s; expected a node of stage observables", wanted,
+                  found->stage->name);
+        return NULL;
+    }
     const char **names = NULL, *list = "";
     size_t count = 0;
     for (size_t i = 0; i < plan->count; i++) {
         const struct experiment *x = &plan->experiments[i];
         for (size_t j = 0; j < x->node_count; j++) {
-            const struct node *node = x->nodes[j];
-            const char *name = pool_print(plan->pool, "%s/%s", x->name, node->name);
-            if (name && !strcmp(name, wanted)) {
-                *experiment = x;
-                if (!strcmp(node->stage->name, "observables")) {
-                    return node;
-                }
-                error_set(e, STATUS_BAD_INPUT, "NODE=%s: the node is of stage %s; expected a node of stage observables",
-                          wanted, node->stage->name);
+            if (strcmp(x->nodes[j]->stage->name, "observables")) {
+                continue;
+            }
+            const char *name = pool_print(plan->pool, "%s/%s", x->name, x->nodes[j]->name);
+            names = pool_extend(plan->pool, names, count, sizeof *names);
+            if (!names || !name) {
+                pool_exhausted(e);
                 return NULL;
             }
-            if (!strcmp(node->stage->name, "observables")) {
-                names = pool_extend(plan->pool, names, count, sizeof *names);
-                if (!names || !name) {
-                    pool_exhausted(e);
-                    return NULL;
-                }
-                names[count++] = name;
-                if (!strncmp(wanted, x->name, strlen(x->name)) && wanted[strlen(x->name)] == '/') {
-                    list = pool_print(plan->pool, "%s%s%s", list, *list ? ", " : "", name);
-                }
+            names[count++] = name;
+            if (!strncmp(wanted, x->name, strlen(x->name)) && wanted[strlen(x->name)] == '/') {
+                list = pool_print(plan->pool, "%s%s%s", list, *list ? ", " : "", name);
             }
         }
     }

@@ -20,6 +20,7 @@ struct figure {
     struct block *block;
     size_t *entries;  /* (blocks): numbers in the block; for a histogram, including those outside its range */
     bool *failed;     /* (blocks): whether its ensemble failed the thermalisation tests */
+    size_t missing;   /* points without numbers, which the picture states (tool points); else 0 */
     double bin_width; /* 0: no histogram */
     double gaussian;  /* standard deviation of the Gaussian curve of a histogram; 0: no curve */
 };

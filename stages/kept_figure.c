@@ -5,18 +5,10 @@
 
 #include "base/file.h"
 #include "base/owner.h"
+#include "experiment/names.h"
 #include "stages/drawing.h"
 #include "stages/history.h"
 #include "store/recipe.h"
-
-static bool has_table(const struct experiment *x, const char *name) {
-    for (size_t i = 0; i < x->export_count; i++) {
-        if (!x->exports[i].is_figure && strcmp(x->exports[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 enum status kept_figure_visit(const struct plan *plan, const struct plan_request *request, const char *only,
                               const char *ending, enum status (*visit)(struct kept_figure *k, struct error *e),

@@ -97,25 +97,12 @@ static void list_nodes(const struct plan *plan, const char *only) {
     }
 }
 
-static const struct node *find_node(const struct plan *plan, const char *name) {
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct experiment *x = &plan->experiments[i];
-        const size_t length = strlen(x->name);
-        for (size_t j = 0; j < x->node_count && !strncmp(name, x->name, length) && name[length] == '/'; j++) {
-            if (!strcmp(name + length + 1, x->nodes[j]->name)) {
-                return x->nodes[j];
-            }
-        }
-    }
-    return NULL;
-}
-
 /* Prints the files only if all names are right. */
 static enum status list_files(const struct plan *plan, const char *names, struct error *e) {
     char *list = pool_copy(plan->pool, names, strlen(names));
     const char *files = "";
     for (char *rest, *name = list ? strtok_r(list, " ", &rest) : NULL; name; name = strtok_r(NULL, " ", &rest)) {
-        const struct node *node = find_node(plan, name);
+        const struct node *node = plan_node(plan, name, NULL);
         if (!node) {
             return error_set(e, STATUS_BAD_INPUT, "NODE=%s: expected EXPERIMENT/NODE, as make prints it", name);
         }

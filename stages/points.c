@@ -83,14 +83,13 @@ static void add_input(struct record *drawing, const struct record *point) {
     }
 }
 
-/* Reads all points, or prints which are missing; *missing: their number. */
+/* Reads all points, and prints and counts those that are missing. */
 static enum status read_points(const struct kept_figure *k, const struct node_inputs *data, struct figure *f,
-                               struct record *drawing, size_t *missing, struct error *e) {
+                               struct record *drawing, struct error *e) {
     size_t points;
     const double *x = parameters_reals(k->node->parameters, "x", &points);
     const size_t columns = f->sets[0].count + 1;
     enum status status = STATUS_OK;
-    *missing = 0;
     for (size_t i = 0; i < data->count && status == STATUS_OK; i++) {
         struct block *block = &f->block[i / points];
         const struct node *node = data->nodes[i];
@@ -105,7 +104,7 @@ static enum status read_points(const struct kept_figure *k, const struct node_in
         status = read_point(k, node, &record, e);
         if (status == STATUS_OK && !record) {
             printf("%s: no record of %s/%s\n", k->name, k->experiment->name, node->name);
-            ++*missing;
+            f->missing++;
         }
         double *row = &block->x[i % points * columns];
         row[0] = x[i % points];
@@ -134,13 +133,12 @@ static enum status draw(struct kept_figure *k, struct error *e) {
         return pool_exhausted(e);
     }
     struct figure f = {0};
-    size_t missing = 0;
     enum status status = figure_shape(k->node->parameters, data->count, 0, &f, e);
-    THEN(status, read_points(k, data, &f, drawing, &missing, e));
-    if (status == STATUS_OK && (missing == 0 || strcmp(gaps, "yes") == 0)) {
+    THEN(status, read_points(k, data, &f, drawing, e));
+    if (status == STATUS_OK && (f.missing == 0 || strcmp(gaps, "yes") == 0)) {
         record_note(drawing, "numbers", "from the run records of the points");
-        if (missing > 0) {
-            record_note_value(drawing, "missing", (struct record_value){(double)missing, NAN, "points"});
+        if (f.missing > 0) {
+            record_note_value(drawing, "missing", (struct record_value){(double)f.missing, NAN, "points"});
         }
         status = kept_figure_draw(k, &f, drawing, e);
         if (status == STATUS_OK) {

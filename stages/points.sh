@@ -13,6 +13,7 @@ experiment=${nodes%%/*}
 kept=$reference/$experiment points=$reference/$experiment-points
 [ -d "$points" ] && begun=yes || begun=
 mkdir -p "$points/runs"
+rm -f "$points/$figure.svg" # of a run that was killed
 find_record() { # KEY: prints the path of its finished record, if there is one; not of format 1, whose notes are rounded
     if [ -e "$root/artifacts/$1/run.json" ]; then
         echo "$root/artifacts/$1/run.json"

@@ -247,6 +247,8 @@ static enum status read_figure(const struct kept_figure *k, struct figure *f, st
         }
     }
     THEN(status, read_marks(k, f, &labels, e));
+    const double missing = record_value(k->record, "missing").value;
+    f->missing = missing > 0 ? (size_t)missing : 0;
     THEN(status, f->kind == BLOCK_HISTOGRAM ? finish_histogram(k, f, e) : STATUS_OK);
     free(r.text);
     report_list_free(&labels);
@@ -260,6 +262,9 @@ static enum status draw(const struct kept_figure *k, const struct figure *f, str
     struct record *record = kept_figure_record(k, record_text(k->record, "folder"), record_text(k->record, "label"));
     if (!record) {
         return pool_exhausted(e);
+    }
+    if (f->missing > 0) {
+        record_note_value(record, "missing", record_value(k->record, "missing"));
     }
     record_note(record, "numbers", "from the table of the run numbers_of");
     record_note(record, "numbers_of", record_text(k->record, "id"));

@@ -74,6 +74,15 @@ const struct family *find_family(const struct experiment *experiment, const char
     return NULL;
 }
 
+bool has_table(const struct experiment *experiment, const char *name) {
+    for (size_t i = 0; i < experiment->export_count; i++) {
+        if (!experiment->exports[i].is_figure && !strcmp(experiment->exports[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *suggest_family(struct pool *pool, const struct experiment *x, const char *word) {
     const char **names = pool_take(pool, (x->family_count + 1) * sizeof *names);
     if (!names) {

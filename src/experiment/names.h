@@ -18,6 +18,8 @@ enum status split_list(struct pool *pool, const char *text, const char *const **
 const struct stage *find_stage(const struct stage *const *stages, const char *name);
 bool has_parameter(const struct stage *stage, const char *name);
 const struct family *find_family(const struct experiment *experiment, const char *name);
+/* Whether there is a table of that name: the numbers of a figure with the same name then need another one. */
+bool has_table(const struct experiment *experiment, const char *name);
 /* "; did you mean 'x'?" with the candidate nearest to `word`, or "" if there is none; belongs to the pool. NULL: out of
  * memory. */
 const char *suggestion(struct pool *pool, const char *word, const char *const *candidates, size_t count);

@@ -288,6 +288,22 @@ void plan_free(struct plan *plan) {
     *plan = (struct plan){0};
 }
 
+const struct node *plan_node(const struct plan *plan, const char *label, const struct experiment **experiment) {
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        const size_t length = strlen(x->name);
+        for (size_t j = 0; j < x->node_count && !strncmp(label, x->name, length) && label[length] == '/'; j++) {
+            if (!strcmp(label + length + 1, x->nodes[j]->name)) {
+                if (experiment) {
+                    *experiment = x;
+                }
+                return x->nodes[j];
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *plan_folder(const struct plan *plan, const struct node *node) {
     return pool_print(plan->pool, "%s/artifacts/%s", plan->root, node->key);
 }

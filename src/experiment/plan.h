@@ -43,6 +43,9 @@ struct plan {
 enum status plan_read(const struct plan_request *request, struct plan *plan, struct error *e);
 void plan_free(struct plan *plan);
 
+/* The node "EXPERIMENT/NODE"; NULL: there is none. *experiment: that it belongs to (the pointer may be NULL). */
+const struct node *plan_node(const struct plan *plan, const char *label, const struct experiment **experiment);
+
 /* The folder ROOT/artifacts/KEY, and the file in it that is the target of make. They belong to the plan's pool; NULL:
  * out of memory. */
 const char *plan_folder(const struct plan *plan, const struct node *node);

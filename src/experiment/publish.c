@@ -142,16 +142,6 @@ static enum status link_beside(struct publishing *p, const struct node *node, co
     return access(path, F_OK) ? STATUS_OK : link_output(p, node, output, name, e);
 }
 
-/* True if there is a table of that name: the numbers of a figure with the same name then need another one. */
-static bool has_table(const struct experiment *x, const char *name) {
-    for (size_t i = 0; i < x->export_count; i++) {
-        if (!x->exports[i].is_figure && !strcmp(x->exports[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Publishes one file of a figure or table. `last` is true for the last file of a node. */
 static enum status publish_file(struct publishing *p, const struct exported *export, const struct node *node,
                                 const char *output, bool last, struct error *e) {

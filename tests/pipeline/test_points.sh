@@ -70,6 +70,7 @@ dmsq gaps points NAME=sweep GAPS=yes && grep -q '^sweep: drawn$' "$log" &&
     [ "$(grep -c '	nan	nan	nan	nan$' "$folder/gaps/reference/sweep/sweep.tsv")" -eq 2 ] &&
     grep "	0.2	" "$folder/whole/reference/sweep/sweep.tsv" >"$folder/row" &&
     grep -qFf "$folder/row" "$folder/gaps/reference/sweep/sweep.tsv" &&
+    grep -q '2 points not computed' "$folder/gaps/reference/sweep/sweep.svg" &&
     grep -A2 '"missing"' "$folder/gaps/reference/sweep/runs/figure.json" | grep -q '"value": 2'
 check "with GAPS=yes it is drawn without the others"
 rm -rf "$folder/parts/artifacts"
@@ -95,6 +96,9 @@ check "an unknown figure is refused"
 dmsq parts points NAME=sweep GAPS="1;touch $folder/touched"
 [ $? -eq 2 ] && grep -q '^GAPS=1;touch .*: expected yes' "$log" && [ ! -e "$folder/touched" ]
 check "GAPS is yes or nothing, and not executed"
+dmsq parts points NAME=sweep PROFILE=reduced
+[ $? -eq 2 ] && grep -q "^PROFILE=reduced: points are kept at the paper's scale only" "$log"
+check "another profile is refused"
 dmsq parts points
 [ $? -eq 2 ] && grep -q 'NAME is missing' "$log"
 check "a missing name is refused"
