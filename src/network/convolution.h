@@ -7,18 +7,20 @@
  *
  *   forward          narrow[o] = sum_{k,i} wide[s*o + k][i] w[.][i][k]
  *   adjoint          wide[s*o + k][i] += narrow[o][c] w[c][i][k]        (overwrites wide)
- *   weight_gradient  gradient[c][i][k] = sum_o narrow[o][c] wide[s*o + k][i]
+ *   gradient         gradient[c][i][k] = sum_o narrow[o][c] wide[s*o + k][i]
  *
  * A row of the matrix P ("patches") has the 9 x wide inputs of one narrow site. With the weights W as (narrow, 9 x
  * wide), the three functions are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and used in blocks of
- * rows. Without AVX-512 this took about 0.6 of the time of oneDNN's own convolutions; make bench compares the whole
- * network with them.
+ * rows. With `winograd`, sums of inputs and of weights are multiplied instead, so that 2 x 2 narrow sites need 16
+ * products (stride 1) or 25 (stride 2) instead of 36 for each pair of channels; results agree up to rounding
+ * (convolution_winograd.c). make bench compares the whole network with oneDNN's own convolutions.
  *
  * Every call runs in the calling thread alone; calls on different data may run in parallel. Bits depend only on the
  * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit. */
 #ifndef DMSQ_NETWORK_CONVOLUTION_H
 #define DMSQ_NETWORK_CONVOLUTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -29,6 +31,7 @@ struct convolution_shape {
     int batch, wide_channels, narrow_channels;
     int narrow_height, narrow_width;
     int stride;
+    bool winograd; /* where the extents of the narrow field are even */
 };
 
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **c, struct error *e);
@@ -40,15 +43,20 @@ void convolution_set_weights(struct convolution *c, const float *weights);
 /* Bytes of scratch memory that a call needs, aligned to 64; a thread can use one for all its calls. */
 size_t convolution_scratch(const struct convolution *c);
 
-/* STATUS_FAILED: an error of oneDNN; also for the two functions below. */
+/* The gradient of the weights, computed along with one of the functions below, which shares its work: `field` is the
+ * narrow field for convolution_forward, the wide field for convolution_adjoint. Sets `packed`, convolution_packed_size
+ * floats (narrow, 3, 3, wide). They can be summed over configurations; convolution_unpack converts the sum to (narrow,
+ * wide, 3, 3). */
+struct convolution_gradient {
+    const float *field;
+    float *packed;
+};
+
+/* gradient: NULL: none. STATUS_FAILED: an error of oneDNN; results are incomplete then. */
 enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
-                                struct error *e);
+                                const struct convolution_gradient *gradient, struct error *e);
 enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
-                                struct error *e);
-/* Sets `packed`, convolution_packed_size floats (narrow, 3, 3, wide). They can be summed over configurations;
- * convolution_unpack converts the sum to (narrow, wide, 3, 3). */
-enum status convolution_weight_gradient(const struct convolution *c, float *scratch, const float *wide,
-                                        const float *narrow, float *packed, struct error *e);
+                                const struct convolution_gradient *gradient, struct error *e);
 size_t convolution_packed_size(const struct convolution *c);
 void convolution_unpack(const struct convolution *c, const float *packed, float *weights);
 

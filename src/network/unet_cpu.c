@@ -97,7 +97,8 @@ static void lay_out_gradient(struct unet_cpu *u) {
     u->packed = at;
 }
 
-static enum status build(struct unet_cpu *u, const float *frequencies, struct error *e) {
+static enum status build(struct unet_cpu *u, enum unet_convolutions convolutions, const float *frequencies,
+                         struct error *e) {
     lay_out(u);
     for (int k = 0; k < CONVOLUTIONS; k++) {
         /* k < 3: contraction from level k to k+1; else expansion to level k+1 from [u, h], which has twice its channels
@@ -108,7 +109,8 @@ static enum status build(struct unet_cpu *u, const float *frequencies, struct er
                                           .narrow_channels = (int)(k > 3 ? 2 * narrow->channels : narrow->channels),
                                           .narrow_height = (int)narrow->height,
                                           .narrow_width = (int)narrow->width,
-                                          .stride = u->shape.stride};
+                                          .stride = u->shape.stride,
+                                          .winograd = convolutions == UNET_WINOGRAD};
         TRY(convolution_new(&shape, &u->convolution[k], e));
         size_t scratch = convolution_scratch(u->convolution[k]);
         u->scratch = scratch > u->scratch ? scratch : u->scratch;
@@ -133,8 +135,8 @@ static enum status build(struct unet_cpu *u, const float *frequencies, struct er
     return STATUS_OK;
 }
 
-enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
-                         struct unet_cpu **network, struct error *e) {
+enum status unet_cpu_new(const struct unet_shape *shape, enum unet_convolutions convolutions, const float *frequencies,
+                         int max_batch, struct unet_cpu **network, struct error *e) {
     *network = NULL;
     TRY(unet_check(shape, e));
     struct unet_cpu *u = calloc(1, sizeof *u);
@@ -145,7 +147,7 @@ enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencie
     u->batch = max_batch;
     unet_tensors(shape, u->tensors, &u->weight_count);
     find_tensors(u);
-    enum status status = build(u, frequencies, e);
+    enum status status = build(u, convolutions, frequencies, e);
     if (status != STATUS_OK) {
         unet_cpu_free(u);
         return status;

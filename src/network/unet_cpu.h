@@ -10,8 +10,8 @@ struct unet_cpu_workspace; /* activations of one micro-batch, for one thread */
 
 /* Makes a network. frequencies: embedding/2 values. max_batch: largest number of configurations of a call. Errors of
  * unet_check; STATUS_FAILED: out of memory. */
-enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
-                         struct unet_cpu **network, struct error *e);
+enum status unet_cpu_new(const struct unet_shape *shape, enum unet_convolutions convolutions, const float *frequencies,
+                         int max_batch, struct unet_cpu **network, struct error *e);
 void unet_cpu_free(struct unet_cpu *network);
 
 /* Copies new weights (flat vector of unet.h); no workspace may be in use meanwhile. */

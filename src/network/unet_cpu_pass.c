@@ -181,13 +181,13 @@ enum status unet_cpu_forward(struct unet_cpu_workspace *ws, int n, const float *
     }
     normalise_level(ws, 0, count);
     for (int k = 0; k < 3; k++) {
-        TRY(convolution_forward(u->convolution[k], ws->scratch, ws->wide[k], ws->y[k + 1], e));
+        TRY(convolution_forward(u->convolution[k], ws->scratch, ws->wide[k], ws->y[k + 1], NULL, e));
         normalise_level(ws, k + 1, count);
     }
     for (int k = 3; k < CONVOLUTIONS; k++) {
         const int level = k + 1, size = unet_cpu_size[level];
         float *narrow = k == 3 ? ws->deepest : ws->joined[size + 1];
-        TRY(convolution_adjoint(u->convolution[k], ws->scratch, narrow, ws->y[level], e));
+        TRY(convolution_adjoint(u->convolution[k], ws->scratch, narrow, ws->y[level], NULL, e));
         for (size_t b = 0; b < count; b++) {
             halo_fold(&u->halo[size], ws->y[level] + b * padded(&u->halo[size]));
         }
@@ -288,35 +288,28 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
                               float *gradient, struct error *e) {
     const struct unet_cpu *u = ws->network;
     const size_t count = (size_t)n;
-    enum status status = STATUS_OK;
     if (gradient) {
         memset(gradient + u->at_first, 0,
                (u->packed - u->at_first) * sizeof *gradient); /* the convolutions set their own part */
     }
     outer_backward(ws, count, output_gradient, gradient);
-    for (int k = CONVOLUTIONS - 1; k >= 3 && status == STATUS_OK; k--) {
+    for (int k = CONVOLUTIONS - 1; k >= 3; k--) {
         const int level = k + 1, size = unet_cpu_size[level];
         normalise_level_backward(ws, level, count, gradient);
         float *narrow = k == 3 ? ws->deepest : ws->joined[size + 1];
         float *d_narrow = k == 3 ? ws->d_deepest : ws->d_joined[size + 1];
-        status = convolution_forward(u->convolution[k], ws->scratch, ws->d_y[level], d_narrow, e);
-        if (status == STATUS_OK && gradient) {
-            status = convolution_weight_gradient(u->convolution[k], ws->scratch, ws->d_y[level], narrow,
-                                                 gradient + u->at_convolution[k], e);
-        }
+        const struct convolution_gradient own = {narrow, gradient ? gradient + u->at_convolution[k] : NULL};
+        TRY(convolution_forward(u->convolution[k], ws->scratch, ws->d_y[level], d_narrow, gradient ? &own : NULL, e));
     }
-    for (int k = 2; k >= 0 && status == STATUS_OK; k--) {
+    for (int k = 2; k >= 0; k--) {
         normalise_level_backward(ws, k + 1, count, gradient);
-        status = convolution_adjoint(u->convolution[k], ws->scratch, ws->d_y[k + 1], ws->d_wide[k], e);
-        for (size_t b = 0; b < count && status == STATUS_OK; b++) {
+        const struct convolution_gradient own = {ws->wide[k], gradient ? gradient + u->at_convolution[k] : NULL};
+        TRY(convolution_adjoint(u->convolution[k], ws->scratch, ws->d_y[k + 1], ws->d_wide[k], gradient ? &own : NULL,
+                                e));
+        for (size_t b = 0; b < count; b++) {
             halo_fold(&u->halo[k], ws->d_wide[k] + b * padded(&u->halo[k]));
         }
-        if (status == STATUS_OK && gradient) {
-            status = convolution_weight_gradient(u->convolution[k], ws->scratch, ws->wide[k], ws->d_y[k + 1],
-                                                 gradient + u->at_convolution[k], e);
-        }
     }
-    TRY(status);
     normalise_level_backward(ws, 0, count, gradient);
     input_backward(ws, count, input_gradient, gradient);
     ws->slopes_known = ws->slopes_known || !gradient;

@@ -70,6 +70,10 @@ struct score_network *score_network(const struct score_model *m);
              "authors' released code."}, \
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
      .help = "Values beyond the edge of the lattice for a convolution."}, \
+    {.name = "convolutions", .type = PARAMETER_CHOICE, .default_value = "direct", .choices = "direct|winograd", \
+     .later = true, \
+     .help = "How the CPU computes convolutions: as they are defined, or by Winograd's algorithm, with 16/36 (stride " \
+             "1) or 25/36 (stride 2) of the multiplications; results agree up to rounding."}, \
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, \
      .unit = "channels", \
      .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units per " \
@@ -88,6 +92,7 @@ struct score_network *score_network(const struct score_model *m);
                                                   "following: for a network."}, \
     {"model.stride", NPZ_INT64, "", "", "Stride of the convolutions between levels; for a unet."}, \
     {"model.padding", NPZ_BYTES, "", "", "Values beyond the edge of the lattice; for a unet."}, \
+    {"model.convolutions", NPZ_BYTES, "", "", "Algorithm of the convolutions; for a unet, unless direct."}, \
     {"embed.fourier", NPZ_FLOAT32, "embedding/2", "", "Fixed frequencies of the time embedding."}, \
     {"*.weight", NPZ_FLOAT32, "out, in, ...", "", \
      "Weights of a layer: embed, dense*, conv*, tconv*, gnorm*, tgnorm*, layer*, output (network/unet.h, " \

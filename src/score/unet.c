@@ -1,4 +1,5 @@
-/* Kind `unet`. Its artifact has model.stride, model.padding and the arrays of network/unet.h under their names. */
+/* Kind `unet`. Its artifact has model.stride, model.padding, unless direct model.convolutions, and the
+ * arrays of network/unet.h under their names. */
 #include "score/unet.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 struct own {
     struct score_network network;
     struct unet_shape shape;
+    enum unet_convolutions convolutions;
 };
 
 /* --- the network ----------------------------------------------------------------------------------- */
@@ -29,7 +31,8 @@ static int width(const struct score_network *own) {
 
 static enum status network_new(const struct score_network *own, void **network, struct error *e) {
     struct unet_cpu *made = NULL;
-    const enum status status = unet_cpu_new(&((const struct own *)own)->shape, own->frequencies, SCORE_BATCH, &made, e);
+    const struct own *unet = (const struct own *)own;
+    const enum status status = unet_cpu_new(&unet->shape, unet->convolutions, own->frequencies, SCORE_BATCH, &made, e);
     *network = made;
     return status;
 }
@@ -100,9 +103,18 @@ const struct unet_shape *score_unet_shape(const struct score_model *m) {
 
 enum status score_unet_make(struct score_model *m, const struct unet_shape *shape, enum score_parameterisation how,
                             struct error *e) {
-    const struct own own = {{.type = &type, .parameterisation = how, .embedding = shape->embedding}, *shape};
+    const struct own own = {
+        {.type = &type, .parameterisation = how, .embedding = shape->embedding}, *shape, UNET_DIRECT};
     m->kind = &score_unet;
     return score_network_make(m, &own.network, sizeof own, e);
+}
+
+enum unet_convolutions score_unet_convolutions(const struct score_model *m) {
+    return ((const struct own *)m->own)->convolutions;
+}
+
+void score_unet_set_convolutions(struct score_model *m, enum unet_convolutions convolutions) {
+    ((struct own *)m->own)->convolutions = convolutions;
 }
 
 static struct unet_shape shape_of(const struct parameters *p, const size_t *extents) {
@@ -126,6 +138,10 @@ static enum status suits(const struct parameters *p, size_t dimensions, const si
 static enum status prepare(struct score_model *m, const struct parameters *p, struct error *e) {
     const struct unet_shape shape = shape_of(p, m->extents);
     enum status status = score_unet_make(m, &shape, score_network_parameterisation(p), e);
+    if (status == STATUS_OK) {
+        score_unet_set_convolutions(m,
+                                    (enum unet_convolutions)PARAMETERS_WORD(p, "convolutions", unet_convolutions_name));
+    }
     THEN(status, initialise_weights(&shape, (uint64_t)parameters_integer(p, "seed"), m->weights, e));
     if (status == STATUS_OK && score_network(m)->parameterisation == SCORE_WIENER) {
         /* starts with F = 0: the filter is nearly exact, and the difference is much smaller than the output of a
@@ -145,9 +161,13 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
 
 static enum status add_model(const struct score_model *m, struct npz_writer *writer, struct error *e) {
     const struct unet_shape *shape = score_unet_shape(m);
+    const enum unet_convolutions convolutions = score_unet_convolutions(m);
     enum status status = score_network_add_head(m, writer, e);
     THEN(status, npz_add_integer(writer, "model.stride", shape->stride, e));
     THEN(status, npz_add_text(writer, "model.padding", unet_padding_name[shape->padding], e));
+    if (convolutions != UNET_DIRECT) {
+        THEN(status, npz_add_text(writer, "model.convolutions", unet_convolutions_name[convolutions], e));
+    }
     THEN(status, score_network_add(m, writer, e));
     return status;
 }
@@ -155,9 +175,12 @@ static enum status add_model(const struct score_model *m, struct npz_writer *wri
 static enum status read_model(const struct npz *npz, struct score_model *m, struct error *e) {
     struct score_network head;
     const struct npz_array *stride, *first;
-    int padding = 0;
+    int padding = 0, convolutions = UNET_DIRECT;
     TRY(score_network_read_head(npz, &head, e));
     TRY(score_read_word(npz, "model.padding", unet_padding_name, 2, &padding, e));
+    if (npz_find(npz, "model.convolutions")) {
+        TRY(score_read_word(npz, "model.convolutions", unet_convolutions_name, 2, &convolutions, e));
+    }
     TRY(npz_require(npz, "model.stride", NPZ_INT64, 0, &stride, e));
     TRY(npz_require(npz, "conv1.weight", NPZ_FLOAT32, 4, &first, e));
     if (m->dimensions != 2) {
@@ -174,6 +197,9 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
         return error_prefix(e, "%s", npz_path(npz));
     }
     enum status status = score_unet_make(m, &shape, head.parameterisation, e);
+    if (status == STATUS_OK) {
+        score_unet_set_convolutions(m, (enum unet_convolutions)convolutions);
+    }
     THEN(status, score_network_read(npz, m, e));
     return status;
 }

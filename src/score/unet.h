@@ -15,4 +15,8 @@ const struct unet_shape *score_unet_shape(const struct score_model *m);
 enum status score_unet_make(struct score_model *m, const struct unet_shape *shape, enum score_parameterisation how,
                             struct error *e);
 
+/* How the CPU computes the convolutions of a network: UNET_DIRECT until it is set. */
+enum unet_convolutions score_unet_convolutions(const struct score_model *m);
+void score_unet_set_convolutions(struct score_model *m, enum unet_convolutions convolutions);
+
 #endif

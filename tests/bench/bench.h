@@ -54,6 +54,7 @@ enum status bench_ensemble(struct bench *b, struct error *e);
 /* effective-action model: evaluations, transforms, proposals */
 enum status bench_effective(struct bench *b, struct error *e);
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
-enum status bench_peer(struct bench *b, struct error *e); /* steps of the network on request; not a part of the table */
+/* Steps of the network on request, with convolutions "direct" or "winograd"; not a part of the table. */
+enum status bench_peer(struct bench *b, const char *convolutions, struct error *e);
 
 #endif

@@ -48,7 +48,8 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
     size_t scratch = 64;
     for (int k = 0; k < CONVOLUTIONS && complete; k++) {
         const int extent = stride == 2 ? L >> level[k] : L, outer = stride * (extent - 1) + 3;
-        const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride};
+        const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride,
+                                            false};
         TRY(direct_convolution_new(&s, &w->convolution[k], e));
         const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
         const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
@@ -246,7 +247,8 @@ static enum status score_all(void *context, struct error *e) {
 
 static const struct bench_target none = {BENCH_NO_TARGET, 0};
 
-/* Prints a row for the time of a step of 64 configurations, and one for the rate of its convolutions. */
+/* Prints a row for the time of a step of 64 configurations, and one for the rate of its convolutions, whose operations
+ * are counted as if they were direct. */
 static void step_rows(struct bench *b, const char *what, const struct bare *bare, const double *times,
                       const double *bare_times, const double *peak, size_t n) {
     const double flop = 3.0 * BATCH / SCORE_BATCH * bare_flop(bare);
@@ -258,62 +260,83 @@ static void step_rows(struct bench *b, const char *what, const struct bare *bare
               NAN, none);
 }
 
-static enum status compare_training(struct bench *b, struct score_model *m, struct bare *bare, const float *fields,
+/* The network at each way of computing its convolutions. */
+struct models {
+    int stride;
+    struct score_model of[2];
+};
+
+static enum status compare_training(struct bench *b, struct models *models, struct bare *bare, const float *fields,
                                     struct error *e) {
-    const bool both = score_unet_shape(m)->stride == 2; /* at stride 1 a step takes seconds */
-    const size_t repetitions = both ? 15 : 3;
-    struct steps steps[2] = {{NULL, 0}, {NULL, 0}};
-    struct bench_side sides[4] = {{bare_step, bare}, {bench_peak, b}};
+    static const struct {
+        const char *name;
+        enum unet_convolutions convolutions;
+        bool preconditioned;
+    } kinds[] = {{"published", UNET_DIRECT, false},
+                 {"published, Winograd", UNET_WINOGRAD, false},
+                 {"preconditioned", UNET_DIRECT, true}};
+    enum { KINDS_OF_STEP = 3 };
+    const size_t count = models->stride == 2 ? KINDS_OF_STEP : 2; /* at stride 1 a step takes seconds */
+    const size_t repetitions = models->stride == 2 ? 15 : 3;
+    struct steps steps[KINDS_OF_STEP] = {{NULL, 0}};
+    struct bench_side sides[2 + KINDS_OF_STEP] = {{bare_step, bare}, {bench_peak, b}};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i <= both && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const bool preconditioned = kinds[i].preconditioned;
         const struct training_settings settings = {.seed = 1,
                                                    .epochs = 1,
                                                    .batch = BATCH,
                                                    .learning_rate = 1e-3,
                                                    .t_min = 1e-5,
-                                                   .log_noise = i,
-                                                   .ema = i ? 0.999 : 0};
-        score_network(m)->parameterisation = i ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
+                                                   .log_noise = preconditioned,
+                                                   .ema = preconditioned ? 0.999 : 0};
+        struct score_model *m = &models->of[kinds[i].convolutions];
+        score_network(m)->parameterisation = preconditioned ? SCORE_PRECONDITIONED : SCORE_PUBLISHED;
         status = training_new(m, fields, FIELDS, &settings, b->threads, &steps[i].training, e);
         sides[2 + i] = (struct bench_side){full_step, &steps[i]};
         score_network(m)->parameterisation = SCORE_PUBLISHED;
     }
-    double times[4][BENCH_REPETITIONS];
-    THEN(status, bench_time(sides, both ? 4 : 3, repetitions, times, e));
+    double times[2 + KINDS_OF_STEP][BENCH_REPETITIONS];
+    THEN(status, bench_time(sides, 2 + count, repetitions, times, e));
     if (status == STATUS_OK) {
         char text[96];
-        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)",
-                 score_unet_shape(m)->stride);
+        snprintf(text, sizeof text, "stride %d: bare convolutions of a training step (64)", models->stride);
         step_rows(b, text, bare, times[0], NULL, times[1], repetitions);
-        snprintf(text, sizeof text, "stride %d: training step (64), published", score_unet_shape(m)->stride);
-        step_rows(b, text, bare, times[2], times[0], times[1], repetitions);
-        snprintf(text, sizeof text, "stride %d: training step (64), preconditioned", score_unet_shape(m)->stride);
-        if (both) {
-            step_rows(b, text, bare, times[3], times[0], times[1], repetitions);
+        for (size_t i = 0; i < count; i++) {
+            snprintf(text, sizeof text, "stride %d: training step (64), %s", models->stride, kinds[i].name);
+            step_rows(b, text, bare, times[2 + i], times[0], times[1], repetitions);
         }
     }
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < KINDS_OF_STEP; i++) {
         training_free(steps[i].training);
     }
     return status;
 }
 
 /* The start of the sampler is not part of a step, so times of short runs are subtracted from those of long ones. */
-static enum status compare_sampler(struct bench *b, const struct score_model *m, struct bare *bare, struct error *e) {
-    const int64_t few = 2, many = score_unet_shape(m)->stride == 2 ? 62 : 6;
-    const size_t repetitions = score_unet_shape(m)->stride == 2 ? 9 : 3;
+static enum status compare_sampler(struct bench *b, const struct models *models, struct bare *bare, struct error *e) {
+    static const struct {
+        const char *name;
+        enum unet_convolutions convolutions;
+        bool ancestral;
+    } kinds[] = {{"Euler-Maruyama", UNET_DIRECT, false},
+                 {"Euler-Maruyama, Winograd", UNET_WINOGRAD, false},
+                 {"ancestral", UNET_DIRECT, true}};
+    enum { SAMPLERS = 3 };
+    const size_t samplers = models->stride == 2 ? SAMPLERS : 2, repetitions = models->stride == 2 ? 9 : 3;
+    const int64_t few = 2, many = models->stride == 2 ? 62 : 6;
     const double configurations = (double)b->threads * SCORE_BATCH, steps = (double)(many - few);
     bare->forward_batches = (size_t)b->threads * (size_t)(many - few);
     float *phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *phi);
     if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
     }
-    struct draws runs[4];
-    struct bench_side sides[6] = {{bare_forward, bare}, {bench_peak, b}};
-    for (int i = 0; i < 4; i++) {
-        const bool ancestral = i >= 2;
+    struct draws runs[2 * SAMPLERS];
+    struct bench_side sides[2 + 2 * SAMPLERS] = {{bare_forward, bare}, {bench_peak, b}};
+    for (size_t i = 0; i < 2 * SAMPLERS; i++) {
+        const bool ancestral = kinds[i / 2].ancestral;
         runs[i] = (struct draws){b,
-                                 m,
+                                 &models->of[kinds[i / 2].convolutions],
                                  {.method = ancestral ? REVERSE_ANCESTRAL : REVERSE_EULER_MARUYAMA,
                                   .log_grid = ancestral,
                                   .steps = i % 2 ? many : few,
@@ -322,30 +345,28 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
                                  phi};
         sides[2 + i] = (struct bench_side){draw, &runs[i]};
     }
-    double times[6][BENCH_REPETITIONS];
-    const size_t count = score_unet_shape(m)->stride == 2 ? 6 : 4;
-    enum status status = bench_time(sides, count, repetitions, times, e);
-    for (size_t i = 0; i < repetitions && status == STATUS_OK; i++) {
-        for (size_t s = 3; s < count; s += 2) {
-            times[s][i] -= times[s - 1][i];
-        }
-    }
+    double times[2 + 2 * SAMPLERS][BENCH_REPETITIONS];
+    const enum status status = bench_time(sides, 2 + 2 * samplers, repetitions, times, e);
     if (status == STATUS_OK) {
         char text[96];
         const double flop = bare_flop(bare) * b->threads * steps;
-        snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", score_unet_shape(m)->stride);
+        snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", models->stride);
         bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions),
                   "configurations/s", NAN, none);
         bench_row(b, "  fraction of the peak",
                   100 * flop / bench_peak_flop(b) * bench_median_ratio(times[1], times[0], repetitions), "%", NAN,
                   none);
-        for (size_t s = 3; s < count; s += 2) {
-            snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", score_unet_shape(m)->stride,
-                     s == 3 ? "Euler-Maruyama" : "ancestral", (int)(many - few));
-            const double rate = configurations * steps / FULL_STEPS / bench_median(times[s], repetitions);
-            bench_row(b, text, rate, "configurations/s", bench_median_ratio(times[0], times[s], repetitions),
+        for (size_t s = 0; s < samplers; s++) {
+            double *run = times[3 + 2 * s];
+            for (size_t i = 0; i < repetitions; i++) {
+                run[i] -= times[2 + 2 * s][i];
+            }
+            snprintf(text, sizeof text, "stride %d: sampler, 500 steps of %s (%d timed)", models->stride, kinds[s].name,
+                     (int)(many - few));
+            const double rate = configurations * steps / FULL_STEPS / bench_median(run, repetitions);
+            bench_row(b, text, rate, "configurations/s", bench_median_ratio(times[0], run, repetitions),
                       (struct bench_target){BENCH_AT_LEAST, 0.7});
-            if (s == 3) {
+            if (!kinds[s].ancestral) {
                 bench_row(b, "  against the published rate (of an RTX 3090)", 97.52, "configurations/s", rate / 97.52,
                           none);
             }
@@ -357,37 +378,44 @@ static enum status compare_sampler(struct bench *b, const struct score_model *m,
 
 /* The same work by Heun's method with Gaussian probes, and with signs and the control variate. The timing includes
  * workers, probes and sums. */
-static enum status compare_likelihood(struct bench *b, const struct score_model *m, struct bare *bare,
+static enum status compare_likelihood(struct bench *b, const struct models *models, struct bare *bare,
                                       struct error *e) {
-    const size_t repetitions = score_unet_shape(m)->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
+    static const struct {
+        const char *name;
+        enum unet_convolutions convolutions;
+        bool signs;
+    } kinds[] = {{"10 Gaussian probes", UNET_DIRECT, false},
+                 {"10 Gaussian probes, Winograd", UNET_WINOGRAD, false},
+                 {"10 signs, control variate", UNET_DIRECT, true}};
+    enum { LIKELIHOODS = 3 };
+    const size_t repetitions = models->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
     double *phi = malloc(count * V * sizeof *phi);
     if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
     }
     random_normal(random_key(1, "bench", "likelihood"), 0, 0, phi, count * V);
-    struct scores runs[2];
-    struct bench_side sides[3] = {{bare_likelihood, bare}};
-    for (int i = 0; i < 2; i++) {
+    struct scores runs[LIKELIHOODS];
+    struct bench_side sides[1 + LIKELIHOODS] = {{bare_likelihood, bare}};
+    for (int i = 0; i < LIKELIHOODS; i++) {
         runs[i] = (struct scores){b,
-                                  m,
+                                  &models->of[kinds[i].convolutions],
                                   {.method = RUNGE_KUTTA_HEUN,
                                    .steps = EVALUATIONS / 2,
                                    .divergence = FLOW_PROBES,
                                    .probes = PROBES,
-                                   .signs = i,
-                                   .control = i,
+                                   .signs = kinds[i].signs,
+                                   .control = kinds[i].signs,
                                    .t_start = 1e-3,
                                    .seed = 1},
                                   phi};
         sides[1 + i] = (struct bench_side){score_all, &runs[i]};
     }
-    double times[3][BENCH_REPETITIONS];
-    const enum status status = bench_time(sides, 3, repetitions, times, e);
-    for (size_t s = 0; s < 3 && status == STATUS_OK; s++) {
-        static const char *const what[] = {"bare convolutions of an evaluation, 10 probes",
-                                           "likelihood, 10 Gaussian probes", "likelihood, 10 signs, control variate"};
+    double times[1 + LIKELIHOODS][BENCH_REPETITIONS];
+    const enum status status = bench_time(sides, 1 + LIKELIHOODS, repetitions, times, e);
+    for (size_t s = 0; s <= LIKELIHOODS && status == STATUS_OK; s++) {
         char text[96];
-        snprintf(text, sizeof text, "stride %d: %s", score_unet_shape(m)->stride, what[s]);
+        snprintf(text, sizeof text, s ? "stride %d: likelihood, %s" : "stride %d: bare convolutions of an evaluation%s",
+                 models->stride, s ? kinds[s - 1].name : ", 10 probes");
         bench_row(b, text, (double)count * EVALUATIONS / bench_median(times[s], repetitions), "evaluations/s",
                   s ? bench_median_ratio(times[0], times[s], repetitions) : NAN,
                   s ? (struct bench_target){BENCH_AT_LEAST, 0.6} : none);
@@ -396,7 +424,7 @@ static enum status compare_likelihood(struct bench *b, const struct score_model 
     return status;
 }
 
-enum status bench_model_new(struct score_model *m, int stride, struct error *e) {
+enum status bench_model_new(struct score_model *m, int stride, enum unet_convolutions convolutions, struct error *e) {
     const struct unet_shape shape = {L, L, WIDTH, 256, stride, UNET_PERIODIC};
     *m = (struct score_model){.sigma = 25,
                               .factor = 1,
@@ -406,6 +434,7 @@ enum status bench_model_new(struct score_model *m, int stride, struct error *e) 
                               .extents = {L, L},
                               .volume = V};
     TRY(score_unet_make(m, &shape, SCORE_PUBLISHED, e));
+    score_unet_set_convolutions(m, convolutions);
     m->propagator = malloc(V * sizeof *m->propagator);
     if (!m->propagator) {
         return error_set(e, STATUS_FAILED, "out of memory");
@@ -418,19 +447,21 @@ enum status bench_model_new(struct score_model *m, int stride, struct error *e) 
 }
 
 enum status bench_network(struct bench *b, int stride, struct error *e) {
-    struct score_model m;
+    struct models models = {.stride = stride};
     struct bare bare = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
-    enum status status = bench_model_new(&m, stride, e);
-    if (status == STATUS_OK && !fields) {
-        status = error_set(e, STATUS_FAILED, "out of memory");
+    enum status status = fields ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
+    for (int i = 0; i < 2; i++) {
+        THEN(status, bench_model_new(&models.of[i], stride, (enum unet_convolutions)i, e));
     }
     THEN(status, bare_new(&bare, b, stride, e));
-    THEN(status, compare_training(b, &m, &bare, fields, e));
-    THEN(status, compare_sampler(b, &m, &bare, e));
-    THEN(status, compare_likelihood(b, &m, &bare, e));
+    THEN(status, compare_training(b, &models, &bare, fields, e));
+    THEN(status, compare_sampler(b, &models, &bare, e));
+    THEN(status, compare_likelihood(b, &models, &bare, e));
     bare_free(&bare);
-    score_model_release(&m);
+    for (int i = 0; i < 2; i++) {
+        score_model_release(&models.of[i]);
+    }
     free(fields);
     return status;
 }

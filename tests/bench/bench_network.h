@@ -2,7 +2,7 @@
 #ifndef DMSQ_BENCH_NETWORK_H
 #define DMSQ_BENCH_NETWORK_H
 
-#include "score/score.h"
+#include "score/unet.h"
 #include "tests/bench/bench.h"
 
 enum { BENCH_L = 32 };
@@ -12,6 +12,6 @@ float *bench_filled(size_t count);
 
 /* Makes a model with the published parameterisation. The caller releases it (score_model_release), also after a
  * failure. */
-enum status bench_model_new(struct score_model *m, int stride, struct error *e);
+enum status bench_model_new(struct score_model *m, int stride, enum unet_convolutions convolutions, struct error *e);
 
 #endif

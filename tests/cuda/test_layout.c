@@ -103,7 +103,7 @@ static void operations_are_those_of_the_cpu(void **state) {
         struct error e = {0};
         float *frequencies = test_floats((size_t)shapes[i].embedding / 2);
         layout_make(&shapes[i], &l);
-        assert_ok(unet_cpu_new(&shapes[i], frequencies, 1, &cpu, &e));
+        assert_ok(unet_cpu_new(&shapes[i], UNET_DIRECT, frequencies, 1, &cpu, &e));
         assert_true(fabs(layout_flop(&l) / unet_cpu_flop(cpu) - 1) < 1e-12);
         unet_cpu_free(cpu);
         free(frequencies);

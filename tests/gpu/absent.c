@@ -9,9 +9,9 @@
 #define UNUSED(x) ((void)(x))
 
 #ifdef DMSQ_NO_ONEDNN
-enum status unet_cpu_new(const struct unet_shape *shape, const float *frequencies, int max_batch,
-                         struct unet_cpu **network, struct error *e) {
-    UNUSED(shape), UNUSED(frequencies), UNUSED(max_batch), UNUSED(network);
+enum status unet_cpu_new(const struct unet_shape *shape, enum unet_convolutions convolutions, const float *frequencies,
+                         int max_batch, struct unet_cpu **network, struct error *e) {
+    UNUSED(shape), UNUSED(convolutions), UNUSED(frequencies), UNUSED(max_batch), UNUSED(network);
     return ABSENT(e);
 }
 void unet_cpu_free(struct unet_cpu *network) {

@@ -36,11 +36,11 @@ struct cpu {
     size_t sites, total, packed;
 };
 
-static inline struct cpu cpu_new(const struct unet_shape *shape, const float *weights, const float *frequencies,
-                                 int max_batch) {
+static inline struct cpu cpu_new(const struct unet_shape *shape, enum unet_convolutions convolutions,
+                                 const float *weights, const float *frequencies, int max_batch) {
     struct cpu c = {.sites = (size_t)shape->height * (size_t)shape->width_sites};
     struct error e = {0};
-    assert_ok(unet_cpu_new(shape, frequencies, max_batch, &c.network, &e));
+    assert_ok(unet_cpu_new(shape, convolutions, frequencies, max_batch, &c.network, &e));
     unet_cpu_set_weights(c.network, weights);
     assert_ok(unet_cpu_workspace_new(c.network, &c.ws, &e));
     unet_tensors(shape, NULL, &c.total);
@@ -88,6 +88,7 @@ static inline void cpu_run(struct cpu *c, size_t n, const double *x, const doubl
 
 struct problem {
     struct unet_shape shape;
+    enum unet_convolutions convolutions;
     size_t n, sites, total;
     float *weights, *frequencies;
     double *x, *t, *probe; /* numbers that are exact in float32 */
@@ -99,8 +100,11 @@ static inline void round_to_float(size_t n, double *x) {
     }
 }
 
-static inline struct problem problem_new(struct unet_shape shape, size_t n) {
-    struct problem p = {.shape = shape, .n = n, .sites = (size_t)shape.height * (size_t)shape.width_sites};
+static inline struct problem problem_new(struct unet_shape shape, enum unet_convolutions convolutions, size_t n) {
+    struct problem p = {.shape = shape,
+                        .convolutions = convolutions,
+                        .n = n,
+                        .sites = (size_t)shape.height * (size_t)shape.width_sites};
     struct error e = {0};
     unet_tensors(&shape, NULL, &p.total);
     p.weights = test_floats(p.total);

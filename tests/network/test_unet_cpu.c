@@ -8,7 +8,7 @@
 
 static void check_reference(void **state) {
     struct reference r = reference_of_state(state);
-    struct cpu c = cpu_new(&r.shape, r.weights_float, r.frequencies_float, (int)r.n);
+    struct cpu c = cpu_new(&r.shape, UNET_DIRECT, r.weights_float, r.frequencies_float, (int)r.n);
     size_t count = r.n * r.sites;
     double *output = test_reals(count), *output_gradient = test_reals(count), *vjp = test_reals(count);
     double *score = test_reals(count), *gradient = test_reals(r.total);
@@ -41,7 +41,7 @@ static void check_reference(void **state) {
 /* --- against the oracle, for shapes without a reference ------------------------------------------ */
 
 static void check_problem(const struct problem *p, int max_batch) {
-    struct cpu c = cpu_new(&p->shape, p->weights, p->frequencies, max_batch);
+    struct cpu c = cpu_new(&p->shape, p->convolutions, p->weights, p->frequencies, max_batch);
     struct error e = {0};
     size_t n = p->n, count = n * p->sites;
     double *weights = to_reals(p->total, p->weights);
@@ -65,17 +65,16 @@ static void check_problem(const struct problem *p, int max_batch) {
 }
 
 /* n configurations in micro-batches of up to max_batch. */
-static void check_oracle(struct unet_shape shape, size_t n, int max_batch) {
-    struct problem p = problem_new(shape, n);
+static void check_oracle(struct unet_shape shape, enum unet_convolutions convolutions, size_t n, int max_batch) {
+    struct problem p = problem_new(shape, convolutions, n);
     check_problem(&p, max_batch);
     problem_free(&p);
 }
 
 /* Fields that occur in practice: the prior (s = 10), the broken phase (a mean far larger than the fluctuations, of
  * either sign), an ordered start, a vanishing field. */
-static void test_oracle_on_large_and_constant_fields(void **state) {
-    (void)state;
-    struct problem p = problem_new((struct unet_shape){16, 16, 32, 256, 2, UNET_PERIODIC}, 5);
+static void check_large_and_constant_fields(enum unet_convolutions convolutions) {
+    struct problem p = problem_new((struct unet_shape){16, 16, 32, 256, 2, UNET_PERIODIC}, convolutions, 5);
     for (size_t i = 0; i < 5 * p.sites; i++) {
         static const double scale[5] = {10, 0.25, 0.25, 0, 0x1p-10}, mean[5] = {0, 5, -150, 1, 0};
         p.x[i] = scale[i / p.sites] * p.x[i] + mean[i / p.sites];
@@ -85,21 +84,37 @@ static void test_oracle_on_large_and_constant_fields(void **state) {
     problem_free(&p);
 }
 
+static void test_oracle_on_large_and_constant_fields(void **state) {
+    (void)state;
+    check_large_and_constant_fields(UNET_DIRECT);
+    check_large_and_constant_fields(UNET_WINOGRAD);
+}
+
 static void test_oracle_on_other_shapes(void **state) {
     (void)state;
-    check_oracle((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, 4, 4);
-    check_oracle((struct unet_shape){24, 16, 16, 64, 2, UNET_ZEROS}, 4, 4);
-    check_oracle((struct unet_shape){6, 10, 16, 32, 1, UNET_PERIODIC}, 3, 3);
-    check_oracle((struct unet_shape){10, 6, 16, 32, 1, UNET_ZEROS}, 3, 3);
+    check_oracle((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT, 4, 4);
+    check_oracle((struct unet_shape){24, 16, 16, 64, 2, UNET_ZEROS}, UNET_DIRECT, 4, 4);
+    check_oracle((struct unet_shape){6, 10, 16, 32, 1, UNET_PERIODIC}, UNET_DIRECT, 3, 3);
+    check_oracle((struct unet_shape){10, 6, 16, 32, 1, UNET_ZEROS}, UNET_DIRECT, 3, 3);
     /* channels that fill no vector; a single site at the deepest level */
-    check_oracle((struct unet_shape){16, 16, 4, 6, 2, UNET_PERIODIC}, 2, 2);
-    check_oracle((struct unet_shape){8, 8, 32, 256, 2, UNET_PERIODIC}, 2, 2);
+    check_oracle((struct unet_shape){16, 16, 4, 6, 2, UNET_PERIODIC}, UNET_DIRECT, 2, 2);
+    check_oracle((struct unet_shape){8, 8, 32, 256, 2, UNET_PERIODIC}, UNET_DIRECT, 2, 2);
+}
+
+static void test_oracle_with_winograd(void **state) {
+    (void)state;
+    check_oracle((struct unet_shape){16, 32, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD, 4, 4);
+    check_oracle((struct unet_shape){32, 16, 16, 64, 2, UNET_ZEROS}, UNET_WINOGRAD, 3, 8);
+    check_oracle((struct unet_shape){6, 10, 16, 32, 1, UNET_PERIODIC}, UNET_WINOGRAD, 3, 3);
+    check_oracle((struct unet_shape){10, 6, 32, 32, 1, UNET_ZEROS}, UNET_WINOGRAD, 3, 3);
+    /* odd extents at the deepest level, which is computed directly */
+    check_oracle((struct unet_shape){24, 16, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD, 2, 2);
 }
 
 static void test_fewer_configurations_than_the_batch(void **state) {
     (void)state;
-    check_oracle((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, 3, 8);
-    check_oracle((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, 1, 2);
+    check_oracle((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT, 3, 8);
+    check_oracle((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, UNET_DIRECT, 1, 2);
 }
 
 static void test_bad_shape_is_refused(void **state) {
@@ -108,7 +123,7 @@ static void test_bad_shape_is_refused(void **state) {
     struct unet_cpu *network = NULL;
     struct error e = {0};
     float frequencies[128] = {0};
-    assert_int_equal(unet_cpu_new(&shape, frequencies, 2, &network, &e), STATUS_BAD_INPUT);
+    assert_int_equal(unet_cpu_new(&shape, UNET_DIRECT, frequencies, 2, &network, &e), STATUS_BAD_INPUT);
     assert_non_null(strstr(e.message, "30 x 32"));
     assert_null(network);
 }
@@ -117,6 +132,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         REFERENCE_TESTS(check_reference),
         cmocka_unit_test(test_oracle_on_other_shapes),
+        cmocka_unit_test(test_oracle_with_winograd),
         cmocka_unit_test(test_oracle_on_large_and_constant_fields),
         cmocka_unit_test(test_fewer_configurations_than_the_batch),
         cmocka_unit_test(test_bad_shape_is_refused),

@@ -11,9 +11,9 @@ enum { BATCH = 5 };
 static void test_unused_places_do_not_contribute(void **state) {
     (void)state;
     struct unet_shape shape = {16, 24, 16, 64, 2, UNET_PERIODIC};
-    struct problem p = problem_new(shape, BATCH);
-    struct cpu used = cpu_new(&shape, p.weights, p.frequencies, BATCH);
-    struct cpu fresh = cpu_new(&shape, p.weights, p.frequencies, BATCH);
+    struct problem p = problem_new(shape, UNET_DIRECT, BATCH);
+    struct cpu used = cpu_new(&shape, UNET_DIRECT, p.weights, p.frequencies, BATCH);
+    struct cpu fresh = cpu_new(&shape, UNET_DIRECT, p.weights, p.frequencies, BATCH);
     size_t count = BATCH * p.sites;
     double *output[2] = {test_reals(count), test_reals(count)};
     double *vjp[2] = {test_reals(count), test_reals(count)};
@@ -54,8 +54,8 @@ static void batch_free(struct batch *b) {
 /* After several backward calls for one forward pass, the result for the first probe has the same bits again. */
 static void test_backward_may_be_called_again(void **state) {
     (void)state;
-    struct problem p = problem_new((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, BATCH);
-    struct cpu c = cpu_new(&p.shape, p.weights, p.frequencies, BATCH);
+    struct problem p = problem_new((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT, BATCH);
+    struct cpu c = cpu_new(&p.shape, p.convolutions, p.weights, p.frequencies, BATCH);
     struct batch b = batch_new(&p, c.packed);
     struct error e = {0};
     size_t count = p.n * p.sites;
@@ -86,9 +86,9 @@ static void test_backward_may_be_called_again(void **state) {
 
 /* Configuration i has the same output and vector-Jacobian product alone, at another position, and with other
  * neighbours. */
-static void check_company(struct unet_shape shape) {
-    struct problem p = problem_new(shape, BATCH);
-    struct cpu c = cpu_new(&p.shape, p.weights, p.frequencies, BATCH);
+static void check_company(struct unet_shape shape, enum unet_convolutions convolutions) {
+    struct problem p = problem_new(shape, convolutions, BATCH);
+    struct cpu c = cpu_new(&p.shape, p.convolutions, p.weights, p.frequencies, BATCH);
     struct batch b = batch_new(&p, c.packed);
     struct error e = {0};
     size_t count = p.n * p.sites, size = p.sites * sizeof(float);
@@ -129,9 +129,12 @@ static void check_company(struct unet_shape shape) {
 
 static void test_bits_do_not_depend_on_other_configurations(void **state) {
     (void)state;
-    check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC});
-    check_company((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS});
-    check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC});
+    check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT);
+    check_company((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, UNET_DIRECT);
+    check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, UNET_DIRECT);
+    check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD);
+    check_company((struct unet_shape){8, 8, 16, 32, 1, UNET_ZEROS}, UNET_WINOGRAD);
+    check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, UNET_WINOGRAD);
 }
 
 /* Distributes micro-batches over threads, each with its own workspace. */
@@ -155,11 +158,11 @@ static void run_with_threads(const struct problem *p, struct unet_cpu *network, 
     assert_int_equal(failures, 0);
 }
 
-static void check_threads(struct unet_shape shape) {
-    struct problem p = problem_new(shape, 16);
+static void check_threads(struct unet_shape shape, enum unet_convolutions convolutions) {
+    struct problem p = problem_new(shape, convolutions, 16);
     struct error e = {0};
     struct unet_cpu *network;
-    assert_ok(unet_cpu_new(&p.shape, p.frequencies, 2, &network, &e));
+    assert_ok(unet_cpu_new(&p.shape, p.convolutions, p.frequencies, 2, &network, &e));
     unet_cpu_set_weights(network, p.weights);
     size_t packed = unet_cpu_gradient_size(network), count = p.n * p.sites, floats = 8 * packed;
     struct batch one = batch_new(&p, 0), two = batch_new(&p, 0);
@@ -181,15 +184,16 @@ static void check_threads(struct unet_shape shape) {
 
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
-    check_threads((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC});
-    check_threads((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS});
+    check_threads((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT);
+    check_threads((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, UNET_DIRECT);
+    check_threads((struct unet_shape){16, 16, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD);
 }
 
 /* New weights take effect in existing workspaces, and the old weights give the old bits again. */
 static void test_weights_can_be_changed(void **state) {
     (void)state;
-    struct problem p = problem_new((struct unet_shape){16, 16, 8, 32, 2, UNET_PERIODIC}, 2);
-    struct cpu c = cpu_new(&p.shape, p.weights, p.frequencies, 2);
+    struct problem p = problem_new((struct unet_shape){16, 16, 8, 32, 2, UNET_PERIODIC}, UNET_DIRECT, 2);
+    struct cpu c = cpu_new(&p.shape, p.convolutions, p.weights, p.frequencies, 2);
     struct batch b = batch_new(&p, c.packed);
     struct error e = {0};
     size_t size = p.n * p.sites * sizeof(float);
@@ -198,7 +202,7 @@ static void test_weights_can_be_changed(void **state) {
     assert_ok(unet_cpu_forward(c.ws, 2, b.x, b.t, b.output, &e));
     unet_cpu_set_weights(c.network, weights);
     assert_ok(unet_cpu_forward(c.ws, 2, b.x, b.t, output, &e));
-    struct cpu fresh = cpu_new(&p.shape, weights, p.frequencies, 2);
+    struct cpu fresh = cpu_new(&p.shape, p.convolutions, weights, p.frequencies, 2);
     assert_ok(unet_cpu_forward(fresh.ws, 2, b.x, b.t, b.vjp, &e));
     assert_memory_equal(output, b.vjp, size);
     unet_cpu_set_weights(c.network, p.weights);

@@ -2,11 +2,11 @@
 """The network of src/network/unet.h on the CPU, dmsq's beside PyTorch's in one run: a training step of 64
 configurations and a step of the sampler, 32x32, width 32, stride 2.
 
-Each round times all of them in turn, and what counts are medians over rounds, of the times and of the ratios to ours:
-machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast; dmsq always in float32.
-Where
-other programs use the cores, --threads=1 --processor-time compares the processor time of one thread. Optional: nothing
-depends on it. Needs torch and a C++ compiler.
+Each round times all of them in turn, and what counts are medians over rounds, of the times and of the ratios to ours
+with direct convolutions: machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast;
+dmsq always in float32, also with Winograd's convolutions. Where other programs use the cores, --threads=1
+--processor-time compares the processor time of one thread. Optional: nothing depends on it. Needs torch and a C++
+compiler.
 
 Usage: unet_cpu.py [--threads=N] [--rounds=N] [--processor-time] [--output=FILE.tsv]   after `make build/bin/bench`
 """
@@ -27,9 +27,10 @@ STEPS = {"training": 2, "sampler": 10}  # in one timing
 
 
 class Ours:
-    def __init__(self, threads, processor_time):
+    def __init__(self, convolutions, threads, processor_time):
         self.processor_time = processor_time
-        command = [os.path.join(os.environ.get("BUILD", "build"), "bin", "bench"), f"--threads={threads}", "--peer"]
+        command = [os.path.join(os.environ.get("BUILD", "build"), "bin", "bench"), f"--threads={threads}",
+                   f"--peer={convolutions}"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, what):
@@ -96,7 +97,8 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     eager, compiled = (lambda f: f), torch.compile
-    sides = {"dmsq": Ours(options.threads, options.processor_time)}
+    sides = {name: Ours(how, options.threads, options.processor_time)
+             for name, how in (("dmsq", "direct"), ("dmsq, Winograd", "winograd"))}
     for name, wrap, bfloat16 in (("eager", eager, False), ("compiled", compiled, False),
                                  ("eager, bfloat16", eager, True), ("compiled, bfloat16", compiled, True)):
         sides[f"PyTorch {name}"] = Theirs(wrap, bfloat16, options.threads, options.processor_time)
@@ -117,7 +119,9 @@ def main():
             rows.append(f"{processor()}\t{options.threads}\t{clock}\t{torch.__version__}\t{what}\t{name}\t"
                         f"{1e3 * seconds:.1f}\t{1e-9 * work * flop(STRIDE, L) / seconds:.1f}\t{ratio:.2f}")
             print(rows[-1], flush=True)
-    sides["dmsq"].process.stdin.close()
+    for side in sides.values():
+        if isinstance(side, Ours):
+            side.process.stdin.close()
     if options.output:
         with open(options.output, "w") as file:
             file.write("\n".join(rows) + "\n")

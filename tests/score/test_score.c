@@ -160,6 +160,31 @@ static void test_published_network(void **state) {
     check_network(shapes[1], SCORE_PUBLISHED, SCORE_BATCH);
 }
 
+/* Models that differ in how convolutions are computed agree up to rounding, and not in bits. */
+static void test_winograd(void **state) {
+    (void)state;
+    const struct unet_shape shape = {16, 16, 16, 32, 2, UNET_PERIODIC};
+    enum { N = 3, COUNT = N * 256 };
+    struct error e = {0};
+    float phi[COUNT], out[2][COUNT];
+    double *values[2];
+    for (int i = 0; i < 2; i++) {
+        struct score_model m = network_model(shape, SCORE_PUBLISHED, 3);
+        assert_int_equal(score_unet_convolutions(&m), UNET_DIRECT);
+        score_unet_set_convolutions(&m, (enum unet_convolutions)i);
+        struct scorer s = scorer_new(&m);
+        perturbed(&m, N, phi);
+        assert_ok(score_evaluate(s.worker, N, phi, times, out[i], &e));
+        values[i] = to_reals(COUNT, out[i]);
+        scorer_free(&s);
+        score_model_release(&m);
+    }
+    assert_true(memcmp(out[0], out[1], sizeof out[0]) != 0);
+    assert_close(COUNT, values[1], values[0], 1.0 / NETWORK_TOLERANCE_INVERSE);
+    free(values[0]);
+    free(values[1]);
+}
+
 static void test_preconditioned_network(void **state) {
     (void)state;
     check_network(shapes[0], SCORE_PRECONDITIONED, SCORE_BATCH);
@@ -327,6 +352,8 @@ static void check_artifact(struct score_model *m) {
     if (score_is_unet(m)) {
         assert_true(score_network(&found)->parameterisation == score_network(m)->parameterisation);
         assert_memory_equal(score_unet_shape(&found), score_unet_shape(m), sizeof(struct unet_shape));
+        assert_int_equal(score_unet_convolutions(&found), score_unet_convolutions(m));
+        assert_true(!npz_find(npz, "model.convolutions") == (score_unet_convolutions(m) == UNET_DIRECT));
         assert_int_equal(found.weight_count, m->weight_count);
         assert_memory_equal(found.weights, m->weights, m->weight_count * sizeof *m->weights);
         assert_memory_equal(score_network(&found)->frequencies, score_network(m)->frequencies,
@@ -346,6 +373,9 @@ static void test_artifacts_hold_the_model(void **state) {
     m = network_model(shapes[1], SCORE_PRECONDITIONED, 30);
     check_artifact(&m);
     m = network_model(shapes[1], SCORE_WIENER, 1);
+    check_artifact(&m);
+    m = network_model(shapes[1], SCORE_PUBLISHED, 1);
+    score_unet_set_convolutions(&m, UNET_WINOGRAD);
     check_artifact(&m);
 }
 
@@ -376,6 +406,7 @@ static void test_what_is_no_model_is_refused(void **state) {
     (void)state;
     struct score_model m = network_model(shapes[1], SCORE_PUBLISHED, 30), other;
     struct error e = {0};
+    score_unet_set_convolutions(&m, UNET_WINOGRAD);
     struct npz *npz = written(&m), *damaged;
     const struct {
         const char *member, *text, *message;
@@ -383,6 +414,7 @@ static void test_what_is_no_model_is_refused(void **state) {
         {"tgnorm2.bias", NULL, "tgnorm2.bias"},
         {"model.kind", "none", "model.kind is 'none', expected unet, gaussian, toy or effective-action"},
         {"model.padding", "reflect", "model.padding is 'reflect', expected "},
+        {"model.convolutions", "fft", "model.convolutions is 'fft', expected one of 'direct' ... 'winograd'"},
         {"model.parameterisation", "exact", "model.parameterisation is 'exact', expected "},
         {"model.sigma", NULL, "model.sigma"},
         {"propagator", NULL, "propagator"},
@@ -410,15 +442,11 @@ static void test_what_is_no_model_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_by_brute_force),
-        cmocka_unit_test(test_gaussian_on_single_modes),
-        cmocka_unit_test(test_published_network),
-        cmocka_unit_test(test_preconditioned_network),
-        cmocka_unit_test(test_wiener_network),
-        cmocka_unit_test(test_weight_gradients),
-        cmocka_unit_test(test_preconditioning_is_right_at_large_noise),
-        cmocka_unit_test(test_artifacts_hold_the_model),
-        cmocka_unit_test(test_what_is_no_model_is_refused),
+        cmocka_unit_test(test_gaussian_by_brute_force),  cmocka_unit_test(test_gaussian_on_single_modes),
+        cmocka_unit_test(test_published_network),        cmocka_unit_test(test_winograd),
+        cmocka_unit_test(test_preconditioned_network),   cmocka_unit_test(test_wiener_network),
+        cmocka_unit_test(test_weight_gradients),         cmocka_unit_test(test_preconditioning_is_right_at_large_noise),
+        cmocka_unit_test(test_artifacts_hold_the_model), cmocka_unit_test(test_what_is_no_model_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
