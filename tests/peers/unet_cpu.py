@@ -23,7 +23,7 @@ import torch
 from torch_unet import BATCH, Unet, flop, noise
 
 STRIDE, L, MICRO_BATCH = 2, 32, 8
-STEPS = {"training": 2, "sampler": 10}  # in one timing
+STEPS = {"training": 2, "sampler": 40}  # in one timing
 
 
 class Ours:
