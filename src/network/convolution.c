@@ -16,7 +16,8 @@ static size_t rows_together(void) {
     return dnnl_get_effective_cpu_isa() >= dnnl_cpu_isa_avx512_core ? 8 : 24;
 }
 
-/* Products of 48 rows or multiples of it, as long as there are several. */
+/* Several products have multiples of 48 rows with any instruction set: the gradient is summed product by product, so
+ * its bits depend on where they end. */
 static size_t rows_of(size_t tiles, size_t depth) {
     const size_t unit = 48, blocks = (tiles + unit - 1) / unit, products = (blocks * unit * depth + BLOCK - 1) / BLOCK;
     const size_t together = rows_together();

@@ -31,7 +31,7 @@ struct convolution_shape {
     int batch, wide_channels, narrow_channels;
     int narrow_height, narrow_width;
     int stride;
-    bool winograd; /* where the extents of the narrow field are even */
+    bool winograd; /* where the extents of the narrow field are even, and channels multiples of 16; else direct */
 };
 
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **c, struct error *e);

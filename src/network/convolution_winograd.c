@@ -137,8 +137,91 @@ static void lay_out(struct convolution *c) {
     }
 }
 
-/* Sets at[i] to the place of point i of row n of matrices with `rows` rows each. */
-static void find(const struct convolution *c, size_t rows, size_t n, size_t at[CONVOLUTION_POINTS]) {
+/* --- maps along both axes ---------------------------------------------------------------------------- */
+
+enum map { DATA, DATA_ADJOINT, TAPS, TAPS_ADJOINT, RESULTS, RESULTS_ADJOINT };
+
+INLINE void along_axis(enum map map, int stride, const wide *in, wide *out) {
+    switch (map) {
+    case DATA:
+        data(stride, in, out);
+        break;
+    case DATA_ADJOINT:
+        data_adjoint(stride, in, out);
+        break;
+    case TAPS:
+        taps_transform(stride, in, out);
+        break;
+    case TAPS_ADJOINT:
+        taps_adjoint(stride, in, out);
+        break;
+    case RESULTS:
+        results(stride, in, out);
+        break;
+    case RESULTS_ADJOINT:
+        results_adjoint(stride, in, out);
+        break;
+    }
+}
+
+/* From in x in numbers of each channel to out x out. Number (i, j) is at from_at[i in + j], or to_at[i out + j].
+ * DATA_ADJOINT adds to `to`. */
+INLINE void both_axes(enum map map, int stride, int in, int out, size_t channels, const float *from,
+                      const size_t *from_at, float *to, const size_t *to_at) {
+    for (size_t k = 0; k < channels; k += WIDE_LANES) {
+        wide half[POINTS][POINTS];
+        for (int i = 0; i < in; i++) {
+            wide along[POINTS];
+            for (int j = 0; j < in; j++) {
+                along[j] = load(from + from_at[i * in + j] + k);
+            }
+            along_axis(map, stride, along, half[i]);
+        }
+        for (int j = 0; j < out; j++) {
+            wide along[POINTS], result[POINTS];
+            for (int i = 0; i < in; i++) {
+                along[i] = half[i][j];
+            }
+            along_axis(map, stride, along, result);
+            for (int i = 0; i < out; i++) {
+                float *place = to + to_at[i * out + j] + k;
+                store(place, map == DATA_ADJOINT ? load(place) + result[i] : result[i]);
+            }
+        }
+    }
+}
+
+/* both_axes, compiled for each map and both strides. */
+static void apply(enum map map, int stride, size_t channels, const float *from, const size_t *from_at, float *to,
+                  const size_t *to_at) {
+#define CASE(map, in1, out1, in2, out2) \
+    case map: \
+        if (stride == 1) { \
+            both_axes(map, 1, in1, out1, channels, from, from_at, to, to_at); \
+        } else { \
+            both_axes(map, 2, in2, out2, channels, from, from_at, to, to_at); \
+        } \
+        break
+    switch (map) {
+        CASE(DATA, 4, 4, 5, 5);
+        CASE(DATA_ADJOINT, 4, 4, 5, 5);
+        CASE(TAPS, 3, 4, 3, 5);
+        CASE(TAPS_ADJOINT, 4, 3, 5, 3);
+        CASE(RESULTS, 4, EXTENT, 3, EXTENT);
+        CASE(RESULTS_ADJOINT, EXTENT, 4, EXTENT, 3);
+    }
+#undef CASE
+}
+
+/* Places of numbers (i, j) with these distances along the axes. */
+static void grid(size_t n, size_t row, size_t column, size_t at[CONVOLUTION_POINTS]) {
+    for (size_t i = 0; i < n * n; i++) {
+        at[i] = i / n * row + i % n * column;
+    }
+}
+
+/* Places of the points of row n of matrices with `rows` rows each. */
+static void points_at(const struct convolution *c, size_t rows, size_t n, size_t at[CONVOLUTION_POINTS]) {
     const size_t points = axes[c->shape.stride].points;
     for (size_t i = 0; i < points * points; i++) {
         const size_t k = c->point_matrix[i];
@@ -146,179 +229,34 @@ static void find(const struct convolution *c, size_t rows, size_t n, size_t at[C
     }
 }
 
-/* Each of the following is compiled for both strides. */
-
-INLINE void gather_tile(int stride, const struct convolution *c, const float *x, const size_t at[CONVOLUTION_POINTS],
-                        float *to) {
-    const int n = stride + 3;
-    const size_t channels = (size_t)c->shape.wide_channels, row = c->wide_row;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide d[POINTS][POINTS];
-        for (int i = 0; i < n; i++) {
-            wide along[POINTS];
-            for (int j = 0; j < n; j++) {
-                along[j] = load(x + (size_t)i * row + (size_t)j * channels + k);
-            }
-            data(stride, along, d[i]);
-        }
-        for (int j = 0; j < n; j++) {
-            wide along[POINTS], out[POINTS];
-            for (int i = 0; i < n; i++) {
-                along[i] = d[i][j];
-            }
-            data(stride, along, out);
-            for (int i = 0; i < n; i++) {
-                store(to + at[i * n + j] + k, out[i]);
-            }
-        }
-    }
-}
-
-INLINE void scatter_tile(int stride, const struct convolution *c, const float *from,
-                         const size_t at[CONVOLUTION_POINTS], float *x) {
-    const int n = stride + 3;
-    const size_t channels = (size_t)c->shape.wide_channels, row = c->wide_row;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide d[POINTS][POINTS];
-        for (int i = 0; i < n; i++) {
-            wide along[POINTS];
-            for (int j = 0; j < n; j++) {
-                along[j] = load(from + at[i * n + j] + k);
-            }
-            data_adjoint(stride, along, d[i]);
-        }
-        for (int j = 0; j < n; j++) {
-            wide along[POINTS], out[POINTS];
-            for (int i = 0; i < n; i++) {
-                along[i] = d[i][j];
-            }
-            data_adjoint(stride, along, out);
-            for (int i = 0; i < n; i++) {
-                float *to = x + (size_t)i * row + (size_t)j * channels + k;
-                store(to, load(to) + out[i]);
-            }
-        }
-    }
-}
-
-/* step: floats from one matrix to the next. y: the tile's first site; row: floats of a row of the narrow field. */
-INLINE void collect_tile(int stride, size_t channels, size_t step, const float *m, size_t row, float *y) {
-    const int parts = stride == 2 ? 3 : 4;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide half[PARTS][EXTENT];
-        for (int i = 0; i < parts; i++) {
-            wide along[PARTS];
-            for (int j = 0; j < parts; j++) {
-                along[j] = load(m + (size_t)(i * parts + j) * step + k);
-            }
-            results(stride, along, half[i]);
-        }
-        for (int j = 0; j < EXTENT; j++) {
-            wide along[PARTS], out[EXTENT];
-            for (int i = 0; i < parts; i++) {
-                along[i] = half[i][j];
-            }
-            results(stride, along, out);
-            for (int i = 0; i < EXTENT; i++) {
-                store(y + (size_t)i * row + (size_t)j * channels + k, out[i]);
-            }
-        }
-    }
-}
-
-INLINE void spread_tile(int stride, size_t channels, size_t step, float *m, size_t row, const float *y) {
-    const int parts = stride == 2 ? 3 : 4;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide half[EXTENT][PARTS];
-        for (int i = 0; i < EXTENT; i++) {
-            const wide along[EXTENT] = {load(y + (size_t)i * row + k), load(y + (size_t)i * row + channels + k)};
-            results_adjoint(stride, along, half[i]);
-        }
-        for (int j = 0; j < parts; j++) {
-            const wide along[EXTENT] = {half[0][j], half[1][j]};
-            wide out[PARTS];
-            results_adjoint(stride, along, out);
-            for (int i = 0; i < parts; i++) {
-                store(m + (size_t)(i * parts + j) * step + k, out[i]);
-            }
-        }
-    }
-}
-
-INLINE void transform_row(int stride, size_t channels, const float *taps, const size_t at[CONVOLUTION_POINTS],
-                          float *to) {
-    const int n = stride + 3;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide u[3][POINTS];
-        for (int i = 0; i < 3; i++) {
-            wide along[3];
-            for (int j = 0; j < 3; j++) {
-                along[j] = load(taps + (size_t)(3 * i + j) * channels + k);
-            }
-            taps_transform(stride, along, u[i]);
-        }
-        for (int j = 0; j < n; j++) {
-            const wide along[3] = {u[0][j], u[1][j], u[2][j]};
-            wide out[POINTS];
-            taps_transform(stride, along, out);
-            for (int i = 0; i < n; i++) {
-                store(to + at[i * n + j] + k, out[i]);
-            }
-        }
-    }
-}
-
-INLINE void transform_row_adjoint(int stride, size_t channels, const float *from, const size_t at[CONVOLUTION_POINTS],
-                                  float *taps) {
-    const int n = stride + 3;
-    for (size_t k = 0; k < channels; k += WIDE_LANES) {
-        wide g[POINTS][3];
-        for (int i = 0; i < n; i++) {
-            wide along[POINTS];
-            for (int j = 0; j < n; j++) {
-                along[j] = load(from + at[i * n + j] + k);
-            }
-            taps_adjoint(stride, along, g[i]);
-        }
-        for (int j = 0; j < 3; j++) {
-            wide along[POINTS], out[3];
-            for (int i = 0; i < n; i++) {
-                along[i] = g[i][j];
-            }
-            taps_adjoint(stride, along, out);
-            for (int i = 0; i < 3; i++) {
-                store(taps + (size_t)(3 * i + j) * channels + k, out[i]);
-            }
-        }
-    }
-}
-
 /* --- the algorithm ----------------------------------------------------------------------------------- */
 
 static void gather(const struct convolution *c, const struct convolution_tiles *t, const float *field) {
-    size_t at[CONVOLUTION_POINTS];
+    const size_t channels = (size_t)c->shape.wide_channels;
+    size_t at[CONVOLUTION_POINTS], inputs[CONVOLUTION_POINTS];
+    grid(axes[c->shape.stride].points, c->wide_row, channels, inputs);
     for (size_t n = 0; n < t->count; n++) {
-        const float *x = field + convolution_patch(c, t->first + n);
-        find(c, c->rows, n, at);
-        if (c->shape.stride == 2) {
-            gather_tile(2, c, x, at, t->patches);
-        } else {
-            gather_tile(1, c, x, at, t->patches);
-        }
+        points_at(c, c->rows, n, at);
+        apply(DATA, c->shape.stride, channels, field + convolution_patch(c, t->first + n), inputs, t->patches, at);
     }
 }
 
 static void scatter(const struct convolution *c, const struct convolution_tiles *t, float *field) {
-    size_t at[CONVOLUTION_POINTS];
+    const size_t channels = (size_t)c->shape.wide_channels;
+    size_t at[CONVOLUTION_POINTS], inputs[CONVOLUTION_POINTS];
+    grid(axes[c->shape.stride].points, c->wide_row, channels, inputs);
     for (size_t n = 0; n < t->count; n++) {
-        float *x = field + convolution_patch(c, t->first + n);
-        find(c, c->rows, n, at);
-        if (c->shape.stride == 2) {
-            scatter_tile(2, c, t->patches, at, x);
-        } else {
-            scatter_tile(1, c, t->patches, at, x);
-        }
+        points_at(c, c->rows, n, at);
+        apply(DATA_ADJOINT, c->shape.stride, channels, t->patches, at, field + convolution_patch(c, t->first + n),
+              inputs);
     }
+}
+
+/* Places of the sites of a tile in the narrow field, and of its numbers in the R_k. */
+static void results_at(const struct convolution *c, size_t sites[CONVOLUTION_POINTS], size_t at[CONVOLUTION_POINTS]) {
+    const size_t channels = (size_t)c->shape.narrow_channels, parts = axes[c->shape.stride].parts;
+    grid(EXTENT, (size_t)c->shape.narrow_width * channels, channels, sites);
+    grid(parts, parts * c->rows * channels, c->rows * channels, at);
 }
 
 /* First site of a tile in the narrow field. */
@@ -329,49 +267,39 @@ static size_t first_site(const struct convolution *c, size_t tile) {
 }
 
 static void collect(const struct convolution *c, const struct convolution_tiles *t, float *narrow) {
-    const size_t channels = (size_t)c->shape.narrow_channels, row = (size_t)c->shape.narrow_width * channels;
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    size_t sites[CONVOLUTION_POINTS], at[CONVOLUTION_POINTS];
+    results_at(c, sites, at);
     for (size_t n = 0; n < t->count; n++) {
-        const float *m = t->results + n * channels;
-        float *y = narrow + first_site(c, t->first + n);
-        if (c->shape.stride == 2) {
-            collect_tile(2, channels, c->rows * channels, m, row, y);
-        } else {
-            collect_tile(1, channels, c->rows * channels, m, row, y);
-        }
+        apply(RESULTS, c->shape.stride, channels, t->results + n * channels, at, narrow + first_site(c, t->first + n),
+              sites);
     }
 }
 
 static void spread(const struct convolution *c, const struct convolution_tiles *t, const float *narrow) {
-    const size_t channels = (size_t)c->shape.narrow_channels, row = (size_t)c->shape.narrow_width * channels;
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    size_t sites[CONVOLUTION_POINTS], at[CONVOLUTION_POINTS];
+    results_at(c, sites, at);
     for (size_t n = 0; n < t->count; n++) {
-        float *m = t->results + n * channels;
-        const float *y = narrow + first_site(c, t->first + n);
-        if (c->shape.stride == 2) {
-            spread_tile(2, channels, c->rows * channels, m, row, y);
-        } else {
-            spread_tile(1, channels, c->rows * channels, m, row, y);
-        }
+        apply(RESULTS_ADJOINT, c->shape.stride, channels, narrow + first_site(c, t->first + n), sites,
+              t->results + n * channels, at);
     }
 }
 
 static void transform(const struct convolution *c, size_t n, const float *taps, float *weights) {
-    size_t at[CONVOLUTION_POINTS];
-    find(c, (size_t)c->shape.narrow_channels, n, at);
-    if (c->shape.stride == 2) {
-        transform_row(2, (size_t)c->shape.wide_channels, taps, at, weights);
-    } else {
-        transform_row(1, (size_t)c->shape.wide_channels, taps, at, weights);
-    }
+    const size_t channels = (size_t)c->shape.wide_channels;
+    size_t at[CONVOLUTION_POINTS], taps_at[CONVOLUTION_POINTS];
+    grid(3, 3 * channels, channels, taps_at);
+    points_at(c, (size_t)c->shape.narrow_channels, n, at);
+    apply(TAPS, c->shape.stride, channels, taps, taps_at, weights, at);
 }
 
 static void transform_adjoint(const struct convolution *c, size_t n, const float *weights, float *taps) {
-    size_t at[CONVOLUTION_POINTS];
-    find(c, (size_t)c->shape.narrow_channels, n, at);
-    if (c->shape.stride == 2) {
-        transform_row_adjoint(2, (size_t)c->shape.wide_channels, weights, at, taps);
-    } else {
-        transform_row_adjoint(1, (size_t)c->shape.wide_channels, weights, at, taps);
-    }
+    const size_t channels = (size_t)c->shape.wide_channels;
+    size_t at[CONVOLUTION_POINTS], taps_at[CONVOLUTION_POINTS];
+    grid(3, 3 * channels, channels, taps_at);
+    points_at(c, (size_t)c->shape.narrow_channels, n, at);
+    apply(TAPS_ADJOINT, c->shape.stride, channels, weights, at, taps, taps_at);
 }
 
 const struct convolution_algorithm convolution_winograd = {.extent = EXTENT,
