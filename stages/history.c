@@ -19,7 +19,7 @@
 #include "base/owner.h"
 #include "base/processor.h"
 #include "built.h"
-#include "network/convolution.h"
+#include "network/product.h"
 #include "stages/heartbeat.h"
 #include "store/ledger.h"
 
@@ -49,7 +49,7 @@ void history_environment(struct record *record) {
     const dnnl_version_t *version = dnnl_version();
     snprintf(text, sizeof text, "%d.%d.%d", version->major, version->minor, version->patch);
     record_environment(record, "oneDNN", text);
-    record_environment(record, "instruction set", convolution_instruction_set());
+    record_environment(record, "instruction set", product_instruction_set());
     /* oneDNN reads these two variables itself; a fixed instruction set gives the same bits on other machines. */
     const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
     limit = limit != NULL ? limit : getenv("DNNL_MAX_CPU_ISA");

@@ -371,6 +371,9 @@ static enum status run(struct stage_context *c, struct error *e) {
     if (status == STATUS_OK && score_model_trained(&m)) {
         status = optimise(c, &m, fields[0], count[0], writer, e);
     }
+    if (status == STATUS_OK && m.kind->trained) {
+        m.kind->trained(&m);
+    }
     const int which = fields[1] ? 1 : 0;
     if (status == STATUS_OK && m.kind->excess) {
         status = add_excess(c, &m, fields[which], count[which], writer, e);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "network/convolution.h"
+#include "network/product.h"
 #include "score/kind.h"
 
 /* Batches per thread in one call: many, since threads wait for each other at its end. */
@@ -125,7 +125,7 @@ struct backend *backend_of(const struct score_model *m, int threads, struct back
     }
     /* stretches, because a step of a small model takes less time than starting the threads */
     *room = (struct backend_cpu){.base = {.name = "cpu",
-                                          .arithmetic = convolution_instruction_set(),
+                                          .arithmetic = product_instruction_set(),
                                           .supports = supports,
                                           .capacity = capacity,
                                           .slots = slots,

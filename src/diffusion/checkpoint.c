@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "network/convolution.h"
+#include "network/product.h"
 
 static const char *arithmetic(const struct backend *device) {
-    return !device ? convolution_instruction_set() : device->arithmetic ? device->arithmetic : device->name;
+    return !device ? product_instruction_set() : device->arithmetic ? device->arithmetic : device->name;
 }
 
 enum status checkpoint_create(const char *path, const char *key, const struct backend *device,

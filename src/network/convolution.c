@@ -1,7 +1,3 @@
-#include <dnnl.h>
-#include <omp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,18 +5,11 @@
 
 enum { BLOCK = 655360 /* about as many floats of P are made at a time: 2.5 MiB */ };
 
-/* A row of a product has the same bits at any position only if all products have the same number of rows, a multiple of
- * those that oneDNN's kernels process together, since the remaining rows are computed by other kernels: 8 with AVX-512;
- * 4 and 6 without. So products are padded. */
-static size_t rows_together(void) {
-    return dnnl_get_effective_cpu_isa() >= dnnl_cpu_isa_avx512_core ? 8 : 24;
-}
-
 /* Several products have multiples of 48 rows with any instruction set: the gradient is summed product by product, so
  * its bits depend on where they end. */
 static size_t rows_of(size_t tiles, size_t depth) {
     const size_t unit = 48, blocks = (tiles + unit - 1) / unit, products = (blocks * unit * depth + BLOCK - 1) / BLOCK;
-    const size_t together = rows_together();
+    const size_t together = product_rows_together();
     return products > 1 ? (blocks + products - 1) / products * unit : (tiles + together - 1) / together * together;
 }
 
@@ -33,15 +22,49 @@ static float *floats(size_t count) {
     return p;
 }
 
+static bool is_suited(const struct convolution_algorithm *algorithm, const struct convolution_shape *shape) {
+    return !algorithm->suits || algorithm->suits(shape);
+}
+
+/* The products of all matrices, and memory for weights. */
+static enum status prepare(struct convolution *c, struct error *e) {
+    const size_t narrow = (size_t)c->shape.narrow_channels, weights = narrow * c->depth;
+    const bool rounded = c->algorithm->bfloat16;
+    c->weights = floats(weights);
+    c->transposed = floats(weights);
+    c->taps = floats(CONVOLUTION_TAPS * (size_t)c->shape.wide_channels);
+    c->rounded = rounded ? (uint16_t *)floats(weights) : NULL; /* both layouts */
+    if (!c->weights || !c->transposed || !c->taps || (rounded && !c->rounded)) {
+        return error_set(e, STATUS_FAILED, "out of memory for the weights of a convolution");
+    }
+    for (size_t k = 0; k < c->matrices; k++) {
+        const size_t columns = c->columns[k];
+        const struct product_shape shapes[CONVOLUTION_PRODUCTS] = {
+            [CONVOLUTION_FORWARD] = {c->rows, narrow, columns, false, rounded},
+            [CONVOLUTION_ADJOINT] = {c->rows, columns, narrow, false, rounded},
+            [CONVOLUTION_GRADIENT] = {narrow, columns, c->rows, true, rounded}};
+        for (int i = 0; i < CONVOLUTION_PRODUCTS; i++) {
+            TRY(product_new(&shapes[i], &c->products[i][k], e));
+            const size_t scratch = product_scratch(c->products[i][k]);
+            c->product_scratch = scratch > c->product_scratch ? scratch : c->product_scratch;
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **convolution, struct error *e) {
+    static const struct convolution_algorithm *const algorithms[] = {[CONVOLUTION_DIRECT] = &convolution_direct,
+                                                                     [CONVOLUTION_WINOGRAD] = &convolution_winograd,
+                                                                     [CONVOLUTION_BFLOAT16] = &convolution_bfloat16};
     *convolution = NULL;
     struct convolution *c = calloc(1, sizeof *c);
     if (!c) {
         return error_set(e, STATUS_FAILED, "out of memory for a convolution");
     }
     const size_t wide = (size_t)shape->wide_channels, stride = (size_t)shape->stride;
+    const struct convolution_algorithm *wanted = algorithms[shape->kind];
     c->shape = *shape;
-    c->algorithm = shape->winograd && convolution_winograd_suits(shape) ? &convolution_winograd : &convolution_direct;
+    c->algorithm = is_suited(wanted, shape) ? wanted : &convolution_direct;
     c->wide_row = (stride * (size_t)(shape->narrow_width - 1) + 3) * wide;
     c->wide_field = (stride * (size_t)(shape->narrow_height - 1) + 3) * c->wide_row;
     c->algorithm->lay_out(c);
@@ -52,12 +75,10 @@ enum status convolution_new(const struct convolution_shape *shape, struct convol
     c->tiles = (size_t)shape->batch * (size_t)shape->narrow_height * (size_t)shape->narrow_width /
                (c->algorithm->extent * c->algorithm->extent);
     c->rows = rows_of(c->tiles, c->depth);
-    c->weights = floats((size_t)shape->narrow_channels * c->depth);
-    c->transposed = floats((size_t)shape->narrow_channels * c->depth);
-    c->taps = floats(CONVOLUTION_TAPS * wide);
-    if (!c->weights || !c->transposed || !c->taps) {
+    const enum status status = prepare(c, e);
+    if (status != STATUS_OK) {
         convolution_free(c);
-        return error_set(e, STATUS_FAILED, "out of memory for the weights of a convolution");
+        return status;
     }
     *convolution = c;
     return STATUS_OK;
@@ -65,8 +86,14 @@ enum status convolution_new(const struct convolution_shape *shape, struct convol
 
 void convolution_free(struct convolution *c) {
     if (c) {
+        for (int i = 0; i < CONVOLUTION_PRODUCTS; i++) {
+            for (size_t k = 0; k < c->matrices; k++) {
+                product_free(c->products[i][k]);
+            }
+        }
         free(c->weights);
         free(c->transposed);
+        free(c->rounded);
         free(c->taps);
     }
     free(c);
@@ -102,6 +129,10 @@ void convolution_set_weights(struct convolution *c, const float *weights) {
             transpose_rows(c, n / ROWS * ROWS, n % ROWS + 1);
         }
     }
+    if (c->rounded) {
+        product_round(narrow * c->depth, c->transposed, c->rounded);
+        product_round(narrow * c->depth, c->weights, c->rounded + narrow * c->depth);
+    }
 }
 
 size_t convolution_packed_size(const struct convolution *c) {
@@ -121,42 +152,47 @@ void convolution_unpack(const struct convolution *c, const float *packed, float 
 
 /* --- products ---------------------------------------------------------------------------------------- */
 
-/* c (m, n) = a b + beta c in row-major order, with a (m, k) and b (k, n). With 'T', a is stored as (k, m), or b as
- * (n, k). */
-static enum status product(char transpose_a, char transpose_b, size_t m, size_t n, size_t k, const float *a,
-                           const float *b, float beta, float *c, struct error *e) {
-    /* the library would use as many threads as OpenMP allows */
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    /* A signal handler that interrupts the library's products with AVX-512 leaves a damaged heap (oneDNN 2.6; seen with
-     * SIGALRM in every second run of tests/diffusion/test_training). So signals are blocked during a product. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    const dnnl_dim_t rows = (dnnl_dim_t)m, columns = (dnnl_dim_t)n, depth = (dnnl_dim_t)k;
-    const dnnl_status_t status =
-        dnnl_sgemm(transpose_a, transpose_b, rows, columns, depth, 1.0f, a, transpose_a == 'T' ? rows : depth, b,
-                   transpose_b == 'T' ? depth : columns, beta, c, columns);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    omp_set_num_threads(threads);
-    if (status == dnnl_success) {
-        return STATUS_OK;
-    }
-    if (status == dnnl_out_of_memory) {
-        return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: out of memory");
-    }
-    return error_set(e, STATUS_FAILED, "oneDNN: dnnl_sgemm: status %d", (int)status);
+/* Parts of the scratch memory: all P_k; all R_k; the gradients of all W_k for algorithms that do not use the narrow
+ * field and the weights as they are; the wide field and R in bfloat16; and what a product needs. */
+enum part { PATCHES, RESULTS, GRADIENTS, WIDE, NARROW, PRODUCT, PARTS };
+
+/* Bytes of a factor of the products. */
+static size_t factor(const struct convolution *c) {
+    return c->algorithm->bfloat16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-/* Scratch memory: all P_k, all R_k, and the gradients of all W_k for algorithms that do not use the narrow field and
- * the weights as they are. */
-static size_t results_size(const struct convolution *c) {
-    return c->matrices * c->rows * (size_t)c->shape.narrow_channels;
+static size_t part_size(const struct convolution *c, enum part part) {
+    const size_t channels = (size_t)c->shape.narrow_channels;
+    switch (part) {
+    case PATCHES:
+        return c->rows * c->depth * sizeof(float);
+    case RESULTS:
+        return c->matrices * c->rows * channels * sizeof(float);
+    case GRADIENTS:
+        return c->algorithm->spread ? c->depth * channels * sizeof(float) : 0;
+    case WIDE:
+        return c->algorithm->bfloat16 ? (size_t)c->shape.batch * c->wide_field * sizeof(uint16_t) : 0;
+    case NARROW:
+        return c->algorithm->bfloat16 ? c->rows * channels * sizeof(uint16_t) : 0;
+    default:
+        return c->product_scratch;
+    }
+}
+
+static size_t part_start(const struct convolution *c, enum part part) {
+    size_t start = 0;
+    for (int i = 0; i < (int)part; i++) {
+        start += (part_size(c, (enum part)i) + 63) / 64 * 64;
+    }
+    return start;
 }
 
 size_t convolution_scratch(const struct convolution *c) {
-    const size_t gradients = c->algorithm->spread ? c->depth * (size_t)c->shape.narrow_channels : 0;
-    return (c->rows * c->depth + results_size(c) + gradients) * sizeof(float);
+    return part_start(c, PARTS);
+}
+
+static void *part_of(const struct convolution *c, float *scratch, enum part part) {
+    return (char *)scratch + part_start(c, part);
 }
 
 /* The tiles of the product that begins with tile `first`, and their matrices. */
@@ -164,43 +200,80 @@ static struct convolution_tiles tiles_at(const struct convolution *c, size_t fir
     const size_t rest = c->tiles - first;
     return (struct convolution_tiles){.first = first,
                                       .count = rest < c->rows ? rest : c->rows,
-                                      .patches = scratch,
-                                      .results = scratch + c->rows * c->depth};
+                                      .patches = part_of(c, scratch, PATCHES),
+                                      .results = part_of(c, scratch, RESULTS)};
 }
 
-/* Clears the padding of a matrix. */
-static void clear_rows(const struct convolution *c, size_t used, size_t columns, float *matrix) {
-    memset(matrix + used * columns, 0, (c->rows - used) * columns * sizeof *matrix);
+/* Clears the padding of a matrix of elements of `size` bytes. */
+static void clear_rows(const struct convolution *c, size_t used, size_t columns, size_t size, void *matrix) {
+    memset((char *)matrix + used * columns * size, 0, (c->rows - used) * columns * size);
 }
 
-/* All R_k, with padding, from a narrow field: it itself if it can be used as it is. */
-static const float *spread(const struct convolution *c, const struct convolution_tiles *t, const float *narrow) {
-    const size_t channels = (size_t)c->shape.narrow_channels;
+/* Numbers as factors of products: as they are or rounded, in `part`. */
+static const void *factors(const struct convolution *c, float *scratch, enum part part, size_t count, const float *x) {
+    if (!c->algorithm->bfloat16) {
+        return x;
+    }
+    product_round(count, x, part_of(c, scratch, part));
+    return part_of(c, scratch, part);
+}
+
+static const void *wide_factors(const struct convolution *c, float *scratch, const float *wide) {
+    return factors(c, scratch, WIDE, (size_t)c->shape.batch * c->wide_field, wide);
+}
+
+/* All R_k, with padding, from a narrow field, as factors. */
+static const void *spread(const struct convolution *c, const struct convolution_tiles *t, float *scratch,
+                          const float *narrow) {
+    const size_t channels = (size_t)c->shape.narrow_channels, count = c->rows * channels;
     if (c->algorithm->spread) {
         c->algorithm->spread(c, t, narrow);
     } else if (t->count == c->rows) {
-        return narrow + t->first * channels;
+        return factors(c, scratch, NARROW, count, narrow + t->first * channels);
     } else {
         memcpy(t->results, narrow + t->first * channels, t->count * channels * sizeof *narrow);
     }
     for (size_t k = 0; k < c->matrices; k++) {
-        clear_rows(c, t->count, channels, t->results + k * c->rows * channels);
+        clear_rows(c, t->count, channels, sizeof(float), t->results + k * count);
     }
-    return t->results;
+    return factors(c, scratch, NARROW, c->matrices * count, t->results);
+}
+
+/* P_k, as factors. */
+static void *patches_of(const struct convolution *c, const struct convolution_tiles *t, size_t k) {
+    return (char *)t->patches + c->at[k] * c->rows * factor(c);
+}
+
+/* All P_k, with padding, from the wide field. */
+static void gather(const struct convolution *c, const struct convolution_tiles *t, const void *wide) {
+    c->algorithm->gather(c, t, wide);
+    for (size_t k = 0; k < c->matrices; k++) {
+        clear_rows(c, t->count, c->columns[k], factor(c), patches_of(c, t, k));
+    }
+}
+
+/* W_k as the right factor of the products of CONVOLUTION_FORWARD or CONVOLUTION_ADJOINT. */
+static const void *weights_of(const struct convolution *c, enum convolution_product product, size_t k) {
+    const size_t narrow = (size_t)c->shape.narrow_channels, at = c->at[k] * narrow;
+    if (c->rounded) {
+        return c->rounded + (product == CONVOLUTION_FORWARD ? 0 : narrow * c->depth) + at;
+    }
+    return (product == CONVOLUTION_FORWARD ? c->transposed : c->weights) + at;
 }
 
 /* Where products for the gradient of the W_k are summed. */
 static float *gradient_sum(const struct convolution *c, float *scratch, const struct convolution_gradient *gradient) {
-    return c->algorithm->spread ? scratch + c->rows * c->depth + results_size(c) : gradient->packed;
+    return c->algorithm->spread ? part_of(c, scratch, GRADIENTS) : gradient->packed;
 }
 
-static enum status add_gradient(const struct convolution *c, const struct convolution_tiles *t, const float *results,
-                                float *sum, struct error *e) {
+static enum status add_gradient(const struct convolution *c, const struct convolution_tiles *t, float *scratch,
+                                const void *results, float *sum, struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
     enum status status = STATUS_OK;
     for (size_t k = 0; k < c->matrices && status == STATUS_OK; k++) {
-        status = product('T', 'N', channels, c->columns[k], t->count, results + k * c->rows * channels,
-                         t->patches + c->at[k] * c->rows, t->first ? 1 : 0, sum + c->at[k] * channels, e);
+        status = product_compute(c->products[CONVOLUTION_GRADIENT][k], part_of(c, scratch, PRODUCT), t->count,
+                                 (const char *)results + k * c->rows * channels * factor(c), patches_of(c, t, k),
+                                 t->first > 0, sum + c->at[k] * channels, e);
     }
     return status;
 }
@@ -215,17 +288,17 @@ static void pack_gradient(const struct convolution *c, const float *sum, float *
 enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
                                 const struct convolution_gradient *gradient, struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
+    const void *wide_field = wide_factors(c, scratch, wide);
     float *sum = gradient ? gradient_sum(c, scratch, gradient) : NULL;
     for (size_t first = 0; first < c->tiles; first += c->rows) {
         const struct convolution_tiles t = tiles_at(c, first, scratch);
         const bool in_place = !c->algorithm->collect && t.count == c->rows;
         float *results = in_place ? narrow + first * channels : t.results;
-        c->algorithm->gather(c, &t, wide);
+        gather(c, &t, wide_field);
         for (size_t k = 0; k < c->matrices; k++) {
-            float *patches = t.patches + c->at[k] * c->rows;
-            clear_rows(c, t.count, c->columns[k], patches);
-            TRY(product('N', 'N', c->rows, channels, c->columns[k], patches, c->transposed + c->at[k] * channels, 0,
-                        results + k * c->rows * channels, e));
+            TRY(product_compute(c->products[CONVOLUTION_FORWARD][k], part_of(c, scratch, PRODUCT), c->columns[k],
+                                patches_of(c, &t, k), weights_of(c, CONVOLUTION_FORWARD, k), false,
+                                results + k * c->rows * channels, e));
         }
         if (c->algorithm->collect) {
             c->algorithm->collect(c, &t, narrow);
@@ -233,7 +306,7 @@ enum status convolution_forward(const struct convolution *c, float *scratch, con
             memcpy(narrow + first * channels, results, t.count * channels * sizeof *narrow);
         }
         if (gradient) {
-            TRY(add_gradient(c, &t, spread(c, &t, gradient->field), sum, e));
+            TRY(add_gradient(c, &t, scratch, spread(c, &t, scratch, gradient->field), sum, e));
         }
     }
     if (gradient) {
@@ -245,19 +318,21 @@ enum status convolution_forward(const struct convolution *c, float *scratch, con
 enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
                                 const struct convolution_gradient *gradient, struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
+    const void *field = gradient ? wide_factors(c, scratch, gradient->field) : NULL;
     float *sum = gradient ? gradient_sum(c, scratch, gradient) : NULL;
     memset(wide, 0, (size_t)c->shape.batch * c->wide_field * sizeof *wide);
     for (size_t first = 0; first < c->tiles; first += c->rows) {
         const struct convolution_tiles t = tiles_at(c, first, scratch);
-        const float *results = spread(c, &t, narrow);
+        const char *results = spread(c, &t, scratch, narrow);
         for (size_t k = 0; k < c->matrices; k++) {
-            TRY(product('N', 'N', c->rows, c->columns[k], channels, results + k * c->rows * channels,
-                        c->weights + c->at[k] * channels, 0, t.patches + c->at[k] * c->rows, e));
+            TRY(product_compute(c->products[CONVOLUTION_ADJOINT][k], part_of(c, scratch, PRODUCT), channels,
+                                results + k * c->rows * channels * factor(c), weights_of(c, CONVOLUTION_ADJOINT, k),
+                                false, t.patches + c->at[k] * c->rows, e));
         }
         c->algorithm->scatter(c, &t, wide);
         if (gradient) {
-            c->algorithm->gather(c, &t, gradient->field);
-            TRY(add_gradient(c, &t, results, sum, e));
+            gather(c, &t, field);
+            TRY(add_gradient(c, &t, scratch, results, sum, e));
         }
     }
     if (gradient) {
@@ -269,40 +344,4 @@ enum status convolution_adjoint(const struct convolution *c, float *scratch, con
 double convolution_flop(const struct convolution *c) {
     const struct convolution_shape *s = &c->shape;
     return 18.0 * s->batch * s->wide_channels * s->narrow_channels * s->narrow_height * s->narrow_width;
-}
-
-const char *convolution_instruction_set(void) {
-    switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41:
-        return "SSE4.1";
-    case dnnl_cpu_isa_avx:
-        return "AVX";
-    case dnnl_cpu_isa_avx2:
-        return "AVX2";
-    case dnnl_cpu_isa_avx2_vnni:
-        return "AVX2_VNNI";
-    case dnnl_cpu_isa_avx512_core:
-        return "AVX512_CORE";
-    case dnnl_cpu_isa_avx512_core_vnni:
-        return "AVX512_CORE_VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16:
-        return "AVX512_CORE_BF16";
-    case dnnl_cpu_isa_avx512_core_amx:
-        return "AVX512_CORE_AMX";
-#if DNNL_VERSION_MAJOR >= 3
-    case dnnl_cpu_isa_avx2_vnni_2:
-        return "AVX2_VNNI_2";
-    case dnnl_cpu_isa_avx512_core_fp16:
-        return "AVX512_CORE_FP16";
-    case dnnl_cpu_isa_avx512_core_amx_fp16:
-        return "AVX512_CORE_AMX_FP16";
-#else
-    case dnnl_cpu_isa_avx512_mic:
-        return "AVX512_MIC";
-    case dnnl_cpu_isa_avx512_mic_4ops:
-        return "AVX512_MIC_4OPS";
-#endif
-    default:
-        return "unknown";
-    }
 }

@@ -1,4 +1,4 @@
-/* 3x3 convolutions between a wide and a narrow field, as matrix products by oneDNN. No other file of src/ calls oneDNN.
+/* 3x3 convolutions between a wide and a narrow field, as matrix products (product.h).
  *
  * The wide field includes its halo: N x (stride (h-1) + 3) x (stride (w-1) + 3) x wide channels for a narrow field of
  * N x h x w x narrow channels (channels last). The caller fills the halo, periodically or with zeros. One object serves
@@ -11,12 +11,13 @@
  *
  * A row of the matrix P ("patches") has the 9 x wide inputs of one narrow site. With the weights W as (narrow, 9 x
  * wide), the three functions are narrow = P W^T, P = narrow W, gradient = narrow^T P. P is made and used in blocks of
- * rows. With `winograd`, sums of inputs and of weights are multiplied instead, so that 2 x 2 narrow sites need 16
+ * rows. Winograd's algorithm multiplies sums of inputs and of weights instead, so that 2 x 2 narrow sites need 16
  * products (stride 1) or 25 (stride 2) instead of 36 for each pair of channels; results agree up to rounding
- * (convolution_winograd.c). make bench compares the whole network with oneDNN's own convolutions.
+ * (convolution_winograd.c). With bfloat16, the factors of products are rounded to 8 significant bits, so that the terms
+ * of each sum have relative errors of up to 2^-8. make bench compares the whole network with oneDNN's own convolutions.
  *
  * Every call runs in the calling thread alone; calls on different data may run in parallel. Bits depend only on the
- * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit. */
+ * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit (product.h). */
 #ifndef DMSQ_NETWORK_CONVOLUTION_H
 #define DMSQ_NETWORK_CONVOLUTION_H
 
@@ -27,11 +28,14 @@
 
 struct convolution;
 
+/* CONVOLUTION_WINOGRAD: where the extents of the narrow field are even, and channels multiples of 16; else direct. */
+enum convolution_kind { CONVOLUTION_DIRECT, CONVOLUTION_WINOGRAD, CONVOLUTION_BFLOAT16 };
+
 struct convolution_shape {
     int batch, wide_channels, narrow_channels;
     int narrow_height, narrow_width;
     int stride;
-    bool winograd; /* where the extents of the narrow field are even, and channels multiples of 16; else direct */
+    enum convolution_kind kind;
 };
 
 enum status convolution_new(const struct convolution_shape *shape, struct convolution **c, struct error *e);
@@ -62,8 +66,5 @@ void convolution_unpack(const struct convolution *c, const float *packed, float 
 
 /* Floating-point operations of one forward call (the other two need as many). */
 double convolution_flop(const struct convolution *c);
-
-/* Instruction set that oneDNN uses: "AVX2", "AVX512_CORE_BF16", ... */
-const char *convolution_instruction_set(void);
 
 #endif

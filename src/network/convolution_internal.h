@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "network/convolution.h"
+#include "network/product.h"
 
 enum { CONVOLUTION_TAPS = 9, CONVOLUTION_MATRICES = 16, CONVOLUTION_POINTS = 25 };
 
@@ -20,12 +21,18 @@ struct convolution_tiles {
     float *patches, *results;
 };
 
+/* R_k = P_k W_k^T, its adjoint, and the gradient of W_k. */
+enum convolution_product { CONVOLUTION_FORWARD, CONVOLUTION_ADJOINT, CONVOLUTION_GRADIENT, CONVOLUTION_PRODUCTS };
+
 struct convolution_algorithm {
     size_t extent; /* of a tile, in narrow sites */
+    bool bfloat16; /* factors of products are rounded */
+    /* Whether it can compute a convolution; NULL: any. */
+    bool (*suits)(const struct convolution_shape *shape);
     /* Sets matrices and columns. */
     void (*lay_out)(struct convolution *c);
-    /* P from the wide field, and its adjoint, which adds to the wide field. */
-    void (*gather)(const struct convolution *c, const struct convolution_tiles *t, const float *wide);
+    /* P from the wide field, both as factors of products; and its adjoint, in float, which adds to the wide field. */
+    void (*gather)(const struct convolution *c, const struct convolution_tiles *t, const void *wide);
     void (*scatter)(const struct convolution *c, const struct convolution_tiles *t, float *wide);
     /* The narrow field from R, and its adjoint. NULL: there is one R, the narrow field itself. */
     void (*collect)(const struct convolution *c, const struct convolution_tiles *t, float *narrow);
@@ -47,7 +54,10 @@ struct convolution {
     size_t point_matrix[CONVOLUTION_POINTS], point_column[CONVOLUTION_POINTS];
     /* W_k at at[k] * narrow channels: as (narrow, columns[k]), and as (columns[k], narrow) */
     float *weights, *transposed;
-    float *taps; /* of one narrow channel (3, 3, wide) */
+    uint16_t *rounded; /* with rounded factors: `transposed` and `weights`, one after the other */
+    struct product *products[CONVOLUTION_PRODUCTS][CONVOLUTION_MATRICES];
+    size_t product_scratch; /* bytes, the most of a product */
+    float *taps;            /* of one narrow channel (3, 3, wide) */
 };
 
 /* Start of the part of the wide field that a tile depends on. */
@@ -59,9 +69,6 @@ static inline size_t convolution_patch(const struct convolution *c, size_t tile)
            inside % width * stride * (size_t)c->shape.wide_channels;
 }
 
-extern const struct convolution_algorithm convolution_direct, convolution_winograd;
-
-/* Whether the extents of the narrow field are even, and the channels multiples of 16. */
-bool convolution_winograd_suits(const struct convolution_shape *shape);
+extern const struct convolution_algorithm convolution_direct, convolution_winograd, convolution_bfloat16;
 
 #endif

@@ -115,7 +115,8 @@ INLINE void results_adjoint(int stride, const wide y[EXTENT], wide m[PARTS]) {
 
 /* --- the matrices ------------------------------------------------------------------------------------ */
 
-bool convolution_winograd_suits(const struct convolution_shape *shape) {
+/* Extents that tiles divide, and channels that fill lanes. */
+static bool suits(const struct convolution_shape *shape) {
     return shape->narrow_height % EXTENT == 0 && shape->narrow_width % EXTENT == 0 &&
            shape->wide_channels % WIDE_LANES == 0 && shape->narrow_channels % WIDE_LANES == 0;
 }
@@ -231,13 +232,14 @@ static void points_at(const struct convolution *c, size_t rows, size_t n, size_t
 
 /* --- the algorithm ----------------------------------------------------------------------------------- */
 
-static void gather(const struct convolution *c, const struct convolution_tiles *t, const float *field) {
+static void gather(const struct convolution *c, const struct convolution_tiles *t, const void *field) {
     const size_t channels = (size_t)c->shape.wide_channels;
     size_t at[CONVOLUTION_POINTS], inputs[CONVOLUTION_POINTS];
     grid(axes[c->shape.stride].points, c->wide_row, channels, inputs);
     for (size_t n = 0; n < t->count; n++) {
         points_at(c, c->rows, n, at);
-        apply(DATA, c->shape.stride, channels, field + convolution_patch(c, t->first + n), inputs, t->patches, at);
+        apply(DATA, c->shape.stride, channels, (const float *)field + convolution_patch(c, t->first + n), inputs,
+              t->patches, at);
     }
 }
 
@@ -303,6 +305,7 @@ static void transform_adjoint(const struct convolution *c, size_t n, const float
 }
 
 const struct convolution_algorithm convolution_winograd = {.extent = EXTENT,
+                                                           .suits = suits,
                                                            .lay_out = lay_out,
                                                            .gather = gather,
                                                            .scatter = scatter,

@@ -10,7 +10,8 @@
 #define MAX_EMBEDDING 65536
 
 const char *const unet_padding_name[] = {[UNET_ZEROS] = "zeros", [UNET_PERIODIC] = "periodic"};
-const char *const unet_convolutions_name[] = {[UNET_DIRECT] = "direct", [UNET_WINOGRAD] = "winograd"};
+const char *const unet_convolutions_name[] = {
+    [UNET_DIRECT] = "direct", [UNET_WINOGRAD] = "winograd", [UNET_BFLOAT16] = "bfloat16"};
 
 enum status unet_check(const struct unet_shape *shape, struct error *e) {
     if (shape->stride != 1 && shape->stride != 2) {

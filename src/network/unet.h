@@ -26,8 +26,8 @@ enum unet_padding { UNET_ZEROS, UNET_PERIODIC };
 extern const char *const unet_padding_name[2];
 
 /* How the CPU computes the convolutions (network/convolution.h); a GPU does as its library does. */
-enum unet_convolutions { UNET_DIRECT, UNET_WINOGRAD };
-extern const char *const unet_convolutions_name[2];
+enum unet_convolutions { UNET_DIRECT, UNET_WINOGRAD, UNET_BFLOAT16 };
+extern const char *const unet_convolutions_name[3];
 
 struct unet_shape {
     int height, width_sites; /* lattice; divisible by stride^3 */

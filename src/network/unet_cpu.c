@@ -97,6 +97,10 @@ static void lay_out_gradient(struct unet_cpu *u) {
     u->packed = at;
 }
 
+/* How a convolution is computed, for each choice of the network. */
+static const enum convolution_kind kinds[] = {
+    [UNET_DIRECT] = CONVOLUTION_DIRECT, [UNET_WINOGRAD] = CONVOLUTION_WINOGRAD, [UNET_BFLOAT16] = CONVOLUTION_BFLOAT16};
+
 static enum status build(struct unet_cpu *u, enum unet_convolutions convolutions, const float *frequencies,
                          struct error *e) {
     lay_out(u);
@@ -110,7 +114,7 @@ static enum status build(struct unet_cpu *u, enum unet_convolutions convolutions
                                           .narrow_height = (int)narrow->height,
                                           .narrow_width = (int)narrow->width,
                                           .stride = u->shape.stride,
-                                          .winograd = convolutions == UNET_WINOGRAD};
+                                          .kind = kinds[convolutions]};
         TRY(convolution_new(&shape, &u->convolution[k], e));
         size_t scratch = convolution_scratch(u->convolution[k]);
         u->scratch = scratch > u->scratch ? scratch : u->scratch;

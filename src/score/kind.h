@@ -77,6 +77,8 @@ struct score_kind {
 
     /* --- optional: training by gradients ----------------------------------------------------------- */
 
+    /* Optional: after the last step, changes what differs between training and use. */
+    void (*trained)(struct score_model *m);
     void (*set_weights)(void *shared, const float *weights);
     enum status (*weight_gradient)(void *worker, int n, const float *g, float *packed, struct error *e);
     size_t (*gradient_size)(const void *shared);

@@ -70,11 +70,12 @@ struct score_network *score_network(const struct score_model *m);
              "authors' released code."}, \
     {.name = "padding", .type = PARAMETER_CHOICE, .default_value = "periodic", .choices = "zeros|periodic", \
      .help = "Values beyond the edge of the lattice for a convolution."}, \
-    {.name = "convolutions", .type = PARAMETER_CHOICE, .default_value = "direct", .choices = "direct|winograd", \
-     .later = true, \
+    {.name = "convolutions", .type = PARAMETER_CHOICE, .default_value = "direct", .later = true, \
+     .choices = "direct|winograd|bfloat16", \
      .help = "How the CPU computes convolutions: as they are defined, or by Winograd's algorithm, with 16/36 (stride " \
              "1) or 25/36 (stride 2) of the multiplications, at levels of even extents with channels in multiples of " \
-             "16; results agree up to rounding."}, \
+             "16; results agree up to rounding. bfloat16: in training, factors are rounded to 8 significant bits; " \
+             "twice as fast on processors with AMX. All that uses the model computes directly."}, \
     {.name = "width", .type = PARAMETER_INTEGER, .default_value = "32", .minimum = 4, .maximum = 256, \
      .unit = "channels", \
      .help = "Channels of the first level; the levels have 1, 2, 4, 8 times as many. For a toy network: units per " \

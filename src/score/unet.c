@@ -157,6 +157,13 @@ static enum status prepare(struct score_model *m, const struct parameters *p, st
     return status;
 }
 
+/* The precision of training is too low for exact densities. */
+static void end_training(struct score_model *m) {
+    if (score_unet_convolutions(m) == UNET_BFLOAT16) {
+        score_unet_set_convolutions(m, UNET_DIRECT);
+    }
+}
+
 /* --- its artifact ---------------------------------------------------------------------------------- */
 
 static enum status add_model(const struct score_model *m, struct npz_writer *writer, struct error *e) {
@@ -204,5 +211,10 @@ static enum status read_model(const struct npz *npz, struct score_model *m, stru
     return status;
 }
 
-const struct score_kind score_unet = {
-    .name = "unet", .suits = suits, .prepare = prepare, .add = add_model, .read = read_model, SCORE_NETWORK_MEMBERS};
+const struct score_kind score_unet = {.name = "unet",
+                                      .suits = suits,
+                                      .prepare = prepare,
+                                      .add = add_model,
+                                      .read = read_model,
+                                      .trained = end_training,
+                                      SCORE_NETWORK_MEMBERS};

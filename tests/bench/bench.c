@@ -2,7 +2,7 @@
  * does not depend on it.
  *
  * Usage: bench [--threads=N] [--only=machine|network|ensemble|effective|data] [--output=FILE.tsv]
- *        bench [--threads=N] --peer=direct|winograd   makes steps on request (bench_peer.c) */
+ *        bench [--threads=N] --peer=direct|winograd|bfloat16   makes steps on request (bench_peer.c) */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -159,23 +159,32 @@ static enum status write_table(const struct bench *b, const char *path, struct e
     return status;
 }
 
+/* An enum unet_convolutions, or -1. */
+static int find_convolutions(const char *name) {
+    int found = UNET_BFLOAT16;
+    while (found >= 0 && strcmp(name, unet_convolutions_name[found])) {
+        found--;
+    }
+    return found;
+}
+
 int main(int argc, char **argv) {
     const char *output = NULL, *only = NULL;
     struct bench b = {.threads = processor_threads()};
-    const char *peer = NULL;
+    int peer = -1; /* of enum unet_convolutions */
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--threads=", 10) == 0 && atoi(argv[i] + 10) > 0) {
             b.threads = atoi(argv[i] + 10);
         } else if (strncmp(argv[i], "--output=", 9) == 0) {
             output = argv[i] + 9;
-        } else if (strcmp(argv[i], "--peer=direct") == 0 || strcmp(argv[i], "--peer=winograd") == 0) {
-            peer = argv[i] + 7;
+        } else if (strncmp(argv[i], "--peer=", 7) == 0 && find_convolutions(argv[i] + 7) >= 0) {
+            peer = find_convolutions(argv[i] + 7);
         } else if (strncmp(argv[i], "--only=", 7) == 0 && is_section(argv[i] + 7)) {
             only = argv[i] + 7;
         } else {
             fprintf(stderr,
                     "bench: found %s, expected --threads=N (N >= 1), --only=machine|network|ensemble|effective|data, "
-                    "--output=FILE or --peer=direct|winograd\n",
+                    "--output=FILE or --peer=direct|winograd|bfloat16\n",
                     argv[i]);
             return STATUS_BAD_INPUT;
         }
@@ -187,7 +196,7 @@ int main(int argc, char **argv) {
              built.dirty > 0 ? "+" : "", processor, b.threads);
     b.prefix = prefix;
     struct error e;
-    enum status status = peer ? bench_peer(&b, peer, &e) : run(&b, only, &e);
+    enum status status = peer >= 0 ? bench_peer(&b, (enum unet_convolutions)peer, &e) : run(&b, only, &e);
     if (output && (status == STATUS_OK || b.tsv_size > 0)) {
         struct error late;
         enum status written = write_table(&b, output, status == STATUS_OK ? &e : &late);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "network/unet.h"
 
 struct bench {
     int threads;
@@ -54,7 +55,7 @@ enum status bench_ensemble(struct bench *b, struct error *e);
 /* effective-action model: evaluations, transforms, proposals */
 enum status bench_effective(struct bench *b, struct error *e);
 enum status bench_data(struct bench *b, struct error *e); /* observables, reading artifacts */
-/* Steps of the network on request, with convolutions "direct" or "winograd"; not a part of the table. */
-enum status bench_peer(struct bench *b, const char *convolutions, struct error *e);
+/* Steps of the network on request; not a part of the table. */
+enum status bench_peer(struct bench *b, enum unet_convolutions convolutions, struct error *e);
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "network/convolution.h"
+#include "network/product.h"
 #include "store/environment.h"
 
 #ifdef __AVX512F__
@@ -82,7 +82,7 @@ enum status bench_machine(struct bench *b, struct error *e) {
     bench_text(b, "processor", text);
     snprintf(text, sizeof text, "%d", b->threads);
     bench_text(b, "threads", text);
-    bench_text(b, "instruction set of the convolutions (oneDNN)", convolution_instruction_set());
+    bench_text(b, "instruction set of the convolutions (oneDNN)", product_instruction_set());
     struct triad t = {.bench = b, .count = (size_t)1 << 24};
     t.a = calloc(t.count, sizeof *t.a);
     t.b = calloc(t.count, sizeof *t.b);

@@ -48,8 +48,8 @@ static enum status bare_new(struct bare *w, const struct bench *b, int stride, s
     size_t scratch = 64;
     for (int k = 0; k < CONVOLUTIONS && complete; k++) {
         const int extent = stride == 2 ? L >> level[k] : L, outer = stride * (extent - 1) + 3;
-        const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent, extent, stride,
-                                            false};
+        const struct convolution_shape s = {SCORE_BATCH, WIDTH * wide[k], WIDTH * narrow[k], extent,
+                                            extent,      stride,          CONVOLUTION_DIRECT};
         TRY(direct_convolution_new(&s, &w->convolution[k], e));
         const size_t weights = (size_t)(9 * s.wide_channels * s.narrow_channels);
         const size_t sizes[2] = {(size_t)(SCORE_BATCH * outer * outer * s.wide_channels),
@@ -263,7 +263,7 @@ static void step_rows(struct bench *b, const char *what, const struct bare *bare
 /* The network at each way of computing its convolutions. */
 struct models {
     int stride;
-    struct score_model of[2];
+    struct score_model of[BENCH_CONVOLUTIONS];
 };
 
 static enum status compare_training(struct bench *b, struct models *models, struct bare *bare, const float *fields,
@@ -274,9 +274,10 @@ static enum status compare_training(struct bench *b, struct models *models, stru
         bool preconditioned;
     } kinds[] = {{"published", UNET_DIRECT, false},
                  {"published, Winograd", UNET_WINOGRAD, false},
+                 {"published, bfloat16", UNET_BFLOAT16, false},
                  {"preconditioned", UNET_DIRECT, true}};
-    enum { KINDS_OF_STEP = 3 };
-    const size_t count = models->stride == 2 ? KINDS_OF_STEP : 2; /* at stride 1 a step takes seconds */
+    enum { KINDS_OF_STEP = 4 };
+    const size_t count = models->stride == 2 ? KINDS_OF_STEP : 3; /* at stride 1 a step takes seconds */
     const size_t repetitions = models->stride == 2 ? 15 : 3;
     struct steps steps[KINDS_OF_STEP] = {{NULL, 0}};
     struct bench_side sides[2 + KINDS_OF_STEP] = {{bare_step, bare}, {bench_peak, b}};
@@ -451,7 +452,7 @@ enum status bench_network(struct bench *b, int stride, struct error *e) {
     struct bare bare = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
     enum status status = fields ? STATUS_OK : error_set(e, STATUS_FAILED, "out of memory");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < BENCH_CONVOLUTIONS; i++) {
         THEN(status, bench_model_new(&models.of[i], stride, (enum unet_convolutions)i, e));
     }
     THEN(status, bare_new(&bare, b, stride, e));
@@ -459,7 +460,7 @@ enum status bench_network(struct bench *b, int stride, struct error *e) {
     THEN(status, compare_sampler(b, &models, &bare, e));
     THEN(status, compare_likelihood(b, &models, &bare, e));
     bare_free(&bare);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < BENCH_CONVOLUTIONS; i++) {
         score_model_release(&models.of[i]);
     }
     free(fields);

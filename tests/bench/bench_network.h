@@ -5,7 +5,7 @@
 #include "score/unet.h"
 #include "tests/bench/bench.h"
 
-enum { BENCH_L = 32 };
+enum { BENCH_L = 32, BENCH_CONVOLUTIONS = UNET_BFLOAT16 + 1 /* ways of computing convolutions */ };
 
 /* `count` Gaussian numbers; the caller frees them. NULL: out of memory. */
 float *bench_filled(size_t count);

@@ -62,14 +62,13 @@ static enum status answer(struct work *w, struct error *e) {
     return status;
 }
 
-enum status bench_peer(struct bench *b, const char *convolutions, struct error *e) {
-    const enum unet_convolutions how = *convolutions == 'w' ? UNET_WINOGRAD : UNET_DIRECT;
+enum status bench_peer(struct bench *b, enum unet_convolutions convolutions, struct error *e) {
     const struct training_settings settings = {
         .seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
     struct work w = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
     w.phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *w.phi);
-    enum status status = bench_model_new(&w.model, 2, how, e);
+    enum status status = bench_model_new(&w.model, 2, convolutions, e);
     if (status == STATUS_OK && (!fields || !w.phi)) {
         status = error_set(e, STATUS_FAILED, "out of memory");
     }

@@ -1,7 +1,7 @@
 /* The header of a checkpoint: it is read as written, and another recipe or another arithmetic is refused. */
 #include "backend/backend.h"
 #include "diffusion/checkpoint.h"
-#include "network/convolution.h"
+#include "network/product.h"
 #include "tests/score/models.h"
 #include "tests/scratch.h"
 
@@ -9,7 +9,7 @@ static void test_header(void **state) {
     (void)state;
     const struct backend cuda = {.name = "cuda"}, card = {.name = "cuda", .arithmetic = "cuda on another card"};
     const struct backend *const devices[] = {NULL, &cuda, &card};
-    const char *const names[] = {convolution_instruction_set(), "cuda", "cuda on another card"};
+    const char *const names[] = {product_instruction_set(), "cuda", "cuda on another card"};
     char folder[256], path[400], expected[200];
     snprintf(folder, sizeof folder, "%s", scratch_folder("checkpoint"));
     snprintf(path, sizeof path, "%s/checkpoint.npz", folder);

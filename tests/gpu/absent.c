@@ -1,7 +1,7 @@
 /* Replaces code that the check of the GPU is built without: files (.npz), to which the tested sources refer but which
  * are not used with a device, and without oneDNN the network on the CPU. Every function returns an error. */
 #include "base/file.h"
-#include "network/convolution.h"
+#include "network/product.h"
 #include "network/unet_cpu.h"
 #include "store/npz.h"
 
@@ -48,7 +48,7 @@ double unet_cpu_flop(const struct unet_cpu *network) {
     UNUSED(network);
     return 0;
 }
-const char *convolution_instruction_set(void) {
+const char *product_instruction_set(void) {
     return "";
 }
 #endif

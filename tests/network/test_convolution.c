@@ -72,11 +72,26 @@ static size_t term_weight(const struct fields *f, size_t o, size_t tap) {
 /* Shapes with one and several products, with and without padding rows (8 x 6 x 6 sites are six times 48). The sums are
  * exact with Winograd's algorithm, too: its only fractions are quarters. */
 static const struct convolution_shape shapes[] = {
-    {8, 4, 8, 6, 6, 1, false},  {3, 8, 16, 4, 6, 2, false},   {1, 4, 4, 1, 1, 2, false},
-    {2, 16, 8, 1, 9, 1, false}, {5, 64, 48, 9, 10, 2, false}, {8, 128, 16, 10, 11, 1, false},
-    {8, 16, 32, 6, 6, 1, true}, {3, 16, 16, 4, 6, 2, true},   {1, 32, 16, 2, 2, 1, true},
-    {2, 48, 16, 2, 2, 2, true}, {7, 64, 48, 20, 18, 2, true}, {8, 128, 16, 18, 16, 1, true},
-    {2, 16, 16, 3, 4, 2, true}, {2, 8, 16, 4, 4, 1, true}, /* are computed directly: odd, and 8 channels */
+    {8, 4, 8, 6, 6, 1, CONVOLUTION_DIRECT},
+    {3, 8, 16, 4, 6, 2, CONVOLUTION_DIRECT},
+    {1, 4, 4, 1, 1, 2, CONVOLUTION_DIRECT},
+    {2, 16, 8, 1, 9, 1, CONVOLUTION_DIRECT},
+    {5, 64, 48, 9, 10, 2, CONVOLUTION_DIRECT},
+    {8, 128, 16, 10, 11, 1, CONVOLUTION_DIRECT},
+    {8, 16, 32, 6, 6, 1, CONVOLUTION_WINOGRAD},
+    {3, 16, 16, 4, 6, 2, CONVOLUTION_WINOGRAD},
+    {1, 32, 16, 2, 2, 1, CONVOLUTION_WINOGRAD},
+    {2, 48, 16, 2, 2, 2, CONVOLUTION_WINOGRAD},
+    {7, 64, 48, 20, 18, 2, CONVOLUTION_WINOGRAD},
+    {8, 128, 16, 18, 16, 1, CONVOLUTION_WINOGRAD},
+    {2, 16, 16, 3, 4, 2, CONVOLUTION_WINOGRAD},
+    {2, 8, 16, 4, 4, 1, CONVOLUTION_WINOGRAD}, /* are computed directly: odd, and 8 channels */
+    {8, 4, 8, 6, 6, 1, CONVOLUTION_BFLOAT16},
+    {3, 8, 16, 4, 6, 2, CONVOLUTION_BFLOAT16},
+    {1, 4, 4, 1, 1, 2, CONVOLUTION_BFLOAT16},
+    {2, 16, 8, 1, 9, 1, CONVOLUTION_BFLOAT16},
+    {5, 64, 48, 9, 10, 2, CONVOLUTION_BFLOAT16},
+    {8, 128, 16, 10, 11, 1, CONVOLUTION_BFLOAT16},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -167,10 +182,11 @@ static void test_bits_do_not_depend_on_position(void **state) {
     static const int wide[] = {32, 64, 128, 128, 64, 32}, narrow[] = {64, 128, 256, 256, 256, 128};
     static const int level[] = {1, 2, 3, 3, 2, 1};
     for (int k = 0; k < 6; k++) {
-        for (int winograd = 0; winograd < 2; winograd++) {
+        for (int kind = CONVOLUTION_DIRECT; kind <= CONVOLUTION_BFLOAT16; kind++) {
             const int extent = 32 >> level[k];
-            check_places((struct convolution_shape){8, wide[k], narrow[k], extent, extent, 2, winograd});
-            check_places((struct convolution_shape){8, wide[k], narrow[k], 16, 16, 1, winograd});
+            check_places(
+                (struct convolution_shape){8, wide[k], narrow[k], extent, extent, 2, (enum convolution_kind)kind});
+            check_places((struct convolution_shape){8, wide[k], narrow[k], 16, 16, 1, (enum convolution_kind)kind});
         }
     }
 }

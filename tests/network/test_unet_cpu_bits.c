@@ -135,6 +135,9 @@ static void test_bits_do_not_depend_on_other_configurations(void **state) {
     check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD);
     check_company((struct unet_shape){8, 8, 16, 32, 1, UNET_ZEROS}, UNET_WINOGRAD);
     check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, UNET_WINOGRAD);
+    check_company((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_BFLOAT16);
+    check_company((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, UNET_BFLOAT16);
+    check_company((struct unet_shape){32, 32, 32, 256, 2, UNET_PERIODIC}, UNET_BFLOAT16);
 }
 
 /* Distributes micro-batches over threads, each with its own workspace. */
@@ -187,6 +190,7 @@ static void test_bits_do_not_depend_on_threads(void **state) {
     check_threads((struct unet_shape){16, 24, 16, 64, 2, UNET_PERIODIC}, UNET_DIRECT);
     check_threads((struct unet_shape){8, 8, 8, 32, 1, UNET_ZEROS}, UNET_DIRECT);
     check_threads((struct unet_shape){16, 16, 16, 64, 2, UNET_PERIODIC}, UNET_WINOGRAD);
+    check_threads((struct unet_shape){16, 16, 16, 64, 2, UNET_PERIODIC}, UNET_BFLOAT16);
 }
 
 /* New weights take effect in existing workspaces, and the old weights give the old bits again. */

@@ -4,9 +4,9 @@ configurations and a step of the sampler, 32x32, width 32, stride 2.
 
 Each round times all of them in turn, and what counts are medians over rounds, of the times and of the ratios to ours
 with direct convolutions: machines are noisy. PyTorch runs eager and compiled, in float32 and with bfloat16 autocast;
-dmsq always in float32, also with Winograd's convolutions. Where other programs use the cores, --threads=1
---processor-time compares the processor time of one thread. Optional: nothing depends on it. Needs torch and a C++
-compiler.
+dmsq in float32, directly and with Winograd's convolutions, and with bfloat16 factors. Where other programs use the
+cores, --threads=1 --processor-time compares the processor time of one thread. Optional: nothing depends on it. Needs
+torch and a C++ compiler.
 
 Usage: unet_cpu.py [--threads=N] [--rounds=N] [--processor-time] [--output=FILE.tsv]   after `make build/bin/bench`
 """
@@ -98,7 +98,8 @@ def main():
     torch.set_num_threads(options.threads)
     eager, compiled = (lambda f: f), torch.compile
     sides = {name: Ours(how, options.threads, options.processor_time)
-             for name, how in (("dmsq", "direct"), ("dmsq, Winograd", "winograd"))}
+             for name, how in (("dmsq", "direct"), ("dmsq, Winograd", "winograd"),
+                               ("dmsq, bfloat16", "bfloat16"))}
     for name, wrap, bfloat16 in (("eager", eager, False), ("compiled", compiled, False),
                                  ("eager, bfloat16", eager, True), ("compiled, bfloat16", compiled, True)):
         sides[f"PyTorch {name}"] = Theirs(wrap, bfloat16, options.threads, options.processor_time)
