@@ -108,16 +108,6 @@ static enum status evaluate(struct backend_network *w, size_t n, const float *ph
 
 /* --- the backend ---------------------------------------------------------------------------------- */
 
-void *cpu_memory(size_t count, size_t size, bool *complete) {
-    void *p = aligned_alloc(64, (count * size + 127) / 64 * 64);
-    if (p) {
-        memset(p, 0, count * size);
-    } else {
-        *complete = false;
-    }
-    return p;
-}
-
 struct backend *backend_of(const struct score_model *m, int threads, struct backend_cpu *room) {
     struct backend *device = score_model_device(m);
     if (device) {

@@ -18,9 +18,6 @@ void cpu_network_free(struct backend_network *network);
 /* Makes a worker for every thread, for functions that compute with all threads. */
 enum status cpu_network_workers(struct backend_network *network, struct error *e);
 
-/* `count` elements of value 0, aligned to 64 bytes; *complete becomes false if out of memory. */
-void *cpu_memory(size_t count, size_t size, bool *complete);
-
 void cpu_sampler_operations(struct backend *b);
 void cpu_integrator_operations(struct backend *b);
 void cpu_training_operations(struct backend *b);

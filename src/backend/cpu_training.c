@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/cpu_internal.h"
+#include "base/memory.h"
 
 struct backend_training {
     struct backend_network *network;
@@ -40,13 +41,14 @@ static enum status build(struct backend_training *t, struct backend *b, const st
     bool complete = true;
     float **const vectors[] = {&t->weights, &t->first_moment, &t->second_moment, &t->average, &t->gradient};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
-        *vectors[i] = cpu_memory(weights, sizeof(float), &complete);
+        complete = (*vectors[i] = memory_aligned(weights, sizeof(float))) && complete;
     }
     t->micro_batches = (largest + SCORE_BATCH - 1) / SCORE_BATCH;
-    t->packed = cpu_memory(t->micro_batches, sizeof *t->packed, &complete);
-    t->room = cpu_memory((size_t)t->network->threads * 3 * SCORE_BATCH * t->volume, sizeof *t->room, &complete);
+    t->packed = calloc(t->micro_batches, sizeof *t->packed);
+    t->room = memory_aligned((size_t)t->network->threads * 3 * SCORE_BATCH * t->volume, sizeof *t->room);
+    complete = complete && t->packed && t->room;
     for (size_t i = 0; complete && i < t->micro_batches; i++) {
-        t->packed[i] = cpu_memory(score_gradient_size(t->network->score), sizeof *t->packed[i], &complete);
+        complete = (t->packed[i] = memory_aligned(score_gradient_size(t->network->score), sizeof *t->packed[i]));
     }
     if (!complete) {
         return error_set(e, STATUS_FAILED, "out of memory for training");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "base/memory.h"
 #include "lattice/cluster.h"
 
 enum { LANES = LATTICE_LANES };
@@ -33,14 +34,9 @@ struct sampler {
     double exp_minus_dH[LANES]; /* sum over trajectories */
 };
 
-/* Allocates lanes, aligned so that those of a site are a cache line, or half of one in single precision. */
+/* Lanes, so that those of a site are a cache line, or half of one in single precision. */
 static void *lanes_new(size_t sites, size_t size) {
-    const size_t bytes = (sites * LANES * size + 63) / 64 * 64;
-    void *p = aligned_alloc(64, bytes);
-    if (p != NULL) {
-        memset(p, 0, bytes);
-    }
-    return p;
+    return memory_aligned(sites * LANES, size);
 }
 
 static int proposes_locally(enum sampler_algorithm a) {

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "network/convolution_internal.h"
 
 enum { BLOCK = 655360 /* about as many floats of P are made at a time: 2.5 MiB */ };
@@ -13,15 +14,6 @@ static size_t rows_of(size_t tiles, size_t depth) {
     return products > 1 ? (blocks + products - 1) / products * unit : (tiles + together - 1) / together * together;
 }
 
-static float *floats(size_t count) {
-    const size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-    float *p = aligned_alloc(64, bytes);
-    if (p) {
-        memset(p, 0, bytes);
-    }
-    return p;
-}
-
 static bool is_suited(const struct convolution_algorithm *algorithm, const struct convolution_shape *shape) {
     return !algorithm->suits || algorithm->suits(shape);
 }
@@ -30,10 +22,10 @@ static bool is_suited(const struct convolution_algorithm *algorithm, const struc
 static enum status prepare(struct convolution *c, struct error *e) {
     const size_t narrow = (size_t)c->shape.narrow_channels, weights = narrow * c->depth;
     const bool rounded = c->algorithm->bfloat16;
-    c->weights = floats(weights);
-    c->transposed = floats(weights);
-    c->taps = floats(CONVOLUTION_TAPS * (size_t)c->shape.wide_channels);
-    c->rounded = rounded ? (uint16_t *)floats(weights) : NULL; /* both layouts */
+    c->weights = memory_aligned(weights, sizeof *c->weights);
+    c->transposed = memory_aligned(weights, sizeof *c->transposed);
+    c->taps = memory_aligned(CONVOLUTION_TAPS * (size_t)c->shape.wide_channels, sizeof *c->taps);
+    c->rounded = rounded ? memory_aligned(2 * weights, sizeof *c->rounded) : NULL; /* both layouts */
     if (!c->weights || !c->transposed || !c->taps || (rounded && !c->rounded)) {
         return error_set(e, STATUS_FAILED, "out of memory for the weights of a convolution");
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "network/dense.h"
 #include "network/embedding.h"
@@ -95,14 +96,6 @@ static float *part(float *memory, size_t *used, size_t count) {
     return at;
 }
 
-static float *allocate(size_t count) {
-    float *memory = aligned_alloc(64, count * sizeof *memory);
-    if (memory) {
-        memset(memory, 0, count * sizeof *memory);
-    }
-    return memory;
-}
-
 static size_t lay_out_network(struct mlp *m, float *memory) {
     size_t used = 0;
     m->weights = part(memory, &used, m->tensors[OUTPUT_BIAS].offset + 1);
@@ -151,7 +144,7 @@ enum status mlp_new(const struct mlp_shape *shape, const float *frequencies, int
     m->batch = (size_t)max_batch;
     m->total = MLP_LEVELS * m->width;
     mlp_tensors(shape, m->tensors);
-    m->memory = allocate(lay_out_network(m, NULL));
+    m->memory = memory_aligned(lay_out_network(m, NULL), sizeof *m->memory);
     if (!m->memory) {
         mlp_free(m);
         return error_set(e, STATUS_FAILED, "out of memory for the network");
@@ -199,7 +192,7 @@ enum status mlp_workspace_new(struct mlp *network, struct mlp_workspace **ws, st
     struct mlp_workspace *w = calloc(1, sizeof *w);
     if (w) {
         w->network = network;
-        w->memory = allocate(lay_out_workspace(w, NULL));
+        w->memory = memory_aligned(lay_out_workspace(w, NULL), sizeof *w->memory);
     }
     if (!w || !w->memory) {
         mlp_workspace_free(w);

@@ -5,16 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static size_t round_up(size_t floats) {
     return (floats + 15) / 16 * 16;
-}
-
-float *unet_cpu_floats(size_t count) {
-    float *p = aligned_alloc(64, round_up(count) * sizeof *p);
-    if (p) {
-        memset(p, 0, round_up(count) * sizeof *p);
-    }
-    return p;
 }
 
 /* The trainable array LAYER.KIND, which must exist. */
@@ -122,15 +116,15 @@ static enum status build(struct unet_cpu *u, enum unet_convolutions convolutions
     lay_out_gradient(u);
     struct embedding *m = &u->embedding;
     const size_t length = m->length, total = m->total;
-    u->weights = unet_cpu_floats(u->weight_count);
-    u->first_taps = unet_cpu_floats(9 * u->first.many);
-    u->last_taps = unet_cpu_floats(9 * u->last.many);
-    m->frequencies = unet_cpu_floats(length / 2);
-    m->embed = unet_cpu_floats(length * length);
-    m->embed_bias = unet_cpu_floats(length);
-    m->dense = unet_cpu_floats(total * length);
-    m->dense_transposed = unet_cpu_floats(total * length);
-    m->dense_bias = unet_cpu_floats(total);
+    u->weights = memory_aligned(u->weight_count, sizeof(float));
+    u->first_taps = memory_aligned(9 * u->first.many, sizeof(float));
+    u->last_taps = memory_aligned(9 * u->last.many, sizeof(float));
+    m->frequencies = memory_aligned(length / 2, sizeof(float));
+    m->embed = memory_aligned(length * length, sizeof(float));
+    m->embed_bias = memory_aligned(length, sizeof(float));
+    m->dense = memory_aligned(total * length, sizeof(float));
+    m->dense_transposed = memory_aligned(total * length, sizeof(float));
+    m->dense_bias = memory_aligned(total, sizeof(float));
     if (!u->weights || !u->first_taps || !u->last_taps || !m->frequencies || !m->embed || !m->embed_bias || !m->dense ||
         !m->dense_transposed || !m->dense_bias) {
         return error_set(e, STATUS_FAILED, "out of memory for the network");

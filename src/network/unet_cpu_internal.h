@@ -40,7 +40,4 @@ struct unet_cpu {
         at_embed_bias, at_dense, at_dense_bias, packed;
 };
 
-/* Floats of value 0, aligned to 64 bytes and padded to a multiple of 64 bytes; NULL: out of memory. */
-float *unet_cpu_floats(size_t count);
-
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 struct unet_cpu_workspace {
     struct unet_cpu *network;
     float *scratch;
@@ -79,12 +81,12 @@ enum status unet_cpu_workspace_new(struct unet_cpu *network, struct unet_cpu_wor
         return error_set(e, STATUS_FAILED, "out of memory for a workspace of the network");
     }
     ws->network = network;
-    ws->scratch = aligned_alloc(64, (network->scratch + 127) / 64 * 64);
+    ws->scratch = memory_aligned(network->scratch, 1);
     float **list[64];
     size_t counts[64], n = arrays(ws, list, counts);
     bool complete = ws->scratch != NULL;
     for (size_t i = 0; i < n; i++) {
-        complete = (*list[i] = unet_cpu_floats(counts[i])) && complete;
+        complete = (*list[i] = memory_aligned(counts[i], sizeof(float))) && complete;
     }
     if (!complete) {
         unet_cpu_workspace_free(ws);

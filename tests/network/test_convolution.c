@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/random.h"
 #include "tests/network/cpu.h"
 
@@ -24,7 +25,7 @@ static struct fields fields_new(struct convolution_shape s) {
     f.narrow_one = (size_t)(s.narrow_height * s.narrow_width * s.narrow_channels);
     f.weight_count = (size_t)(9 * s.wide_channels * s.narrow_channels);
     assert_ok(convolution_new(&s, &f.convolution, &e));
-    f.scratch = aligned_alloc(64, (convolution_scratch(f.convolution) + 63) / 64 * 64);
+    f.scratch = memory_aligned(convolution_scratch(f.convolution), 1);
     assert_non_null(f.scratch);
     f.weights = test_floats(f.weight_count);
     f.wide = test_floats((size_t)s.batch * f.wide_one);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/random.h"
 #include "tests/network/cpu.h"
 
@@ -53,7 +54,7 @@ static void check_exactly(struct product_shape s, size_t used) {
         }
     }
     assert_ok(product_new(&s, &p, &e));
-    void *scratch = aligned_alloc(64, (product_scratch(p) + 64) / 64 * 64);
+    void *scratch = memory_aligned(product_scratch(p), 1);
     assert_non_null(scratch);
     const void *x = factors(&s, s.rows * s.depth, a, rounded[0]), *y = factors(&s, s.depth * s.columns, b, rounded[1]);
     for (size_t i = 0; i < s.rows * s.columns; i++) {
@@ -130,7 +131,7 @@ static void test_sums_are_float32(void **state) {
         const struct product_shape s = {ROWS, COLUMNS, DEPTH, false, bfloat16};
         struct product *p;
         assert_ok(product_new(&s, &p, &e));
-        void *scratch = aligned_alloc(64, (product_scratch(p) + 64) / 64 * 64);
+        void *scratch = memory_aligned(product_scratch(p), 1);
         assert_non_null(scratch);
         assert_ok(product_compute(p, scratch, DEPTH, bfloat16 ? (void *)x : a, bfloat16 ? (void *)y : b, false,
                                   c[bfloat16], &e));

@@ -1,0 +1,11 @@
+/* Memory for vector registers. */
+#ifndef DMSQ_BASE_MEMORY_H
+#define DMSQ_BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* `count` elements of `size` bytes, of value 0, aligned to 64 bytes; the caller frees them. At least one byte. NULL: out
+ * of memory. */
+void *memory_aligned(size_t count, size_t size);
+
+#endif
