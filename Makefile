@@ -118,13 +118,17 @@ ifneq ($(firstword $(FOUND)),found)
 $(error src/find.sh failed: '$(FOUND)')
 endif
 OUR_CPPFLAGS := $(strip -Isrc -I. -D_GNU_SOURCE $(CPPFLAGS) $(filter -I% -D%,$(FOUND)))
+# A checksum of the compiler's macros, and what they tell of it.
+COMPILER := $(shell macros=$$($(CC) -march=$(ARCH) -dM -E -x c /dev/null 2>/dev/null); \
+    printf '%s\n' "$$macros" | cksum; \
+    for word in clang x86_64; do case $$macros in (*__$${word}__*) echo $$word ;; esac; done)
 # Warnings are errors only in make check, so that new warnings of another compiler do not stop a build.
 WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes \
     -Wmissing-prototypes$(if $(STRICT), -Werror)
 # gcc warns that processors with shorter registers pass vectors differently; ours are passed within dmsq only.
 WARNINGS += -Wno-psabi
 # clang warns of loops that it does not vectorise for a processor.
-WARNINGS += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-pass-failed)
+WARNINGS += $(if $(filter clang,$(COMPILER)),-Wno-pass-failed)
 # No contraction: the bits are the same on every instruction set. No errno, no traps: loops with a square root, or with
 # a comparison on processors without masks (AVX2), are vectorised, with the same bits.
 OUR_CFLAGS   := $(strip $(CFLAGS) -std=c11 -O3 -g -march=$(ARCH) -ffp-contract=off -fno-math-errno \
@@ -196,8 +200,7 @@ all: $(PROGRAMS)
 
 # Objects compiled with other flags are compiled again, because the stamp is newer. It is written here, not by a rule,
 # so that make -n is right. It includes the compiler's macros: -march=native means something else on another machine.
-COMPILER := $(firstword $(shell $(CC) -march=$(ARCH) -dM -E -x c /dev/null 2>/dev/null | cksum))
-FLAGS := $(CC) $(COMPILER) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
+FLAGS := $(CC) $(firstword $(COMPILER)) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(OUR_LDLIBS) $(STAGE_LIST)
 ifneq ($(filter-out clean check help,$(or $(MAKECMDGOALS),all)),)
 same  = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
 stamp = $(if $(call same,$(file <$(BUILD)/$(1)),$(2)),,$(shell mkdir -p $(BUILD); \
@@ -245,7 +248,7 @@ $(CUDA_LIBRARY): $(CUDA_OBJECTS)
 
 # Loops over random numbers, lanes and channels in the longest vectors (compilers prefer half the width of AVX-512),
 # with the same bits.
-WIDEST := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-mprefer-vector-width=512)
+WIDEST := $(if $(filter x86_64,$(COMPILER)),-mprefer-vector-width=512)
 $(BUILD)/src/base/random.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/lattice/*.c) src/network/normalise.c \
     src/network/single_channel.c): \
     OUR_CFLAGS += $(WIDEST)
@@ -310,10 +313,11 @@ export OMP_WAIT_POLICY ?= passive
 OWN_GOALS := all install test format check check-slow check-gpu bench ledger ledger-rebuild why diff verify archive \
     report gallery redraw points documents export slurm slurm-status reference-% help clean $(BUILD)/% FORCE
 ifneq ($(filter-out $(OWN_GOALS),$(MAKECMDGOALS)),)
-RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN)) | sha256sum | cut -c1-16).mk
+PLAN_GOALS := --goals=$(call quote,$(filter-out $(OWN_GOALS),$(MAKECMDGOALS)))
+RULES := $(BUILD)/plan/$(shell printf '%s' $(call quote,$(PLAN) $(PLAN_GOALS)) | sha256sum | cut -c1-16).mk
 $(RULES): $(BUILD)/bin/plan FORCE
 	@mkdir -p $(@D)
-	@$(PLAN) --rules=$@
+	@$(PLAN) $(PLAN_GOALS) --rules=$@
 include $(RULES)
 endif
 

@@ -71,9 +71,18 @@ tools() {
 options() {
     [ "$1" = cmocka ] || flags_of "$3" "$4"
 }
+package() {
+    [ "$1" = cmocka ] || [ "$4" = - ] || echo "$4"
+}
+unpackaged() {
+    [ "$4" != - ] || [ "$3" = - ] || echo "-l$3"
+}
+all_options() { # one call of pkg-config for all libraries if it knows them all
+    { pkg-config --cflags --libs $(each package) && each unpackaged; } 2>/dev/null || each options
+}
 mode=$1
 case $mode in
-flags) echo found $(each options) ;;
+flags) echo found $(all_options) ;;
 packages) echo $(libraries; tools) ;;
 libraries | missing)
     text=$(libraries; [ "$mode" = libraries ] || tools)

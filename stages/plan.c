@@ -18,6 +18,7 @@ static const char usage[] =
     "Usage: plan --rules=FILE | --publish=EXPERIMENT [--only=NAME] | --help-targets | --nodes | --files=NODES\n"
     "            [options]\n\n"
     "  --rules=FILE          write the make rules, unless the file holds them already\n"
+    "  --goals=TARGETS       for --rules: only of these targets, if all of their results exist\n"
     "  --publish=EXPERIMENT  link the results, copy the figures, print the tables\n"
     "  --only=NAME           only this figure or table of the experiment; with --nodes, the nodes it needs\n"
     "  --help-targets        list what make can compute, and the stages\n"
@@ -199,6 +200,7 @@ int main(int argc, char **argv) {
         int *flag;
     } targets[] = {
         {"rules", &c.rules, NULL},
+        {"goals", &c.request.goals, NULL},
         {"publish", &c.publish, NULL},
         {"only", &c.only, NULL},
         {"help-targets", NULL, &c.help_targets},
@@ -241,6 +243,9 @@ int main(int argc, char **argv) {
     if (optind != argc || (!c.rules && !c.publish && !c.help_targets && !c.nodes && !c.files)) {
         fputs(usage, stderr);
         return STATUS_BAD_INPUT;
+    }
+    if (c.publish && !c.nodes && !c.help_targets && !c.files) {
+        c.request.goals = c.publish;
     }
     struct error e;
     enum status status = execute(&c, &e);

@@ -118,6 +118,7 @@ struct experiment {
     size_t export_count;
     const char *refusal; /* why it has no nodes: an error in its file, or SET does not apply to it; else NULL */
     bool broken;         /* its file has an error: the experiment is left out, with a warning */
+    bool expanded;       /* it has its nodes */
 };
 
 /* Reads experiments/NAME.ini into families, and checks names, stages, references, cycles and sweeps. Values of

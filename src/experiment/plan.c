@@ -195,15 +195,70 @@ static enum status check_targets(struct plan *plan, struct error *e) {
     return status;
 }
 
-/* Expands all experiments. With SET, an error is reported only when the experiment is requested, unless all experiments
- * have one. */
-static enum status expand_all(struct plan *plan, const struct overrides *overrides, bool set, struct error *e) {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
-        struct experiment *x = &plan->experiments[i];
-        if (!x->refusal && experiment_expand(plan->pool, x, overrides, plan->backend, e) != STATUS_OK) {
-            status = refuse(plan, x, !set, e);
+/* The experiment with this target of make, or NULL. */
+static const struct experiment *owner_of(const struct plan *plan, const char *goal) {
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment *x = &plan->experiments[i];
+        bool found = !strcmp(x->name, goal);
+        for (size_t j = 0; j < x->export_count && !found; j++) {
+            found = !strcmp(x->exports[j].name, goal);
         }
+        if (found && !x->refusal) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+/* Expands an experiment. With SET, an error is reported only when it is requested, unless all experiments have one. */
+static enum status expand(struct plan *plan, struct experiment *x, const struct overrides *overrides, bool set,
+                          struct error *e) {
+    if (x->refusal || x->expanded) {
+        return STATUS_OK;
+    }
+    x->expanded = experiment_expand(plan->pool, x, overrides, plan->backend, e) == STATUS_OK;
+    return x->expanded ? STATUS_OK : refuse(plan, x, !set, e);
+}
+
+/* Whether the experiment has nodes, and all their results exist with complete run records. */
+static bool is_complete(const struct plan *plan, const struct experiment *x) {
+    for (size_t i = 0; i < x->node_count; i++) {
+        const char *file = plan_artifact(plan, x->nodes[i]), *folder = plan_folder(plan, x->nodes[i]);
+        const char *pending = folder ? pool_print(plan->pool, "%s/pending-run.json", folder) : NULL;
+        if (!file || !pending || access(file, F_OK) || !access(pending, F_OK)) {
+            return false;
+        }
+    }
+    return x->expanded;
+}
+
+/* Whether only experiments with these targets have to be expanded, which is done: those that exist need no run, whose
+ * record would name all experiments with the same node. */
+static bool expand_goals(struct plan *plan, const char *goals, const struct overrides *overrides, bool set,
+                         enum status *status, struct error *e) {
+    char *list = pool_copy(plan->pool, goals, strlen(goals));
+    bool enough = list && *goals;
+    for (char *rest, *goal = enough ? strtok_r(list, " ", &rest) : NULL; goal && enough && *status == STATUS_OK;
+         goal = strtok_r(NULL, " ", &rest)) {
+        const struct experiment *x = owner_of(plan, goal);
+        enough = x != NULL;
+        if (enough) {
+            *status = expand(plan, &plan->experiments[x - plan->experiments], overrides, set, e);
+            enough = is_complete(plan, x);
+        }
+    }
+    return enough;
+}
+
+static enum status expand_all(struct plan *plan, const struct plan_request *r, const struct overrides *overrides,
+                              struct error *e) {
+    const bool set = *r->set != '\0';
+    enum status status = STATUS_OK;
+    if (r->goals && expand_goals(plan, r->goals, overrides, set, &status, e)) {
+        return status;
+    }
+    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
+        status = expand(plan, &plan->experiments[i], overrides, set, e);
     }
     return status;
 }
@@ -276,7 +331,7 @@ enum status plan_read(const struct plan_request *r, struct plan *plan, struct er
     THEN(status, read_experiments(plan, r->experiments, names, count, e));
     THEN(status, check_targets(plan, e));
     THEN(status, overrides_check(plan->pool, &overrides, plan->experiments, plan->count, r->stages, e));
-    THEN(status, expand_all(plan, &overrides, *r->set != '\0', e));
+    THEN(status, expand_all(plan, r, &overrides, e));
     return status;
 }
 

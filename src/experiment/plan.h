@@ -19,6 +19,9 @@ struct plan_request {
     const char *no_cuda;               /* why the programs have no CUDA; NULL: they have it */
     const char *results, *figures;     /* folders; a profile NAME has a folder NAME in each */
     const char *programs;              /* folder of the stages' programs, "build/bin" */
+    /* Targets of make, separated by blanks. If they are experiments, figures or tables whose results all exist, no
+     * other experiment is expanded. NULL: all are. */
+    const char *goals;
 };
 
 struct plan {

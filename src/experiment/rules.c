@@ -227,6 +227,8 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
         }
         if (x->refusal) {
             write_refusal(x, out);
+        }
+        if (!x->expanded) {
             continue;
         }
         fine = fine && write_target(plan, x, x->name, out, x->nodes, x->node_count, false);
@@ -245,7 +247,7 @@ enum status plan_rules(const struct plan *plan, char **text, struct error *e) {
     write_tools_last(plan, out);
     fputs("\n.PHONY: paper\npaper:", out);
     for (size_t i = 0; i < plan->count; i++) {
-        if (!plan->experiments[i].broken) {
+        if (!plan->experiments[i].broken && (plan->experiments[i].expanded || plan->experiments[i].refusal)) {
             fprintf(out, " %s", plan->experiments[i].name);
         }
     }

@@ -577,6 +577,60 @@ static void an_invalid_file_leaves_out_only_its_experiment(void **state) {
     write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
 }
 
+/* Whether all experiments are expanded for these goals, with their rules in *rules (the caller frees them). */
+static bool all_expanded(const char *goals, char **rules) {
+    struct plan plan;
+    struct error e = {0};
+    struct plan_request r = request("paper", "");
+    r.goals = goals;
+    assert_int_equal(plan_read(&r, &plan, &e), STATUS_OK);
+    bool all = true;
+    for (size_t i = 0; i < plan.count; i++) {
+        all = all && plan.experiments[i].expanded;
+    }
+    assert_int_equal(plan_rules(&plan, rules, &e), STATUS_OK);
+    plan_free(&plan);
+    return all;
+}
+
+/* An experiment whose results exist is expanded alone; rules of one that needs a run name all that share its nodes. */
+static void only_complete_experiments_are_expanded_alone(void **state) {
+    (void)state;
+    char path[512], *rules;
+    struct plan plan;
+    write_text("experiments/a.ini", "[experiment]\nfigure.x = f\n[t]\nstage = simulate\nseed = 11\n"
+                                    "[f]\nstage = picture\ndata = t\n");
+    write_text("experiments/b.ini", "[t]\nstage = simulate\nseed = 11\n[u]\nstage = simulate\nseed = 12\n");
+    static const char *const before[] = {"a", "x", "b", "a b", "paper", "nothing", "", NULL};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        assert_true(all_expanded(before[i], &rules));
+        assert_non_null(strstr(rules, "--label=a/t '--users=a/t, b/t'"));
+        free(rules);
+    }
+    read_plan(&plan, "paper", "");
+    make_output(&plan, "t", "artifact.npz", "numbers");
+    make_output(&plan, "f", "figure.pdf", "%PDF");
+    static const struct {
+        const char *goals;
+        bool all;
+    } after[] = {{"a", false},  {"x", false},      {"x a", false},   {"b", true},
+                 {"a b", true}, {"a paper", true}, {"nothing", true}};
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+        assert_true(all_expanded(after[i].goals, &rules) == after[i].all);
+        assert_non_null(strstr(rules, "\na: |"));
+        assert_non_null(strstr(rules, "\nx: |"));
+        assert_true((strstr(rules, "\nb: |") != NULL) == after[i].all);
+        free(rules);
+    }
+    make_output(&plan, "t", "pending-run.json", "{}"); /* a run whose record is not complete */
+    assert_true(all_expanded("a", &rules));
+    free(rules);
+    plan_free(&plan);
+    snprintf(path, sizeof path, "%s/experiments/b.ini", folder);
+    remove(path);
+    write_text("experiments/a.ini", "[t]\nstage = simulate\nseed = 1\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_invalid_file_leaves_out_only_its_experiment),
@@ -595,6 +649,7 @@ int main(void) {
         cmocka_unit_test(figures_named_like_a_table_keep_their_numbers),
         cmocka_unit_test(links_of_removed_nodes_are_removed),
         cmocka_unit_test(set_of_several_experiments),
+        cmocka_unit_test(only_complete_experiments_are_expanded_alone),
     };
     fixture_open();
     int failed = cmocka_run_group_tests_name("plan", tests, NULL, NULL);

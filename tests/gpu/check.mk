@@ -17,8 +17,8 @@ LDLIBS   := $(addprefix -L$(dir $(NVCC))../,lib64 lib targets/x86_64-linux/lib) 
 INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
 HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
-C_SOURCES := $(addprefix src/base/,error.c memory.c nearest.c parameter_value.c parameters.c progress.c random.c runge_kutta.c \
-             runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c \
+C_SOURCES := $(addprefix src/base/,error.c memory.c nearest.c parameter_value.c parameters.c progress.c random.c \
+             runge_kutta.c runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c \
              transform.c) \
              $(addprefix src/network/, \
              adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \

@@ -41,6 +41,15 @@ check "a commit of a source does"
 again >"$folder/one/.git/earlier" && (cd "$folder/one" && $git commit -q --amend -m "in other words") &&
     [ "$(again)" = "$(tree "$folder/one")" ]
 check "a commit that was amended is not printed"
+# The digest that is kept beside the answer: of older sources it is read, after any change it is made anew.
+right() { kept=$(again) && other=$(tree "$folder/one") && [ "${kept##* }" = "${other##* }" ]; }
+old() { find "$folder/one" -path '*/.git' -prune -o -exec touch -d '1 hour ago' {} +; }
+old && right && echo 1234 >"$folder/one/.git/earlier.sources" && again | grep -q ' 1234$' &&
+    touch "$folder/one/stages/x.c" && right && old && right &&
+    echo "int x;" >>"$folder/one/stages/x.c" && right && old && right &&
+    : >"$folder/one/cuda/y.cu" && right && old && right && rm "$folder/one/cuda/y.cu" && right &&
+    (cd "$folder/one" && git checkout -q stages) && right
+check "the digest that is kept is that of the sources"
 commit=$(cd "$folder/one" && git rev-parse HEAD)
 (export GIT_DIR="$here/$folder/two/.git" GIT_WORK_TREE="$here/$folder/two" && as "$commit" 0 "$folder/one")
 check "GIT_DIR and similar variables have no effect"
