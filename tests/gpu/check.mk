@@ -18,12 +18,11 @@ INCLUDES += $(if $(ONEDNN),,-DDMSQ_NO_ONEDNN)
 HEADERS  := $(wildcard src/*/*.h cuda/*.h tests/gpu/*.h)
 
 C_SOURCES := $(addprefix src/base/,error.c memory.c nearest.c parameter_value.c parameters.c progress.c random.c \
-             runge_kutta.c runge_kutta_vectors.c sum.c words.c) $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c \
-             transform.c) \
-             $(addprefix src/network/, \
-             adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c single_channel.c \
-             unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c convolution_direct.c \
-             convolution_winograd.c product.c unet_cpu.c unet_cpu_pass.c)) \
+             runge_kutta.c runge_kutta_vectors.c sum.c words.c) \
+             $(addprefix src/lattice/,action.c theory.c fourier.c geometry.c transform.c) \
+             $(addprefix src/network/,adam.c dense.c embedding.c halo.c initialise.c mlp.c normalise.c \
+             single_channel.c unet.c unet_oracle.c unet_oracle_operators.c $(if $(ONEDNN),convolution.c \
+             convolution_direct.c convolution_winograd.c product.c unet_cpu.c unet_cpu_pass.c)) \
              $(wildcard src/score/*.c src/backend/*.c) \
              $(addprefix src/diffusion/,checkpoint.c reverse.c flow.c \
              flow_slots.c flow_prior.c training.c training_checkpoint.c training_state.c) \
