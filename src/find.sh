@@ -71,14 +71,16 @@ tools() {
 options() {
     [ "$1" = cmocka ] || flags_of "$3" "$4"
 }
+# One call of pkg-config for all libraries but oneDNN, which it does not know on Debian.
+shared_call() { [ "$4" != - ] && [ "$4" != dnnl ] && [ "$1" != cmocka ]; }
 package() {
-    [ "$1" = cmocka ] || [ "$4" = - ] || echo "$4"
+    ! shared_call "$@" || echo "$4"
 }
-unpackaged() {
-    [ "$4" != - ] || [ "$3" = - ] || echo "-l$3"
+others() {
+    shared_call "$@" || options "$@"
 }
-all_options() { # one call of pkg-config for all libraries if it knows them all
-    { pkg-config --cflags --libs $(each package) && each unpackaged; } 2>/dev/null || each options
+all_options() {
+    { pkg-config --cflags --libs $(each package) && each others; } 2>/dev/null || each options
 }
 mode=$1
 case $mode in

@@ -149,13 +149,18 @@ static enum status unknown_target(struct pool *pool, const struct override *o, c
                      suggestion(pool, o->target, names, n));
 }
 
-/* Checks name, type and range by setting the value in a temporary table. */
+/* Checks name, type and range by setting the value in a temporary table, of this parameter alone if it exists. */
 static enum status try_value(const struct override *o, const struct stage *stage, struct error *e) {
     const char *swept = o->level == OVERRIDE_PROFILE_NODE ? after_prefix(o->name, "sweep.") : NULL;
     if (swept) {
         return STATUS_OK; /* checked by experiment_expand(), if it applies */
     }
-    struct parameters *p = parameters_new(stage->parameters, stage->parameter_count);
+    size_t i = 0;
+    while (i < stage->parameter_count && strcmp(stage->parameters[i].name, o->name)) {
+        i++;
+    }
+    struct parameters *p = i < stage->parameter_count ? parameters_new(stage->parameters + i, 1)
+                                                      : parameters_new(stage->parameters, stage->parameter_count);
     enum status status = p ? parameters_set(p, o->name, o->value, o->where, e) : pool_exhausted(e);
     parameters_free(p);
     return status;
