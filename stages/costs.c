@@ -63,13 +63,13 @@ static bool learns_numbers(const struct node *node) {
  * wall time of the whole run is used, which is a little longer. NaN if neither is known. */
 static double rate_of(const struct node *node, const struct record *r, bool steps) {
     const double noted = record_value(r, steps ? "steps_per_second" : "configurations_per_second").value;
-    if (isfinite(noted) || !has_parameter(node->stage, "configurations")) {
+    if (isfinite(noted) || !find_parameter(node->stage, "configurations")) {
         return noted;
     }
     double made = (double)parameters_integer(node->parameters, "configurations"); /* or steps */
     if (steps) {
         const double chains =
-            has_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
+            find_parameter(node->stage, "chains") ? (double)parameters_integer(node->parameters, "chains") : 0;
         const double each = chains > 0 ? made / chains : 1; /* chains = 0: one per chain */
         made = made / each *
                ((double)parameters_integer(node->parameters, "thermalisation") +
@@ -82,12 +82,12 @@ static double rate_of(const struct node *node, const struct record *r, bool step
 static const char *detail_of(struct pool *pool, const struct node *node) {
     static const char *const names[] = {"configurations", "steps", "stride"};
     const struct node *training = input_of(node, "training");
-    const char *text = training && has_parameter(training->stage, "configurations")
+    const char *text = training && find_parameter(training->stage, "configurations")
                            ? pool_print(pool, "%lld configurations",
                                         (long long)parameters_integer(training->parameters, "configurations"))
                            : "";
     for (size_t i = 0; i < sizeof names / sizeof *names && text; i++) {
-        if (has_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") &&
+        if (find_parameter(node->stage, names[i]) && strcmp(node->stage->name, "autocorrelation") &&
             !learns_numbers(node)) {
             text = pool_print(pool, i ? "%1$s%2$s%3$s %4$lld" : "%1$s%2$s%4$lld %3$s", text, *text ? ", " : "",
                               names[i], (long long)parameters_integer(node->parameters, names[i]));
@@ -134,7 +134,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
         return add(c, training->stage->name, "seconds_500_epochs", 500 * seconds, NAN, x, node, r, e);
     }
     size_t dimensions;
-    const int64_t *lattice = has_parameter(training->stage, "lattice")
+    const int64_t *lattice = find_parameter(training->stage, "lattice")
                                  ? parameters_integers(training->parameters, "lattice", &dimensions)
                                  : NULL;
     const char *dataset = lattice ? pool_print(c->plan->pool, "train-L%lld", (long long)lattice[0]) : NULL;
@@ -144,7 +144,7 @@ static enum status add_training(struct costs *c, const struct experiment *x, con
 /* Whether the node is an ensemble at 32x32 or was sampled from a model of it, as in the paper's timings. */
 static bool is_timed(const struct node *node) {
     for (const struct node *at = node; at;) {
-        if (has_parameter(at->stage, "lattice")) {
+        if (find_parameter(at->stage, "lattice")) {
             size_t dimensions;
             const int64_t *lattice = parameters_integers(at->parameters, "lattice", &dimensions);
             return dimensions == 2 && lattice[0] == 32 && lattice[1] == 32;
@@ -219,7 +219,7 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
         *seconds = NAN;
         return status;
     }
-    const bool chain = has_parameter(node->stage, "stride");
+    const bool chain = find_parameter(node->stage, "stride");
     const double factor = clock_rate(clock, r), time = factor * record_seconds(r),
                  rate = chain ? rate_of(node, r, true) / factor : NAN,
                  noted = record_value(r, "configurations_per_second").value / factor;
@@ -247,9 +247,9 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
         }
     }
     const int64_t made =
-        has_parameter(node->stage, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
+        find_parameter(node->stage, "configurations") ? parameters_integer(node->parameters, "configurations") : 0;
     const struct node *fields = input_of(node, "fields");
-    const int64_t scored = fields && has_parameter(fields->stage, "configurations")
+    const int64_t scored = fields && find_parameter(fields->stage, "configurations")
                                ? parameters_integer(fields->parameters, "configurations")
                                : 0;
     const bool makes = made > 0 || scored > 0; /* the time of dm-mcmc is that of its proposals */
@@ -260,7 +260,7 @@ static enum status seconds_each(const struct costs *c, enum clock clock, const s
 
 /* A random walk never reaches equilibrium, so it makes no independent configurations. */
 static bool is_random_walk(const struct node *node) {
-    return has_parameter(node->stage, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
+    return find_parameter(node->stage, "algorithm") && parameters_is(node->parameters, "algorithm", "random-walk");
 }
 
 static enum status add_independent(struct costs *c, const struct experiment *x, const struct node *node,

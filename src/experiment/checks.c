@@ -67,7 +67,7 @@ enum status fill_in_texts(struct pool *pool, const struct experiment *x, const s
 
 enum status name_altered_inputs(struct pool *pool, const struct node *node, struct error *e) {
     const char *list = "";
-    for (size_t i = 0; i < node->stage->input_count && has_parameter(node->stage, "altered"); i++) {
+    for (size_t i = 0; i < node->stage->input_count && find_parameter(node->stage, "altered"); i++) {
         for (size_t j = 0; j < node->inputs[i].count && node->stage->inputs[i].many && list; j++) {
             if (node->inputs[i].nodes[j]->altered) {
                 list = pool_print(pool, "%s%s%zu", list, *list ? "," : "", j + 1);
@@ -89,7 +89,7 @@ static bool is_amount(const char *name) {
 }
 
 static bool share_random_numbers(const struct node *a, const struct node *b) {
-    if (a->stage != b->stage || !has_parameter(a->stage, "seed") || !has_parameter(a->stage, "configurations")) {
+    if (a->stage != b->stage || !find_parameter(a->stage, "seed") || !find_parameter(a->stage, "configurations")) {
         return false;
     }
     for (size_t i = 0; i < parameters_count(a->parameters); i++) {

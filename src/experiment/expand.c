@@ -325,7 +325,7 @@ static enum status remark_on_set(struct pool *pool, const struct experiment *x, 
                                  const struct overrides *overrides, const char *backend, struct error *e) {
     enum status status = find_change(pool, x, node, overrides, backend, e);
     const char *set = assignments(pool, x, overrides);
-    if (status != STATUS_OK || !set || !node->changed || !has_parameter(node->stage, "remark")) {
+    if (status != STATUS_OK || !set || !node->changed || !find_parameter(node->stage, "remark")) {
         return status;
     }
     const char *remark = parameters_text(node->parameters, "remark");

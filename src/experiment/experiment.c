@@ -163,7 +163,7 @@ static enum status read_node(struct pool *pool, const struct experiment *x, stru
             continue;
         } else if (input < stage->input_count) {
             status = read_input(pool, x, family, input, s, e);
-        } else if (!has_parameter(stage, swept ? swept : s->name)) {
+        } else if (!find_parameter(stage, swept ? swept : s->name)) {
             status = unknown_setting(pool, s, swept ? swept : s->name, section, stage, !swept, e);
         } else if (swept && section_find(section, swept)) {
             status =
@@ -196,7 +196,7 @@ static enum status read_member(struct pool *pool, const struct experiment *x, co
     }
     for (size_t i = 0; i < section->count; i++) {
         const struct setting *s = &section->settings[i];
-        if (!has_parameter(family->stage, s->name)) {
+        if (!find_parameter(family->stage, s->name)) {
             return unknown_setting(pool, s, s->name, section, family->stage, false, e);
         }
     }
@@ -354,8 +354,8 @@ static enum status add_section(struct pool *pool, const struct stage *const *sta
         enum status status = p ? STATUS_OK : pool_exhausted(e);
         for (size_t i = 0; i < section->count && status == STATUS_OK; i++) {
             const struct setting *s = &section->settings[i];
-            status = has_parameter(shared, s->name) ? parameters_set(p, s->name, s->value, s->where, e)
-                                                    : unknown_setting(pool, s, s->name, section, shared, false, e);
+            status = find_parameter(shared, s->name) ? parameters_set(p, s->name, s->value, s->where, e)
+                                                     : unknown_setting(pool, s, s->name, section, shared, false, e);
         }
         parameters_free(p);
         return status;

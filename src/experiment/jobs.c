@@ -19,7 +19,7 @@ static bool is_computed(const struct plan *plan, const struct node *node) {
 
 /* Sites of the lattice of the node or its inputs; 0: unknown. */
 static double volume_of(const struct node *node) {
-    if (has_parameter(node->stage, "lattice")) {
+    if (find_parameter(node->stage, "lattice")) {
         size_t dimensions;
         const int64_t *extents = parameters_integers(node->parameters, "lattice", &dimensions);
         double volume = dimensions ? 1 : 0;
@@ -38,7 +38,7 @@ static double volume_of(const struct node *node) {
 
 /* Number of field values in the configurations of the node. */
 static double values_of(const struct node *node) {
-    return has_parameter(node->stage, "configurations")
+    return find_parameter(node->stage, "configurations")
                ? (double)parameters_integer(node->parameters, "configurations") * volume_of(node)
                : 0;
 }

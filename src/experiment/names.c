@@ -94,11 +94,11 @@ const char *suggest_family(struct pool *pool, const struct experiment *x, const 
     return suggestion(pool, word, names, x->family_count);
 }
 
-bool has_parameter(const struct stage *stage, const char *name) {
+const struct parameter *find_parameter(const struct stage *stage, const char *name) {
     for (size_t i = 0; i < stage->parameter_count; i++) {
         if (!strcmp(stage->parameters[i].name, name)) {
-            return true;
+            return &stage->parameters[i];
         }
     }
-    return false;
+    return NULL;
 }

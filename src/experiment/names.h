@@ -16,7 +16,7 @@ struct stage;
 enum status split_list(struct pool *pool, const char *text, const char *const **parts, size_t *count, struct error *e);
 /* The stage of that name in a list that ends with NULL, or NULL. */
 const struct stage *find_stage(const struct stage *const *stages, const char *name);
-bool has_parameter(const struct stage *stage, const char *name);
+const struct parameter *find_parameter(const struct stage *stage, const char *name);
 const struct family *find_family(const struct experiment *experiment, const char *name);
 /* Whether there is a table of that name: the numbers of a figure with the same name then need another one. */
 bool has_table(const struct experiment *experiment, const char *name);

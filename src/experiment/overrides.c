@@ -112,7 +112,7 @@ bool override_applies(const struct override *o, const struct experiment *experim
     if (o->level == OVERRIDE_PROFILE_STAGE || o->level == OVERRIDE_SET_STAGE) {
         return !strcmp(o->target, family->stage->name);
     }
-    return names_node(o, experiment, family) && (o->experiment || !o->name || has_parameter(family->stage, o->name));
+    return names_node(o, experiment, family) && (o->experiment || !o->name || find_parameter(family->stage, o->name));
 }
 
 /* Fails with a message that suggests the nearest name. */
@@ -155,12 +155,8 @@ static enum status try_value(const struct override *o, const struct stage *stage
     if (swept) {
         return STATUS_OK; /* checked by experiment_expand(), if it applies */
     }
-    size_t i = 0;
-    while (i < stage->parameter_count && strcmp(stage->parameters[i].name, o->name)) {
-        i++;
-    }
-    struct parameters *p = i < stage->parameter_count ? parameters_new(stage->parameters + i, 1)
-                                                      : parameters_new(stage->parameters, stage->parameter_count);
+    const struct parameter *own = find_parameter(stage, o->name);
+    struct parameters *p = own ? parameters_new(own, 1) : parameters_new(stage->parameters, stage->parameter_count);
     enum status status = p ? parameters_set(p, o->name, o->value, o->where, e) : pool_exhausted(e);
     parameters_free(p);
     return status;

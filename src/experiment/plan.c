@@ -196,9 +196,9 @@ static enum status check_targets(struct plan *plan, struct error *e) {
 }
 
 /* The experiment with this target of make, or NULL. */
-static const struct experiment *owner_of(const struct plan *plan, const char *goal) {
+static struct experiment *owner_of(const struct plan *plan, const char *goal) {
     for (size_t i = 0; i < plan->count; i++) {
-        const struct experiment *x = &plan->experiments[i];
+        struct experiment *x = &plan->experiments[i];
         bool found = !strcmp(x->name, goal);
         for (size_t j = 0; j < x->export_count && !found; j++) {
             found = !strcmp(x->exports[j].name, goal);
@@ -240,10 +240,10 @@ static bool expand_goals(struct plan *plan, const char *goals, const struct over
     bool enough = list && *goals;
     for (char *rest, *goal = enough ? strtok_r(list, " ", &rest) : NULL; goal && enough && *status == STATUS_OK;
          goal = strtok_r(NULL, " ", &rest)) {
-        const struct experiment *x = owner_of(plan, goal);
+        struct experiment *x = owner_of(plan, goal);
         enough = x != NULL;
         if (enough) {
-            *status = expand(plan, &plan->experiments[x - plan->experiments], overrides, set, e);
+            *status = expand(plan, x, overrides, set, e);
             enough = is_complete(plan, x);
         }
     }
