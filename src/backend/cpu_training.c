@@ -127,8 +127,8 @@ static enum status micro_batch(struct backend_training *t, const struct step *s,
 }
 
 /* packed[0] = sum of all gradients, in a binary tree that adds neighbours, then neighbouring pairs, and so on; it
- * depends only on their number. Computed in pieces, with one partial sum for each height of the tree. */
-enum { PIECE = 256, HEIGHTS = 32 };
+ * depends only on their number. Computed in pieces that stay in the cache; overwrites the others. */
+enum { PIECE = 1024 };
 
 static void add_vectors(size_t n, float *restrict to, const float *restrict from) {
     for (size_t k = 0; k < n; k++) {
@@ -137,30 +137,11 @@ static void add_vectors(size_t n, float *restrict to, const float *restrict from
 }
 
 static void add_piece(struct backend_training *t, size_t count, size_t first, size_t n) {
-    float partial[HEIGHTS][PIECE];
-    size_t held = 0; /* bit h: partial[h] is the sum of 2^h gradients */
-    for (size_t i = 0; i < count; i++) {
-        const float *next = t->packed[i] + first;
-        size_t h = 0;
-        for (; held >> h & 1; h++) {
-            add_vectors(n, partial[h], next);
-            next = partial[h];
+    for (size_t apart = 1; apart < count; apart *= 2) {
+        for (size_t i = 0; i + apart < count; i += 2 * apart) {
+            add_vectors(n, t->packed[i] + first, t->packed[i + apart] + first);
         }
-        memcpy(partial[h], next, n * sizeof *next);
-        held = i + 1;
     }
-    /* if their number is not a power of two, the partial sums that are left are added */
-    float *sum = NULL;
-    for (size_t h = 0; h < HEIGHTS; h++) {
-        if (!(held >> h & 1)) {
-            continue;
-        }
-        if (sum) {
-            add_vectors(n, partial[h], sum);
-        }
-        sum = partial[h];
-    }
-    memcpy(t->packed[0] + first, sum, n * sizeof *sum);
 }
 
 static void add_gradients(struct backend_training *t, size_t count) {

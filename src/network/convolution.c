@@ -145,8 +145,8 @@ void convolution_unpack(const struct convolution *c, const float *packed, float 
 /* --- products ---------------------------------------------------------------------------------------- */
 
 /* Parts of the scratch memory: all P_k; all R_k; the gradients of all W_k for algorithms that do not use the narrow
- * field and the weights as they are; the wide field and R in bfloat16; and what a product needs. */
-enum part { PATCHES, RESULTS, GRADIENTS, WIDE, NARROW, PRODUCT, PARTS };
+ * field and the weights as they are; and what a product needs. */
+enum part { PATCHES, RESULTS, GRADIENTS, PRODUCT, PARTS };
 
 /* Bytes of a factor of the products. */
 static size_t factor(const struct convolution *c) {
@@ -162,10 +162,6 @@ static size_t part_size(const struct convolution *c, enum part part) {
         return c->matrices * c->rows * channels * sizeof(float);
     case GRADIENTS:
         return c->algorithm->spread ? c->depth * channels * sizeof(float) : 0;
-    case WIDE:
-        return c->algorithm->bfloat16 ? (size_t)c->shape.batch * c->wide_field * sizeof(uint16_t) : 0;
-    case NARROW:
-        return c->algorithm->bfloat16 ? c->rows * channels * sizeof(uint16_t) : 0;
     default:
         return c->product_scratch;
     }
@@ -201,34 +197,21 @@ static void clear_rows(const struct convolution *c, size_t used, size_t columns,
     memset((char *)matrix + used * columns * size, 0, (c->rows - used) * columns * size);
 }
 
-/* Numbers as factors of products: as they are or rounded, in `part`. */
-static const void *factors(const struct convolution *c, float *scratch, enum part part, size_t count, const float *x) {
-    if (!c->algorithm->bfloat16) {
-        return x;
-    }
-    product_round(count, x, part_of(c, scratch, part));
-    return part_of(c, scratch, part);
-}
-
-static const void *wide_factors(const struct convolution *c, float *scratch, const float *wide) {
-    return factors(c, scratch, WIDE, (size_t)c->shape.batch * c->wide_field, wide);
-}
-
 /* All R_k, with padding, from a narrow field, as factors. */
-static const void *spread(const struct convolution *c, const struct convolution_tiles *t, float *scratch,
-                          const float *narrow) {
-    const size_t channels = (size_t)c->shape.narrow_channels, count = c->rows * channels;
+static const void *spread(const struct convolution *c, const struct convolution_tiles *t, const void *narrow) {
+    const size_t channels = (size_t)c->shape.narrow_channels, site = channels * factor(c);
+    const char *from = (const char *)narrow + t->first * site;
     if (c->algorithm->spread) {
         c->algorithm->spread(c, t, narrow);
     } else if (t->count == c->rows) {
-        return factors(c, scratch, NARROW, count, narrow + t->first * channels);
+        return from;
     } else {
-        memcpy(t->results, narrow + t->first * channels, t->count * channels * sizeof *narrow);
+        memcpy(t->results, from, t->count * site);
     }
     for (size_t k = 0; k < c->matrices; k++) {
-        clear_rows(c, t->count, channels, sizeof(float), t->results + k * count);
+        clear_rows(c, t->count, channels, factor(c), (char *)t->results + k * c->rows * site);
     }
-    return factors(c, scratch, NARROW, c->matrices * count, t->results);
+    return t->results;
 }
 
 /* P_k, as factors. */
@@ -277,16 +260,15 @@ static void pack_gradient(const struct convolution *c, const float *sum, float *
     }
 }
 
-enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
+enum status convolution_forward(const struct convolution *c, float *scratch, const void *wide, float *narrow,
                                 const struct convolution_gradient *gradient, struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
-    const void *wide_field = wide_factors(c, scratch, wide);
     float *sum = gradient ? gradient_sum(c, scratch, gradient) : NULL;
     for (size_t first = 0; first < c->tiles; first += c->rows) {
         const struct convolution_tiles t = tiles_at(c, first, scratch);
         const bool in_place = !c->algorithm->collect && t.count == c->rows;
         float *results = in_place ? narrow + first * channels : t.results;
-        gather(c, &t, wide_field);
+        gather(c, &t, wide);
         for (size_t k = 0; k < c->matrices; k++) {
             TRY(product_compute(c->products[CONVOLUTION_FORWARD][k], part_of(c, scratch, PRODUCT), c->columns[k],
                                 patches_of(c, &t, k), weights_of(c, CONVOLUTION_FORWARD, k), false,
@@ -298,7 +280,7 @@ enum status convolution_forward(const struct convolution *c, float *scratch, con
             memcpy(narrow + first * channels, results, t.count * channels * sizeof *narrow);
         }
         if (gradient) {
-            TRY(add_gradient(c, &t, scratch, spread(c, &t, scratch, gradient->field), sum, e));
+            TRY(add_gradient(c, &t, scratch, spread(c, &t, gradient->field), sum, e));
         }
     }
     if (gradient) {
@@ -307,15 +289,14 @@ enum status convolution_forward(const struct convolution *c, float *scratch, con
     return STATUS_OK;
 }
 
-enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
+enum status convolution_adjoint(const struct convolution *c, float *scratch, const void *narrow, float *wide,
                                 const struct convolution_gradient *gradient, struct error *e) {
     const size_t channels = (size_t)c->shape.narrow_channels;
-    const void *field = gradient ? wide_factors(c, scratch, gradient->field) : NULL;
     float *sum = gradient ? gradient_sum(c, scratch, gradient) : NULL;
     memset(wide, 0, (size_t)c->shape.batch * c->wide_field * sizeof *wide);
     for (size_t first = 0; first < c->tiles; first += c->rows) {
         const struct convolution_tiles t = tiles_at(c, first, scratch);
-        const char *results = spread(c, &t, scratch, narrow);
+        const char *results = spread(c, &t, narrow);
         for (size_t k = 0; k < c->matrices; k++) {
             TRY(product_compute(c->products[CONVOLUTION_ADJOINT][k], part_of(c, scratch, PRODUCT), channels,
                                 results + k * c->rows * channels * factor(c), weights_of(c, CONVOLUTION_ADJOINT, k),
@@ -323,7 +304,7 @@ enum status convolution_adjoint(const struct convolution *c, float *scratch, con
         }
         c->algorithm->scatter(c, &t, wide);
         if (gradient) {
-            gather(c, &t, field);
+            gather(c, &t, gradient->field);
             TRY(add_gradient(c, &t, scratch, results, sum, e));
         }
     }

@@ -14,7 +14,8 @@
  * rows. Winograd's algorithm multiplies sums of inputs and of weights instead, so that 2 x 2 narrow sites need 16
  * products (stride 1) or 25 (stride 2) instead of 36 for each pair of channels; results agree up to rounding
  * (convolution_winograd.c). With bfloat16, the factors of products are rounded to 8 significant bits, so that the terms
- * of each sum have relative errors of up to 2^-8. make bench compares the whole network with oneDNN's own convolutions.
+ * of each sum have relative errors of up to 2^-8; fields are then given as bfloat16 numbers, and results are float32
+ * numbers, as always. make bench compares the whole network with oneDNN's own convolutions.
  *
  * Every call runs in the calling thread alone; calls on different data may run in parallel. Bits depend only on the
  * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit (product.h). */
@@ -48,18 +49,19 @@ void convolution_set_weights(struct convolution *c, const float *weights);
 size_t convolution_scratch(const struct convolution *c);
 
 /* The gradient of the weights, computed along with one of the functions below, which shares its work: `field` is the
- * narrow field for convolution_forward, the wide field for convolution_adjoint. Sets `packed`, convolution_packed_size
- * floats (narrow, 3, 3, wide). They can be summed over configurations; convolution_unpack converts the sum to (narrow,
- * wide, 3, 3). */
+ * narrow field for convolution_forward, the wide field for convolution_adjoint, in the type of the other field. Sets
+ * `packed`, convolution_packed_size floats (narrow, 3, 3, wide). They can be summed over configurations;
+ * convolution_unpack converts the sum to (narrow, wide, 3, 3). */
 struct convolution_gradient {
-    const float *field;
+    const void *field;
     float *packed;
 };
 
-/* gradient: NULL: none. STATUS_FAILED: an error of oneDNN; results are incomplete then. */
-enum status convolution_forward(const struct convolution *c, float *scratch, const float *wide, float *narrow,
+/* The field from which the other is computed: float, or uint16_t for CONVOLUTION_BFLOAT16. gradient: NULL: none.
+ * STATUS_FAILED: an error of oneDNN; results are incomplete then. */
+enum status convolution_forward(const struct convolution *c, float *scratch, const void *wide, float *narrow,
                                 const struct convolution_gradient *gradient, struct error *e);
-enum status convolution_adjoint(const struct convolution *c, float *scratch, const float *narrow, float *wide,
+enum status convolution_adjoint(const struct convolution *c, float *scratch, const void *narrow, float *wide,
                                 const struct convolution_gradient *gradient, struct error *e);
 size_t convolution_packed_size(const struct convolution *c);
 void convolution_unpack(const struct convolution *c, const float *packed, float *weights);

@@ -2,40 +2,37 @@
 
 #include <string.h>
 
-static void copy(float *to, const float *from, size_t n) {
-    memcpy(to, from, n * sizeof *to);
-}
-
 static void add(float *restrict to, const float *restrict from, size_t n) {
     for (size_t i = 0; i < n; i++) {
         to[i] += from[i];
     }
 }
 
-void halo_fill(const struct halo *h, float *field) {
-    const size_t c = h->channels, row = halo_width(h) * c, rows = halo_height(h);
+void halo_fill(const struct halo *h, void *field, size_t size) {
+    const size_t c = h->channels * size, row = halo_width(h) * c, rows = halo_height(h);
+    char *at = field;
     if (!h->periodic) {
-        memset(field, 0, row * sizeof *field);
+        memset(at, 0, row);
         if (h->both_sides) {
-            memset(field + (h->height + 1) * row, 0, row * sizeof *field);
+            memset(at + (h->height + 1) * row, 0, row);
         }
         for (size_t y = 1; y < rows; y++) {
-            memset(field + y * row, 0, c * sizeof *field);
+            memset(at + y * row, 0, c);
             if (h->both_sides) {
-                memset(field + y * row + (h->width + 1) * c, 0, c * sizeof *field);
+                memset(at + y * row + (h->width + 1) * c, 0, c);
             }
         }
         return;
     }
     for (size_t y = 1; y <= h->height; y++) {
-        copy(field + y * row, field + y * row + h->width * c, c);
+        memcpy(at + y * row, at + y * row + h->width * c, c);
         if (h->both_sides) {
-            copy(field + y * row + (h->width + 1) * c, field + y * row + c, c);
+            memcpy(at + y * row + (h->width + 1) * c, at + y * row + c, c);
         }
     }
-    copy(field, field + h->height * row, row);
+    memcpy(at, at + h->height * row, row);
     if (h->both_sides) {
-        copy(field + (h->height + 1) * row, field + row, row);
+        memcpy(at + (h->height + 1) * row, at + row, row);
     }
 }
 

@@ -21,8 +21,8 @@ static inline size_t halo_width(const struct halo *h) {
     return h->width + (h->both_sides ? 2 : 1);
 }
 
-/* Fills the halo of one configuration from its interior (site (0,0) is at row 1, column 1). */
-void halo_fill(const struct halo *h, float *field);
+/* Fills the halo of one configuration from its interior (site (0,0) is at row 1, column 1). Numbers of `size` bytes. */
+void halo_fill(const struct halo *h, void *field, size_t size);
 
 /* The adjoint: adds the halo to the interior sites of which it is a copy; does nothing for zeros. */
 void halo_fold(const struct halo *h, float *field);

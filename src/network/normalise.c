@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/functions.h"
+#include "network/bfloat16.h"
 #include "network/blocks.h"
 
 static const double epsilon = 1e-5;
@@ -58,6 +59,24 @@ static void group_statistics(const struct normalise *s, const float *y, const fl
     }
 }
 
+/* Sets channels `first` on of site (i, j) of a view, if it is kept as bfloat16 numbers. */
+BLOCK_FUNCTION block_round(size_t n, const float *restrict x, const struct view *to, size_t i, size_t j, size_t first) {
+    if (to->rounded) {
+        uint16_t *restrict rounded = to->rounded + i * to->row + j * to->site + first;
+        for (size_t k = 0; k < n; k++) {
+            rounded[k] = bfloat16_round(x[k]);
+        }
+    }
+}
+
+/* The same for any view; it may be absent. */
+BLOCK_FUNCTION block_store(size_t n, const float *restrict x, const struct view *to, size_t i, size_t j, size_t first) {
+    if (to->at) {
+        memcpy(to->at + i * to->row + j * to->site + first, x, n * sizeof *x);
+    }
+    block_round(n, x, to, i, j, first);
+}
+
 BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
                               const float *scale, const float *shift, const struct view *out, const struct view *second,
                               size_t first) {
@@ -75,10 +94,8 @@ BLOCK_FUNCTION block_activate(size_t n, const struct normalise *s, const float *
             for (size_t k = 0; k < n; k++) {
                 h[k] = h[k] / (1.0f + power[k]);
             }
-            memcpy(out->at + i * out->row + j * out->site + first, h, n * sizeof *h);
-            if (second->at) {
-                memcpy(second->at + i * second->row + j * second->site + first, h, n * sizeof *h);
-            }
+            block_store(n, h, out, i, j, first);
+            block_store(n, h, second, i, j, first);
         }
     }
 }
@@ -111,7 +128,7 @@ enum slopes { FIND, KEEP, KEPT };
 /* Computes da = dh swish'(a) from dh = g + second, and the sums of da and da xhat. */
 BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normalise *s, const float *restrict y,
                               size_t y_row, const struct gradient *q, const struct view *g, const struct view *second,
-                              const struct view *dy, float *slope, size_t first) {
+                              const struct view *out, float *slope, size_t first) {
     float rstd[BLOCK], offset[BLOCK], gamma[BLOCK], beta[BLOCK], sum[BLOCK], product[BLOCK];
     for (size_t k = 0; k < n; k++) {
         rstd[k] = q->rstd[first + k];
@@ -155,16 +172,16 @@ BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normali
                 sum[k] += da;
                 product[k] += da * xhat;
             }
-            memcpy(dy->at + i * dy->row + j * dy->site + first, dh, n * sizeof *dh);
+            memcpy(out->at + i * out->row + j * out->site + first, dh, n * sizeof *dh);
         }
     }
     memcpy(q->sum + first, sum, n * sizeof *sum);
     memcpy(q->product + first, product, n * sizeof *product);
 }
 
-/* Replaces da by dy. */
+/* Replaces da by dy, and stores it in `rounded` if present. */
 BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *restrict y, size_t y_row,
-                            const struct gradient *q, const struct view *dy, size_t first) {
+                            const struct gradient *q, const struct view *da, const struct view *rounded, size_t first) {
     float rstd[BLOCK], offset[BLOCK], own[BLOCK], common[BLOCK], along[BLOCK], total[BLOCK];
     for (size_t k = 0; k < n; k++) {
         rstd[k] = q->rstd[first + k];
@@ -177,12 +194,13 @@ BLOCK_FUNCTION block_finish(size_t n, const struct normalise *s, const float *re
     for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
-            float *restrict d = dy->at + i * dy->row + j * dy->site + first;
+            float *restrict d = da->at + i * da->row + j * da->site + first;
             for (size_t k = 0; k < n; k++) {
                 const float xhat = v[k] * rstd[k] + offset[k];
                 d[k] = d[k] * own[k] - common[k] - xhat * along[k];
                 total[k] += d[k];
             }
+            block_round(n, d, rounded, i, j, first);
         }
     }
     memcpy(q->total + first, total, n * sizeof *total);
@@ -203,20 +221,22 @@ void normalise_backward(const struct normalise *s, const float *y, size_t y_row,
                                workspace + 4 * c,
                                workspace + 5 * c,
                                workspace + 6 * c};
+    const struct view own = {.at = workspace + 7 * c, .row = s->width * c, .site = c};
+    const struct view *da = dy->at ? dy : &own;
     for (size_t k = 0; k < c; k++) {
         q.offset[k] = (d[k] - mean[k]) * rstd[k];
     }
-#define CALL(n) block_backward(n, FIND, s, y + first, y_row, &q, g, second, dy, slope, first)
+#define CALL(n) block_backward(n, FIND, s, y + first, y_row, &q, g, second, da, slope, first)
     if (!slope) {
         FOR_BLOCKS(c, CALL);
     }
 #undef CALL
-#define CALL(n) block_backward(n, KEEP, s, y + first, y_row, &q, g, second, dy, slope, first)
+#define CALL(n) block_backward(n, KEEP, s, y + first, y_row, &q, g, second, da, slope, first)
     if (slope && !known) {
         FOR_BLOCKS(c, CALL);
     }
 #undef CALL
-#define CALL(n) block_backward(n, KEPT, s, y + first, y_row, &q, g, second, dy, slope, first)
+#define CALL(n) block_backward(n, KEPT, s, y + first, y_row, &q, g, second, da, slope, first)
     if (slope && known) {
         FOR_BLOCKS(c, CALL);
     }
@@ -235,7 +255,7 @@ void normalise_backward(const struct normalise *s, const float *y, size_t y_row,
             q.along[k] = rstd[k] * s2 / count;
         }
     }
-#define CALL(n) block_finish(n, s, y + first, y_row, &q, dy, first)
+#define CALL(n) block_finish(n, s, y + first, y_row, &q, da, dy, first)
     FOR_BLOCKS(c, CALL);
 #undef CALL
     if (gamma_gradient) {

@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "network/bfloat16.h"
 
 /* For bfloat16: oneDNN's primitive, or, without one (widen), conversion in the scratch memory. */
 struct product {
@@ -63,16 +64,13 @@ static enum status multiply_float32(const struct product_shape *s, size_t used, 
 
 void product_round(size_t count, const float *restrict x, uint16_t *restrict rounded) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        rounded[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+        rounded[i] = bfloat16_round(x[i]);
     }
 }
 
 static void widen(size_t count, const uint16_t *restrict rounded, float *restrict x) {
     for (size_t i = 0; i < count; i++) {
-        const uint32_t bits = (uint32_t)rounded[i] << 16;
-        memcpy(x + i, &bits, sizeof bits);
+        x[i] = bfloat16_widen(rounded[i]);
     }
 }
 

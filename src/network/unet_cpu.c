@@ -98,6 +98,7 @@ static const enum convolution_kind kinds[] = {
 static enum status build(struct unet_cpu *u, enum unet_convolutions convolutions, const float *frequencies,
                          struct error *e) {
     lay_out(u);
+    u->rounded = kinds[convolutions] == CONVOLUTION_BFLOAT16;
     for (int k = 0; k < CONVOLUTIONS; k++) {
         /* k < 3: contraction from level k to k+1; else expansion to level k+1 from [u, h], which has twice its channels
          * and is one size smaller */

@@ -30,6 +30,7 @@ struct unet_cpu {
     struct halo outer;       /* halo of the single-channel fields */
     struct single_channel first, last;
     struct convolution *convolution[CONVOLUTIONS];
+    bool rounded; /* fields from which a convolution is computed are kept as bfloat16 numbers */
     struct embedding embedding;
     float *weights;    /* the flat vector; only group norms and the last bias are set, the others are below */
     float *first_taps; /* conv1 as (9, width) */

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "network/product.h"
 #include "tests/network/cpu.h"
 
 struct fields {
@@ -14,6 +15,7 @@ struct fields {
     size_t weight_count;
     struct convolution *convolution;
     float *scratch, *weights, *wide, *narrow;
+    uint16_t *rounded_wide, *rounded_narrow;
 };
 
 static struct fields fields_new(struct convolution_shape s) {
@@ -30,7 +32,21 @@ static struct fields fields_new(struct convolution_shape s) {
     f.weights = test_floats(f.weight_count);
     f.wide = test_floats((size_t)s.batch * f.wide_one);
     f.narrow = test_floats((size_t)s.batch * f.narrow_one);
+    f.rounded_wide = memory_aligned((size_t)s.batch * f.wide_one, sizeof *f.rounded_wide);
+    f.rounded_narrow = memory_aligned((size_t)s.batch * f.narrow_one, sizeof *f.rounded_narrow);
+    assert_true(f.rounded_wide && f.rounded_narrow);
     return f;
+}
+
+/* The fields as a convolution of this kind takes them. */
+static const void *wide_of(const struct fields *f) {
+    product_round((size_t)f->shape.batch * f->wide_one, f->wide, f->rounded_wide);
+    return f->shape.kind == CONVOLUTION_BFLOAT16 ? (const void *)f->rounded_wide : f->wide;
+}
+
+static const void *narrow_of(const struct fields *f) {
+    product_round((size_t)f->shape.batch * f->narrow_one, f->narrow, f->rounded_narrow);
+    return f->shape.kind == CONVOLUTION_BFLOAT16 ? (const void *)f->rounded_narrow : f->narrow;
 }
 
 static void fields_free(struct fields *f) {
@@ -39,6 +55,8 @@ static void fields_free(struct fields *f) {
     free(f->weights);
     free(f->wide);
     free(f->narrow);
+    free(f->rounded_wide);
+    free(f->rounded_narrow);
 }
 
 /* Integers from -2 to 2. */
@@ -120,10 +138,11 @@ static void check_exactly(struct convolution_shape shape) {
     for (size_t i = 0; i < wide; i++) {
         out_wide[i] = 5; /* old values are overwritten */
     }
-    const struct convolution_gradient with_narrow = {f.narrow, packed}, with_wide = {f.wide, packed};
-    assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, &with_narrow, &e));
+    const void *of_wide = wide_of(&f), *of_narrow = narrow_of(&f);
+    const struct convolution_gradient with_narrow = {of_narrow, packed}, with_wide = {of_wide, packed};
+    assert_ok(convolution_forward(f.convolution, f.scratch, of_wide, out_narrow, &with_narrow, &e));
     convolution_unpack(f.convolution, packed, gradient);
-    assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, &with_wide, &e));
+    assert_ok(convolution_adjoint(f.convolution, f.scratch, of_narrow, out_wide, &with_wide, &e));
     convolution_unpack(f.convolution, packed, other_gradient);
     for (size_t i = 0; i < narrow; i++) {
         assert_true(out_narrow[i] == right_narrow[i]);
@@ -163,8 +182,8 @@ static void check_places(struct convolution_shape shape) {
         memcpy(f.narrow + b * f.narrow_one, f.narrow, f.narrow_one * sizeof *f.narrow);
     }
     convolution_set_weights(f.convolution, f.weights);
-    assert_ok(convolution_forward(f.convolution, f.scratch, f.wide, out_narrow, NULL, &e));
-    assert_ok(convolution_adjoint(f.convolution, f.scratch, f.narrow, out_wide, NULL, &e));
+    assert_ok(convolution_forward(f.convolution, f.scratch, wide_of(&f), out_narrow, NULL, &e));
+    assert_ok(convolution_adjoint(f.convolution, f.scratch, narrow_of(&f), out_wide, NULL, &e));
     for (size_t b = 1; b < (size_t)shape.batch; b++) {
         assert_memory_equal(out_narrow + b * f.narrow_one, out_narrow, f.narrow_one * sizeof *out_narrow);
         assert_memory_equal(out_wide + b * f.wide_one, out_wide, f.wide_one * sizeof *out_wide);
