@@ -39,14 +39,14 @@ struct wide_field {
         return {device + first, image(), (int)wide, map};
     } struct view here(size_t n) {
         const size_t row = (size_t)sites_columns(map) * wide, inside = map.halo ? row + wide : 0;
-        return {host.data() + n * image() + inside + first, row, wide};
+        return {host.data() + n * image() + inside + first, nullptr, row, wide};
     }
     float *start(size_t n) {
         return host.data() + n * image();
     }
     void fill() {
         for (size_t n = 0; n < N && map.halo; n++) {
-            halo_fill(&halo, start(n));
+            halo_fill(&halo, start(n), sizeof(float));
         }
     }
     void fold() {
@@ -222,7 +222,7 @@ static enum status compare_single(struct device *d, struct sites map, size_t man
         for (size_t p = 0; p < V; p++) {
             one.here(n).at[p / here.width * (here.width + 2) + p % here.width] = x[n * V + p];
         }
-        halo_fill(&one.halo, one.start(n));
+        halo_fill(&one.halo, one.start(n), sizeof(float));
         const struct view to = out.here(n), from = in.here(n);
         single_channel_spread(&here, one.start(n), w.data(), &to);
         single_channel_gather(&here, &from, w.data(), back.start(n));
