@@ -12,6 +12,7 @@ static inline uint16_t bfloat16_round(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* The float32 of the same value. */
 static inline float bfloat16_widen(uint16_t rounded) {
     const uint32_t bits = (uint32_t)rounded << 16;
     float x;

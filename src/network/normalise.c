@@ -125,7 +125,7 @@ struct gradient {
 /* Whether swish'(a) is computed, computed and stored, or read from an earlier pass. */
 enum slopes { FIND, KEEP, KEPT };
 
-/* Computes da = dh swish'(a) from dh = g + second, and the sums of da and da xhat. */
+/* Sets `out` to da = dh swish'(a) with dh = g + second, and finds the sums of da and da xhat. */
 BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normalise *s, const float *restrict y,
                               size_t y_row, const struct gradient *q, const struct view *g, const struct view *second,
                               const struct view *out, float *slope, size_t first) {
