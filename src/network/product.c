@@ -8,7 +8,7 @@
 
 #include "network/bfloat16.h"
 
-/* For bfloat16: oneDNN's primitive, or, without one (widen), conversion in the scratch memory. */
+/* For bfloat16: oneDNN's primitive with AMX, or else (widen) conversion in the scratch memory. */
 struct product {
     struct product_shape shape;
     bool widen;
@@ -179,14 +179,14 @@ enum status product_new(const struct product_shape *shape, struct product **prod
         return error_set(e, STATUS_FAILED, "out of memory for a matrix product");
     }
     p->shape = *shape;
-    if (!shape->bfloat16) {
+    p->widen = dnnl_get_effective_cpu_isa() < dnnl_cpu_isa_avx512_core_amx;
+    if (!shape->bfloat16 || p->widen) {
         return STATUS_OK;
     }
     const struct guard guard = guard_set();
     const dnnl_status_t status = make_primitive(p);
     guard_lift(&guard);
-    p->widen = status == dnnl_unimplemented;
-    return p->widen ? STATUS_OK : check(status, "a product of bfloat16 numbers", e);
+    return check(status, "a product of bfloat16 numbers", e);
 }
 
 void product_free(struct product *p) {

@@ -1,8 +1,9 @@
 /* Matrix products by oneDNN, in row-major order. No other file of src/ calls oneDNN.
  *
- * Factors are float32 numbers or bfloat16 numbers (bfloat16.h), sums float32. oneDNN has products of bfloat16 numbers
- * for processors with AVX-512, fast with the instructions avx512_bf16 and several times as fast with AMX; elsewhere
- * they are converted and multiplied as float32 numbers, with the same result up to the rounding of the sums.
+ * Factors are float32 numbers or bfloat16 numbers (bfloat16.h), sums float32. With AMX oneDNN multiplies bfloat16
+ * numbers several times as fast as float32 numbers. Its products with the instructions avx512_bf16 are slower than
+ * those of float32 numbers, so without AMX they are converted and multiplied as float32 numbers, with the same result
+ * up to the rounding of the sums.
  *
  * A call runs in the calling thread alone; calls may run in parallel. Bits depend only on the shape and on the
  * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit. */
