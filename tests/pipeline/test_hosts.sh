@@ -33,8 +33,7 @@ count() { # FOLDER STATUS: number of run records with it
     grep -l "\"status\": \"$2\"" "$1"/runs/*.json 2>/dev/null | wc -l
 }
 small="$build/bin/ensemble --quiet --lattice=8,8 --configurations=64 --thermalisation=200 --test-chains=0"
-large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=15000 --test-chains=0"
-large="$large --threads=1"
+large="$build/bin/ensemble --lattice=16,16 --configurations=64 --chains=64 --thermalisation=200 --test-chains=0"
 $small --output="$folder/small" 2>"$log" && $large --quiet --output="$folder/large" 2>"$log"
 check "one host alone"
 
@@ -83,20 +82,25 @@ done >"$log" 2>&1
 check "if hosts do not see each other in time both do the work, without disturbing each other"
 
 # A second host begins while the first is working.
-host node1 $large --quiet --output="$folder/later" 2>"$folder/node1.log" &
-at_work "$folder/later" '"host": "node1"' && host node2 $large --output="$folder/later" 2>"$folder/node2.log"
-status=$?
+hold=$folder/hold
+touch "$hold"
+host node1 env HOLD="$hold" $large --quiet --output="$folder/later" 2>"$folder/node1.log" &
+at_work "$folder/later" '"host": "node1"'
+host node2 $large --output="$folder/later" 2>"$folder/node2.log" &
+said "$folder/node2.log" 'waits for process [0-9]* on node1, which works in the same folder'
+waits=$?
+rm "$hold"
 wait
 cat "$folder/node2.log" >"$log"
-[ $status -eq 0 ] && grep -q 'waits for process [0-9]* on node1, which works in the same folder' "$log" &&
-    grep -q 'is up to date' "$log" && [ "$(ls "$folder/later/runs" | wc -l)" = 1 ] &&
+[ $waits -eq 0 ] && grep -q 'is up to date' "$log" && [ "$(ls "$folder/later/runs" | wc -l)" = 1 ] &&
     cmp "$folder/large/artifact.npz" "$folder/later/artifact.npz" >>"$log" 2>&1
 check "the second host waits, names the process and host that it waits for, and computes nothing"
 
 # A host crashes while it works. Its lease is valid until it has not been renewed for long enough; then another host
 # resumes the work and removes unfinished files.
-host node1 sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 --output="$folder/dead" \
-    2>"$folder/node1.log" &
+touch "$hold"
+host node1 env HOLD="$hold" sh -c 'echo $$ >"$0"; exec "$@"' "$folder/pid" $large --quiet --part=0/1 \
+    --output="$folder/dead" 2>"$folder/node1.log" &
 at_work "$folder/dead" '"host": "node1"' && kill -KILL "$(cat "$folder/pid")"
 wait 2>/dev/null
 number=$(cat "$folder/pid")
@@ -115,14 +119,16 @@ check "another host waits for the lease of a crashed host and then resumes its w
 
 # Two hosts compute parts of one artifact, and a third, which finishes it, waits for both.
 for i in 0 1; do
-    host node$i $large --quiet --part=$i/2 --output="$folder/shared" 2>"$folder/node$i.log" &
+    host node$i env HOLD="$hold" $large --quiet --part=$i/2 --output="$folder/shared" 2>"$folder/node$i.log" &
 done
-at_work "$folder/shared" '"part": "0/2"' && at_work "$folder/shared" '"part": "1/2"' &&
-    host node2 $large --finish --output="$folder/shared" 2>"$folder/node2.log"
-status=$?
+at_work "$folder/shared" '"part": "0/2"' && at_work "$folder/shared" '"part": "1/2"'
+host node2 $large --finish --output="$folder/shared" 2>"$folder/node2.log" &
+said "$folder/node2.log" 'waits for process [0-9]* on node[01]'
+waits=$?
+rm "$hold"
 wait
 cat "$folder"/node?.log >"$log"
-[ $status -eq 0 ] && [ "$(count "$folder/shared" part)" = 2 ] && [ -z "$(left_over "$folder/shared")" ] &&
+[ $waits -eq 0 ] && [ "$(count "$folder/shared" part)" = 2 ] && [ -z "$(left_over "$folder/shared")" ] &&
     cmp "$folder/large/artifact.npz" "$folder/shared/artifact.npz" >>"$log" 2>&1
 check "two hosts compute parts, and a third finishes when both have ended"
 
