@@ -144,7 +144,7 @@ static size_t without_ending(const char *name, struct owner *owner) {
 
 /* Whether a file is an unfinished output or a temporary file of an output, a record or a checkpoint; sets *owner. */
 static bool is_left_over(const char *name, const char *const *names, struct owner *owner) {
-    static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz"};
+    static const char *const kept[] = {"run.json", "pending-run.json", "checkpoint.npz", "state.npz"};
     const size_t prefix = strlen(HISTORY_PARTIAL);
     size_t length = without_ending(name, owner);
     const bool temporary = name[length] != '\0';

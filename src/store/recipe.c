@@ -72,13 +72,23 @@ void recipe_key(const char *text, char key[65]) {
     sha256(text, strlen(text), key);
 }
 
-char *recipe_value(const char *text, const char *name) {
-    size_t length = strlen(name);
+/* The value in the line `name=`; NULL if there is no such line. */
+static const char *find_value(const char *text, const char *name) {
+    const size_t length = strlen(name);
     for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
         if (strncmp(at, name, length) == 0 && at[length] == '=') {
-            at += length + 1;
-            return strndup(at, strcspn(at, "\n"));
+            return at + length + 1;
         }
     }
     return NULL;
+}
+
+char *recipe_value(const char *text, const char *name) {
+    const char *value = find_value(text, name);
+    return value ? strndup(value, strcspn(value, "\n")) : NULL;
+}
+
+char *recipe_with(const char *text, const char *name, const char *value) {
+    const char *old = find_value(text, name);
+    return old ? line("%.*s%s%s", (int)(old - text), text, value, old + strcspn(old, "\n")) : NULL;
 }

@@ -30,4 +30,7 @@ void recipe_key(const char *text, char key[65]);
  * was added later and has its default is not in the recipe. */
 char *recipe_value(const char *text, const char *name);
 
+/* The recipe with another value in that line, which the caller frees; NULL if there is no such line (or no memory). */
+char *recipe_with(const char *text, const char *name, const char *value);
+
 #endif

@@ -1,8 +1,8 @@
 /* A library that tests preload into programs. It simulates a file system on which the calls in REFUSE fail with the
  * given errno: "flock=38 fcntl=38 fsync=95 symlink=1" (fsync: of folders only). It also simulates another host: HOST is
  * its name, and PROCESS, if set, the number of each of its processes. With EMPTY, an empty folder, a host sees only its
- * own run records, like a host with a cache. While the file HOLD exists, a process does not rename what it has computed,
- * so that it is at work for as long as a test needs. */
+ * own run records, like a host with a cache. While the file HOLD exists, a process does not rename what it has
+ * computed, so that it is at work for as long as a test needs. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>

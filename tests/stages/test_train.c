@@ -333,6 +333,62 @@ static void test_terminated(void **state) {
     record_free(record);
 }
 
+/* --- longer trainings ---------------------------------------------------------------------------- */
+
+/* Moves the folder of a run to the name that make gives it, its key. */
+static void move_to_key(const char *folder) {
+    struct record *record;
+    struct error e = {0};
+    char from[PATH_MAX];
+    assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
+    snprintf(from, sizeof from, "%s", in_root("", folder));
+    assert_int_equal(rename(from, in_root("", record_text(record, "key"))), 0);
+    record_free(record);
+}
+
+static double continued_after(const char *folder) {
+    struct record *record;
+    struct error e = {0};
+    assert_ok(record_read(in_root(folder, "run.json"), &record, &e));
+    const double epochs = record_value(record, "continued_after").value;
+    assert_int_equal(isfinite(epochs), isfinite(record_value(record, "earlier_seconds").value));
+    record_free(record);
+    return epochs;
+}
+
+/* A training continues from the longest one that differs only in having fewer epochs, with the bits of a training that
+ * begins at the beginning; not from one with another learning rate, nor from a damaged state. */
+static void test_continued(void **state) {
+    (void)state;
+    const char *const more[] = {"--epochs=4", "--ema=0.9", "--keep-epochs=1", NULL};
+    const char *const shorter[][4] = {{"--epochs=1", "--ema=0.9", "--keep-epochs=1", NULL},
+                                      {"--epochs=2", "--ema=0.9", "--keep-epochs=1", NULL},
+                                      {"--epochs=3", "--ema=0.9", "--keep-epochs=1", "--learning-rate=0.01"}};
+    assert_int_equal(run("from-0", more), 0);
+    assert_true(isnan(continued_after("from-0")));
+    for (int i = 0; i < 3; i++) {
+        char folder[32], longer[32];
+        const char *const arguments[] = {shorter[i][0], shorter[i][1], shorter[i][2], shorter[i][3], NULL};
+        snprintf(folder, sizeof folder, "fewer-%d", i);
+        snprintf(longer, sizeof longer, "more-%d", i);
+        assert_int_equal(run(folder, arguments), 0);
+        move_to_key(folder);
+        assert_int_equal(run(longer, more), 0);
+        assert_true(continued_after(longer) == (i == 0 ? 1 : 2));
+        assert_same_artifact(longer, "from-0");
+    }
+
+    assert_int_equal(run("damaged", (const char *[]){"--epochs=3", "--ema=0.9", "--keep-epochs=1", NULL}), 0);
+    assert_int_equal(truncate(in_root("damaged", "state.npz"), 1000), 0);
+    move_to_key("damaged");
+    assert_int_equal(run("more-3", more), 0);
+    assert_true(continued_after("more-3") == 2);
+    assert_same_artifact("more-3", "from-0");
+
+    assert_int_equal(run("cosine", (const char *[]){"--epochs=1", "--learning-rate-decay=cosine", NULL}), 0);
+    assert_false(there("cosine", "state.npz"));
+}
+
 /* --- refusals ------------------------------------------------------------------------------------ */
 
 static void test_refusals(void **state) {
@@ -456,6 +512,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_killed_anywhere),
         cmocka_unit_test(test_terminated),
+        cmocka_unit_test(test_continued),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_loss_that_is_too_large),
         cmocka_unit_test(test_foreign_checkpoint),

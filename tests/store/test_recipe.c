@@ -108,8 +108,27 @@ static void growth(void **state) {
     }
 }
 
+static void values(void **state) {
+    (void)state;
+    const char *const text = "epochs=25\nkeep-epochs=2,5\nseed=\n";
+    const struct {
+        const char *name, *value, *with; /* with another value, 7 */
+    } cases[] = {{"epochs", "25", "epochs=7\nkeep-epochs=2,5\nseed=\n"},
+                 {"keep-epochs", "2,5", "epochs=25\nkeep-epochs=7\nseed=\n"},
+                 {"seed", "", "epochs=25\nkeep-epochs=2,5\nseed=7\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *value = recipe_value(text, cases[i].name), *with = recipe_with(text, cases[i].name, "7");
+        assert_string_equal(value, cases[i].value);
+        assert_string_equal(with, cases[i].with);
+        free(value);
+        free(with);
+    }
+    assert_null(recipe_value(text, "epoch"));
+    assert_null(recipe_with(text, "epoch", "7"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_and_key), cmocka_unit_test(what_changes_the_key),
-                                       cmocka_unit_test(growth)};
+                                       cmocka_unit_test(growth), cmocka_unit_test(values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
