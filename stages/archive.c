@@ -21,6 +21,7 @@
 #include "stages/project.h"
 
 static const char *name, *license, *project_path, *output, *sources, *packages, *commit, *dirty;
+static bool license_is_file; /* else `license` is an identifier, a URL or "" */
 
 struct work {
     const struct plan *plan;
@@ -180,25 +181,23 @@ static enum status choose_license(struct error *e) {
                          "LICENSE=none makes an archive that nobody else may use");
     }
     license = strcmp(license, "none") == 0 ? "" : license;
+    const bool url = strstr(license, "://") != NULL;
+    license_is_file = *license && !url && access(license, R_OK) == 0;
+    if (!url && !license_is_file &&
+        strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license)) {
+        return error_set(
+            e, STATUS_BAD_INPUT,
+            "LICENSE='%s': expected an SPDX identifier such as CC-BY-4.0, a URL or a file that can be read", license);
+    }
     return STATUS_OK;
 }
 
-/* Copies a file given as LICENSE=FILE to LICENSE. Anything else is an SPDX identifier or a URL. */
+/* Copies a file given as LICENSE=FILE to LICENSE. */
 static enum status put_license(struct work *w, struct error *e) {
-    w->crate.license = license;
-    if (!*license || strstr(license, "://") || !strchr(license, '/')) {
-        const bool file = *license && !strstr(license, "://") && access(license, F_OK) == 0;
-        if (!file &&
-            strspn(license, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-") != strlen(license) &&
-            !strstr(license, "://")) {
-            return error_set(e, STATUS_BAD_INPUT,
-                             "LICENSE='%s': expected an SPDX identifier such as CC-BY-4.0, a URL or a file", license);
-        }
-        if (!file) {
-            return STATUS_OK;
-        }
+    w->crate.license = license_is_file ? "LICENSE" : license;
+    if (!license_is_file) {
+        return STATUS_OK;
     }
-    w->crate.license = "LICENSE";
     const char *target = pool_print(w->plan->pool, "%s/LICENSE", w->data);
     return target ? tree_copy(license, target, e) : pool_exhausted(e);
 }

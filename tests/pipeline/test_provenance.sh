@@ -83,6 +83,13 @@ check "verify of an unknown experiment suggests the nearest"
 dmsq archive NAME=chain ARCHIVES="$folder/archives"
 [ $? -eq 2 ] && grep -q '^LICENSE is missing: expected an SPDX identifier' "$log" && [ ! -e "$folder/archives" ]
 check "an archive needs a licence"
+refused=0
+for license in "CC BY 4.0" "$folder/no-such-license"; do
+    dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE="$license"
+    [ $? -eq 2 ] && grep -q "^LICENSE='$license': expected an SPDX identifier" "$log" && refused=$((refused + 1))
+done
+[ $refused -eq 2 ] && [ ! -e "$folder/archives" ]
+check "a licence that is none is refused before anything is copied"
 dmsq archive NAME=chain ARCHIVES="$folder/archives" LICENSE=none && said 'missing: a licence' &&
     said 'missing: .*project.ini'
 check "LICENSE=none is accepted; archive names what is missing"
