@@ -1,5 +1,6 @@
 # Numbers with errors against a parameter, a curve a data set, points at one x side by side: for sweeps of any kind. Data sets
-# given as lines are drawn across, with a band of one standard deviation.
+# given as lines are drawn across, with a band of one standard deviation. The axis is logarithmic if x extends over more than
+# a factor of ten.
 # Columns: x, value, error.
 
 set xlabel (xlabel eq "" ? "x" : xlabel)
@@ -7,10 +8,14 @@ set ylabel (ylabel eq "" ? "value" : ylabel)
 eval legend(blocks + lines)
 
 stats data index 0:blocks-1 using 1 nooutput
-margin = STATS_max > STATS_min ? 0.07 * (STATS_max - STATS_min) : STATS_max != 0 ? 0.1 * abs(STATS_max) : 1
-set xrange [STATS_min - margin:STATS_max + margin] noextend
-span = STATS_max - STATS_min + 2 * margin
-apart(i, x) = x + 0.014 * (i - (blocks + 1) / 2.0) * span
+left = STATS_min
+right = STATS_max
+wide = left > 0 && right / left > 10 # of epochs, say
+margin = right > left ? 0.07 * (right - left) : right != 0 ? 0.1 * abs(right) : 1
+if (wide) { set logscale x }
+set xrange [(wide ? left / 1.4 : left - margin):(wide ? right * 1.4 : right + margin)] noextend
+turn(i) = 0.014 * (i - (blocks + 1) / 2.0)
+apart(i, x) = wide ? x * (1.96 * right / left) ** turn(i) : x + turn(i) * (right - left + 2 * margin)
 array value[lines + 1] # gnuplot looks at the first turn of a loop that has none
 array error[lines + 1]
 do for [i = 1:lines + 1] { value[i] = NaN; error[i] = NaN }

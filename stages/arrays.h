@@ -34,6 +34,15 @@
     {"error_method", NPZ_BYTES, "", "", methods}, \
     {"configurations", NPZ_INT64, "", "", "Number of configurations used."}
 
+/* The excess of a model (diffusion/excess.h); `set`: the configurations on which it is measured. */
+#define ARRAYS_EXCESS(set) \
+    {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field", \
+     "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h)" set "."}, \
+    {"excess.loss", NPZ_FLOAT64, "levels", "", "Loss of the model."}, \
+    {"excess.wiener", NPZ_FLOAT64, "levels", "", "Loss of the Wiener filter on the same noise."}, \
+    {"excess.excess", NPZ_FLOAT64, "levels", "", "Mean difference of the two losses."}, \
+    {"excess.error", NPZ_FLOAT64, "levels", "", "Its standard error over configurations."}
+
 /* A score model (score/score_model.c and its kinds). */
 #define ARRAYS_MODEL \
     {"model.kind", NPZ_BYTES, "", "", "Kind of score model: the parameter network of train."}, \

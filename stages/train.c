@@ -21,6 +21,7 @@
 #include "lattice/propagator.h"
 #include "score/kinds.h"
 #include "stages/arrays.h"
+#include "stages/excess_arrays.h"
 #include "stages/shared_parameters.h"
 #include "stages/stage.h"
 #include "store/recipe.h"
@@ -139,13 +140,7 @@ static const struct stage_array arrays[] = {
     {"kept.epochs", NPZ_INT64, "K", "", "The epochs of parameter keep-epochs."},
     {"kept.weights", NPZ_FLOAT32, "K, weights", "",
      "All trainable parameters after these epochs, in the order of network/unet.h, for the stage checkpoint."},
-    {"excess.sigma", NPZ_FLOAT64, "levels", "scaled field",
-     "Noise levels s at which the loss is compared with that of the Wiener filter (diffusion/excess.h), on the "
-     "validation set if there is one; not for a Gaussian model."},
-    {"excess.loss", NPZ_FLOAT64, "levels", "", "Loss of the model."},
-    {"excess.wiener", NPZ_FLOAT64, "levels", "", "Loss of the Wiener filter on the same noise."},
-    {"excess.excess", NPZ_FLOAT64, "levels", "", "Mean difference of the two losses."},
-    {"excess.error", NPZ_FLOAT64, "levels", "", "Its standard error over configurations."},
+    ARRAYS_EXCESS(", on the validation set if there is one; not for a Gaussian model"),
 };
 
 static const char *const outputs[] = {"artifact.npz", NULL};
@@ -301,19 +296,7 @@ static enum status add_excess(struct stage_context *c, const struct score_model 
     struct excess x;
     TRY(excess_measure(m, fields, count < MOST ? count : MOST, (size_t)parameters_integer(p, "excess-levels"),
                        parameters_real(p, "t-min"), (uint64_t)parameters_integer(p, "seed"), c->threads, &x, e));
-    enum status status = STATUS_OK;
-    const struct {
-        const char *name;
-        double **data;
-    } series[] = {{"excess.sigma", &x.sigma},
-                  {"excess.loss", &x.loss},
-                  {"excess.wiener", &x.wiener},
-                  {"excess.excess", &x.excess},
-                  {"excess.error", &x.error}};
-    for (size_t i = 0; i < 5 && status == STATUS_OK; i++) {
-        status = npz_add_owned(writer, series[i].name, NPZ_FLOAT64, 1, &x.levels, *series[i].data, e);
-        *series[i].data = NULL;
-    }
+    const enum status status = excess_add(&x, writer, e);
     excess_release(&x);
     return status;
 }

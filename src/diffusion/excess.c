@@ -65,30 +65,40 @@ static void perturb(const struct batch *x, const float *fields, size_t first, si
     }
 }
 
-static void summarise(struct excess *x, size_t k, double *model, double *wiener, size_t count) {
+/* Mean of numbers, and its standard error; changes them. */
+static void average(double *numbers, size_t count, double *mean, double *error) {
     const double n = (double)count;
-    x->loss[k] = sum_tree(model, count) / n;
-    x->wiener[k] = sum_tree(wiener, count) / n;
+    *mean = sum_tree(numbers, count) / n;
     for (size_t i = 0; i < count; i++) {
-        model[i] -= wiener[i];
+        numbers[i] = (numbers[i] - *mean) * (numbers[i] - *mean);
     }
-    x->excess[k] = sum_tree(model, count) / n;
-    for (size_t i = 0; i < count; i++) {
-        model[i] = (model[i] - x->excess[k]) * (model[i] - x->excess[k]);
-    }
-    x->error[k] = count > 1 ? sqrt(sum_tree(model, count) / (n * (n - 1))) : NAN;
+    *error = count > 1 ? sqrt(sum_tree(numbers, count) / (n * (n - 1))) : NAN;
 }
 
-/* series: workspace for the losses of both sides on all configurations. */
+/* integral: of the excess of each configuration, to which this level is added with its weight. */
+static void summarise(struct excess *x, size_t k, double *model, double *wiener, double weight, double *integral,
+                      size_t count) {
+    x->loss[k] = sum_tree(model, count) / (double)count;
+    x->wiener[k] = sum_tree(wiener, count) / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        model[i] -= wiener[i];
+        integral[i] += weight * model[i];
+    }
+    average(model, count, &x->excess[k], &x->error[k]);
+}
+
+/* series: workspace of 3 count zeros, for the losses of both sides on all configurations and the integral of the
+ * excess. */
 static enum status measure(const struct side *model, const struct side *wiener, const struct batch *batch,
                            const struct score_model *m, const float *fields, size_t count, double t_min, uint64_t seed,
                            int threads, double *series, struct excess *x, struct error *e) {
     const double low = function_log(schedule_noise(m->sigma, t_min)), high = function_log(schedule_noise(m->sigma, 1));
     const struct random_key key = random_key(seed, "train", "excess");
-    const size_t V = m->volume;
+    const size_t V = m->volume, last = x->levels - 1;
+    const double spacing = (high - low) / (double)last;
     enum status status = STATUS_OK;
     for (size_t k = 0; k < x->levels && status == STATUS_OK; k++) {
-        const double s = function_exp(low + (high - low) * (double)k / (double)(x->levels - 1));
+        const double s = function_exp(low + (high - low) * (double)k / (double)last);
         const double time = schedule_time(m->sigma, s);
         const struct score_frame frame = score_frame(m, time);
         x->sigma[k] = s;
@@ -102,9 +112,11 @@ static enum status measure(const struct side *model, const struct side *wiener, 
             THEN(status, losses(wiener, batch, first, n, V, series + count, e));
         }
         if (status == STATUS_OK) {
-            summarise(x, k, series, series + count, count);
+            const double weight = k == 0 || k == last ? 0.5 * spacing : spacing;
+            summarise(x, k, series, series + count, weight, series + 2 * count, count);
         }
     }
+    average(series + 2 * count, count, &x->nats, &x->nats_error);
     return status;
 }
 
@@ -123,7 +135,7 @@ enum status excess_measure(const struct score_model *model, const float *fields,
     struct batch batch = {0};
     enum status status = side_new(&own, model, threads, e);
     THEN(status, side_new(&wiener, &linear, threads, e));
-    double *series = calloc(2 * count, sizeof *series);
+    double *series = calloc(3 * count, sizeof *series);
     batch.frames = calloc(own.capacity, sizeof *batch.frames);
     batch.phi = malloc(3 * own.capacity * model->volume * sizeof *batch.phi);
     if (status == STATUS_OK && (!series || !batch.frames || !batch.phi)) {

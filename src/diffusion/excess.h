@@ -11,10 +11,11 @@
 
 struct excess {
     size_t levels;
-    double *sigma;          /* noise level s, ascending, uniform in log s */
-    double *loss;           /* loss of the model: mean over configurations of the sum over sites */
-    double *wiener;         /* loss of the Wiener filter with the model's propagator, on the same noise */
-    double *excess, *error; /* mean difference of the losses, and its standard error over configurations */
+    double *sigma;           /* noise level s, ascending, uniform in log s */
+    double *loss;            /* loss of the model: mean over configurations of the sum over sites */
+    double *wiener;          /* loss of the Wiener filter with the model's propagator, on the same noise */
+    double *excess, *error;  /* mean difference of the losses, and its standard error over configurations */
+    double nats, nats_error; /* integral of the excess over log s, by trapezoids, and its standard error */
 };
 
 /* Measures the excess on fields (count, volume), in scaled units, at noise levels from s(t_min) to s(1). The noise of

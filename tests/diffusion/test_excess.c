@@ -49,6 +49,7 @@ static void test_wiener_filter(void **state) {
         assert_near(x.wiener[k], mean, 4 * sqrt(variance / N));
         assert_true(x.loss[k] == x.wiener[k] && x.excess[k] == 0 && x.error[k] == 0);
     }
+    assert_true(x.nats == 0 && x.nats_error == 0);
     excess_release(&x);
     free(phi);
     score_model_release(&m);
@@ -66,6 +67,7 @@ static void test_network_without_weights(void **state) {
     memset(m.weights, 0, m.weight_count * sizeof *m.weights);
     assert_ok(excess_measure(&m, phi, N, LEVELS, t_min, 32, 2, &x, &e));
     assert_levels(&m, &x);
+    double nats = 0, variance_of_nats = 0; /* levels have independent noise, but the same configurations */
     for (int k = 0; k < LEVELS; k++) {
         const double square = x.sigma[k] * x.sigma[k], v = m.variance;
         double loss = 0, variance = 0, excess = 0, excess_variance = 0;
@@ -84,7 +86,12 @@ static void test_network_without_weights(void **state) {
         assert_near(x.excess[k], x.loss[k] - x.wiener[k], 1e-10 * loss);
         /* the error of an error from 600 numbers with a skewed distribution */
         assert_near(x.error[k], error, 0.25 * error + 1e-5);
+        nats += k > 0 ? (x.excess[k] + x.excess[k - 1]) / 2 * log(x.sigma[k] / x.sigma[k - 1]) : 0;
+        const double weight = log(x.sigma[1] / x.sigma[0]) * (k == 0 || k == LEVELS - 1 ? 0.5 : 1);
+        variance_of_nats += weight * weight * x.error[k] * x.error[k];
     }
+    assert_near(x.nats, nats, 1e-9 * (1 + fabs(nats)));
+    assert_true(x.nats_error > 0.8 * sqrt(variance_of_nats) && x.nats_error < 3 * sqrt(variance_of_nats));
     excess_release(&x);
     free(phi);
     score_model_release(&m);
@@ -122,6 +129,7 @@ static void test_bits_do_not_depend_on_threads(void **state) {
         assert_memory_equal(x[i].wiener, x[0].wiener, LEVELS * sizeof(double));
         assert_memory_equal(x[i].excess, x[0].excess, LEVELS * sizeof(double));
         assert_memory_equal(x[i].error, x[0].error, LEVELS * sizeof(double));
+        assert_true(x[i].nats == x[0].nats && x[i].nats_error == x[0].nats_error);
     }
     for (int k = 0; k < LEVELS; k++) {
         assert_true(x[0].error[k] > 0 && x[0].excess[k] > 0); /* the network is untrained */
