@@ -1,4 +1,4 @@
-/* Shared by the stages `train` and `excess`: the excess of a model as arrays of an artifact. */
+/* Shared by the stages `train` and `excess-loss`: the excess of a model as arrays of an artifact. */
 #ifndef DMSQ_STAGES_EXCESS_ARRAYS_H
 #define DMSQ_STAGES_EXCESS_ARRAYS_H
 

@@ -1,6 +1,6 @@
-/* Stage `excess`: the excess of a score model on a set of configurations (diffusion/excess.h): its denoising loss minus
- * that of the Wiener filter. On its training set and on another one of the same theory it shows what a network has
- * learned by heart.
+/* Stage `excess-loss`: the excess of a score model on a set of configurations (diffusion/excess.h), its denoising loss
+ * minus that of the Wiener filter. On its training set and on another one of the same theory it shows what a network
+ * has learned by heart.
  *
  * Artifact: excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels)
  *           nats, nats_error   integral over ln s */
@@ -83,8 +83,8 @@ static enum status run(struct stage_context *c, struct error *e) {
     return status;
 }
 
-const struct stage stage_excess = {
-    .name = "excess",
+const struct stage stage_excess_loss = {
+    .name = "excess-loss",
     .summary = "denoising loss of a score model relative to the Wiener filter's, on any configurations",
     .version = 1,
     .uses_backend = true,

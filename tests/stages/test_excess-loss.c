@@ -1,14 +1,14 @@
-/* The stage `excess` from command line to artifact: contents, agreement with the stage `train`, bits for any number of
- * threads, a digest that ties the bits to the stage's version, refusals. */
+/* The stage `excess-loss` from command line to artifact: contents, agreement with the stage `train`, bits for any number
+ * of threads, a digest that ties the bits to the stage's version, refusals. */
 #include "diffusion/excess.h"
 #include "tests/stages/artifacts.h"
 
-extern const struct stage stage_excess, stage_train;
+extern const struct stage stage_excess_loss, stage_train;
 
 static int set_up(void **state) {
     (void)state;
     static const struct unet_shape shape = {8, 8, 8, 32, 2, UNET_PERIODIC};
-    snprintf(root, sizeof root, "%s", scratch_folder("excess"));
+    snprintf(root, sizeof root, "%s", scratch_folder("excess-loss"));
     struct score_model m = free_field(2, (size_t[]){8, 8}, 0.2);
     make_model("gaussian.npz", &m);
     m = free_field(2, (size_t[]){8, 8}, 0.2);
@@ -28,7 +28,7 @@ static int tear_down(void **state) {
 }
 
 static int run(const char *folder, const char *model, const char *fields, const char *const *arguments) {
-    return run_with(&stage_excess, folder, (const char *[]){model, fields, NULL}, arguments);
+    return run_with(&stage_excess_loss, folder, (const char *[]){model, fields, NULL}, arguments);
 }
 
 /* A Gaussian model is the Wiener filter, without excess. */
@@ -79,9 +79,9 @@ static void test_as_in_training(void **state) {
     npz_free(own);
 }
 
-/* If the digest changes, raise the version in stages/excess.c. */
+/* If the digest changes, raise the version in stages/excess-loss.c. */
 static const struct digest_case cases[] = {
-    {&stage_excess,
+    {&stage_excess_loss,
      1,
      "network",
      {"network.npz", "ensemble.npz"},
@@ -110,7 +110,7 @@ static void test_refusals(void **state) {
                    {"network.npz", "network.npz", "found an artifact of stage 'train', expected ensemble"},
                    {"network.npz", "none.npz", "none.npz: cannot open"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        expect_message(&stage_excess,
+        expect_message(&stage_excess_loss,
                        (const char *[]){option("--output=", "refused", ""), option("--model=", "", refused[i].model),
                                         option("--fields=", "", refused[i].fields), "--ledger=", NULL},
                        2, refused[i].message);
