@@ -1,5 +1,5 @@
-/* The stage `excess-loss` from command line to artifact: contents, agreement with the stage `train`, bits for any number
- * of threads, a digest that ties the bits to the stage's version, refusals. */
+/* The stage `excess-loss` from command line to artifact: contents, agreement with the stage `train`, bits for any
+ * number of threads, a digest that ties the bits to the stage's version, refusals. */
 #include "diffusion/excess.h"
 #include "tests/stages/artifacts.h"
 
