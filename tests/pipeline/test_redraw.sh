@@ -29,8 +29,11 @@ for figure in broken/fig5 table1/fig6 fig8/fig8-effective broken/fig4 fig9/fig9;
         grep -q '"numbers_of": "2' "$kept/$record"
     check "$figure: the same bytes, and a new run record"
 done
-redraw --profile=reduced --only=fig15 && grep -q '^fig15: redrawn$' "$log" && same fig15/fig15.tsv fig15/fig15.$svg
-check "a figure of reduced scale, with its profile"
+redraw --only=fig15 && grep -q '^fig15: redrawn$' "$log" && same fig15/fig15.tsv fig15/fig15.$svg &&
+    { ! grep -q nan "$kept/fig15/fig15.tsv" || grep -q 'points not computed' "$kept/fig15/fig15.svg"; }
+check "a figure that may lack points, with its remark"
+redraw --profile=reduced --only=fig15 && [ ! -s "$log" ]
+check "a figure of another profile is left alone"
 redraw --only=fig6 && [ ! -s "$log" ]
 check "a figure with its present style is not redrawn"
 redraw --only=fig6 --set="plot.xlabel=magnetization" && grep -q 'magnetization' "$kept/table1/fig6.svg" &&
