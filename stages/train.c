@@ -7,7 +7,6 @@
  * and for all models except the Gaussian one
  *   excess.sigma, excess.loss, excess.wiener, excess.excess, excess.error   (levels) see diffusion/excess.h; measured
  *                   on the validation ensemble if there is one, else on the training set. */
-#include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,14 +20,10 @@
 #include "lattice/propagator.h"
 #include "score/kinds.h"
 #include "stages/arrays.h"
+#include "stages/continuation.h"
 #include "stages/excess_arrays.h"
 #include "stages/shared_parameters.h"
 #include "stages/stage.h"
-#include "store/recipe.h"
-#include "store/record.h"
-
-/* The state at the end of a training, beside its artifact. */
-#define STATE "state.npz"
 
 static const struct parameter parameters[] = {
     {.name = "network",
@@ -184,59 +179,11 @@ static enum status add_kept(const struct training_settings *settings, const floa
     return npz_add_owned(writer, "kept.weights", NPZ_FLOAT32, 2, shape, copy, e);
 }
 
-static enum status path_in(const char *folder, const char *name, char path[PATH_MAX], struct error *e) {
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX
-               ? STATUS_OK
-               : error_set(e, STATUS_BAD_INPUT, "%s: path too long", folder);
-}
-
-/* Notes from which training this one continues, and its time as that of an earlier run. */
-static void note_shorter(struct stage_context *c, const struct training *training, const char *key,
-                         const char *folder) {
-    char path[PATH_MAX];
-    struct record *record;
-    struct error ignored;
-    stage_note_value(c, "continued_after", (double)training_epoch(training), NAN, "epochs");
-    stage_note(c, "continued_from", "%s", key);
-    if (path_in(folder, "run.json", path, &ignored) == STATUS_OK && record_read(path, &record, &ignored) == STATUS_OK) {
-        stage_note_value(c, "earlier_seconds", record_seconds(record), NAN, "s");
-        record_free(record);
-    }
-}
-
-/* Continues from the end of the longest training that differs only in having fewer epochs, if its folder is beside this
- * one. */
-static enum status continue_shorter(struct stage_context *c, struct training *training, struct error *e) {
-    for (int64_t epochs = parameters_integer(c->parameters, "epochs") - 1; epochs > 0; epochs--) {
-        char number[24], key[65], place[sizeof key + 3], folder[PATH_MAX], state[PATH_MAX];
-        snprintf(number, sizeof number, "%" PRId64, epochs);
-        char *recipe = recipe_with(c->recipe, "epochs", number);
-        if (!recipe) {
-            return error_set(e, STATUS_FAILED, "out of memory for a recipe");
-        }
-        recipe_key(recipe, key);
-        free(recipe);
-        snprintf(place, sizeof place, "../%s", key);
-        TRY(path_in(c->folder, place, folder, e));
-        TRY(path_in(folder, STATE, state, e));
-        if (access(state, F_OK) != 0) {
-            continue;
-        }
-        struct error why;
-        if (training_restore(training, state, key, &why) == STATUS_OK) {
-            note_shorter(c, training, key, folder);
-            return STATUS_OK;
-        }
-        fprintf(stderr, "train: does not continue from a shorter training: %s\n", why.message);
-    }
-    return STATUS_OK;
-}
-
 /* Resumes from the checkpoint in the output folder if there is one, or else from a shorter training. */
 static enum status resume(struct stage_context *c, struct training *training, const char *checkpoint, bool longer,
                           struct error *e) {
     if (access(checkpoint, F_OK) != 0) {
-        return longer ? continue_shorter(c, training, e) : STATUS_OK;
+        return longer ? continuation_restore(c, training, e) : STATUS_OK;
     }
     if (training_restore(training, checkpoint, c->key, e) != STATUS_OK) {
         return error_prefix(e, "cannot resume; remove the checkpoint to start again");
@@ -250,9 +197,10 @@ static enum status resume(struct stage_context *c, struct training *training, co
 static enum status optimise(struct stage_context *c, struct score_model *m, const float *fields, size_t count,
                             struct npz_writer *writer, struct error *e) {
     const struct training_settings settings = settings_of(c->parameters);
-    char checkpoint[PATH_MAX], state[PATH_MAX];
-    TRY(path_in(c->folder, "checkpoint.npz", checkpoint, e));
-    TRY(path_in(c->folder, STATE, state, e));
+    char checkpoint[PATH_MAX];
+    if (snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.npz", c->folder) >= (int)sizeof checkpoint) {
+        return error_set(e, STATUS_BAD_INPUT, "%s: path too long", c->folder);
+    }
     struct training *training;
     TRY(training_new(m, fields, count, &settings, c->threads, &training, e));
     enum status status = resume(c, training, checkpoint, !settings.cosine, e);
@@ -262,7 +210,7 @@ static enum status optimise(struct stage_context *c, struct score_model *m, cons
         progress_end(progress);
     }
     if (status == STATUS_OK && !settings.cosine) {
-        status = training_save(training, state, c->key, e);
+        status = continuation_save(c, training, e);
     }
     if (status == STATUS_OK) {
         const size_t epochs = (size_t)settings.epochs;
