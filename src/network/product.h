@@ -1,9 +1,9 @@
 /* Matrix products by oneDNN, in row-major order. No other file of src/ calls oneDNN.
  *
  * Factors are float32 numbers or bfloat16 numbers (bfloat16.h), sums float32. With AMX oneDNN multiplies bfloat16
- * numbers several times as fast as float32 numbers. With the instructions avx512_bf16 alone it is slower at it (a Xeon,
- * oneDNN 2.6), so without AMX they are converted and multiplied as float32 numbers, with the same result up to the
- * rounding of the sums.
+ * numbers several times as fast as float32 numbers, with the instructions avx512_bf16 of AMD's processors up to twice
+ * as fast, with those of Intel's more slowly (oneDNN 2.6). Where it is not faster, they are converted and multiplied as
+ * float32 numbers, with the same result up to the rounding of the sums.
  *
  * A call runs in the calling thread alone; calls may run in parallel. Bits depend only on the shape and on the
  * instruction set in use, which ONEDNN_MAX_CPU_ISA can limit. */
