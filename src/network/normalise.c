@@ -140,39 +140,32 @@ BLOCK_FUNCTION block_backward(size_t n, enum slopes slopes, const struct normali
     for (size_t i = 0; i < s->height; i++) {
         for (size_t j = 0; j < s->width; j++) {
             const float *restrict v = y + i * y_row + j * s->channels;
-            float dh[BLOCK];
-            memcpy(dh, g->at + i * g->row + j * g->site + first, n * sizeof *dh);
-            if (second->at) {
-                const float *restrict more = second->at + i * second->row + j * second->site + first;
-                for (size_t k = 0; k < n; k++) {
-                    dh[k] += more[k];
-                }
-            }
             float *at = slopes == FIND ? NULL : slope + (i * s->width + j) * s->channels + first;
-            float power[BLOCK], along[BLOCK]; /* swish' */
-            if (slopes == KEPT) {
-                memcpy(along, at, n * sizeof *along);
-            } else {
+            float found[BLOCK];
+            if (slopes != KEPT) {
+                float power[BLOCK];
                 for (size_t k = 0; k < n; k++) {
                     power[k] = function_exp_float(-((v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k]));
                 }
                 for (size_t k = 0; k < n; k++) {
                     const float a = (v[k] * rstd[k] + offset[k]) * gamma[k] + beta[k];
                     const float sigmoid = 1.0f / (1.0f + power[k]);
-                    along[k] = sigmoid + a * sigmoid * (1.0f - sigmoid);
+                    found[k] = sigmoid + a * sigmoid * (1.0f - sigmoid);
                 }
             }
             if (slopes == KEEP) {
-                memcpy(at, along, n * sizeof *along);
+                memcpy(at, found, n * sizeof *found);
             }
+            const float *from = g->at + i * g->row + j * g->site + first, *along = slopes == KEPT ? at : found;
+            const float *more = second->at ? second->at + i * second->row + j * second->site + first : NULL;
+            float *to = out->at + i * out->row + j * out->site + first; /* may be `from` */
             for (size_t k = 0; k < n; k++) {
                 const float xhat = v[k] * rstd[k] + offset[k];
-                const float da = dh[k] * along[k];
-                dh[k] = da;
+                const float da = (more ? from[k] + more[k] : from[k]) * along[k];
+                to[k] = da;
                 sum[k] += da;
                 product[k] += da * xhat;
             }
-            memcpy(out->at + i * out->row + j * out->site + first, dh, n * sizeof *dh);
         }
     }
     memcpy(q->sum + first, sum, n * sizeof *sum);
