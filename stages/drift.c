@@ -355,7 +355,7 @@ static enum status compare(struct stage_context *c, const struct toy_theory *the
     THEN(status, read_draws(stage_input(c, "draws", 0), (size_t)parameters_integer(c->parameters, "compared"), &x[0],
                             &n[0], e));
     THEN(status, read_draws(stage_input(c, "generated", 0), 0, &x[1], &n[1], e));
-    THEN(status, score_new(m, &score, e));
+    THEN(status, score_new(m, SCORE_BATCH, &score, e));
     THEN(status, score_worker_new(score, &worker, e));
     THEN(status, fill_grid(c->parameters, toy, theory, m, worker, &grid, e));
     THEN(status, fill_errors(c, toy, m, worker, &errors, e));

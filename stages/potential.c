@@ -182,7 +182,7 @@ static enum status run(struct stage_context *c, struct error *e) {
             status = error_set(e, STATUS_FAILED, "out of memory for %zu points", rows);
         }
     }
-    THEN(status, score_new(&m, &score, e));
+    THEN(status, score_new(&m, score_batch(&m), &score, e));
     THEN(status, score_worker_new(score, &worker, e));
     THEN(status, fill(p, &m, worker, column, e));
     THEN(status, stage_artifact(c, &writer, e));

@@ -25,8 +25,8 @@ static bool supports(const struct score_model *model) {
 
 /* --- the network --------------------------------------------------------------------------------- */
 
-enum status cpu_network_new(struct backend *b, const struct score_model *m, struct backend_network **network,
-                            struct error *e) {
+enum status cpu_network_new(struct backend *b, const struct score_model *m, size_t batch,
+                            struct backend_network **network, struct error *e) {
     *network = NULL;
     struct backend_network *n = calloc(1, sizeof *n);
     if (!n) {
@@ -34,8 +34,8 @@ enum status cpu_network_new(struct backend *b, const struct score_model *m, stru
     }
     n->model = m;
     n->threads = ((const struct backend_cpu *)b)->threads;
-    n->batch = score_batch(m);
-    const enum status status = score_new(m, &n->score, e);
+    n->batch = batch;
+    const enum status status = score_new(m, batch, &n->score, e);
     if (status != STATUS_OK) {
         cpu_network_free(n);
         return status;
@@ -54,6 +54,11 @@ void cpu_network_free(struct backend_network *n) {
     free(n->workers);
     score_free(n->score);
     free(n);
+}
+
+static enum status network_new(struct backend *b, const struct score_model *m, struct backend_network **network,
+                               struct error *e) {
+    return cpu_network_new(b, m, score_batch(m), network, e);
 }
 
 enum status cpu_network_workers(struct backend_network *n, struct error *e) {
@@ -122,7 +127,7 @@ struct backend *backend_of(const struct score_model *m, int threads, struct back
                                           .integrators = threads,
                                           .sampler_stretch = m->volume < 256 ? 64 : 1,
                                           .training_stretch = 1,
-                                          .network_new = cpu_network_new,
+                                          .network_new = network_new,
                                           .network_free = cpu_network_free,
                                           .set_weights = set_weights,
                                           .evaluate = evaluate},

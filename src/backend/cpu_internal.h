@@ -12,8 +12,9 @@ struct backend_network {
     struct score_worker **workers; /* (threads); NULL before cpu_network_workers */
 };
 
-enum status cpu_network_new(struct backend *b, const struct score_model *m, struct backend_network **network,
-                            struct error *e);
+/* batch: SCORE_BATCH or score_batch(m). */
+enum status cpu_network_new(struct backend *b, const struct score_model *m, size_t batch,
+                            struct backend_network **network, struct error *e);
 void cpu_network_free(struct backend_network *network);
 /* Makes a worker for every thread, for functions that compute with all threads. */
 enum status cpu_network_workers(struct backend_network *network, struct error *e);

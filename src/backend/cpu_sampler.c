@@ -67,7 +67,7 @@ static void *copy(const void *from, size_t size) {
 }
 
 static enum status build(struct backend_sampler *s, struct backend *b, const struct score_model *m, struct error *e) {
-    TRY(cpu_network_new(b, m, &s->network, e));
+    TRY(cpu_network_new(b, m, score_batch(m), &s->network, e));
     TRY(cpu_network_workers(s->network, e));
     if (s->moves && s->moves[0].coloured) {
         TRY(fourier_new(m->extents, m->dimensions, &s->fourier, e));

@@ -34,7 +34,7 @@ static void release(struct backend_training *t) {
 
 static enum status build(struct backend_training *t, struct backend *b, const struct score_model *m, size_t count,
                          struct error *e) {
-    TRY(cpu_network_new(b, m, &t->network, e));
+    TRY(cpu_network_new(b, m, SCORE_BATCH, &t->network, e));
     TRY(cpu_network_workers(t->network, e));
     /* the largest batch that will occur */
     const size_t weights = m->weight_count, largest = t->batch < count ? t->batch : count;

@@ -299,9 +299,3 @@ void mlp_backward(struct mlp_workspace *w, int n, const float *output_gradient, 
                            w->room);
     }
 }
-
-double mlp_flop(const struct mlp *m) {
-    const double width = (double)m->width, length = (double)m->length;
-    return 2.0 * (double)m->batch *
-           (length * length + MLP_LEVELS * width * length + (MLP_LEVELS - 1) * width * width + 2 * width);
-}

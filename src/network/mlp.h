@@ -59,7 +59,4 @@ void mlp_forward(struct mlp_workspace *ws, int n, const float *x, const float *t
 void mlp_backward(struct mlp_workspace *ws, int n, const float *output_gradient, float *input_gradient,
                   float *gradient);
 
-/* Floating-point operations of one forward pass of max_batch numbers. */
-double mlp_flop(const struct mlp *network);
-
 #endif

@@ -337,7 +337,13 @@ struct worker {
     double traces[TRANSFORM_FIELDS];
 };
 
-static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
+static size_t batch(const struct score_model *m) {
+    (void)m;
+    return TRANSFORM_FIELDS;
+}
+
+static enum status shared_new(const struct score_model *m, size_t batch_size, void **shared, struct error *e) {
+    (void)batch_size;
     *shared = NULL;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
@@ -498,7 +504,7 @@ const struct score_kind score_effective_action = {
     .transfers = true,
     .smooth = true,
     .cpu_only = true,
-    .capacity = TRANSFORM_FIELDS,
+    .batch = batch,
     .check = check,
     .treatment = treatment,
     .prepare = prepare,

@@ -26,7 +26,8 @@ struct worker {
     double noise[SCORE_BATCH];
 };
 
-static enum status shared_new(const struct score_model *m, void **shared, struct error *e) {
+static enum status shared_new(const struct score_model *m, size_t batch, void **shared, struct error *e) {
+    (void)batch;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
     if (!s) {

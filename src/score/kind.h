@@ -33,7 +33,6 @@ struct score_kind {
     bool transfers;   /* whether it can use coefficients from another lattice */
     bool smooth;      /* whether its propagator is smoothed by default (lattice/propagator.h) */
     bool cpu_only;    /* other backends are refused; otherwise a backend without support leaves the model to the CPU */
-    size_t capacity;  /* configurations of one call; 0: SCORE_BATCH */
 
     /* --- making a model ------------------------------------------------------------------------- */
 
@@ -64,7 +63,9 @@ struct score_kind {
 
     /* --- computing: state shared by workers, and workers ------------------------------------------ */
 
-    enum status (*shared_new)(const struct score_model *m, void **shared, struct error *e);
+    /* Optional: see score_batch; without it SCORE_BATCH. */
+    size_t (*batch)(const struct score_model *m);
+    enum status (*shared_new)(const struct score_model *m, size_t batch, void **shared, struct error *e);
     void (*shared_free)(void *shared); /* accepts NULL, as worker_free does */
     enum status (*worker_new)(void *shared, void **worker, struct error *e);
     void (*worker_free)(void *worker);
@@ -72,8 +73,6 @@ struct score_kind {
     enum status (*vjp)(void *worker, int n, const float *probe, float *out, struct error *e);
     /* Optional: the divergence in closed form. */
     enum status (*divergence)(void *worker, int n, double *traces, struct error *e);
-    /* Optional: see score_flop. */
-    double (*flop)(const void *shared);
 
     /* --- optional: training by gradients ----------------------------------------------------------- */
 

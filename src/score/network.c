@@ -138,7 +138,7 @@ struct worker {
     struct wiener *wiener;                 /* for parameterisation wiener */
 };
 
-enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e) {
+enum status score_network_shared_new(const struct score_model *m, size_t batch, void **shared, struct error *e) {
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
     if (!s) {
@@ -146,7 +146,7 @@ enum status score_network_shared_new(const struct score_model *m, void **shared,
     }
     const struct score_network *own = score_network(m);
     *s = (struct shared){.model = m, .type = own->type, .parameterisation = own->parameterisation};
-    enum status status = s->type->network_new(own, &s->network, e);
+    enum status status = s->type->network_new(own, batch, &s->network, e);
     if (status == STATUS_OK) {
         s->type->set_weights(s->network, m->weights);
     }
@@ -292,9 +292,4 @@ size_t score_network_gradient_size(const void *shared) {
 void score_network_unpack_gradient(void *shared, const float *packed, float *gradient) {
     const struct shared *s = shared;
     s->type->unpack_gradient(s->network, packed, gradient);
-}
-
-double score_network_flop(const void *shared) {
-    const struct shared *s = shared;
-    return s->type->flop(s->network);
 }

@@ -40,8 +40,8 @@ enum { SCORE_TENSORS = 64 }; /* at most */
 struct score_network_type {
     size_t (*tensors)(const struct score_network *own, struct score_tensor list[SCORE_TENSORS]);
     int (*width)(const struct score_network *own);
-    /* For batches of SCORE_BATCH; see network/unet_cpu.h. */
-    enum status (*network_new)(const struct score_network *own, void **network, struct error *e);
+    /* For batches of `batch`; see network/unet_cpu.h. */
+    enum status (*network_new)(const struct score_network *own, size_t batch, void **network, struct error *e);
     void (*network_free)(void *network);
     void (*set_weights)(void *network, const float *weights);
     enum status (*workspace_new)(void *network, void **workspace, struct error *e);
@@ -50,7 +50,6 @@ struct score_network_type {
     enum status (*backward)(void *workspace, int n, const float *g, float *input, float *packed, struct error *e);
     size_t (*gradient_size)(const void *network);
     void (*unpack_gradient)(void *network, const float *packed, float *gradient);
-    double (*flop)(const void *network);
 };
 
 /* m->own of a model that is a network. */
@@ -121,13 +120,12 @@ void score_network_release(struct score_model *m);
 enum status score_network_check(const struct parameters *p, const char *where, struct error *e);
 
 void score_network_frame(const struct score_model *m, struct score_frame *frame);
-enum status score_network_shared_new(const struct score_model *m, void **shared, struct error *e);
+enum status score_network_shared_new(const struct score_model *m, size_t batch, void **shared, struct error *e);
 void score_network_shared_free(void *shared);
 enum status score_network_worker_new(void *shared, void **worker, struct error *e);
 void score_network_worker_free(void *worker);
 enum status score_network_evaluate(void *worker, int n, const float *phi, const double *t, float *out, struct error *e);
 enum status score_network_vjp(void *worker, int n, const float *probe, float *out, struct error *e);
-double score_network_flop(const void *shared);
 void score_network_set_weights(void *shared, const float *weights);
 enum status score_network_weight_gradient(void *worker, int n, const float *g, float *packed, struct error *e);
 size_t score_network_gradient_size(const void *shared);
@@ -138,8 +136,8 @@ void score_network_unpack_gradient(void *shared, const float *packed, float *gra
     .excess = true, .check = score_network_check, .release = score_network_release, .frame = score_network_frame, \
     .shared_new = score_network_shared_new, .shared_free = score_network_shared_free, \
     .worker_new = score_network_worker_new, .worker_free = score_network_worker_free, \
-    .evaluate = score_network_evaluate, .vjp = score_network_vjp, .flop = score_network_flop, \
-    .set_weights = score_network_set_weights, .weight_gradient = score_network_weight_gradient, \
-    .gradient_size = score_network_gradient_size, .unpack_gradient = score_network_unpack_gradient
+    .evaluate = score_network_evaluate, .vjp = score_network_vjp, .set_weights = score_network_set_weights, \
+    .weight_gradient = score_network_weight_gradient, .gradient_size = score_network_gradient_size, \
+    .unpack_gradient = score_network_unpack_gradient
 
 #endif

@@ -15,7 +15,7 @@ struct score_worker {
     void *own;
 };
 
-enum status score_new(const struct score_model *model, struct score **score, struct error *e) {
+enum status score_new(const struct score_model *model, size_t batch, struct score **score, struct error *e) {
     *score = NULL;
     struct score *s = calloc(1, sizeof *s);
     if (!s) {
@@ -23,7 +23,7 @@ enum status score_new(const struct score_model *model, struct score **score, str
     }
     s->model = model;
     s->kind = model->kind;
-    const enum status status = s->kind->shared_new(model, &s->shared, e);
+    const enum status status = s->kind->shared_new(model, batch, &s->shared, e);
     if (status != STATUS_OK) {
         score_free(s);
         return status;
@@ -41,7 +41,7 @@ void score_free(struct score *s) {
 }
 
 size_t score_batch(const struct score_model *m) {
-    return m->kind->capacity ? m->kind->capacity : SCORE_BATCH;
+    return m->kind->batch ? m->kind->batch(m) : SCORE_BATCH;
 }
 
 void score_set_weights(struct score *s, const float *weights) {
@@ -95,8 +95,4 @@ size_t score_gradient_size(const struct score *s) {
 
 void score_unpack_gradient(struct score *s, const float *packed, float *gradient) {
     s->kind->unpack_gradient(s->shared, packed, gradient);
-}
-
-double score_flop(const struct score *s) {
-    return s->kind->flop && s->shared ? s->kind->flop(s->shared) : 0;
 }

@@ -25,7 +25,8 @@
 struct backend;
 struct score_kind;
 
-/* Number of configurations in one call of a worker: the micro-batch over which gradients are summed. */
+/* The micro-batch over which gradients are summed, and the largest number of configurations in one call of a worker of
+ * a network. */
 enum { SCORE_BATCH = 8 };
 
 struct score_model {
@@ -120,15 +121,17 @@ struct score_model score_model_gaussian(const struct score_model *m);
 struct score;
 struct score_worker;
 
-enum status score_new(const struct score_model *model, struct score **score, struct error *e);
+/* batch: largest number of configurations in one call of a worker, SCORE_BATCH or score_batch(model). Results do not
+ * depend on it. */
+enum status score_new(const struct score_model *model, size_t batch, struct score **score, struct error *e);
 void score_free(struct score *s);
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);
 void score_worker_free(struct score_worker *w);
 
-/* Largest number of configurations in one call of a worker. */
+/* With so many configurations in one call a model is evaluated fastest. */
 size_t score_batch(const struct score_model *m);
 
-/* out (n, V) = s(t) score(phi (n, V), t[n]), n <= score_batch. */
+/* out (n, V) = s(t) score(phi (n, V), t[n]), n <= the batch of score_new. */
 enum status score_evaluate(struct score_worker *w, int n, const float *phi, const double *t, float *out,
                            struct error *e);
 /* After score_evaluate with the same n, any number of times: out = J^T probe. */
@@ -143,9 +146,5 @@ void score_set_weights(struct score *s, const float *weights);
 enum status score_weight_gradient(struct score_worker *w, int n, const float *g, float *packed, struct error *e);
 size_t score_gradient_size(const struct score *s);
 void score_unpack_gradient(struct score *s, const float *packed, float *gradient);
-
-/* Floating-point operations of one evaluation of score_batch configurations, for a network those of its matrix
- * products; 0 if they are not counted. */
-double score_flop(const struct score *s);
 
 #endif

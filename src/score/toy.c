@@ -39,7 +39,7 @@ static void network_free(void *network) {
     free(n);
 }
 
-static enum status network_new(const struct score_network *own, void **network, struct error *e) {
+static enum status network_new(const struct score_network *own, size_t batch, void **network, struct error *e) {
     const struct mlp_shape *shape = &((const struct own *)own)->shape;
     struct mlp_tensor list[MLP_TENSORS];
     struct network *n = calloc(1, sizeof *n);
@@ -48,7 +48,7 @@ static enum status network_new(const struct score_network *own, void **network, 
         return error_set(e, STATUS_FAILED, "out of memory for the network");
     }
     n->weights = mlp_tensors(shape, list);
-    return mlp_new(shape, own->frequencies, SCORE_BATCH, &n->mlp, e);
+    return mlp_new(shape, own->frequencies, (int)batch, &n->mlp, e);
 }
 
 static void set_weights(void *network, const float *weights) {
@@ -86,10 +86,6 @@ static void unpack_gradient(void *network, const float *packed, float *gradient)
     memcpy(gradient, packed, gradient_size(network) * sizeof *gradient);
 }
 
-static double flop(const void *network) {
-    return mlp_flop(((const struct network *)network)->mlp);
-}
-
 static const struct score_network_type type = {
     .tensors = tensors,
     .width = width,
@@ -102,7 +98,6 @@ static const struct score_network_type type = {
     .backward = backward,
     .gradient_size = gradient_size,
     .unpack_gradient = unpack_gradient,
-    .flop = flop,
 };
 
 /* --- the model ------------------------------------------------------------------------------------- */

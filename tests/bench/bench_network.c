@@ -27,6 +27,7 @@ struct bare {
     float **gradient;           /* of each micro-batch and convolution */
     void **scratch;
     size_t forward_batches; /* micro-batches of bare_forward */
+    int evaluations;        /* of bare_likelihood, of each micro-batch */
 };
 enum { WIDE, NARROW, D_WIDE, D_NARROW, KINDS };
 
@@ -163,8 +164,8 @@ static enum status bare_forward(void *context, struct error *e) {
     return passes(w, w->forward_batches, false, e);
 }
 
-/* An evaluation of the likelihood of each micro-batch: one forward pass, and one backward pass per probe. */
-enum { PROBES = 10, EVALUATIONS = 6 };
+/* Evaluations of the likelihood of each micro-batch: one forward pass, and one backward pass per probe. */
+enum { PROBES = 10 };
 
 static enum status bare_likelihood(void *context, struct error *e) {
     const struct bare *w = context;
@@ -174,7 +175,7 @@ static enum status bare_likelihood(void *context, struct error *e) {
         const size_t thread = (size_t)omp_get_thread_num();
         struct error own;
         enum status s = STATUS_OK;
-        for (int i = 0; i < EVALUATIONS && s == STATUS_OK; i++) {
+        for (int i = 0; i < BENCH_CALLS * w->evaluations && s == STATUS_OK; i++) {
             s = forward_pass(w, thread, &own);
             for (int p = 0; p < PROBES && s == STATUS_OK; p++) {
                 s = backward_pass(w, thread, NULL, &own);
@@ -216,8 +217,8 @@ struct draws {
 static enum status draw(void *context, struct error *e) {
     const struct draws *d = context;
     static const volatile sig_atomic_t never = 0;
-    return reverse_run(d->model, &d->settings, 0, (size_t)d->bench->threads * SCORE_BATCH, d->bench->threads, d->phi,
-                       NULL, &never, NULL, e);
+    return reverse_run(d->model, &d->settings, 0, bench_configurations(d->bench), d->bench->threads, d->phi, NULL,
+                       &never, NULL, e);
 }
 
 /* --- likelihood ---------------------------------------------------------------------------------- */
@@ -236,7 +237,7 @@ static enum status score_all(void *context, struct error *e) {
     static unsigned char done[MOST];
     static const volatile sig_atomic_t never = 0;
     const struct scores *d = context;
-    const size_t all = (size_t)d->bench->threads * SCORE_BATCH, count = all < MOST ? all : MOST;
+    const size_t all = bench_configurations(d->bench), count = all < MOST ? all : MOST;
     memset(done, 0, count);
     struct flow_result result = {log_q, error, evaluations, done, 0};
     return flow_log_density(d->model, &d->settings, 0, count, d->bench->threads, d->phi, NULL, &result, &never, NULL,
@@ -325,10 +326,10 @@ static enum status compare_sampler(struct bench *b, const struct models *models,
                  {"ancestral", UNET_DIRECT, true}};
     enum { SAMPLERS = 3 };
     const size_t samplers = models->stride == 2 ? SAMPLERS : 2, repetitions = models->stride == 2 ? 9 : 3;
-    const int64_t few = 2, many = models->stride == 2 ? 62 : 6;
-    const double configurations = (double)b->threads * SCORE_BATCH, steps = (double)(many - few);
-    bare->forward_batches = (size_t)b->threads * (size_t)(many - few);
-    float *phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *phi);
+    const int64_t few = 2, many = models->stride == 2 ? 22 : 4;
+    const double configurations = (double)bench_configurations(b), steps = (double)(many - few);
+    bare->forward_batches = BENCH_CALLS * (size_t)b->threads * (size_t)(many - few);
+    float *phi = malloc(bench_configurations(b) * V * sizeof *phi);
     if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
     }
@@ -350,7 +351,7 @@ static enum status compare_sampler(struct bench *b, const struct models *models,
     const enum status status = bench_time(sides, 2 + 2 * samplers, repetitions, times, e);
     if (status == STATUS_OK) {
         char text[96];
-        const double flop = bare_flop(bare) * b->threads * steps;
+        const double flop = bare_flop(bare) * (double)bare->forward_batches;
         snprintf(text, sizeof text, "stride %d: bare forward convolutions, 500 times", models->stride);
         bench_row(b, text, configurations * steps / FULL_STEPS / bench_median(times[0], repetitions),
                   "configurations/s", NAN, none);
@@ -389,7 +390,8 @@ static enum status compare_likelihood(struct bench *b, const struct models *mode
                  {"10 Gaussian probes, Winograd", UNET_WINOGRAD, false},
                  {"10 signs, control variate", UNET_DIRECT, true}};
     enum { LIKELIHOODS = 3 };
-    const size_t repetitions = models->stride == 2 ? 7 : 3, count = (size_t)b->threads * SCORE_BATCH;
+    const size_t repetitions = models->stride == 2 ? 7 : 3, count = bench_configurations(b);
+    bare->evaluations = models->stride == 2 ? 4 : 2;
     double *phi = malloc(count * V * sizeof *phi);
     if (!phi) {
         return error_set(e, STATUS_FAILED, "out of memory");
@@ -401,7 +403,7 @@ static enum status compare_likelihood(struct bench *b, const struct models *mode
         runs[i] = (struct scores){b,
                                   &models->of[kinds[i].convolutions],
                                   {.method = RUNGE_KUTTA_HEUN,
-                                   .steps = EVALUATIONS / 2,
+                                   .steps = bare->evaluations / 2,
                                    .divergence = FLOW_PROBES,
                                    .probes = PROBES,
                                    .signs = kinds[i].signs,
@@ -417,7 +419,7 @@ static enum status compare_likelihood(struct bench *b, const struct models *mode
         char text[96];
         snprintf(text, sizeof text, s ? "stride %d: likelihood, %s" : "stride %d: bare convolutions of an evaluation%s",
                  models->stride, s ? kinds[s - 1].name : ", 10 probes");
-        bench_row(b, text, (double)count * EVALUATIONS / bench_median(times[s], repetitions), "evaluations/s",
+        bench_row(b, text, (double)count * bare->evaluations / bench_median(times[s], repetitions), "evaluations/s",
                   s ? bench_median_ratio(times[0], times[s], repetitions) : NAN,
                   s ? (struct bench_target){BENCH_AT_LEAST, 0.6} : none);
     }

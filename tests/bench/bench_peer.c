@@ -1,6 +1,6 @@
 /* Steps of the network on request, for tests/peers/unet_cpu.py, which compares with PyTorch. Each line of standard
  * input is a request, `training STEPS` or `sampler STEPS`; each answer is a line with the wall time and the processor
- * time in seconds. A step of training has 64 configurations, one of the sampler 8 per thread. */
+ * time in seconds. A step of training has 64 configurations, one of the sampler 24 per thread. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ static enum status draw(struct work *w, int64_t steps, struct error *e) {
     static const volatile sig_atomic_t never = 0;
     const struct reverse_settings settings = {
         .method = REVERSE_EULER_MARUYAMA, .steps = steps, .t_end = 1e-3, .seed = 1};
-    return reverse_run(&w->model, &settings, 0, (size_t)w->bench->threads * SCORE_BATCH, w->bench->threads, w->phi,
-                       NULL, &never, NULL, e);
+    return reverse_run(&w->model, &settings, 0, bench_configurations(w->bench), w->bench->threads, w->phi, NULL, &never,
+                       NULL, e);
 }
 
 static double processor_seconds(void) {
@@ -67,7 +67,7 @@ enum status bench_peer(struct bench *b, enum unet_convolutions convolutions, str
         .seed = 1, .epochs = 1, .batch = BATCH, .learning_rate = 1e-3, .t_min = 1e-5};
     struct work w = {.bench = b};
     float *fields = bench_filled((size_t)FIELDS * V);
-    w.phi = malloc((size_t)b->threads * SCORE_BATCH * V * sizeof *w.phi);
+    w.phi = malloc(bench_configurations(b) * V * sizeof *w.phi);
     enum status status = bench_model_new(&w.model, 2, convolutions, e);
     if (status == STATUS_OK && (!fields || !w.phi)) {
         status = error_set(e, STATUS_FAILED, "out of memory");

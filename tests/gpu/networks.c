@@ -43,7 +43,7 @@ static bool cpu_passes(const struct score_model *model, size_t n, const float *p
     struct score_worker *worker;
     struct error e = {0};
     m.backend = NULL;
-    GPU_DO(score_new(&m, &score, &e));
+    GPU_DO(score_new(&m, SCORE_BATCH, &score, &e));
     GPU_DO(score_worker_new(score, &worker, &e));
     for (size_t at = 0; at < n; at += SCORE_BATCH) {
         const size_t part = n - at < SCORE_BATCH ? n - at : SCORE_BATCH, from = at * m.volume;

@@ -127,7 +127,7 @@ struct scorer {
 static inline struct scorer scorer_new(const struct score_model *m) {
     struct scorer s;
     struct error e = {0};
-    assert_ok(score_new(m, &s.score, &e));
+    assert_ok(score_new(m, SCORE_BATCH, &s.score, &e));
     assert_ok(score_worker_new(s.score, &s.worker, &e));
     return s;
 }

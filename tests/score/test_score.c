@@ -185,6 +185,50 @@ static void test_winograd(void **state) {
     free(values[1]);
 }
 
+/* Bits do not depend on how many configurations a call may have. */
+static void check_batches(struct unet_shape shape, enum unet_convolutions convolutions) {
+    struct score_model m = network_model(shape, SCORE_PUBLISHED, 3);
+    struct error e = {0};
+    const size_t V = m.volume, count = SCORE_BATCH * V, batches[] = {SCORE_BATCH, score_batch(&m), 1};
+    score_unet_set_convolutions(&m, convolutions);
+    float *phi = test_floats(count), *results[3];
+    perturbed(&m, SCORE_BATCH, phi);
+    for (size_t i = 0; i < 3; i++) {
+        struct score *score;
+        struct score_worker *worker;
+        float *out = results[i] = test_floats(2 * count), *product = out + count;
+        assert_ok(score_new(&m, batches[i], &score, &e));
+        assert_ok(score_worker_new(score, &worker, &e));
+        for (size_t at = 0, n; at < SCORE_BATCH; at += n) {
+            n = SCORE_BATCH - at < batches[i] ? SCORE_BATCH - at : batches[i];
+            assert_ok(score_evaluate(worker, (int)n, phi + at * V, times + at, out + at * V, &e));
+            assert_ok(score_vjp(worker, (int)n, phi + at * V, product + at * V, &e));
+        }
+        assert_memory_equal(results[i], results[0], 2 * count * sizeof *out);
+        score_worker_free(worker);
+        score_free(score);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        free(results[i]);
+    }
+    free(phi);
+    score_model_release(&m);
+}
+
+static void test_batches(void **state) {
+    (void)state;
+    const struct unet_shape shape = {32, 32, 32, 256, 2, UNET_PERIODIC};
+    struct score_model m = network_model(shape, SCORE_PUBLISHED, 3);
+    assert_int_equal(score_batch(&m), 3);
+    score_model_release(&m);
+    for (int i = 0; i < 2; i++) {
+        const enum unet_convolutions convolutions = i ? UNET_WINOGRAD : UNET_DIRECT;
+        check_batches(shape, convolutions);
+        check_batches((struct unet_shape){64, 64, 16, 32, 2, UNET_ZEROS}, convolutions);
+        check_batches((struct unet_shape){24, 24, 16, 32, 1, UNET_PERIODIC}, convolutions);
+    }
+}
+
 static void test_preconditioned_network(void **state) {
     (void)state;
     check_network(shapes[0], SCORE_PRECONDITIONED, SCORE_BATCH);
@@ -442,11 +486,17 @@ static void test_what_is_no_model_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian_by_brute_force),  cmocka_unit_test(test_gaussian_on_single_modes),
-        cmocka_unit_test(test_published_network),        cmocka_unit_test(test_winograd),
-        cmocka_unit_test(test_preconditioned_network),   cmocka_unit_test(test_wiener_network),
-        cmocka_unit_test(test_weight_gradients),         cmocka_unit_test(test_preconditioning_is_right_at_large_noise),
-        cmocka_unit_test(test_artifacts_hold_the_model), cmocka_unit_test(test_what_is_no_model_is_refused),
+        cmocka_unit_test(test_gaussian_by_brute_force),
+        cmocka_unit_test(test_gaussian_on_single_modes),
+        cmocka_unit_test(test_published_network),
+        cmocka_unit_test(test_winograd),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_preconditioned_network),
+        cmocka_unit_test(test_wiener_network),
+        cmocka_unit_test(test_weight_gradients),
+        cmocka_unit_test(test_preconditioning_is_right_at_large_noise),
+        cmocka_unit_test(test_artifacts_hold_the_model),
+        cmocka_unit_test(test_what_is_no_model_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
