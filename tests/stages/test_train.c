@@ -381,7 +381,10 @@ static void test_continued(void **state) {
     assert_int_equal(run("damaged", (const char *[]){"--epochs=3", "--ema=0.9", "--keep-epochs=1", NULL}), 0);
     assert_int_equal(truncate(in_root("damaged", "state.npz"), 1000), 0);
     move_to_key("damaged");
-    assert_int_equal(run("more-3", more), 0);
+    expect_message(&stage_train,
+                   (const char *[]){option("--output=", "more-3", ""), option("--training=", "", "ensemble.npz"), SMALL,
+                                    more[0], more[1], more[2], "--ledger=", NULL},
+                   0, "train: does not continue from a shorter training: ");
     assert_true(continued_after("more-3") == 2);
     assert_same_artifact("more-3", "from-0");
 
