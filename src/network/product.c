@@ -253,8 +253,8 @@ const char *product_instruction_set(void) {
         return "AVX512_CORE";
     case dnnl_cpu_isa_avx512_core_vnni:
         return "AVX512_CORE_VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16:
-        return "AVX512_CORE_BF16";
+    case dnnl_cpu_isa_avx512_core_bf16: /* others convert bfloat16 numbers */
+        return bfloat16_is_faster() ? "AVX512_CORE_BF16 of AMD" : "AVX512_CORE_BF16";
     case dnnl_cpu_isa_avx512_core_amx:
         return "AVX512_CORE_AMX";
 #if DNNL_VERSION_MAJOR >= 3
