@@ -86,8 +86,8 @@ static const struct score_network_type type = {
     .unpack_gradient = unpack_gradient,
 };
 
-/* Where fewer configurations stay in the caches from one layer to the next. With 3 on 32x32 the deepest matrices have 48
- * rows, which products prefer (network/convolution.c). */
+/* So many configurations stay in the caches from one layer to the next. With 3 on 32x32 the deepest matrices have 48
+ * rows, a multiple of what products have (network/convolution.c). */
 static size_t batch(const struct score_model *m) {
     enum { SITES = 3072 };
     const size_t fit = SITES / m->volume;

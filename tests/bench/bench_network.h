@@ -7,8 +7,8 @@
 
 enum { BENCH_L = 32, BENCH_CONVOLUTIONS = UNET_BFLOAT16 + 1 /* ways of computing convolutions */ };
 
-/* Configurations of the sampler and of the likelihood: BENCH_CALLS micro-batches of each thread, which are whole batches
- * of the sizes that models choose (score_batch). */
+/* Configurations of the sampler and of the likelihood: BENCH_CALLS micro-batches of each thread, which are whole
+ * batches of the sizes that models choose (score_batch). */
 enum { BENCH_CALLS = 3 };
 static inline size_t bench_configurations(const struct bench *b) {
     return (size_t)b->threads * BENCH_CALLS * SCORE_BATCH;
