@@ -313,8 +313,3 @@ enum status convolution_adjoint(const struct convolution *c, float *scratch, con
     }
     return STATUS_OK;
 }
-
-double convolution_flop(const struct convolution *c) {
-    const struct convolution_shape *s = &c->shape;
-    return 18.0 * s->batch * s->wide_channels * s->narrow_channels * s->narrow_height * s->narrow_width;
-}

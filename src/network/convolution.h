@@ -66,7 +66,4 @@ enum status convolution_adjoint(const struct convolution *c, float *scratch, con
 size_t convolution_packed_size(const struct convolution *c);
 void convolution_unpack(const struct convolution *c, const float *packed, float *weights);
 
-/* Floating-point operations of one forward call (the other two need as many). */
-double convolution_flop(const struct convolution *c);
-
 #endif

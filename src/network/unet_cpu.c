@@ -259,11 +259,3 @@ void unet_cpu_unpack_gradient(struct unet_cpu *u, const float *packed, float *fl
 size_t unet_cpu_gradient_size(const struct unet_cpu *u) {
     return u->packed;
 }
-
-double unet_cpu_flop(const struct unet_cpu *u) {
-    double flop = 18.0 * u->batch * (double)(u->sites * (u->first.many + u->last.many));
-    for (int k = 0; k < CONVOLUTIONS; k++) {
-        flop += convolution_flop(u->convolution[k]);
-    }
-    return flop;
-}

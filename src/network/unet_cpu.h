@@ -35,7 +35,4 @@ enum status unet_cpu_backward(struct unet_cpu_workspace *ws, int n, const float 
 size_t unet_cpu_gradient_size(const struct unet_cpu *network);
 void unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, float *flat);
 
-/* Floating-point operations of the convolutions of one forward pass of max_batch configurations. */
-double unet_cpu_flop(const struct unet_cpu *network);
-
 #endif

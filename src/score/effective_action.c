@@ -337,13 +337,8 @@ struct worker {
     double traces[TRANSFORM_FIELDS];
 };
 
-static size_t batch(const struct score_model *m) {
-    (void)m;
-    return TRANSFORM_FIELDS;
-}
-
-static enum status shared_new(const struct score_model *m, size_t batch_size, void **shared, struct error *e) {
-    (void)batch_size;
+static enum status shared_new(const struct score_model *m, size_t batch, void **shared, struct error *e) {
+    (void)batch;
     *shared = NULL;
     struct shared *s = calloc(1, sizeof *s);
     *shared = s;
@@ -496,6 +491,11 @@ static enum status modes(const struct score_model *m, const struct score_modes *
     THEN(status, effective_flow_run(flow, &own, e));
     effective_flow_free(flow);
     return status;
+}
+
+static size_t batch(const struct score_model *m) {
+    (void)m;
+    return TRANSFORM_FIELDS;
 }
 
 const struct score_kind score_effective_action = {

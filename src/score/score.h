@@ -121,8 +121,8 @@ struct score_model score_model_gaussian(const struct score_model *m);
 struct score;
 struct score_worker;
 
-/* batch: largest number of configurations in one call of a worker, SCORE_BATCH or score_batch(model). Results do not
- * depend on it. */
+/* batch: largest number of configurations in one call of a worker, SCORE_BATCH or less, or score_batch(model). The bits
+ * of a configuration do not depend on it. */
 enum status score_new(const struct score_model *model, size_t batch, struct score **score, struct error *e);
 void score_free(struct score *s);
 enum status score_worker_new(struct score *s, struct score_worker **worker, struct error *e);

@@ -44,10 +44,6 @@ size_t unet_cpu_gradient_size(const struct unet_cpu *network) {
 void unet_cpu_unpack_gradient(struct unet_cpu *network, const float *packed, float *flat) {
     UNUSED(network), UNUSED(packed), UNUSED(flat);
 }
-double unet_cpu_flop(const struct unet_cpu *network) {
-    UNUSED(network);
-    return 0;
-}
 const char *product_instruction_set(void) {
     return "";
 }
